@@ -1,0 +1,241 @@
+"""One trace of a function: its graph, what it captured, the guards it relies on, its executable."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.dims import evaluate
+from twofold.ir.errors import ReturnTypeError
+from twofold.ir.graph import Graph
+from twofold.ir.tree import Structure, flatten, unflatten
+from twofold.runtime.convert import as_array
+from twofold.runtime.tensor import Tensor, wrap
+from twofold.runtime.variable import Variable
+
+from .gradient import Differentiated, differentiate, interpret
+from .pipeline import Executable, compile_graph
+from .sizes import TraceSizes
+from .symint import SymInt
+from .trace import Traced, Tracer
+
+__all__ = ["ConcreteFunction", "trace_function"]
+
+_CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.dtype)
+
+
+class ConcreteFunction:
+    """A traced function for one kind of arguments; call ``fn.get_concrete_function(...)``."""
+
+    def __init__(self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs) -> None:
+        self.name: str = function.name
+        self.jit_compile: bool | None = function.jit_compile
+        self.graph: Graph = out.graph
+        self.captures: list[Any] = tracer.captures
+        self.positions, self.outputs = positions, out
+        self.sizes: TraceSizes = tracer.sizes
+        self._symbols = [
+            (name, position, axis) for name, (position, axis) in _symbol_sources(self).items()
+        ]
+        self._calls = 0
+        self._lock = threading.Lock()
+        self._executable: Executable | None = None
+        self._differentiated: Differentiated | None = None
+        self._on_swap = function.forget_bound
+
+    @property
+    def guards(self) -> list[Any]:
+        """The relations between sizes that this trace relies on."""
+        return self.sizes.guards
+
+    def signature_text(self) -> str:
+        """The inputs with their types, as the graph prints them."""
+        return ", ".join(f"{v.name}: {v.type}" for v in self.graph.inputs)
+
+    def environment(self, leaves: list[Any]) -> dict[str, int]:
+        """The value of every size symbol for these arguments."""
+        return {name: leaves[i].shape[axis] for name, i, axis in self._symbols}
+
+    def fits(self, leaves: list[Any]) -> bool:
+        """Whether every guard holds for these arguments."""
+        env = self.environment(leaves)
+        return all(guard.holds(env) for guard in self.sizes.guards)
+
+    def executable(self) -> Executable:
+        """What runs the graph now; compiled first if ``jit_compile`` asks for it."""
+        with self._lock:
+            if self._executable is None:
+                self._executable = compile_graph(self.graph, self.jit_compile is True)
+            return self._executable
+
+    def compile(self) -> Executable:
+        """Compile to machine code now, if that has not been done."""
+        with self._lock:
+            if self._executable is None or not self._executable.native:
+                self._executable = compile_graph(self.graph, True)
+            return self._executable
+
+    def bound(self, leaves: list[Any]) -> Bound:
+        """The call prepared for exactly these shapes."""
+        return Bound(self, self.environment(leaves))
+
+    def call(self, leaves: list[Any], top: Any = None) -> Any:
+        """Run on argument leaves; ``top`` is the tape that stands above, if one does."""
+        if top is None:
+            return self.bound(leaves)(leaves)
+        inputs = [leaves[i] for i in self.positions] + self.captures
+        watching = [t for t in _tapes(top) if any(t.watches(x) for x in inputs)]
+        if not watching:
+            return self.bound(leaves)(leaves)
+        if len(watching) > 1:
+            return self.outputs.build(interpret(self.graph, inputs, top, self.environment(leaves)))
+        if self._differentiated is None:
+            self._differentiated = differentiate(self)
+        outs = self._differentiated.call(inputs, watching[0], self.environment(leaves))
+        return self.outputs.build(outs, self.environment(leaves))
+
+    def __call__(self, *args: Any) -> Any:
+        leaves = flatten((args, {}))[0]
+        return self.call(leaves, bind.current.get())
+
+    def __repr__(self) -> str:
+        return f"<concrete function {self.name}({self.signature_text()})>"
+
+
+class Bound:
+    """A concrete function prepared for exact shapes: the last step of the hot path."""
+
+    __slots__ = ("captures", "positions", "run", "wrap_outputs")
+
+    def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
+        self.run = concrete.executable().prepare(env)
+        self.positions = concrete.positions
+        self.captures = concrete.captures
+        self.wrap_outputs = concrete.outputs.builder(env)
+
+    def __call__(self, leaves: Any) -> Any:
+        arrays = [as_plain(leaves[i]) for i in self.positions]
+        for captured in self.captures:
+            arrays.append(captured if captured.__class__ is Variable else as_plain(captured))
+        return self.wrap_outputs(self.run(arrays))
+
+
+def as_plain(x: Any) -> np.ndarray[Any, Any]:
+    """The array of a tensor input."""
+    return x.array if x.__class__ is Tensor else as_array(x)
+
+
+class _Outputs:
+    """How graph outputs and Python values make up what the function returns."""
+
+    def __init__(self, result: Any, tracer: Tracer) -> None:
+        leaves, self.structure = flatten(result)
+        values: list[Any] = []
+        self.leaves: list[tuple[str, Any]] = []
+        for leaf in leaves:
+            self.leaves.append(self._leaf(leaf, values, tracer))
+        self.graph = tracer.finish(values)
+        solution = tracer.sizes
+        self.leaves = [
+            (kind, solution.resolve(x) if kind == "size" else x) for kind, x in self.leaves
+        ]
+
+    def _leaf(self, leaf: Any, values: list[Any], tracer: Tracer) -> tuple[str, Any]:
+        if isinstance(leaf, Traced):
+            values.append(tracer._operand(leaf)[0])
+            return "tensor", len(values) - 1
+        if isinstance(leaf, SymInt):
+            return "size", leaf.dim
+        if isinstance(leaf, Tensor | Variable | np.ndarray) or isinstance(leaf, _CONSTANT):
+            return "object", leaf
+        raise ReturnTypeError(
+            f"{tracer.graph.name} returned {type(leaf).__name__}, which a compiled function cannot "
+            f"return; return tensors, numbers, strings, None and containers of them"
+        )
+
+    def builder(self, env: dict[str, int]) -> Any:
+        """A function from output arrays to the returned value."""
+        if self.structure.kind is None and self.leaves[0][0] == "tensor":
+            return lambda arrays: wrap(arrays[0])
+        if self.structure.kind is tuple and all(
+            k == "tensor" and not c.kind
+            for (k, _), c in zip(self.leaves, self.structure.children, strict=False)
+        ) and len(self.leaves) == len(self.structure.children):
+            return lambda arrays: tuple([wrap(a) for a in arrays])
+        return lambda arrays: self.build([wrap(a) for a in arrays], env)
+
+    def build(self, tensors: list[Any], env: dict[str, int] | None = None) -> Any:
+        """The returned value for these output tensors."""
+        out = []
+        for kind, x in self.leaves:
+            if kind == "tensor":
+                out.append(tensors[x])
+            else:
+                out.append(evaluate(x, env or {}) if kind == "size" else x)
+        return unflatten(self.structure, out)
+
+
+def trace_function(function: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+    """Run the Python function on traced inputs. Raises what the function raises."""
+    tracer = Tracer(function.name)
+    names = _leaf_names(function, structure)
+    positions: list[int] = []
+    traced: list[Any] = []
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, Tensor | np.ndarray):
+            positions.append(i)
+            traced.append(tracer.input(as_plain(leaf), names[i]))
+        else:
+            traced.append(leaf)
+    args, kwargs = unflatten(structure, traced)
+    token = bind.push(tracer)
+    try:
+        result = function.python_function(*args, **kwargs)
+        outputs = _Outputs(result, tracer)
+    finally:
+        bind.pop(token)
+    return ConcreteFunction(function, tracer, positions, outputs)
+
+
+def _leaf_names(function: Any, structure: Structure) -> list[str]:
+    """A name for each leaf: its parameter's, with the path inside of containers."""
+    code = getattr(function.python_function, "__code__", None)
+    params = code.co_varnames[: code.co_argcount] if code is not None else ()
+    names: list[str] = []
+    for i, child in enumerate(structure.children[0].children):
+        _name_leaves(child, params[i] if i < len(params) else f"arg{i}", names)
+    kw = structure.children[1]
+    for key, child in zip(kw.keys, kw.children, strict=True):
+        _name_leaves(child, str(key), names)
+    return names
+
+
+def _name_leaves(structure: Structure, name: str, names: list[str]) -> None:
+    if structure.kind is None:
+        names.append(name)
+        return
+    keys = structure.keys or range(len(structure.children))
+    for key, child in zip(keys, structure.children, strict=True):
+        text = "".join(c if c.isalnum() else "_" for c in str(key))
+        _name_leaves(child, f"{name}_{text}", names)
+
+
+def _symbol_sources(concrete: ConcreteFunction) -> dict[str, tuple[int, int]]:
+    """For each symbol of the trace the leaf and the axis that it stands for."""
+    sources: dict[str, tuple[int, int]] = {}
+    names = iter(concrete.sizes.hints)
+    for value, position in zip(concrete.graph.inputs, concrete.positions, strict=False):
+        for axis in range(value.type.rank):
+            sources[next(names)] = (position, axis)
+    return sources
+
+
+def _tapes(top: Any) -> list[Any]:
+    tapes = []
+    while top is not None and top.below is not None:
+        tapes.append(top)
+        top = top.below
+    return tapes

@@ -1,0 +1,205 @@
+"""``@function``: signature -> cache -> executable.
+
+The hot path of a call is: exact-signature dictionary, bound executable, tensors. On a miss the
+signature with symbolic sizes is looked up among the traces, and only if none fits is the Python
+function traced (``concrete.trace_function``) and compiled (``pipeline.compile_graph``).
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import warnings
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from twofold.ir import bind
+from twofold.ir.tree import LEAF, Structure
+
+from . import config
+from .concrete import ConcreteFunction, trace_function
+from .signature import bind_arguments, leaf_key, leaf_pattern
+
+__all__ = ["Function", "function"]
+
+EXACT_ENTRIES = 512  # exact signatures kept for each function
+TRACES = 64  # traces kept for each function
+STORM = 12  # traces after which one warning explains why it retraces
+
+_current = bind.current
+
+
+class Function:
+    """A Python function that is traced once for each kind of call and runs as a graph.
+
+    Thread safety: the two dictionaries are read without a lock; they are written under ``_lock``,
+    so that a function is traced and compiled once when several threads ask at once.
+    """
+
+    def __init__(self, python_function: Callable[..., Any], **options: Any) -> None:
+        functools.update_wrapper(self, python_function)
+        self.python_function = python_function
+        self.input_signature = options.get("input_signature")
+        self.jit_compile: bool | None = options.get("jit_compile")
+        self.name: str = options.get("name") or getattr(python_function, "__name__", "function")
+        self._lock = threading.RLock()
+        self._exact: OrderedDict[Any, Any] = OrderedDict()
+        self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
+        self._tracing_count = 0
+        self._methods: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if _current.get() is None and not kwargs:
+            try:
+                entry = self._exact.get(tuple([leaf_key(a) for a in args]))
+            except TypeError:
+                entry = None
+            if entry is not None:
+                return entry(args)
+        return self._call(args, kwargs)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        top = bind.top()
+        if top.tracing or config.functions_run_eagerly():
+            return self.python_function(*args, **kwargs)
+        leaves, structure = bind_arguments(self, args, kwargs)
+        if top is bind.bottom():
+            entry = self._exact.get(exact_key(leaves, structure))
+            if entry is not None:
+                return entry(leaves)
+            top = None
+        return self.concrete(leaves, structure).call(leaves, top)
+
+    def concrete(self, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        """The trace that fits these arguments, made if there is none."""
+        key = (structure, *[leaf_pattern(x) for x in leaves])
+        found = self._fitting(key, leaves)
+        if found is not None:
+            return found
+        with self._lock:
+            found = self._fitting(key, leaves)
+            if found is None:
+                found = self._trace(key, leaves, structure)
+            self._remember(leaves, structure, found)
+            return found
+
+    def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
+        for concrete in self._traces.get(key, ()):
+            if concrete.fits(leaves):
+                return concrete
+        return None
+
+    def _trace(self, key: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        concrete = trace_function(self, leaves, structure)
+        self._tracing_count += 1
+        group = self._traces.setdefault(key, [])
+        group.append(concrete)
+        self._traces.move_to_end(key)
+        while sum(map(len, self._traces.values())) > TRACES:
+            oldest = next(iter(self._traces))
+            self._traces[oldest].pop(0)
+            if not self._traces[oldest]:
+                del self._traces[oldest]
+        if self._tracing_count == STORM:
+            warnings.warn(
+                f"{self.name} has been traced {STORM} times; the latest trace is for "
+                f"{concrete.signature_text()}. Pass numbers that change as tensors, and keep the "
+                f"structure of arguments fixed.",
+                stacklevel=4,
+            )
+        return concrete
+
+    def _remember(
+        self, leaves: list[Any], structure: Structure, concrete: ConcreteFunction
+    ) -> None:
+        """Keep the call prepared for these exact shapes."""
+        self._exact[exact_key(leaves, structure)] = concrete.bound(leaves)
+        while len(self._exact) > EXACT_ENTRIES:
+            self._exact.popitem(last=False)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
+        """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
+        leaves, structure = bind_arguments(self, args, kwargs)
+        return self.concrete(leaves, structure)
+
+    def graph(self, *args: Any, **kwargs: Any) -> Any:
+        """The graph of the trace for these arguments, before any pass."""
+        return self.get_concrete_function(*args, **kwargs).graph
+
+    def experimental_get_tracing_count(self) -> int:
+        """How often the Python function has been traced."""
+        return self._tracing_count
+
+    def clear_cache(self) -> None:
+        """Forget every trace and executable."""
+        with self._lock:
+            self._exact.clear()
+            self._traces.clear()
+
+    def forget_bound(self) -> None:
+        """Drop prepared calls, after a concrete function changed its executable."""
+        with self._lock:
+            self._exact.clear()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        bound = self._methods.get(instance)
+        if bound is None:
+            bound = BoundFunction(self, instance)
+            self._methods[instance] = bound
+        return bound
+
+    def __repr__(self) -> str:
+        return f"<tf.function {self.name}: {self._tracing_count} traces>"
+
+
+class BoundFunction:
+    """A compiled method of one instance."""
+
+    def __init__(self, function: Function, instance: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self._instance = weakref.ref(instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(self._instance(), *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.function, name)
+        if name in ("get_concrete_function", "graph", "explain"):
+            return functools.partial(found, self._instance())
+        return found
+
+
+def exact_key(leaves: list[Any], structure: Structure) -> Any:
+    """The key of the exact-signature dictionary; plain positional calls need no structure."""
+    keys = tuple([leaf_key(x) for x in leaves])
+    positional, keywords = structure.children
+    if keywords.children or any(c is not LEAF for c in positional.children):
+        return structure, keys
+    return keys
+
+
+def function(f: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function: traced once for each kind of call, run as an optimised graph.
+
+    Options: ``input_signature`` (TensorSpecs), ``jit_compile`` (None: run at once, compile in the
+    background; True: compile before the first result; False: never), ``name``.
+
+    >>> import twofold as tf
+    >>> @tf.function
+    ... def f(x):
+    ...     return tf.tanh(x) * 2
+    >>> f(tf.constant([0.0])).numpy()
+    array([0.], dtype=float32)
+    """
+    unknown = set(options) - {"input_signature", "jit_compile", "name", "autograph",
+                              "reduce_retracing", "strict"}
+    if unknown:
+        raise TypeError(f"function() has no option {sorted(unknown)}")
+    if f is None:
+        return lambda g: Function(g, **options)
+    return Function(f, **options)

@@ -1,0 +1,174 @@
+"""Derivatives of a call: a tape around ``f(x)`` differentiates f's graph, compiled.
+
+The graph is interpreted once more under a tracer with a tape above it, which appends the reverse
+walk; what depends on cotangents becomes the backward graph, the rest the forward graph, and the
+values that cross are kept as residuals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from twofold.ir import bind
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.types import RefType
+from twofold.ir.vjp import Entry, backward, differentiable
+from twofold.runtime.tape import GradientTape
+from twofold.runtime.tensor import Tensor, wrap
+from twofold.runtime.variable import Variable
+
+from .lower.reference import concrete as concrete_attr
+from .pipeline import Executable, compile_graph
+from .trace import Traced, Tracer
+
+__all__ = ["Differentiated", "differentiate", "interpret"]
+
+
+class Differentiated:
+    """A forward executable that also returns residuals, and the backward executable."""
+
+    def __init__(self, forward: Graph, backward_: Graph, wanted: list[int], native: bool) -> None:
+        self.forward: Executable = compile_graph(forward, native)
+        self.backward: Executable = compile_graph(backward_, native)
+        self.wanted = wanted  # positions of the inputs that get a gradient
+
+    def call(self, inputs: Sequence[Any], tape: Any, env: dict[str, int]) -> list[Tensor]:
+        """Run forward and record one entry whose pullback runs backward."""
+        tensors = [tape.read(x) if isinstance(x, Variable) else x for x in inputs]
+        arrays = [x if isinstance(x, Variable) else plain(x) for x in inputs]
+        results = self.forward.prepare(env)(arrays)
+        outs = [wrap(a) for a in results[: self.n_outputs]]
+        residuals = results[self.n_outputs :]
+        targets = [o for o in outs if differentiable(o)]
+        sources = tuple(tensors[i] for i in self.wanted)
+
+        def pullback(*cotangents: Any) -> Sequence[Any]:
+            given = [c.array for c in cotangents]
+            grads = self.backward.prepare(env)([*residuals, *given])
+            return [wrap(g) for g in grads]
+
+        if targets:
+            tape.record(None, sources, tuple(targets), {}, pullback)
+        return outs
+
+    n_outputs = 0
+
+
+def plain(x: Any) -> Any:
+    """The array of a tensor, or the array itself."""
+    return x.array if isinstance(x, Tensor) else x
+
+
+def differentiate(concrete: Any) -> Differentiated:
+    """Forward and backward executables for a concrete function."""
+    tracer = Tracer(concrete.graph.name + "_vjp")
+    tracer.sizes = concrete.sizes
+    table: dict[Value, Any] = {}
+    sources: list[Any] = []
+    for value in concrete.graph.inputs:
+        made = tracer.graph.input(value.type, value.name)
+        table[value] = made if isinstance(value.type, RefType) else Traced(made, tracer)
+        sources.append(table[value])
+    n_inputs = len(tracer.graph.inputs)
+    tape = GradientTape(persistent=True)
+    token = bind.push(tracer)
+    try:
+        with tape:
+            for x in sources:
+                if isinstance(x, Traced) and differentiable(x):
+                    tape.watch(x)
+            reads = replay(concrete.graph, table, tape, tracer)
+        sources = [reads.get(id(x), x) for x in sources]
+        outputs = [table[v] for v in concrete.graph.outputs]
+        grads, wanted = _pull(tape, tracer, outputs, sources)
+    finally:
+        bind.pop(token)
+    forward, back = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
+    made = Differentiated(forward, back, wanted, concrete.jit_compile is not False)
+    made.n_outputs = len(outputs)
+    return made
+
+
+def replay(
+    graph: Graph, table: dict[Value, Any], tape: GradientTape, tracer: Tracer
+) -> dict[int, Any]:
+    """Bind every node of a graph again; reads of Variables are watched. Returns ref id -> read."""
+    reads: dict[int, Any] = {}
+    for node in graph.nodes:
+        ins = [table[v] for v in node.inputs]
+        if node.op.name == "read":
+            if id(ins[0]) not in reads:
+                out = Traced(tracer.graph.add(node.op, ins, names=(ins[0].name,)).out, tracer)
+                reads[id(ins[0])] = out
+                if differentiable(out):
+                    tape.watch(out)
+            table[node.out] = reads[id(ins[0])]
+        elif node.op.name == "assign":
+            tracer.graph.add(node.op, (ins[0], ins[1].value), sizes=tracer.sizes, loc=node.loc)
+        else:
+            outs = tape.bind(node.op, tuple(ins), node.attrs)
+            results = outs if isinstance(outs, tuple) else (outs,)
+            table.update(zip(node.outputs, results, strict=True))
+    return reads
+
+
+def _pull(
+    tape: GradientTape, tracer: Tracer, outputs: list[Any], sources: list[Any]
+) -> tuple[list[Value], list[int]]:
+    """Append the reverse walk for a cotangent input for each floating output."""
+    seeds: dict[int, Any] = {}
+    for i, out in enumerate(outputs):
+        if differentiable(out):
+            g = Traced(tracer.graph.input(out.value.type, f"g{i}"), tracer)
+            seeds[id(out)] = seeds[id(out)] + g if id(out) in seeds else g
+    entries: list[Entry] = tape.entries
+    table = backward(entries, seeds, tape.known)
+    wanted = [i for i, x in enumerate(sources) if id(x) in table]
+    return [table[id(sources[i])].value for i in wanted], wanted
+
+
+def _split(
+    joint: Graph, n_inputs: int, outputs: list[Value], grads: list[Value]
+) -> tuple[Graph, Graph]:
+    """Forward graph (outputs, then residuals) and backward graph (residuals, cotangents)."""
+    cotangents = joint.inputs[n_inputs:]
+    late: set[Value] = set(cotangents)
+    back_nodes: list[Node] = []
+    front_nodes: list[Node] = []
+    for node in joint.nodes:
+        if any(v in late for v in node.inputs):
+            late.update(node.outputs)
+            back_nodes.append(node)
+        else:
+            front_nodes.append(node)
+    crossing: dict[Value, None] = {}
+    for value in [v for n in back_nodes for v in n.inputs] + grads:
+        if value not in late:
+            crossing[value] = None
+    forward = Graph(joint.name + "_forward", joint.inputs[:n_inputs], front_nodes,
+                    [*outputs, *crossing])
+    back = Graph(joint.name + "_backward")
+    table = {v: back.input(v.type, v.name) for v in [*crossing, *cotangents]}
+    for node in back_nodes:
+        back.append_copy(node, table)
+    back.outputs = [table[g] for g in grads]
+    return forward.copy(), back
+
+
+def interpret(graph: Graph, inputs: Sequence[Any], top: Any, env: dict[str, int]) -> list[Any]:
+    """Bind every node eagerly under the tapes that stand above: derivatives of any order."""
+    table: dict[Value, Any] = dict(zip(graph.inputs, inputs, strict=True))
+    start = {id(x): top.read(x) for x in inputs if isinstance(x, Variable)}
+    for node in graph.nodes:
+        ins = [table[v] for v in node.inputs]
+        if node.op.name == "read":
+            table[node.out] = start[id(ins[0])]
+        elif node.op.name == "assign":
+            ins[0].assign(ins[1])
+        else:
+            attrs = {k: concrete_attr(v, env) for k, v in node.attrs.items()}
+            outs = node.op(*ins, **attrs) if not node.op.variadic else node.op(list(ins), **attrs)
+            results = outs if isinstance(outs, tuple) else (outs,)
+            table.update(zip(node.outputs, results, strict=True))
+    return [table[v] for v in graph.outputs]

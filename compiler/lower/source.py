@@ -1,0 +1,134 @@
+"""A kernel as readable Python: what ``dump --kernels`` shows, what a debugger can step.
+
+The text runs as it stands, on flat arrays, with ``kernel_namespace()`` for the functions that the
+expressions call; it is the oracle of the machine code in the tests.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from twofold.ir.dims import symbols_of
+
+from .expression import rename
+from .loops import Access, Fold, Instr, Kernel, Stage, Store
+
+__all__ = ["python_source"]
+
+INDENT = "    "
+
+
+def python_source(kernel: Kernel, name: str) -> str:
+    """The kernel as a Python function of its flat buffers and its sizes."""
+    return _Source(kernel, name).text()
+
+
+class _Source:
+    def __init__(self, kernel: Kernel, name: str) -> None:
+        self.kernel, self.name = kernel, name
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+        self.buffers = _unique(kernel.names)
+        self.index = [f"i{a}" for a in range(len(kernel.dims))]
+
+    def text(self) -> str:
+        sizes = sorted({str(d) for d in _symbols(self.kernel)})
+        params = ", ".join([*self.buffers, *sizes])
+        self.line(0, f"def {self.name}({params}):")
+        kept = [a for a in range(len(self.kernel.dims)) if a not in self.kernel.reduced]
+        depth = 1
+        for axis in kept:
+            self.line(depth, f"for {self.index[axis]} in range({self.kernel.dims[axis]}):")
+            depth += 1
+        for instr in self.kernel.stages[0].inner:
+            if instr.kind == "const":
+                self.names[instr.id] = _number(instr.value)
+        for stage in self.kernel.stages:
+            self.stage(stage, depth)
+        return "\n".join(self.lines) + "\n"
+
+    def line(self, depth: int, text: str) -> None:
+        self.lines.append(INDENT * depth + text)
+
+    def stage(self, stage: Stage, depth: int) -> None:
+        early = [i for i in stage.post if not self._waits(i, stage)]
+        self.instructions(early, depth)
+        for fold in stage.folds:
+            self.names[fold.id] = f"acc{fold.id}"
+            self.line(depth, f"acc{fold.id} = {_number(fold.identity)}")
+        inside = depth
+        if stage.inner or stage.folds or stage.stores:
+            for axis in sorted(self.kernel.reduced):
+                self.line(inside, f"for {self.index[axis]} in range({self.kernel.dims[axis]}):")
+                inside += 1
+            self.instructions(stage.inner, inside)
+            for fold in stage.folds:
+                self.fold(fold, inside)
+            self.stores(stage.stores, inside)
+        self.instructions([i for i in stage.post if i not in early], depth)
+        self.stores(stage.post_stores, depth)
+
+    def _waits(self, instr: Instr, stage: Stage) -> bool:
+        waiting = {f.id for f in stage.folds}
+        for other in stage.post:
+            if any(a in waiting for a in other.args):
+                waiting.add(other.id)
+        return instr.id in waiting
+
+    def instructions(self, instrs: list[Instr], depth: int) -> None:
+        for instr in instrs:
+            if instr.kind == "const":
+                continue
+            self.names[instr.id] = f"v{instr.id}"
+            if instr.kind == "load":
+                assert instr.access is not None
+                text = self.place(instr.access)
+            else:
+                pairs = zip(instr.params, instr.args, strict=False)
+                text = rename(instr.expr, {p: self.names.get(a, "") for p, a in pairs})
+                text = text.replace("cast(", f"{instr.dtype.name}(")
+            self.line(depth, f"v{instr.id} = {text}")
+
+    def fold(self, fold: Fold, depth: int) -> None:
+        text = rename(fold.expr, {"acc": f"acc{fold.id}", "x": self.names[fold.arg]})
+        self.line(depth, f"acc{fold.id} = {text}")
+
+    def stores(self, stores: list[Store], depth: int) -> None:
+        for store in stores:
+            self.line(depth, f"{self.place(store.access)} = {self.names[store.arg]}")
+
+    def place(self, access: Access) -> str:
+        terms = [] if access.offset == 0 else [str(access.offset)]
+        for axis, stride in enumerate(access.strides):
+            if isinstance(stride, int) and stride == 0:
+                continue
+            one = isinstance(stride, int) and stride == 1
+            terms.append(self.index[axis] if one else f"{self.index[axis]} * ({stride})")
+        return f"{self.buffers[access.buffer]}[{' + '.join(terms) or 0}]"
+
+
+def _symbols(kernel: Kernel) -> set[str]:
+    found: set[str] = set()
+    for item in kernel.params():
+        if not isinstance(item, int):
+            found |= symbols_of(item)
+    return found
+
+
+def _unique(names: list[str]) -> list[str]:
+    counts: dict[str, int] = {}
+    out = []
+    for name in names:
+        clean = "".join(c if c.isalnum() else "_" for c in name) or "x"
+        clean = clean if not clean[0].isdigit() else f"x{clean}"
+        counts[clean] = counts.get(clean, 0) + 1
+        out.append(clean if counts[clean] == 1 else f"{clean}_{counts[clean]}")
+    return out
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float) and math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return "nan" if isinstance(value, float) and math.isnan(value) else repr(value)
+

@@ -1,0 +1,308 @@
+"""Fuse: elementwise chains, and reductions with what stands on both sides of them.
+
+    %0: f32[n,768] = add(%x, %b)          %0: f32[n,768] = fused(%x, %b) {...}
+    %1: f32[n,768] = tanh(%0)         ->    region (%x: ..., %b: ...) { add ... tanh ... }
+
+Invariant kept: a group is convex (no path leaves it and comes back), so that the groups form an
+acyclic graph, which networkx orders; nodes with effects keep their order. A value that is used
+outside of its group is an output of the group; nothing is computed twice except constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import networkx as nx
+
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.op import OPS
+
+from ..lower.expression import kernelable
+from ..lower.space import VIEWS, AxisMap, Space
+
+__all__ = ["fuse"]
+
+MAX_NODES = 96  # compile time grows faster than linearly beyond
+MAX_VISITS = 400  # groups looked at before a fusion is given up
+
+
+class _Group:
+    __slots__ = ("first", "heir", "last", "members", "preds", "space")
+
+    def __init__(self, index: int, node: Node) -> None:
+        self.members = [(index, node)]  # position in the graph, node
+        self.first = self.last = index
+        self.preds: set[_Group] = set()
+        self.space: Space | None = None
+        self.heir: _Group | None = None  # the group that this one was merged into
+
+    def nodes(self) -> list[Node]:
+        """The nodes in program order."""
+        return [node for _, node in sorted(self.members, key=lambda m: m[0])]
+
+    def sources(self) -> set[_Group]:
+        """The groups that this one uses values of."""
+        found = {_alive(p) for p in self.preds}
+        found.discard(self)
+        return found
+
+
+def _alive(group: _Group) -> _Group:
+    """The group that now holds what was in ``group``."""
+    while group.heir is not None:
+        group = group.heir
+    return group
+
+
+def fuse(graph: Graph) -> Graph:
+    """Group the nodes of a graph into fused nodes."""
+    groups = _Fusion(graph).run()
+    return _rebuild(graph, groups)
+
+
+class _Fusion:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.group_of: dict[Value, _Group] = {}
+        self.groups: dict[_Group, None] = {}
+        self.effect: _Group | None = None
+
+    def run(self) -> Iterable[_Group]:
+        for index, node in enumerate(self.graph.nodes):
+            if _is_scalar_constant(node):
+                continue
+            self._visit(index, node)
+        return [part for group in self.groups for part in _checked(group)]
+
+    def _visit(self, index: int, node: Node) -> None:
+        sources = list(dict.fromkeys(g for v in node.inputs if (g := self.group_of.get(v))))
+        if kernelable(node):
+            for home in sorted(sources, key=lambda g: -g.last):
+                if self._join(home, index, node, sources):
+                    return
+        group = _Group(index, node)
+        if kernelable(node):
+            space = Space.starting_at(node)
+            if space.add(node):
+                group.space = space
+        group.preds.update(sources)
+        if node.pinned:
+            if self.effect is not None:
+                group.preds.add(self.effect)
+            self.effect = group
+        self.groups[group] = None
+        for value in node.outputs:
+            self.group_of[value] = group
+
+    def _join(self, home: _Group, index: int, node: Node, sources: list[_Group]) -> bool:
+        if home.space is None or len(home.members) >= MAX_NODES:
+            return False
+        placed = home.space.place(node)
+        if placed is None or not _worthwhile(home.space, placed, node):
+            return False
+        if self._reaches(home, [g for g in sources if g is not home]):
+            return False
+        for other in sources:
+            if other is not home and self._mergeable(home, other, node):
+                self._merge(home, other)
+        placed = home.space.place(node)
+        assert placed is not None and home.space is not None
+        home.space.axes[node.out], home.space.reduced = placed
+        home.members.append((index, node))
+        home.last = index
+        home.preds.update(g for v in node.inputs if (g := self.group_of.get(v)) not in (None, home))
+        self.group_of[node.out] = home
+        return True
+
+    def _mergeable(self, home: _Group, other: _Group, node: Node) -> bool:
+        if len(home.members) + len(other.members) >= MAX_NODES:
+            return False
+        union = _union(home, other)
+        if union is None:
+            return False
+        placed = union.place(node)
+        if placed is None or not _worthwhile(union, placed, node):
+            return False
+        return not self._reaches(home, [other], direct=False) and not self._reaches(
+            other, [home], direct=False
+        )
+
+    def _merge(self, home: _Group, other: _Group) -> None:
+        home.space = _union(home, other)
+        home.members.extend(other.members)
+        home.first, home.last = min(home.first, other.first), max(home.last, other.last)
+        home.preds |= other.preds
+        other.heir = home
+        for _, member in other.members:
+            for value in member.outputs:
+                self.group_of[value] = home
+        del self.groups[other]
+
+    def _reaches(self, home: _Group, starts: list[_Group], direct: bool = True) -> bool:
+        """Whether some start depends on ``home``; ``direct=False`` ignores a direct edge."""
+        stack = list(starts)
+        if not direct:
+            stack = [p for s in starts for p in s.sources() if p is not home]
+        seen = set(stack)
+        while stack:
+            group = stack.pop()
+            if group is home or len(seen) > MAX_VISITS:
+                return True
+            for pred in group.sources():
+                if pred not in seen and pred.last >= home.first:
+                    seen.add(pred)
+                    stack.append(pred)
+        return False
+
+
+def _checked(group: _Group) -> list[_Group]:
+    """The group, if its nodes fit its space when placed in program order, as lowering does."""
+    if group.space is None:
+        return [group]
+    space = Space(group.space.dims, group.space.reduced)
+    if all(space.add(node) for node in group.nodes()):
+        return [group]
+    raise AssertionError(f"a fused group does not fit its space: {group.nodes()}")
+
+
+def _union(home: _Group, other: _Group) -> Space | None:
+    """The space of two groups as one, or None. A group without reductions may become the outer
+    level of one with reductions."""
+    a, b = home.space, other.space
+    if a is None or b is None:
+        return None
+    if a.reduced is not None and b.reduced is not None and a.reduced != b.reduced:
+        return None
+    base, rest = (a, b) if b.reduced is None else (b, a)
+    if base.dims != rest.dims and rest.reduced is not None:
+        return None
+    union = Space(base.dims, base.reduced)
+    members = [n for _, n in sorted(home.members + other.members, key=lambda m: m[0])]
+    if not all(union.add(n) for n in members):
+        return None
+    return union if _in_rows(union) or not _returns_to_points(union, members) else None
+
+
+def _in_rows(space: Space) -> bool:
+    """Whether the reductions fold rows: the last axis, with other axes kept."""
+    reduced = space.reduced or ()
+    last = len(space.dims) - 1
+    return not reduced or (last in reduced and len(reduced) < len(space.dims))
+
+
+def _returns_to_points(space: Space, members: list[Node]) -> bool:
+    """Whether a reduction's result is used at full level, which takes another run of the loops."""
+    late: set[Value] = set()
+    for node in members:
+        depends = any(v in late for v in node.inputs)
+        if depends and (node.op.kind == "reduce" or space.level(space.axes[node.out]) == "full"):
+            return True
+        if depends or node.op.kind == "reduce":
+            late.add(node.out)
+    return False
+
+
+def _is_scalar_constant(node: Node) -> bool:
+    return node.op.name == "constant" and node.out.type.rank == 0
+
+
+def _worthwhile(space: Space, placed: tuple[AxisMap, frozenset[int] | None], node: Node) -> bool:
+    """Whether a node belongs into the group: full-level work after a reduction reads the rows
+    again, which pays while a row stays in cache, and only where there are rows."""
+    axis_map, reduced = placed
+    if not reduced:
+        return True
+    with_node = Space(space.dims, reduced)
+    if _in_rows(with_node):
+        return True
+    if node.op.kind != "reduce" and with_node.level(axis_map) != "full":
+        return True
+    return not any(v in space.axes and _after_reduction(space, v) for v in node.inputs)
+
+
+def _after_reduction(space: Space, value: Value) -> bool:
+    """Whether a placed value depends on a reduction of the group."""
+    stack, seen = [value], set()
+    while stack:
+        v = stack.pop()
+        if v in seen or v not in space.axes or v.node is None:
+            continue
+        seen.add(v)
+        if v.node.op.kind == "reduce":
+            return True
+        stack.extend(v.node.inputs)
+    return False
+
+
+def _rebuild(graph: Graph, groups: Iterable[_Group]) -> Graph:
+    order = {group: group.first for group in groups}
+    dag: nx.DiGraph[_Group] = nx.DiGraph()
+    dag.add_nodes_from(order)
+    dag.add_edges_from((p, g) for g in order for p in g.sources())
+    assert nx.is_directed_acyclic_graph(dag), "fusion made a cycle"
+    users = graph.uses()
+    returned = set(graph.outputs)
+    new = Graph(graph.name)
+    table: dict[Value, Value] = {}
+    for value in graph.inputs:
+        table[value] = new.input(value.type, value.name)
+    for group in nx.lexicographical_topological_sort(dag, key=lambda g: order[g]):
+        _emit(new, group, table, users, returned)
+    for value in graph.outputs:
+        if value not in table:
+            assert value.node is not None
+            new.append_copy(value.node, table)
+    new.outputs = [table[v] for v in graph.outputs]
+    return new
+
+
+def _emit(
+    new: Graph,
+    group: _Group,
+    table: dict[Value, Value],
+    users: dict[Value, list[Node]],
+    returned: set[Value],
+) -> None:
+    nodes = group.nodes()
+    if group.space is None:
+        for value in nodes[0].inputs:
+            if value not in table and value.node is not None:  # a constant, not yet copied
+                new.append_copy(value.node, table)
+        new.append_copy(nodes[0], table)
+        return
+    members = set(nodes)
+    body = Graph(_group_name(nodes))
+    inner: dict[Value, Value] = {}
+    outer_inputs: list[Value] = []
+    for node in nodes:
+        for value in node.inputs:
+            if value in inner:
+                continue
+            if value.node is not None and _is_scalar_constant(value.node):
+                body.append_copy(value.node, inner)
+            else:
+                inner[value] = body.input(value.type, value.name)
+                outer_inputs.append(value)
+        body.append_copy(node, inner)
+    results = [
+        n.out
+        for n in nodes
+        if n.out in returned or any(u not in members for u in users[n.out])
+    ]
+    body.outputs = [inner[v] for v in results]
+    attrs = {
+        "dims": tuple(group.space.dims),
+        "reduced": tuple(sorted(group.space.reduced or ())),
+    }
+    fused = new.add(
+        OPS["fused"], [table[v] for v in outer_inputs], attrs, regions=[body],
+        types=[v.type for v in results], loc=nodes[-1].loc,
+        names=[v.name for v in results],
+    )  # fmt: skip
+    table.update(zip(results, fused.outputs, strict=True))
+
+
+def _group_name(nodes: list[Node]) -> str:
+    """A readable name: the ops in order, shortened."""
+    ops = list(dict.fromkeys(n.op.name for n in nodes if n.op.name not in VIEWS))
+    return "_".join(ops[:4]) + ("_etc" if len(ops) > 4 else "")

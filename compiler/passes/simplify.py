@@ -1,0 +1,186 @@
+"""Algebraic simplification by a table of equations.
+
+    %0: f32[n] = negative(%x)
+    %1: f32[n] = negative(%0)        ->     return %x
+    return %1
+
+Invariant kept: every value, bit for bit (the bits of a NaN aside). An equation that holds for
+real numbers but not for floating-point ones is not in the table: ``x + 0`` is 0 for x = -0, ``0 * x``
+is NaN for an infinite x, ``log(exp(x))`` rounds. Derivatives are taken before this pass runs: it
+drops ``stop_gradient``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.graph import Graph
+from twofold.ir.rewrite import Attr, Const, Match, Row, Term, Var, rewrite
+
+__all__ = ["ROWS", "simplify"]
+
+X, Y, Z = Var("x"), Var("y"), Var("z")
+A, P, Q, TA, TB = Attr("a"), Attr("p"), Attr("q"), Attr("ta"), Attr("tb")
+ZERO, NEGATIVE_ZERO = Const(0), Const(-0.0)  # -0.0 is plain 0 in an integer dtype
+ONE, TWO = Const(1, "one"), Const(2, "two")
+TRUE, FALSE = Const(True), Const(False)
+
+
+def simplify(graph: Graph) -> Graph:
+    """A new graph with the equations applied from left to right, in its regions as well."""
+    return rewrite(graph, ROWS)
+
+
+def is_real(m: Match) -> bool:
+    """Products and quotients of complex numbers by 1 are not exact: (inf + 0i) * 1 has a NaN."""
+    return m.type.dtype.kind != "c"
+
+
+def is_integer(m: Match) -> bool:
+    """Whether the result has an integer dtype."""
+    return m.type.dtype.kind in "iu"
+
+
+def exponent_is_scalar(m: Match) -> bool:
+    """``power`` squares for an exponent without axes; elementwise exponents go through pow()."""
+    return any(m.values.get(n) is not None and not m[n].type.rank for n in ("one", "two"))
+
+
+def digits(dtype: np.dtype) -> int:
+    """The bits of the largest n for which all integers up to 2**n are values of the dtype."""
+    if dtype.kind in "fc":
+        return np.finfo(dtype).nmant + 1
+    return 1 if dtype.kind == "b" else 8 * dtype.itemsize - (dtype.kind == "i")
+
+
+def holds(inner: np.dtype, outer: np.dtype) -> bool:
+    """Whether every value of ``inner`` is a value of ``outer``."""
+    if "biufc".index(outer.kind) < "biufc".index(inner.kind):
+        return inner.kind == "u" and outer.kind == "i" and digits(outer) > digits(inner)
+    if inner.kind == "i" and outer.kind == "u":
+        return False
+    return digits(outer) >= digits(inner)
+
+
+def cast_is_exact(m: Match) -> bool:
+    """The first cast loses nothing, or both wrap integers, the second to as few bits or fewer."""
+    start, between, end = m["x"].type.dtype, m["p"], m["q"]
+    if start.kind in "iu" and between.kind in "iu" and end.kind in "iu":
+        return holds(start, between) or end.itemsize <= between.itemsize
+    if end.kind in "iu" and start.kind in "fc":
+        return False  # what NaN and large numbers become depends on the width they come from
+    if end == np.float16 and not start.kind == between.kind == "f":
+        return False  # NumPy converts integers to float16 by way of float32, and rounds twice
+    return holds(start, between)
+
+
+def takes_all(m: Match) -> bool:
+    """Every axis from front to back: sizes can only stay if nothing is left out."""
+    return all(isinstance(i, tuple) and i[2] == 1 for i in m["a"])
+
+
+def composed(m: Match) -> tuple[int, ...]:
+    """One permutation for two."""
+    return tuple(m["p"][i] for i in m["q"])
+
+
+def swaps_last_two(m: Match) -> bool:
+    """Whether a permutation is the transposition of a matrix, or of a batch of them."""
+    rank = len(m["p"])
+    return rank >= 2 and m["p"] == (*range(rank - 2), rank - 1, rank - 2)
+
+
+def flipped(name: str) -> Any:
+    """The other value of a bool attribute."""
+    return lambda m: not m[name]
+
+
+def result_shape(m: Match) -> Any:
+    """The shape of the result."""
+    return m.shape
+
+
+def element(number: int) -> Term:
+    """A constant without axes of the dtype of the result."""
+    return Term("constant", value=lambda m: np.asarray(number, m.type.dtype))
+
+
+# fmt: off
+ROWS = [
+    # x * 1 = x                                      exact for real dtypes
+    Row(Term("multiply", X, ONE), X, is_real),
+    # x + (-0.0) = x, x + 0 = x for integers         exact; x + 0.0 is not, for x = -0.0
+    Row(Term("add", X, NEGATIVE_ZERO), X),
+    # x - 0 = x
+    Row(Term("subtract", X, ZERO), X),
+    # x / 1 = x                                      exact for real dtypes
+    Row(Term("divide", X, ONE), X, is_real),
+    # x // 1 = x                                     for integers; floats round down
+    Row(Term("floor_divide", X, ONE), X, is_integer),
+    # x ** 1 = x, x ** 2 = square(x)                 how power computes a scalar exponent
+    Row(Term("power", X, ONE), X, exponent_is_scalar),
+    Row(Term("power", X, TWO), Term("square", X), exponent_is_scalar),
+    # -(-x) = x, and the other involutions
+    Row(Term("negative", Term("negative", X)), X),
+    Row(Term("bitwise_invert", Term("bitwise_invert", X)), X),
+    Row(Term("logical_not", Term("logical_not", X)), X),
+    Row(Term("conjugate", Term("conjugate", X)), X),
+    # conj(x) = x, real(x) = x                       for real x
+    Row(Term("conjugate", X), X, is_real),
+    Row(Term("real", X), X, lambda m: m["x"].type.dtype.kind != "c"),
+    # |(|x|)| = |x|,  |-x| = |x|                     the second not for unsigned x, which wraps
+    Row(Term("abs", Term("abs", X)), Term("abs", X)),
+    Row(Term("abs", Term("negative", X)), Term("abs", X), lambda m: m.type.dtype.kind != "u"),
+    # +x = x, and the other identities
+    Row(Term("positive", X), X),
+    Row(Term("identity", X), X),
+    Row(Term("stop_gradient", X), X),
+    # x - (-y) = x + y, x + (-y) = x - y             exact: IEEE 754 defines them so
+    Row(Term("subtract", X, Term("negative", Y)), Term("add", X, Y)),
+    Row(Term("add", X, Term("negative", Y)), Term("subtract", X, Y)),
+
+    # cast(x: t, t) = x;  cast(cast(x, p), q) = cast(x, q) where the first loses nothing
+    Row(Term("cast", X), X),
+    Row(Term("cast", Term("cast", X, dtype=P), dtype=Q), Term("cast", X, dtype=Q), cast_is_exact),
+
+    # where(true, y, z) = y, where(false, y, z) = z, where(x, y, y) = y, broadcast to the result
+    Row(Term("where", TRUE, Y, Z), Term("broadcast_to", Y, shape=result_shape)),
+    Row(Term("where", FALSE, Y, Z), Term("broadcast_to", Z, shape=result_shape)),
+    Row(Term("where", X, Y, Y), Term("broadcast_to", Y, shape=result_shape)),
+    # zeros_like(x) = 0, ones_like(x) = 1, broadcast: x need not be computed
+    Row(Term("zeros_like", X), Term("broadcast_to", element(0), shape=result_shape)),
+    Row(Term("ones_like", X), Term("broadcast_to", element(1), shape=result_shape)),
+    # full(x, ()) = x
+    Row(Term("full", X, shape=()), X),
+
+    # a view that changes nothing
+    Row(Term("transpose", X, perm=P), X, lambda m: m["p"] == tuple(range(len(m["p"])))),
+    Row(Term("reshape", X), X),
+    Row(Term("broadcast_to", X), X),
+    Row(Term("expand_dims", X, axis=()), X),
+    Row(Term("squeeze", X, axis=()), X),
+    Row(Term("slice", X, index=A), X, takes_all),
+    Row(Term("concat", X), X),
+    # a view of a view
+    Row(Term("transpose", Term("transpose", X, perm=P), perm=Q), Term("transpose", X, perm=composed)),
+    Row(Term("reshape", Term("reshape", X), shape=P), Term("reshape", X, shape=P)),
+    Row(Term("reshape", Term("expand_dims", X), shape=P), Term("reshape", X, shape=P)),
+    Row(Term("reshape", Term("squeeze", X), shape=P), Term("reshape", X, shape=P)),
+    Row(Term("broadcast_to", Term("broadcast_to", X), shape=P), Term("broadcast_to", X, shape=P)),
+    Row(Term("squeeze", Term("expand_dims", X, axis=A), axis=A), X),
+    Row(Term("expand_dims", Term("squeeze", X, axis=A), axis=A), X),
+
+    # a reduction over no axes                       sum and prod: exact for integers only, as
+    Row(Term("sum", X, axis=()), X, is_integer),   # 0 + (-0.0) is 0.0
+    Row(Term("prod", X, axis=()), X, is_integer),
+    *[Row(Term(name, X, axis=()), X) for name in ("max", "min", "any", "all")],
+
+    # matmul(a.T, b) = matmul(a, b, transpose_a)     the same call of BLAS
+    Row(Term("matmul", Term("transpose", X, perm=P), Y, transpose_a=TA, transpose_b=TB),
+        Term("matmul", X, Y, transpose_a=flipped("ta"), transpose_b=TB), swaps_last_two),
+    Row(Term("matmul", X, Term("transpose", Y, perm=P), transpose_a=TA, transpose_b=TB),
+        Term("matmul", X, Y, transpose_a=TA, transpose_b=flipped("tb")), swaps_last_two),
+]
+# fmt: on

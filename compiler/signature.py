@@ -1,0 +1,150 @@
+"""What a call looks like: arguments as leaves and structure, and the keys of the two caches.
+
+The exact key of a leaf tells concrete shapes apart; its pattern only dtype and rank. Numbers and
+strings count by type and value (``1``, ``1.0`` and ``True`` differ, as do ``0.0`` and ``-0.0``),
+every other object by identity, held weakly.
+"""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.errors import ArgumentError
+from twofold.ir.infer import as_dtype
+from twofold.ir.tree import Structure, flatten
+from twofold.runtime.convert import as_array
+from twofold.runtime.tensor import Tensor, wrap
+
+__all__ = ["TensorSpec", "bind_arguments", "leaf_key", "leaf_pattern"]
+
+_BY_VALUE = (int, str, bool, type(None), bytes, complex)
+
+
+class TensorSpec:
+    """Stands for any tensor of a dtype and shape; ``None`` is a size left open.
+
+    >>> TensorSpec((None, 3), "float32")
+    TensorSpec(shape=(None, 3), dtype=float32)
+    """
+
+    def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str = "") -> None:
+        self.shape = tuple(shape)
+        self.dtype = as_dtype(dtype, "TensorSpec")
+        self.name = name
+
+    def example(self) -> Tensor:
+        """A tensor of this kind that takes no memory; open sizes are distinct primes."""
+        primes = iter((11, 13, 17, 19, 23, 29, 31, 37))
+        shape = tuple(next(primes) if d is None else d for d in self.shape)
+        return wrap(np.broadcast_to(np.zeros((), self.dtype), shape))
+
+    def check(self, value: Any, what: str) -> Tensor:
+        """``value`` as a tensor of this kind. Raises ArgumentError."""
+        tensor = value if isinstance(value, Tensor) else wrap(as_array(value, self.dtype))
+        fits = len(tensor.shape) == len(self.shape) and all(
+            want is None or want == have
+            for want, have in zip(self.shape, tensor.shape, strict=True)
+        )
+        if tensor.dtype != self.dtype or not fits:
+            raise ArgumentError(
+                f"{what} does not fit the input signature: expected {self}, got a tensor of "
+                f"shape {tensor.shape} and dtype {tensor.dtype}"
+            )
+        return tensor
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={self.shape}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, TensorSpec)
+            and (self.shape, self.dtype) == (other.shape, other.dtype)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+
+class _Token:
+    """Names one object for as long as it lives; never equal to the token of another object."""
+
+    __slots__ = ("keep", "ref")
+
+    def __init__(self, obj: Any) -> None:
+        key = id(obj)
+        try:
+            self.ref: Any = weakref.ref(obj, lambda _: _TOKENS.pop(key, None))
+            self.keep = None
+        except TypeError:  # not weakly referable: kept alive, which keeps its id taken
+            self.ref, self.keep = None, obj
+
+    def is_for(self, obj: Any) -> bool:
+        return (self.keep if self.ref is None else self.ref()) is obj
+
+
+_TOKENS: dict[int, _Token] = {}
+
+
+def _token(obj: Any) -> _Token:
+    found = _TOKENS.get(id(obj))
+    if found is None or not found.is_for(obj):
+        found = _TOKENS[id(obj)] = _Token(obj)
+    return found
+
+
+def leaf_key(x: Any) -> Any:
+    """The exact key of one argument."""
+    kind = x.__class__
+    if kind is Tensor:
+        array = x.array
+        return array.dtype, array.shape
+    if kind is float:
+        return kind, x.hex()
+    if kind in _BY_VALUE:
+        return kind, x
+    if kind is np.ndarray:
+        return kind, x.dtype, x.shape
+    return _token(x)
+
+
+def leaf_pattern(x: Any) -> Any:
+    """The key of one argument with sizes left open."""
+    if isinstance(x, Tensor | np.ndarray):
+        return Tensor, x.dtype, x.ndim
+    return leaf_key(x)
+
+
+def bind_arguments(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Any], Structure]:
+    """Leaves and structure of a call; keywords that name positional parameters become positional.
+
+    Raises TypeError as Python would, and ArgumentError where an input signature does not fit.
+    """
+    if kwargs:
+        args, kwargs = _positional(function.python_function, args, kwargs)
+    signature = function.input_signature
+    if signature is not None:
+        specs, given = flatten(list(signature))[0], flatten(list(args))[0]
+        if len(specs) != len(given) or kwargs:
+            raise ArgumentError(f"{function.name} takes {len(specs)} tensors by its input "
+                                f"signature, {len(given) + len(kwargs)} given")
+        leaves = [s.check(x, f"argument {i}") for i, (s, x) in enumerate(zip(specs, given, strict=True))]
+        return leaves, flatten((args, {}))[1]
+    leaves, structure = flatten((args, kwargs))
+    return [x.example() if isinstance(x, TensorSpec) else x for x in leaves], structure
+
+
+def _positional(
+    python_function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    try:
+        bound = inspect.signature(python_function).bind(*args, **kwargs)
+    except ValueError:  # a callable without a signature
+        return args, kwargs
+    return bound.args, bound.kwargs

@@ -1,0 +1,162 @@
+"""Sizes during a trace: symbols with the values of the example call, and what was relied on.
+
+Each axis of each input starts as a symbol of its own. When shape inference or the user's code
+needs to know how two sizes compare, the answer is taken from the example call and recorded as a
+guard; an equality also unifies the two, so that the graph says what it relies on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from twofold.ir.dims import Dim, DimLike, evaluate, provably_le, substitute, symbol, symbols_of
+from twofold.ir.errors import StagingError
+from twofold.ir.location import Location, user_location
+from twofold.ir.shapes import Sizes
+
+__all__ = ["Guard", "TraceSizes"]
+
+_NAMES = "nmkpqrstuvwhijabcdefgloxyz"
+_COMPARE = {
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+}
+
+
+class Guard(NamedTuple):
+    """A relation between two sizes that the trace relies on, and the line that needed it."""
+
+    left: DimLike
+    relation: str
+    right: DimLike
+    loc: Location | None
+
+    def holds(self, env: dict[str, int]) -> bool:
+        """Whether the relation holds for these sizes."""
+        return _COMPARE[self.relation](evaluate(self.left, env), evaluate(self.right, env))
+
+    def __str__(self) -> str:
+        where = f"  (needed at {self.loc})" if self.loc else ""
+        return f"{self.left} {self.relation} {self.right}{where}"
+
+
+class TraceSizes(Sizes):
+    """Answers from the example call; see the module."""
+
+    def __init__(self) -> None:
+        self.hints: dict[str, int] = {}
+        self.known: dict[str, DimLike] = {}
+        self.guards: list[Guard] = []
+
+    def new(self, hint: int) -> Dim:
+        """A new symbol for a size that is ``hint`` in the example call."""
+        i = len(self.hints)
+        name = _NAMES[i] if i < len(_NAMES) else f"d{i}"
+        self.hints[name] = hint
+        made = symbol(name)
+        assert isinstance(made, Dim)
+        return made
+
+    def resolve(self, dim: DimLike) -> DimLike:
+        """The size with unified symbols replaced."""
+        while not isinstance(dim, int) and any(s in self.known for s in symbols_of(dim)):
+            dim = substitute(dim, self.known)
+        return dim
+
+    def hint(self, dim: DimLike) -> int:
+        """The value of a size in the example call. Raises StagingError if it depends on data."""
+        try:
+            return evaluate(dim, self.hints)
+        except KeyError:
+            raise StagingError(
+                f"the size {dim} depends on the values of a tensor and is not known here"
+            ) from None
+
+    def guard(self, left: DimLike, relation: str, right: DimLike) -> None:
+        """Record a relation that holds in the example call."""
+        if isinstance(left, int) and isinstance(right, int):
+            return
+        if not any(g[:3] == (left, relation, right) for g in self.guards):
+            self.guards.append(Guard(left, relation, right, user_location()))
+
+    def same(self, a: DimLike, b: DimLike, *, decide: bool = False) -> bool:
+        """Whether two sizes are equal in the example call; equality is relied on from now on."""
+        a, b = self.resolve(a), self.resolve(b)
+        if a == b:
+            return True
+        if isinstance(a, int) and isinstance(b, int):
+            return False
+        if self.hint(a) != self.hint(b):
+            if decide:
+                self.guard(a, "!=", b)
+            return False
+        self.guard(a, "==", b)
+        self._unify(a, b)
+        return True
+
+    def _unify(self, a: DimLike, b: DimLike) -> None:
+        for name, other in self._bindable(a, b):
+            self.known[name] = other
+            return
+        for dim in (a, b):  # no symbol stands alone: specialise to the example's sizes
+            if not isinstance(dim, int):
+                for name in symbols_of(dim):
+                    self.guard(symbol(name), "==", self.hints[name])
+                    self.known[name] = self.hints[name]
+
+    def _bindable(self, a: DimLike, b: DimLike) -> Iterator[tuple[str, DimLike]]:
+        """Symbols that one side is, and that the other does not contain; later ones first."""
+        order = list(self.hints)
+        found = []
+        for this, other in ((a, b), (b, a)):
+            if isinstance(this, int):
+                continue
+            names = symbols_of(this)
+            name = next(iter(names)) if len(names) == 1 else ""
+            alone = bool(name) and this == symbol(name)
+            if alone and (isinstance(other, int) or name not in symbols_of(other)):
+                found.append((order.index(name), name, other))
+        for _, name, other in sorted(found, reverse=True, key=lambda f: f[0]):
+            yield name, other
+
+    def positive(self, a: DimLike) -> bool:
+        """Whether a size is at least one in the example call; relied on from now on."""
+        a = self.resolve(a)
+        if super().positive(a):
+            return True
+        if self.hint(a) <= 0:
+            return False
+        self.guard(1, "<=", a)
+        return True
+
+    def at_most(self, a: DimLike, b: DimLike) -> bool:
+        """Whether a <= b in the example call; relied on from now on unless it always holds."""
+        a, b = self.resolve(a), self.resolve(b)
+        if not isinstance(a, int) or not isinstance(b, int):
+            if provably_le(a, b):
+                return True
+        return self.compare(a, "<=", b)
+
+    def compare(self, a: DimLike, relation: str, b: DimLike) -> bool:
+        """Decide a comparison by the example call and rely on it."""
+        a, b = self.resolve(a), self.resolve(b)
+        if relation in ("==", "!="):
+            return self.same(a, b, decide=True) == (relation == "==")
+        if _COMPARE[relation](self.hint(a), self.hint(b)):
+            self.guard(a, relation, b)
+            return True
+        self.guard(b, "<=" if relation == "<" else "<", a)
+        return False
+
+    def pin(self, a: DimLike) -> int:
+        """The plain int of a size; the trace is valid for that size only from now on."""
+        value = self.hint(self.resolve(a))
+        self.same(a, value)
+        return value
+
+    def solution(self) -> dict[str, DimLike]:
+        """Unified symbols and what they stand for, fully resolved."""
+        return {name: self.resolve(symbol(name)) for name in self.known}

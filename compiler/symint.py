@@ -1,0 +1,155 @@
+"""A size as user code sees it while a function is traced: an int that stays symbolic.
+
+Arithmetic with ints stays symbolic; a comparison is decided by the example call and guarded;
+use as a plain int (``range``, ``int()``, indexing a list) pins the size, which costs one trace
+for each such size. Meeting a tensor, it is a weak Python int whose value enters the graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twofold.ir.dims import Dim, DimLike
+from twofold.ir.op import OPS
+
+from .sizes import TraceSizes
+
+__all__ = ["SymInt", "size_or_int", "to_dims"]
+
+
+class SymInt:
+    """A symbolic size of the current trace."""
+
+    __slots__ = ("dim", "sizes")
+    __array_priority__ = 50.0
+
+    def __init__(self, dim: Dim, sizes: TraceSizes) -> None:
+        self.dim, self.sizes = dim, sizes
+
+    def __index__(self) -> int:
+        return self.sizes.pin(self.dim)
+
+    __int__ = __index__
+
+    def __float__(self) -> float:
+        return float(self.sizes.pin(self.dim))
+
+    def __bool__(self) -> bool:
+        return self.sizes.compare(self.dim, "!=", 0)
+
+    def __hash__(self) -> int:
+        return hash(self.sizes.pin(self.dim))
+
+    def __eq__(self, other: object) -> bool:
+        got = _dim(other)
+        return got is not None and self.sizes.compare(self.dim, "==", got)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __truediv__(self, other: Any) -> Any:
+        if isinstance(other, int | float | SymInt):
+            return float(self) / float(other)
+        return OPS["divide"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if isinstance(other, int | float):
+            return other / float(self)
+        return OPS["divide"](other, self)
+
+    def __neg__(self) -> Any:
+        return size_or_int(-self.dim, self.sizes)
+
+    def __abs__(self) -> Any:
+        return self
+
+    def __pow__(self, exponent: Any) -> Any:
+        if isinstance(exponent, int) and 0 <= exponent <= 8:
+            out: Any = 1
+            for _ in range(exponent):
+                out = self * out
+            return out
+        return int(self) ** exponent
+
+    def __format__(self, spec: str) -> str:
+        return format(int(self), spec) if spec else str(self.dim)
+
+    def __repr__(self) -> str:
+        return str(self.dim)
+
+
+def _dim(value: Any) -> DimLike | None:
+    if isinstance(value, SymInt):
+        return value.sizes.resolve(value.dim)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value
+
+
+def size_or_int(dim: DimLike, sizes: TraceSizes) -> Any:
+    """A size for user code: an int where it is known, else a SymInt."""
+    resolved = sizes.resolve(dim)
+    return resolved if isinstance(resolved, int) else SymInt(resolved, sizes)
+
+
+def to_dims(value: Any) -> Any:
+    """An attribute as the graph holds it: SymInt -> Dim, lists -> tuples, nested."""
+    if isinstance(value, SymInt):
+        return value.sizes.resolve(value.dim)
+    if isinstance(value, list | tuple):
+        return tuple(map(to_dims, value))
+    if isinstance(value, slice):
+        return slice(to_dims(value.start), to_dims(value.stop), to_dims(value.step))
+    return value
+
+
+def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:
+    def method(self: SymInt, other: Any) -> Any:
+        right = _dim(other)
+        if right is not None:
+            return size_or_int(compute(self.sizes.resolve(self.dim), right), self.sizes)
+        if isinstance(other, float):
+            return compute(float(self), other)
+        return OPS[op_name](self, other)
+
+    def reflected(self: SymInt, other: Any) -> Any:
+        left = _dim(other)
+        if left is not None:
+            return size_or_int(compute(left, self.sizes.resolve(self.dim)), self.sizes)
+        if isinstance(other, float):
+            return compute(other, float(self))
+        return OPS[op_name](other, self)
+
+    return method, reflected
+
+
+for _name, _op, _compute in (
+    ("add", "add", lambda a, b: a + b),
+    ("sub", "subtract", lambda a, b: a - b),
+    ("mul", "multiply", lambda a, b: a * b),
+    ("floordiv", "floor_divide", lambda a, b: a // b),
+    ("mod", "remainder", lambda a, b: a % b),
+):
+    _method, _reflected = _arithmetic(_name, _op, _compute)
+    setattr(SymInt, f"__{_name}__", _method)
+    setattr(SymInt, f"__r{_name}__", _reflected)
+
+
+def _ordering(relation: str, flip: bool) -> Any:
+    def method(self: SymInt, other: Any) -> Any:
+        right = _dim(other)
+        if right is None:
+            return NotImplemented
+        a, b = (right, self.dim) if flip else (self.dim, right)
+        return self.sizes.compare(a, relation, b)
+
+    return method
+
+
+for _name, _relation, _flip in (
+    ("lt", "<", False),
+    ("le", "<=", False),
+    ("gt", "<", True),
+    ("ge", "<=", True),
+):
+    setattr(SymInt, f"__{_name}__", _ordering(_relation, _flip))

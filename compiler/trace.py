@@ -1,0 +1,268 @@
+"""The tracer: an interpreter that builds a graph out of the operations it receives.
+
+Inputs become ``Traced`` tensors with symbolic sizes. Eager tensors and arrays met on the way are
+captured as hidden inputs; Variables become ``ref`` inputs, read once and forwarded in SSA form,
+with an ``assign`` node for each assignment in program order.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from twofold.ir.errors import GraphError, StagingError
+from twofold.ir.graph import Graph, Value
+from twofold.ir.location import user_frame, user_location, user_name
+from twofold.ir.op import OPS, Op
+from twofold.ir.promote import Operand
+from twofold.ir.types import RefType, TensorType
+from twofold.runtime.convert import as_array
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from .sizes import TraceSizes
+from .symint import SymInt, size_or_int, to_dims
+
+__all__ = ["Traced", "Tracer"]
+
+_PYTHON = (bool, int, float, complex)
+
+
+class Traced(Tensor):
+    """A tensor of a trace: it has a type and a place in the graph, but no value yet."""
+
+    __slots__ = ("trace", "value")
+
+    def __init__(self, value: Value, trace: Tracer) -> None:
+        self.value, self.trace = value, trace
+
+    @property
+    def dtype(self) -> Any:
+        return self.value.type.dtype
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        sizes = self.trace.sizes
+        return tuple([d if isinstance(d, int) else size_or_int(d, sizes)
+                      for d in self.value.type.shape])
+
+    @property
+    def size(self) -> Any:
+        return size_or_int(self.value.type.size, self.trace.sizes)
+
+    @property
+    def array(self) -> Any:
+        self._refuse("its array")
+
+    def stand_in(self) -> Any:
+        return Traced(self.value, self.trace)
+
+    def become(self, other: Any) -> None:
+        self.value = (other if isinstance(other, Traced) else self.trace.capture(other)).value
+
+    def _refuse(self, what: str) -> NoReturn:
+        name = f" {self.value.name!r}" if self.value.name else ""
+        raise StagingError(
+            f"{what} of tensor{name} ({self.value.type}) is needed while the function is traced, "
+            f"but the value exists only when it runs"
+        )
+
+    def __bool__(self) -> bool:
+        name = f" {self.value.name!r}" if self.value.name else ""
+        raise StagingError(
+            f"Python control flow on tensor{name} ({self.value.type}): `if`, `while`, `and`, `or`, "
+            f"`not` and `assert` need its value while the function is traced. Capture of control "
+            f"flow on tensors is coming; until then use tf.where(condition, a, b), or move the "
+            f"test out of the function"
+        )
+
+    def __int__(self) -> int:
+        self._refuse("int()")
+
+    def __float__(self) -> float:
+        self._refuse("float()")
+
+    def __complex__(self) -> complex:
+        self._refuse("complex()")
+
+    def __index__(self) -> int:
+        self._refuse("use as an index")
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return int(self.shape[0])
+
+    def numpy(self) -> Any:
+        self._refuse("numpy()")
+
+    def item(self) -> Any:
+        self._refuse("item()")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self._refuse("conversion to a NumPy array")
+
+    def __repr__(self) -> str:
+        return f"<tf.Tensor (traced) %{self.value.name or '_'}: {self.value.type}>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+
+class Tracer:
+    """Stages every operation as a node of ``graph``."""
+
+    below = None
+    tracing = True
+
+    def __init__(self, name: str) -> None:
+        self.graph = Graph(name)
+        self.sizes = TraceSizes()
+        self.captures: list[Any] = []  # Tensor, ndarray or Variable behind each hidden input
+        self._captured: dict[int, Traced] = {}
+        self._refs: dict[int, Value] = {}
+        self._state: dict[int, Any] = {}  # Variable -> its current tensor
+        self._alive: list[Any] = []
+
+    def input(self, array: np.ndarray[Any, Any], name: str) -> Traced:
+        """A graph input like ``array``, each axis with a symbol of its own."""
+        shape = [self.sizes.new(n) for n in array.shape]
+        return Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
+
+    def bind(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Append a node, with casts for promotion; returns traced outputs."""
+        pairs = [self._operand(a) for a in args]
+        dtypes = op.input_dtypes([own for _, own in pairs])
+        frame = user_frame()
+        loc = user_location(frame) if frame else None
+        values = [
+            self._as_value(v, own, want, loc) for (v, own), want in zip(pairs, dtypes, strict=True)
+        ]
+        for value in values:
+            value.type = value.type.substitute(self.sizes.known)
+        name = user_name(frame) if frame else ""
+        node = self.graph.add(
+            op, values, {k: to_dims(v) for k, v in attrs.items()},
+            loc=loc, names=(name,), sizes=self.sizes,
+        )  # fmt: skip
+        outs = tuple(Traced(v, self) for v in node.outputs)
+        return outs[0] if len(outs) == 1 else outs
+
+    def _operand(self, arg: Any) -> tuple[Any, Operand]:
+        if isinstance(arg, Traced):
+            if arg.trace is not self:
+                raise GraphError(
+                    f"tensor {arg!r} belongs to another trace; a traced tensor cannot be kept "
+                    f"and used after its function returned"
+                )
+            return arg.value, arg.dtype
+        if arg.__class__ in _PYTHON:
+            return arg, arg.__class__
+        if isinstance(arg, SymInt):
+            return self.graph.add(OPS["dim"], (), {"dim": to_dims(arg)}).out, int
+        if isinstance(arg, Variable):
+            return self._operand(self.read(arg))
+        if isinstance(arg, list | tuple) and _holds_traced(arg):
+            return self._operand(OPS["stack"](list(arg)))
+        captured = self.capture(arg)
+        return captured.value, captured.dtype
+
+    def _as_value(self, value: Any, own: Operand, want: np.dtype[Any], loc: Any) -> Value:
+        if not isinstance(value, Value):
+            array = as_array(value, want, weak=isinstance(own, type))
+            return self.graph.add(OPS["constant"], (), {"value": array}).out
+        if value.type.dtype == want:
+            return value
+        return self.graph.add(OPS["cast"], (value,), {"dtype": want}, loc=loc).out
+
+    def capture(self, arg: Any) -> Traced:
+        """A hidden input for an eager tensor or a NumPy array; lists become constants."""
+        held = arg.array if isinstance(arg, Tensor) else arg
+        if not isinstance(held, np.ndarray):
+            node = self.graph.add(OPS["constant"], (), {"value": as_array(held)})
+            return Traced(node.out, self)
+        found = self._captured.get(id(arg))
+        if found is None:
+            array = as_array(held)
+            value = self.graph.input(TensorType(array.dtype, array.shape), "captured")
+            found = self._captured[id(arg)] = Traced(value, self)
+            self.captures.append(arg)
+        return found
+
+    def _ref(self, variable: Variable) -> Value:
+        ref = self._refs.get(id(variable))
+        if ref is None:
+            name = "".join(c if c.isalnum() else "_" for c in variable.name)
+            ref = self.graph.input(RefType(variable.dtype, variable.shape), name)
+            self._refs[id(variable)] = ref
+            self.captures.append(variable)
+        return ref
+
+    def read(self, variable: Variable) -> Any:
+        """The Variable's current tensor in the graph."""
+        current = self._state.get(id(variable))
+        if current is None:
+            ref = self._ref(variable)
+            node = self.graph.add(OPS["read"], (ref,), names=(ref.name,))
+            current = self._state[id(variable)] = Traced(node.out, self)
+        return current
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """Append an ``assign`` node; later reads see ``value``."""
+        if not isinstance(value, Traced):
+            value = self.capture(value)
+        self.graph.add(
+            OPS["assign"], (self._ref(variable), value.value), loc=user_location(), sizes=self.sizes
+        )
+        self._state[id(variable)] = value
+
+    def rename(self, old: Any, new: Any, *, fresh: bool = False) -> None:
+        """A tensor that a Variable holds is about to be written to: the Variable keeps ``new``."""
+        for key, held in self._state.items():
+            if held is old:
+                self._state[key] = new
+
+    def lift(self, op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments as traced tensors."""
+        pairs = [self._operand(a) for a in args]
+        dtypes = op.input_dtypes([own for _, own in pairs])
+        return tuple(
+            arg if isinstance(arg, Tensor) else Traced(self._as_value(value, own, want, None), self)
+            for arg, (value, own), want in zip(args, pairs, dtypes, strict=True)
+        )
+
+    def canonical(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        """The attributes in canonical form, with sizes that user-level code can handle."""
+        types = [self._operand(a) for a in args]
+        tensors = [
+            v.type if isinstance(v, Value) else TensorType(as_array(v).dtype, ())
+            for v, _ in types
+        ]
+        plain = {**op.defaults, **{k: to_dims(v) for k, v in attrs.items()}}
+        found = op.resolve(tensors, plain, self.sizes)[0]
+        return {k: _user_sizes(v, self.sizes) for k, v in found.items()}
+
+    def finish(self, outputs: list[Value]) -> Graph:
+        """The graph with unified sizes."""
+        self.graph.outputs = outputs
+        self.graph.substitute(self.sizes.solution())
+        return self.graph
+
+
+def _user_sizes(attr: Any, sizes: TraceSizes) -> Any:
+    if isinstance(attr, tuple):
+        return tuple(_user_sizes(a, sizes) for a in attr)
+    return size_or_int(attr, sizes) if type(attr).__name__ == "Dim" else attr
+
+
+def _holds_traced(items: Any) -> bool:
+    return any(
+        isinstance(i, Traced | Variable | SymInt)
+        or (isinstance(i, list | tuple) and _holds_traced(i))
+        for i in items
+    )
+
+

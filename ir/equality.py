@@ -1,0 +1,115 @@
+"""When two graphs are the same, and the exact identity of an attribute value.
+
+Two graphs are equal if they have the same names, types, operations, wiring, attributes, regions
+and locations. Attributes are compared by type and bits: ``1``, ``1.0`` and ``True`` differ, so do
+``0.0`` and ``-0.0``, and a NaN equals a NaN with the same bits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from .dims import Dim
+from .graph import Graph, Node, Value
+from .types import TensorType
+
+__all__ = ["attr_key", "attrs_key", "difference", "equal"]
+
+
+def attr_key(value: Any) -> Hashable:
+    """A hashable key that two attribute values share only if they are the same, bit for bit.
+
+    Python objects of other types are the same only if they are one object.
+
+    >>> attr_key(0.0) == attr_key(-0.0), attr_key((1, 2)) == attr_key((1, 2))
+    (False, True)
+    """
+    kind = value.__class__
+    if kind is int or kind is str or kind is bool or value is None or kind is Dim:
+        return kind, value
+    if kind is tuple:
+        return kind, tuple([attr_key(v) for v in value])
+    if kind is float:
+        return kind, struct.pack("<d", value)
+    if kind is complex:
+        return kind, struct.pack("<dd", value.real, value.imag)
+    if isinstance(value, np.dtype):
+        return np.dtype, value
+    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
+        return kind, value.dtype, value.shape, value.tobytes()
+    if isinstance(value, TensorType):
+        return kind, value
+    if kind is slice:
+        return kind, attr_key(value.start), attr_key(value.stop), attr_key(value.step)
+    return kind, id(value)
+
+
+def attrs_key(attrs: dict[str, Any]) -> Hashable:
+    """The key of a node's attributes, in whatever order they were given."""
+    if not attrs:
+        return ()
+    return tuple([(name, attr_key(attrs[name])) for name in sorted(attrs)])
+
+
+def equal(a: Graph, b: Graph, *, locations: bool = True) -> bool:
+    """Whether two graphs are the same; see the module. ``locations=False`` ignores those."""
+    return not difference(a, b, locations=locations)
+
+
+def difference(a: Graph, b: Graph, *, locations: bool = True) -> str:
+    """The first difference between two graphs in words, or ``""`` if they are equal."""
+    stack = [(a, b)]
+    while stack:
+        left, right = stack.pop()
+        found = _compare(left, right, stack, locations)
+        if found:
+            return found
+    return ""
+
+
+def _compare(a: Graph, b: Graph, stack: list[tuple[Graph, Graph]], locations: bool) -> str:
+    if a.name != b.name:
+        return f"graph {a.name} is called {b.name} in the other"
+    if len(a.nodes) != len(b.nodes):
+        return f"graph {a.name} has {len(a.nodes)} nodes, the other {len(b.nodes)}"
+    same: dict[Value, Value] = {}
+    where = f"the inputs of graph {a.name}"
+    found = _compare_values(a.inputs, b.inputs, same, where)
+    for i, (m, n) in enumerate(zip(a.nodes, b.nodes, strict=True)):
+        if found:
+            return found
+        found = _compare_nodes(m, n, same, f"node {i} ({m.op.name}) of graph {a.name}", locations)
+        stack.extend(zip(m.regions, n.regions, strict=False))
+    if not found and [same.get(v) for v in a.outputs] != b.outputs:
+        return f"graph {a.name} returns other values"
+    return found
+
+
+def _compare_values(a: Any, b: Any, same: dict[Value, Value], where: str) -> str:
+    if len(a) != len(b):
+        return f"{where}: {len(a)} values, {len(b)} in the other"
+    for x, y in zip(a, b, strict=True):
+        if x.type != y.type or x.name != y.name:
+            return f"{where}: {x!r} is {y!r} in the other"
+        same[x] = y
+    return ""
+
+
+def _compare_nodes(m: Node, n: Node, same: dict[Value, Value], where: str, locations: bool) -> str:
+    if m.op is not n.op:
+        return f"{where} is {n.op.name} in the other"
+    if [same.get(v) for v in m.inputs] != list(n.inputs):
+        return f"{where} takes other inputs"
+    if attrs_key(m.attrs) != attrs_key(n.attrs):
+        return f"{where} has attributes {m.attrs}, {n.attrs} in the other"
+    if m.memory != n.memory:
+        return f"{where} lies in {m.memory}, in {n.memory} in the other"
+    if locations and m.loc != n.loc:
+        return f"{where} is at {m.loc}, at {n.loc} in the other"
+    if len(m.regions) != len(n.regions):
+        return f"{where} has {len(m.regions)} regions, {len(n.regions)} in the other"
+    return _compare_values(m.outputs, n.outputs, same, where)

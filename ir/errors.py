@@ -1,0 +1,177 @@
+"""Every exception twofold raises on purpose. The docstring of a class is its manual page.
+
+Each class also derives from the built-in exception that NumPy or Python would raise in the same
+place, so ``except ValueError`` written for NumPy code keeps working. Messages say what happened,
+where in the user's file, what was expected and what to do next.
+"""
+
+from __future__ import annotations
+
+from .location import Location, user_location
+
+__all__ = [
+    "AgreementError",
+    "ArgumentError",
+    "ConversionError",
+    "DTypeError",
+    "GraphError",
+    "IRSyntaxError",
+    "IndexOutOfBoundsError",
+    "IntegerDivisionError",
+    "ReturnTypeError",
+    "ShapeError",
+    "StagingError",
+    "TapeError",
+    "TargetError",
+    "TwofoldError",
+    "VerifyError",
+]
+
+
+class TwofoldError(Exception):
+    """Base class of every exception that twofold raises on purpose.
+
+    Cause: see the subclass. Catch this class to catch all of them. ``location`` is the place in
+    the user's source (``file``, ``line``, ``column``), or None if no user code is on the stack;
+    the message ends with it.
+    """
+
+    def __init__(self, message: str = "", location: Location | None = None) -> None:
+        self.location = location or user_location()
+        where = f"\n  at {self.location}" if self.location is not None else ""
+        super().__init__(message + where)
+
+
+class ShapeError(TwofoldError, ValueError):
+    """Sizes or ranks do not fit the operation.
+
+    Cause: ``tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3)))``.
+    Fix: transpose, reshape or pad one operand so that the sizes named in the message agree.
+    """
+
+
+class DTypeError(TwofoldError, TypeError):
+    """An operand's dtype is not accepted, or two dtypes have no common dtype.
+
+    Cause: ``tf.bitwise_and(1.5, 2)``, or ``uint64`` added to ``int64``.
+    Fix: ``tf.cast`` one operand to the dtype you mean.
+    """
+
+
+class ConversionError(TwofoldError, TypeError, ValueError):
+    """A value cannot become a tensor.
+
+    Cause: ``tf.constant(["a", "b"])``, a ragged list ``[[1, 2], [3]]``, an arbitrary object, or
+    a cast of NaN or infinity to an integer dtype.
+    Fix: pass numbers in rectangular nesting; remove or replace NaN before casting.
+    """
+
+
+class ArgumentError(TwofoldError, ValueError):
+    """A non-tensor argument (axis, permutation, equation ...) is not acceptable.
+
+    Cause: ``tf.sum(tf.zeros((2, 3)), axis=5)``.
+    Fix: the message states the accepted range.
+    """
+
+
+class IndexOutOfBoundsError(TwofoldError, IndexError):
+    """An index lies outside of the axis it addresses.
+
+    Cause: ``tf.gather(tf.zeros(3), 7)``. The same error is raised eagerly and compiled; an
+    index is never clamped.
+    Fix: the message gives the index, the axis and its size.
+    """
+
+
+class IntegerDivisionError(TwofoldError, ZeroDivisionError):
+    """An integer was divided by zero.
+
+    Cause: ``tf.constant(1) // tf.constant(0)``. Floating-point division follows IEEE 754 and
+    does not raise.
+    """
+
+
+class TapeError(TwofoldError, RuntimeError):
+    """A gradient tape was used in a way that has no answer.
+
+    Cause: a second ``gradient`` call on a tape that is not persistent, ``watch`` on a closed
+    tape, or the gradient of something that is not a tensor.
+    Fix: ``GradientTape(persistent=True)``, or compute inside of the ``with`` block.
+    """
+
+
+class StagingError(TwofoldError, TypeError):
+    """A compiled function needed the concrete value of a tensor while it was traced.
+
+    Cause: ``if x > 0:`` with a tensor ``x`` inside of ``@tf.function``. Control flow on tensor
+    values is going to be captured as graph control flow; until then it is refused here.
+    Fix: use ``tf.where(x > 0, a, b)``, move the test out of the function, or run eagerly with
+    ``tf.config.run_functions_eagerly(True)``.
+    """
+
+
+class ReturnTypeError(TwofoldError, TypeError):
+    """A compiled function returned an object that is neither tensor, number nor container.
+
+    Cause: returning an open file or a generator from ``@tf.function``.
+    Fix: return tensors, Python numbers, strings, ``None``, or lists, tuples, dicts, named
+    tuples and dataclasses of them.
+    """
+
+
+class GraphError(TwofoldError, RuntimeError):
+    """A graph was built or executed with values that do not belong to it.
+
+    Cause: a tensor of one trace was kept in a global and used after the trace ended.
+    Fix: return the tensor from the function instead of storing it.
+    """
+
+
+class VerifyError(TwofoldError, ValueError):
+    """A graph breaks an invariant listed in ``twofold.ir.verify``.
+
+    Cause: a hand-written graph, or a defect in a pass. The message names the node, the line of
+    the user's source it comes from and the invariant; ``reason``, ``invariant`` and ``node`` (its
+    text) are attributes.
+    """
+
+    def __init__(
+        self, reason: str, invariant: str = "", node: str = "", location: Location | None = None
+    ) -> None:
+        parts = [f"{invariant}: {reason}" if invariant else reason]
+        parts += [f"in {node}"] if node else []
+        parts += [f"at {location}"] if location is not None else []
+        Exception.__init__(self, "\n  ".join(parts))
+        self.location = location
+        self.reason, self.invariant, self.node = reason, invariant, node
+
+
+class IRSyntaxError(TwofoldError, ValueError):
+    """IR text cannot be parsed.
+
+    The message shows the line with a caret under the offending column; ``line``, ``column``
+    (both from 1) and ``reason`` are attributes.
+    """
+
+    def __init__(self, reason: str, line: int = 0, column: int = 0, source: str = "") -> None:
+        caret = f"\n  {source}\n  {' ' * max(column - 1, 0)}^" if source else ""
+        where = f"line {line}, column {column}: " if line else ""
+        Exception.__init__(self, f"{where}{reason}{caret}")
+        self.location = None
+        self.reason, self.line, self.column = reason, line, column
+
+
+class TargetError(TwofoldError, LookupError):
+    """``FILE:FN`` on the command line names no file, or no decorated function in it.
+
+    Fix: the message lists the functions that the file has.
+    """
+
+
+class AgreementError(TwofoldError, AssertionError):
+    """Eager and compiled results differ by more than the stated bound.
+
+    This is a defect in twofold, or a function whose Python side effects change its result.
+    The message names the first differing output, its position and both values.
+    """

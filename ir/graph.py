@@ -1,0 +1,252 @@
+"""The graph: typed SSA values, nodes in order, nested regions, source locations.
+
+Invariants (checked by ``verify``): every value is produced once, by a node or as a graph input;
+a node uses only values that stand before it in its own graph (regions see nothing from outside
+except their own inputs); the order of ``nodes`` is the order of effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .dims import Dim, DimLike, substitute
+from .location import Location
+from .op import Attrs, Op
+from .printer import print_graph
+from .shapes import Sizes
+from .types import TensorType
+
+__all__ = ["Graph", "Location", "Node", "Value", "dims_in_attr", "map_dims"]
+
+
+class Value:
+    """One SSA value: a type, the node that makes it (None for an input), the user's name for it."""
+
+    __slots__ = ("index", "name", "node", "type")
+
+    def __init__(
+        self, type: TensorType, name: str = "", node: Node | None = None, index: int = 0
+    ) -> None:
+        self.type, self.name, self.node, self.index = type, name, node, index
+
+    def __repr__(self) -> str:
+        return f"%{self.name or '_'}: {self.type}"
+
+
+class Node:
+    """One operation: inputs, canonical attributes, regions, outputs, where the user wrote it."""
+
+    __slots__ = ("attrs", "inputs", "loc", "memory", "op", "outputs", "regions")
+
+    def __init__(
+        self,
+        op: Op,
+        inputs: Iterable[Value],
+        attrs: Attrs,
+        types: Iterable[TensorType],
+        regions: Iterable[Graph] = (),
+        loc: Location | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
+        self.op, self.attrs, self.loc = op, attrs, loc
+        self.memory: tuple[str, ...] = ()  # where each output lies, once planned
+        self.inputs: tuple[Value, ...] = tuple(inputs)
+        self.regions: tuple[Graph, ...] = tuple(regions)
+        self.outputs: tuple[Value, ...] = tuple(
+            Value(t, names[i] if i < len(names) else "", self, i) for i, t in enumerate(types)
+        )
+
+    @property
+    def out(self) -> Value:
+        """The only output."""
+        (value,) = self.outputs
+        return value
+
+    @property
+    def effects(self) -> frozenset[str]:
+        """What the node does besides making its outputs; ``"raise"`` if it may fail on values.
+
+        The effects of its regions are its own.
+        """
+        found = self.op.effects
+        if self.op.may_raise and self._raises():
+            found |= {"raise"}
+        for region in self.regions:
+            for node in region.walk():
+                if not node.regions:
+                    found |= node.effects
+        return found
+
+    def _raises(self) -> bool:
+        """Whether the op can fail for these dtypes (its fact ``raises_for`` lists their kinds)."""
+        kinds = self.op.facts.get("raises_for")
+        return kinds is None or any(v.type.dtype.kind in kinds for v in self.inputs)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the node must stay, in order, even if nothing uses its outputs.
+
+        A ``read`` need not: it gives the value that the Variable had when the graph started.
+        """
+        return bool(self.effects - {"read"})
+
+    def __repr__(self) -> str:
+        outs = ", ".join(map(repr, self.outputs))
+        return f"{outs} = {self.op.name}({', '.join(map(repr, self.inputs))})"
+
+
+class Graph:
+    """A function: inputs, nodes in order, outputs."""
+
+    __slots__ = ("inputs", "name", "nodes", "outputs")
+
+    def __init__(
+        self,
+        name: str,
+        inputs: Iterable[Value] = (),
+        nodes: Iterable[Node] = (),
+        outputs: Iterable[Value] = (),
+    ) -> None:
+        self.name = name
+        self.inputs: list[Value] = list(inputs)
+        self.nodes: list[Node] = list(nodes)
+        self.outputs: list[Value] = list(outputs)
+
+    def input(self, type: TensorType, name: str = "") -> Value:
+        """Append an input."""
+        value = Value(type, name)
+        self.inputs.append(value)
+        return value
+
+    def add(
+        self,
+        op: Op,
+        inputs: Sequence[Value],
+        attrs: Attrs | None = None,
+        *,
+        regions: Sequence[Graph] = (),
+        types: Sequence[TensorType] | None = None,
+        loc: Location | None = None,
+        names: Sequence[str] = (),
+        sizes: Sizes | None = None,
+    ) -> Node:
+        """Append a node; types and canonical attributes come from the op's rule unless given."""
+        attrs = {**op.defaults, **(attrs or {})}
+        if types is None:
+            attrs, types = op.resolve([v.type for v in inputs], attrs, sizes or Sizes())
+        node = Node(op, inputs, attrs, types, regions, loc, names)
+        self.nodes.append(node)
+        return node
+
+    def symbols(self) -> tuple[str, ...]:
+        """The size symbols of the inputs, in order of first appearance."""
+        seen: dict[str, None] = {}
+        for value in self.inputs:
+            for dim in value.type.shape:
+                if isinstance(dim, Dim):
+                    seen.update(dict.fromkeys(sorted(TensorType(value.type.dtype, (dim,)).symbols())))
+        return tuple(seen)
+
+    def uses(self) -> dict[Value, list[Node]]:
+        """For each value the nodes that take it as an input."""
+        table: dict[Value, list[Node]] = {v: [] for v in self.inputs}
+        for node in self.nodes:
+            for value in node.outputs:
+                table[value] = []
+            for value in dict.fromkeys(node.inputs):
+                table[value].append(node)
+        return table
+
+    def walk(self) -> Iterator[Node]:
+        """Every node, those of regions after the node that holds them."""
+        stack: list[Iterator[Node]] = [iter(self.nodes)]
+        while stack:
+            node = next(stack[-1], None)
+            if node is None:
+                stack.pop()
+                continue
+            yield node
+            stack.extend(iter(region.nodes) for region in reversed(node.regions))
+
+    def copy(self, mapping: dict[Value, Value] | None = None) -> Graph:
+        """A deep copy; ``mapping`` receives old value -> new value, regions included."""
+        table: dict[Value, Value] = {} if mapping is None else mapping
+        done: dict[Graph, Graph] = {}
+        for graph in self.regions_first():
+            new = done[graph] = Graph(graph.name)
+            for value in graph.inputs:
+                table[value] = new.input(value.type, value.name)
+            for node in graph.nodes:
+                new.append_copy(node, table, [done[region] for region in node.regions])
+            new.outputs = [table[v] for v in graph.outputs]
+        return done[self]
+
+    def append_copy(
+        self, node: Node, table: dict[Value, Value], regions: Sequence[Graph] | None = None
+    ) -> Node:
+        """Append a copy of a node whose inputs are looked up in ``table``; record its outputs.
+
+        ``regions`` takes the place of copies of the node's regions.
+        """
+        if regions is None:
+            regions = [region.copy() for region in node.regions] if node.regions else ()
+        copy = Node(
+            node.op,
+            [table[v] for v in node.inputs],
+            dict(node.attrs),
+            [v.type for v in node.outputs],
+            regions,
+            node.loc,
+            [v.name for v in node.outputs],
+        )
+        copy.memory = node.memory
+        self.nodes.append(copy)
+        for old, new in zip(node.outputs, copy.outputs, strict=True):
+            table[old] = new
+        return copy
+
+    def regions_first(self) -> list[Graph]:
+        """This graph and those nested in it at any depth, each after the regions of its nodes."""
+        found: list[Graph] = [self]
+        for graph in found:  # grows while it is read
+            found.extend(region for node in graph.nodes for region in node.regions)
+        return found[::-1]
+
+    def substitute(self, mapping: Mapping[str, DimLike]) -> None:
+        """Replace size symbols everywhere, in place."""
+        if not mapping:
+            return
+        table = dict(mapping)
+        for graph in self.regions_first():
+            for value in graph.inputs:
+                value.type = value.type.substitute(table)
+            for node in graph.nodes:
+                node.attrs = {k: map_dims(v, table) for k, v in node.attrs.items()}
+                for value in node.outputs:
+                    value.type = value.type.substitute(table)
+
+    def __str__(self) -> str:
+        return print_graph(self)
+
+
+def map_dims(attr: Any, mapping: Mapping[str, DimLike]) -> Any:
+    """An attribute value with size symbols replaced (tuples and slices are searched)."""
+    if isinstance(attr, Dim):
+        return substitute(attr, mapping)
+    if isinstance(attr, tuple):
+        return tuple(map_dims(a, mapping) for a in attr)
+    if isinstance(attr, TensorType):
+        return attr.substitute(dict(mapping))
+    return attr
+
+
+def dims_in_attr(attr: Any) -> Iterator[Dim]:
+    """Every symbolic size inside an attribute value."""
+    if isinstance(attr, Dim):
+        yield attr
+    elif isinstance(attr, tuple):
+        for item in attr:
+            yield from dims_in_attr(item)
+    elif isinstance(attr, TensorType):
+        yield from (d for d in attr.shape if isinstance(d, Dim))

@@ -1,0 +1,116 @@
+"""Shape and dtype rules shared by many ops.
+
+A rule takes the op, the input types, the attributes as the user gave them and a ``Sizes``; it
+returns the canonical attributes (axes non-negative, sequences as tuples) and the output types,
+or raises ShapeError, ArgumentError or DTypeError. Canonical attributes resolve to themselves.
+Inputs have already been cast as the op's ``promote`` says.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, DTypeError
+from .shapes import Sizes, broadcast_shapes, show_shape
+from .types import DTYPES, TensorType
+
+__all__ = ["RULES", "axes_of", "axis_of", "output_dtype", "rule"]
+
+Attrs = dict[str, Any]
+Resolved = tuple[Attrs, tuple[TensorType, ...]]
+Types = Sequence[TensorType]
+RULES: dict[str, Callable[..., Resolved]] = {}
+
+
+def rule(name: str) -> Callable[[Callable[..., Resolved]], Callable[..., Resolved]]:
+    """Register a rule under a name that ``@op`` can refer to."""
+
+    def register(function: Callable[..., Resolved]) -> Callable[..., Resolved]:
+        RULES[name] = function
+        return function
+
+    return register
+
+
+def output_dtype(op: Any, computed: np.dtype) -> np.dtype:
+    """The output dtype of an op that computes in ``computed``."""
+    if op.result == "same":
+        return computed
+    if op.result == "real":
+        return np.dtype(f"f{computed.itemsize // 2}") if computed.kind == "c" else computed
+    return DTYPES.get(op.result) or np.dtype(op.result)
+
+
+def axis_of(axis: Any, rank: int, what: str) -> int:
+    """One axis as a non-negative int. Raises ArgumentError."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise ArgumentError(f"{what}: axis must be an integer, not {axis!r}") from None
+    if not -rank <= number < rank:
+        allowed = f"between {-rank} and {rank - 1}" if rank else "absent: the tensor has no axes"
+        raise ArgumentError(f"{what}: axis {number} is out of range; it must be {allowed}")
+    return number % rank
+
+
+def axes_of(axis: Any, rank: int, what: str) -> tuple[int, ...]:
+    """None (all), one axis or several, as a sorted tuple. Raises ArgumentError on repeats."""
+    if axis is None:
+        return tuple(range(rank))
+    given = axis if isinstance(axis, list | tuple | np.ndarray) else (axis,)
+    axes = sorted(axis_of(a, rank, what) for a in given)
+    if len(set(axes)) < len(axes):
+        raise ArgumentError(f"{what}: axes {tuple(given)} name one axis twice")
+    return tuple(axes)
+
+
+@rule("elementwise")
+def elementwise(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    """Broadcast the shapes; the dtype is the promoted one, or as the op's ``result`` says."""
+    shape = broadcast_shapes([t.shape for t in types], sizes, f"{op.name}'s operands")
+    computed = types[op.promoted][0].dtype
+    return attrs, (TensorType(output_dtype(op, computed), shape),)
+
+
+@rule("reduce")
+def reduce(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    """Remove ``axis`` (None: all axes), or keep it with size 1 under ``keepdims``."""
+    (x,) = types
+    axes = axes_of(attrs["axis"], x.rank, op.name)
+    keepdims = bool(attrs.get("keepdims", False))
+    if op.facts.get("nonempty"):
+        for a in axes:
+            if not sizes.positive(x.shape[a]):
+                raise ArgumentError(
+                    f"{op.name} of no elements: axis {a} of shape {show_shape(x.shape)} is empty "
+                    f"and {op.name} has no identity"
+                )
+    shape = [
+        1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes
+    ]
+    out = dict(attrs, axis=axes)
+    if "keepdims" in attrs:
+        out["keepdims"] = keepdims
+    return out, (TensorType(output_dtype(op, x.dtype), shape),)
+
+
+@rule("same")
+def same(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    """One output of the first input's shape and dtype."""
+    return attrs, (TensorType(output_dtype(op, types[0].dtype), types[0].shape),)
+
+
+def as_dtype(dtype: Any, what: str) -> np.dtype:
+    """A dtype given as NumPy dtype, scalar class, Python type or name. Raises DTypeError."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found not in DTYPES.values():
+        raise DTypeError(f"{what}: {dtype!r} is not a dtype; the dtypes are "
+                         f"{', '.join(d.name for d in DTYPES.values())}")
+    return found

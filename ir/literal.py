@@ -1,0 +1,204 @@
+"""Attribute values as text, and back, exactly.
+
+    None  True  -3  0.5  inf  nan  complex(1.0, -0.0)  "text"        Python values
+    f32  f32[n,3]  ref f32[3]  <n+1>                                 dtypes, types, sizes
+    (1, 2)  (1,)  1:<n>:2  ...                                       tuples, slices, Ellipsis
+    f32 0.5  f32[2] [1.0, 2.0]                                       NumPy scalars and arrays
+
+``number_text`` and ``array_text`` say how numbers and arrays are written.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from .array_text import parse_array, show_array
+from .dims import Dim, DimLike, DimSyntaxError, parse_dim, parse_dim_prefix
+from .number_text import (
+    KEYWORDS,
+    make_array,
+    parse_element,
+    parse_number,
+    show_element,
+    show_float,
+)
+from .scanner import BARE, QUOTED, Scanner, quote, token, unquote
+from .types import DTYPE_NAMES, DTYPES, RefType, TensorType
+
+__all__ = ["parse_attr", "parse_type", "show_attr"]
+
+DEPTH = 100  # of nested tuples in a text
+
+
+def show_attr(value: Any) -> str:
+    """An attribute value as text. A Python object that has no text shows as ``object(...)``."""
+    kind = value.__class__
+    if value is None or kind is bool or kind is int:
+        return str(value)
+    if kind is float:
+        return show_float(value)
+    if kind is str:
+        return quote(value)
+    if kind is tuple:
+        inner = ", ".join(map(show_attr, value))
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    if kind is complex:
+        return f"complex({show_float(value.real)}, {show_float(value.imag)})"
+    if kind is Dim:
+        return f"<{value}>"
+    if isinstance(value, np.dtype) and value in DTYPE_NAMES:
+        return DTYPE_NAMES[value]
+    if isinstance(value, TensorType):
+        return str(value)
+    if kind is slice:
+        return ":".join("" if p is None else show_attr(p) for p in _parts(value))
+    if value is Ellipsis:
+        return "..."
+    if isinstance(value, np.ndarray) and value.dtype in DTYPE_NAMES:
+        return show_array(value)
+    if isinstance(value, np.generic) and value.dtype in DTYPE_NAMES:
+        return f"{DTYPE_NAMES[value.dtype]} {show_element(value)}"
+    return f"object({quote(f'{kind.__name__} {value!r}')})"
+
+
+def _parts(value: slice) -> tuple[Any, Any, Any]:
+    return value.start, value.stop, value.step
+
+
+# ---- reading -----------------------------------------------------------------------------------
+
+_WORD = token(f"({BARE})")
+_STRING = token(f"({QUOTED})")
+_SIZE = token(r"<([^<>\n]*)>")
+_DTYPE = token(r"(bool|[iufc]\d{1,3})\b")
+_TYPE = token(r"(ref\s+)?([^\W\d]\w*)\[([^\[\]\n]*)(\])?")
+_OPEN, _CLOSE, _COMMA, _COLON = token(r"\("), token(r"\)"), token(","), token(":")
+_ELLIPSIS = token(r"\.\.\.")
+
+
+def parse_attr(s: Scanner, depth: int = 0) -> Any:
+    """The attribute value at the scanner. Raises IRSyntaxError."""
+    at = s.here()
+    char = s.text[at : at + 1]
+    if char == "(":
+        return _parse_tuple(s, depth)
+    if char == '"':
+        return unquote(s, s.expect(_STRING, "the end of the string")[1], at)
+    if s.take(_ELLIPSIS):
+        return ...
+    value = None if char == ":" else _parse_scalar(s)
+    if s.next() == ":":
+        return _parse_slice(s, value)
+    return value
+
+
+def _parse_tuple(s: Scanner, depth: int) -> tuple[Any, ...]:
+    if depth >= DEPTH:
+        s.fail(f"tuples are nested over {DEPTH} deep")
+    s.expect(_OPEN, "'('")
+    items: list[Any] = []
+    while not s.take(_CLOSE):
+        items.append(parse_attr(s, depth + 1))
+        if s.next() != ")":
+            s.expect(_COMMA, "',' or ')'")
+        elif len(items) == 1 and s.text[s.pos - 1 : s.pos] != ",":
+            s.fail("a tuple of one item is written (x,)")
+    return tuple(items)
+
+
+def _parse_slice(s: Scanner, start: Any) -> slice:
+    parts: list[Any] = [start]
+    while len(parts) < 3:
+        s.expect(_COLON, "':' (a slice is start:stop:step)")
+        parts.append(None if s.next() in ":,)}" else _parse_scalar(s))
+    return slice(*parts)
+
+
+def _parse_scalar(s: Scanner) -> Any:
+    at = s.here()
+    number = parse_number(s)
+    if number is not None:
+        return number
+    found = s.take(_SIZE)
+    if found:
+        return _parse_size(s, found[1], found.start(1))
+    if s.take(_DTYPE):
+        s.pos = at
+        return _parse_typed(s)
+    word = s.take(_WORD)
+    if word is None:
+        s.fail(f"expected an attribute value, found {s.shown()}")
+    if word[1] == "complex":
+        s.pos = at
+        return make_array(s, np.dtype("complex128"), (), [parse_element(s)], at).item()
+    if word[1] == "ref":
+        s.pos = at
+        return parse_type(s)
+    if word[1] == "object":
+        s.fail("a Python object has no text form", at)
+    if word[1] not in KEYWORDS:
+        s.fail(f"{word[1]} is not an attribute value", at)
+    return KEYWORDS[word[1]]
+
+
+def _parse_size(s: Scanner, text: str, at: int) -> Any:
+    try:
+        size = parse_dim(text)
+    except DimSyntaxError as error:
+        s.fail(error.reason, at + error.position)
+    return size
+
+
+def parse_type(s: Scanner) -> TensorType:
+    """The type at the scanner, such as ``f32[n,3]``. Raises IRSyntaxError."""
+    at = s.here()
+    found = s.expect(_TYPE, "a type such as f32[n,3]")
+    if not found[4]:
+        s.fail("the shape is not closed with ']'", found.end(3))
+    if found[2] not in DTYPES:
+        s.fail(f"unknown dtype {found[2]}; the dtypes are {', '.join(DTYPES)}", found.start(2))
+    try:
+        shape = _shape(found[3])
+    except DimSyntaxError as error:
+        s.fail(error.reason, found.start(3) + error.position)
+    if any(isinstance(d, int) and d < 0 for d in shape):
+        s.fail("a size is never negative", at)
+    return (RefType if found[1] else TensorType)(DTYPES[found[2]], shape)
+
+
+@lru_cache(maxsize=4096)
+def _shape(text: str) -> tuple[DimLike, ...]:
+    if not text.strip():
+        return ()
+    dims: list[DimLike] = []
+    pos = 0
+    while True:
+        dim, pos = parse_dim_prefix(text, pos)
+        dims.append(dim)
+        rest = text[pos:].lstrip()
+        if not rest:
+            return tuple(dims)
+        pos = len(text) - len(rest)
+        if rest[0] != ",":
+            raise DimSyntaxError(f"expected ',' or ']', found {rest[0]!r}", pos, text)
+        pos += 1
+
+
+def _parse_typed(s: Scanner) -> Any:
+    """A dtype, or what begins with one: a type, an array, a NumPy scalar."""
+    at = s.here()
+    name = s.expect(_DTYPE, "a dtype")[1]
+    dtype = DTYPES.get(name)
+    if dtype is None:
+        s.fail(f"unknown dtype {name}; the dtypes are {', '.join(DTYPES)}", at)
+    if s.text[s.pos : s.pos + 1] == "[":
+        s.pos = at
+        kind = parse_type(s)
+        array = parse_array(s, kind, at)
+        return kind if array is None else array
+    if s.next() in ",)}:":
+        return dtype
+    return make_array(s, dtype, (), [parse_element(s)], at)[()]

@@ -1,0 +1,95 @@
+"""Where in the user's source an operation was called, and the name it was given there.
+
+The innermost frame outside of this package is the user's. Its code object says line and column
+(PEP 657) and, if the next instruction stores the result, the name of the variable.
+"""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+from functools import cache
+from itertools import pairwise
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+__all__ = ["Location", "user_frame", "user_location", "user_name"]
+
+_STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
+
+
+class Location(NamedTuple):
+    """A place in the user's source: file, line and column (from 1)."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+def _roots() -> tuple[str, ...]:
+    """The folders of this package: the floor ``ir`` and, beside it, the others and the face."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    real = os.path.realpath(here)
+    above = os.path.dirname(real)
+    names = {here, real}
+    names |= {os.path.join(above, floor) for floor in ("runtime", "compiler", "src")}
+    if os.path.basename(above) == "twofold":
+        names.add(above)
+    if os.path.basename(os.path.dirname(here)) == "twofold":
+        names.add(os.path.dirname(here))
+    return tuple(name + os.sep for name in names)
+
+
+_ROOTS = _roots()
+
+
+@cache
+def _internal(filename: str) -> bool:
+    return filename.startswith(_ROOTS) or filename == "<string>" or "<frozen" in filename
+
+
+def user_frame() -> FrameType | None:
+    """The innermost frame that is not of this package."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and _internal(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def user_location(frame: FrameType | None = None) -> Location | None:
+    """The place that the user's innermost frame is at."""
+    frame = frame or user_frame()
+    if frame is None:
+        return None
+    line, column = _position(frame.f_code, frame.f_lasti)
+    return Location(frame.f_code.co_filename, line or frame.f_lineno, column)
+
+
+@cache
+def _position(code: CodeType, offset: int) -> tuple[int, int]:
+    for i, (line, _, column, _) in enumerate(code.co_positions()):
+        if i == offset // 2:
+            return line or 0, (column or 0) + 1
+    return 0, 1
+
+
+def user_name(frame: FrameType) -> str:
+    """The variable that receives the value being computed in this frame, or ``""``."""
+    return _stores(frame.f_code).get(frame.f_lasti, "")
+
+
+@cache
+def _stores(code: CodeType) -> dict[int, str]:
+    """Offset of an instruction whose result the next instruction stores -> the name stored to."""
+    table: dict[int, str] = {}
+    instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "PRECALL")]
+    for before, after in pairwise(instructions):
+        if after.opname in _STORES:
+            # while a call runs, f_lasti is the call or the last of its inline caches
+            for offset in range(before.offset, after.offset, 2):
+                table[offset] = str(after.argval)
+    return table

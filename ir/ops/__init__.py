@@ -1,0 +1,32 @@
+"""The op files, by family. Importing this package fills the registry ``twofold.ir.op.OPS``."""
+
+from __future__ import annotations
+
+from . import (  # noqa: F401
+    activations,
+    bitwise,
+    compare,
+    complexes,
+    contract,
+    create,
+    cumulative,
+    einsum,
+    elementwise,
+    exponential,
+    formulas,
+    gather,
+    index,
+    joining,
+    movement,
+    nn,
+    padding,
+    random,
+    reduce,
+    region,
+    rounding,
+    slicing,
+    sorting,
+    special,
+    state,
+    trigonometric,
+)

@@ -1,0 +1,108 @@
+"""Complex numbers and their parts, element by element (``conjugate`` is in ``elementwise``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..infer import Attrs, Resolved, Types
+from ..op import Sample, op
+from ..shapes import Sizes, broadcast_shapes
+from ..types import TensorType
+from .compare import equal
+from .create import zeros_like
+from .elementwise import BINARY, chain, where
+
+Array = Any
+UNARY = [Sample("c[3,4]"), Sample("c[]"), Sample("f[4]")]
+
+
+def _complex_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    shape = broadcast_shapes([t.shape for t in types], sizes, "complex's operands")
+    return attrs, (TensorType(_pair(types[0].dtype), shape),)
+
+
+def _pair(part: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype("complex128" if part.itemsize == 8 else "complex64")
+
+
+@op("elementwise", _complex_rule, promote="floating", accepts="f", samples=BINARY)
+def complex_(re: Array, im: Array) -> Array:
+    """The complex numbers with these real and imaginary parts, elementwise with broadcasting.
+
+    float64 parts give complex128, other parts complex64.
+
+    >>> import twofold as tf
+    >>> tf.complex(1.0, -2.0).item()
+    (1-2j)
+    """
+    out = np.empty(np.broadcast_shapes(re.shape, im.shape), _pair(re.dtype))
+    out.real, out.imag = re, im
+    return out
+
+
+@complex_.gradient
+def _(g: Any, out: Any, re: Any, im: Any) -> Any:
+    return lambda: real(g), lambda: imag(g)
+
+
+@op("elementwise", accepts="iufc", result="real", samples=UNARY)
+def real(x: Array) -> Array:
+    """Real part, elementwise; a real tensor is returned as it is.
+
+    >>> import twofold as tf
+    >>> tf.real(1 + 2j).item()
+    1.0
+    """
+    return x.real.copy()
+
+
+@real.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (g,)  # the walk casts a cotangent to its input's dtype
+
+
+@op("elementwise", accepts="iufc", result="real", samples=UNARY)
+def imag(x: Array) -> Array:
+    """Imaginary part, elementwise; zeros for a real tensor.
+
+    >>> import twofold as tf
+    >>> tf.imag(1 + 2j).item()
+    2.0
+    """
+    return np.imag(x).copy()
+
+
+@imag.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return (lambda: zeros_like(x),)
+    return (lambda: complex_(zeros_like(g), g),)
+
+
+@op("elementwise", promote="floating", accepts="fc", result="real", domain=(0.3, 2.0),
+    samples=UNARY)
+def angle(x: Array) -> Array:
+    """Argument of a complex number, elementwise, in [-pi, pi]; 0 or pi for reals.
+
+    The gradient at 0 is 0.
+
+    >>> import twofold as tf
+    >>> tf.angle(1j).item()
+    1.5707963705062866
+    """
+    if x.dtype.kind == "c":
+        return np.arctan2(x.imag, x.real)
+    return np.arctan2(np.zeros_like(x), x)
+
+
+@angle.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    if x.dtype.kind != "c":
+        return (lambda: zeros_like(x),)
+    # d angle = Im(conj(z) dz) / |z|^2, so the gradient is g * i z / |z|^2 = g * i / conj(z)
+    nonzero = where(equal(x, 0), 1, x)
+    turned = where(equal(x, 0), 0, complex_(zeros_like(g), 1.0) / nonzero)
+    return (lambda: -chain(g, turned),)
+

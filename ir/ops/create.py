@@ -1,0 +1,287 @@
+"""Ops that make an array from attributes, and the cast between dtypes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..dims import Dim
+from ..errors import ArgumentError
+from ..infer import Attrs, Resolved, Types, as_dtype
+from ..op import OPS, Sample, composite, op
+from ..shapes import Sizes
+from ..types import TensorType
+from .operand import as_tensor, shape_attr, size_attr
+
+FLOAT, INT = np.dtype("float32"), np.dtype("int32")
+
+
+def _constant_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    value = np.asarray(attrs["value"])
+    return {"value": value}, (TensorType(value.dtype, value.shape),)
+
+
+@op("create", _constant_rule, promote="none", public=False)
+def constant(*, value: Any) -> Any:
+    """A value that is part of the graph."""
+    return np.asarray(value)
+
+
+def _cast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    dtype = as_dtype(attrs["dtype"], "cast")
+    return {"dtype": dtype}, (types[0].with_dtype(dtype),)
+
+
+@op("elementwise", _cast_rule, promote="none", expr="cast(x)",
+    samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))])
+def cast(x: Any, *, dtype: Any) -> Any:
+    """Convert to another dtype: floating to integer truncates towards zero, complex to real drops
+    the imaginary part, and to bool is whether the value is nonzero.
+    """
+    real = x.real if x.dtype.kind == "c" and dtype.kind in "iuf" else x
+    return real.astype(dtype)
+
+
+@cast.gradient
+def _(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
+    return (g,)  # the walk casts a cotangent to its input's dtype
+
+
+def _dim_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    return {"dim": size_attr(attrs["dim"], op.name)}, (TensorType(np.dtype("int64"), ()),)
+
+
+@op("create", _dim_rule, promote="none", public=False, samples=[Sample(dim=3)])
+def dim(*, dim: Any) -> Any:
+    """A size, possibly symbolic, as an int64 tensor without axes."""
+    return np.asarray(dim, np.int64)
+
+
+def _full_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    shape = shape_attr(attrs["shape"], op.name)
+    if types[0].rank:
+        raise ArgumentError(f"full: the fill value must have no axes, it is {types[0]}")
+    if any(isinstance(d, int) and d < 0 for d in shape):
+        raise ArgumentError(f"full: sizes must not be negative: {shape}")
+    return {"shape": shape}, (types[0].with_shape(shape),)
+
+
+@op("create", _full_rule, promote="none", public=False,
+    samples=[Sample("f[]", shape=(2, 3)), Sample("i[]", shape=())])
+def full(value: Any, *, shape: Any) -> Any:
+    """An array of ``shape`` with every element equal to the 0-d ``value``."""
+    return np.full(shape, value, dtype=value.dtype)
+
+
+@full.gradient
+def _(g: Any, out: Any, value: Any, *, shape: Any) -> Any:
+    return (lambda: OPS["sum"](g),)
+
+
+@op("elementwise", "same", promote="none", expr="x", samples=[Sample("f[3,4]")])
+def identity(x: Any) -> Any:
+    """The same value."""
+    return x
+
+
+@identity.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (g,)
+
+
+@op("elementwise", "same", promote="none", expr="x", samples=[Sample("f[3,4]")])
+def stop_gradient(x: Any) -> Any:
+    """The same value, through which no gradient flows."""
+    return x
+
+
+@op("elementwise", "same", promote="none", expr="0", samples=[Sample("f[3,4]")])
+def zeros_like(x: Any) -> Any:
+    """Zeros of the shape and dtype of ``x``."""
+    return np.zeros_like(x)
+
+
+@op("elementwise", "same", promote="none", expr="1", samples=[Sample("f[3,4]")])
+def ones_like(x: Any) -> Any:
+    """Ones of the shape and dtype of ``x``."""
+    return np.ones_like(x)
+
+
+def _filled(value: int, shape: Any, dtype: Any) -> Any:
+    return full(as_dtype(dtype, "dtype").type(value), shape=shape)
+
+
+@composite(Sample((2, 3)), Sample(4, dtype=INT))
+def zeros(shape: Any, dtype: Any = FLOAT) -> Any:
+    """Zeros, float32 unless ``dtype`` says otherwise."""
+    return _filled(0, shape, dtype)
+
+
+@composite(Sample((2, 3)), Sample((), dtype=np.dtype(bool)))
+def ones(shape: Any, dtype: Any = FLOAT) -> Any:
+    """Ones, float32 unless ``dtype`` says otherwise."""
+    return _filled(1, shape, dtype)
+
+
+@composite(Sample((2, 3)))
+def empty(shape: Any, dtype: Any = FLOAT) -> Any:
+    """An array whose values do not matter; they are zeros, so that both modes agree."""
+    return _filled(0, shape, dtype)
+
+
+@composite(Sample((2, 3), 1.5), Sample((2,), 7, dtype=np.dtype("int64")))
+def full_(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """Every element equal to the 0-d ``fill_value``; its dtype unless ``dtype`` is given."""
+    value = fill_value if dtype is None else cast(fill_value, dtype=dtype)
+    return full(value, shape=shape)
+
+
+@composite(Sample((2, 3), 1.5))
+def fill(dims: Any, value: Any) -> Any:
+    """Every element equal to the 0-d ``value``."""
+    return full(value, shape=dims)
+
+
+@composite(Sample("f[3,4]", 7))
+def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """The shape and dtype of ``x`` (or the dtype given), every element ``fill_value``."""
+    x = as_tensor(x)
+    return full(cast(fill_value, dtype=dtype or x.dtype), shape=x.shape)
+
+
+def _eye_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    rows = size_attr(attrs["n_rows"], op.name)
+    cols = rows if attrs["n_cols"] is None else size_attr(attrs["n_cols"], op.name)
+    dtype = as_dtype(attrs["dtype"], op.name)
+    attrs = {"n_rows": rows, "n_cols": cols, "k": size_attr(attrs["k"], "eye"), "dtype": dtype}
+    return attrs, (TensorType(dtype, (rows, cols)),)
+
+
+@op("create", _eye_rule, samples=[Sample(n_rows=3), Sample(n_rows=2, n_cols=4, k=-1, dtype=INT)])
+def eye(*, n_rows: Any, n_cols: Any = None, k: Any = 0, dtype: Any = FLOAT) -> Any:
+    """Ones on diagonal ``k`` (above the main one if positive), zeros elsewhere."""
+    return np.eye(n_rows, n_cols, k, dtype)
+
+
+def _arange_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    start, stop, step = attrs["start"], attrs["stop"], attrs["step"]
+    if stop is None:
+        start, stop = 0, start
+    parts = [_bound(v) for v in (start, stop, step)]
+    floating = any(isinstance(p, float) for p in parts)
+    dtype = attrs["dtype"]
+    dtype = (FLOAT if floating else INT) if dtype is None else as_dtype(dtype, op.name)
+    if not isinstance(parts[2], Dim) and parts[2] == 0:
+        raise ArgumentError("arange: the step must not be 0")
+    named = dict(zip(("start", "stop", "step"), parts, strict=True))
+    start, stop, step = parts
+    count = _arange_size(start, stop, step, sizes)
+    return {**named, "dtype": dtype}, (TensorType(dtype, (count,)),)
+
+
+def _bound(value: Any) -> Any:
+    """A number as int, float or symbolic size; tensors without axes give their value."""
+    if isinstance(value, int | float | Dim):
+        return value
+    number = value.item() if hasattr(value, "item") else value
+    if not isinstance(number, int | float):
+        raise ArgumentError(f"arange: {value!r} is not a real number")
+    return number
+
+
+def _arange_size(start: Any, stop: Any, step: Any, sizes: Sizes) -> Any:
+    if any(isinstance(v, float) for v in (start, stop, step)):
+        return max(math.ceil((stop - start) / step), 0)
+    forward = isinstance(step, Dim) or step > 0
+    low, high, stride = (start, stop, step) if forward else (stop, start, -step)
+    if not sizes.at_most(low, high):
+        return 0
+    return high - low if stride == 1 else (high - low + stride - 1) // stride
+
+
+@op("create", _arange_rule,
+    samples=[Sample(start=5), Sample(start=1, stop=8, step=3), Sample(start=5, stop=0, step=-2),
+             Sample(start=0.0, stop=1.0, step=0.25), Sample(start=3, stop=1),
+             Sample(start=4, dtype=np.dtype("float64"))])  # fmt: skip
+def arange(*, start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """``start, start + step, ...`` below ``stop``; one argument counts from 0.
+
+    int32 of integers and float32 otherwise, unless ``dtype`` says what. Element ``i`` is
+    ``start + i * step``, computed in float64 or int64 and then rounded to the dtype.
+    """
+    if any(isinstance(v, float) for v in (start, stop, step)):
+        count = max(math.ceil((stop - start) / step), 0)
+        return (start + np.arange(count) * step).astype(dtype)
+    return np.arange(start, stop, step, dtype=np.int64).astype(dtype)
+
+
+@composite(Sample(0.0, 1.0, 5), Sample("f[2]", "f[2]", 3), Sample(0.0, 1.0, 4, endpoint=False))
+def linspace(
+    start: Any, stop: Any, num: int, endpoint: bool = True, dtype: Any = None, axis: int = 0
+) -> Any:
+    """``num`` evenly spaced values from ``start`` to ``stop``, which is included by default.
+
+    Both may be tensors; the new axis is ``axis``. Both end points are exact.
+    """
+    start, stop = OPS["add"](start, 0.0), OPS["add"](stop, 0.0)
+    gaps = num - 1 if endpoint else num
+    shape = OPS["subtract"](start, stop).shape
+    rank = len(shape)
+    spot = axis % (rank + 1)
+    at = arange(num, dtype=OPS["subtract"](start, stop).dtype)
+    at = OPS["reshape"](at, shape=tuple(num if i == spot else 1 for i in range(rank + 1)))
+    at = OPS["divide"](at, max(1, gaps))
+    start, stop = (
+        OPS["expand_dims"](OPS["broadcast_to"](v, shape=shape), axis=(spot,)) for v in (start, stop)
+    )
+    out = start * (1 - at) + stop * at
+    return out if dtype is None else cast(out, dtype=dtype)
+
+
+def band(x: Any, k: int, lower: bool) -> Any:
+    """``x`` with zeros above (or below) diagonal ``k`` of the last two axes."""
+    x = as_tensor(x)
+    if len(x.shape) < 2:
+        raise ArgumentError(f"a triangle needs two axes, the shape is {x.shape}")
+    rows = OPS["expand_dims"](arange(x.shape[-2], dtype=np.dtype("int64")), axis=(1,)) + k
+    cols = arange(x.shape[-1], dtype=np.dtype("int64"))
+    kept = OPS["greater_equal"](rows, cols) if lower else OPS["less_equal"](rows, cols)
+    return OPS["where"](kept, x, OPS["zeros_like"](x))
+
+
+@composite(Sample("f[3,4]"), Sample("f[2,3,4]", k=-1))
+def tril(x: Any, k: int = 0) -> Any:
+    """The lower triangle of the last two axes, up to diagonal ``k``; zeros elsewhere."""
+    return band(x, k, lower=True)
+
+
+@composite(Sample("f[3,4]"), Sample("f[2,3,4]", k=1))
+def triu(x: Any, k: int = 0) -> Any:
+    """The upper triangle of the last two axes, from diagonal ``k`` on; zeros elsewhere."""
+    return band(x, k, lower=False)
+
+
+@composite(Sample(3, 4), Sample(3, k=1))
+def tri(n_rows: Any, n_cols: Any = None, k: int = 0, dtype: Any = FLOAT) -> Any:
+    """Ones on and below diagonal ``k``, zeros above."""
+    return tril(ones((n_rows, n_rows if n_cols is None else n_cols), dtype=dtype), k)
+
+
+@composite(Sample("f[2]", "f[3]"), Sample("f[2]", "f[3]", "f[4]", indexing="ij"))
+def meshgrid(*xs: Any, indexing: str = "xy") -> Any:
+    """The coordinate grids of 1-d coordinates; ``"xy"`` swaps the first two axes of ``"ij"``."""
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"meshgrid: indexing must be 'xy' or 'ij', not {indexing!r}")
+    lines = [OPS["reshape"](x, shape=(-1,)) for x in xs]
+    order = list(range(len(lines)))
+    if indexing == "xy" and len(lines) > 1:
+        order[:2] = [1, 0]
+    shape = tuple(lines[i].shape[0] for i in order)
+    grids = []
+    for i, line in enumerate(lines):
+        spot = order.index(i)
+        own = tuple(n if axis == spot else 1 for axis, n in enumerate(shape))
+        grids.append(OPS["broadcast_to"](OPS["reshape"](line, shape=own), shape=shape))
+    return grids

@@ -1,0 +1,300 @@
+"""Roots, exponentials, logarithms and what is made of them, element by element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..op import OPS, Sample, op
+from .compare import equal, not_equal
+from .create import cast
+from .elementwise import (
+    BINARY,
+    UNARY,
+    chain,
+    chain_divide,
+    masked_divide,
+    where,
+)
+
+Array = Any
+LN2, LN10 = math.log(2.0), math.log(10.0)
+
+
+@op("elementwise", expr="sqrt(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
+    samples=UNARY)
+def sqrt(x: Array) -> Array:
+    """Square root, elementwise; NaN for negative reals. The gradient at 0 is infinite.
+
+    >>> import twofold as tf
+    >>> tf.sqrt(9.0).item()
+    3.0
+    """
+    return np.sqrt(x)
+
+
+@sqrt.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain_divide(g, 2 * out),)
+
+
+@op("elementwise", expr="rsqrt(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
+    samples=UNARY)
+def rsqrt(x: Array) -> Array:
+    """``1 / sqrt(x)``, elementwise; infinite at 0, NaN for negative reals.
+
+    >>> import twofold as tf
+    >>> tf.rsqrt(4.0).item()
+    0.5
+    """
+    return np.reciprocal(np.sqrt(x))
+
+
+@rsqrt.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, -0.5 * out / x),)
+
+
+@op("elementwise", expr="cbrt(x)", promote="floating", accepts="f", domain=(0.2, 4.0),
+    samples=[*UNARY, Sample(np.array([-8.0, -0.5, 1.5]))])
+def cbrt(x: Array) -> Array:
+    """Real cube root, elementwise, also of negative numbers. The gradient at 0 is infinite.
+
+    >>> import twofold as tf
+    >>> tf.cbrt(-8.0).item()
+    -2.0
+    """
+    return np.cbrt(x)
+
+
+@cbrt.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain_divide(g, 3 * out * out),)
+
+
+@op("elementwise", expr="exp(x)", promote="floating", accepts="fc", samples=UNARY)
+def exp(x: Array) -> Array:
+    """Exponential function ``e ** x``, elementwise.
+
+    >>> import twofold as tf
+    >>> tf.exp([0.0, float("-inf")]).numpy()
+    array([1., 0.], dtype=float32)
+    """
+    return np.exp(x)
+
+
+@exp.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, out),)
+
+
+@op("elementwise", expr="exp2(x)", promote="floating", accepts="fc", samples=UNARY)
+def exp2(x: Array) -> Array:
+    """``2 ** x``, elementwise.
+
+    >>> import twofold as tf
+    >>> tf.exp2(10.0).item()
+    1024.0
+    """
+    return np.exp2(x)
+
+
+@exp2.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, LN2 * out),)
+
+
+@op("elementwise", expr="expm1(x)", promote="floating", accepts="fc", samples=UNARY)
+def expm1(x: Array) -> Array:
+    """``exp(x) - 1``, elementwise, exact to rounding also for small ``x``.
+
+    >>> import twofold as tf
+    >>> tf.expm1(0.0).item()
+    0.0
+    """
+    return np.expm1(x)
+
+
+@expm1.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, out + 1),)
+
+
+@op("elementwise", expr="log(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
+    samples=UNARY)
+def log(x: Array) -> Array:
+    """Natural logarithm, elementwise; ``-inf`` at 0, NaN for negative reals.
+
+    The gradient is ``1 / x``: infinite at 0, and zero wherever a mask did not take the result.
+
+    >>> import twofold as tf
+    >>> tf.log(1.0).item()
+    0.0
+    """
+    return np.log(x)
+
+
+@log.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain_divide(g, x),)
+
+
+@op("elementwise", expr="log2(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
+    samples=UNARY)
+def log2(x: Array) -> Array:
+    """Logarithm to base 2, elementwise; ``-inf`` at 0, NaN for negative reals.
+
+    >>> import twofold as tf
+    >>> tf.log2(8.0).item()
+    3.0
+    """
+    return np.log2(x)
+
+
+@log2.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain_divide(g, LN2 * x),)
+
+
+@op("elementwise", expr="log10(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
+    samples=UNARY)
+def log10(x: Array) -> Array:
+    """Logarithm to base 10, elementwise; ``-inf`` at 0, NaN for negative reals.
+
+    >>> import twofold as tf
+    >>> tf.log10(1.0).item()
+    0.0
+    """
+    return np.log10(x)
+
+
+@log10.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain_divide(g, LN10 * x),)
+
+
+@op("elementwise", expr="log1p(x)", promote="floating", accepts="fc", domain=(-0.5, 2.0),
+    samples=UNARY)
+def log1p(x: Array) -> Array:
+    """``log(1 + x)``, elementwise, exact to rounding also for small ``x``; ``-inf`` at -1.
+
+    >>> import twofold as tf
+    >>> tf.log1p(0.0).item()
+    0.0
+    """
+    return np.log1p(x)
+
+
+@log1p.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain_divide(g, 1 + x),)
+
+
+@op("elementwise", expr="sigmoid(x)", promote="floating", accepts="f", samples=UNARY)
+def sigmoid(x: Array) -> Array:
+    """Logistic function ``1 / (1 + exp(-x))``, elementwise, without overflow at either end.
+
+    >>> import twofold as tf
+    >>> tf.sigmoid(0.0).item()
+    0.5
+    """
+    z = np.exp(-np.abs(x))
+    return np.where(x >= 0, x.dtype.type(1), z) / (1 + z)
+
+
+@sigmoid.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, out * (1 - out)),)
+
+
+@op("elementwise", expr="maximum(x, 0) + log1p(exp(-abs(x)))", promote="floating", accepts="f",
+    samples=UNARY)
+def softplus(x: Array) -> Array:
+    """``log(1 + exp(x))``, elementwise, without overflow.
+
+    >>> import twofold as tf
+    >>> tf.softplus(1000.0).item()
+    1000.0
+    """
+    return np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-np.abs(x)))
+
+
+@softplus.gradient
+def _(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, sigmoid(x)),)
+
+
+@op("elementwise", promote="floating", accepts="f", commutative=True, domain=(0.0, 2.0),
+    expr="x + 0.6931471805599453 if x == y else maximum(x, y) + log1p(exp(-abs(x - y)))",
+    samples=BINARY)
+def logaddexp(x: Array, y: Array) -> Array:
+    """``log(exp(x) + exp(y))``, elementwise, without overflow; ``-inf`` twice gives ``-inf``.
+
+    >>> import twofold as tf
+    >>> tf.logaddexp(1000.0, -1000.0).item()
+    1000.0
+    """
+    return np.logaddexp(x, y)
+
+
+@logaddexp.gradient
+def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+    return lambda: chain(g, _share(x, out)), lambda: chain(g, _share(y, out))
+
+
+def _share(x: Any, out: Any) -> Any:
+    """``exp(x - out)``; half where both operands are the same infinity."""
+    half = 0.5 * cast(equal(out, x), dtype=out.dtype)
+    return where(OPS["isinf"](out), half, exp(x - out))
+
+
+@op("elementwise", expr="0 if x == 0 else x * log(y)", promote="floating", accepts="f",
+    domain=(1.2, 4.0), samples=BINARY)
+def xlogy(x: Array, y: Array) -> Array:
+    """``x * log(y)``, elementwise; 0 where ``x`` is 0, whatever ``y`` is.
+
+    There the gradient is 0 for ``x`` and for ``y`` too.
+
+    >>> import twofold as tf
+    >>> tf.xlogy([0.0, 2.0], [0.0, 1.0]).numpy()
+    array([0., 0.], dtype=float32)
+    """
+    return np.where(x == 0, x.dtype.type(0), x * np.log(y))
+
+
+@xlogy.gradient
+def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+    return (
+        lambda: chain(g, xlogy(cast(not_equal(x, 0), dtype=out.dtype), y)),
+        lambda: chain(g, masked_divide(x, y)),
+    )
+
+
+@op("elementwise", expr="0 if x == 0 else x * log1p(y)", promote="floating", accepts="f",
+    domain=(0.3, 2.0), samples=BINARY)
+def xlog1py(x: Array, y: Array) -> Array:
+    """``x * log(1 + y)``, elementwise; 0 where ``x`` is 0, whatever ``y`` is.
+
+    There the gradient is 0 for ``x`` and for ``y`` too.
+
+    >>> import twofold as tf
+    >>> tf.xlog1py([0.0, 2.0], [-1.0, 0.0]).numpy()
+    array([0., 0.], dtype=float32)
+    """
+    return np.where(x == 0, x.dtype.type(0), x * np.log1p(y))
+
+
+@xlog1py.gradient
+def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+    return (
+        lambda: chain(g, xlog1py(cast(not_equal(x, 0), dtype=out.dtype), y)),
+        lambda: chain(g, masked_divide(x, 1 + y)),
+    )
+
+
+__all__ = [
+    "cbrt", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "logaddexp", "rsqrt",
+    "sigmoid", "softplus", "sqrt", "xlog1py", "xlogy",
+]  # fmt: skip

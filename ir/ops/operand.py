@@ -1,0 +1,67 @@
+"""What composites need to know about their arguments: tensors, sizes and plain numbers."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..dims import Dim, DimLike
+from ..errors import ArgumentError
+from ..op import OPS
+
+__all__ = ["as_tensor", "product", "shape_attr", "size_attr"]
+
+
+def as_tensor(x: Any) -> Any:
+    """``x`` as a value that has ``shape``, ``dtype`` and operators: tensors pass through.
+
+    A list with tensors in it is stacked by ops, so that gradients reach them.
+    """
+    if getattr(x, "is_tensor", False):
+        return x
+    if isinstance(x, list | tuple) and _holds_tensor(x):
+        return OPS["stack"]([as_tensor(item) for item in x])
+    return OPS["identity"](x)
+
+
+def _holds_tensor(x: Any) -> bool:
+    if isinstance(x, list | tuple):
+        return any(map(_holds_tensor, x))
+    return bool(getattr(x, "is_tensor", False))
+
+
+def product(sizes: Iterable[Any]) -> Any:
+    """The product of sizes, symbolic if one of them is."""
+    return math.prod(sizes)
+
+
+def size_attr(size: Any, what: str) -> DimLike:
+    """A size as an int, or unchanged if it is symbolic. Raises ArgumentError."""
+    if isinstance(size, Dim):
+        return size
+    try:
+        return operator.index(size)
+    except TypeError:
+        raise ArgumentError(f"{what}: a size must be an integer, not {size!r}") from None
+
+
+def shape_attr(shape: Any, what: str) -> tuple[DimLike, ...]:
+    """A shape, given as one size or a sequence of sizes, as a tuple. Raises ArgumentError."""
+    if isinstance(shape, Dim) or not hasattr(shape, "__iter__"):
+        return (size_attr(shape, what),)
+    if getattr(shape, "ndim", None) == 0:
+        return (size_attr(shape, what),)
+    return tuple([size_attr(d, what) for d in shape])
+
+
+def sequence_attr(value: Any, length: int, what: str) -> Sequence[Any]:
+    """One value for each of ``length`` places: a sequence of that length, or one for all."""
+    if hasattr(value, "__iter__") and not isinstance(value, str):
+        given = tuple(value)
+    else:
+        given = (value,) * length
+    if len(given) != length:
+        raise ArgumentError(f"{what} takes {length} values here, {len(given)} given: {given}")
+    return given

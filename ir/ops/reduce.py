@@ -1,0 +1,266 @@
+"""Reductions: one scalar expression folds axes away; and the statistics made of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..infer import RULES, Attrs, Resolved, Types, axes_of, axis_of
+from ..op import OPS, Sample, composite, op
+from ..promote import as_floating
+from ..shapes import Sizes, show_shape
+from ..types import TensorType
+from . import movement
+from .elementwise import chain
+from .operand import as_tensor, product
+
+_SOME = [
+    Sample("f[3,4]"),
+    Sample("f[3,4]", axis=1),
+    Sample("f[2,3,4]", axis=(0, -1), keepdims=True),
+    Sample("f[]"),
+]
+SAMPLES = [*_SOME, Sample("f[0,2]", axis=0), Sample("f[2,3]", axis=())]
+
+
+def spread(g: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """A reduced cotangent repeated along the axes that were folded away."""
+    if not keepdims and axis:
+        g = movement.expand_dims(g, axis=axis)
+    return movement.broadcast_to(g, shape=x.shape)
+
+
+def _sum_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    attrs, (out,) = RULES["reduce"](op, types, attrs, sizes)
+    return attrs, (out.with_dtype(np.dtype("int32")) if out.dtype == bool else out,)
+
+
+@op("reduce", _sum_rule, expr="acc + x", identity=0, samples=SAMPLES)
+def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum over ``axis`` (None: all); keeps the dtype, bool sums as int32; of nothing: 0.
+
+    Pairwise order: the error is within ``log2(n) * eps * sum(|x|)``. Integers wrap.
+    """
+    dtype = np.dtype("int32") if x.dtype == bool else x.dtype
+    return np.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
+
+
+@sum.gradient
+def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return (lambda: spread(g, x, axis, keepdims),)
+
+
+@op("reduce", _sum_rule, expr="acc * x", identity=1, samples=SAMPLES)
+def prod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product over ``axis`` (None: all); keeps the dtype, bool multiplies as int32; of nothing: 1.
+
+    The gradient is the product of the other elements, exact where elements are zero.
+    """
+    dtype = np.dtype("int32") if x.dtype == bool else x.dtype
+    return np.prod(x, axis=axis, keepdims=keepdims, dtype=dtype)
+
+
+@prod.gradient
+def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    def others() -> Any:
+        rank = len(x.shape)
+        kept = tuple(i for i in range(rank) if i not in axis)
+        perm = kept + tuple(axis)
+        lead = tuple(x.shape[i] for i in kept)
+        turned = movement.transpose(x, perm=perm)
+        flat = movement.reshape(turned, shape=(*lead, product(x.shape[i] for i in axis)))
+        cumprod, last = OPS["cumprod"], len(kept)
+        left = cumprod(flat, axis=last, exclusive=True, reverse=False)
+        right = cumprod(flat, axis=last, exclusive=True, reverse=True)
+        rest = movement.reshape(left * right, shape=turned.shape)
+        rest = movement.transpose(rest, perm=tuple(int(i) for i in np.argsort(perm)))
+        return chain(spread(g, x, axis, keepdims), rest)
+
+    return (others,)
+
+
+def _extreme(x: Any, lowest: bool) -> Any:
+    """The value that every other of its dtype is at least (or at most)."""
+    if x.dtype.kind == "f":
+        return -np.inf if lowest else np.inf
+    if x.dtype.kind == "b":
+        return not lowest
+    limits = np.iinfo(x.dtype)
+    return limits.min if lowest else limits.max
+
+
+@op("reduce", expr="maximum(acc, x)", identity=-math.inf, accepts="biuf", samples=_SOME)
+def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest element over ``axis`` (None: all); NaN if there is one.
+
+    Of nothing: ``-inf``, or the lowest value of an integer dtype, which are the identities. The
+    gradient is split equally among equal largest elements.
+    """
+    return np.max(x, axis=axis, keepdims=keepdims, initial=_extreme(x, lowest=True))
+
+
+@op("reduce", expr="minimum(acc, x)", identity=math.inf, accepts="biuf", samples=_SOME)
+def min(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest element over ``axis`` (None: all); NaN if there is one.
+
+    Of nothing: ``inf``, or the highest value of an integer dtype, which are the identities. The
+    gradient is split equally among equal smallest elements.
+    """
+    return np.min(x, axis=axis, keepdims=keepdims, initial=_extreme(x, lowest=False))
+
+
+@max.gradient
+def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return (lambda: _share(g, out, x, axis, keepdims),)
+
+
+@min.gradient
+def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+    return (lambda: _share(g, out, x, axis, keepdims),)
+
+
+def _share(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The cotangent in equal parts to the elements that equal the result."""
+    chosen = OPS["cast"](OPS["equal"](x, spread(out, x, axis, keepdims)), dtype=x.dtype)
+    count = sum(chosen, axis=axis, keepdims=keepdims)
+    return spread(g / count, x, axis, keepdims) * chosen
+
+
+@op("reduce", promote="bool", result="bool", expr="acc or x", identity=False, samples=SAMPLES)
+def any(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether an element over ``axis`` (None: all) is nonzero; NaN counts as nonzero."""
+    return np.any(x, axis=axis, keepdims=keepdims)
+
+
+@op("reduce", promote="bool", result="bool", expr="acc and x", identity=True, samples=SAMPLES)
+def all(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all elements over ``axis`` (None: all) are nonzero; true of none."""
+    return np.all(x, axis=axis, keepdims=keepdims)
+
+
+def _arg_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    (x,) = types
+    keepdims = bool(attrs["keepdims"])
+    axis = None if attrs["axis"] is None else axis_of(attrs["axis"], x.rank, op.name)
+    for i, d in enumerate(x.shape):
+        if axis in (None, i) and not sizes.positive(d):
+            raise ArgumentError(
+                f"{op.name} of no elements: axis {i} of shape {show_shape(x.shape)} is empty"
+            )
+    shape = [
+        1 if axis in (None, i) else d
+        for i, d in enumerate(x.shape) if keepdims or axis not in (None, i)
+    ]  # fmt: skip
+    return {"axis": axis, "keepdims": keepdims}, (TensorType(np.dtype("int64"), shape),)
+
+
+_ARG = [Sample("f[3,4]"), Sample("f[3,4]", axis=1), Sample("f[3,4]", axis=0, keepdims=True),
+        Sample(np.array([1.0, 3.0, 3.0], np.float32))]  # fmt: skip
+
+
+@op("opaque", _arg_rule, accepts="biuf", samples=_ARG)
+def argmax(x: Any, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position (int64) of the largest element along ``axis`` (None: in row-major order).
+
+    Ties take the lowest position, and so does the first NaN. Raises ArgumentError on no elements.
+    """
+    return np.argmax(x, axis=axis, keepdims=keepdims)
+
+
+@op("opaque", _arg_rule, accepts="biuf", samples=_ARG)
+def argmin(x: Any, *, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Position (int64) of the smallest element along ``axis`` (None: in row-major order).
+
+    Ties take the lowest position, and so does the first NaN. Raises ArgumentError on no elements.
+    """
+    return np.argmin(x, axis=axis, keepdims=keepdims)
+
+
+@composite(*SAMPLES)
+def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Number (int64) of nonzero elements over ``axis`` (None: all); NaN counts."""
+    nonzero = OPS["cast"](OPS["not_equal"](x, 0), dtype=np.dtype("int64"))
+    return sum(nonzero, axis=axis, keepdims=keepdims)
+
+
+def _count(x: Any, axis: Any) -> Any:
+    """The number of elements that a reduction over ``axis`` folds into one."""
+    count = product(x.shape[a] for a in axes_of(axis, len(x.shape), "mean"))
+    return count if isinstance(count, int) else OPS["dim"](dim=count)
+
+
+@composite(*_SOME)
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over ``axis`` (None: all), in floating point; NaN of nothing.
+
+    float16 is summed in float32. Integers give float32, 64-bit integers float64.
+    """
+    x = as_tensor(x)
+    dtype = as_floating(x.dtype)
+    wide = np.dtype("float32") if dtype == np.float16 else dtype
+    total = sum(OPS["cast"](x, dtype=wide) if x.dtype != wide else x, axis=axis, keepdims=keepdims)
+    out = OPS["divide"](total, _count(x, axis))
+    return out if dtype == wide else OPS["cast"](out, dtype=dtype)
+
+
+@composite(*_SOME, Sample("f[3,4]", axis=0, correction=1))
+def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+    """Variance over ``axis`` (None: all): squared distances from the mean over ``n - correction``.
+
+    Two passes. Of complex numbers the squared absolute distance, which is real.
+    """
+    x = as_tensor(x)
+    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
+    if x.dtype == np.float16:
+        wide = OPS["cast"](x, dtype=np.dtype("float32"))
+        return OPS["cast"](var(wide, axis, correction, keepdims), dtype=np.dtype("float16"))
+    distance = x - mean(x, axis=axis, keepdims=True)
+    total = sum(_squared_abs(distance), axis=axis, keepdims=keepdims)
+    whole = int(correction) if correction == int(correction) else correction
+    return OPS["divide"](total, _count(x, axis) - whole)
+
+
+def _squared_abs(x: Any) -> Any:
+    return OPS["real"](x * OPS["conjugate"](x)) if x.dtype.kind == "c" else x * x
+
+
+def root(x: Any) -> Any:
+    """Square root of non-negative values, with derivative 0 at 0."""
+    zero = OPS["equal"](x, 0)
+    return OPS["where"](zero, 0, OPS["sqrt"](OPS["where"](zero, 1, x)))
+
+
+@composite(*[s for s in _SOME if s.inputs != ("f[]",)], Sample("f[3,4]", axis=0, correction=1))
+def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+    """Standard deviation: the square root of ``var``; its gradient is 0 where it is 0."""
+    return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+@composite(*_SOME, *[Sample("f[3,4]", axis=1, ord=p) for p in (1, 3, math.inf, -math.inf, 0)])
+def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
+    """The ``ord``-norm over ``axis`` (None: all elements): ``sum(|x|**ord) ** (1/ord)``.
+
+    ``inf`` and ``-inf`` give the largest and the smallest absolute value, 0 the number of nonzero
+    elements. The gradient is 0 where the norm is 0.
+    """
+    x = as_tensor(x)
+    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
+    folded: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
+    if ord == 2:
+        return root(sum(_squared_abs(x), **folded))
+    size = OPS["abs"](x)
+    if ord == 0:
+        return OPS["cast"](sum(OPS["not_equal"](x, 0), **folded), dtype=size.dtype)
+    if ord == 1:
+        return sum(size, **folded)
+    if math.isinf(ord):
+        return (max if ord > 0 else min)(size, **folded)
+    total = sum(OPS["power"](size, float(ord)), **folded)
+    zero = OPS["equal"](total, 0)
+    safe = OPS["power"](OPS["where"](zero, 1, total), 1.0 / ord)
+    return OPS["where"](zero, 0, safe)
+
+

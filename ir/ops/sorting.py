@@ -1,0 +1,260 @@
+"""Order: sort, argsort, top_k, searchsorted; and what depends on values: nonzero, unique."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..dims import DimLike
+from ..errors import ArgumentError, ShapeError, StagingError
+from ..infer import Attrs, Resolved, Types, axis_of
+from ..op import OPS, Sample, composite, op
+from ..shapes import Sizes, show_shape
+from ..types import TensorType
+from . import movement
+from .gather import gather, scatter_add
+from .operand import as_tensor, size_attr
+
+INT64 = np.dtype("int64")
+
+
+def _sort_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    (x,) = types
+    axis = axis_of(attrs["axis"], x.rank, op.name)
+    flags = {k: bool(attrs[k]) for k in ("descending", "stable")}
+    dtype = INT64 if op.name == "argsort" else x.dtype
+    return {"axis": axis, **flags}, (TensorType(dtype, x.shape),)
+
+
+TIES = np.array([[3, 1, 3, 2], [0, 0, 0, 0]], np.float32)
+SORTS = [Sample("f[3,4]"), Sample("f[3,4]", axis=0), Sample("f[3,4]", descending=True)]
+
+
+@op("opaque", _sort_rule, samples=SORTS)
+def sort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Elements in rising (or falling) order along an axis; NaN counts as the largest."""
+    out = np.sort(x, axis=axis, kind="stable" if stable else None)
+    return np.flip(out, axis) if descending else out
+
+
+@sort.gradient
+def _(g: Any, out: Any, x: Any, *, axis: int, descending: bool, stable: bool) -> Any:
+    def back() -> Any:
+        order = argsort(x, axis=axis, descending=descending, stable=True)
+        return take_along_axis(g, argsort(order, axis=axis), axis=axis)
+
+    return (back,)
+
+
+@op("opaque", _sort_rule, samples=[*SORTS, Sample(TIES), Sample(TIES, descending=True)])
+def argsort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    """Positions (int64) of the elements in sorted order; equal elements keep their order."""
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    back = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+    return x.shape[axis] - 1 - back
+
+
+@composite(Sample("f[3,4]", np.array([[0, -1], [2, 2], [1, 0]]), axis=1),
+           Sample("f[3,4]", np.array([[1, 0, 2, 2]]), axis=0))  # fmt: skip
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+    """For each line along ``axis`` the elements that the same line of ``indices`` names.
+
+    The other axes of ``indices`` have the sizes of ``x`` or 1. Raises IndexOutOfBoundsError.
+    """
+    x, indices = as_tensor(x), as_tensor(indices)
+    rank = len(x.shape)
+    if len(indices.shape) != rank:
+        raise ShapeError(
+            f"take_along_axis: indices of shape {show_shape(indices.shape)} for "
+            f"{show_shape(x.shape)}; both need the same number of axes"
+        )
+    spot = axis_of(axis, rank, "take_along_axis")
+    shape = [n if i == spot else m for i, (n, m) in enumerate(
+        zip(indices.shape, x.shape, strict=True))]  # fmt: skip
+    indices = movement.broadcast_to(indices, shape=shape)
+    if spot == rank - 1:
+        return gather(x, indices, axis=spot, batch_dims=spot)
+    x, indices = movement.moveaxis(x, spot, -1), movement.moveaxis(indices, spot, -1)
+    return movement.moveaxis(gather(x, indices, axis=rank - 1, batch_dims=rank - 1), -1, spot)
+
+
+@composite(Sample("f[3,4]", np.array([2, 0]), axis=1))
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Slices along an axis (None: of the flattened tensor) at 1-d ``indices``."""
+    if axis is None:
+        x, axis = movement.reshape(x, shape=(-1,)), 0
+    return gather(x, indices, axis=axis)
+
+
+def _top_k_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    (x,) = types
+    k = size_attr(attrs["k"], "top_k")
+    if not x.rank or (isinstance(k, int) and k < 0) or not sizes.at_most(k, x.shape[-1]):
+        raise ArgumentError(f"top_k: k is {k}, but the shape is {show_shape(x.shape)}")
+    shape = (*x.shape[:-1], k)
+    return {"k": k}, (x.with_shape(shape), TensorType(INT64, shape))
+
+
+@op("opaque", _top_k_rule, samples=[Sample("f[3,4]", k=2), Sample("f[4]", k=4)])
+def top_k(x: Any, *, k: Any = 1) -> Any:
+    """The ``k`` largest elements along the last axis, falling, and their positions (int64).
+
+    Ties take the lowest position first; NaN counts as the largest.
+    """
+    order = argsort.body(x, axis=-1, descending=True)[..., :k]
+    return np.take_along_axis(x, order, -1), order
+
+
+@top_k.gradient
+def _(g: Any, out: Any, x: Any, *, k: Any) -> Any:
+    last = len(x.shape) - 1
+    return (
+        lambda: scatter_add(OPS["zeros_like"](x), out[1], g[0], axis=last, batch_dims=last),
+    )
+
+
+def _search_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    line, values = types
+    if attrs["side"] not in ("left", "right"):
+        raise ArgumentError(f"searchsorted: side must be 'left' or 'right', not {attrs['side']!r}")
+    batch: tuple[DimLike, ...] = line.shape[:-1]
+    matches = line.rank >= 1 and (not batch or values.rank == line.rank)
+    if not matches or not all(map(sizes.same, batch, values.shape)):
+        raise ShapeError(
+            f"searchsorted: sequences {show_shape(line.shape)} and values "
+            f"{show_shape(values.shape)} must agree in all axes but the last"
+        )
+    return attrs, (TensorType(INT64, values.shape),)
+
+
+@op("opaque", _search_rule, accepts="biuf",
+    samples=[Sample(np.array([1, 2, 2, 5], np.float32), np.array([[2, 0], [7, 1]], np.float32)),
+             Sample(np.array([[1, 2], [3, 4]], np.float32), np.array([[2], [2]], np.float32),
+                    side="right")])  # fmt: skip
+def searchsorted(
+    sorted_sequence: Any, values: Any, *, side: Literal["left", "right"] = "left"
+) -> Any:
+    """Where (int64) each value would go in a rising sequence: before equal ones, or after.
+
+    A sequence with several axes is searched line by line, with the matching line of ``values``.
+    """
+    if sorted_sequence.ndim == 1:
+        return np.asarray(np.searchsorted(sorted_sequence, values, side), np.int64)
+    out = np.empty(values.shape, np.int64)
+    for at in np.ndindex(*values.shape[:-1]):
+        out[at] = np.searchsorted(sorted_sequence[at], values[at], side)
+    return out
+
+
+def _by_value(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    raise StagingError(
+        f"the size of the result of {op.name} depends on the values of its input, which exist "
+        f"only when the function runs; use tf.where(condition, a, b), or call it outside of "
+        f"the function"
+    )
+
+
+@op("opaque", _by_value, promote="none", data_dependent=True, public=False)
+def where_indices(condition: Any) -> Any:
+    """Positions (int64) of the nonzero elements in row-major order: shape ``[count, rank]``.
+
+    The size depends on the values: eager only, StagingError while a function is traced.
+    """
+    return np.argwhere(condition).astype(np.int64)
+
+
+@composite()
+def argwhere(condition: Any) -> Any:
+    """Positions (int64) of the nonzero elements: ``[count, rank]``, in row-major order. Eager only.
+
+    The size depends on the values: StagingError while a function is traced.
+    """
+    return where_indices(condition)
+
+
+@composite()
+def nonzero(x: Any) -> Any:
+    """Positions of the nonzero elements: one int64 tensor for each axis. Eager only."""
+    x = as_tensor(x)
+    points = where_indices(x)
+    return tuple([OPS["slice"](points, index=((None, None, None), i)) for i in range(len(x.shape))])
+
+
+@op("opaque", _by_value, promote="none", data_dependent=True, public=False)
+def unique(x: Any) -> Any:
+    """Different values in rising order, first positions, inverse and counts; NaNs all differ."""
+    values, first, inverse, counts = np.unique(
+        x, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
+    )
+    return values, first, inverse.reshape(x.shape), counts
+
+
+class UniqueAll(NamedTuple):
+    """What ``unique_all`` returns."""
+
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCounts(NamedTuple):
+    """What ``unique_counts`` returns."""
+
+    values: Any
+    counts: Any
+
+
+class UniqueInverse(NamedTuple):
+    """What ``unique_inverse`` returns."""
+
+    values: Any
+    inverse_indices: Any
+
+
+@composite()
+def unique_all(x: Any) -> UniqueAll:
+    """Different values, rising; their first positions; which value each element is; counts."""
+    return UniqueAll(*unique(x))
+
+
+@composite()
+def unique_counts(x: Any) -> UniqueCounts:
+    """Different values, rising, and how often each occurs. Eager only."""
+    values, _, _, counts = unique(x)
+    return UniqueCounts(values, counts)
+
+
+@composite()
+def unique_inverse(x: Any) -> UniqueInverse:
+    """Different values, rising, and for each element which of them it is. Eager only."""
+    values, _, inverse, _ = unique(x)
+    return UniqueInverse(values, inverse)
+
+
+@composite()
+def unique_values(x: Any) -> Any:
+    """Different values in rising order; NaNs all differ. Eager only."""
+    return unique(x)[0]
+
+
+@composite(Sample(np.array([0, 2, -1, 3]), 3), Sample(np.array([[1], [0]]), 2, axis=0))
+def one_hot(
+    indices: Any, depth: Any, on_value: Any = 1.0, off_value: Any = 0.0, axis: int = -1,
+    dtype: Any = None,
+) -> Any:  # fmt: skip
+    """``on_value`` at the position that each index names along a new axis, ``off_value`` elsewhere.
+
+    An index outside of ``0..depth-1`` gives a line of ``off_value``.
+    """
+    indices = as_tensor(indices)
+    rank = len(indices.shape) + 1
+    spot = axis_of(axis, rank, "one_hot")
+    line = OPS["reshape"](
+        OPS["arange"](depth, dtype=INT64), shape=tuple(-1 if i == spot else 1 for i in range(rank))
+    )
+    hit = OPS["equal"](movement.expand_dims(indices, axis=(spot,)), line)
+    out = OPS["where"](hit, on_value, off_value)
+    return out if dtype is None else OPS["cast"](out, dtype=dtype)

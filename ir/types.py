@@ -1,0 +1,124 @@
+"""Tensor types: a dtype and a shape whose sizes may be symbolic, spelled ``f32[n,3]``.
+
+Invariants: a ``TensorType`` is immutable and hashable; its dtype is one of ``DTYPES``; each size
+is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable seen as a resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from .dims import DimLike, product, substitute, symbols_of
+
+__all__ = ["DTYPES", "DTYPE_NAMES", "RefType", "TensorType", "Type", "dtype_name"]
+
+_NAMES = {
+    "bool": "bool",
+    "i8": "int8",
+    "i16": "int16",
+    "i32": "int32",
+    "i64": "int64",
+    "u8": "uint8",
+    "u16": "uint16",
+    "u32": "uint32",
+    "u64": "uint64",
+    "f16": "float16",
+    "f32": "float32",
+    "f64": "float64",
+    "c64": "complex64",
+    "c128": "complex128",
+}
+DTYPES: dict[str, np.dtype] = {short: np.dtype(name) for short, name in _NAMES.items()}
+DTYPE_NAMES: dict[np.dtype, str] = {dtype: short for short, dtype in DTYPES.items()}
+
+
+def dtype_name(dtype: np.dtype) -> str:
+    """The short IR name of a dtype.
+
+    >>> dtype_name(np.dtype("float32"))
+    'f32'
+    """
+    return DTYPE_NAMES[dtype]
+
+
+class TensorType:
+    """An array type: ``dtype`` and ``shape`` (ints and symbolic ``Dim``)."""
+
+    __slots__ = ("_hash", "dtype", "shape")
+    prefix = ""
+
+    def __init__(self, dtype: np.dtype, shape: Iterable[DimLike] = ()) -> None:
+        self.dtype = dtype
+        self.shape: tuple[DimLike, ...] = tuple(shape)
+        self._hash = hash((self.prefix, self.dtype.num, self.shape))
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> DimLike:
+        """Number of elements, possibly symbolic."""
+        return product(self.shape)
+
+    @property
+    def nbytes(self) -> DimLike:
+        """Bytes of a contiguous array of this type, possibly symbolic."""
+        return self.size * self.dtype.itemsize
+
+    def with_shape(self, shape: Iterable[DimLike]) -> TensorType:
+        """The same dtype with another shape."""
+        return TensorType(self.dtype, shape)
+
+    def with_dtype(self, dtype: np.dtype) -> TensorType:
+        """The same shape with another dtype."""
+        return TensorType(dtype, self.shape)
+
+    def substitute(self, mapping: dict[str, DimLike]) -> TensorType:
+        """The type with symbols replaced."""
+        if not self.symbols():
+            return self
+        return type(self)(self.dtype, (substitute(d, mapping) for d in self.shape))
+
+    def symbols(self) -> frozenset[str]:
+        """Names of the symbols in the shape."""
+        out: frozenset[str] = frozenset()
+        for dim in self.shape:
+            if not isinstance(dim, int):
+                out |= symbols_of(dim)
+        return out
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            type(other) is type(self)
+            and isinstance(other, TensorType)
+            and self.dtype == other.dtype
+            and self.shape == other.shape
+        )
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return f"{self.prefix}{dtype_name(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self})"
+
+
+class RefType(TensorType):
+    """The type of a Variable: a resource that holds a tensor of this dtype and shape."""
+
+    __slots__ = ()
+    prefix = "ref "
+
+    @property
+    def value(self) -> TensorType:
+        """The type of the tensor that the Variable holds."""
+        return TensorType(self.dtype, self.shape)
+
+
+Type = TensorType

@@ -1,0 +1,92 @@
+"""The reverse walk over recorded operations: the only reverse-mode differentiation there is.
+
+It runs on whatever the entries hold (eager tensors, traced tensors): the gradient rules are
+written in ops, so the walk is itself recorded by outer tapes and staged by the tracer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from .op import OPS, Op
+
+__all__ = ["Entry", "backward", "match"]
+
+
+class Entry(NamedTuple):
+    """One recorded operation. ``vjp``, if given, replaces the op's rule: cotangents -> inputs'."""
+
+    op: Op | None
+    inputs: tuple[Any, ...]
+    outputs: tuple[Any, ...]
+    attrs: dict[str, Any]
+    vjp: Callable[..., Sequence[Any]] | None = None
+
+
+def backward(
+    entries: Sequence[Entry], cotangents: dict[int, Any], known: Iterable[int]
+) -> dict[int, Any]:
+    """Propagate cotangents (by ``id`` of the value) through the entries, last first.
+
+    ``known`` holds the ids of values that gradients flow to; returns the completed table.
+    """
+    reachable = set(known)
+    table = dict(cotangents)
+    for entry in reversed(entries):
+        received = [table.get(id(out)) for out in entry.outputs]
+        if all(g is None for g in received):
+            continue
+        for x, g in zip(entry.inputs, _pull(entry, received), strict=True):
+            if g is None or id(x) not in reachable or not differentiable(x):
+                continue
+            g = match(g() if callable(g) else g, x)
+            table[id(x)] = table[id(x)] + g if id(x) in table else g
+    return table
+
+
+def differentiable(x: Any) -> bool:
+    """Whether gradients exist with respect to a value of this dtype."""
+    return getattr(getattr(x, "dtype", None), "kind", "") in ("f", "c")
+
+
+def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
+    rule = entry.vjp or (entry.op.vjp if entry.op is not None else None)
+    if rule is None:
+        return (None,) * len(entry.inputs)
+    filled = [
+        g if g is not None else OPS["zeros_like"](out)
+        for g, out in zip(received, entry.outputs, strict=True)
+    ]
+    if entry.vjp is not None:
+        return entry.vjp(*filled)
+    one = len(filled) == 1
+    g, out = (filled[0], entry.outputs[0]) if one else (tuple(filled), entry.outputs)
+    return rule(g, out, *entry.inputs, **entry.attrs)
+
+
+def match(g: Any, x: Any) -> Any:
+    """A cotangent summed and cast to the shape and dtype of the input it belongs to."""
+    if g.dtype != x.dtype:
+        if g.dtype.kind == "c" and x.dtype.kind == "f":
+            g = OPS["real"](g)
+        if g.dtype != x.dtype:
+            g = OPS["cast"](g, dtype=x.dtype)
+    shape, have = x.shape, g.shape
+    lead = len(have) - len(shape)
+    if lead == 0 and all(a is b for a, b in zip(have, shape, strict=True)):
+        return g
+    axes = [i for i, d in enumerate(shape) if not same(have[lead + i], d) and same(d, 1)]
+    if lead or axes:
+        folded = tuple(range(lead)) + tuple(lead + i for i in axes)
+        g = OPS["sum"](g, axis=folded, keepdims=False)
+        if axes:
+            g = OPS["expand_dims"](g, axis=tuple(axes))
+    if len(g.shape) != len(shape) or not all(map(same, g.shape, shape)):
+        g = OPS["broadcast_to"](g, shape=shape)
+    return g
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two sizes are equal (symbolic sizes of a trace compare by their expressions)."""
+    return bool(a == b)

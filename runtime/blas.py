@@ -1,0 +1,348 @@
+"""The matrix product that compiled code calls: addresses inside of the BLAS that NumPy uses.
+
+NumPy has already loaded a tuned BLAS, so nothing is shipped and no second one is loaded: a symbol
+looked up through the handle of NumPy's core extension is found in the libraries that the
+extension was linked with, whatever they are called (OpenBLAS of the wheels, Accelerate, MKL,
+BLIS or a distribution's BLAS). Builds differ in how they spell symbols and in the width of their
+integers; ``_SPELLINGS`` lists the combinations in use.
+
+``TWOFOLD_BLAS=mkl`` takes Intel's MKL from the wheel of that name instead.
+
+Threads. OpenBLAS's own threads wait for 26 ms after a product by yielding in a loop, which keeps
+the pool of ``threads.py`` off their cores, and they wait for each other the same way. Measured on
+two cores, microseconds, for a loop of one pool job (8 x 10 us, so 40 at best) and one float32
+product: m, k, n = 128, 784, 512 with OpenBLAS on two threads 60-95 + 565, with OpenBLAS on one
+thread and the product cut into four column panels by ``parallel_for`` 41 + 560; 64, 256, 256:
+81 + 56 against 41 + 52; 64, 128, 64 (which OpenBLAS does not split): 41 + 9.0 against 41 + 5.4.
+With another process on one core the pool's mean doubled, OpenBLAS's on two threads grew tenfold.
+So compiled code calls ``set_num_threads(1)`` (7 ns), cuts products into panels itself, and sets the
+number back when it returns: to what it was before any kernel ran, since what a kernel finds at its
+start may be the 1 of a kernel in another thread.
+
+Concurrency. OpenBLAS from 0.3.28 until pull request 5838 (June 2026) may return wrong numbers when
+two threads of a program run *multithreaded* products of different transpose variants at the same
+time (OpenBLAS issue 5836, NumPy issues 29391 and 31618). Products on one thread are not affected.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib.metadata
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CBLAS_NO_TRANS", "CBLAS_ROW_MAJOR", "CBLAS_TRANS", "Blas", "find_blas", "gemm"]
+
+CBLAS_ROW_MAJOR: Final = 101
+CBLAS_NO_TRANS: Final = 111
+CBLAS_TRANS: Final = 112
+
+_LETTERS = {"f": "s", "d": "d", "F": "c", "D": "z"}  # NumPy's type character -> BLAS's
+_ROUTINES = tuple(letter + kind for kind in ("gemm", "gemv") for letter in "sdcz")
+
+
+class _Spelling(NamedTuple):
+    prefix: str
+    suffix: str
+    int_bits: int
+
+    def symbol(self, name: str) -> str:
+        return self.prefix + name + self.suffix
+
+
+_SPELLINGS = (
+    _Spelling("scipy_", "64_", 64),  # wheels of NumPy 2
+    _Spelling("", "64_", 64),  # OpenBLAS with INTERFACE64 and symbol suffix, FlexiBLAS
+    _Spelling("", "$NEWLAPACK$ILP64", 64),  # Accelerate
+    _Spelling("", "_64", 64),  # MKL
+    _Spelling("scipy_", "", 32),
+    _Spelling("", "$NEWLAPACK", 32),
+    _Spelling("", "", 32),  # distributions and conda; 64 if openblas_get_config says so
+)
+
+# (getter, setter) of the process-wide number of threads
+_THREAD_SYMBOLS = (
+    ("openblas_get_num_threads", "openblas_set_num_threads"),
+    ("MKL_Get_Max_Threads", "MKL_Set_Num_Threads"),
+    ("bli_thread_get_num_threads", "bli_thread_set_num_threads"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Blas:
+    """A BLAS in this process.
+
+    ``addresses`` maps ``sgemm dgemm cgemm zgemm sgemv dgemv cgemv zgemv`` to the address of the
+    CBLAS function; enumerations are C ``int``, sizes and leading dimensions are integers of
+    ``int_bits``, complex scalars are passed by pointer. Where the BLAS has them,
+    ``get_num_threads`` is there too (``int (void)``), and ``set_num_threads`` (``void (int)``).
+
+    >>> blas = find_blas()
+    >>> blas is None or blas.int_bits in (32, 64)
+    True
+    """
+
+    name: str
+    version: str
+    int_bits: int
+    addresses: Mapping[str, int]
+    _library: ctypes.CDLL = field(repr=False)  # keeps the addresses valid
+
+    def get_num_threads(self) -> int | None:
+        """Threads one product may use, for the whole process; ``None`` if BLAS does not tell."""
+        address = self.addresses.get("get_num_threads")
+        return None if address is None else int(ctypes.CFUNCTYPE(ctypes.c_int)(address)())
+
+    def set_num_threads(self, count: int) -> None:
+        """Let one product use up to ``count`` threads. Holds for the whole process, NumPy included.
+
+        Does nothing where the BLAS has no such function (Accelerate). Raises ``ValueError``
+        when ``count`` is not a positive integer.
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise ValueError(f"the number of BLAS threads is an integer >= 1, not {count!r}")
+        address = self.addresses.get("set_num_threads")
+        if address is not None:
+            ctypes.CFUNCTYPE(None, ctypes.c_int)(address)(count)
+
+
+@functools.cache
+def find_blas() -> Blas | None:
+    """The BLAS that compiled code should call, or ``None`` when there is none to be found.
+
+    Looks into NumPy's own libraries, or into MKL with ``TWOFOLD_BLAS=mkl``; the answer is kept.
+    What is found has multiplied two small matrices correctly. Raises ``ValueError`` when
+    ``TWOFOLD_BLAS`` has another value than ``numpy`` or ``mkl``, ``ImportError`` when it asks
+    for an MKL that is not installed.
+    """
+    choice = os.environ.get("TWOFOLD_BLAS", "numpy")
+    if choice not in ("numpy", "mkl"):
+        raise ValueError(f"TWOFOLD_BLAS is 'numpy' (the default) or 'mkl', not {choice!r}")
+    libraries = _numpy_libraries() if choice == "numpy" else [_mkl_library()]
+    for library in libraries:
+        blas = _inspect(library)
+        if blas is not None and _multiplies(blas):
+            return blas
+    return None
+
+
+def gemm(
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    out: npt.NDArray[Any],
+    *,
+    trans_a: bool = False,
+    trans_b: bool = False,
+    alpha: complex = 1.0,
+    beta: complex = 0.0,
+) -> None:
+    """``out = alpha * op(a) @ op(b) + beta * out``, where ``op`` transposes if asked to.
+
+    Matrices of one dtype out of float32, float64, complex64 and complex128, in any memory layout
+    (other than row- or column-major costs a copy); ``out`` must not overlap ``a`` or ``b``. With
+    ``beta=0`` the old contents of ``out`` are not read. Raises ``ValueError`` for shapes that do
+    not fit, ``TypeError`` for dtypes.
+
+    >>> out = np.empty((2, 2), np.float32)
+    >>> gemm(np.eye(2, dtype="f4"), np.ones((2, 2), "f4"), out, alpha=3)
+    >>> out.tolist()
+    [[3.0, 3.0], [3.0, 3.0]]
+    """
+    left, right = (a.T if trans_a else a), (b.T if trans_b else b)
+    _check(left, right, out)
+    if 0 in out.shape:
+        return
+    blas = find_blas()
+    largest = max(max(matrix.shape + matrix.strides) for matrix in (a, b, out))
+    if blas is None or left.shape[1] == 0 or (blas.int_bits == 32 and largest >= 1 << 31):
+        _numpy_gemm(left, right, out, alpha, beta)
+        return
+    _call(blas, left, right, out, alpha, beta)
+
+
+def _check(left: npt.NDArray[Any], right: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
+    dtype = out.dtype
+    if not left.dtype == right.dtype == dtype or not (dtype.isnative and dtype.char in _LETTERS):
+        raise TypeError(
+            "gemm needs matrices of one native dtype out of float32, float64, complex64 and"
+            f" complex128, not {left.dtype}, {right.dtype} and {out.dtype}"
+        )
+    if not left.ndim == right.ndim == out.ndim == 2:
+        raise ValueError(f"gemm needs matrices, not ranks {left.ndim}, {right.ndim}, {out.ndim}")
+    if left.shape[1] != right.shape[0] or out.shape != (left.shape[0], right.shape[1]):
+        raise ValueError(f"gemm cannot write {left.shape} @ {right.shape} into {out.shape}")
+    if not out.flags.writeable:
+        raise ValueError("gemm cannot write into a read-only array")
+
+
+def _numpy_gemm(
+    left: npt.NDArray[Any],
+    right: npt.NDArray[Any],
+    out: npt.NDArray[Any],
+    alpha: complex,
+    beta: complex,
+) -> None:
+    product = np.matmul(left, right)
+    product *= product.dtype.type(alpha)
+    if beta:
+        product += out.dtype.type(beta) * out
+    out[...] = product
+
+
+def _call(
+    blas: Blas,
+    left: npt.NDArray[Any],
+    right: npt.NDArray[Any],
+    out: npt.NDArray[Any],
+    alpha: complex,
+    beta: complex,
+) -> None:
+    out_stride = _leading_dimension(out)
+    if out_stride is None:
+        if _leading_dimension(out.T) is not None:  # column-major: the transposed problem
+            return _call(blas, right.T, left.T, out.T, alpha, beta)
+        copy = out.copy(order="C")
+        _call(blas, left, right, copy, alpha, beta)
+        out[...] = copy
+        return None
+    left, left_trans, left_stride = _operand(left)
+    right, right_trans, right_stride = _operand(right)
+    letter = _LETTERS[out.dtype.char]
+    (m, k), n = left.shape, right.shape[1]
+    _bind(blas, letter)(
+        CBLAS_ROW_MAJOR, left_trans, right_trans, m, n, k,
+        _scalar(letter, alpha), left.ctypes.data, left_stride,
+        right.ctypes.data, right_stride,
+        _scalar(letter, beta), out.ctypes.data, out_stride,
+    )  # fmt: skip
+    return None
+
+
+def _operand(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int, int]:
+    """The matrix or a copy that BLAS can read, its transposition flag and leading dimension."""
+    stride = _leading_dimension(matrix)
+    if stride is not None:
+        return matrix, CBLAS_NO_TRANS, stride
+    stride = _leading_dimension(matrix.T)
+    if stride is not None:
+        return matrix, CBLAS_TRANS, stride
+    return matrix.copy(order="C"), CBLAS_NO_TRANS, int(matrix.shape[1])
+
+
+def _leading_dimension(matrix: npt.NDArray[Any]) -> int | None:
+    """Elements from row to row if the matrix is row-major as BLAS wants it, else ``None``."""
+    rows, columns = matrix.shape
+    itemsize = matrix.itemsize
+    row_step, column_step = matrix.strides
+    if not matrix.flags.aligned or (columns > 1 and column_step != itemsize):
+        return None
+    if rows <= 1:
+        return int(columns)
+    stride = int(row_step) // itemsize
+    return stride if stride * itemsize == row_step and stride >= columns else None
+
+
+@functools.cache
+def _bind(blas: Blas, letter: str) -> Any:
+    size = ctypes.c_int64 if blas.int_bits == 64 else ctypes.c_int32
+    enum, pointer = ctypes.c_int, ctypes.c_void_p
+    scalar = {"s": ctypes.c_float, "d": ctypes.c_double}.get(letter, pointer)
+    prototype = ctypes.CFUNCTYPE(
+        None, enum, enum, enum, size, size, size,
+        scalar, pointer, size, pointer, size, scalar, pointer, size,
+    )  # fmt: skip
+    return prototype(blas.addresses[letter + "gemm"])
+
+
+def _scalar(letter: str, value: complex) -> Any:
+    if letter in "sd":
+        return float(value)  # type: ignore[arg-type]  # complex is refused by float() itself
+    real = ctypes.c_float if letter == "c" else ctypes.c_double
+    value = complex(value)
+    return ctypes.byref((real * 2)(value.real, value.imag))
+
+
+def _numpy_libraries() -> list[ctypes.CDLL]:
+    core = sys.modules["numpy._core._multiarray_umath"].__file__
+    if core is None:  # linked into the interpreter
+        return [ctypes.CDLL(None)]
+    if sys.platform != "win32":  # RTLD_NOLOAD: the handle of what is loaded, never a new library
+        return [ctypes.CDLL(core, mode=os.RTLD_NOLOAD | os.RTLD_NOW)]
+    package = Path(np.__file__).parent  # Windows looks up symbols in one library at a time
+    bundled = sorted(package.parent.glob("numpy.libs/*.dll"))
+    return [ctypes.CDLL(str(path)) for path in bundled if "blas" in path.name]
+
+
+def _mkl_library() -> ctypes.CDLL:
+    try:
+        files = importlib.metadata.files("mkl") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name.startswith(("libmkl_rt", "mkl_rt")) and file.suffix != ".lib":
+            return ctypes.CDLL(str(Path(str(file.locate())).resolve()))
+    raise ImportError("TWOFOLD_BLAS=mkl needs MKL; install it with: pip install mkl")
+
+
+def _inspect(library: ctypes.CDLL) -> Blas | None:
+    for spelling in _SPELLINGS:
+        functions = {name: _lookup(library, spelling.symbol("cblas_" + name)) for name in _ROUTINES}
+        if None in functions.values():
+            continue
+        functions |= _thread_functions(library, spelling)
+        addresses = {
+            name: ctypes.cast(function, ctypes.c_void_p).value or 0
+            for name, function in functions.items()
+        }
+        name, version, wide = _identify(library, spelling)
+        return Blas(name, version, 64 if wide else spelling.int_bits, addresses, library)
+    return None
+
+
+def _thread_functions(library: ctypes.CDLL, spelling: _Spelling) -> dict[str, Any]:
+    for names in _THREAD_SYMBOLS:
+        getter, setter = (
+            _lookup(library, spelling.symbol(name)) or _lookup(library, name) for name in names
+        )
+        if getter is not None and setter is not None:
+            return {"get_num_threads": getter, "set_num_threads": setter}
+    return {}
+
+
+def _identify(library: ctypes.CDLL, spelling: _Spelling) -> tuple[str, str, bool]:
+    """Name, version and whether the configuration claims 64-bit integers."""
+    for symbol in (spelling.symbol("openblas_get_config"), "openblas_get_config"):
+        describe = _lookup(library, symbol)
+        if describe is not None:
+            describe.restype = ctypes.c_char_p
+            text = describe().decode()
+            return "openblas", text.removeprefix("OpenBLAS "), "USE64BITINT" in text
+    if "$NEWLAPACK" in spelling.suffix:
+        return "accelerate", "", False
+    if _lookup(library, "MKL_Get_Max_Threads") is not None:
+        return "mkl", "", False
+    return "blas", "", False
+
+
+def _lookup(library: ctypes.CDLL, symbol: str) -> Any:
+    return getattr(library, symbol, None)
+
+
+def _multiplies(blas: Blas) -> bool:
+    """Whether float32 and float64 products come out right: a wrong integer width would not."""
+    for dtype in (np.float32, np.float64):
+        left = np.arange(6, dtype=dtype).reshape(2, 3)
+        right = np.arange(12, dtype=dtype).reshape(3, 4)
+        out = np.full((2, 4), np.nan, dtype)
+        _call(blas, left, right, out, 1.0, 0.0)
+        if out.tolist() != [[20, 23, 26, 29], [56, 68, 80, 92]]:
+            return False
+    return True

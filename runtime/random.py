@@ -1,0 +1,205 @@
+"""Stateful random generators, and ``tf.random``'s functions that draw from the global one.
+
+A generator's state is a Variable (see ``ir/ops/random.py`` for what it means): a draw reads it and
+assigns its successor, so that tapes and traces see both, and a compiled function draws the same
+numbers as an eager one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.errors import ArgumentError
+from twofold.ir.op import OPS
+from twofold.ir.ops import random as draws
+
+from .variable import Variable
+
+__all__ = [
+    "Generator",
+    "bernoulli",
+    "categorical",
+    "get_global_generator",
+    "normal",
+    "permutation",
+    "set_seed",
+    "shuffle",
+    "truncated_normal",
+    "uniform",
+]
+
+FLOAT, INT, U64 = np.dtype("float32"), np.dtype("int32"), np.dtype("uint64")
+
+
+def _first_state(seed: Any) -> np.ndarray[Any, Any]:
+    key = [int(s) % 2**64 for s in np.atleast_1d(np.asarray(seed, object))]
+    if len(key) > 2:
+        raise ArgumentError(f"a seed is one integer or two, not {seed!r}")
+    return np.array([0, *key, *[0] * (2 - len(key))], np.uint64)
+
+
+class Generator:
+    """A stream of random numbers. Thread safety: each draw takes its own part of the stream.
+
+    >>> import twofold as tf
+    >>> g = tf.random.Generator.from_seed(1)
+    >>> g.uniform((2,)).shape
+    (2,)
+    """
+
+    def __init__(self, state: Any) -> None:
+        value = np.asarray(state)
+        if value.dtype != np.uint64 or value.shape != (3,):
+            raise ArgumentError(
+                f"a generator state is uint64[3], not {value.dtype}{list(value.shape)}; make a "
+                f"generator with Generator.from_seed(seed)"
+            )
+        self.state = Variable(value, trainable=False, name="generator")
+        self._lock = threading.Lock()
+
+    @classmethod
+    def from_seed(cls, seed: Any) -> Generator:
+        """A generator whose numbers depend on ``seed`` (one integer or two) and nothing else."""
+        return cls(_first_state(seed))
+
+    @classmethod
+    def from_state(cls, state: Any) -> Generator:
+        """A generator that goes on where another one with this state would."""
+        return cls(state.numpy() if hasattr(state, "numpy") else state)
+
+    @classmethod
+    def from_non_deterministic_state(cls) -> Generator:
+        """A generator seeded by the operating system."""
+        return cls.from_seed((secrets.randbits(64), secrets.randbits(64)))
+
+    def reset_from_seed(self, seed: Any) -> None:
+        """Start again from a seed; functions that use this generator see it."""
+        self.state.assign(_first_state(seed))
+
+    def draw(self) -> Any:
+        """The present state, for one draw; the generator moves on."""
+        with self._lock:
+            state = self.state.read_value()
+            self.state.assign(OPS["random_next"](state))
+        return state
+
+    def uniform(
+        self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = FLOAT
+    ) -> Any:
+        """Uniform numbers in ``[minval, maxval)``; floating up to 1 by default.
+
+        Integers are unbiased and need ``maxval``. Raises ArgumentError for an empty interval.
+        """
+        return draws.scaled_uniform(self.draw(), shape, minval, maxval, dtype)
+
+    def uniform_full_int(self, shape: Any, dtype: Any = U64) -> Any:
+        """Integers of any value that ``dtype`` holds, all equally likely."""
+        return OPS["random_bits"](self.draw(), shape=shape, dtype=dtype)
+
+    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT) -> Any:
+        """Normal numbers of this mean and standard deviation, which broadcast to ``shape``."""
+        return draws.scaled_normal(self.draw(), shape, mean, stddev, dtype)
+
+    def truncated_normal(
+        self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT
+    ) -> Any:
+        """Normal numbers, those beyond two deviations from the mean drawn again."""
+        return draws.scaled_truncated_normal(self.draw(), shape, mean, stddev, dtype)
+
+    def bernoulli(self, shape: Any, probs: Any = 0.5, dtype: Any = INT) -> Any:
+        """1 with probability ``probs`` (which broadcasts to ``shape``), else 0."""
+        return draws.bernoulli_draw(self.draw(), shape, probs, dtype)
+
+    def categorical(self, logits: Any, num_samples: Any) -> Any:
+        """Indices (int64, ``[batch, num_samples]``) drawn from log-probabilities."""
+        return draws.categorical_draw(self.draw(), logits, num_samples)
+
+    def shuffle(self, x: Any) -> Any:
+        """The slices of ``x`` along its first axis in random order; ``x`` itself stays."""
+        return draws.permuted(self.draw(), x)
+
+    def permutation(self, n: Any) -> Any:
+        """The numbers ``0..n-1`` (int32) in random order."""
+        return draws.permuted(self.draw(), OPS["arange"](n))
+
+    def split(self, count: int = 1) -> list[Generator]:
+        """``count`` new generators, independent of each other and of this one. Eager only."""
+        states = OPS["random_split"](self.draw(), count=count)
+        return [Generator(row) for row in states.numpy()]
+
+
+_global = Generator.from_non_deterministic_state()
+_seed: list[Any] = [None]  # the global seed, None until set_seed
+_seeded: dict[int, Generator] = {}  # the generators of calls with a seed of their own
+
+
+def get_global_generator() -> Generator:
+    """The generator that ``tf.random``'s functions draw from."""
+    return _global
+
+
+def set_seed(seed: int) -> None:
+    """Start the global generator, and all calls with a seed of their own, from this seed."""
+    _seed[0] = seed
+    _global.reset_from_seed(seed)
+    for own, generator in _seeded.items():
+        generator.reset_from_seed((seed, own))
+
+
+def _source(seed: int | None) -> Generator:
+    """The global generator, or the one of a call's own seed and the global seed."""
+    if seed is None:
+        return _global
+    found = _seeded.get(seed)
+    if found is None:
+        fresh = Generator.from_seed((0 if _seed[0] is None else _seed[0], seed))
+        found = _seeded.setdefault(seed, fresh)
+    return found
+
+
+def uniform(
+    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = FLOAT, seed: int | None = None
+) -> Any:
+    """Uniform numbers in ``[minval, maxval)`` from the global generator; see ``Generator``.
+
+    With a ``seed`` the numbers depend on it, on the global seed and on how many draws came before.
+    """
+    return _source(seed).uniform(shape, minval, maxval, dtype)
+
+
+def normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT, seed: int | None = None
+) -> Any:
+    """Normal numbers from the global generator; ``seed`` as for ``uniform``."""
+    return _source(seed).normal(shape, mean, stddev, dtype)
+
+
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT, seed: int | None = None
+) -> Any:
+    """Normal numbers within two deviations of the mean, from the global generator."""
+    return _source(seed).truncated_normal(shape, mean, stddev, dtype)
+
+
+def bernoulli(shape: Any, probs: Any = 0.5, dtype: Any = INT, seed: int | None = None) -> Any:
+    """1 with probability ``probs``, else 0, from the global generator."""
+    return _source(seed).bernoulli(shape, probs, dtype)
+
+
+def categorical(logits: Any, num_samples: Any, seed: int | None = None) -> Any:
+    """Indices (int64) drawn from log-probabilities ``[batch, classes]``."""
+    return _source(seed).categorical(logits, num_samples)
+
+
+def shuffle(value: Any, seed: int | None = None) -> Any:
+    """The slices of ``value`` along its first axis in random order, from the global generator."""
+    return _source(seed).shuffle(value)
+
+
+def permutation(n: Any, seed: int | None = None) -> Any:
+    """The numbers ``0..n-1`` (int32) in random order."""
+    return _source(seed).permutation(n)

@@ -1,0 +1,218 @@
+"""The eager tensor: an immutable-by-default value over a NumPy array.
+
+``Tensor`` holds one ndarray. Its operators call ops; when nobody stands above the eager executor
+and both operands are tensors of one dtype, they call the op's NumPy body at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.errors import StagingError
+from twofold.ir.op import OPS, Op
+from twofold.ir.ops.index import getitem
+
+from .methods import ArrayMethods
+from .quiet import quiet
+from .writes import TAPES, write, write_in_place
+
+__all__ = ["Tensor", "wrap"]
+
+_ndarray = np.ndarray
+_current = bind.current
+
+
+class Tensor(ArrayMethods):
+    """An n-dimensional array of one dtype; make one with ``tf.constant``.
+
+    >>> import twofold as tf
+    >>> tf.constant([1.0, 2.0]) * 3
+    <tf.Tensor: shape=(2,), dtype=float32, numpy=array([3., 6.], dtype=float32)>
+    """
+
+    __slots__ = ("__weakref__", "array")
+    __array_priority__ = 100.0
+    is_tensor = True  # what composites in ``ir`` ask, which know no class of this floor
+    array: np.ndarray[Any, Any]
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = array
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        return self.array.dtype
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The sizes of the axes."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements."""
+        return self.array.size
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The value as a NumPy array of its own, or a scalar if there are no axes.
+
+        The array is a copy: writing to it does not change the tensor.
+        """
+        return self.array.copy()[()] if self.array.ndim == 0 else self.array.copy()
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        return self.array.item()
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
+
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __complex__(self) -> complex:
+        return complex(self.array)
+
+    def __index__(self) -> int:
+        return self.array.__index__()
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a tensor without axes")
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Any:
+        return getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        alone = _current.get() is None and not TAPES
+        if not (alone and write_in_place(self, key, value)):
+            write(self, key, value)
+
+    def stand_in(self) -> Any:
+        """Another tensor object with the present value."""
+        return wrap(self.array)
+
+    def become(self, other: Any) -> None:
+        """Take the value of another tensor. Raises StagingError for a value that is traced."""
+        if other.__class__ is not Tensor:
+            raise StagingError(
+                "a tensor made outside of a compiled function is written to while the function "
+                "is traced; pass it as an argument, or make it a tf.Variable and assign to it"
+            )
+        self.array = other.array
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        value = repr(self.array) if self.array.ndim else str(self.array)
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={value}>"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.array[()], spec) if self.array.ndim == 0 else format(str(self), spec)
+
+    def __str__(self) -> str:
+        return str(self.array)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        out = self.array if dtype is None else self.array.astype(dtype, copy=False)
+        return out.copy() if copy or copy is None else out
+
+
+def wrap(array: Any) -> Tensor:
+    """A Tensor over an array that nobody else will write to."""
+    out = _new(Tensor)
+    out.array = array if array.__class__ is _ndarray else np.asarray(array)
+    return out
+
+
+_new = object.__new__
+
+
+def _binary(op: Op) -> tuple[Any, Any]:
+    """The operator method and its reflected form for one op."""
+    body = op.body
+    fast = op.rule.__name__ == "elementwise" and op.promote == "common"
+
+    def method(self: Any, other: Any) -> Any:
+        if fast and _current.get() is None:
+            a, kind = self.array, other.__class__
+            if kind is Tensor:
+                b = other.array
+                direct = a.dtype is b.dtype and a.dtype.kind == "f"
+            else:
+                b = other  # a Python number is weak for NumPy too
+                direct = (kind is float or kind is int) and a.dtype.kind == "f"
+            if direct:
+                out = _new(Tensor)
+                r = quiet.run(body, a, b)
+                out.array = r if r.__class__ is _ndarray else np.asarray(r)
+                return out
+        return op(self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        if fast and (other.__class__ is float or other.__class__ is int):
+            a = self.array if _current.get() is None else None
+            if a is not None and a.dtype.kind == "f":
+                return wrap(quiet.run(body, other, a))
+        return op(other, self)
+
+    return method, reflected
+
+
+_BINARY = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+_COMPARE = {
+    "eq": "equal",
+    "ne": "not_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+_UNARY = {"neg": "negative", "abs": "abs", "invert": "bitwise_invert", "pos": "positive"}
+
+
+def install_operators() -> None:
+    """Give Tensor its operators, from the registry of ops."""
+    for dunder, name in _BINARY.items():
+        if name in OPS:
+            method, reflected = _binary(OPS[name])
+            setattr(Tensor, f"__{dunder}__", method)
+            setattr(Tensor, f"__r{dunder}__", reflected)
+    for dunder, name in _COMPARE.items():
+        if name in OPS:
+            setattr(Tensor, f"__{dunder}__", _binary(OPS[name])[0])
+    for dunder, name in _UNARY.items():
+        if name in OPS:
+            setattr(Tensor, f"__{dunder}__", lambda self, _op=OPS[name]: _op(self))
+    Tensor.__hash__ = lambda self: id(self)  # type: ignore[method-assign]

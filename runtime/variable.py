@@ -1,0 +1,121 @@
+"""A Variable: named, mutable state whose dtype and shape are fixed."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.errors import DTypeError, ShapeError
+from twofold.ir.op import OPS
+from twofold.ir.shapes import show_shape
+
+from .convert import as_array
+from .tensor import Tensor, wrap
+
+__all__ = ["Variable"]
+
+_serial = itertools.count()
+
+
+class Variable:
+    """State that ops read and ``assign`` replaces.
+
+    >>> import twofold as tf
+    >>> v = tf.Variable([1.0, 2.0])
+    >>> v.assign_add([1.0, 1.0]).numpy()
+    array([2., 3.], dtype=float32)
+    """
+
+    __slots__ = ("__weakref__", "_tensor", "array", "name", "serial", "trainable")
+    __array_priority__ = 100.0
+    array: np.ndarray[Any, Any]
+
+    def __init__(
+        self, initial_value: Any, *, trainable: bool = True, name: str = "Variable",
+        dtype: Any = None,
+    ) -> None:  # fmt: skip
+        value = initial_value() if callable(initial_value) else initial_value
+        self.array = np.array(as_array(value, dtype), order="C")
+        self.trainable, self.name = trainable, name
+        self.serial = next(_serial)
+        self._tensor: Tensor | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        return self.array.dtype
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return self.array.shape
+
+    def tensor(self) -> Tensor:
+        """The present value; the same object until the next assignment."""
+        held = self._tensor
+        if held is None or held.array is not self.array:
+            held = self._tensor = wrap(self.array)
+        return held
+
+    def read_value(self) -> Any:
+        """The present value as a tensor (recorded by tapes, staged by the tracer)."""
+        return bind.top().read(self)
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """A copy of the present value."""
+        return self.array.copy()
+
+    def assign(self, value: Any) -> Any:
+        """Replace the value. Raises ShapeError or DTypeError and changes nothing if it differs."""
+        top = bind.top()
+        if not isinstance(value, Tensor):
+            value = top.read(value) if isinstance(value, Variable) else OPS["identity"](
+                as_array(value, self.dtype, weak=not hasattr(value, "dtype"))
+            )
+        if value.dtype != self.dtype:
+            raise DTypeError(
+                f"cannot assign {value.dtype} to variable {self.name!r} of dtype {self.dtype}; "
+                f"cast with tf.cast"
+            )
+        if len(value.shape) != len(self.shape) or any(
+            a != b for a, b in zip(value.shape, self.shape, strict=True)
+        ):
+            raise ShapeError(
+                f"cannot assign shape {show_shape(value.shape)} to variable {self.name!r} of "
+                f"shape {show_shape(self.shape)}"
+            )
+        top.assign(self, value)
+        return self
+
+    def assign_add(self, delta: Any) -> Any:
+        """Add to the value in place."""
+        return self.assign(OPS["add"](self, delta))
+
+    def assign_sub(self, delta: Any) -> Any:
+        """Subtract from the value in place."""
+        return self.assign(OPS["subtract"](self, delta))
+
+    def __repr__(self) -> str:
+        return (
+            f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, "
+            f"numpy={self.array!r}>"
+        )
+
+
+def install_operators() -> None:
+    """Give Variable the operators of Tensor: each reads the value first."""
+    for name, method in vars(Tensor).items():
+        operator = name.startswith("__") and callable(method) and name not in vars(Variable)
+        if operator and name not in ("__init__", "__hash__", "__new__", "__slots__", "__repr__"):
+            setattr(Variable, name, _reading(name))
+
+
+def _reading(name: str) -> Any:
+    def method(self: Variable, *args: Any) -> Any:
+        return getattr(self.read_value(), name)(*args)
+
+    method.__name__ = name
+    return method

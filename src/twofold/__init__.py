@@ -1,0 +1,1 @@
+"""twofold: eager NumPy-like tensors, and the same code compiled."""

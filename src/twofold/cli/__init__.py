@@ -1,0 +1,1 @@
+"""The command line: compare, dump, run, ops."""
