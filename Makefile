@@ -1,33 +1,25 @@
-PYTHON ?= python3
-BIN := .venv/bin
-
-.PHONY: help setup test check golden bench demo
+.PHONY: help setup test demo lint check golden bench
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-.venv/ready: pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
-	@touch .venv/ready
+setup:  ## make .venv with everything that development needs
+	python3 -m venv .venv && .venv/bin/pip install -q -e ".[dev]"
 
-setup: .venv/ready  ## make .venv with everything that development needs
+test:  ## set up and run the tests, in parallel (the README's test command)
+	python3 -m venv .venv && .venv/bin/pip install -q -e ".[test]" && .venv/bin/pytest -n auto
 
-test:  ## set up and run the tests, in parallel
-	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[dev]" && .venv/bin/python -m pytest -n auto
+demo:  ## set up and compare eager with compiled on real data (the README's other command)
+	python3 -m venv .venv && .venv/bin/pip install -q -e ".[demo]" && .venv/bin/twofold compare examples/digits.py
 
-check: .venv/ready  ## ruff, mypy and the import contracts
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p twofold
-	$(BIN)/lint-imports
+lint: setup  ## ruff, mypy and the import contracts
+	.ci/lint
 
-golden: .venv/ready  ## rewrite the golden files
-	$(BIN)/python -m pytest -q tests/test_golden.py --update-golden
+check:  ## everything that CI runs
+	.ci/run
 
-bench: .venv/ready  ## the comparison with the peers (installs them)
-	$(BIN)/python -m pip install --quiet --editable ".[bench]"
-	$(BIN)/python benchmarks/peers.py
+golden: setup  ## rewrite the golden files
+	.venv/bin/pytest -q tests/test_golden.py --update-golden
 
-demo:  ## set up and run the main job on real data, eager against compiled
-	$(PYTHON) -m venv .venv && .venv/bin/pip install -q -e ".[demo]" && .venv/bin/twofold compare examples/digits.py
+bench: setup  ## the comparison with the peers (installs them)
+	.venv/bin/pip install -q -e ".[bench]" && .venv/bin/python benchmarks/peers.py

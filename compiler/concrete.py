@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import warnings
+from collections.abc import Iterator
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,9 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
+from . import background
 from .gradient import Differentiated, differentiate, interpret
+from .guards import Watch, watch
 from .pipeline import Executable, compile_graph
 from .sizes import TraceSizes
 from .symint import SymInt
@@ -24,13 +29,17 @@ from .trace import Traced, Tracer
 
 __all__ = ["ConcreteFunction", "trace_function"]
 
+WARM_CALLS = 3  # calls on array operations before compiling in the background
+WARM_SECONDS = 0.02  # or this much time in them
 _CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.dtype)
 
 
 class ConcreteFunction:
     """A traced function for one kind of arguments; call ``fn.get_concrete_function(...)``."""
 
-    def __init__(self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs) -> None:
+    def __init__(
+        self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs, watch_: Watch
+    ) -> None:
         self.name: str = function.name
         self.jit_compile: bool | None = function.jit_compile
         self.graph: Graph = out.graph
@@ -40,11 +49,12 @@ class ConcreteFunction:
         self._symbols = [
             (name, position, axis) for name, (position, axis) in _symbol_sources(self).items()
         ]
-        self._calls = 0
+        self.watch = watch_
+        self._calls, self._seconds, self._submitted = 0, 0.0, False
         self._lock = threading.Lock()
         self._executable: Executable | None = None
         self._differentiated: Differentiated | None = None
-        self._on_swap = function.forget_bound
+        self._forget_bound = function.forget_bound
 
     @property
     def guards(self) -> list[Any]:
@@ -60,9 +70,15 @@ class ConcreteFunction:
         return {name: leaves[i].shape[axis] for name, i, axis in self._symbols}
 
     def fits(self, leaves: list[Any]) -> bool:
-        """Whether every guard holds for these arguments."""
+        """Whether every guard holds for these arguments and the surroundings are unchanged."""
         env = self.environment(leaves)
-        return all(guard.holds(env) for guard in self.sizes.guards)
+        return all(g.holds(env) for g in self.sizes.guards) and self.watch.unchanged()
+
+    def misfits(self, leaves: list[Any]) -> Iterator[str]:
+        """The guards that do not hold for these arguments, and the names that changed."""
+        env = self.environment(leaves)
+        yield from (f"needs {g}" for g in self.sizes.guards if not g.holds(env))
+        yield from self.watch.changes()
 
     def executable(self) -> Executable:
         """What runs the graph now; compiled first if ``jit_compile`` asks for it."""
@@ -76,7 +92,22 @@ class ConcreteFunction:
         with self._lock:
             if self._executable is None or not self._executable.native:
                 self._executable = compile_graph(self.graph, True)
+                self._forget_bound()
             return self._executable
+
+    def warm(self, seconds: float) -> None:
+        """Count a call that ran on array operations; when they add up, compile in the background."""
+        self._calls += 1
+        self._seconds += seconds
+        if not self._submitted and (self._calls >= WARM_CALLS or self._seconds > WARM_SECONDS):
+            self._submitted = True
+            background.submit(self._compile_quietly)
+
+    def _compile_quietly(self) -> None:
+        try:
+            self.compile()
+        except Exception as error:  # the array operations keep answering; the user is told
+            warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
 
     def bound(self, leaves: list[Any]) -> Bound:
         """The call prepared for exactly these shapes."""
@@ -91,7 +122,8 @@ class ConcreteFunction:
         if not watching:
             return self.bound(leaves)(leaves)
         if len(watching) > 1:
-            return self.outputs.build(interpret(self.graph, inputs, top, self.environment(leaves)))
+            env = self.environment(leaves)
+            return self.outputs.build(interpret(self.graph, inputs, top, env), env)
         if self._differentiated is None:
             self._differentiated = differentiate(self)
         outs = self._differentiated.call(inputs, watching[0], self.environment(leaves))
@@ -108,19 +140,38 @@ class ConcreteFunction:
 class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
-    __slots__ = ("captures", "positions", "run", "wrap_outputs")
+    __slots__ = ("captures", "positions", "run", "watch", "wrap_outputs")
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
-        self.run = concrete.executable().prepare(env)
+        executable = concrete.executable()
+        self.run = executable.prepare(env)
+        if not executable.native and concrete.jit_compile is None:
+            self.run = _timed(self.run, concrete)
         self.positions = concrete.positions
         self.captures = concrete.captures
+        self.watch = concrete.watch
         self.wrap_outputs = concrete.outputs.builder(env)
 
     def __call__(self, leaves: Any) -> Any:
-        arrays = [as_plain(leaves[i]) for i in self.positions]
+        arrays = [
+            x.array if (x := leaves[i]).__class__ is Tensor else as_array(x)
+            for i in self.positions
+        ]
         for captured in self.captures:
             arrays.append(captured if captured.__class__ is Variable else as_plain(captured))
         return self.wrap_outputs(self.run(arrays))
+
+
+def _timed(run: Any, concrete: ConcreteFunction) -> Any:
+    """Array operations that report their time until kernels take over."""
+
+    def timed(arrays: list[Any]) -> list[Any]:
+        start = perf_counter()
+        out: list[Any] = run(arrays)
+        concrete.warm(perf_counter() - start)
+        return out
+
+    return timed
 
 
 def as_plain(x: Any) -> np.ndarray[Any, Any]:
@@ -191,13 +242,16 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
         else:
             traced.append(leaf)
     args, kwargs = unflatten(structure, traced)
+    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray)]
+    seen = watch(function.python_function, objects)
     token = bind.push(tracer)
     try:
         result = function.python_function(*args, **kwargs)
         outputs = _Outputs(result, tracer)
     finally:
         bind.pop(token)
-    return ConcreteFunction(function, tracer, positions, outputs)
+    return ConcreteFunction(function, tracer, positions, outputs, seen)
+
 
 
 def _leaf_names(function: Any, structure: Structure) -> list[str]:

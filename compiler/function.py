@@ -18,8 +18,10 @@ from typing import Any
 from twofold.ir import bind
 from twofold.ir.tree import LEAF, Structure
 
-from . import config
-from .concrete import ConcreteFunction, trace_function
+from twofold.runtime.tensor import Tensor
+
+from . import config, observe
+from .concrete import Bound, ConcreteFunction, trace_function
 from .signature import bind_arguments, leaf_key, leaf_pattern
 
 __all__ = ["Function", "function"]
@@ -56,7 +58,7 @@ class Function:
                 entry = self._exact.get(tuple([leaf_key(a) for a in args]))
             except TypeError:
                 entry = None
-            if entry is not None:
+            if entry is not None and entry.watch.unchanged():
                 return entry(args)
         return self._call(args, kwargs)
 
@@ -64,13 +66,25 @@ class Function:
         top = bind.top()
         if top.tracing or config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        if observe.observer is not None:
+            return observe.observer(self, args, kwargs)
         leaves, structure = bind_arguments(self, args, kwargs)
-        if top is bind.bottom():
-            entry = self._exact.get(exact_key(leaves, structure))
-            if entry is not None:
-                return entry(leaves)
-            top = None
-        return self.concrete(leaves, structure).call(leaves, top)
+        if top is not bind.bottom():
+            return self.concrete(leaves, structure).call(leaves, top)
+        return self._bound(leaves, structure)(leaves)
+
+    def _bound(self, leaves: list[Any], structure: Structure) -> Bound:
+        """The call prepared for these exact arguments."""
+        key = exact_key(leaves, structure)
+        entry: Bound | None = self._exact.get(key)
+        if entry is not None and entry.watch.unchanged():
+            return entry
+        entry = self.concrete(leaves, structure).bound(leaves)
+        with self._lock:
+            self._exact[key] = entry
+            while len(self._exact) > EXACT_ENTRIES:
+                self._exact.popitem(last=False)
+        return entry
 
     def concrete(self, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         """The trace that fits these arguments, made if there is none."""
@@ -79,11 +93,7 @@ class Function:
         if found is not None:
             return found
         with self._lock:
-            found = self._fitting(key, leaves)
-            if found is None:
-                found = self._trace(key, leaves, structure)
-            self._remember(leaves, structure, found)
-            return found
+            return self._fitting(key, leaves) or self._trace(key, leaves, structure)
 
     def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
         for concrete in self._traces.get(key, ()):
@@ -111,14 +121,6 @@ class Function:
             )
         return concrete
 
-    def _remember(
-        self, leaves: list[Any], structure: Structure, concrete: ConcreteFunction
-    ) -> None:
-        """Keep the call prepared for these exact shapes."""
-        self._exact[exact_key(leaves, structure)] = concrete.bound(leaves)
-        while len(self._exact) > EXACT_ENTRIES:
-            self._exact.popitem(last=False)
-
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
         leaves, structure = bind_arguments(self, args, kwargs)
@@ -127,6 +129,21 @@ class Function:
     def graph(self, *args: Any, **kwargs: Any) -> Any:
         """The graph of the trace for these arguments, before any pass."""
         return self.get_concrete_function(*args, **kwargs).graph
+
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """Why a call with these arguments would use a trace or make a new one."""
+        leaves, structure = bind_arguments(self, args, kwargs)
+        key = (structure, *[leaf_pattern(x) for x in leaves])
+        group = self._traces.get(key, [])
+        if not group:
+            kinds = ", ".join(map(describe, leaves))
+            return f"{self.name} has no trace for arguments of these kinds: {kinds}"
+        lines = [f"{self.name} has {len(group)} traces for arguments of these kinds"]
+        for i, concrete in enumerate(group):
+            failed = list(concrete.misfits(leaves))
+            lines.append(f"trace {i} ({concrete.signature_text()}): " + (
+                "; ".join(failed) if failed else "fits and is used"))
+        return "\n".join(lines)
 
     def experimental_get_tracing_count(self) -> int:
         """How often the Python function has been traced."""
@@ -172,6 +189,14 @@ class BoundFunction:
         if name in ("get_concrete_function", "graph", "explain"):
             return functools.partial(found, self._instance())
         return found
+
+
+def describe(x: Any) -> str:
+    """A leaf as the explanations show it."""
+    pattern = leaf_pattern(x)
+    if isinstance(pattern, tuple) and pattern[0] is Tensor:
+        return f"{pattern[1]} of {pattern[2]} axes"
+    return repr(x)
 
 
 def exact_key(leaves: list[Any], structure: Structure) -> Any:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-__all__ = ["Location", "user_frame", "user_location", "user_name"]
+__all__ = ["Location", "is_internal", "user_frame", "user_location", "user_name"]
 
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 
@@ -48,14 +48,14 @@ _ROOTS = _roots()
 
 
 @cache
-def _internal(filename: str) -> bool:
+def is_internal(filename: str) -> bool:
     return filename.startswith(_ROOTS) or filename == "<string>" or "<frozen" in filename
 
 
 def user_frame() -> FrameType | None:
     """The innermost frame that is not of this package."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and _internal(frame.f_code.co_filename):
+    while frame is not None and is_internal(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from . import ops  # noqa: F401  (fills OPS)
 from .dims import DimLike
 from .equality import attr_key
 from .errors import VerifyError
@@ -118,8 +119,7 @@ def rewrite(graph: Graph, rows: Iterable[Row]) -> Graph:
     """A new graph with the rows applied, in one walk, to it and its regions."""
     table: dict[str, list[Row]] = {}
     for row in rows:
-        if row.pattern.op in OPS:
-            table.setdefault(row.pattern.op, []).append(row)
+        table.setdefault(row.pattern.op, []).append(row)
     done: dict[Graph, Graph] = {}
     for old in graph.regions_first():
         done[old] = _Rewriter(table, done).run(old)

@@ -8,8 +8,8 @@ integers; ``_SPELLINGS`` lists the combinations in use.
 
 ``TWOFOLD_BLAS=mkl`` takes Intel's MKL from the wheel of that name instead.
 
-Threads. OpenBLAS's own threads wait for 26 ms after a product by yielding in a loop, which keeps
-the pool of ``threads.py`` off their cores, and they wait for each other the same way. Measured on
+Threads. OpenBLAS's own threads wait for about 30 ms after a product by yielding in a loop and keep
+the pool of ``threads.py`` off their cores; they wait for each other the same way. Measured on
 two cores, microseconds, for a loop of one pool job (8 x 10 us, so 40 at best) and one float32
 product: m, k, n = 128, 784, 512 with OpenBLAS on two threads 60-95 + 565, with OpenBLAS on one
 thread and the product cut into four column panels by ``parallel_for`` 41 + 560; 64, 256, 256:

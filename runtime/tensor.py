@@ -18,7 +18,7 @@ from twofold.ir.ops.index import getitem
 
 from .methods import ArrayMethods
 from .quiet import quiet
-from .writes import TAPES, write, write_in_place
+from .writes import TAPES, is_basic, write, write_in_place
 
 __all__ = ["Tensor", "wrap"]
 
@@ -97,6 +97,11 @@ class Tensor(ArrayMethods):
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, key: Any) -> Any:
+        if self.__class__ is Tensor and _current.get() is None and is_basic(key):
+            try:
+                return wrap(self.array[key])
+            except IndexError:
+                pass  # ``getitem`` raises the documented error
         return getitem(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:

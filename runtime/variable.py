@@ -10,6 +10,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.errors import DTypeError, ShapeError
 from twofold.ir.op import OPS
+from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
 
 from .convert import as_array
@@ -97,6 +98,9 @@ class Variable:
     def assign_sub(self, delta: Any) -> Any:
         """Subtract from the value in place."""
         return self.assign(OPS["subtract"](self, delta))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.assign(setitem(self.read_value(), key, value))
 
     def __repr__(self) -> str:
         return (

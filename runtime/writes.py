@@ -21,7 +21,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.ops.index import setitem
 
-__all__ = ["TAPES", "Recorder", "write", "write_in_place"]
+__all__ = ["TAPES", "Recorder", "is_basic", "write", "write_in_place"]
 
 
 class Recorder(Protocol):
@@ -68,7 +68,7 @@ def write_in_place(tensor: Any, key: Any, value: Any) -> bool:
     flags = array.flags
     if sys.getrefcount(array) > _ALONE or not (flags.owndata and flags.writeable):
         return False
-    if not _is_basic(key):
+    if not is_basic(key):
         return False
     held = value.array if hasattr(value, "array") else value
     same = held.dtype == array.dtype if isinstance(held, np.ndarray) else _fits(held, array.dtype)
@@ -87,7 +87,8 @@ def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
     return isinstance(value, int) and dtype.kind in "fi" and -128 <= value < 128
 
 
-def _is_basic(key: Any) -> bool:
+def is_basic(key: Any) -> bool:
+    """Whether a key is made of Python ints, slices of them and ``...``: NumPy's meaning is ours."""
     for part in key if isinstance(key, tuple) else (key,):
         if not (part.__class__ is int or part is Ellipsis or _is_plain_slice(part)):
             return False

@@ -7,12 +7,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from twofold.compiler.lower.reference import execute
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph
 from twofold.ir.types import RefType, TensorType
+
+# The same examples on every run and machine, and no limit that a slow machine would break.
+settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+settings.load_profile("deterministic")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,9 +64,7 @@ class Outcome:
     def check_same(self, other: Outcome) -> None:
         """Same error, or the same values bit for bit (a NaN is a NaN)."""
         assert self.error is other.error
-        for a, b in zip(
-            [*self.outputs, *self.state], [*other.outputs, *other.state], strict=True
-        ):
+        for a, b in zip([*self.outputs, *self.state], [*other.outputs, *other.state], strict=True):
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
             np.testing.assert_array_equal(a, b)
             parts = [(a.real, b.real), (a.imag, b.imag)] if a.dtype.kind == "c" else [(a, b)]

@@ -323,14 +323,14 @@ def _schedule(b: _Builder, outputs: list[Store]) -> None:
     """Distribute folds and stores over stages, each with the instructions that it needs."""
     kernel = b.kernel
     folds = [f for f in b.table.values() if isinstance(f, Fold)]
-    last = max([b.stage_of[f.id] for f in folds] + [max(b.stage_of[s.arg], 0) for s in outputs])
+    last = max([b.stage_of[f.id] for f in folds] + [_store_stage(b, s) for s in outputs])
     kernel.stages = [Stage() for _ in range(last + 1)]
     for fold in folds:
         kernel.stages[b.stage_of[fold.id]].folds.append(fold)
     kept: dict[int, Access] = {}  # values of earlier stages that lie in an output buffer
     ready: dict[int, int] = {}
     for store in outputs:
-        stage = kernel.stages[max(b.stage_of[store.arg], 0)]
+        stage = kernel.stages[_store_stage(b, store)]
         if b.full[store.arg] or not kernel.reduced or _stored_at_every_point(kernel, store):
             stage.stores.append(store)
             if b.table[store.arg].__class__ is Instr and b.table[store.arg].kind == "apply":  # type: ignore[union-attr]
@@ -350,6 +350,14 @@ def _schedule(b: _Builder, outputs: list[Store]) -> None:
         ]  # fmt: skip
         done.update(i.id for i in stage.post)
     _constants(b, kernel)
+
+
+def _store_stage(b: _Builder, store: Store) -> int:
+    """The stage whose loops (or post part) write an output."""
+    stage = b.stage_of[store.arg]
+    if not b.full[store.arg] and _stored_at_every_point(b.kernel, store):
+        stage += 1  # a result of the reduction, spread over the points again
+    return max(stage, 0)
 
 
 def _stored_at_every_point(kernel: Kernel, store: Store) -> bool:

@@ -4,10 +4,13 @@ One numba function is compiled for each batch of new kernels; it stores their ad
 table. Kernels are kept by content, so equal kernels of different functions are compiled once.
 The driver runs a *program*, an int64 array made for exact sizes: a header, then steps.
 
-    header: number of steps, words of the largest context, parallel_for, sgemm, dgemm
-    kernel: 0, length, function, units, grain, n words, then (tag, value) for each context word
-    gemm:   1, length, is_double, trans_a, trans_b, m, n, k, lda, ldb, ldc, batch,
-            (tag, value) of a, b, c, then their strides in bytes from batch to batch
+    header: number of steps, words of the largest context, parallel_for,
+            set_num_threads of the BLAS (0: no products), the number to restore
+    step:   length, function, units, grain, n words, then (tag, value) for each context word
+
+A matrix product is a step like any other: its function cuts the product into panels of columns or
+rows, or runs the products of a batch, one BLAS call each. BLAS itself is set to one thread
+meanwhile: the pool shares panels faster than BLAS's own threads, which spin long after a product.
 
 A word's tag says what its value is: 0 a number, 1 a slot (the data of the array at that position
 of the slot list), 2 an offset into the arena, which is the array in slot 0.
@@ -19,27 +22,36 @@ the data pointer (NumPy C API, stable). ``tests/compiler/lower/test_machine.py``
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
-from twofold.runtime.blas import find_blas
-
 from .emit import BODY, I32, I64, POINTER, Code, emit_combine, emit_kernel
+from .gemm import emit_gemm
 from .loops import Kernel
 
-__all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "MachineKernel", "compile_kernels", "driver"]
+__all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "MachineKernel", "compile_kernels", "driver",
+           "gemm_address"]  # fmt: skip
 
 ITEMS_OFFSET = object.__basicsize__ + 8  # list: head, ob_size, then the pointer to the items
 DATA_OFFSET = object.__basicsize__  # ndarray: head, then the pointer to the data
 HEADER = 5
 
-_lock = threading.RLock()
+_lock = threading.RLock()  # guards _compiled and _driver; held while compiling
 _compiled: dict[str, MachineKernel] = {}
 _driver: list[Any] = []
 _keep: list[Any] = []
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class MachineKernel(NamedTuple):
@@ -118,18 +130,42 @@ def _numba_function(emit: Any, arity: int) -> Any:
 
 def driver() -> Any:
     """The compiled driver: ``drive(id(slots), address of the program)``."""
+    return _runtime()[0]
+
+
+def gemm_address(dtype: np.dtype[Any]) -> int:
+    """The kernel function of matrix products; see ``gemm.emit_gemm`` for its context."""
+    return int(_runtime()[1][0 if dtype.itemsize == 4 else 1])
+
+
+def _runtime() -> tuple[Any, np.ndarray[Any, Any]]:
+    """The driver and the addresses of the product functions, compiled once."""
     with _lock:
         if not _driver:
-            _driver.append(_numba_function(_emit_driver, 2))
-        return _driver[0]
+            table = np.zeros(2, np.int64)
+            drive = _numba_function(_emit_runtime, 2)
+            drive(0, table.ctypes.data)
+            _driver.append((drive, table))
+        found: tuple[Any, np.ndarray[Any, Any]] = _driver[0]
+        return found
 
 
-def _emit_driver(builder: ir.IRBuilder, slots: ir.Value, program: ir.Value) -> None:
+def _emit_runtime(builder: ir.IRBuilder, slots: ir.Value, program: ir.Value) -> None:
+    """``slots`` 0: store the addresses of the product functions; else run the program."""
     kind = ir.FunctionType(ir.VoidType(), [I64, I64])
-    fn = ir.Function(builder.module, kind, "twofold_drive")
-    fn.linkage = "internal"
-    _Driver(fn).write()
-    builder.call(fn, [slots, program])
+    drive = ir.Function(builder.module, kind, "twofold_drive")
+    drive.linkage = "internal"
+    _Driver(drive).write()
+    products = [emit_gemm(builder.module, real, name)
+                for real, name in ((ir.FloatType(), "twofold_sgemm"),
+                                   (ir.DoubleType(), "twofold_dgemm"))]  # fmt: skip
+    with builder.if_else(builder.icmp_signed("==", slots, I64(0))) as (setup, run):
+        with setup:
+            for i, fn in enumerate(products):
+                at = builder.gep(builder.inttoptr(program, POINTER), [I64(i)], source_etype=I64)
+                builder.store(builder.ptrtoint(fn, I64), at)
+        with run:
+            builder.call(drive, [slots, program])
 
 
 class _Driver:
@@ -173,22 +209,27 @@ class _Driver:
         context = self.b.alloca(I64, size=words)
         cursor = self.code.slot(I64)
         self.b.store(self.b.add(self.program, I64(8 * HEADER)), cursor)
+        self.blas_threads(I32(1))
         with self.code.loop(I64(0), steps):
             step = self.b.load(cursor, typ=I64)
-            is_kernel = self.b.icmp_signed("==", self.at(step, 0), I64(0))
-            with self.b.if_else(is_kernel) as (kernel, gemm):
-                with kernel:
-                    self.kernel(step, context)
-                with gemm:
-                    self.gemm(step)
-            length = self.at(step, 1)
+            self.step(step, context)
+            length = self.at(step, 0)
             self.b.store(self.b.add(step, self.b.mul(length, I64(8))), cursor)
+        self.blas_threads(self.b.trunc(self.at(self.program, 4), I32))
         self.code.finish()
 
-    def kernel(self, step: ir.Value, context: ir.Value) -> None:
-        body, units, grain = (self.at(step, i) for i in (2, 3, 4))
-        with self.code.loop(I64(0), self.at(step, 5)) as i:
-            value = self.word(step, self.b.add(I64(6), self.b.mul(i, I64(2))))
+    def blas_threads(self, count: ir.Value) -> None:
+        """Set the number of threads of the BLAS, if the program has products."""
+        setter = self.at(self.program, 3)
+        with self.b.if_then(self.b.icmp_signed("!=", setter, I64(0))):
+            kind = ir.FunctionType(ir.VoidType(), [I32])
+            self.b.call(self.b.inttoptr(setter, ir.PointerType(kind)), [count])
+
+    def step(self, step: ir.Value, context: ir.Value) -> None:
+        """Fill the context and call the function, alone or through the pool."""
+        body, units, grain = (self.at(step, i) for i in (1, 2, 3))
+        with self.code.loop(I64(0), self.at(step, 4)) as i:
+            value = self.word(step, self.b.add(I64(5), self.b.mul(i, I64(2))))
             self.b.store(value, self.b.gep(context, [i], source_etype=I64))
         serial = self.b.icmp_signed(">=", grain, units)
         with self.b.if_else(serial) as (alone, together):
@@ -199,37 +240,3 @@ class _Driver:
                 kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, I64])
                 pool = self.b.inttoptr(self.at(self.program, 2), ir.PointerType(kind))
                 self.b.call(pool, [self.b.inttoptr(body, POINTER), context, units, grain])
-
-    def gemm(self, step: ir.Value) -> None:
-        double = self.b.icmp_signed("!=", self.at(step, 2), I64(0))
-        batch = self.at(step, 11)
-        a, b, c = (self.word(step, I64(i)) for i in (12, 14, 16))
-        strides = [self.at(step, i) for i in (18, 19, 20)]
-        with self.code.loop(I64(0), batch) as i:
-            moved = [
-                self.b.add(base, self.b.mul(i, stride))
-                for base, stride in zip((a, b, c), strides, strict=True)
-            ]
-            with self.b.if_else(double) as (f64, f32):
-                with f64:
-                    self.cblas(step, moved, ir.DoubleType(), 4)
-                with f32:
-                    self.cblas(step, moved, ir.FloatType(), 3)
-
-    def cblas(self, step: ir.Value, data: list[ir.Value], real: ir.Type, entry: int) -> None:
-        blas = find_blas()
-        width = I64 if blas is None or blas.int_bits == 64 else I32
-        sizes = [self.at(step, i) for i in (5, 6, 7, 8, 9, 10)]
-        if width is I32:
-            sizes = [self.b.trunc(s, I32) for s in sizes]
-        m, n, k, lda, ldb, ldc = sizes
-        flags = [self.b.trunc(self.at(step, i), I32) for i in (3, 4)]
-        a, b, c = (self.b.inttoptr(d, POINTER) for d in data)
-        kind = ir.FunctionType(
-            ir.VoidType(),
-            [I32, I32, I32, width, width, width, real, POINTER, width, POINTER, width, real,
-             POINTER, width],
-        )  # fmt: skip
-        function = self.b.inttoptr(self.at(self.program, entry), ir.PointerType(kind))
-        self.b.call(function, [I32(101), *flags, m, n, k, real(1.0), a, lda, b, ldb,
-                               real(0.0), c, ldc])  # fmt: skip

@@ -8,6 +8,7 @@ Nodes that have no native form run by their NumPy bodies between native segments
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from twofold.runtime.buffers import empty
 from ..passes.plan_memory import slot_sizes
 from .emit import lanes_of
 from .expression import calls
+from .gemm import BATCH, COLUMNS, SHARED_FLOPS, Panels, panels
 from .loops import Kernel, build_kernel
-from .machine import MachineKernel, compile_kernels, driver
+from .machine import MachineKernel, compile_kernels, driver, gemm_address
 from .reference import concrete, run_node
 from .source import python_source
 from .steps import python_values, roots, step_kind
@@ -36,6 +38,13 @@ CHUNK_WORK = 100_000
 LITERAL, SLOT, ARENA = 0, 1, 2
 ALIGN = 64
 _BYTE = np.dtype(np.uint8)
+
+
+@cache
+def blas_threads() -> int:
+    """The number of BLAS threads that the process started with: what is restored after a run."""
+    blas = find_blas()
+    return (blas.get_num_threads() if blas else None) or 1
 
 
 class KernelInfo:
@@ -105,6 +114,7 @@ class _Writer:
         self.place: dict[Value, tuple[int, int]] = {v: (SLOT, i) for v, i in exe.where.items()}
         self.words: list[int] = []
         self.n_steps = self.widest = 0
+        self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
         self.fresh: list[tuple[int, tuple[int, ...], Any]] = []
         refs = [v for v in exe.graph.inputs if isinstance(v.type, RefType)]
@@ -235,10 +245,7 @@ class _Writer:
     def step(self, function: int, units: int, grain: int, words: list[tuple[int, int]]) -> None:
         self.widest = max(self.widest, len(words))
         flat = [x for pair in words for x in pair]
-        self.emit([0, 6 + len(flat), function, units, grain, len(words), *flat])
-
-    def emit(self, words: list[int]) -> None:
-        self.words += words
+        self.words += [5 + len(flat), function, units, grain, len(words), *flat]
         self.n_steps += 1
 
     def _gemm(self, node: Node) -> None:
@@ -248,33 +255,39 @@ class _Writer:
         m, k = (sa[-1], sa[-2]) if ta else (sa[-2], sa[-1])
         n = sb[-2] if tb else sb[-1]
         batch = int(np.prod(sa[:-2] or sb[:-2], dtype=np.int64))
-        step_a = sa[-1] * sa[-2] * item if len(sa) > 2 else 0
-        step_b = sb[-1] * sb[-2] * item if len(sb) > 2 else 0
-        if not step_b and not ta:  # one product with the batch as further rows
-            m, batch, step_a = m * batch, 1, 0
+        many = [sa[-1] * sa[-2] if len(sa) > 2 else 0, sb[-1] * sb[-2] if len(sb) > 2 else 0]
+        if not many[1] and not ta:  # one product with the batch as further rows
+            m, batch = m * batch, 1
+        lda, ldb, ldc = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
+        if batch == 1:
+            cut = panels(m, n, k)
+            columns = cut.mode == COLUMNS
+            steps = [0, ldb if tb else 1, 1] if columns else [1 if ta else lda, 0, ldc]
+        else:
+            cut = Panels(BATCH, batch, max(SHARED_FLOPS // max(2 * m * n * k, 1), 1))
+            steps = [*many, m * n]
+        assert self.exe.blas is not None
+        name = "sgemm" if item == 4 else "dgemm"
+        numbers = [self.exe.blas.addresses[name], 112 if ta else 111, 112 if tb else 111, m, n, k,
+                   lda, ldb, ldc, cut.mode, *[s * item for s in steps]]  # fmt: skip
         words = [self.word(a), self.word(b), self.word(node.out)]
-        self.emit([
-            1, 21, int(item == 8), 112 if ta else 111, 112 if tb else 111, m, n, k,
-            max(sa[-1], 1), max(sb[-1], 1), max(n, 1), batch,
-            *[x for w in words for x in w], step_a, step_b, m * n * item,
-        ])  # fmt: skip
+        words += [(LITERAL, x) for x in numbers]
+        self.has_products = True
+        self.step(gemm_address(a.type.dtype), cut.units, cut.grain, words)
 
     def flush(self) -> None:
         """Close the native segment written so far."""
         if not self.n_steps:
             return
         blas = self.exe.blas
-        needs_pool = threads.get_num_threads() > 1
-        head = [
-            self.n_steps, self.widest + 1,
-            threads.parallel_for_address() if needs_pool else 0,
-            blas.addresses["sgemm"] if blas else 0, blas.addresses["dgemm"] if blas else 0,
-        ]  # fmt: skip
+        setter = blas.addresses.get("set_num_threads", 0) if blas and self.has_products else 0
+        head = [self.n_steps, self.widest + 1, threads.parallel_for_address(), setter,
+                blas_threads() if setter else 0]  # fmt: skip
         program = np.array(head + self.words, np.int64)
         self.programs.append(program)
         drive, address = self.exe.drive, program.ctypes.data
         self.actions.append(lambda slots: drive(id(slots), address))
-        self.words, self.n_steps, self.widest = [], 0, 0
+        self.words, self.n_steps, self.widest, self.has_products = [], 0, 0, False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:
         """The call: fill the slots, run the actions, take the results."""

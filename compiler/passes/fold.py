@@ -16,7 +16,7 @@ import numpy as np
 
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph, Node, Value, dims_in_attr
-from twofold.ir.op import OPS
+from twofold.ir.ops.create import constant
 from twofold.runtime.quiet import quiet
 
 __all__ = ["fold"]
@@ -52,7 +52,7 @@ def _folded(old: Graph, done: dict[Graph, Graph]) -> Graph:
             continue
         for value, array in zip(node.outputs, arrays, strict=True):
             table[value] = new.add(
-                OPS["constant"], (), {"value": array}, loc=node.loc, names=(value.name,)
+                constant, (), {"value": array}, loc=node.loc, names=(value.name,)
             ).out
     new.outputs = [table[v] for v in old.outputs]
     return new

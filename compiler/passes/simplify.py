@@ -69,8 +69,8 @@ def cast_is_exact(m: Match) -> bool:
     start, between, end = m["x"].type.dtype, m["p"], m["q"]
     if start.kind in "iu" and between.kind in "iu" and end.kind in "iu":
         return holds(start, between) or end.itemsize <= between.itemsize
-    if end.kind in "iu" and start.kind in "fc":
-        return False  # what NaN and large numbers become depends on the width they come from
+    if end.kind in "iu" and between.kind in "fc":
+        return holds(start, between) and holds(start, end)  # what does not fit has no fixed value
     if end == np.float16 and not start.kind == between.kind == "f":
         return False  # NumPy converts integers to float16 by way of float32, and rounds twice
     return holds(start, between)

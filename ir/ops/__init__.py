@@ -24,6 +24,7 @@ from . import (  # noqa: F401
     reduce,
     region,
     rounding,
+    segment,
     slicing,
     sorting,
     special,

@@ -2,9 +2,10 @@
 
 Each row holds the coefficients, lowest first, of a polynomial in ``u``, which runs over [-1, 1]
 as the argument runs over the interval named beside it. They were made by interpolating the
-function at Chebyshev nodes with 60 digits and dropping the terms below 1e-18, or 1e-9 in the rows for float32 and float16; the form of
-``ERFC`` is that of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x
-in 0 <= x < infinity", Mathematics of Computation 36 (1981).
+function at Chebyshev nodes with 60 digits and dropping the terms below 1e-18 (1e-9 in the rows
+``SINGLE``, for float32 and float16). The form of ``ERFC`` is that of Shepherd and Laframboise,
+"Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < infinity", Mathematics of
+Computation 36 (1981).
 """
 
 from __future__ import annotations

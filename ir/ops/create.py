@@ -13,7 +13,7 @@ from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
 from ..types import TensorType
-from .operand import as_tensor, shape_attr, size_attr
+from .operand import as_tensor, product, shape_attr, size_attr
 
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
 
@@ -285,3 +285,22 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> Any:
         own = tuple(n if axis == spot else 1 for axis, n in enumerate(shape))
         grids.append(OPS["broadcast_to"](OPS["reshape"](line, shape=own), shape=shape))
     return grids
+
+
+@composite(Sample("f[3,4]"), Sample("f[]"))
+def shape(x: Any, out_type: Any = INT) -> Any:
+    """The sizes of the axes as a 1-d tensor."""
+    sizes = as_tensor(x).shape
+    return cast(OPS["stack"](list(sizes)), dtype=out_type) if sizes else zeros((0,), out_type)
+
+
+@composite(Sample("f[3,4]"))
+def size(x: Any, out_type: Any = INT) -> Any:
+    """The number of elements as a tensor without axes."""
+    return cast(product(as_tensor(x).shape), dtype=out_type)
+
+
+@composite(Sample("f[3,4]"))
+def rank(x: Any) -> Any:
+    """The number of axes as a tensor without axes."""
+    return cast(len(as_tensor(x).shape), dtype=INT)

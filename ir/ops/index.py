@@ -33,7 +33,7 @@ INT64 = np.dtype("int64")
 class Item(NamedTuple):
     """One part of a key: its kind, its value and how many axes of the tensor it stands for."""
 
-    kind: str  # position | slice | newaxis | array | mask
+    kind: str  # position | slice | newaxis | array | mask | gap (an ellipsis: parts neighbours)
     value: Any = None
     axes: int = 1
 
@@ -59,7 +59,7 @@ def read_key(key: Any, rank: int) -> list[Item]:
     used = sum(i.axes for i in items if i is not None)
     if used > rank:
         raise IndexOutOfBoundsError(f"too many indices: {used} for a tensor of {rank} axes")
-    rest = [Item("slice", FULL)] * (rank - used)
+    rest = [Item("gap", axes=0)] + [Item("slice", FULL)] * (rank - used)
     at = items.index(None) if None in items else len(items)
     spelled = [*items[:at], *rest, *items[at + 1 :]]
     return [i for i in spelled if i is not None]
@@ -107,7 +107,7 @@ def plan_key(items: list[Item]) -> Plan:
         elif item.kind == "newaxis":
             new_axes.append(axis)
             axis += 1
-        else:
+        elif item.kind != "gap":
             index.append(item.value)
             axis += item.kind == "slice"
     numbers = [n for n, _ in advanced]
@@ -212,7 +212,7 @@ def setitem(x: Any, key: Any, value: Any) -> Any:
     if not plan.arrays:
         return _set_basic(x, plan, value)
     first = items[0]
-    alone = all(i == Item("slice", FULL) for i in items[1:])
+    alone = all(i.kind == "gap" or (i.kind, i.value) == ("slice", FULL) for i in items[1:])
     if alone and first.kind == "mask" and first.axes:
         masked = _set_masked(x, first.value, value)
         if masked is not None:

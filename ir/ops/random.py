@@ -42,7 +42,8 @@ def unit(bits: Array, dtype: np.dtype[Any]) -> Array:
     """Uniform numbers in [0, 1) from the top bits: every multiple of 2**-p below 1 is as likely."""
     keep = MANTISSA[dtype.name]
     top = bits >> bits.dtype.type(bits.dtype.itemsize * 8 - keep)
-    return top.astype(dtype) * dtype.type(2.0**-keep)
+    out: Array = top.astype(dtype) * dtype.type(2.0**-keep)
+    return out
 
 
 def _check_state(op: Any, types: Types, sizes: Sizes) -> None:

@@ -55,7 +55,7 @@ def points(op: Op, dtype: np.dtype[Any]) -> list[Array]:
 
 
 def dtypes(op: Op) -> list[str]:
-    names = ["float32", "float64"] if "f" in op.accepts else []
+    names = ["float16", "float32", "float64"] if "f" in op.accepts else []
     names += ["int32", "uint8"] if "i" in op.accepts else []
     names += ["complex64"] if "c" in op.accepts else []
     return names
@@ -112,7 +112,7 @@ SMOOTH = [op for op in ELEMENTWISE if op.vjp is not None and "f" in op.accepts]
 
 
 @pytest.mark.parametrize("op", SMOOTH, ids=lambda op: op.name)
-def test_gradient_rule_gives_the_same_when_it_is_compiled(op: Op) -> None:
+def test_gradient_rule_gives_the_same_when_it_is_traced(op: Op) -> None:
     given = [wrap(x) for x in points(op, np.dtype("float64"))]
 
     def pull(*tensors: Any) -> Any:
@@ -121,6 +121,6 @@ def test_gradient_rule_gives_the_same_when_it_is_compiled(op: Op) -> None:
             y = op(*tensors)
         return tape.gradient(y, list(tensors), unconnected_gradients="zero")
 
-    found = function(pull, jit_compile=True)(*given)
+    found = function(pull, jit_compile=False)(*given)
     for f, e in zip(found, pull(*given), strict=True):
         agree(f, e, rtol=1e-13)

@@ -233,6 +233,17 @@ def test_logic_takes_any_dtype() -> None:
     assert values(run("logical_not", t(0j, 1j, dtype="complex64"))) == [True, False]
 
 
+def test_every_operator_calls_its_op_in_both_orders() -> None:
+    x, y = t(6, 3, dtype="int32"), t(4, 5, dtype="int32")
+    assert [values(v) for v in (x & y, x | y, x ^ y, ~x)] == [[4, 1], [6, 7], [2, 6], [-7, -4]]
+    assert [values(v) for v in (+x, -x, abs(-x))] == [[6, 3], [-6, -3], [6, 3]]
+    assert [values(v) for v in (7 - x, 7 // x, 7 % x, 2**x)] == [[1, 4], [1, 2], [1, 1], [64, 8]]
+    assert [values(v) for v in (1 << x, 64 >> x, 1 | x)] == [[64, 8], [1, 8], [7, 3]]
+    assert values(12 / t(4.0)) == [3.0]
+    five, three = t(5, 5, dtype="int32"), t(3, 3, dtype="int32")
+    assert [values(v) for v in (five > x, three <= x)] == [[False, True], [True, True]]
+
+
 def test_shifts_beyond_the_width() -> None:
     x = t(-5, 5, dtype="int32")
     assert values(x << t(32, -1, dtype="int32")) == [0, 0]

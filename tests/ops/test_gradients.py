@@ -45,8 +45,8 @@ def call(case: Case, inputs: list[Any]) -> list[Any]:
 
 
 def inner(a: Array, b: Array) -> float:
-    """The real inner product that gradients are taken in."""
-    return float(np.real(np.sum(np.conj(a) * b)))
+    """The real inner product that gradients are taken in, without what is not finite."""
+    return float(np.real(np.sum(np.conj(a) * np.where(np.isfinite(b), b, 0))))
 
 
 def direction(x: Array, rng: np.random.Generator) -> Array:

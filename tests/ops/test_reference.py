@@ -56,9 +56,8 @@ HIGHER = [case for case in PRESENT if case["kind"] in ("jacobian", "hessian")]
 # Removed from this list when the operation arrives: the test below insists.
 ABSENT = {
     "avg_pool_same", "conv2d_even_kernel_same", "conv2d_same_s2", "conv2d_transpose",
-    "conv2d_valid_s1", "histogram_fixed", "lstsq", "max_pool_valid", "rfft", "segment_mean_max",
-    "shape_size_rank", "slogdet", "solve_batch", "svdvals", "triangular_solve",
-    "unsorted_segment_max_empty",
+    "conv2d_valid_s1", "lstsq", "max_pool_valid", "rfft",
+    "slogdet", "solve_batch", "svdvals", "triangular_solve",
 }  # fmt: skip
 # Where this project follows NumPy and the array API instead.
 DTYPES = {"searchsorted": "int64"}

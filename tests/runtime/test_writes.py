@@ -10,6 +10,7 @@ import pytest
 import twofold.ir.ops
 import twofold.runtime.eager  # noqa: F401  installs the executor
 import twofold.runtime.tensor as tensor_module
+import twofold.runtime.variable as variable_module
 from twofold.compiler.trace import Tracer
 from twofold.ir import bind
 from twofold.ir.errors import StagingError
@@ -19,6 +20,7 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 tensor_module.install_operators()
+variable_module.install_operators()
 
 
 def tensor(*values: float) -> Tensor:
@@ -56,6 +58,14 @@ def test_arrays_and_variables_behind_a_tensor_are_left_alone() -> None:
     v.assign(fresh)
     fresh[0] = 0
     assert v.numpy().tolist() == [3, 4]
+
+
+def test_a_write_to_a_variable_assigns() -> None:
+    v = Variable([1.0, 2.0, 3.0])
+    held = v.read_value()
+    v[1:] = 0
+    v[0] += 4
+    assert v.numpy().tolist() == [5, 0, 0] and held.numpy().tolist() == [1, 2, 3]
 
 
 def test_an_array_that_nobody_else_holds_is_written_in_place() -> None:

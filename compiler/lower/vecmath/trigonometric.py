@@ -52,6 +52,7 @@ def quadrant_sign(q: Int) -> Int:
 
 
 def odd(q: Int) -> Mask:
+    """Whether q is odd, where sine and cosine change places."""
     return (q & 1).equals(1)
 
 
@@ -78,10 +79,5 @@ def tan(x: Real) -> Real:
     s, c = sin_cos_reduced(high, low)
     swap = odd(q)
     ratio = select(swap, c, s) / select(swap, s, c)
-    flip = select_sign(swap)
-    return ratio.flipped_by(flip ^ x.sign())
-
-
-def select_sign(mask: Mask) -> Int:
-    """The sign bit where the mask holds."""
-    return select(mask, -0.0, 0.0).bits()
+    # tan(r + pi/2) = -cos(r) / sin(r): bit 0 of q is the sign.
+    return ratio.flipped_by((q << (q.em.fmt.bits - 1)) ^ x.sign())

@@ -21,7 +21,9 @@ class VectorMath:
 
     Raises ValueError for another dtype or a lane count below one.
 
+    >>> import numpy as np
     >>> from llvmlite import ir
+    >>> from twofold.compiler.lower.vecmath import VectorMath
     >>> f32x8 = ir.VectorType(ir.FloatType(), 8)
     >>> kernel = ir.Function(ir.Module(), ir.FunctionType(f32x8, [f32x8]), "kernel")
     >>> builder = ir.IRBuilder(kernel.append_basic_block())

@@ -56,7 +56,7 @@ def pole_aware_lgamma(x: float) -> float:
 
 
 def exact_lgamma(x: mpf) -> mpf:
-    if mpmath.isinf(x) or x <= 0 and x == mpmath.floor(x):
+    if mpmath.isinf(x) or (x <= 0 and x == mpmath.floor(x)):
         return mpmath.inf
     return mpmath.re(mpmath.loggamma(x))
 
@@ -101,7 +101,9 @@ UNARY: dict[str, Reference] = {
     "cbrt": Reference(lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)), np.cbrt, (-9, 9), (-9, 9)),
     "erf": Reference(mpmath.erf, elementwise(math.erf), (-4.5, 4.5), (-6.5, 6.5)),
     "erfc": Reference(exact_erfc, elementwise(math.erfc), (-4, 10.2), (-6, 27.5)),
-    "lgamma": Reference(exact_lgamma, elementwise(pole_aware_lgamma), (0, 50), (0, 200), (1.0, 2.0)),
+    "lgamma": Reference(
+        exact_lgamma, elementwise(pole_aware_lgamma), (0, 50), (0, 200), (1.0, 2.0)
+    ),
 }
 
 

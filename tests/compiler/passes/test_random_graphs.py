@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
 from twofold.compiler.pipeline import PASSES
@@ -103,13 +103,14 @@ def add(graph: Graph, name: str, inputs: list[Value], attrs: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("values", [None, INTEGRAL], ids=["special", "integral"])
-@settings(max_examples=120, deadline=None,
+@settings(max_examples=120, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
           suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_passes_keep_random_graphs_valid_and_their_values(
     outcome: Any, values: list[float] | None, steps: Any
 ) -> None:
     graph = build(steps)
+    note(str(graph))  # shrinking takes minutes and hardly makes it shorter
     verify(graph)
     assert difference(parse(str(graph)), graph) == ""
     want = outcome(graph, 1, values)

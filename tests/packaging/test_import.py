@@ -1,0 +1,39 @@
+"""``import twofold`` is quick and quiet: the slow packages wait for the first compile."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .layout import FLOORS, ROOT
+
+LATE = ("numba", "networkx", "rich", "click")
+
+
+def run_python(code: str, folder: Path) -> str:
+    """What the code prints, in a process of its own that sees the checkout, started elsewhere."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_import_loads_neither_compiler_nor_command_line_packages(tmp_path: Path) -> None:
+    code = f"import sys, twofold; print([name for name in {LATE} if name in sys.modules])"
+    assert run_python(code, tmp_path) == "[]"
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_is_below_twofold_and_not_at_the_top(floor: str, tmp_path: Path) -> None:
+    code = f"""
+import importlib, importlib.util
+importlib.import_module("twofold.{floor}")
+print(importlib.util.find_spec("{floor}"))
+"""
+    assert run_python(code, tmp_path) == "None"
