@@ -14,7 +14,7 @@ from twofold.ir import bind
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import ReturnTypeError
 from twofold.ir.graph import Graph
-from twofold.ir.tree import Structure, flatten, unflatten
+from twofold.ir.tree import LEAF, Structure, flatten, unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
@@ -38,8 +38,9 @@ class ConcreteFunction:
     """A traced function for one kind of arguments; call ``fn.get_concrete_function(...)``."""
 
     def __init__(
-        self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs, watch_: Watch
-    ) -> None:
+        self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs, watch_: Watch,
+        structure: Structure,
+    ) -> None:  # fmt: skip
         self.name: str = function.name
         self.jit_compile: bool | None = function.jit_compile
         self.graph: Graph = out.graph
@@ -50,6 +51,8 @@ class ConcreteFunction:
             (name, position, axis) for name, (position, axis) in _symbol_sources(self).items()
         ]
         self.watch = watch_
+        self.returns_inputs = _returns_inputs(self.graph)
+        self._python_function, self._structure = function.python_function, structure
         self._calls, self._seconds, self._submitted = 0, 0.0, False
         self._lock = threading.Lock()
         self._executable: Executable | None = None
@@ -121,6 +124,9 @@ class ConcreteFunction:
         watching = [t for t in _tapes(top) if any(t.watches(x) for x in inputs)]
         if not watching:
             return self.bound(leaves)(leaves)
+        if self.outputs.writes:  # writes to arguments are recorded by running the Python itself
+            args, kwargs = unflatten(self._structure, leaves)
+            return self._python_function(*args, **kwargs)
         if len(watching) > 1:
             env = self.environment(leaves)
             return self.outputs.build(interpret(self.graph, inputs, top, env), env)
@@ -140,7 +146,7 @@ class ConcreteFunction:
 class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
-    __slots__ = ("captures", "positions", "run", "watch", "wrap_outputs")
+    __slots__ = ("captures", "convert", "positions", "run", "watch", "wrap_outputs", "writes")
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
         executable = concrete.executable()
@@ -150,16 +156,49 @@ class Bound:
         self.positions = concrete.positions
         self.captures = concrete.captures
         self.watch = concrete.watch
+        self.writes = concrete.outputs.writes
         self.wrap_outputs = concrete.outputs.builder(env)
+        self.convert = _copied if concrete.returns_inputs else as_array
 
     def __call__(self, leaves: Any) -> Any:
         arrays = [
-            x.array if (x := leaves[i]).__class__ is Tensor else as_array(x)
+            x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]
         for captured in self.captures:
             arrays.append(captured if captured.__class__ is Variable else as_plain(captured))
-        return self.wrap_outputs(self.run(arrays))
+        results = self.run(arrays)
+        for position, output in self.writes:
+            write_back(leaves[position], results[output])
+        return self.wrap_outputs(results)
+
+
+def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
+    """Give a tensor or an array that the function wrote to its new value."""
+    if isinstance(argument, np.ndarray):
+        np.copyto(argument, array)
+    else:
+        argument.become(wrap(array))
+
+
+def _copied(x: Any) -> np.ndarray[Any, Any]:
+    """A copy of the caller's array, which the caller may write to later."""
+    return as_array(x).copy()
+
+
+def _returns_inputs(graph: Graph) -> bool:
+    """Whether an output may be (a view of) an input: only moves lie between them."""
+    stack, seen = list(graph.outputs), set()
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        if value.node is None:
+            return True
+        if value.node.op.kind in ("movement", "index") or value.node.op.expr in ("x", "cast(x)"):
+            stack.extend(value.node.inputs)
+    return False
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:
@@ -182,12 +221,17 @@ def as_plain(x: Any) -> np.ndarray[Any, Any]:
 class _Outputs:
     """How graph outputs and Python values make up what the function returns."""
 
-    def __init__(self, result: Any, tracer: Tracer) -> None:
+    def __init__(self, result: Any, tracer: Tracer, written: dict[int, Traced]) -> None:
         leaves, self.structure = flatten(result)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
         for leaf in leaves:
             self.leaves.append(self._leaf(leaf, values, tracer))
+        self.count = len(values)
+        self.writes: list[tuple[int, int]] = []  # argument written to, output with its new value
+        for position, traced in written.items():
+            self.writes.append((position, len(values)))
+            values.append(traced.value)
         self.graph = tracer.finish(values)
         solution = tracer.sizes
         self.leaves = [
@@ -209,9 +253,9 @@ class _Outputs:
 
     def builder(self, env: dict[str, int]) -> Any:
         """A function from output arrays to the returned value."""
-        if self.structure.kind is None and self.leaves[0][0] == "tensor":
+        if self.structure is LEAF and self.leaves[0][0] == "tensor":
             return lambda arrays: wrap(arrays[0])
-        if self.structure.kind is tuple and all(
+        if not self.writes and self.structure.kind is tuple and all(
             k == "tensor" and not c.kind
             for (k, _), c in zip(self.leaves, self.structure.children, strict=False)
         ) and len(self.leaves) == len(self.structure.children):
@@ -245,12 +289,17 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
     objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray)]
     seen = watch(function.python_function, objects)
     token = bind.push(tracer)
+    before = [traced[i].value for i in positions]
     try:
         result = function.python_function(*args, **kwargs)
-        outputs = _Outputs(result, tracer)
+        written = {
+            i: traced[i] for i, value in zip(positions, before, strict=True)
+            if traced[i].value is not value
+        }  # fmt: skip
+        outputs = _Outputs(result, tracer, written)
     finally:
         bind.pop(token)
-    return ConcreteFunction(function, tracer, positions, outputs, seen)
+    return ConcreteFunction(function, tracer, positions, outputs, seen, structure)
 
 
 

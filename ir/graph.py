@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .dims import Dim, DimLike, substitute
+from .dims import Dim, DimLike, substitute, symbols_of
 from .location import Location
 from .op import Attrs, Op
 from .printer import print_graph
@@ -79,7 +79,11 @@ class Node:
         return found
 
     def _raises(self) -> bool:
-        """Whether the op can fail for these dtypes (its fact ``raises_for`` lists their kinds)."""
+        """Whether the op can fail for these dtypes (its fact ``raises_for`` lists their kinds, its
+        fact ``raises_when`` decides by types and attributes)."""
+        when = self.op.facts.get("raises_when")
+        if when is not None:
+            return bool(when([v.type for v in self.inputs], self.attrs))
         kinds = self.op.facts.get("raises_for")
         return kinds is None or any(v.type.dtype.kind in kinds for v in self.inputs)
 
@@ -144,8 +148,7 @@ class Graph:
         seen: dict[str, None] = {}
         for value in self.inputs:
             for dim in value.type.shape:
-                if isinstance(dim, Dim):
-                    seen.update(dict.fromkeys(sorted(TensorType(value.type.dtype, (dim,)).symbols())))
+                seen.update(dict.fromkeys(sorted(symbols_of(dim))))
         return tuple(seen)
 
     def uses(self) -> dict[Value, list[Node]]:

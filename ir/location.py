@@ -49,6 +49,7 @@ _ROOTS = _roots()
 
 @cache
 def is_internal(filename: str) -> bool:
+    """Whether a file is part of this package, or no file at all."""
     return filename.startswith(_ROOTS) or filename == "<string>" or "<frozen" in filename
 
 

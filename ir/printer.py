@@ -6,9 +6,10 @@
     }
 
 One line a node: outputs with their types, the op, inputs, ``{attributes}``, ``in`` and the planned
-memory of each output (``new`` or ``slot0``), the user's location. Regions follow their node, indented, ``region name(...) { ... }`` each. A value has the user's name,
-made unique with ``.1``, ``.2``; a value without one has a number. Names of graphs and values that
-are not identifiers, and files with blanks, quotes or ``#``, are in quotes.
+memory of each output (``new`` or ``slot0``), the user's location. Regions follow their node,
+indented, ``region name(...) { ... }`` each. A value has the user's name, made unique with ``.1``,
+``.2``; a value without one has a number. Names of graphs and values that are not identifiers, and
+files with blanks, quotes or ``#``, are in quotes.
 """
 
 from __future__ import annotations

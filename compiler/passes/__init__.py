@@ -1,1 +1,1 @@
-"""The passes: one file each, ``name.py`` holds ``name(graph) -> Graph``. ``pipeline`` orders them."""
+"""The passes: ``name.py`` holds ``name(graph) -> Graph``; ``pipeline`` lists them in order."""

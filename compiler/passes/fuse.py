@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import networkx as nx
-
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 
@@ -235,6 +233,8 @@ def _after_reduction(space: Space, value: Value) -> bool:
 
 
 def _rebuild(graph: Graph, groups: Iterable[_Group]) -> Graph:
+    import networkx as nx  # noqa: PLC0415  (a tenth of a second that only a compilation needs)
+
     order = {group: group.first for group in groups}
     dag: nx.DiGraph[_Group] = nx.DiGraph()
     dag.add_nodes_from(order)

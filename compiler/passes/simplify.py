@@ -5,9 +5,9 @@
     return %1
 
 Invariant kept: every value, bit for bit (the bits of a NaN aside). An equation that holds for
-real numbers but not for floating-point ones is not in the table: ``x + 0`` is 0 for x = -0, ``0 * x``
-is NaN for an infinite x, ``log(exp(x))`` rounds. Derivatives are taken before this pass runs: it
-drops ``stop_gradient``.
+real numbers but not for floating-point ones is not in the table: ``x + 0.0`` is 0.0 for x = -0.0,
+``0 * x`` is NaN for an infinite x, ``log(exp(x))`` rounds. Derivatives are taken before this pass
+runs: it drops ``stop_gradient``.
 """
 
 from __future__ import annotations
@@ -164,7 +164,8 @@ ROWS = [
     Row(Term("slice", X, index=A), X, takes_all),
     Row(Term("concat", X), X),
     # a view of a view
-    Row(Term("transpose", Term("transpose", X, perm=P), perm=Q), Term("transpose", X, perm=composed)),
+    Row(Term("transpose", Term("transpose", X, perm=P), perm=Q),
+        Term("transpose", X, perm=composed)),
     Row(Term("reshape", Term("reshape", X), shape=P), Term("reshape", X, shape=P)),
     Row(Term("reshape", Term("expand_dims", X), shape=P), Term("reshape", X, shape=P)),
     Row(Term("reshape", Term("squeeze", X), shape=P), Term("reshape", X, shape=P)),

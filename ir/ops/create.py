@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dims import Dim
-from ..errors import ArgumentError
+from ..errors import ConversionError, ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
@@ -34,12 +34,24 @@ def _cast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"dtype": dtype}, (types[0].with_dtype(dtype),)
 
 
+def _cast_raises(types: Types, attrs: Attrs) -> bool:
+    return types[0].dtype.kind in "fc" and attrs["dtype"].kind in "iu"
+
+
 @op("elementwise", _cast_rule, promote="none", expr="cast(x)",
+    may_raise=True, raises_when=_cast_raises,
     samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))])
 def cast(x: Any, *, dtype: Any) -> Any:
     """Convert to another dtype: floating to integer truncates towards zero, complex to real drops
     the imaginary part, and to bool is whether the value is nonzero.
+
+    Raises ConversionError for NaN or infinity cast to an integer dtype.
     """
+    if x.dtype.kind in "fc" and dtype.kind in "iu" and not np.isfinite(x).all():
+        raise ConversionError(
+            f"cannot cast NaN or infinity to {dtype}: {int(np.sum(~np.isfinite(x)))} of {x.size} "
+            f"elements are not finite; replace them first, for instance with tf.where"
+        )
     real = x.real if x.dtype.kind == "c" and dtype.kind in "iuf" else x
     return real.astype(dtype)
 

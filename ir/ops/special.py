@@ -1,8 +1,9 @@
 """Special functions, element by element: error functions, gamma functions.
 
-NumPy has none of these. They are computed in float64 whatever the floating dtype, and are within
-4 units in the last place (polygamma of high order: 8), except next to zeros of the gamma functions
-on the negative axis, where the error is a few units in the last place of 1.
+NumPy has none of these. They are computed in float64 whatever the floating dtype. The error is
+within 4 units in the last place (polygamma: 8) for positive arguments, and everywhere for the
+error functions. On the negative axis ``lgamma`` and ``digamma`` are within 6 units, polygamma
+within 64, in the last place of the result or of 1, whichever is larger: they have zeros there.
 """
 
 from __future__ import annotations

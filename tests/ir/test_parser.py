@@ -115,8 +115,9 @@ def test_repeated_element_is_refused_where_it_would_fill_the_memory() -> None:
 
 
 PIECES = [
-    "%x", "%h", "f32[n,3]", "ref f32[3]", "{", "}", "(", ")", "[", "]", ",", "=", ":", "@", "#", '"',
-    "axis=", "<n>", "...", "nan(0x7fc00001)", "region body(", "return", "graph g(", "-1", "1e999",
+    "%x", "%h", "f32[n,3]", "ref f32[3]", "{", "}", "(", ")", "[", "]", ",", "=", ":", "@", "#",
+    '"', "in slot0", "in ", "axis=", "<n>", "...", "nan(0x7fc00001)", "region body(", "return",
+    "graph g(", "-1", "1e999",
     "base64", "constant", "reshape", "concat", "slice", "None", "(,)", "\n", "\x00", "é", "0" * 400,
 ]  # fmt: skip
 
@@ -125,7 +126,9 @@ PIECES = [
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, len(TEXT)), st.integers(0, 12), st.sampled_from(PIECES) | st.text(max_size=3)
+            st.integers(0, len(TEXT)),
+            st.integers(0, 12),
+            st.sampled_from(PIECES) | st.text(max_size=3),
         ),
         min_size=1,
         max_size=4,
@@ -151,12 +154,18 @@ def test_any_text_raises_nothing_but_syntax_errors(text: str | bytes) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(["slice", "reshape", "concat", "transpose", "matmul", "sum", "cast", "full",
-                        "arange", "constant", "dim", "gather", "pad_constant", "broadcast_to"]),
-       st.sampled_from(["index", "shape", "axis", "perm", "dtype", "value", "dim", "stop"]),
-       st.sampled_from(["None", "0", "-1", "1.5", '"a"', "(1, 2)", "((1, 2),)", "(None,)", "f32",
-                        "<n>", "f32[3]", "(0:1:2,)", "((0, <n>, 0),)", "f64[2] [nan, 1.0]",
-                        "100000000000000000000", "(-1, -1)", "...", "True", "complex(1, 2)"]))  # fmt: skip
+@given(
+    st.sampled_from([
+        "slice", "reshape", "concat", "transpose", "matmul", "sum", "cast", "full", "arange",
+        "constant", "dim", "gather", "pad_constant", "broadcast_to",
+    ]),
+    st.sampled_from(["index", "shape", "axis", "perm", "dtype", "value", "dim", "stop"]),
+    st.sampled_from([
+        "None", "0", "-1", "1.5", '"a"', "(1, 2)", "((1, 2),)", "(None,)", "f32", "<n>", "f32[3]",
+        "(0:1:2,)", "((0, <n>, 0),)", "f64[2] [nan, 1.0]", "100000000000000000000", "(-1, -1)",
+        "...", "True", "complex(1, 2)",
+    ]),
+)  # fmt: skip
 def test_any_attribute_of_any_op_raises_nothing_but_syntax_errors(
     op: str, attr: str, value: str
 ) -> None:

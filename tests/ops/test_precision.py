@@ -123,6 +123,15 @@ def test_polygamma(order: int) -> None:
         assert exact_error(OPS["polygamma"].body(points, order=order), exact) <= 8
 
 
+@pytest.mark.parametrize("order", [1, 2, 3, 5])
+def test_polygamma_of_negative_numbers(order: int) -> None:
+    points = -spread(0, 12)
+    with mpmath.workdps(40):
+        exact = [float(mpmath.polygamma(order, mpmath.mpf(float(x)))) for x in points]
+    found = OPS["polygamma"].body(points, order=order)
+    assert (np.abs(found - exact) / np.spacing(np.maximum(np.abs(exact), 1))).max() <= 64
+
+
 def test_special_values() -> None:
     edges = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, 1.0, 2.0])
     inf, nan = np.inf, np.nan

@@ -81,7 +81,7 @@ def atan_ratio(num: Real, den: Real) -> Real:
     return base + (t + fma(t * z, z.polynomial(num.em.pick(ATAN_F32, ATAN_F64)), base_rest))
 
 
-@math_function("atan", ulp_f32=2.0, ulp_f64=2.0)
+@math_function("atan", ulp_f32=2.5, ulp_f64=2.5)
 def atan(x: Real) -> Real:
     """The inverse tangent, in [-pi/2, pi/2]."""
     return atan_ratio(abs(x), x.em.real(1.0)).with_sign(x)

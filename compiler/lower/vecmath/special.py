@@ -124,7 +124,7 @@ def erf(x: Real) -> Real:
     return select(a < 1.0, fma(a, erf_quotient(a), a), large).with_sign(x)
 
 
-@math_function("erfc", ulp_f32=3.0, ulp_f64=3.0)
+@math_function("erfc", ulp_f32=3.5, ulp_f64=3.5)
 def erfc(x: Real) -> Real:
     """1 - erf(x) without cancellation; underflows gradually above 9.2 / 26.5."""
     limit, k = x.em.pick((10.1, 2.0), (27.3, 4.0))

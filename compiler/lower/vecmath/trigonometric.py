@@ -72,7 +72,7 @@ def cos(x: Real) -> Real:
     return select(odd(q), s, c).flipped_by(quadrant_sign(q + 1))
 
 
-@math_function("tan", ulp_f32=2.5, ulp_f64=2.5)
+@math_function("tan", ulp_f32=3.0, ulp_f64=3.0)
 def tan(x: Real) -> Real:
     """The tangent of x in radians, as sin / cos of the reduced argument."""
     q, high, low = reduce_half_pi(abs(x))

@@ -24,7 +24,7 @@ from twofold.ir.structural import RECORDED, structural_types
 from twofold.ir.types import DTYPES, TensorType
 from twofold.ir.verify import verify
 
-SHAPES = [(2, 3, 4), (1, 3), ()]
+SHAPES = [(2, 3, 4), (2, 2, 2), (1, 3), ()]
 PERMS = [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 1, 0), (0, 1), (1, 0)]
 AXES: list[Any] = [(), 0, 1, (0, 1)]
 ATTRS: dict[str, list[dict[str, Any]]] = {
@@ -65,7 +65,9 @@ def constants(number: Any, dtype: np.dtype) -> Iterator[np.ndarray]:
             yield np.full(shape, value, dtype)
 
 
-def instances(pattern: Any, dtype: np.dtype, graph: Graph, known: dict[Any, Any]) -> Iterator[Value]:
+def instances(
+    pattern: Any, dtype: np.dtype, graph: Graph, known: dict[Any, Any]
+) -> Iterator[Value]:
     """Every way to build a pattern; the graph holds the nodes of one way at a time."""
     if isinstance(pattern, Var):
         if pattern.name in known:
