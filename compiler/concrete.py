@@ -161,7 +161,7 @@ class Bound:
         self.convert = _copied if concrete.returns_inputs else as_array
 
     def __call__(self, leaves: Any) -> Any:
-        arrays = [
+        arrays: list[Any] = [
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]

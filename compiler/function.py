@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import threading
 import warnings
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,7 @@ from twofold.runtime.tensor import Tensor
 
 from . import config, observe
 from .concrete import Bound, ConcreteFunction, trace_function
-from .signature import bind_arguments, leaf_key, leaf_pattern
+from .signature import Token, bind_arguments, leaf_key, leaf_pattern
 
 __all__ = ["Function", "function"]
 
@@ -45,12 +44,11 @@ class Function:
         self.python_function = python_function
         self.input_signature = options.get("input_signature")
         self.jit_compile: bool | None = options.get("jit_compile")
-        self.name: str = options.get("name") or getattr(python_function, "__name__", "function")
+        self.name = str(options.get("name") or getattr(python_function, "__name__", "function"))
         self._lock = threading.RLock()
         self._exact: OrderedDict[Any, Any] = OrderedDict()
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
         self._tracing_count = 0
-        self._methods: weakref.WeakKeyDictionary[Any, Function] = weakref.WeakKeyDictionary()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if _current.get() is None and not kwargs:
@@ -104,6 +102,9 @@ class Function:
     def _trace(self, key: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         concrete = trace_function(self, leaves, structure)
         self._tracing_count += 1
+        for leaf in leaves:
+            if isinstance(token := leaf_pattern(leaf), Token):
+                token.at_death(self._purge)
         group = self._traces.setdefault(key, [])
         group.append(concrete)
         self._traces.move_to_end(key)
@@ -155,6 +156,14 @@ class Function:
             self._exact.clear()
             self._traces.clear()
 
+    def _purge(self, token: Token) -> None:
+        """Forget the traces for an object that is gone."""
+        with self._lock:
+            for key in [k for k in self._traces if token in k]:
+                del self._traces[key]
+            for key in [k for k in self._exact if _mentions(k, token)]:
+                del self._exact[key]
+
     def forget_bound(self) -> None:
         """Drop prepared calls, after a concrete function changed its executable."""
         with self._lock:
@@ -163,14 +172,15 @@ class Function:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        bound = self._methods.get(instance)
-        if bound is None:
-            bound = BoundFunction(self, instance)
-            self._methods[instance] = bound
-        return bound
+        return BoundFunction(self, instance)
 
     def __repr__(self) -> str:
         return f"<tf.function {self.name}: {self._tracing_count} traces>"
+
+
+def _mentions(key: tuple[Any, ...], token: Token) -> bool:
+    """Whether an exact key has this token, at its top or among the leaves of a structure."""
+    return any(part is token or (isinstance(part, tuple) and token in part) for part in key)
 
 
 class BoundFunction:
@@ -179,15 +189,15 @@ class BoundFunction:
     def __init__(self, function: Function, instance: Any) -> None:
         functools.update_wrapper(self, function)
         self.function = function
-        self._instance = weakref.ref(instance)
+        self.__self__ = instance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(self._instance(), *args, **kwargs)
+        return self.function(self.__self__, *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.function, name)
         if name in ("get_concrete_function", "graph", "explain"):
-            return functools.partial(found, self._instance())
+            return functools.partial(found, self.__self__)
         return found
 
 

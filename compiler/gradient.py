@@ -28,10 +28,13 @@ __all__ = ["Differentiated", "differentiate", "interpret"]
 class Differentiated:
     """A forward executable that also returns residuals, and the backward executable."""
 
-    def __init__(self, forward: Graph, backward_: Graph, wanted: list[int], native: bool) -> None:
+    def __init__(
+        self, forward: Graph, backward_: Graph, wanted: list[int], n_outputs: int, native: bool
+    ) -> None:
         self.forward: Executable = compile_graph(forward, native)
         self.backward: Executable = compile_graph(backward_, native)
         self.wanted = wanted  # positions of the inputs that get a gradient
+        self.n_outputs = n_outputs
 
     def call(self, inputs: Sequence[Any], tape: Any, env: dict[str, int]) -> list[Tensor]:
         """Run forward and record one entry whose pullback runs backward."""
@@ -51,8 +54,6 @@ class Differentiated:
         if targets:
             tape.record(None, sources, tuple(targets), {}, pullback)
         return outs
-
-    n_outputs = 0
 
 
 def plain(x: Any) -> Any:
@@ -85,9 +86,8 @@ def differentiate(concrete: Any) -> Differentiated:
     finally:
         bind.pop(token)
     forward, back = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
-    made = Differentiated(forward, back, wanted, concrete.jit_compile is not False)
-    made.n_outputs = len(outputs)
-    return made
+    native = concrete.jit_compile is not False
+    return Differentiated(forward, back, wanted, len(outputs), native)
 
 
 def replay(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import sysconfig
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -124,8 +125,7 @@ class _Walker:
         elif isinstance(value, dict):
             self.items(name, value, lambda: (*value.keys(), *value.values()))
         elif hasattr(value, "__dict__") and not _is_library(_file_of(type(value))):
-            held = value.__dict__
-            self.items(name, value, lambda: (*held.keys(), *held.values()))
+            self.items(name, value, _attributes(value))
 
     def items(self, name: str, value: Any, snapshot: Callable[[], tuple[Any, ...]]) -> None:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
@@ -134,6 +134,20 @@ class _Walker:
         self.found.add(name, snapshot)
         for item in snapshot():
             self.value(f"{name}[...]", item)
+
+
+def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
+    """A reader of an object's attributes that does not keep the object alive, if it can."""
+    try:
+        ref: Callable[[], Any] = weakref.ref(value)
+    except TypeError:
+        ref = lambda: value  # noqa: E731
+
+    def read() -> tuple[Any, ...]:
+        held = getattr(ref(), "__dict__", {})
+        return (*held.keys(), *held.values())
+
+    return read
 
 
 def _names(code: types.CodeType) -> dict[str, None]:

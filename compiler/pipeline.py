@@ -6,7 +6,7 @@ Read the list aloud: it is the whole optimiser. Each pass takes a graph and retu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
 
@@ -38,12 +38,24 @@ def run(graph: Graph) -> Graph:
     return graph
 
 
-class Executable:
-    """Runs a graph; ``prepare`` binds the sizes, its result takes arrays and returns arrays."""
+class Executable(Protocol):
+    """Runs a graph;"""
+
+    graph: Graph
+    native: bool
+    kernels: list[Any]
+
+    def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
+        """A function from input arrays (Variables for refs) to output arrays."""
+
+
+class ArrayExecutable:
+    """Runs a graph on array operations; ``prepare`` binds the sizes, its result takes arrays and returns arrays."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.native = False
+        self.kernels: list[Any] = []
 
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         """A function from input arrays (Variables for refs) to output arrays."""
@@ -55,7 +67,7 @@ def compile_graph(graph: Graph, native: bool) -> Executable:
     """Optimise and lower a graph."""
     graph = run(graph)
     if not native:
-        return Executable(graph)
+        return ArrayExecutable(graph)
     from .lower.program import NativeExecutable  # noqa: PLC0415  (loads numba)
 
     return NativeExecutable(graph)

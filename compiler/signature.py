@@ -20,7 +20,7 @@ from twofold.ir.tree import Structure, flatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 
-__all__ = ["TensorSpec", "bind_arguments", "leaf_key", "leaf_pattern"]
+__all__ = ["TensorSpec", "Token", "bind_arguments", "leaf_key", "leaf_pattern"]
 
 _BY_VALUE = (int, str, bool, type(None), bytes, complex)
 
@@ -70,30 +70,44 @@ class TensorSpec:
         return hash((self.shape, self.dtype))
 
 
-class _Token:
+class Token:
     """Names one object for as long as it lives; never equal to the token of another object."""
 
-    __slots__ = ("keep", "ref")
+    __slots__ = ("keep", "mourners", "ref")
 
     def __init__(self, obj: Any) -> None:
+        self.mourners: list[Callable[[Token], None]] = []
+        self.keep = None
         key = id(obj)
+
+        def gone(_: Any) -> None:
+            if _TOKENS.get(key) is self:
+                del _TOKENS[key]
+            for act in self.mourners:
+                act(self)
+
         try:
-            self.ref: Any = weakref.ref(obj, lambda _: _TOKENS.pop(key, None))
-            self.keep = None
+            self.ref: Any = weakref.ref(obj, gone)
         except TypeError:  # not weakly referable: kept alive, which keeps its id taken
             self.ref, self.keep = None, obj
 
     def is_for(self, obj: Any) -> bool:
+        """Whether this is the token of ``obj``."""
         return (self.keep if self.ref is None else self.ref()) is obj
 
+    def at_death(self, act: Callable[[Token], None]) -> None:
+        """Call ``act`` with this token once its object is gone."""
+        if act not in self.mourners:
+            self.mourners.append(act)
 
-_TOKENS: dict[int, _Token] = {}
+
+_TOKENS: dict[int, Token] = {}
 
 
-def _token(obj: Any) -> _Token:
+def _token(obj: Any) -> Token:
     found = _TOKENS.get(id(obj))
     if found is None or not found.is_for(obj):
-        found = _TOKENS[id(obj)] = _Token(obj)
+        found = _TOKENS[id(obj)] = Token(obj)
     return found
 
 

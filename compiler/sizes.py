@@ -36,7 +36,7 @@ class Guard(NamedTuple):
 
     def holds(self, env: dict[str, int]) -> bool:
         """Whether the relation holds for these sizes."""
-        return _COMPARE[self.relation](evaluate(self.left, env), evaluate(self.right, env))
+        return bool(_COMPARE[self.relation](evaluate(self.left, env), evaluate(self.right, env)))
 
     def __str__(self) -> str:
         where = f"  (needed at {self.loc})" if self.loc else ""

@@ -52,7 +52,7 @@ class Traced(Tensor):
         return size_or_int(self.value.type.size, self.trace.sizes)
 
     @property
-    def array(self) -> Any:
+    def array(self) -> Any:  # type: ignore[override]  # there is none to write to
         self._refuse("its array")
 
     def stand_in(self) -> Any:

@@ -16,8 +16,13 @@ __all__ = ["Interpreter", "bottom", "current", "install", "pop", "push", "top"]
 class Interpreter(Protocol):
     """What stands on the stack."""
 
-    below: Interpreter | None
-    tracing: bool  # True if this or one below stages operations instead of executing them
+    @property
+    def below(self) -> Any:
+        """The next interpreter down, or None."""
+
+    @property
+    def tracing(self) -> bool:
+        """Whether this or one below stages operations instead of executing them."""
 
     def bind(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Run one operation and return its output (a tuple if it has several)."""

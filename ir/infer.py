@@ -107,7 +107,7 @@ def same(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 def as_dtype(dtype: Any, what: str) -> np.dtype:
     """A dtype given as NumPy dtype, scalar class, Python type or name. Raises DTypeError."""
     try:
-        found = np.dtype(dtype)
+        found: np.dtype[Any] | None = np.dtype(dtype)
     except TypeError:
         found = None
     if found is None or found not in DTYPES.values():

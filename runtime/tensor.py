@@ -45,12 +45,14 @@ class Tensor(ArrayMethods):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the elements."""
-        return self.array.dtype
+        found: np.dtype[Any] = self.array.dtype
+        return found
 
     @property
     def shape(self) -> tuple[Any, ...]:
         """The sizes of the axes."""
-        return self.array.shape
+        found: tuple[Any, ...] = self.array.shape
+        return found
 
     @property
     def ndim(self) -> int:

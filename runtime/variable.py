@@ -47,12 +47,14 @@ class Variable:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the elements."""
-        return self.array.dtype
+        found: np.dtype[Any] = self.array.dtype
+        return found
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of the axes."""
-        return self.array.shape
+        found: tuple[int, ...] = self.array.shape
+        return found
 
     def tensor(self) -> Tensor:
         """The present value; the same object until the next assignment."""

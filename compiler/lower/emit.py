@@ -287,8 +287,8 @@ class _Emitter:
             scalars = Scalars(self.b, self.lanes)
             for item in stage.folds:
                 fold(item, self._at_lanes(values[item.arg], scalars), mask)
-            for item in stage.stores:
-                self.store(item, values[item.arg], here, True, mask)
+            for store in stage.stores:
+                self.store(store, values[store.arg], here, True, mask)
 
         with self.code.loop(start, whole, self.lanes) as index:
             at(index, None)

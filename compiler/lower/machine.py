@@ -107,25 +107,21 @@ def _numba_function(emit: Any, arity: int) -> Any:
         emit(builder, *args)
         return context.get_dummy_value()
 
-    if arity == 1:
+    def one(typing_context: Any, a: Any) -> Any:
+        return signature, generate
 
-        @intrinsic
-        def body(typing_context: Any, a: Any) -> Any:
-            return signature, generate
+    def two(typing_context: Any, a: Any, b: Any) -> Any:
+        return signature, generate
 
-        def entry(a: int) -> None:
-            body(a)
+    body: Any = intrinsic(one if arity == 1 else two)
 
-    else:
+    def entry_of_one(a: int) -> None:
+        body(a)
 
-        @intrinsic
-        def body(typing_context: Any, a: Any, b: Any) -> Any:
-            return signature, generate
+    def entry_of_two(a: int, b: int) -> None:
+        body(a, b)
 
-        def entry(a: int, b: int) -> None:
-            body(a, b)
-
-    return njit(signature, nogil=True)(entry)
+    return njit(signature, nogil=True)(entry_of_one if arity == 1 else entry_of_two)
 
 
 def driver() -> Any:

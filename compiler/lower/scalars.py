@@ -131,9 +131,9 @@ class Scalars:
         if isinstance(node, ast.UnaryOp):
             operand = go(node.operand)
             if not isinstance(operand, Typed):
-                return {ast.USub: lambda v: -v, ast.UAdd: lambda v: v, ast.Not: lambda v: not v}[
-                    type(node.op)  # type: ignore[index]
-                ](operand)
+                signs: dict[type, Any] = {ast.USub: operator.neg, ast.UAdd: operator.pos,
+                                          ast.Not: operator.not_}  # fmt: skip
+                return signs[type(node.op)](operand)
             return self._unary(node.op, operand)
         if isinstance(node, ast.Compare):
             return self._comparisons(node, go)

@@ -90,8 +90,9 @@ class Space:
         folded = node.attrs["axis"]
         if have is None or self.level(have) is None:
             return None
-        reduced = frozenset(a for i in folded if (a := have[i]) is not None)
-        if not reduced:  # only axes of size 1: nothing to fold
+        loops = frozenset(a for i in folded if (a := have[i]) is not None)
+        reduced: frozenset[int] | None = loops
+        if not loops:  # only axes of size 1: nothing to fold
             reduced = self.reduced
         elif self.level(have) != "full" or self.reduced not in (None, reduced):
             return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,6 @@ def evaluate(name: str, *arrays: np.ndarray, lanes: int = 0) -> np.ndarray:
 
 def nanoseconds_per_element(name: str, *arrays: np.ndarray, repeats: int = 15) -> float:
     """The best of `repeats` runs over the arrays, whose size must be a multiple of 16."""
-    from time import perf_counter
-
     out = np.empty_like(arrays[0])
     addresses = [a.ctypes.data for a in arrays]
     addresses += [addresses[0]] * (3 - len(addresses))
