@@ -255,10 +255,15 @@ class _Outputs:
         """A function from output arrays to the returned value."""
         if self.structure is LEAF and self.leaves[0][0] == "tensor":
             return lambda arrays: wrap(arrays[0])
-        if not self.writes and self.structure.kind is tuple and all(
-            k == "tensor" and not c.kind
-            for (k, _), c in zip(self.leaves, self.structure.children, strict=False)
-        ) and len(self.leaves) == len(self.structure.children):
+        if (
+            not self.writes
+            and self.structure.kind is tuple
+            and all(
+                k == "tensor" and not c.kind
+                for (k, _), c in zip(self.leaves, self.structure.children, strict=False)
+            )
+            and len(self.leaves) == len(self.structure.children)
+        ):
             return lambda arrays: tuple([wrap(a) for a in arrays])
         return lambda arrays: self.build([wrap(a) for a in arrays], env)
 
@@ -300,7 +305,6 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
     finally:
         bind.pop(token)
     return ConcreteFunction(function, tracer, positions, outputs, seen, structure)
-
 
 
 def _leaf_names(function: Any, structure: Structure) -> list[str]:

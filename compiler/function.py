@@ -142,8 +142,10 @@ class Function:
         lines = [f"{self.name} has {len(group)} traces for arguments of these kinds"]
         for i, concrete in enumerate(group):
             failed = list(concrete.misfits(leaves))
-            lines.append(f"trace {i} ({concrete.signature_text()}): " + (
-                "; ".join(failed) if failed else "fits and is used"))
+            lines.append(
+                f"trace {i} ({concrete.signature_text()}): "
+                + ("; ".join(failed) if failed else "fits and is used")
+            )
         return "\n".join(lines)
 
     def experimental_get_tracing_count(self) -> int:
@@ -231,8 +233,14 @@ def function(f: Callable[..., Any] | None = None, **options: Any) -> Any:
     >>> f(tf.constant([0.0])).numpy()
     array([0.], dtype=float32)
     """
-    unknown = set(options) - {"input_signature", "jit_compile", "name", "autograph",
-                              "reduce_retracing", "strict"}
+    unknown = set(options) - {
+        "input_signature",
+        "jit_compile",
+        "name",
+        "autograph",
+        "reduce_retracing",
+        "strict",
+    }
     if unknown:
         raise TypeError(f"function() has no option {sorted(unknown)}")
     if f is None:

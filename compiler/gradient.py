@@ -146,8 +146,9 @@ def _split(
     for value in [v for n in back_nodes for v in n.inputs] + grads:
         if value not in late:
             crossing[value] = None
-    forward = Graph(joint.name + "_forward", joint.inputs[:n_inputs], front_nodes,
-                    [*outputs, *crossing])
+    forward = Graph(
+        joint.name + "_forward", joint.inputs[:n_inputs], front_nodes, [*outputs, *crossing]
+    )
     back = Graph(joint.name + "_backward")
     table = {v: back.input(v.type, v.name) for v in [*crossing, *cotangents]}
     for node in back_nodes:

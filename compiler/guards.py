@@ -172,11 +172,11 @@ def _cell(cell: Any) -> Any:
 
 def _file_of(kind: type) -> str:
     module = sys.modules.get(kind.__module__)
-    return getattr(module, "__file__", None) or ("" if kind.__module__ != "builtins" else "<frozen>")
+    return getattr(module, "__file__", None) or (
+        "" if kind.__module__ != "builtins" else "<frozen>"
+    )
 
 
 def _is_library(filename: str) -> bool:
     """Whether code belongs to a library, the standard library or this package."""
     return filename.startswith(_LIBRARIES) or is_internal(filename)
-
-

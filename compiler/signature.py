@@ -61,9 +61,9 @@ class TensorSpec:
         return f"TensorSpec(shape={self.shape}, dtype={self.dtype})"
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, TensorSpec)
-            and (self.shape, self.dtype) == (other.shape, other.dtype)
+        return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
+            other.shape,
+            other.dtype,
         )
 
     def __hash__(self) -> int:
@@ -146,9 +146,13 @@ def bind_arguments(
     if signature is not None:
         specs, given = flatten(list(signature))[0], flatten(list(args))[0]
         if len(specs) != len(given) or kwargs:
-            raise ArgumentError(f"{function.name} takes {len(specs)} tensors by its input "
-                                f"signature, {len(given) + len(kwargs)} given")
-        leaves = [s.check(x, f"argument {i}") for i, (s, x) in enumerate(zip(specs, given, strict=True))]
+            raise ArgumentError(
+                f"{function.name} takes {len(specs)} tensors by its input "
+                f"signature, {len(given) + len(kwargs)} given"
+            )
+        leaves = [
+            s.check(x, f"argument {i}") for i, (s, x) in enumerate(zip(specs, given, strict=True))
+        ]
         return leaves, flatten((args, {}))[1]
     leaves, structure = flatten((args, kwargs))
     return [x.example() if isinstance(x, TensorSpec) else x for x in leaves], structure

@@ -44,8 +44,9 @@ class Traced(Tensor):
     @property
     def shape(self) -> tuple[Any, ...]:
         sizes = self.trace.sizes
-        return tuple([d if isinstance(d, int) else size_or_int(d, sizes)
-                      for d in self.value.type.shape])
+        return tuple(
+            [d if isinstance(d, int) else size_or_int(d, sizes) for d in self.value.type.shape]
+        )
 
     @property
     def size(self) -> Any:
@@ -238,8 +239,7 @@ class Tracer:
         """The attributes in canonical form, with sizes that user-level code can handle."""
         types = [self._operand(a) for a in args]
         tensors = [
-            v.type if isinstance(v, Value) else TensorType(as_array(v).dtype, ())
-            for v, _ in types
+            v.type if isinstance(v, Value) else TensorType(as_array(v).dtype, ()) for v, _ in types
         ]
         plain = {**op.defaults, **{k: to_dims(v) for k, v in attrs.items()}}
         found = op.resolve(tensors, plain, self.sizes)[0]
@@ -264,5 +264,3 @@ def _holds_traced(items: Any) -> bool:
         or (isinstance(i, list | tuple) and _holds_traced(i))
         for i in items
     )
-
-

@@ -1,8 +1,8 @@
 """Arrays as text, and back, bit for bit.
 
-    f32[2,2] [1.0, 2.0, 3.0, 4.0]       up to 16 elements, row by row
-    f32[100] [0.0, ...]                 one element repeated
-    f32[100] base64 "AACAPwAA..."       any other: the little-endian bytes
+f32[2,2] [1.0, 2.0, 3.0, 4.0]       up to 16 elements, row by row
+f32[100] [0.0, ...]                 one element repeated
+f32[100] base64 "AACAPwAA..."       any other: the little-endian bytes
 """
 
 from __future__ import annotations

@@ -89,9 +89,7 @@ def reduce(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
                     f"{op.name} of no elements: axis {a} of shape {show_shape(x.shape)} is empty "
                     f"and {op.name} has no identity"
                 )
-    shape = [
-        1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes
-    ]
+    shape = [1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes]
     out = dict(attrs, axis=axes)
     if "keepdims" in attrs:
         out["keepdims"] = keepdims
@@ -111,6 +109,8 @@ def as_dtype(dtype: Any, what: str) -> np.dtype:
     except TypeError:
         found = None
     if found is None or found not in DTYPES.values():
-        raise DTypeError(f"{what}: {dtype!r} is not a dtype; the dtypes are "
-                         f"{', '.join(d.name for d in DTYPES.values())}")
+        raise DTypeError(
+            f"{what}: {dtype!r} is not a dtype; the dtypes are "
+            f"{', '.join(d.name for d in DTYPES.values())}"
+        )
     return found

@@ -45,8 +45,8 @@ def show_element(item: Any) -> str:
             np.asarray(x, item.dtype).view(f"u{item.itemsize}").item() for x in (item, math.nan)
         )
         return "nan" if bits == default else f"nan({bits:#x})"
-    short = str(item)
-    return short if item.dtype.type(float(short)) == item else repr(float(item))
+    short = float(str(item))  # the digits are NumPy's, the notation is Python's
+    return repr(short if item.dtype.type(short) == item else float(item))
 
 
 def parse_number(s: Scanner) -> int | float | None:

@@ -122,9 +122,7 @@ class Op:
     def _arity(self, given: int) -> TypeError:
         return TypeError(f"{self.name}() takes {len(self.tensors)} tensors, {given} given")
 
-    def _sort_arguments(
-        self, args: tuple[Any, ...], attrs: Attrs
-    ) -> tuple[tuple[Any, ...], Attrs]:
+    def _sort_arguments(self, args: tuple[Any, ...], attrs: Attrs) -> tuple[tuple[Any, ...], Attrs]:
         """Separate tensors from attributes, which may be given by position or by keyword."""
         if self.variadic:
             if len(args) in (1, 2) and isinstance(args[0], list | tuple):
@@ -140,14 +138,18 @@ class Op:
                     raise self._arity(len(args))
                 args += tuple(attrs.pop(name) for name in missing)
         if len(extra) > len(self.attr_names):
-            raise TypeError(f"{self.name}() takes {len(self.tensors) + len(self.attr_names)} "
-                            f"arguments, {len(args) + len(extra)} given")
+            raise TypeError(
+                f"{self.name}() takes {len(self.tensors) + len(self.attr_names)} "
+                f"arguments, {len(args) + len(extra)} given"
+            )
         full = dict(self.defaults)
         full.update(zip(self.attr_names, extra, strict=False))
         for key, value in attrs.items():
             if key not in full:
-                raise TypeError(f"{self.name}() has no argument named {key!r}; it takes "
-                                f"{', '.join(self.tensors + self.attr_names)}")
+                raise TypeError(
+                    f"{self.name}() has no argument named {key!r}; it takes "
+                    f"{', '.join(self.tensors + self.attr_names)}"
+                )
             full[key] = value
         for key, value in full.items():
             if value is inspect.Parameter.empty:
@@ -173,8 +175,10 @@ class Op:
     def _checked(self, dtypes: list[np.dtype]) -> list[np.dtype]:
         for dtype in dtypes[self.promoted]:
             if dtype.kind not in self.accepts:
-                raise DTypeError(f"{self.name} does not accept {dtype}; it accepts "
-                                 f"{', '.join(_KIND_NAMES[k] for k in self.accepts)}")
+                raise DTypeError(
+                    f"{self.name} does not accept {dtype}; it accepts "
+                    f"{', '.join(_KIND_NAMES[k] for k in self.accepts)}"
+                )
         return dtypes
 
     def gradient(self, rule: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:

@@ -314,8 +314,9 @@ class _Parser:
         value = scope.values.get(found[1])
         if value is None:
             hint = _meant(found[1], scope.values, "%")
-            self.s.fail(f"%{found[1]} is not defined above in {scope.graph.name}{hint}",
-                        found.start(1) - 1)
+            self.s.fail(
+                f"%{found[1]} is not defined above in {scope.graph.name}{hint}", found.start(1) - 1
+            )
         return value
 
 

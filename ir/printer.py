@@ -91,9 +91,7 @@ def _lines(graph: Graph, locations: bool) -> Iterator[str]:
             stack.append(item)
 
 
-def _graph_lines(
-    graph: Graph, keyword: str, indent: str, locations: bool
-) -> Iterator[Any]:
+def _graph_lines(graph: Graph, keyword: str, indent: str, locations: bool) -> Iterator[Any]:
     """Lines, and an iterator of the same kind for each region."""
     names = value_names(graph)
     yield f"{indent}{keyword} {_name(graph.name)}({_typed(graph.inputs, names)}) {{"

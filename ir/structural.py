@@ -69,8 +69,10 @@ def _check_inputs(op: Op, types: Sequence[TensorType]) -> None:
         raise VerifyError(str(error).split("\n  at ")[0]) from None
     for i, (have, want) in enumerate(zip(given, wanted, strict=True)):
         if have != want:
-            raise VerifyError(f"input {i} of {op.name} is {have}, but {op.name} of these "
-                              f"computes in {want}: cast it first")
+            raise VerifyError(
+                f"input {i} of {op.name} is {have}, but {op.name} of these "
+                f"computes in {want}: cast it first"
+            )
 
 
 def _complete(op: Op, attrs: Attrs) -> Attrs:

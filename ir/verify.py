@@ -137,8 +137,12 @@ class _Verifier:
 
     def resolve(self, graph: Graph, node: Node) -> tuple[Attrs, tuple[TensorType, ...]]:
         if node.attrs.keys() != node.op.defaults.keys():
-            _fail("Attributes", f"{node.op.name} has the attributes "
-                  f"{', '.join(node.op.attr_names) or 'none'}", graph, node)
+            _fail(
+                "Attributes",
+                f"{node.op.name} has the attributes {', '.join(node.op.attr_names) or 'none'}",
+                graph,
+                node,
+            )
         try:
             return structural_types(node.op, [v.type for v in node.inputs], node.attrs)
         except VerifyError as error:
@@ -231,8 +235,11 @@ def verify_regions(node: Node) -> None:
     if len(node.regions) != 1:
         raise VerifyError(f"{node.op.name} has one region, not {len(node.regions)}")
     (region,) = node.regions
-    _compare([v.type for v in node.inputs], [v.type for v in region.inputs],
-             f"the inputs of region {region.name}")
+    _compare(
+        [v.type for v in node.inputs],
+        [v.type for v in region.inputs],
+        f"the inputs of region {region.name}",
+    )
     _compare([v.type for v in region.outputs], outs, f"the outputs of {node.op.name}")
 
 

@@ -87,9 +87,7 @@ class Generator:
             self.state.assign(OPS["random_next"](state))
         return state
 
-    def uniform(
-        self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = FLOAT
-    ) -> Any:
+    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = FLOAT) -> Any:
         """Uniform numbers in ``[minval, maxval)``; floating up to 1 by default.
 
         Integers are unbiased and need ``maxval``. Raises ArgumentError for an empty interval.

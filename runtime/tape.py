@@ -87,8 +87,10 @@ class GradientTape:
             elif not isinstance(x, Tensor):
                 raise TapeError(f"cannot watch {type(x).__name__}; watch tensors and variables")
             elif not differentiable(x):
-                raise TapeError(f"cannot watch a tensor of dtype {x.dtype}; gradients need "
-                                f"floating point or complex")
+                raise TapeError(
+                    f"cannot watch a tensor of dtype {x.dtype}; gradients need "
+                    f"floating point or complex"
+                )
             else:
                 self._known[id(x)] = x
 
@@ -181,8 +183,10 @@ class GradientTape:
         ``unconnected_gradients="zero"``. Raises TapeError.
         """
         if self._used and not self.persistent:
-            raise TapeError("gradient() was already called on this tape; make it "
-                            "GradientTape(persistent=True) to call it again")
+            raise TapeError(
+                "gradient() was already called on this tape; make it "
+                "GradientTape(persistent=True) to call it again"
+            )
         seeds = self._seeds(target, output_gradients)
         self._used = True
         table = backward(self._entries, seeds, self._known)
@@ -203,8 +207,10 @@ class GradientTape:
             if isinstance(y, Variable):
                 y = self._reads.get(id(y), (y, [self.below.read(y)]))[1][-1]
             if not isinstance(y, Tensor):
-                raise TapeError(f"the gradient of {type(y).__name__} is not defined; the target "
-                                f"must be a tensor computed inside of the tape")
+                raise TapeError(
+                    f"the gradient of {type(y).__name__} is not defined; the target "
+                    f"must be a tensor computed inside of the tape"
+                )
             if not differentiable(y):
                 continue
             g = OPS["ones_like"](y) if g is None else match(OPS["identity"](g), y)

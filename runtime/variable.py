@@ -75,8 +75,10 @@ class Variable:
         """Replace the value. Raises ShapeError or DTypeError and changes nothing if it differs."""
         top = bind.top()
         if not isinstance(value, Tensor):
-            value = top.read(value) if isinstance(value, Variable) else OPS["identity"](
-                as_array(value, self.dtype, weak=not hasattr(value, "dtype"))
+            value = (
+                top.read(value)
+                if isinstance(value, Variable)
+                else OPS["identity"](as_array(value, self.dtype, weak=not hasattr(value, "dtype")))
             )
         if value.dtype != self.dtype:
             raise DTypeError(

@@ -234,7 +234,9 @@ class _Emitter:
             return found
         lanes = ir.VectorType(I1, self.lanes)
         if what == "load":
-            return ir.Function(self.b.module, ir.FunctionType(kind, [POINTER, I32, lanes, kind]), name)
+            return ir.Function(
+                self.b.module, ir.FunctionType(kind, [POINTER, I32, lanes, kind]), name
+            )
         signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, I32, lanes])
         return ir.Function(self.b.module, signature, name)
 
@@ -252,9 +254,7 @@ class _Emitter:
                 values[instr.id] = scalars.constant(instr.value, instr.dtype)
             elif instr.kind == "load":
                 assert instr.access is not None
-                values[instr.id] = self.load(
-                    instr.access, instr.dtype, indices, vector, mask, stop
-                )
+                values[instr.id] = self.load(instr.access, instr.dtype, indices, vector, mask, stop)
             else:
                 args = {
                     p: self._at_lanes(values[a], scalars)
@@ -317,9 +317,7 @@ class _Emitter:
 
     def across(self, fold: Fold) -> Typed:
         """Fold the lanes of an accumulator pairwise into one scalar."""
-        vector = self.b.load(
-            self.accs[fold.id], typ=Scalars(self.b, self.lanes).type(fold.dtype)
-        )
+        vector = self.b.load(self.accs[fold.id], typ=Scalars(self.b, self.lanes).type(fold.dtype))
         lanes = self.lanes
         while lanes > 1:
             lanes //= 2
@@ -332,9 +330,7 @@ class _Emitter:
                 low = self.b.extract_element(low, I32(0))
                 high = self.b.extract_element(high, I32(0))
             args = {"acc": Typed(low, fold.dtype), "x": Typed(high, fold.dtype)}
-            vector = Scalars(self.b, lanes).apply(
-                fold.expr, args, fold.dtype, fold.dtype
-            ).ir
+            vector = Scalars(self.b, lanes).apply(fold.expr, args, fold.dtype, fold.dtype).ir
         return Typed(vector, fold.dtype)
 
     def outer_indices(self, unit: ir.Value, axes: Sequence[int]) -> dict[int, ir.Value]:
@@ -405,8 +401,9 @@ def _run_row(e: _Emitter) -> None:
                 e.points(stage, here, I64(0), e.dims[e.vec], values, e.accumulate)
             for fold in stage.folds:
                 values[fold.id] = e.across(fold)
-            e.compute([i for i in stage.post if i.id not in values], values, indices, False, None,
-                      I64(0))
+            e.compute(
+                [i for i in stage.post if i.id not in values], values, indices, False, None, I64(0)
+            )
             for store in stage.post_stores:
                 e.store(store, values[store.arg], indices, False, None)
 

@@ -53,9 +53,7 @@ def emit_gemm(module: ir.Module, real: ir.Type, name: str) -> ir.Function:
     code = Code(fn)
     b = code.b
     context, lo, hi = fn.args
-    words = [
-        b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64) for i in range(16)
-    ]
+    words = [b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64) for i in range(16)]
     a, bb, c, function, ta, tb, m, n, k, lda, ldb, ldc, mode, sa, sb, sc = words
     extent = b.sub(hi, lo)
     cut_n = b.select(b.icmp_signed("==", mode, I64(COLUMNS)), extent, n)

@@ -125,22 +125,43 @@ class Kernel:
     def key(self) -> str:
         """The kernel's content: equal keys mean equal machine code."""
         index = {d: i for i, d in enumerate(self.params())}
-        parts: list[Any] = [[index[d] for d in self.dims], sorted(self.reduced), self.n_inputs,
-                            [str(b) for b in self.buffers]]
+        parts: list[Any] = [
+            [index[d] for d in self.dims],
+            sorted(self.reduced),
+            self.n_inputs,
+            [str(b) for b in self.buffers],
+        ]
 
         def show(access: Access | None) -> Any:
             if access is None:
                 return None
-            exact = [x if isinstance(x, int) and x in (0, 1) else f"p{index[x]}"
-                     for x in (access.offset, *access.strides)]
+            exact = [
+                x if isinstance(x, int) and x in (0, 1) else f"p{index[x]}"
+                for x in (access.offset, *access.strides)
+            ]
             return access.buffer, exact
 
         for stage in self.stages:
             for group in (stage.inner, stage.post):
-                parts.append([(i.id, i.kind, str(i.dtype), i.args, show(i.access), repr(i.value),
-                               i.expr, i.params, str(i.compute)) for i in group])
-            parts.append([(f.id, f.arg, f.expr, repr(f.identity), str(f.dtype))
-                          for f in stage.folds])
+                parts.append(
+                    [
+                        (
+                            i.id,
+                            i.kind,
+                            str(i.dtype),
+                            i.args,
+                            show(i.access),
+                            repr(i.value),
+                            i.expr,
+                            i.params,
+                            str(i.compute),
+                        )
+                        for i in group
+                    ]
+                )
+            parts.append(
+                [(f.id, f.arg, f.expr, repr(f.identity), str(f.dtype)) for f in stage.folds]
+            )
             for stores in (stage.stores, stage.post_stores):
                 parts.append([(show(s.access), s.arg, str(s.dtype)) for s in stores])
         return repr(parts)
@@ -201,8 +222,9 @@ class _Builder:
     def visit(self, node: Node) -> None:
         out = node.out
         if node.op.name == "constant":
-            self.ids[out] = self.new("const", out.type.dtype, False, -1,
-                                     value=node.attrs["value"].item())
+            self.ids[out] = self.new(
+                "const", out.type.dtype, False, -1, value=node.attrs["value"].item()
+            )
             return
         placed = self.space.add(node)
         assert placed, f"{node.op.name} does not fit the space of its group"
@@ -479,5 +501,3 @@ def _join(kernel: Kernel, axis: int) -> None:
 def build_kernel(node: Node) -> Kernel:
     """The kernel of a ``fused`` node."""
     return _Builder(node).build()
-
-

@@ -91,9 +91,7 @@ def _compile(new: dict[str, Kernel]) -> None:
     unit(table.ctypes.data)
     _keep.append(unit)
     for i, key in enumerate(new):
-        _compiled[key] = MachineKernel(
-            names[key], int(table[2 * i]), int(table[2 * i + 1]), unit
-        )
+        _compiled[key] = MachineKernel(names[key], int(table[2 * i]), int(table[2 * i + 1]), unit)
 
 
 def _numba_function(emit: Any, arity: int) -> Any:

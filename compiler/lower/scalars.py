@@ -166,19 +166,34 @@ class Scalars:
         if kind == "f":
             return Typed(self._float_binary(op, x, y), x.dtype)
         if kind == "b":
-            table: dict[type, Any] = {ast.Add: b.or_, ast.BitOr: b.or_, ast.Mult: b.and_,
-                                      ast.BitAnd: b.and_, ast.BitXor: b.xor}
+            table: dict[type, Any] = {
+                ast.Add: b.or_,
+                ast.BitOr: b.or_,
+                ast.Mult: b.and_,
+                ast.BitAnd: b.and_,
+                ast.BitXor: b.xor,
+            }
             return Typed(table[type(op)](x.ir, y.ir), x.dtype)
         if isinstance(op, ast.LShift | ast.RShift):
             return self._shift(op, x, y)
-        plain: dict[type, Any] = {ast.Add: b.add, ast.Sub: b.sub, ast.Mult: b.mul,
-                                  ast.BitOr: b.or_, ast.BitAnd: b.and_, ast.BitXor: b.xor}
+        plain: dict[type, Any] = {
+            ast.Add: b.add,
+            ast.Sub: b.sub,
+            ast.Mult: b.mul,
+            ast.BitOr: b.or_,
+            ast.BitAnd: b.and_,
+            ast.BitXor: b.xor,
+        }
         return Typed(plain[type(op)](x.ir, y.ir), x.dtype)
 
     def _float_binary(self, op: ast.operator, x: Typed, y: Typed) -> Any:
         b = self.builder
-        table: dict[type, Any] = {ast.Add: b.fadd, ast.Sub: b.fsub, ast.Mult: b.fmul,
-                                  ast.Div: b.fdiv}
+        table: dict[type, Any] = {
+            ast.Add: b.fadd,
+            ast.Sub: b.fsub,
+            ast.Mult: b.fmul,
+            ast.Div: b.fdiv,
+        }
         if type(op) in table:
             return table[type(op)](x.ir, y.ir)
         if isinstance(op, ast.Pow):
@@ -193,9 +208,7 @@ class Scalars:
         raw = b.frem(x.ir, y.ir)
         div = b.fdiv(b.fsub(x.ir, raw), y.ir)
         is_zero = b.fcmp_ordered("==", raw, zero.ir)
-        opposite = b.xor(
-            b.fcmp_ordered("<", raw, zero.ir), b.fcmp_ordered("<", y.ir, zero.ir)
-        )
+        opposite = b.xor(b.fcmp_ordered("<", raw, zero.ir), b.fcmp_ordered("<", y.ir, zero.ir))
         adjust = b.and_(opposite, b.not_(is_zero))
         mod = b.select(adjust, b.fadd(raw, y.ir), raw)
         mod = b.select(is_zero, self._math("copysign", zero, y).ir, mod)

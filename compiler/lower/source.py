@@ -131,4 +131,3 @@ def _number(value: Any) -> str:
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return "nan" if isinstance(value, float) and math.isnan(value) else repr(value)
-

@@ -285,9 +285,7 @@ def _emit(
                 outer_inputs.append(value)
         body.append_copy(node, inner)
     results = [
-        n.out
-        for n in nodes
-        if n.out in returned or any(u not in members for u in users[n.out])
+        n.out for n in nodes if n.out in returned or any(u not in members for u in users[n.out])
     ]
     body.outputs = [inner[v] for v in results]
     attrs = {

@@ -93,9 +93,11 @@ def _over_input(
         root = table[source]
         if root not in dying or root not in held or root in reused or inner in moved:
             continue
-        if source.type.shape == value.type.shape and (
-            source.type.dtype.itemsize == value.type.dtype.itemsize
-        ) and not _read_otherwise(node, root, table, source):
+        if (
+            source.type.shape == value.type.shape
+            and (source.type.dtype.itemsize == value.type.dtype.itemsize)
+            and not _read_otherwise(node, root, table, source)
+        ):
             reused.add(root)
             return held[root]
     return None

@@ -156,8 +156,14 @@ def isfinite(x: Any) -> Any:
     return np.isfinite(x)
 
 
-@op("elementwise", expr="copysign(1, x) < 0", result="bool", promote="floating", accepts="f",
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="copysign(1, x) < 0",
+    result="bool",
+    promote="floating",
+    accepts="f",
+    samples=UNARY,
+)
 def signbit(x: Any) -> Any:
     """Whether the sign bit is set: true for negative numbers and for -0.0.
 

@@ -81,8 +81,9 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: complex_(zeros_like(g), g),)
 
 
-@op("elementwise", promote="floating", accepts="fc", result="real", domain=(0.3, 2.0),
-    samples=UNARY)
+@op(
+    "elementwise", promote="floating", accepts="fc", result="real", domain=(0.3, 2.0), samples=UNARY
+)
 def angle(x: Array) -> Array:
     """Argument of a complex number, elementwise, in [-pi, pi]; 0 or pi for reals.
 
@@ -105,4 +106,3 @@ def _(g: Any, out: Any, x: Any) -> Any:
     nonzero = where(equal(x, 0), 1, x)
     turned = where(equal(x, 0), 0, complex_(zeros_like(g), 1.0) / nonzero)
     return (lambda: -chain(g, turned),)
-

@@ -38,9 +38,15 @@ def _cast_raises(types: Types, attrs: Attrs) -> bool:
     return types[0].dtype.kind in "fc" and attrs["dtype"].kind in "iu"
 
 
-@op("elementwise", _cast_rule, promote="none", expr="cast(x)",
-    may_raise=True, raises_when=_cast_raises,
-    samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))])
+@op(
+    "elementwise",
+    _cast_rule,
+    promote="none",
+    expr="cast(x)",
+    may_raise=True,
+    raises_when=_cast_raises,
+    samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))],
+)
 def cast(x: Any, *, dtype: Any) -> Any:
     """Convert to another dtype: floating to integer truncates towards zero, complex to real drops
     the imaginary part, and to bool is whether the value is nonzero.
@@ -80,8 +86,13 @@ def _full_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"shape": shape}, (types[0].with_shape(shape),)
 
 
-@op("create", _full_rule, promote="none", public=False,
-    samples=[Sample("f[]", shape=(2, 3)), Sample("i[]", shape=())])
+@op(
+    "create",
+    _full_rule,
+    promote="none",
+    public=False,
+    samples=[Sample("f[]", shape=(2, 3)), Sample("i[]", shape=())],
+)
 def full(value: Any, *, shape: Any) -> Any:
     """An array of ``shape`` with every element equal to the 0-d ``value``."""
     return np.full(shape, value, dtype=value.dtype)

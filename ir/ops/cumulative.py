@@ -107,8 +107,12 @@ def _recurrence_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
     return {"axis": axis, "reverse": bool(attrs["reverse"])}, (b,)
 
 
-@op("opaque", _recurrence_rule, accepts="fc",
-    samples=[Sample("f[4]", "f[4]"), Sample("f[3,4]", "f[3,4]", axis=1, reverse=True)])
+@op(
+    "opaque",
+    _recurrence_rule,
+    accepts="fc",
+    samples=[Sample("f[4]", "f[4]"), Sample("f[3,4]", "f[3,4]", axis=1, reverse=True)],
+)
 def linear_recurrence(a: Any, b: Any, *, axis: int = 0, reverse: bool = False) -> Any:
     """``y[i] = b[i] + a[i] * y[i-1]`` along an axis, from 0; ``reverse`` runs from the end."""
     out = np.empty(b.shape, b.dtype)

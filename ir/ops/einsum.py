@@ -64,8 +64,10 @@ def parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
         result = widest + "".join(sorted(c for c, n in once.items() if n == 1))
     known = set("".join(spelled))
     if len(set(result)) < len(result) or not set(result) <= known:
-        raise ArgumentError(f"einsum: the result {right!r} of {equation!r} repeats a letter or "
-                            f"names one that no operand has")
+        raise ArgumentError(
+            f"einsum: the result {right!r} of {equation!r} repeats a letter or "
+            f"names one that no operand has"
+        )
     return spelled, result
 
 
@@ -114,8 +116,9 @@ def _unrepeated(term: Term, equation: str) -> Term:
         second = labels.index(letter, first + 1)
         size = value.shape[first]
         if size != value.shape[second]:
-            raise ShapeError(f"einsum: {letter!r} in {equation!r} has sizes {size} and "
-                             f"{value.shape[second]}")
+            raise ShapeError(
+                f"einsum: {letter!r} in {equation!r} has sizes {size} and {value.shape[second]}"
+            )
         value = movement.moveaxis(value, (first, second), (0, 1))
         step = arange(size)
         value = gather_nd(value, stack([step, step], axis=-1))
@@ -131,8 +134,10 @@ def _label_sizes(terms: list[Term], equation: str) -> dict[str, Any]:
             if known is size or known == size or size == 1:
                 continue
             if known != 1:
-                raise ShapeError(f"einsum: {letter!r} in {equation!r} has sizes {known} and "
-                                 f"{size} (shape {show_shape(value.shape)})")
+                raise ShapeError(
+                    f"einsum: {letter!r} in {equation!r} has sizes {known} and "
+                    f"{size} (shape {show_shape(value.shape)})"
+                )
             sizes[letter] = size
     return sizes
 
@@ -199,4 +204,3 @@ def _spread_rows(value: Any, lead: tuple[Any, ...], rows: str) -> Any:
         return value
     places = tuple(range(len(lead), len(lead) + len(rows)))
     return movement.expand_dims(value, axis=places)
-

@@ -41,8 +41,15 @@ def _(w: Any, out: Any, g: Any, d: Any) -> Any:
     )
 
 
-@op("elementwise", expr="0 if isnan(g / d) and g == 0 else g / d", promote="floating",
-    accepts="fc", public=False, domain=(0.5, 2.0), samples=BINARY)
+@op(
+    "elementwise",
+    expr="0 if isnan(g / d) and g == 0 else g / d",
+    promote="floating",
+    accepts="fc",
+    public=False,
+    domain=(0.5, 2.0),
+    samples=BINARY,
+)
 def masked_divide(g: Array, d: Array) -> Array:
     """``g / d``, but 0 where ``g`` is 0 and ``d`` is 0 or NaN."""
     return _masked(np.true_divide(g, d), g)
@@ -142,8 +149,9 @@ def _(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain(g, y), lambda: chain(g, x)
 
 
-@op("elementwise", expr="x / y", promote="floating", accepts="fc", domain=(0.5, 2.0),
-    samples=BINARY)
+@op(
+    "elementwise", expr="x / y", promote="floating", accepts="fc", domain=(0.5, 2.0), samples=BINARY
+)
 def divide(x: Array, y: Array) -> Array:
     """Quotient in floating point, elementwise; ``x / 0`` follows IEEE 754 and does not raise.
 
@@ -161,8 +169,15 @@ def _(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain_divide(g, y), lambda: chain(g, -(out / y))
 
 
-@op("elementwise", expr="floordiv(x, y)", accepts="iuf", may_raise=True, raises_for="iu",
-    domain=(1.0, 9.0), samples=BINARY)
+@op(
+    "elementwise",
+    expr="floordiv(x, y)",
+    accepts="iuf",
+    may_raise=True,
+    raises_for="iu",
+    domain=(1.0, 9.0),
+    samples=BINARY,
+)
 def floor_divide(x: Array, y: Array) -> Array:
     """``floor(x / y)``, elementwise; it rounds to minus infinity, and has no gradient.
 
@@ -176,8 +191,15 @@ def floor_divide(x: Array, y: Array) -> Array:
     return np.floor_divide(x, y)
 
 
-@op("elementwise", expr="mod(x, y)", accepts="iuf", may_raise=True, raises_for="iu",
-    domain=(1.1, 9.0), samples=BINARY)
+@op(
+    "elementwise",
+    expr="mod(x, y)",
+    accepts="iuf",
+    may_raise=True,
+    raises_for="iu",
+    domain=(1.1, 9.0),
+    samples=BINARY,
+)
 def remainder(x: Array, y: Array) -> Array:
     """``x - floor_divide(x, y) * y``, elementwise: it has the sign of the divisor.
 
@@ -197,8 +219,14 @@ def _(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, lambda: chain(g, -floor_divide(x, y))
 
 
-@op("elementwise", accepts="iuf", may_raise=True, raises_for="iu", domain=(1.1, 9.0),
-    samples=[*BINARY, Sample(np.array([-7.5, 7.5, -7.5]), np.array([2.0, -2.0, -2.0]))])
+@op(
+    "elementwise",
+    accepts="iuf",
+    may_raise=True,
+    raises_for="iu",
+    domain=(1.1, 9.0),
+    samples=[*BINARY, Sample(np.array([-7.5, 7.5, -7.5]), np.array([2.0, -2.0, -2.0]))],
+)
 def fmod(x: Array, y: Array) -> Array:
     """``x - trunc(x / y) * y``, elementwise, exactly: it has the sign of ``x``, as in C.
 
@@ -228,8 +256,15 @@ def _refuse_zero(y: Array, what: str) -> None:
         )
 
 
-@op("elementwise", expr="pow(x, y)", accepts="iufc", may_raise=True, raises_for="iu",
-    domain=(0.5, 2.0), samples=[*BINARY, Sample("f[3]", np.array([2, 0, 1], "int32"))])
+@op(
+    "elementwise",
+    expr="pow(x, y)",
+    accepts="iufc",
+    may_raise=True,
+    raises_for="iu",
+    domain=(0.5, 2.0),
+    samples=[*BINARY, Sample("f[3]", np.array([2, 0, 1], "int32"))],
+)
 def power(x: Array, y: Array) -> Array:
     """``x ** y``, elementwise; integers wrap, ``0 ** 0`` is 1.
 
@@ -453,8 +488,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: where(greater(x, 0), g, 0),)
 
 
-@op("elementwise", expr="copysign(x, y)", promote="floating", accepts="f", domain=(0.5, 2.0),
-    samples=BINARY)
+@op(
+    "elementwise",
+    expr="copysign(x, y)",
+    promote="floating",
+    accepts="f",
+    domain=(0.5, 2.0),
+    samples=BINARY,
+)
 def copysign(x: Array, y: Array) -> Array:
     """The magnitude of ``x`` with the sign of ``y`` (-0.0 is negative), elementwise.
 
@@ -491,8 +532,12 @@ def _(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, lambda: zeros_like(g)
 
 
-@op("elementwise", expr="y if condition else z", promoted=slice(1, None),
-    samples=[Sample("b[3,4]", "f[3,4]", "f[4]"), Sample("b[3,1]", "f[]", "f[2]")])
+@op(
+    "elementwise",
+    expr="y if condition else z",
+    promoted=slice(1, None),
+    samples=[Sample("b[3,4]", "f[3,4]", "f[4]"), Sample("b[3,1]", "f[]", "f[2]")],
+)
 def where(condition: Array, y: Array, z: Array) -> Array:
     """``y`` where ``condition`` holds (is nonzero), else ``z``; all three broadcast.
 

@@ -23,8 +23,14 @@ Array = Any
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
 
-@op("elementwise", expr="sqrt(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="sqrt(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(0.2, 4.0),
+    samples=UNARY,
+)
 def sqrt(x: Array) -> Array:
     """Square root, elementwise; NaN for negative reals. The gradient at 0 is infinite.
 
@@ -40,8 +46,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, 2 * out),)
 
 
-@op("elementwise", expr="rsqrt(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="rsqrt(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(0.2, 4.0),
+    samples=UNARY,
+)
 def rsqrt(x: Array) -> Array:
     """``1 / sqrt(x)``, elementwise; infinite at 0, NaN for negative reals.
 
@@ -57,8 +69,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -0.5 * out / x),)
 
 
-@op("elementwise", expr="cbrt(x)", promote="floating", accepts="f", domain=(0.2, 4.0),
-    samples=[*UNARY, Sample(np.array([-8.0, -0.5, 1.5]))])
+@op(
+    "elementwise",
+    expr="cbrt(x)",
+    promote="floating",
+    accepts="f",
+    domain=(0.2, 4.0),
+    samples=[*UNARY, Sample(np.array([-8.0, -0.5, 1.5]))],
+)
 def cbrt(x: Array) -> Array:
     """Real cube root, elementwise, also of negative numbers. The gradient at 0 is infinite.
 
@@ -122,8 +140,9 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, out + 1),)
 
 
-@op("elementwise", expr="log(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
-    samples=UNARY)
+@op(
+    "elementwise", expr="log(x)", promote="floating", accepts="fc", domain=(0.2, 4.0), samples=UNARY
+)
 def log(x: Array) -> Array:
     """Natural logarithm, elementwise; ``-inf`` at 0, NaN for negative reals.
 
@@ -141,8 +160,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, x),)
 
 
-@op("elementwise", expr="log2(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="log2(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(0.2, 4.0),
+    samples=UNARY,
+)
 def log2(x: Array) -> Array:
     """Logarithm to base 2, elementwise; ``-inf`` at 0, NaN for negative reals.
 
@@ -158,8 +183,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, LN2 * x),)
 
 
-@op("elementwise", expr="log10(x)", promote="floating", accepts="fc", domain=(0.2, 4.0),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="log10(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(0.2, 4.0),
+    samples=UNARY,
+)
 def log10(x: Array) -> Array:
     """Logarithm to base 10, elementwise; ``-inf`` at 0, NaN for negative reals.
 
@@ -175,8 +206,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, LN10 * x),)
 
 
-@op("elementwise", expr="log1p(x)", promote="floating", accepts="fc", domain=(-0.5, 2.0),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="log1p(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-0.5, 2.0),
+    samples=UNARY,
+)
 def log1p(x: Array) -> Array:
     """``log(1 + x)``, elementwise, exact to rounding also for small ``x``; ``-inf`` at -1.
 
@@ -209,8 +246,13 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, out * (1 - out)),)
 
 
-@op("elementwise", expr="maximum(x, 0) + log1p(exp(-abs(x)))", promote="floating", accepts="f",
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="maximum(x, 0) + log1p(exp(-abs(x)))",
+    promote="floating",
+    accepts="f",
+    samples=UNARY,
+)
 def softplus(x: Array) -> Array:
     """``log(1 + exp(x))``, elementwise, without overflow.
 
@@ -226,9 +268,15 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, sigmoid(x)),)
 
 
-@op("elementwise", promote="floating", accepts="f", commutative=True, domain=(0.0, 2.0),
+@op(
+    "elementwise",
+    promote="floating",
+    accepts="f",
+    commutative=True,
+    domain=(0.0, 2.0),
     expr="x + 0.6931471805599453 if x == y else maximum(x, y) + log1p(exp(-abs(x - y)))",
-    samples=BINARY)
+    samples=BINARY,
+)
 def logaddexp(x: Array, y: Array) -> Array:
     """``log(exp(x) + exp(y))``, elementwise, without overflow; ``-inf`` twice gives ``-inf``.
 
@@ -250,8 +298,14 @@ def _share(x: Any, out: Any) -> Any:
     return where(OPS["isinf"](out), half, exp(x - out))
 
 
-@op("elementwise", expr="0 if x == 0 else x * log(y)", promote="floating", accepts="f",
-    domain=(1.2, 4.0), samples=BINARY)
+@op(
+    "elementwise",
+    expr="0 if x == 0 else x * log(y)",
+    promote="floating",
+    accepts="f",
+    domain=(1.2, 4.0),
+    samples=BINARY,
+)
 def xlogy(x: Array, y: Array) -> Array:
     """``x * log(y)``, elementwise; 0 where ``x`` is 0, whatever ``y`` is.
 
@@ -272,8 +326,14 @@ def _(g: Any, out: Any, x: Any, y: Any) -> Any:
     )
 
 
-@op("elementwise", expr="0 if x == 0 else x * log1p(y)", promote="floating", accepts="f",
-    domain=(0.3, 2.0), samples=BINARY)
+@op(
+    "elementwise",
+    expr="0 if x == 0 else x * log1p(y)",
+    promote="floating",
+    accepts="f",
+    domain=(0.3, 2.0),
+    samples=BINARY,
+)
 def xlog1py(x: Array, y: Array) -> Array:
     """``x * log(1 + y)``, elementwise; 0 where ``x`` is 0, whatever ``y`` is.
 

@@ -72,9 +72,7 @@ def xdivy(x: Any, y: Any) -> Any:
 
 
 @composite(Sample("f[3]", "f[3]"), Sample(np.array([np.nan, np.inf]), np.array([np.nan, np.inf])))
-def isclose(
-    x: Any, y: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False
-) -> Any:
+def isclose(x: Any, y: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     """Whether ``abs(x - y) <= atol + rtol * abs(y)``, elementwise, or both are the same infinity.
 
     >>> import twofold as tf

@@ -89,9 +89,7 @@ def gather(x: Any, indices: Any, *, axis: int = 0, batch_dims: int = 0) -> Any:
     front = np.moveaxis(x, axis, batch_dims)
     found = front[_batch_key(at, batch_dims)]
     count = at.ndim - batch_dims
-    return np.moveaxis(
-        found, tuple(range(batch_dims, at.ndim)), tuple(range(axis, axis + count))
-    )
+    return np.moveaxis(found, tuple(range(batch_dims, at.ndim)), tuple(range(axis, axis + count)))
 
 
 def _batch_key(at: Array, batch_dims: int) -> tuple[Array, ...]:

@@ -134,9 +134,7 @@ def _points(x: Any, axis: int, item: Item) -> list[tuple[int, Any]]:
             f"they must be equal"
         )
     found = where_indices(mask)
-    return [
-        (axis + i, basic_slice(found, index=(FULL, i))) for i in range(len(mask.shape))
-    ]
+    return [(axis + i, basic_slice(found, index=(FULL, i))) for i in range(len(mask.shape))]
 
 
 def _aligned(indices: list[Any]) -> list[Any]:

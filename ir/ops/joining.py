@@ -116,9 +116,7 @@ def unstack(x: Any, axis: int = 0, num: int | None = None) -> Any:
     count = int(x.shape[axis])
     if num is not None and num != count:
         raise ArgumentError(f"unstack: num is {num}, but axis {axis} has size {count}")
-    return [
-        movement.squeeze(slice_axis(x, axis, i, i + 1), axis=(axis,)) for i in range(count)
-    ]
+    return [movement.squeeze(slice_axis(x, axis, i, i + 1), axis=(axis,)) for i in range(count)]
 
 
 @composite(Sample("f[6,2]", num_or_size_splits=3), Sample("f[2,6]", (1, 3, 2), axis=-1))

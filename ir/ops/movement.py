@@ -24,8 +24,12 @@ def _expand_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"axis": axes}, (x.with_shape(shape),)
 
 
-@op("movement", _expand_rule, promote="none",
-    samples=[Sample("f[3,4]", axis=1), Sample("f[3]", axis=(0, -1)), Sample("f[]", axis=0)])
+@op(
+    "movement",
+    _expand_rule,
+    promote="none",
+    samples=[Sample("f[3,4]", axis=1), Sample("f[3]", axis=(0, -1)), Sample("f[]", axis=0)],
+)
 def expand_dims(x: Any, *, axis: Any = 0) -> Any:
     """Insert axes of size 1 at the positions ``axis`` (one or several) of the result."""
     return np.expand_dims(x, axis)
@@ -51,8 +55,12 @@ def _squeeze_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
     return {"axis": axes}, (x.with_shape([d for i, d in enumerate(x.shape) if i not in axes]),)
 
 
-@op("movement", _squeeze_rule, promote="none",
-    samples=[Sample("f[3,1,4]", axis=1), Sample("f[1,3,1]", axis=(0, -1)), Sample("f[1,2,1]")])
+@op(
+    "movement",
+    _squeeze_rule,
+    promote="none",
+    samples=[Sample("f[3,1,4]", axis=1), Sample("f[1,3,1]", axis=(0, -1)), Sample("f[1,2,1]")],
+)
 def squeeze(x: Any, *, axis: Any = None) -> Any:
     """Remove axes of size 1 (None: all of them)."""
     return np.squeeze(x, axis)
@@ -205,8 +213,12 @@ def _flip_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"axis": axes_of(attrs["axis"], x.rank, op.name)}, (x,)
 
 
-@op("movement", _flip_rule, promote="none",
-    samples=[Sample("f[3,4]"), Sample("f[3,4]", axis=-1), Sample("f[2,3,4]", axis=(0, 2))])
+@op(
+    "movement",
+    _flip_rule,
+    promote="none",
+    samples=[Sample("f[3,4]"), Sample("f[3,4]", axis=-1), Sample("f[2,3,4]", axis=(0, 2))],
+)
 def flip(x: Any, *, axis: Any = None) -> Any:
     """Reverse the order of the elements along ``axis`` (None: all axes)."""
     return np.flip(x, axis)

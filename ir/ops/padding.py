@@ -29,8 +29,13 @@ def _pad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"pads": pads, "value": attrs["value"]}, (x.with_shape(shape),)
 
 
-@op("movement", _pad_rule, promote="none", public=False,
-    samples=[Sample("f[2,3]", pads=((1, 0), (2, 1)), value=0.5), Sample("f[]", pads=())])
+@op(
+    "movement",
+    _pad_rule,
+    promote="none",
+    public=False,
+    samples=[Sample("f[2,3]", pads=((1, 0), (2, 1)), value=0.5), Sample("f[]", pads=())],
+)
 def pad_constant(x: Any, *, pads: Any, value: Any = 0) -> Any:
     """``x`` with ``pads[i] = (before, after)`` elements of ``value`` added along axis ``i``."""
     return np.pad(x, pads, constant_values=value) if x.ndim else x.copy()

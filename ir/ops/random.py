@@ -80,8 +80,14 @@ def _seed_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return attrs, (TensorType(U64, (3,)),)
 
 
-@op("random", _seed_rule, promote="none", accepts="iu", public=False,
-    samples=[Sample(np.array([3, -4])), Sample(np.int32(7))])
+@op(
+    "random",
+    _seed_rule,
+    promote="none",
+    accepts="iu",
+    public=False,
+    samples=[Sample(np.array([3, -4])), Sample(np.int32(7))],
+)
 def random_state(seed: Any) -> Any:
     """The first state of a seed: one integer, or two."""
     if seed.shape not in ((), (2,)):
@@ -104,8 +110,14 @@ def random_split(state: Any, *, count: Any) -> Any:
     return np.concatenate([np.zeros((count, 1), U64), keys], axis=1)
 
 
-@op("random", _draw_rule, promote="none", public=False, gives="iu",
-    samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(5,), dtype=np.dtype("int8"))])
+@op(
+    "random",
+    _draw_rule,
+    promote="none",
+    public=False,
+    gives="iu",
+    samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(5,), dtype=np.dtype("int8"))],
+)
 def random_bits(state: Any, *, shape: Any, dtype: Any = U64) -> Any:
     """Integers of any value that the dtype holds, all equally likely."""
     count = math.prod(shape)
@@ -113,8 +125,14 @@ def random_bits(state: Any, *, shape: Any, dtype: Any = U64) -> Any:
     return raw.view(dtype.newbyteorder("<"))[:count].astype(dtype).reshape(shape)
 
 
-@op("random", _draw_rule, promote="none", public=False, gives="f",
-    samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(), dtype=np.dtype("float64"))])
+@op(
+    "random",
+    _draw_rule,
+    promote="none",
+    public=False,
+    gives="f",
+    samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(), dtype=np.dtype("float64"))],
+)
 def random_uniform(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
     """Uniform numbers in [0, 1): the top bits of a word, as many as the significand has."""
     bits = random_bits.body(state, shape=shape, dtype=np.dtype(f"u{max(dtype.itemsize, 4)}"))
@@ -130,15 +148,27 @@ def normals(state: Array, count: int, lane: int = 0) -> Array:
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
 
 
-@op("random", _draw_rule, promote="none", public=False, gives="f",
-    samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(5,), dtype=np.dtype("float64"))])
+@op(
+    "random",
+    _draw_rule,
+    promote="none",
+    public=False,
+    gives="f",
+    samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(5,), dtype=np.dtype("float64"))],
+)
 def random_normal(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
     """Normal numbers of mean 0 and deviation 1, computed in float64 by Box and Muller's method."""
     return normals(state, math.prod(shape)).astype(dtype).reshape(shape)
 
 
-@op("random", _draw_rule, promote="none", public=False, gives="f",
-    samples=[Sample(STATE, shape=(20,))])
+@op(
+    "random",
+    _draw_rule,
+    promote="none",
+    public=False,
+    gives="f",
+    samples=[Sample(STATE, shape=(20,))],
+)
 def random_truncated_normal(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
     """Normal numbers, those beyond two deviations drawn again."""
     out = normals(state, math.prod(shape))
@@ -155,11 +185,16 @@ def _integers_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolve
     return _draw_rule(op, types, attrs, sizes)
 
 
-@op("random", _integers_rule, promote="none", public=False, may_raise=True, gives="iu",
-    samples=[Sample(STATE, np.int64(-3), np.int64(4), shape=(5,))])
-def random_integers(
-    state: Any, low: Any, high: Any, *, shape: Any, dtype: Any = INT
-) -> Any:
+@op(
+    "random",
+    _integers_rule,
+    promote="none",
+    public=False,
+    may_raise=True,
+    gives="iu",
+    samples=[Sample(STATE, np.int64(-3), np.int64(4), shape=(5,))],
+)
+def random_integers(state: Any, low: Any, high: Any, *, shape: Any, dtype: Any = INT) -> Any:
     """Integers ``low <= i < high``, all equally likely: words that would favour some are redrawn.
 
     Raises ArgumentError if the interval is empty.

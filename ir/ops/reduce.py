@@ -262,5 +262,3 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     zero = OPS["equal"](total, 0)
     safe = OPS["power"](OPS["where"](zero, 1, total), 1.0 / ord)
     return OPS["where"](zero, 0, safe)
-
-

@@ -63,8 +63,15 @@ def spread_segments(x: Any, ids: Any) -> Any:
     return where(held, rows, 0)
 
 
-@op("index", _segment_rule, promote="none", promoted=slice(1, 2), accepts="iu", may_raise=True,
-    samples=SAMPLES)
+@op(
+    "index",
+    _segment_rule,
+    promote="none",
+    promoted=slice(1, 2),
+    accepts="iu",
+    may_raise=True,
+    samples=SAMPLES,
+)
 def unsorted_segment_sum(data: Any, segment_ids: Any, *, num_segments: Any) -> Any:
     """Row ``i`` of the result is the sum of the rows of ``data`` whose id is ``i``; else zeros.
 
@@ -86,8 +93,15 @@ def _limit(dtype: np.dtype[Any], low: bool) -> Any:
     return limits.min if low else limits.max
 
 
-@op("index", _segment_rule, promote="none", promoted=slice(1, 2), accepts="iu", may_raise=True,
-    samples=SAMPLES)
+@op(
+    "index",
+    _segment_rule,
+    promote="none",
+    promoted=slice(1, 2),
+    accepts="iu",
+    may_raise=True,
+    samples=SAMPLES,
+)
 def unsorted_segment_max(data: Any, segment_ids: Any, *, num_segments: Any) -> Any:
     """The largest elements of each segment; of an empty one the dtype's lowest finite value.
 
@@ -96,8 +110,15 @@ def unsorted_segment_max(data: Any, segment_ids: Any, *, num_segments: Any) -> A
     return _folded(np.maximum, _limit(data.dtype, True), data, segment_ids, num_segments)
 
 
-@op("index", _segment_rule, promote="none", promoted=slice(1, 2), accepts="iu", may_raise=True,
-    samples=SAMPLES)
+@op(
+    "index",
+    _segment_rule,
+    promote="none",
+    promoted=slice(1, 2),
+    accepts="iu",
+    may_raise=True,
+    samples=SAMPLES,
+)
 def unsorted_segment_min(data: Any, segment_ids: Any, *, num_segments: Any) -> Any:
     """The smallest elements of each segment; of an empty one the dtype's highest finite value.
 

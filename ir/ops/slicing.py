@@ -136,8 +136,14 @@ _INDICES = [
 ]
 
 
-@op("movement", _slice_rule, name="slice", promote="none", public=False,
-    samples=[Sample("f[4,5]", index=i) for i in _INDICES])
+@op(
+    "movement",
+    _slice_rule,
+    name="slice",
+    promote="none",
+    public=False,
+    samples=[Sample("f[4,5]", index=i) for i in _INDICES],
+)
 def basic_slice(x: Any, *, index: Any) -> Any:
     """Elements at regular steps along each axis: what ``x[1:3, ::-1, 0]`` means.
 

@@ -110,9 +110,7 @@ def top_k(x: Any, *, k: Any = 1) -> Any:
 @top_k.gradient
 def _(g: Any, out: Any, x: Any, *, k: Any) -> Any:
     last = len(x.shape) - 1
-    return (
-        lambda: scatter_add(OPS["zeros_like"](x), out[1], g[0], axis=last, batch_dims=last),
-    )
+    return (lambda: scatter_add(OPS["zeros_like"](x), out[1], g[0], axis=last, batch_dims=last),)
 
 
 def _search_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:

@@ -145,8 +145,14 @@ def _erfinv_inside(y: Array) -> Array:
     return np.copysign(x, y)
 
 
-@op("elementwise", expr="lgamma(x)", promote="floating", accepts="f", domain=(0.2, 4.0),
-    samples=SIGNED)
+@op(
+    "elementwise",
+    expr="lgamma(x)",
+    promote="floating",
+    accepts="f",
+    domain=(0.2, 4.0),
+    samples=SIGNED,
+)
 def lgamma(x: Array) -> Array:
     """Logarithm of the absolute value of the gamma function, elementwise; ``inf`` at its poles.
 
@@ -258,13 +264,21 @@ def _digamma_reflected(x: Array) -> Array:
 def _polygamma_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     order = attrs["order"]
     if not isinstance(order, int | np.integer) or order < 1:
-        raise ArgumentError(f"polygamma: order must be a positive integer, not {order!r}; "
-                            f"digamma is the polygamma function of order 0")
+        raise ArgumentError(
+            f"polygamma: order must be a positive integer, not {order!r}; "
+            f"digamma is the polygamma function of order 0"
+        )
     return RULES["elementwise"](op, types, {"order": int(order)}, sizes)
 
 
-@op("elementwise", _polygamma_rule, promote="floating", accepts="f", domain=(0.3, 4.0),
-    samples=[Sample("f[3,4]", order=1), Sample(np.array([-1.3, 0.4, 12.0]), order=2)])
+@op(
+    "elementwise",
+    _polygamma_rule,
+    promote="floating",
+    accepts="f",
+    domain=(0.3, 4.0),
+    samples=[Sample("f[3,4]", order=1), Sample(np.array([-1.3, 0.4, 12.0]), order=2)],
+)
 def polygamma(x: Array, *, order: int) -> Array:
     """Derivative number ``order`` (from 1) of ``digamma``, elementwise; NaN at negative integers.
 

@@ -47,8 +47,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -sin(x)),)
 
 
-@op("elementwise", expr="tan(x)", promote="floating", accepts="fc", domain=(-1.2, 1.2),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="tan(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-1.2, 1.2),
+    samples=UNARY,
+)
 def tan(x: Array) -> Array:
     """Tangent of an angle in radians, elementwise.
 
@@ -64,8 +70,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, 1 + out * out),)
 
 
-@op("elementwise", expr="asin(x)", promote="floating", accepts="fc", domain=(-0.9, 0.9),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="asin(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-0.9, 0.9),
+    samples=UNARY,
+)
 def asin(x: Array) -> Array:
     """Inverse sine, elementwise, in [-pi/2, pi/2]; NaN for reals outside of [-1, 1].
 
@@ -83,8 +95,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, sqrt((1 - x) * (1 + x))),)
 
 
-@op("elementwise", expr="acos(x)", promote="floating", accepts="fc", domain=(-0.9, 0.9),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="acos(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-0.9, 0.9),
+    samples=UNARY,
+)
 def acos(x: Array) -> Array:
     """Inverse cosine, elementwise, in [0, pi]; NaN for reals outside of [-1, 1].
 
@@ -102,8 +120,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(-g, sqrt((1 - x) * (1 + x))),)
 
 
-@op("elementwise", expr="atan(x)", promote="floating", accepts="fc", domain=(-0.9, 0.9),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="atan(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-0.9, 0.9),
+    samples=UNARY,
+)
 def atan(x: Array) -> Array:
     """Inverse tangent, elementwise, in [-pi/2, pi/2].
 
@@ -119,8 +143,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, 1 + x * x),)
 
 
-@op("elementwise", expr="atan2(x, y)", promote="floating", accepts="f", domain=(0.3, 2.0),
-    samples=SIGNED)
+@op(
+    "elementwise",
+    expr="atan2(x, y)",
+    promote="floating",
+    accepts="f",
+    domain=(0.3, 2.0),
+    samples=SIGNED,
+)
 def atan2(x: Array, y: Array) -> Array:
     """Angle of the point with ordinate ``x`` and abscissa ``y``, elementwise, in [-pi, pi].
 
@@ -203,8 +233,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, sinh(x)),)
 
 
-@op("elementwise", expr="tanh(x)", promote="floating", accepts="fc", domain=(-1.2, 1.2),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="tanh(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-1.2, 1.2),
+    samples=UNARY,
+)
 def tanh(x: Array) -> Array:
     """Hyperbolic tangent, elementwise.
 
@@ -220,8 +256,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, 1 - out * out),)
 
 
-@op("elementwise", expr="asinh(x)", promote="floating", accepts="fc", domain=(-0.9, 0.9),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="asinh(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-0.9, 0.9),
+    samples=UNARY,
+)
 def asinh(x: Array) -> Array:
     """Inverse hyperbolic sine, elementwise.
 
@@ -237,8 +279,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, sqrt(1 + x * x)),)
 
 
-@op("elementwise", expr="acosh(x)", promote="floating", accepts="fc", domain=(1.2, 4.0),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="acosh(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(1.2, 4.0),
+    samples=UNARY,
+)
 def acosh(x: Array) -> Array:
     """Inverse hyperbolic cosine, elementwise, not negative; NaN for reals below 1.
 
@@ -256,8 +304,14 @@ def _(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, sqrt(x - 1) * sqrt(x + 1)),)
 
 
-@op("elementwise", expr="atanh(x)", promote="floating", accepts="fc", domain=(-0.9, 0.9),
-    samples=UNARY)
+@op(
+    "elementwise",
+    expr="atanh(x)",
+    promote="floating",
+    accepts="fc",
+    domain=(-0.9, 0.9),
+    samples=UNARY,
+)
 def atanh(x: Array) -> Array:
     """Inverse hyperbolic tangent, elementwise; infinite at -1 and 1, NaN for reals beyond.
 

@@ -72,8 +72,10 @@ def test_effects_of_a_node_are_those_of_its_op_and_its_regions() -> None:
 
 
 def test_float_division_cannot_raise() -> None:
-    graph = parse("graph f(%x: f32[], %i: i32[]) { %0 = floor_divide(%x, %x) "
-                  "%1 = floor_divide(%i, %i) return }")
+    graph = parse(
+        "graph f(%x: f32[], %i: i32[]) { %0 = floor_divide(%x, %x) "
+        "%1 = floor_divide(%i, %i) return }"
+    )
     assert [n.pinned for n in graph.nodes] == [False, True]
 
 

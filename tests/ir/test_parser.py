@@ -109,9 +109,12 @@ def test_invalid_utf8_is_a_syntax_error() -> None:
 
 
 def test_repeated_element_is_refused_where_it_would_fill_the_memory() -> None:
-    assert "too large" in failure(
-        "graph f() { %c = constant() {value=i8[100000000000] [0, ...]} return %c }"
-    ).reason
+    assert (
+        "too large"
+        in failure(
+            "graph f() { %c = constant() {value=i8[100000000000] [0, ...]} return %c }"
+        ).reason
+    )
 
 
 PIECES = [

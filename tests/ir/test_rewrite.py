@@ -62,10 +62,15 @@ def test_constant_matches_by_bits_and_through_views() -> None:
 
 def test_attributes_bind_and_compute() -> None:
     p, q = Attr("p"), Attr("q")
-    row = Row(Term("transpose", Term("transpose", X, perm=p), perm=q),
-              Term("transpose", X, perm=lambda m: tuple(m["p"][i] for i in m["q"])))
-    out = rewritten("""graph f(%a: f32[2,3,4]) {
-      %b = transpose(%a) {perm=(2, 0, 1)} %c = transpose(%b) {perm=(2, 0, 1)} return %c }""", row)
+    row = Row(
+        Term("transpose", Term("transpose", X, perm=p), perm=q),
+        Term("transpose", X, perm=lambda m: tuple(m["p"][i] for i in m["q"])),
+    )
+    out = rewritten(
+        """graph f(%a: f32[2,3,4]) {
+      %b = transpose(%a) {perm=(2, 0, 1)} %c = transpose(%b) {perm=(2, 0, 1)} return %c }""",
+        row,
+    )
     assert out.outputs[0].node is not None
     assert out.outputs[0].node.attrs == {"perm": (1, 2, 0)}
 
@@ -102,16 +107,22 @@ def test_rows_that_go_round_stop() -> None:
 
 
 def test_input_may_stand_for_the_result_of_a_node_that_follows_an_effect() -> None:
-    out = rewritten("""graph f(%v: ref f32[], %a: f32[]) {
-      assign(%v, %a) %b = negative(%a) return %b }""", Row(Term("negative", X), X))
+    out = rewritten(
+        """graph f(%v: ref f32[], %a: f32[]) {
+      assign(%v, %a) %b = negative(%a) return %b }""",
+        Row(Term("negative", X), X),
+    )
     assert ops(out) == ["assign"]
 
 
 @pytest.mark.parametrize("number, count", [(1, 1), (2, 0)])
 def test_regions_are_rewritten(number: int, count: int) -> None:
-    out = rewritten("""graph f(%a: f32[3]) {
+    out = rewritten(
+        """graph f(%a: f32[3]) {
       %b: f32[3] = fused(%a) {dims=(3,)}
         region body(%x: f32[3]) {
           %one = constant() {value=f32[] [1.0]} %y = multiply(%x, %one) return %y }
-      return %b }""", Row(Term("multiply", X, Const(number)), X))
+      return %b }""",
+        Row(Term("multiply", X, Const(number)), X),
+    )
     assert len(out.nodes[0].regions[0].nodes) == 2 - count

@@ -41,8 +41,9 @@ def test_error_names_node_line_and_invariant() -> None:
     assert error.invariant == "Types"
     assert error.node == "%0: f32[4] = exp(%x)"
     assert error.location == Location("user.py", 7, 3)
-    assert str(error) == ("Types: exp gives f32[3], recorded is f32[4]\n"
-                          "  in %0: f32[4] = exp(%x)\n  at user.py:7:3")
+    assert str(error) == (
+        "Types: exp gives f32[3], recorded is f32[4]\n  in %0: f32[4] = exp(%x)\n  at user.py:7:3"
+    )
 
 
 def test_value_used_before_it_is_defined() -> None:
@@ -145,11 +146,13 @@ def test_read_after_write_also_through_a_region() -> None:
 
 
 def test_write_after_read_is_in_order() -> None:
-    verify(parse("""graph f(%v: ref f32[3], %x: f32[3]) {
+    verify(
+        parse("""graph f(%v: ref f32[3], %x: f32[3]) {
       %y = read(%v)
       assign(%v, %x)
       assign(%v, %y)
-      return %y }"""))
+      return %y }""")
+    )
 
 
 def test_region_with_other_inputs_or_outputs_than_its_node() -> None:
@@ -182,12 +185,14 @@ def test_region_of_an_op_without_regions() -> None:
 
 
 def test_regions_see_the_sizes_around_them() -> None:
-    verify(parse("""graph f(%x: f32[n]) {
+    verify(
+        parse("""graph f(%x: f32[n]) {
       %y: f32[n] = fused(%x) {dims=(<n>,)}
         region body(%a: f32[n]) { return %a }
       %z: i64[] = fused() {dims=()}
         region other() { %d = dim() {dim=<n>} return %d }
-      return %y }"""))
+      return %y }""")
+    )
 
 
 def test_size_that_nothing_binds() -> None:

@@ -154,9 +154,7 @@ def test_cross_entropy_ignores_a_class_of_probability_zero() -> None:
     labels, logits = t(1.0, 0.0), t(0.0, -INF)
     loss = run("softmax_cross_entropy_with_logits", labels, logits)
     assert loss.item() == 0.0
-    found = gradients(
-        lambda x: run("softmax_cross_entropy_with_logits", labels, x), logits
-    )
+    found = gradients(lambda x: run("softmax_cross_entropy_with_logits", labels, x), logits)
     assert found == [[0.0, 0.0]]
 
 

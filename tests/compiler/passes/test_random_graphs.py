@@ -103,8 +103,12 @@ def add(graph: Graph, name: str, inputs: list[Value], attrs: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("values", [None, INTEGRAL], ids=["special", "integral"])
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
-          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(steps=STEPS)
 def test_passes_keep_random_graphs_valid_and_their_values(
     outcome: Any, values: list[float] | None, steps: Any

@@ -23,7 +23,7 @@ def test_the_stream_is_philox_and_stays_what_it_is() -> None:
     bits = OPS["random_bits"](STATE, shape=(5,)).array
     again = np.random.Philox(counter=[0, 0, 0, 0], key=[1, 2]).random_raw(5)
     np.testing.assert_array_equal(bits, again)
-    assert int(bits[0]) == 0x4f2f4313b5536b09
+    assert int(bits[0]) == 0x4F2F4313B5536B09
 
 
 def test_a_draw_depends_on_the_state_alone() -> None:
