@@ -146,7 +146,7 @@ class ConcreteFunction:
 class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
-    __slots__ = ("captures", "convert", "positions", "run", "watch", "wrap_outputs", "writes")
+    __slots__ = ("captures", "convert", "free", "positions", "run", "watch", "wrap_outputs", "writes")
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
         executable = concrete.executable()
@@ -156,6 +156,7 @@ class Bound:
         self.positions = concrete.positions
         self.captures = concrete.captures
         self.watch = concrete.watch
+        self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
         self.wrap_outputs = concrete.outputs.builder(env)
         self.convert = _copied if concrete.returns_inputs else as_array

@@ -53,10 +53,17 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if _current.get() is None and not kwargs:
             try:
-                entry = self._exact.get(tuple([leaf_key(a) for a in args]))
+                entry = self._exact.get(
+                    tuple(
+                        [
+                            (a.array.dtype, a.array.shape) if a.__class__ is Tensor else leaf_key(a)
+                            for a in args
+                        ]
+                    )
+                )
             except TypeError:
                 entry = None
-            if entry is not None and entry.watch.unchanged():
+            if entry is not None and (entry.free or entry.watch.unchanged()):
                 return entry(args)
         return self._call(args, kwargs)
 

@@ -18,7 +18,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import RefType
 from twofold.runtime import threads
 from twofold.runtime.blas import find_blas
-from twofold.runtime.buffers import empty
+from twofold.runtime.buffers import THRESHOLD, empty, workspace
 
 from ..passes.plan_memory import slot_sizes
 from .emit import lanes_of
@@ -37,7 +37,6 @@ PARALLEL_WORK = 400_000  # weighted points below which one thread is faster
 CHUNK_WORK = 100_000
 LITERAL, SLOT, ARENA = 0, 1, 2
 ALIGN = 64
-_BYTE = np.dtype(np.uint8)
 
 
 @cache
@@ -116,7 +115,7 @@ class _Writer:
         self.n_steps = self.widest = 0
         self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
-        self.fresh: list[tuple[int, tuple[int, ...], Any]] = []
+        self.fresh: list[tuple[int, Any, tuple[int, ...], Any]] = []
         refs = [v for v in exe.graph.inputs if isinstance(v.type, RefType)]
         first = len(exe.where) + 1
         self.variables = {v: first + i for i, v in enumerate(refs)}  # slots of the Variables
@@ -155,7 +154,9 @@ class _Writer:
         for value, memory in zip(node.outputs, node.memory, strict=True):
             if memory == "new":
                 slot = self.exe.where[value]
-                self.fresh.append((slot, self.shape(value), value.type.dtype))
+                shape, dtype = self.shape(value), value.type.dtype
+                small = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < THRESHOLD
+                self.fresh.append((slot, np.empty if small else empty, shape, dtype))
             else:
                 self.place[value] = (ARENA, self.offsets[int(memory[4:])])
 
@@ -296,7 +297,7 @@ class _Writer:
         tensors = [i + 1 for i, v in enumerate(inputs) if v not in self.variables]
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         template, fresh, actions = self.template, self.fresh, self.actions
-        arena, stop = (self.arena,), len(inputs) + 1
+        arena, stop = self.arena, len(inputs) + 1
         keep = self.programs  # the actions hold addresses of these arrays
 
         def run(arrays: list[Any], keep: Any = keep) -> list[Any]:
@@ -308,10 +309,10 @@ class _Writer:
             for i, variable in refs:
                 slots[variable] = slots[i]
                 slots[i] = slots[i].array
-            for i, shape, dtype in fresh:
-                slots[i] = empty(shape, dtype)
-            if arena[0]:
-                slots[0] = empty(arena, _BYTE)
+            for i, make, shape, dtype in fresh:
+                slots[i] = make(shape, dtype)
+            if arena:
+                slots[0] = workspace(arena)
             for act in actions:
                 act(slots)
             return [get(slots) for get in results]
