@@ -1,4 +1,4 @@
-.PHONY: help setup test demo lint check golden bench
+.PHONY: help setup test demo check golden bench
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -7,16 +7,13 @@ setup:  ## make .venv with everything that development needs
 	python3 -m venv .venv && .venv/bin/pip install -q -e ".[dev]"
 
 test:  ## set up and run the tests, in parallel (the README's test command)
-	python3 -m venv .venv && .venv/bin/pip install -q -e ".[test]" && .venv/bin/pytest -n auto
+	python3 -m venv .venv && .venv/bin/pip install -q -e ".[dev]" && .venv/bin/python -m pytest -n auto
 
 demo:  ## set up and compare eager with compiled on real data (the README's other command)
 	python3 -m venv .venv && .venv/bin/pip install -q -e ".[demo]" && .venv/bin/twofold compare examples/digits.py
 
-lint: setup  ## ruff, mypy and the import contracts
-	.ci/lint
-
-check:  ## everything that CI runs
-	.ci/run
+check: setup  ## ruff, mypy and the import contracts
+	.ci/check
 
 golden: setup  ## rewrite the golden files
 	.venv/bin/pytest -q tests/test_golden.py --update-golden

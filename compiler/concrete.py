@@ -99,7 +99,7 @@ class ConcreteFunction:
             return self._executable
 
     def warm(self, seconds: float) -> None:
-        """Count a call that ran on array operations; when they add up, compile in the background."""
+        """Count a call that ran on array operations; when they add up, compile behind them."""
         self._calls += 1
         self._seconds += seconds
         if not self._submitted and (self._calls >= WARM_CALLS or self._seconds > WARM_SECONDS):
@@ -109,7 +109,7 @@ class ConcreteFunction:
     def _compile_quietly(self) -> None:
         try:
             self.compile()
-        except Exception as error:  # the array operations keep answering; the user is told
+        except Exception as error:  # noqa: BLE001  (array operations keep answering; it is told)
             warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
 
     def bound(self, leaves: list[Any]) -> Bound:
@@ -146,7 +146,9 @@ class ConcreteFunction:
 class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
-    __slots__ = ("captures", "convert", "free", "positions", "run", "watch", "wrap_outputs", "writes")
+    __slots__ = (
+        "captures", "convert", "free", "positions", "run", "watch", "wrap_outputs", "writes",
+    )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
         executable = concrete.executable()
@@ -245,7 +247,7 @@ class _Outputs:
             return "tensor", len(values) - 1
         if isinstance(leaf, SymInt):
             return "size", leaf.dim
-        if isinstance(leaf, Tensor | Variable | np.ndarray) or isinstance(leaf, _CONSTANT):
+        if isinstance(leaf, (Tensor, Variable, np.ndarray, *_CONSTANT)):
             return "object", leaf
         raise ReturnTypeError(
             f"{tracer.graph.name} returned {type(leaf).__name__}, which a compiled function cannot "

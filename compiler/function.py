@@ -16,7 +16,6 @@ from typing import Any
 
 from twofold.ir import bind
 from twofold.ir.tree import LEAF, Structure
-
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe

@@ -110,7 +110,7 @@ class _Walker:
 
     def value(self, name: str, value: Any) -> None:
         """The items or attributes of a container or object, and the code of a function."""
-        if value is None or isinstance(value, _OPAQUE) or isinstance(value, _BY_VALUE):
+        if value is None or isinstance(value, (*_OPAQUE, *_BY_VALUE)):
             return
         if id(value) in self.seen or len(self.seen) > 500:
             return

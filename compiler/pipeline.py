@@ -50,7 +50,7 @@ class Executable(Protocol):
 
 
 class ArrayExecutable:
-    """Runs a graph on array operations; ``prepare`` binds the sizes, its result takes arrays and returns arrays."""
+    """Runs a graph node by node on array operations."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -135,9 +135,9 @@ class TraceSizes(Sizes):
     def at_most(self, a: DimLike, b: DimLike) -> bool:
         """Whether a <= b in the example call; relied on from now on unless it always holds."""
         a, b = self.resolve(a), self.resolve(b)
-        if not isinstance(a, int) or not isinstance(b, int):
-            if provably_le(a, b):
-                return True
+        plain = isinstance(a, int) and isinstance(b, int)
+        if not plain and provably_le(a, b):
+            return True
         return self.compare(a, "<=", b)
 
     def compare(self, a: DimLike, relation: str, b: DimLike) -> bool:

@@ -87,7 +87,7 @@ class Traced(Tensor):
     def __complex__(self) -> complex:
         self._refuse("complex()")
 
-    def __index__(self) -> int:
+    def __index__(self) -> int:  # noqa: PLE0305  (it raises)
         self._refuse("use as an index")
 
     def __len__(self) -> int:

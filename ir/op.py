@@ -192,6 +192,10 @@ class Op:
         """Canonical attributes and output types. Raises ShapeError, ArgumentError, DTypeError."""
         return self.rule(self, types, attrs, dims)
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Op:
+        """The op itself: with this method ``help`` shows it as the function it stands for."""
+        return self
+
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.kind}>"
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from twofold.ir import bind
 from twofold.ir.errors import TwofoldError
 from twofold.ir.op import Op

@@ -16,6 +16,7 @@ from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS, Op
 from twofold.ir.ops.index import getitem
 
+from .interop import NumpyProtocols
 from .methods import ArrayMethods
 from .quiet import quiet
 from .writes import TAPES, is_basic, write, write_in_place
@@ -26,7 +27,7 @@ _ndarray = np.ndarray
 _current = bind.current
 
 
-class Tensor(ArrayMethods):
+class Tensor(ArrayMethods, NumpyProtocols):
     """An n-dimensional array of one dtype; make one with ``tf.constant``.
 
     >>> import twofold as tf

@@ -512,7 +512,7 @@ def _default_num_threads() -> int:
 
 
 def _compile() -> _Native:
-    from llvmlite import binding  # loads LLVM, so not before the first kernel
+    from llvmlite import binding  # noqa: PLC0415  (loads LLVM: not before the first kernel)
 
     count = get_num_threads()
     binding.initialize_native_target()

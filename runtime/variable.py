@@ -106,6 +106,11 @@ class Variable:
     def __setitem__(self, key: Any, value: Any) -> None:
         self.assign(setitem(self.read_value(), key, value))
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name not in _METHODS:
+            raise AttributeError(f"Variable has no attribute {name!r}")
+        return getattr(self.read_value(), name)
+
     def __repr__(self) -> str:
         return (
             f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, "
@@ -113,12 +118,17 @@ class Variable:
         )
 
 
+_METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_")) - {"array", "become"}
+_OWN = ("__init__", "__new__", "__slots__", "__hash__", "__repr__", "__reduce__")
+
+
 def install_operators() -> None:
-    """Give Variable the operators of Tensor: each reads the value first."""
-    for name, method in vars(Tensor).items():
-        operator = name.startswith("__") and callable(method) and name not in vars(Variable)
-        if operator and name not in ("__init__", "__hash__", "__new__", "__slots__", "__repr__"):
-            setattr(Variable, name, _reading(name))
+    """Give Variable the operators and protocols of Tensor: each reads the value first."""
+    for kind in Tensor.__mro__[:-1]:
+        for name, method in vars(kind).items():
+            operator = name.startswith("__") and callable(method)
+            if operator and name not in _OWN and name not in vars(Variable):
+                setattr(Variable, name, _reading(name))
 
 
 def _reading(name: str) -> Any:

@@ -20,7 +20,7 @@ from twofold.ir.dims import DimLike
 from .loops import Access, Fold, Instr, Kernel, Stage, Store
 from .scalars import Scalars, Typed, element_type
 
-__all__ = ["BODY", "Code", "VECTOR_BYTES", "emit_combine", "emit_kernel", "lanes_of"]
+__all__ = ["BODY", "VECTOR_BYTES", "Code", "emit_combine", "emit_kernel", "lanes_of"]
 
 VECTOR_BYTES = 64
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
@@ -351,9 +351,11 @@ class _Emitter:
         if not axes:
             yield indices
             return
-        with self.code.loop(I64(0), self.dims[axes[0]]) as index:
-            with self.nested(axes[1:], {**indices, axes[0]: index}) as inner:
-                yield inner
+        with (
+            self.code.loop(I64(0), self.dims[axes[0]]) as index,
+            self.nested(axes[1:], {**indices, axes[0]: index}) as inner,
+        ):
+            yield inner
 
     def no_fold(self, fold: Fold, value: Typed, mask: ir.Value | None) -> None:
         raise AssertionError("a kernel without reductions has no folds")
@@ -482,9 +484,11 @@ def _run_total(e: _Emitter) -> None:
         if single:
             e.points(stage, {}, start, stop, early, e.accumulate)
         else:
-            with e.code.loop(start, stop) as first:
-                with e.nested(list(range(1, e.vec)), {0: first}) as here:
-                    e.points(stage, here, I64(0), e.dims[e.vec], early, e.accumulate)
+            with (
+                e.code.loop(start, stop) as first,
+                e.nested(list(range(1, e.vec)), {0: first}) as here,
+            ):
+                e.points(stage, here, I64(0), e.dims[e.vec], early, e.accumulate)
         for i, fold in enumerate(stage.folds):
             total = e.across(fold)
             raw = _to_memory(e.b, total)

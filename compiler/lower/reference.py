@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.dims import Dim, evaluate
-from twofold.ir.graph import Graph, Node
 from twofold.ir.errors import TwofoldError
+from twofold.ir.graph import Graph, Node
 from twofold.ir.types import TensorType
 from twofold.runtime.quiet import quiet
 

@@ -233,7 +233,7 @@ def _after_reduction(space: Space, value: Value) -> bool:
 
 
 def _rebuild(graph: Graph, groups: Iterable[_Group]) -> Graph:
-    import networkx as nx  # noqa: PLC0415  (a tenth of a second that only a compilation needs)
+    import networkx as nx
 
     order = {group: group.first for group in groups}
     dag: nx.DiGraph[_Group] = nx.DiGraph()

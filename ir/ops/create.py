@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dims import Dim
-from ..errors import ConversionError, ArgumentError
+from ..errors import ArgumentError, ConversionError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes

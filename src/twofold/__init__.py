@@ -1,1 +1,46 @@
-"""twofold: eager NumPy-like tensors, and the same code compiled."""
+"""twofold: eager NumPy-like tensors, and the same code compiled.
+
+>>> import twofold as tf
+>>> @tf.function
+... def f(x):
+...     return tf.tanh(x) * 2
+>>> f(tf.constant([0.0])).numpy()
+array([0.], dtype=float32)
+
+The table of names is ``twofold/api/names.py``. Names are loaded when they are first used: the eager
+half with the first of them, the compiler with ``tf.function``, so that the import itself is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from twofold._version import __version__
+from twofold.api.names import MODULES, NAMESPACES
+
+__array_api_version__ = "2024.12"
+_OWN = ("__array_api_version__", "__version__")
+
+
+def __getattr__(name: str) -> Any:
+    if name in NAMESPACES:
+        return importlib.import_module(f"twofold.{name}")
+    if name in MODULES:
+        found = importlib.import_module(MODULES[name])
+    elif name == "__all__":
+        return [*_OWN, *NAMESPACES, *MODULES, *_surface().public_names("")]
+    elif name.startswith("__"):
+        raise AttributeError(f"module 'twofold' has no attribute {name!r}")
+    else:
+        found = _surface().load("", name)
+    globals()[name] = found
+    return found
+
+
+def _surface() -> Any:
+    return importlib.import_module("twofold.api.surface")
+
+
+def __dir__() -> list[str]:
+    return sorted(__getattr__("__all__"))

@@ -10,7 +10,7 @@ import pytest
 
 from .layout import PYPROJECT, ROOT
 
-SCRIPTS = (".ci/run", ".ci/lint")
+SCRIPTS = (".ci/run", ".ci/check")
 
 
 def lines_of(name: str) -> list[str]:

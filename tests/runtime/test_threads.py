@@ -87,7 +87,7 @@ def run_python(function: Callable[[int, int], object], n: int, grain: int) -> No
     def guarded(_: object, lo: int, hi: int) -> None:
         try:
             function(lo, hi)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  (it crosses a C frame)
             errors.append(error)
 
     callback = PYTHON_BODY(guarded)

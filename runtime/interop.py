@@ -1,0 +1,140 @@
+"""NumPy's protocols: ``np.sin(t)`` and ``np.concatenate([t, u])`` run our ops on our tensors.
+
+A NumPy function that is an op here runs as that op, so tapes record it and the tracer stages it.
+Any other runs on plain arrays and its result is wrapped, but only while nobody records: a gradient
+or a graph that silently misses an operation would be a wrong answer, so there it is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.errors import StagingError
+from twofold.ir.op import COMPOSITES, OPS
+
+__all__ = ["NumpyProtocols"]
+
+# NumPy's name -> ours, where they differ.
+NAMES = {
+    "absolute": "abs", "amax": "max", "amin": "min", "arccos": "acos", "arccosh": "acosh",
+    "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan", "arctan2": "atan2",
+    "arctanh": "atanh", "concatenate": "concat", "conj": "conjugate", "divide": "divide",
+    "invert": "bitwise_invert", "bitwise_not": "bitwise_invert", "left_shift": "bitwise_left_shift",
+    "right_shift": "bitwise_right_shift", "mod": "remainder", "true_divide": "divide",
+    "rint": "round", "around": "round", "fabs": "abs", "float_power": "power", "pow": "power",
+}  # fmt: skip
+
+# The parameters of a NumPy function by position, where ours have other names or another order.
+PARAMETERS: dict[str, dict[str, str]] = {
+    "transpose": {"axes": "perm"},
+    "reshape": {"newshape": "shape", "a": "x"},
+    "var": {"ddof": "correction"},
+    "std": {"ddof": "correction"},
+}
+FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min",
+         "logical_and": "all", "logical_or": "any"}  # fmt: skip
+# Same name, another meaning or signature than ours.
+DIFFERENT = {"copysign_", "where_", "take_", "split", "repeat", "pad", "unique", "nonzero", "round",
+             "sort", "einsum", "tile", "gradient", "size", "shape", "dot", "clip"}  # fmt: skip
+
+
+def our_function(name: str) -> Callable[..., Any] | None:
+    """The op or composite that a NumPy function is, or None."""
+    ours = NAMES.get(name, name)
+    composite = COMPOSITES.get(ours)
+    if composite is not None:
+        return composite.function
+    op = OPS.get(ours)
+    return op if op is not None and op.public else None
+
+
+class NumpyProtocols:
+    """What makes a tensor an operand of NumPy, and of whoever speaks DLPack or the array API."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        ours = our_function(ufunc.__name__)
+        if method == "__call__" and not kwargs and ours is not None:
+            return ours(*inputs)
+        if method == "reduce" and ufunc.__name__ in FOLDS and set(kwargs) <= {"axis", "keepdims"}:
+            return OPS[FOLDS[ufunc.__name__]](
+                inputs[0], axis=kwargs.get("axis", 0), keepdims=kwargs.get("keepdims", False)
+            )
+        return on_arrays(getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(
+        self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        name = function.__name__
+        ours = our_function(name)
+        if ours is None or name in DIFFERENT:
+            return on_arrays(function, args, kwargs)
+        renamed = {PARAMETERS.get(name, {}).get(k, k): v for k, v in kwargs.items()}
+        dtype = renamed.pop("dtype", None)
+        if dtype is not None:
+            args = (OPS["cast"](args[0], dtype=dtype), *args[1:])
+        if not set(renamed) <= _accepted(ours):
+            return on_arrays(function, args, kwargs)
+        return ours(*args, **renamed)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)  # type: ignore[attr-defined]
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()  # type: ignore[attr-defined]
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return sys.modules["twofold"]
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self.array,)  # type: ignore[attr-defined]
+
+
+def _accepted(function: Any) -> set[str]:
+    """The parameter names of an op or a composite."""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        return set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    return {*function.tensors, *function.attr_names}
+
+
+def _rebuild(array: Any) -> Any:
+    """A tensor of an array that was pickled."""
+    return OPS["identity"](array)
+
+
+def on_arrays(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run a NumPy function that is no op here on plain arrays.
+
+    Raises StagingError while a tape records or a function is traced.
+    """
+    if bind.current.get() is not None:
+        raise StagingError(
+            f"np.{function.__name__} with these arguments has no op here, so a tape or a compiled "
+            f"function cannot see it; use a function of tf, or apply it to x.numpy() outside"
+        )
+    result = function(*_plain(args), **{k: _plain(v) for k, v in kwargs.items()})
+    return _wrapped(result)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, NumpyProtocols):
+        return value.array  # type: ignore[attr-defined]
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    held = getattr(value, "array", None)
+    return held if isinstance(held, np.ndarray) and hasattr(value, "assign") else value
+
+
+def _wrapped(result: Any) -> Any:
+    if isinstance(result, np.ndarray | np.number | np.bool_):
+        return OPS["identity"](result)
+    if type(result) in (list, tuple):
+        return type(result)(map(_wrapped, result))
+    return result

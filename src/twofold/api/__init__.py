@@ -1,0 +1,1 @@
+"""What stands behind the face: the table of public names, and the functions that are no ops."""

@@ -1,0 +1,153 @@
+"""Values that become tensors: ``tf.constant``, ``tf.convert_to_tensor``, ``tf.asarray``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.errors import ConversionError
+from twofold.ir.infer import as_dtype
+from twofold.ir.op import OPS
+from twofold.runtime.convert import as_array
+from twofold.runtime.tensor import Tensor, wrap
+from twofold.runtime.variable import Variable
+
+__all__ = ["asarray", "constant", "convert_to_tensor", "is_tensor"]
+
+_ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
+
+
+def constant(
+    value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str = ""
+) -> Tensor:
+    """A tensor of ``value``: a number, an array, or nested lists of numbers and tensors.
+
+    Without ``dtype`` Python numbers become int32 (int64 where they do not fit), float32, bool or
+    complex64, and arrays keep theirs. With ``shape`` the elements are arranged in it, and a single
+    element fills it. The tensor has its own memory. ``name`` is accepted and ignored.
+    Raises ConversionError for what is not numeric, not rectangular, does not fit ``dtype``
+    (a float as an integer, 300 as int8), or does not fit ``shape``.
+
+    >>> import twofold as tf
+    >>> tf.constant([1, 2, 3])
+    <tf.Tensor: shape=(3,), dtype=int32, numpy=array([1, 2, 3], dtype=int32)>
+    >>> tf.constant(0.5, shape=(2,)).numpy()
+    array([0.5, 0.5], dtype=float32)
+    """
+    tensor = _tensor(value, None if dtype is None else as_dtype(dtype, "constant"))
+    return tensor if shape is None else _arranged(tensor, tuple(shape))
+
+
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str = ""
+) -> Tensor:
+    """``value`` as a tensor; a tensor of that dtype is returned as it is.
+
+    ``dtype_hint`` is the dtype of Python numbers that could have several. Raises ConversionError;
+    a tensor of another dtype than ``dtype`` is refused, as it is in TensorFlow: use ``tf.cast``.
+
+    >>> import twofold as tf
+    >>> tf.convert_to_tensor([1.0, 2.0], dtype_hint=tf.float64).dtype
+    dtype('float64')
+    """
+    if isinstance(value, Tensor | Variable):
+        tensor = value.read_value() if isinstance(value, Variable) else value
+        want = tensor.dtype if dtype is None else as_dtype(dtype, "convert_to_tensor")
+        if want != tensor.dtype:
+            raise ConversionError(
+                f"a tensor of dtype {tensor.dtype} is not converted to {want} silently; "
+                f"use tf.cast(x, tf.{want.name})"
+            )
+        return tensor
+    if dtype is None and dtype_hint is not None and not hasattr(value, "dtype"):
+        try:
+            return constant(value, dtype_hint)
+        except ConversionError:
+            return constant(value)
+    return constant(value, dtype)
+
+
+def asarray(obj: Any, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
+    """``obj`` as a tensor (array API); ``copy=True`` makes a tensor object of its own.
+
+    ``device`` may be None or ``"cpu"``. Raises ConversionError.
+
+    >>> import twofold as tf
+    >>> tf.asarray([True, False]).dtype
+    dtype('bool')
+    """
+    if device not in (None, "cpu"):
+        raise ConversionError(f"there is no device {device!r}; the only device is 'cpu'")
+    if copy is False and not isinstance(obj, Tensor):
+        raise ConversionError("copy=False: only a tensor is a tensor without a copy")
+    tensor = _tensor(obj, None if dtype is None else as_dtype(dtype, "asarray"))
+    if copy and tensor is obj:
+        return OPS["identity"](tensor)  # type: ignore[no-any-return]
+    return tensor
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is a tensor or a Variable.
+
+    >>> import twofold as tf
+    >>> tf.is_tensor(tf.constant(1)), tf.is_tensor(1)
+    (True, False)
+    """
+    return isinstance(x, Tensor | Variable)
+
+
+def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
+    if isinstance(value, Variable):
+        value = value.read_value()
+    if isinstance(value, list | tuple) and _holds_tensors(value):
+        value = OPS["stack"]([_tensor(v, dtype) for v in value])
+    if isinstance(value, Tensor):
+        return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
+    array = _checked(value, dtype)
+    top = bind.top()
+    if not top.tracing:
+        return wrap(array.copy() if array is value else array)
+    if array is value:  # an input of the graph, read at each call
+        return OPS["identity"](array)  # type: ignore[no-any-return]
+    return OPS["constant"](value=array)  # type: ignore[no-any-return]
+
+
+def _holds_tensors(items: Any) -> bool:
+    return any(
+        isinstance(i, Tensor | Variable) or (isinstance(i, list | tuple) and _holds_tensors(i))
+        for i in items
+    )
+
+
+def _checked(value: Any, dtype: np.dtype[Any] | None) -> np.ndarray[Any, Any]:
+    """The array of a value; refuses a conversion that would change what it means."""
+    array = as_array(value)
+    if dtype is None or array.dtype == dtype:
+        return array
+    if array.size and _ORDER.index(array.dtype.kind.replace("u", "i")) > _ORDER.index(
+        dtype.kind.replace("u", "i")
+    ):
+        raise ConversionError(
+            f"{_short(value)} is {array.dtype} and does not become {dtype} silently; "
+            f"convert it first with tf.cast"
+        )
+    python = not isinstance(value, np.ndarray | np.generic)
+    return as_array(value, dtype, weak=python and array.dtype.kind in "iu")
+
+
+def _arranged(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if tensor.size == 1:
+        flat = OPS["reshape"](tensor, shape=())
+        return OPS["broadcast_to"](flat, shape=shape)  # type: ignore[no-any-return]
+    if tensor.size != math.prod(shape):
+        raise ConversionError(f"{tensor.size} elements do not fill the shape {shape}")
+    return OPS["reshape"](tensor, shape=shape)  # type: ignore[no-any-return]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:57]}..."

@@ -1,0 +1,139 @@
+"""The table of public names: which op, function or class each name of ``tf`` means.
+
+A public op or composite is exported under its own name, by the file it stands in (``FAMILIES``):
+a new one appears without an edit here. ``ALIASES`` gives further names to ops, mostly TensorFlow's;
+``OBJECTS`` names what is not an op. There is no second implementation behind any name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
+
+# The modules of the face: ``tf.math`` is the file ``math.py``.
+NAMESPACES: tuple[str, ...] = (
+    "bitwise", "config", "debugging", "dtypes", "linalg", "math", "nn", "random",
+)  # fmt: skip
+
+# Modules of a floor that are public as they stand.
+MODULES: dict[str, str] = {"errors": "twofold.ir.errors"}
+
+# A file of ``ir/ops`` -> the namespaces of its ops; "" is ``tf`` itself, and what is not listed.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "activations": ("nn",),
+    "bitwise": ("", "bitwise"),
+    "compare": ("", "math"),
+    "complexes": ("", "math"),
+    "contract": ("", "linalg"),
+    "cumulative": ("", "math"),
+    "elementwise": ("", "math"),
+    "exponential": ("", "math"),
+    "formulas": ("", "math"),
+    "nn": ("nn",),
+    "random": ("random",),
+    "reduce": ("", "math"),
+    "rounding": ("", "math"),
+    "segment": ("", "math"),
+    "special": ("", "math"),
+    "trigonometric": ("", "math"),
+}
+
+
+class Alias(NamedTuple):
+    """Another name of an op; ``keywords`` are the names that its callers give to parameters."""
+
+    op: str
+    keywords: dict[str, str] = {}  # noqa: RUF012  (never written to)
+
+
+_REDUCED = {"input_tensor": "x"}
+_CLIPPED = {"t": "x", "clip_value_min": "min", "clip_value_max": "max"}
+
+
+def _both(name: str, op: str, keywords: dict[str, str] | None = None) -> dict[str, Alias]:
+    """A name in ``tf`` and in ``tf.math``."""
+    alias = Alias(op, keywords or {})
+    return {name: alias, f"math.{name}": alias}
+
+
+ALIASES: dict[str, Alias] = {
+    # array API names
+    **_both("conj", "conjugate"),
+    **_both("pow", "power"),
+    "astype": Alias("cast"),
+    "empty_like": Alias("zeros_like"),
+    "linalg.matrix_transpose": Alias("matrix_transpose"),
+    "linalg.vector_norm": Alias("vector_norm"),
+    # TensorFlow names
+    **_both("reduce_sum", "sum", _REDUCED),
+    **_both("reduce_prod", "prod", _REDUCED),
+    **_both("reduce_max", "max", _REDUCED),
+    **_both("reduce_min", "min", _REDUCED),
+    **_both("reduce_mean", "mean", _REDUCED),
+    **_both("reduce_any", "any", _REDUCED),
+    **_both("reduce_all", "all", _REDUCED),
+    **_both("reduce_logsumexp", "logsumexp", _REDUCED),
+    **_both("reduce_std", "std", _REDUCED),
+    **_both("reduce_variance", "var", _REDUCED),
+    **_both("reduce_euclidean_norm", "vector_norm", _REDUCED),
+    **_both("truediv", "divide"),
+    **_both("floordiv", "floor_divide"),
+    **_both("mod", "remainder"),
+    **_both("floormod", "remainder"),
+    **_both("is_nan", "isnan"),
+    **_both("is_inf", "isinf"),
+    **_both("is_finite", "isfinite"),
+    "clip_by_value": Alias("clip", _CLIPPED),
+    "range": Alias("arange", {"limit": "stop", "delta": "step"}),
+    "reverse": Alias("flip"),
+    "math.argmax": Alias("argmax"),
+    "math.argmin": Alias("argmin"),
+    "math.top_k": Alias("top_k"),
+    "math.invert": Alias("bitwise_invert"),
+    "bitwise.invert": Alias("bitwise_invert"),
+    "bitwise.left_shift": Alias("bitwise_left_shift"),
+    "bitwise.right_shift": Alias("bitwise_right_shift"),
+    "linalg.einsum": Alias("einsum"),
+    "linalg.eye": Alias("eye"),
+    "norm": Alias("vector_norm", {"tensor": "x"}),
+    # activations and losses that live elsewhere, or are wanted in two places
+    "logsumexp": Alias("logsumexp"),
+    "math.logsumexp": Alias("logsumexp"),
+    "math.softmax": Alias("softmax"),
+    "math.log_softmax": Alias("log_softmax"),
+    "math.log_sigmoid": Alias("log_sigmoid"),
+    "math.softsign": Alias("softsign"),
+    "nn.relu": Alias("relu"),
+    "nn.sigmoid": Alias("sigmoid"),
+    "nn.softplus": Alias("softplus"),
+    "nn.swish": Alias("silu"),
+    "nn.tanh": Alias("tanh"),
+    "nn.one_hot": Alias("one_hot"),
+    "nn.top_k": Alias("top_k"),
+    "nn.bias_add": Alias("add", {"value": "x", "bias": "y"}),
+}
+
+_CREATION = ("asarray", "constant", "convert_to_tensor", "is_tensor")
+_DTYPES = (
+    "as_dtype", "bool", "can_cast", "complex64", "complex128", "finfo", "float16", "float32",
+    "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type", "uint8",
+    "uint16", "uint32", "uint64",
+)  # fmt: skip
+_GENERATORS = (
+    "Generator", "bernoulli", "categorical", "get_global_generator", "normal", "permutation",
+    "set_seed", "shuffle", "truncated_normal", "uniform",
+)  # fmt: skip
+
+# Dotted public name -> "module:attribute" of what it names.
+OBJECTS: dict[str, str] = {
+    "GradientTape": "twofold.runtime.tape:GradientTape",
+    "Tensor": "twofold.runtime.tensor:Tensor",
+    "TensorSpec": "twofold.compiler.signature:TensorSpec",
+    "Variable": "twofold.runtime.variable:Variable",
+    "function": "twofold.compiler.function:function",
+    **{name: f"twofold.api.creation:{name}" for name in _CREATION},
+    **{name: f"twofold.dtypes:{name}" for name in _DTYPES},
+    **{name: f"twofold.api.numbers:{name}" for name in ("e", "inf", "nan", "newaxis", "pi")},
+    **{f"random.{name}": f"twofold.runtime.random:{name}" for name in _GENERATORS},
+}

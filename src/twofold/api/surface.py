@@ -1,0 +1,107 @@
+"""The public names as objects: the table of ``names`` read against the registry of ops.
+
+Importing this module loads the eager half (ops, tensors, tapes, generators), which ``import
+twofold`` leaves until a name is first used. The compiler is loaded when its names are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import twofold.ir.ops
+import twofold.runtime.eager
+import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
+from twofold.ir.op import COMPOSITES, OPS
+from twofold.runtime import tensor, variable
+
+from .names import ALIASES, FAMILIES, OBJECTS, Alias
+
+__all__ = ["load", "members", "origin", "public_names"]
+
+tensor.install_operators()
+variable.install_operators()
+
+
+@functools.cache
+def origins() -> dict[str, str | Alias]:
+    """Every dotted public name, sorted, and what the table says it means.
+
+    An op's own name is an ``Alias`` without keywords; anything else is ``module:attribute``.
+    """
+    found: dict[str, str | Alias] = {}
+    for name, made in registry().items():
+        family = inspect.unwrap(made).__module__.rpartition(".")[2]
+        for space in FAMILIES.get(family, ("",)):
+            found[f"{space}.{name}" if space else name] = Alias(name)
+    found.update(ALIASES)
+    found.update(OBJECTS)
+    return dict(sorted(found.items()))
+
+
+def registry() -> dict[str, Any]:
+    """The public ops and the composites by name; a composite stands before an op of its name."""
+    ops: dict[str, Any] = {name: op for name, op in OPS.items() if op.public}
+    return ops | {name: made.function for name, made in COMPOSITES.items()}
+
+
+def public_names(space: str) -> list[str]:
+    """The names in a namespace; ``""`` is ``tf`` itself, without its modules."""
+    depth = space.count(".") + 1 if space else 0
+    prefix = f"{space}." if space else ""
+    return [
+        name[len(prefix) :]
+        for name in origins()
+        if name.startswith(prefix) and name.count(".") == depth
+    ]
+
+
+def origin(space: str, name: str) -> str | Alias | None:
+    """What the table says about a name of a namespace, or None."""
+    return origins().get(f"{space}.{name}" if space else name)
+
+
+def load(space: str, name: str) -> Any:
+    """The object that a name of a namespace means. Raises AttributeError."""
+    meant = origin(space, name)
+    if meant is None:
+        close = difflib.get_close_matches(name, public_names(space), 1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise AttributeError(f"module 'twofold' has no attribute {name!r}{hint}")
+    if isinstance(meant, str):
+        module, _, attribute = meant.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    target = registry()[meant.op]
+    return renamed(target, name, meant.keywords) if meant.keywords else target
+
+
+def members(space: str) -> dict[str, Any]:
+    """The names of a namespace with their objects."""
+    return {name: load(space, name) for name in public_names(space)}
+
+
+def renamed(
+    target: Callable[..., Any], name: str, keywords: dict[str, str]
+) -> Callable[..., Any]:
+    """``target`` under other names of its parameters; its own names are accepted too."""
+
+    @functools.wraps(target)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        for theirs, ours in keywords.items():
+            if theirs in kwargs:
+                kwargs[ours] = kwargs.pop(theirs)
+        return target(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    signature = inspect.signature(target)
+    theirs = {ours: name for name, ours in keywords.items()}
+    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[
+            p.replace(name=theirs.get(p.name, p.name)) for p in signature.parameters.values()
+        ]
+    )
+    return call

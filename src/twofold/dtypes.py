@@ -1,0 +1,141 @@
+"""``tf.dtypes``: the dtypes as objects, and the array API's questions about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.errors import DTypeError
+from twofold.ir.infer import as_dtype as _as_dtype
+from twofold.ir.promote import promote_types, result_dtype
+
+__all__ = [
+    "as_dtype",
+    "bool",
+    "can_cast",
+    "complex64",
+    "complex128",
+    "finfo",
+    "float16",
+    "float32",
+    "float64",
+    "iinfo",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "isdtype",
+    "result_type",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]
+
+_bool = bool
+DType = np.dtype[Any]
+
+bool: DType = np.dtype("bool")
+int8: DType = np.dtype("int8")
+int16: DType = np.dtype("int16")
+int32: DType = np.dtype("int32")
+int64: DType = np.dtype("int64")
+uint8: DType = np.dtype("uint8")
+uint16: DType = np.dtype("uint16")
+uint32: DType = np.dtype("uint32")
+uint64: DType = np.dtype("uint64")
+float16: DType = np.dtype("float16")
+float32: DType = np.dtype("float32")
+float64: DType = np.dtype("float64")
+complex64: DType = np.dtype("complex64")
+complex128: DType = np.dtype("complex128")
+
+_KINDS = {
+    "bool": "b",
+    "signed integer": "i",
+    "unsigned integer": "u",
+    "integral": "iu",
+    "real floating": "f",
+    "complex floating": "c",
+    "numeric": "iufc",
+}
+
+
+def as_dtype(dtype: Any) -> DType:
+    """A dtype given as dtype, NumPy scalar class or name. Raises DTypeError.
+
+    >>> import twofold as tf
+    >>> tf.as_dtype("float32") == tf.float32
+    True
+    """
+    return _as_dtype(dtype, "as_dtype")
+
+
+def _dtype_of(x: Any) -> DType:
+    return x.dtype if hasattr(x, "dtype") and hasattr(x, "shape") else as_dtype(x)
+
+
+def finfo(dtype: Any) -> np.finfo[Any]:
+    """Limits of a floating dtype, or of the dtype of a tensor: ``eps``, ``max``, ``tiny`` ...
+
+    >>> import twofold as tf
+    >>> tf.finfo(tf.float32).bits
+    32
+    """
+    return np.finfo(_dtype_of(dtype))
+
+
+def iinfo(dtype: Any) -> np.iinfo[Any]:
+    """Limits of an integer dtype, or of the dtype of a tensor: ``min``, ``max``, ``bits``.
+
+    >>> import twofold as tf
+    >>> tf.iinfo(tf.int8).max
+    127
+    """
+    return np.iinfo(_dtype_of(dtype))
+
+
+def isdtype(dtype: Any, kind: Any) -> _bool:
+    """Whether a dtype is of a kind: a dtype, one of the array API's kind names, or a tuple of those.
+
+    >>> import twofold as tf
+    >>> tf.isdtype(tf.int8, "integral"), tf.isdtype(tf.int8, (tf.int16, "real floating"))
+    (True, False)
+    """
+    found = as_dtype(dtype)
+    if isinstance(kind, tuple):
+        return any(isdtype(found, k) for k in kind)
+    if isinstance(kind, str) and kind in _KINDS:
+        return found.kind in _KINDS[kind]
+    return found == as_dtype(kind)
+
+
+def result_type(*arrays_and_dtypes: Any) -> DType:
+    """The dtype that an operation on these tensors, dtypes and Python numbers computes in.
+
+    Raises DTypeError where there is none, and for no arguments.
+
+    >>> import twofold as tf
+    >>> tf.result_type(tf.int32, tf.float32, 1.0)
+    dtype('float32')
+    """
+    if not arrays_and_dtypes:
+        raise DTypeError("result_type needs at least one tensor, dtype or number")
+    return result_dtype(
+        [type(x) if type(x) in (_bool, int, float, complex) else _dtype_of(x)
+         for x in arrays_and_dtypes]
+    )  # fmt: skip
+
+
+def can_cast(from_: Any, to: Any) -> _bool:
+    """Whether promotion takes ``from_`` (a dtype or a tensor) to ``to``.
+
+    >>> import twofold as tf
+    >>> tf.can_cast(tf.int32, tf.float32), tf.can_cast(tf.float64, tf.float32)
+    (True, False)
+    """
+    try:
+        return promote_types(_dtype_of(from_), as_dtype(to)) == as_dtype(to)
+    except DTypeError:  # no common dtype, so no cast
+        return False

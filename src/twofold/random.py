@@ -1,0 +1,12 @@
+"""``tf.random``: generators, draws from the global one, and draws from explicit keys."""
+
+from __future__ import annotations
+
+from twofold.api import surface
+
+globals().update(surface.members("random"))
+__all__ = surface.public_names("random")
+
+
+def __dir__() -> list[str]:
+    return __all__
