@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["observed", "observer"]
+__all__ = ["Observer", "observed", "observer"]
 
 # Receives (function, args, kwargs) in place of each outermost call and returns its result.
-observer: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any] | None = None
+Observer = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+observer: Observer | None = None
 
 
 @contextmanager
-def observed(by: Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]) -> Iterator[None]:
-    """Send every call of a compiled function to ``by`` while the block runs.
+def observed(by: Observer | None) -> Iterator[None]:
+    """Send every call of a compiled function to ``by`` while the block runs; None: to nobody.
 
     Calls made before keep their prepared form, so start observing before the functions run.
     """

@@ -7,7 +7,7 @@ numbers as an eager one.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from typing import Any
 
@@ -74,7 +74,7 @@ class Generator:
     @classmethod
     def from_non_deterministic_state(cls) -> Generator:
         """A generator seeded by the operating system."""
-        return cls.from_seed((secrets.randbits(64), secrets.randbits(64)))
+        return cls.from_seed(np.frombuffer(os.urandom(16), np.uint64))
 
     def reset_from_seed(self, seed: Any) -> None:
         """Start again from a seed; functions that use this generator see it."""

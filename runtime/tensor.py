@@ -165,8 +165,8 @@ def _binary(op: Op) -> tuple[Any, Any]:
                 b = other.array
                 direct = a.dtype is b.dtype and a.dtype.kind == "f"
             else:
-                b = other  # a Python number is weak for NumPy too
                 direct = (kind is float or kind is int) and a.dtype.kind == "f"
+                b = np.array(other, a.dtype) if direct else None
             if direct:
                 out = _new(Tensor)
                 r = quiet.run(body, a, b)
@@ -178,7 +178,7 @@ def _binary(op: Op) -> tuple[Any, Any]:
         if fast and (other.__class__ is float or other.__class__ is int):
             a = self.array if _current.get() is None else None
             if a is not None and a.dtype.kind == "f":
-                return wrap(quiet.run(body, other, a))
+                return wrap(quiet.run(body, np.array(other, a.dtype), a))
         return op(other, self)
 
     return method, reflected

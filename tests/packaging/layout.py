@@ -11,15 +11,15 @@ FLOORS = ("ir", "runtime", "compiler")
 
 
 def find_modules() -> dict[str, Path]:
-    """Every Python file that is to be installed, by its place below site-packages."""
+    """Every Python file and stub that is to be installed, by its place below site-packages."""
     modules = {}
     for floor in FLOORS:
         for file in (ROOT / floor).rglob("*.py"):
             modules[f"twofold/{file.relative_to(ROOT).as_posix()}"] = file
     source = ROOT / "src"
     links = {source / "twofold" / floor for floor in FLOORS}
-    for file in source.rglob("*.py"):
-        if links.isdisjoint(file.parents):
+    for file in source.rglob("*.py*"):
+        if file.suffix in (".py", ".pyi") and links.isdisjoint(file.parents):
             modules[file.relative_to(source).as_posix()] = file
     return modules
 

@@ -1,1 +1,1 @@
-"""The command line: compare, dump, run, ops."""
+"""The command line ``twofold``: compare, dump, run, ops. click and rich are imported only here."""

@@ -1,0 +1,169 @@
+"""Do two results agree? Structure, dtype and shape exactly; floating values within a bound.
+
+Two floating values a, b agree if they are equal, both NaN, or if ``|a - b|`` is at most
+``rtol * max(|a|, |b|)`` or at most ``atol * scale``, where scale is the largest finite magnitude in
+the two arrays. The second part is for sums that cancel: their error belongs to the size of the
+terms, not of the result. Integers and bool agree if they are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twofold.ir.errors import AgreementError
+from twofold.ir.location import Location
+from twofold.ir.tree import LEAF, Structure, flatten
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+__all__ = ["BOUNDS", "Bound", "check_same", "check_values", "show_bounds"]
+
+
+class Bound(NamedTuple):
+    """How far floating values may differ: elementwise, and against the array's scale."""
+
+    rtol: float
+    atol: float
+
+
+# By the precision of the dtype; complex dtypes have the bound of their parts.
+BOUNDS: dict[str, Bound] = {
+    "float16": Bound(1e-2, 1e-2),
+    "float32": Bound(1e-5, 1e-5),
+    "float64": Bound(1e-12, 1e-12),
+    "complex64": Bound(1e-5, 1e-5),
+    "complex128": Bound(1e-12, 1e-12),
+}
+
+
+def bound_of(dtype: np.dtype[Any], rtol: float | None, atol: float | None) -> Bound:
+    """The bound of a dtype, with what the user gave in its place."""
+    default = BOUNDS[dtype.name]
+    return Bound(default.rtol if rtol is None else rtol, default.atol if atol is None else atol)
+
+
+def show_bounds(rtol: float | None, atol: float | None) -> str:
+    """The bounds in force, in a line."""
+    if rtol is not None or atol is not None:
+        own = [f"rtol {rtol:g}"] * (rtol is not None) + [f"atol {atol:g}"] * (atol is not None)
+        return f"bound: {', '.join(own)}, else by dtype"
+    return "bound, elementwise and of the array's scale: " + ", ".join(
+        f"{name} {BOUNDS[name].rtol:g}" for name in ("float32", "float64")
+    )
+
+
+def check_same(
+    eager: Any, compiled: Any, what: str, place: Location | None,
+    rtol: float | None = None, atol: float | None = None,
+) -> float:  # fmt: skip
+    """Compare two returned values; the largest difference, of its array's scale.
+
+    ``what`` names the function in messages. Raises AgreementError for the first difference.
+    """
+    mine, structure = flatten(eager)
+    theirs, other = flatten(compiled)
+    if structure != other:
+        raise AgreementError(
+            f"{what}: eager returns {_outline(structure)}, compiled {_outline(other)}", place
+        )
+    worst = 0.0
+    for path, a, b in zip(_paths(structure, "output"), mine, theirs, strict=True):
+        if a.__class__ is not b.__class__:
+            raise AgreementError(
+                f"{what}: {path} is {_kind(a)} eagerly, {_kind(b)} compiled", place
+            )
+        if isinstance(a, Tensor | Variable | np.ndarray):
+            worst = max(worst, check_values(_array(a), _array(b), f"{what}: {path}", place,
+                                            rtol, atol))  # fmt: skip
+        elif a is not b and not _equal(a, b):
+            raise AgreementError(f"{what}: {path} is {a!r} eagerly, {b!r} compiled", place)
+    return worst
+
+
+def check_values(
+    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], what: str, place: Location | None,
+    rtol: float | None = None, atol: float | None = None,
+) -> float:  # fmt: skip
+    """Compare two arrays; the largest difference, of their scale. Raises AgreementError."""
+    if (a.dtype, a.shape) != (b.dtype, b.shape):
+        raise AgreementError(
+            f"{what} is {a.dtype}{list(a.shape)} eagerly, {b.dtype}{list(b.shape)} compiled", place
+        )
+    if a.dtype.kind not in "fc":
+        agree, worst, bound = np.asarray(a == b), 0.0, None
+    else:
+        bound = bound_of(a.dtype, rtol, atol)
+        agree, worst = _within(a, b, bound)
+    if not agree.all():
+        raise AgreementError(_first_difference(a, b, agree, what, bound), place)
+    return worst
+
+
+def _within(
+    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], bound: Bound
+) -> tuple[np.ndarray[Any, Any], float]:
+    """Where the arrays agree, and the largest difference as a part of the scale."""
+    wide = np.complex128 if a.dtype.kind == "c" else np.float64
+    a, b = a.astype(wide), b.astype(wide)
+    with np.errstate(all="ignore"):
+        delta, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))
+        equal = (a == b) | (np.isnan(a) & np.isnan(b))
+        finite = np.isfinite(delta)
+        scale = float(size[finite].max()) if finite.any() else 0.0
+        near = (delta <= bound.rtol * size) | (delta <= bound.atol * scale)
+        worst = float(delta[finite].max()) / scale if scale else 0.0
+    return np.asarray(equal | (finite & near)), worst
+
+
+def _first_difference(
+    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], agree: np.ndarray[Any, Any], what: str,
+    bound: Bound | None,
+) -> str:  # fmt: skip
+    index = tuple(int(i) for i in np.argwhere(~agree)[0]) if a.ndim else ()
+    at = f"[{', '.join(map(str, index))}]" if index else ""
+    allowed = "must be equal" if bound is None else f"rtol {bound.rtol:g}, atol {bound.atol:g}"
+    return (
+        f"{what}{at} is {a[index]!s} eagerly, {b[index]!s} compiled ({a.dtype.name}, {allowed}); "
+        f"{int((~agree).sum())} of {a.size} elements differ"
+    )
+
+
+def _array(x: Any) -> np.ndarray[Any, Any]:
+    return x if isinstance(x, np.ndarray) else x.array
+
+
+def _equal(a: Any, b: Any) -> bool:
+    if isinstance(a, float | complex) and a != a:
+        return bool(b != b)
+    return bool(a == b)
+
+
+def _kind(x: Any) -> str:
+    return f"a {type(x).__name__}"
+
+
+def _outline(structure: Structure) -> str:
+    """A structure in words: ``(*, {'loss': *})`` with a star for each value."""
+    kind, keys, children = structure
+    if structure == LEAF:
+        return "*"
+    inner = [_outline(c) for c in children]
+    if kind is list or kind is tuple:
+        text = ", ".join(inner) + ("," if kind is tuple and len(inner) == 1 else "")
+        return f"[{text}]" if kind is list else f"({text})"
+    named = ", ".join(f"{k!r}: {v}" for k, v in zip(keys, inner, strict=True))
+    return f"{{{named}}}" if kind is dict else f"{kind.__name__}({named})"
+
+
+def _paths(structure: Structure, path: str) -> Iterator[str]:
+    """The path of each leaf: ``output[1]['loss']``."""
+    if structure == LEAF:
+        yield path
+        return
+    for i, child in enumerate(structure.children):
+        key = structure.keys[i] if structure.keys else i
+        plain = structure.kind in (list, tuple, dict)
+        yield from _paths(child, f"{path}[{key!r}]" if plain else f"{path}.{key}")

@@ -1,0 +1,77 @@
+"""The entry point: the group of commands, what an error prints, and the exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from twofold._version import __version__
+from twofold.ir.errors import TargetError, TwofoldError
+
+__all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_TARGET", "main"]
+
+EXIT_FAILED = 1  # results disagree, the script failed, a graph is not valid
+EXIT_TARGET = 2  # wrong usage: no such option, file or function
+EXIT_INTERRUPTED = 130  # Ctrl-C
+
+# Command -> what its module does; the module is imported when the command is used.
+COMMANDS = {
+    "compare": "Run a script's functions eagerly and compiled; check that both agree; time both.",
+    "dump": "Print what a function is after each step of the compiler.",
+    "ops": "List the ops, or show one of them.",
+    "run": "Run a graph that is given as text.",
+}
+
+
+class Commands(click.Group):
+    """Imports a command when it is asked for, and turns errors into messages and exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"twofold.cli.{cmd_name}")
+        found: click.Command = getattr(module, cmd_name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+        except TargetError as error:
+            click.echo(f"twofold: {error.args[0]}", err=True)
+            ctx.exit(EXIT_TARGET)
+        except TwofoldError as error:
+            click.echo(f"twofold: {type(error).__name__}: {error}", err=True)
+            ctx.exit(EXIT_FAILED)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="twofold")
+def main() -> None:
+    """Look at compiled functions: what they become, whether they agree, what they gain.
+
+    \b
+    twofold compare examples/digits.py        both modes, value by value, then times
+    twofold dump model.py:step --after fuse   the graph of `step` after fusion
+    twofold run step.ir --size n=8            a graph as text, on random inputs
+    twofold ops softmax                       one op: signature, dtypes, page
+
+    Exit codes: 0 all is well; 1 results disagree or something failed; 2 wrong usage, no such file
+    or function; 130 interrupted. Where output is no terminal it is plain text without colours.
+    """
+
+
+if __name__ == "__main__":
+    sys.exit(main())

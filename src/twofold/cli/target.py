@@ -1,0 +1,134 @@
+"""``FILE:FN`` on the command line: find it, run the script as ``__main__``, show its errors."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import io
+import os
+import re
+import sys
+import traceback
+import types
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from twofold.compiler.function import Function
+from twofold.ir.errors import TargetError
+from twofold.ir.location import is_internal
+
+__all__ = ["Target", "find_target", "functions_of", "known_as", "load_script", "user_traceback"]
+
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+class Target(NamedTuple):
+    """A script (``path``), the module it is as a dotted name ("" for a file), and a function."""
+
+    path: str
+    module: str
+    function: str
+
+
+def find_target(text: str) -> Target:
+    """Read ``FILE``, ``FILE:FN``, ``package.module`` or ``package.module:FN``.
+
+    Raises TargetError, with what there is instead, if there is no such file or module.
+    """
+    if os.path.isfile(text):
+        return Target(text, "", "")
+    file, colon, function = text.rpartition(":")
+    if not colon or "/" in function or os.sep in function:
+        file, function = text, ""
+    if os.path.isfile(file):
+        return Target(file, "", function)
+    found = _module_file(file) if _MODULE.fullmatch(file) else None
+    if found is None:
+        raise TargetError(f"there is no file or module {file!r}{_scripts_near(file)}")
+    return Target(found, file, function)
+
+
+def _module_file(name: str) -> str | None:
+    with _path_first(os.getcwd()):
+        try:
+            spec = importlib.util.find_spec(name)
+            if spec is not None and spec.submodule_search_locations is not None:
+                spec = importlib.util.find_spec(f"{name}.__main__")
+        except ModuleNotFoundError:
+            return None
+    return spec.origin if spec is not None and spec.has_location else None
+
+
+def _scripts_near(file: str) -> str:
+    folder = Path(file).parent
+    names = sorted(str(p) for p in folder.glob("*.py")) if folder.is_dir() else []
+    if not names:
+        return f"; there are no Python files in {folder}"
+    return f"; Python files in {folder}: {', '.join(names[:20])}"
+
+
+@contextmanager
+def _path_first(folder: str) -> Iterator[None]:
+    before = sys.path[:]
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+@contextmanager
+def load_script(target: Target, args: Sequence[str]) -> Iterator[tuple[types.CodeType, Any]]:
+    """The script's code and its ``__main__`` module, in place as long as the block runs."""
+    path = target.path
+    with io.open_code(os.path.abspath(path)) as stream:
+        code = compile(stream.read(), path, "exec")
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    if target.module:
+        name = target.module if path.endswith(f"{target.module.rpartition('.')[2]}.py") else (
+            f"{target.module}.__main__")  # fmt: skip
+        loader = importlib.machinery.SourceFileLoader(name, path)
+        module.__spec__ = importlib.util.spec_from_file_location(name, path, loader=loader)
+        module.__package__ = name.rpartition(".")[0]
+    folder = os.getcwd() if target.module else os.path.dirname(os.path.abspath(path))
+    main, argv = sys.modules.get("__main__"), sys.argv
+    sys.modules["__main__"], sys.argv = module, [path, *args]
+    try:
+        with _path_first(folder):
+            yield code, module
+    finally:
+        sys.argv = argv
+        if main is not None:
+            sys.modules["__main__"] = main
+
+
+def known_as(function: Function) -> tuple[str, ...]:
+    """The names that ``FN`` may spell a function by; the first is its full one."""
+    python = function.python_function
+    qualified = str(getattr(python, "__qualname__", function.name)).replace("<locals>.", "")
+    return tuple(dict.fromkeys((qualified, function.name, qualified.rpartition(".")[2])))
+
+
+def functions_of(module: Any) -> list[Function]:
+    """The decorated functions that a script has: its globals, and methods of its classes."""
+    found: dict[int, Function] = {}
+    for value in list(vars(module).values()):
+        inside = vars(value).values() if isinstance(value, type) else ()
+        for candidate in (value, *inside):
+            if isinstance(candidate, Function):
+                found[id(candidate)] = candidate
+    return list(found.values())
+
+
+def user_traceback(error: BaseException) -> str:
+    """The traceback with the frames of the user's code only."""
+    shown = traceback.TracebackException.from_exception(error)
+    link: traceback.TracebackException | None = shown
+    while link is not None:
+        frames = [f for f in link.stack if not is_internal(os.path.abspath(f.filename))]
+        link.stack = traceback.StackSummary.from_list(frames)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return "".join(shown.format())
