@@ -168,6 +168,10 @@ class TargetError(TwofoldError, LookupError):
     Fix: the message lists the functions that the file has.
     """
 
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+        self.location = None  # what is wrong is the command, not a line of the user's source
+
 
 class AgreementError(TwofoldError, AssertionError):
     """Eager and compiled results differ by more than the stated bound.

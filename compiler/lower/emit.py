@@ -17,12 +17,14 @@ from llvmlite import ir
 
 from twofold.ir.dims import DimLike
 
-from .loops import Access, Fold, Instr, Kernel, Stage, Store
+from .expression import calls
+from .loops import CHEAP, Access, Fold, Instr, Kernel, Stage, Store
 from .scalars import Scalars, Typed, element_type
 
 __all__ = ["BODY", "VECTOR_BYTES", "Code", "emit_combine", "emit_kernel", "lanes_of"]
 
 VECTOR_BYTES = 64
+CHAINS = 4  # accumulators of a fold in a light loop
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 POINTER = ir.PointerType()
 BODY = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
@@ -110,7 +112,8 @@ class _Emitter:
         }
         self.dims = [self.params[d] for d in kernel.dims]
         self.vec = len(kernel.dims) - 1
-        self.accs: dict[int, ir.Value] = {}
+        self.accs: dict[int, list[ir.Value]] = {}
+        self.chain = 0  # which of a fold's accumulators the code being written adds to
         self.values: dict[int, Typed] = {}  # outer-level values, scalar or along the vector axis
 
     def _word(self, i: int, kind: ir.Type) -> ir.Value:
@@ -290,7 +293,15 @@ class _Emitter:
             for store in stage.stores:
                 self.store(store, values[store.arg], here, True, mask)
 
-        with self.code.loop(start, whole, self.lanes) as index:
+        first = start
+        if _light(stage):  # several accumulators hide the latency of the additions
+            step = CHAINS * self.lanes
+            first = self.b.sub(stop, self.b.srem(self.b.sub(stop, start), I64(step)))
+            with self.code.loop(start, first, step) as index:
+                for self.chain in range(CHAINS):
+                    at(self.b.add(index, I64(self.chain * self.lanes)), None)
+            self.chain = 0
+        with self.code.loop(first, whole, self.lanes) as index:
             at(index, None)
         with self.b.if_then(self.b.icmp_signed("<", whole, stop)):
             at(whole, self.mask(whole, stop))
@@ -302,7 +313,7 @@ class _Emitter:
         if mask is not None:
             neutral = scalars.constant(fold.identity, fold.dtype)
             x = Typed(self.b.select(mask, x.ir, neutral.ir), fold.dtype)
-        slot = self.accs[fold.id]
+        slot = self.accs[fold.id][self.chain]
         acc = Typed(self.b.load(slot, typ=scalars.type(fold.dtype)), fold.dtype)
         new = scalars.apply(fold.expr, {"acc": acc, "x": x}, fold.dtype, fold.dtype)
         self.b.store(new.ir, slot)
@@ -312,12 +323,22 @@ class _Emitter:
         scalars = Scalars(self.b, self.lanes)
         for fold in folds:
             if fold.id not in self.accs:
-                self.accs[fold.id] = self.code.slot(scalars.type(fold.dtype))
-            self.b.store(scalars.constant(fold.identity, fold.dtype).ir, self.accs[fold.id])
+                kind = scalars.type(fold.dtype)
+                self.accs[fold.id] = [self.code.slot(kind) for _ in range(CHAINS)]
+            for slot in self.accs[fold.id]:
+                self.b.store(scalars.constant(fold.identity, fold.dtype).ir, slot)
 
     def across(self, fold: Fold) -> Typed:
-        """Fold the lanes of an accumulator pairwise into one scalar."""
-        vector = self.b.load(self.accs[fold.id], typ=Scalars(self.b, self.lanes).type(fold.dtype))
+        """Fold the accumulators, then their lanes, pairwise into one scalar."""
+        scalars = Scalars(self.b, self.lanes)
+        kind = scalars.type(fold.dtype)
+        parts = [Typed(self.b.load(s, typ=kind), fold.dtype) for s in self.accs[fold.id]]
+        while len(parts) > 1:
+            parts = [
+                scalars.apply(fold.expr, {"acc": x, "x": y}, fold.dtype, fold.dtype)
+                for x, y in zip(parts[::2], parts[1::2], strict=True)
+            ]
+        vector = parts[0].ir
         lanes = self.lanes
         while lanes > 1:
             lanes //= 2
@@ -359,6 +380,12 @@ class _Emitter:
 
     def no_fold(self, fold: Fold, value: Typed, mask: ir.Value | None) -> None:
         raise AssertionError("a kernel without reductions has no folds")
+
+
+def _light(stage: Stage) -> bool:
+    """Whether a stage's loop does little but fold, so that it waits for its accumulators."""
+    calls_ = any(i.expr and calls(i.expr) - CHEAP for i in stage.inner)
+    return bool(stage.folds) and not calls_ and len(stage.inner) <= 10
 
 
 def _is_zero(access: Access, axis: int) -> bool:
@@ -462,7 +489,7 @@ def _column_block(
             e.store(store, values[store.arg], here, True, mask)
     values = dict(early)
     for fold in stage.folds:
-        slot = e.b.load(e.accs[fold.id], typ=scalars.type(fold.dtype))
+        slot = e.b.load(e.accs[fold.id][0], typ=scalars.type(fold.dtype))
         values[fold.id] = Typed(slot, fold.dtype)
     e.compute(stage.post, values, at, True, mask, stop)
     for store in stage.post_stores:

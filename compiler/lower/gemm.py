@@ -20,8 +20,9 @@ __all__ = ["BATCH", "COLUMNS", "ROWS", "Panels", "emit_gemm", "panels"]
 
 BATCH, COLUMNS, ROWS = 0, 1, 2
 SHARED_FLOPS = 2_000_000  # smaller products are faster on one thread
-PANELS = 8
-NARROWEST = 48  # columns or rows of a panel
+PANEL_FLOPS = 32_000_000  # work of a panel: two panels of a middling product, many of a large one
+MOST_PANELS = 32
+NARROWEST = 64  # columns or rows of a panel; narrower ones repeat too much of BLAS's packing
 
 
 class Panels(NamedTuple):
@@ -38,12 +39,14 @@ def panels(m: int, n: int, k: int) -> Panels:
     >>> panels(64, 64, 64)
     Panels(mode=1, units=64, grain=64)
     >>> panels(128, 512, 784)
-    Panels(mode=1, units=512, grain=64)
+    Panels(mode=1, units=512, grain=128)
     """
     mode, units = (COLUMNS, n) if n >= m else (ROWS, m)
-    if 2 * m * n * k < SHARED_FLOPS:
+    flops = 2 * m * n * k
+    if flops < SHARED_FLOPS:
         return Panels(mode, units, max(units, 1))
-    width = max(-(-units // PANELS), NARROWEST)
+    count = min(max(-(-flops // PANEL_FLOPS), 2), MOST_PANELS)
+    width = max(-(-units // count), NARROWEST)
     return Panels(mode, units, -(-width // 16) * 16)
 
 

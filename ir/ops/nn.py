@@ -52,7 +52,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     """
     x = _floating(x)
     e = exp(x - _peak(x, axis))
-    return e / total(e, axis=axis, keepdims=True)
+    return e * (1 / total(e, axis=axis, keepdims=True))  # one division a line, not an element
 
 
 @composite(Sample("f[3,4]"), Sample("f[2,3,4]", axis=1))

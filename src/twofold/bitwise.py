@@ -5,7 +5,7 @@ from __future__ import annotations
 from twofold.api import surface
 
 globals().update(surface.members("bitwise"))
-__all__ = surface.public_names("bitwise")
+__all__ = [*surface.public_names("bitwise")]
 
 
 def __dir__() -> list[str]:

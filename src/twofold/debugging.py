@@ -26,9 +26,7 @@ def assert_equal(x: Any, y: Any, message: str = "") -> None:
     _require(a == b, a, b, "equal", message)
 
 
-def assert_near(
-    x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-5, message: str = ""
-) -> None:
+def assert_near(x: Any, y: Any, rtol: float = 1e-5, atol: float = 1e-5, message: str = "") -> None:
     """Raise AssertionError unless ``|x - y| <= atol + rtol * |y|`` for all elements.
 
     >>> import twofold as tf

@@ -97,7 +97,7 @@ def iinfo(dtype: Any) -> np.iinfo[Any]:
 
 
 def isdtype(dtype: Any, kind: Any) -> _bool:
-    """Whether a dtype is of a kind: a dtype, one of the array API's kind names, or a tuple of those.
+    """Whether a dtype is of a kind: a dtype, a kind name of the array API, or a tuple of those.
 
     >>> import twofold as tf
     >>> tf.isdtype(tf.int8, "integral"), tf.isdtype(tf.int8, (tf.int16, "real floating"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twofold.api import surface
 
 globals().update(surface.members("nn"))
-__all__ = surface.public_names("nn")
+__all__ = [*surface.public_names("nn")]
 
 
 def __dir__() -> list[str]:

@@ -44,7 +44,7 @@ class Alias(NamedTuple):
     """Another name of an op; ``keywords`` are the names that its callers give to parameters."""
 
     op: str
-    keywords: dict[str, str] = {}  # noqa: RUF012  (never written to)
+    keywords: dict[str, str] = {}
 
 
 _REDUCED = {"input_tensor": "x"}

@@ -84,9 +84,7 @@ def members(space: str) -> dict[str, Any]:
     return {name: load(space, name) for name in public_names(space)}
 
 
-def renamed(
-    target: Callable[..., Any], name: str, keywords: dict[str, str]
-) -> Callable[..., Any]:
+def renamed(target: Callable[..., Any], name: str, keywords: dict[str, str]) -> Callable[..., Any]:
     """``target`` under other names of its parameters; its own names are accepted too."""
 
     @functools.wraps(target)

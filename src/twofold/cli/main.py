@@ -50,11 +50,18 @@ class Commands(click.Group):
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)
         except TargetError as error:
-            click.echo(f"twofold: {error.args[0]}", err=True)
+            click.echo(f"twofold: {error}", err=True)
             ctx.exit(EXIT_TARGET)
         except TwofoldError as error:
-            click.echo(f"twofold: {type(error).__name__}: {error}", err=True)
+            click.echo(f"twofold: {type(error).__name__}: {_message(error)}", err=True)
             ctx.exit(EXIT_FAILED)
+
+
+def _message(error: TwofoldError) -> str:
+    """The message; where no script is on the stack the location would be a line of click."""
+    text = str(error)
+    ours = error.location is not None and error.location.file == click.core.__file__
+    return text.rpartition("\n  at ")[0] if ours else text
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

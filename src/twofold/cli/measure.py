@@ -128,8 +128,10 @@ class Comparison:
     def __call__(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """One call: both ways, and the eager result."""
         if self.only and self.only not in known_as(function):
-            return _plainly(function, args, kwargs)
-        record = self.records.setdefault(id(function), Record(function))
+            return function.python_function(*args, **kwargs)  # so that calls inside are seen
+        record = self.records.get(id(function))
+        if record is None:
+            record = self.records[id(function)] = Record(function)
         if self.limit is not None and record.calls >= self.limit:
             return _plainly(function, args, kwargs)
         record.calls += 1
@@ -272,7 +274,8 @@ def _silent() -> Iterator[None]:
 def _end(outcome: Outcome) -> str:
     if outcome.error is None:
         return "it returns"
-    return f"it raises {type(outcome.error).__name__} ({str(outcome.error).splitlines()[0]})"
+    reason = str(outcome.error).partition("\n")[0]
+    return f"it raises {type(outcome.error).__name__} ({reason})"
 
 
 def _place(function: Function) -> Location | None:

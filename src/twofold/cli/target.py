@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,11 +80,17 @@ def _path_first(folder: str) -> Iterator[None]:
 
 
 @contextmanager
-def load_script(target: Target, args: Sequence[str]) -> Iterator[tuple[types.CodeType, Any]]:
-    """The script's code and its ``__main__`` module, in place as long as the block runs."""
+def load_script(
+    target: Target, args: Sequence[str]
+) -> Iterator[tuple[types.ModuleType, Callable[[], None]]]:
+    """The script's ``__main__`` module, in place as long as the block runs, and what runs it."""
     path = target.path
-    with io.open_code(os.path.abspath(path)) as stream:
-        code = compile(stream.read(), path, "exec")
+
+    def start() -> None:
+        with io.open_code(os.path.abspath(path)) as stream:
+            code = compile(stream.read(), path, "exec")
+        exec(code, vars(module))
+
     module = types.ModuleType("__main__")
     module.__file__ = path
     if target.module:
@@ -98,7 +104,7 @@ def load_script(target: Target, args: Sequence[str]) -> Iterator[tuple[types.Cod
     sys.modules["__main__"], sys.argv = module, [path, *args]
     try:
         with _path_first(folder):
-            yield code, module
+            yield module, start
     finally:
         sys.argv = argv
         if main is not None:

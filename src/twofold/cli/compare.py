@@ -1,0 +1,119 @@
+"""``twofold compare``: a script's decorated functions, eagerly and compiled, on its own calls."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from twofold.compiler.observe import observed
+from twofold.ir.errors import TargetError
+
+from .measure import Comparison, Record
+from .report import console, figures, print_table, totals
+from .target import Target, find_target, functions_of, known_as, load_script, user_traceback
+
+__all__ = ["compare"]
+
+
+@click.command(short_help="Run a script both ways.")
+@click.argument("target", metavar="FILE[:FN]")
+@click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS...]")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print JSON (seconds, bytes); the script's own output goes to standard error.",
+)
+@click.option("--rtol", type=click.FloatRange(min=0), help="Bound relative to each element.")
+@click.option("--atol", type=click.FloatRange(min=0), help="Bound relative to the array's scale.")
+@click.option("--calls", type=click.IntRange(min=1), metavar="N",
+              help="Compare the first N calls of each function; later calls just run.")  # fmt: skip
+def compare(
+    target: str, args: tuple[str, ...], as_json: bool, rtol: float | None, atol: float | None,
+    calls: int | None,
+) -> None:  # fmt: skip
+    """Run FILE as a script; run each call of its decorated functions eagerly and compiled.
+
+    Results and Variables must agree: structure, dtype and shape exactly, integers exactly, floating
+    values within a bound (float32 1e-5, float64 1e-12, of the element or of the array's scale).
+    Then a table: median times of a call, what tracing and compiling took and after how many calls
+    they have paid, kernels, bytes moved and peak memory (eager > compiled).
+
+    FILE is a path or the dotted name of a module. A function that is called inside of another
+    decorated function belongs to that one, unless FN selects it.
+
+    \b
+    twofold compare examples/digits.py
+    twofold compare train.py:step --calls 5 -- --epochs 1
+    twofold compare mypackage.model --json > times.json
+
+    Exit codes: 0 all agree; 1 a difference, or the script failed; 2 no such file or function.
+    """
+    found = find_target(target)
+    with _progress() as show:
+        comparison = Comparison(found.function, calls, rtol, atol, show)
+        status = _run(found, args, comparison, as_json)
+    records = list(comparison.records.values())
+    if as_json:
+        rows = [figures(r) for r in records]
+        click.echo(json.dumps({"functions": rows, "total": totals(rows)}, indent=2))
+    elif records:
+        print_table(records, rtol, atol)
+    if not records and not status:
+        click.echo(f"{found.path} called no decorated function; there is nothing to compare",
+                   err=True)  # fmt: skip
+    sys.exit(status or int(any(r.failure is not None for r in records)))
+
+
+def _run(found: Target, args: tuple[str, ...], comparison: Comparison, as_json: bool) -> int:
+    """Run the script under observation; its exit status."""
+    aside = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+    with load_script(found, args) as (module, start), observed(comparison), aside:
+        try:
+            start()
+        except SystemExit as stop:
+            if stop.code not in (None, 0):
+                click.echo(f"{found.path} exited with {stop.code}", err=True)
+                return 1
+        except Exception as error:  # noqa: BLE001  (the script's own: shown as Python would)
+            click.echo(user_traceback(error), err=True, nl=False)
+            return 1
+    if found.function and not comparison.records:
+        _refuse(found, module)
+    return 0
+
+
+def _refuse(found: Target, module: Any) -> None:
+    """Why the function that was asked for has not been compared."""
+    there = functions_of(module)
+    if any(found.function in known_as(f) for f in there):
+        raise TargetError(f"{found.path} never called {found.function}")
+    names = ", ".join(sorted(known_as(f)[0] for f in there)) or "none"
+    raise TargetError(f"{found.path} has no decorated function {found.function}; it has: {names}")
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[Record], None]]:
+    """A spinner with the number of calls, on a terminal; else nothing."""
+    out = console(stderr=True)
+    if not out.is_terminal:
+        yield lambda record: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=out, transient=True,
+                  redirect_stdout=sys.stdout.isatty()) as progress:  # fmt: skip
+        task = progress.add_task("running")
+        counted = 0
+
+        def show(record: Record) -> None:
+            nonlocal counted
+            counted += 1
+            progress.update(task, description=f"{counted} calls compared, now {record.name}")
+
+        yield show

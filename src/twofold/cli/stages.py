@@ -1,0 +1,61 @@
+"""A function after each step of the compiler, as text that is the same on every run."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from twofold.compiler.pipeline import PASSES, compile_graph
+from twofold.ir.errors import ArgumentError
+from twofold.ir.graph import Graph
+from twofold.ir.printer import print_graph
+
+__all__ = ["Stage", "graph_at", "graph_stages", "kernel_stages", "machine_text", "stage_names"]
+
+
+class Stage(NamedTuple):
+    """A step and what it leaves, as text."""
+
+    name: str
+    text: str
+
+
+def stage_names() -> list[str]:
+    """What ``--after`` accepts."""
+    return ["trace", *(name for name, _ in PASSES), "kernels"]
+
+
+def graph_stages(graph: Graph, *, locations: bool = True) -> list[Stage]:
+    """The traced graph and the graph after each pass."""
+    stages = [Stage("trace", print_graph(graph, locations=locations))]
+    for name, apply in PASSES:
+        graph = apply(graph)
+        stages.append(Stage(name, print_graph(graph, locations=locations)))
+    return stages
+
+
+def graph_at(graph: Graph, step: str) -> Graph:
+    """The graph after one step; ``kernels`` is the last. Raises ArgumentError for another name."""
+    if step not in stage_names():
+        raise ArgumentError(f"there is no step {step!r}; the steps are {', '.join(stage_names())}")
+    if step == "trace":
+        return graph
+    for name, apply in PASSES:
+        graph = apply(graph)
+        if name == step:
+            break
+    return graph
+
+
+def kernel_stages(graph: Graph) -> list[Stage]:
+    """The kernels of a function as readable Python, in the order in which they run."""
+    return [Stage(k.name, k.python) for k in _kernels(graph)]
+
+
+def machine_text(graph: Graph, form: str) -> str:
+    """All kernels as ``llvm`` or ``asm``; kernels that were compiled together come together."""
+    texts = [getattr(kernel, form)() for kernel in _kernels(graph)]
+    return "\n".join(dict.fromkeys(texts))
+
+
+def _kernels(graph: Graph) -> list[Any]:
+    return list(compile_graph(graph, native=True).kernels)
