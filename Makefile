@@ -16,7 +16,7 @@ check: setup  ## ruff, mypy and the import contracts
 	.ci/check
 
 golden: setup  ## rewrite the golden files
-	.venv/bin/pytest -q tests/test_golden.py --update-golden
+	.venv/bin/pytest -q tests/test_golden.py tests/test_face.py --update-golden
 
 bench: setup  ## the comparison with the peers (installs them)
 	.venv/bin/pip install -q -e ".[bench]" && .venv/bin/python benchmarks/peers.py

@@ -128,13 +128,16 @@ def main() -> None:
         for mode in modes:
             tf.config.run_functions_eagerly(mode == "eager")
             curves[mode], accuracy = train(mode, args.epochs, progress)
-            progress.print(f"{mode:>8}: held-out accuracy {accuracy:.4f}, "
-                           f"last loss {curves[mode][-1]:.2e}")
+            progress.print(
+                f"{mode:>8}: held-out accuracy {accuracy:.4f}, last loss {curves[mode][-1]:.2e}"
+            )
     tf.config.run_functions_eagerly(False)
     if len(curves) == 2:
         a, b = (np.array(c[:100]) for c in curves.values())
-        print(f"loss curves agree to {np.max(np.abs(a - b) / np.abs(a)):.1e} "
-              f"over the first {len(a)} steps")
+        print(
+            f"loss curves agree to {np.max(np.abs(a - b) / np.abs(a)):.1e} "
+            f"over the first {len(a)} steps"
+        )
     args.out.mkdir(parents=True, exist_ok=True)
     plot(curves, args.out / "digits_loss.png")
     print(f"plot: {args.out / 'digits_loss.png'}")

@@ -4,9 +4,4 @@ from __future__ import annotations
 
 from twofold.api import surface
 
-globals().update(surface.members("nn"))
-__all__ = [*surface.public_names("nn")]
-
-
-def __dir__() -> list[str]:
-    return __all__
+globals().update(surface.contents("nn"))

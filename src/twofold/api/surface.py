@@ -21,7 +21,7 @@ from twofold.runtime import tensor, variable
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
 
-__all__ = ["load", "members", "origin", "public_names"]
+__all__ = ["contents", "load", "members", "origin", "origins", "public_names"]
 
 tensor.install_operators()
 variable.install_operators()
@@ -82,6 +82,12 @@ def load(space: str, name: str) -> Any:
 def members(space: str) -> dict[str, Any]:
     """The names of a namespace with their objects."""
     return {name: load(space, name) for name in public_names(space)}
+
+
+def contents(space: str) -> dict[str, Any]:
+    """All that the module of a namespace holds: the names, and those names as its ``__all__``."""
+    names = public_names(space)
+    return {**members(space), "__all__": names, "__dir__": lambda: names}
 
 
 def renamed(target: Callable[..., Any], name: str, keywords: dict[str, str]) -> Callable[..., Any]:

@@ -47,8 +47,9 @@ def bound_of(dtype: np.dtype[Any], rtol: float | None, atol: float | None) -> Bo
 
 def show_bounds(rtol: float | None, atol: float | None) -> str:
     """The bounds in force, in a line."""
-    if rtol is not None or atol is not None:
-        own = [f"rtol {rtol:g}"] * (rtol is not None) + [f"atol {atol:g}"] * (atol is not None)
+    given = {"rtol": rtol, "atol": atol}
+    own = [f"{name} {value:g}" for name, value in given.items() if value is not None]
+    if own:
         return f"bound: {', '.join(own)}, else by dtype"
     return "bound, elementwise and of the array's scale: " + ", ".join(
         f"{name} {BOUNDS[name].rtol:g}" for name in ("float32", "float64")

@@ -53,9 +53,9 @@ def dump(
     """Print the graph of FN, a decorated function of the script FILE.
 
     The script runs, its own output on standard error, until it calls FN for the first time and is
-    stopped there; a function that it does not call needs an input_signature. The text is the same on every run, so two dumps can be
-    compared with diff, and `twofold run` reads it back. Steps: trace, then each pass (a wrong STEP
-    lists them), then kernels.
+    stopped there; a function that it does not call needs an input_signature. The text is the same
+    on every run, so two dumps can be compared with diff, and `twofold run` reads it back. Steps:
+    trace, then each pass (a wrong STEP lists them), then kernels.
 
     \b
     twofold dump model.py:step                       after the last pass

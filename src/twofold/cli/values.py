@@ -82,8 +82,10 @@ def _known_names(given: Iterable[str], known: Iterable[str], option: str, what: 
     there = list(known)
     for name in given:
         if name not in there:
-            raise click.BadParameter(f"the graph has no {what} {name!r}; it has: "
-                                     f"{', '.join(there) or 'none'}", param_hint=option)  # fmt: skip
+            has = ", ".join(there) or "none"
+            raise click.BadParameter(
+                f"the graph has no {what} {name!r}; it has: {has}", param_hint=option
+            )
 
 
 def _as_input(value: Any, kind: TensorType, name: str) -> np.ndarray[Any, Any]:

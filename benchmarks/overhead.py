@@ -1,0 +1,100 @@
+"""What a call costs before any work: eager operations, compiled calls, the first call.
+
+    python benchmarks/overhead.py [--json]
+
+The first part runs in this process, in turns; the second in fresh processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import twofold as tf
+
+FIRST_CALL = """
+from time import perf_counter
+start = perf_counter()
+import numpy as np
+numpy_time = perf_counter() - start
+import twofold as tf
+import_time = perf_counter() - start
+@tf.function(jit_compile={jit})
+def f(x, b):
+    y = x + b
+    return 0.5 * y * (1 + tf.tanh(0.8 * (y + 0.04 * y * y * y)))
+x, b = tf.constant(np.ones((64, 100), np.float32)), tf.constant(np.ones(100, np.float32))
+ready = perf_counter() - start
+f(x, b)
+print(numpy_time, import_time, ready, perf_counter() - start)
+"""
+
+
+def microseconds(calls: dict[str, Callable[[], Any]], number: int = 20_000) -> dict[str, float]:
+    """Median over seven rounds of the time of one call, in turns."""
+    rounds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(7):
+        for name, call in calls.items():
+            rounds[name].append(timeit.timeit(call, number=number) / number * 1e6)
+    return {name: statistics.median(times) for name, times in rounds.items()}
+
+
+def calls() -> dict[str, Callable[[], Any]]:
+    """The calls to compare."""
+    a, b = np.arange(8, dtype=np.float32), np.ones(8, np.float32)
+    x, y = tf.constant(a), tf.constant(b)
+    add = tf.function(lambda x, y: x + y, jit_compile=True)
+    add(x, y)
+    return {
+        "NumPy a + b, 8 floats": lambda: a + b,
+        "eager x + y, 8 floats": lambda: x + y,
+        "eager x * 2.0, 8 floats": lambda: x * 2.0,
+        "eager tf.add(x, y), 8 floats": lambda: tf.add(x, y),
+        "compiled x + y, 8 floats": lambda: add(x, y),
+    }
+
+
+def first_call(jit: str, repeats: int = 5) -> dict[str, float]:
+    """Milliseconds to import and to the first result, medians over fresh processes."""
+    command = [sys.executable, "-c", FIRST_CALL.format(jit=jit)]
+    rows = [
+        [float(v) for v in subprocess.run(command, capture_output=True, text=True, check=True)
+         .stdout.split()]
+        for _ in range(repeats)
+    ]  # fmt: skip
+    numpy_, imported, ready, done = (statistics.median(c) * 1e3 for c in zip(*rows, strict=True))
+    return {"import numpy": numpy_, "import both": imported, "inputs made": ready,
+            "first result": done}  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    per_call = microseconds(calls())
+    firsts = {jit: first_call(jit) for jit in ("None", "True")}
+    if args.json:
+        print(json.dumps({"microseconds": per_call, "first_call_milliseconds": firsts}))
+        return
+    numpy_ = per_call["NumPy a + b, 8 floats"]
+    for name, value in per_call.items():
+        print(f"{name:32s} {value:6.2f} us   {value - numpy_:+.2f} us over NumPy")
+    for jit, row in firsts.items():
+        steps = ", ".join(f"{k} {v:.0f} ms" for k, v in row.items())
+        print(
+            f"jit_compile={jit}: {steps} "
+            f"(import {row['import both'] / row['import numpy']:.2f} x import numpy)"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""The workloads of ``peers.py``: each written once for each library, on the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import twofold as tf
+
+__all__ = ["WORKLOADS", "Workload"]
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> Any:
+    """Standard normal float32 numbers."""
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+class Workload:
+    """A function for each library, and its arguments."""
+
+    def __init__(
+        self, name: str, arguments: Callable[[], list[Any]], functions: dict[str, Any],
+        *, tolerance: float = 2e-5, budget: float = 0.05,
+    ) -> None:  # fmt: skip
+        self.name, self.tolerance, self.budget = name, tolerance, budget
+        self._arguments, self._functions = arguments, functions
+        self._made: list[Any] | None = None
+
+    def arrays(self) -> list[Any]:
+        """The arguments as NumPy arrays, made once."""
+        if self._made is None:
+            self._made = self._arguments()
+        return self._made
+
+    def build(self, library: str) -> Callable[[], Any] | None:
+        """A call without arguments that does the work, or None if the library takes no part."""
+        source = "torch" if library == "torch.compile" else library
+        function = self._functions.get(source)
+        return None if function is None else _PREPARE[library](function, self.arrays())
+
+    def result(self, library: str, value: Any) -> Any:
+        """The result as a NumPy array."""
+        return value.numpy() if hasattr(value, "numpy") else np.asarray(value)
+
+
+def _twofold(function: Any, arrays: list[Any]) -> Callable[[], Any]:
+    compiled = tf.function(function, jit_compile=True)
+    tensors = [tf.constant(a) for a in arrays]
+    return lambda: compiled(*tensors)
+
+
+def _numpy(function: Any, arrays: list[Any]) -> Callable[[], Any]:
+    return lambda: function(*arrays)
+
+
+def _jax(function: Any, arrays: list[Any]) -> Callable[[], Any]:
+    import jax
+    import jax.numpy as jnp
+
+    compiled = jax.jit(function)
+    tensors = [jnp.asarray(a) for a in arrays]
+    return lambda: compiled(*tensors).block_until_ready()
+
+
+def _torch(function: Any, arrays: list[Any]) -> Callable[[], Any]:
+    import torch
+
+    tensors = [torch.from_numpy(a) for a in arrays]
+    return lambda: function(*tensors)
+
+
+def _torch_compile(function: Any, arrays: list[Any]) -> Callable[[], Any]:
+    import torch
+
+    return _torch(torch.compile(function), arrays)
+
+
+_PREPARE = {"twofold": _twofold, "numpy": _numpy, "jax": _jax, "torch": _torch,
+            "torch.compile": _torch_compile}  # fmt: skip
+
+
+def _jnp() -> Any:
+    import jax.numpy as jnp
+
+    return jnp
+
+
+def _torch_module() -> Any:
+    import torch
+
+    return torch
+
+
+def in_namespace(write: Callable[[Any], Callable[..., Any]]) -> dict[str, Any]:
+    """The same expression over each library's namespace."""
+    spaces: dict[str, Callable[[], Any]] = {
+        "twofold": lambda: tf, "numpy": lambda: np, "jax": _jnp, "torch": _torch_module,
+    }  # fmt: skip
+
+    def deferred(space: Callable[[], Any]) -> Callable[..., Any]:
+        made: list[Callable[..., Any]] = []
+
+        def call(*args: Any) -> Any:
+            if not made:
+                made.append(write(space()))
+            return made[0](*args)
+
+        return call
+
+    return {name: deferred(space) for name, space in spaces.items()}
+
+
+def gelu(xp: Any) -> Callable[..., Any]:
+    """The tanh approximation of gelu of a biased input."""
+
+    def call(x: Any, b: Any) -> Any:
+        y = x + b
+        return 0.5 * y * (1 + xp.tanh(0.7978845608 * (y + 0.044715 * y * y * y)))
+
+    return call
+
+
+def normal_cdf(xp: Any) -> Callable[[Any], Any]:
+    """The normal distribution function by its logistic approximation (Page 1977)."""
+    return lambda x: 1 / (1 + xp.exp(-(1.5976 * x + 0.070565992 * x * x * x)))
+
+
+def black_scholes(xp: Any) -> Callable[..., Any]:
+    """Price of a European call."""
+    cdf = normal_cdf(xp)
+
+    def call(s: Any, k: Any, t: Any) -> Any:
+        rate, sigma = 0.03, 0.2
+        root = sigma * xp.sqrt(t)
+        d1 = (xp.log(s / k) + (rate + 0.5 * sigma * sigma) * t) / root
+        return s * cdf(d1) - k * xp.exp(-rate * t) * cdf(d1 - root)
+
+    return call
+
+
+def twenty(xp: Any) -> Callable[[Any], Any]:
+    """Twenty small operations in a row."""
+
+    def call(x: Any) -> Any:
+        for _ in range(5):
+            x = xp.tanh(x * 1.01 + 0.5) - 0.1
+        return x
+
+    return call
+
+
+def softmax_numpy(x: Any) -> Any:
+    """Softmax over the last axis."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def layer_norm_formula(xp: Any) -> Callable[..., Any]:
+    """Layer norm over the last axis."""
+
+    def call(x: Any, g: Any, b: Any) -> Any:
+        centred = x - xp.mean(x, -1, keepdims=True)
+        variance = xp.mean(centred * centred, -1, keepdims=True)
+        return centred / xp.sqrt(variance + 1e-5) * g + b
+
+    return call
+
+
+def softmaxes() -> dict[str, Any]:
+    """Softmax as each library offers it."""
+    return {
+        "twofold": tf.nn.softmax,
+        "numpy": softmax_numpy,
+        "jax": lambda x: __import__("jax").nn.softmax(x),
+        "torch": lambda x: _torch_module().softmax(x, -1),
+    }
+
+
+def layer_norms() -> dict[str, Any]:
+    """Layer norm: torch by its own kernel, the others by the formula."""
+
+    def by_torch(x: Any, g: Any, b: Any) -> Any:
+        return _torch_module().nn.functional.layer_norm(x, (x.shape[-1],), g, b)
+
+    return {**in_namespace(layer_norm_formula), "torch": by_torch}
+
+
+def prices() -> list[Any]:
+    """Spot, strike and time of a million options."""
+    n = 1_000_000
+    return [RNG.uniform(a, b, n).astype(np.float32) for a, b in ((50, 150), (50, 150), (0.1, 2))]
+
+
+class TrainStep(Workload):
+    """A training step keeps state, so each library gets its own closure over the same start."""
+
+    def __init__(self, name: str, sizes: tuple[int, ...], batch: int) -> None:
+        super().__init__(name, list, {}, tolerance=2e-3, budget=0.15)
+        self.sizes, self.batch = sizes, batch
+
+    def build(self, library: str) -> Callable[[], Any] | None:
+        """The step of this library, or None."""
+        from train_step import STEPS
+
+        make = STEPS.get(library)
+        return None if make is None else make(self.sizes, self.batch)
+
+
+WORKLOADS: list[Workload] = [
+    Workload("x + 1, one element", lambda: [normal(1)], in_namespace(lambda xp: lambda x: x + 1)),
+    Workload("20 small ops, 16 elements", lambda: [normal(16)], in_namespace(twenty)),
+    Workload("tanh-gelu, 1e3", lambda: [normal(1000), normal(1000)], in_namespace(gelu)),
+    Workload("tanh-gelu, 1e5", lambda: [normal(100_000), normal(100_000)], in_namespace(gelu)),
+    Workload("tanh-gelu, 1e7", lambda: [normal(10**7), normal(10**7)], in_namespace(gelu),
+             budget=0.3),
+    Workload("Black-Scholes, 1e6", prices, in_namespace(black_scholes), budget=0.1,
+             tolerance=2e-4),
+    Workload("softmax 1024 x 1024", lambda: [normal(1024, 1024)], softmaxes()),
+    Workload("layer norm 2048 x 768", lambda: [normal(2048, 768), normal(768), normal(768)],
+             layer_norms()),
+    Workload("sum of x*x + 1, 1e7", lambda: [normal(10**7)],
+             in_namespace(lambda xp: lambda x: xp.sum(x * x + 1)), budget=0.2, tolerance=1e-4),
+    TrainStep("train step 64-128-64-10, batch 64", (64, 128, 64, 10), 64),
+    TrainStep("train step 784-512-256-10, batch 128", (784, 512, 256, 10), 128),
+]  # fmt: skip
