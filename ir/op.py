@@ -93,6 +93,7 @@ class Op:
         self.public: bool = facts.pop("public")
         self.facts: Mapping[str, Any] = facts
         self.vjp: Callable[..., Sequence[Any]] | None = None
+        self.direct: Callable[..., Any] | None = None  # the runtime's shortcut; None: not taken
         self._read_signature()
         self.memo: dict[Any, tuple[Attrs, tuple[TensorType, ...]]] = {}
 
@@ -113,6 +114,10 @@ class Op:
         self.has_attrs = bool(self.defaults)
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
+        if self.direct is not None and not attrs and len(args) == len(self.tensors):
+            out = self.direct(*args)
+            if out is not None:
+                return out
         if self.has_attrs or attrs or self.variadic:
             args, attrs = self._sort_arguments(args, attrs)
         elif len(args) != len(self.tensors):

@@ -153,33 +153,72 @@ def wrap(array: Any) -> Tensor:
 _new = object.__new__
 
 
+def _direct_unary(op: Op) -> Any:
+    """Run the op's body at once, if nobody stands above the eager executor; else None."""
+    body = op.body
+
+    def direct(x: Any) -> Any:
+        if x.__class__ is not Tensor or _current.get() is not None or x.array.dtype.kind != "f":
+            return None
+        try:
+            r = quiet.run(body, x.array)
+        except (TypeError, ValueError):
+            return None  # the long way says what is wrong
+        out = _new(Tensor)
+        out.array = r if r.__class__ is _ndarray else np.asarray(r)
+        return out
+
+    return direct
+
+
+def _direct_binary(op: Op) -> Any:
+    """The same for two operands: tensors of one floating dtype, or one and a Python number."""
+    body = op.body
+
+    def direct(x: Any, y: Any) -> Any:
+        if _current.get() is not None:
+            return None
+        kind, other = x.__class__, y.__class__
+        if kind is Tensor and other is Tensor:
+            a, b = x.array, y.array
+            if a.dtype is not b.dtype or a.dtype.kind != "f":
+                return None
+        elif kind is Tensor and (other is float or other is int):
+            a = x.array
+            if a.dtype.kind != "f":
+                return None
+            b = np.array(y, a.dtype)
+        elif other is Tensor and (kind is float or kind is int):
+            b = y.array
+            if b.dtype.kind != "f":
+                return None
+            a = np.array(x, b.dtype)
+        else:
+            return None
+        try:
+            r = quiet.run(body, a, b)
+        except (TypeError, ValueError):
+            return None  # the long way says what is wrong
+        out = _new(Tensor)
+        out.array = r if r.__class__ is _ndarray else np.asarray(r)
+        return out
+
+    return direct
+
+
 def _binary(op: Op) -> tuple[Any, Any]:
     """The operator method and its reflected form for one op."""
-    body = op.body
-    fast = op.rule.__name__ == "elementwise" and op.promote == "common"
+    direct = op.direct
+    if direct is None:
+        return (lambda self, other: op(self, other)), (lambda self, other: op(other, self))
 
     def method(self: Any, other: Any) -> Any:
-        if fast and _current.get() is None:
-            a, kind = self.array, other.__class__
-            if kind is Tensor:
-                b = other.array
-                direct = a.dtype is b.dtype and a.dtype.kind == "f"
-            else:
-                direct = (kind is float or kind is int) and a.dtype.kind == "f"
-                b = np.array(other, a.dtype) if direct else None
-            if direct:
-                out = _new(Tensor)
-                r = quiet.run(body, a, b)
-                out.array = r if r.__class__ is _ndarray else np.asarray(r)
-                return out
-        return op(self, other)
+        out = direct(self, other)
+        return op(self, other) if out is None else out
 
     def reflected(self: Any, other: Any) -> Any:
-        if fast and (other.__class__ is float or other.__class__ is int):
-            a = self.array if _current.get() is None else None
-            if a is not None and a.dtype.kind == "f":
-                return wrap(quiet.run(body, np.array(other, a.dtype), a))
-        return op(other, self)
+        out = direct(other, self)
+        return op(other, self) if out is None else out
 
     return method, reflected
 
@@ -211,7 +250,14 @@ _UNARY = {"neg": "negative", "abs": "abs", "invert": "bitwise_invert", "pos": "p
 
 
 def install_operators() -> None:
-    """Give Tensor its operators, from the registry of ops."""
+    """Give Tensor its operators, from the registry of ops, and ops their shortcuts."""
+    for op in OPS.values():
+        plain = op.rule.__name__ == "elementwise" and op.promote in ("common", "floating")
+        if plain and not op.has_attrs and "f" in op.accepts and op.promoted == slice(None):
+            if len(op.tensors) == 1:
+                op.direct = _direct_unary(op)
+            elif len(op.tensors) == 2:
+                op.direct = _direct_binary(op)
     for dunder, name in _BINARY.items():
         if name in OPS:
             method, reflected = _binary(OPS[name])

@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from twofold._version import __version__
+from twofold._version import __version__ as __version__
 from twofold.api.names import MODULES, NAMESPACES
 
 __array_api_version__ = "2024.12"

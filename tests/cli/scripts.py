@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from twofold.cli.main import main
 
-TRAIN = '''
+TRAIN = """
 import sys
 import twofold as tf
 
@@ -46,9 +46,9 @@ if __name__ == "__main__":
         out = step(tf.ones((4, 2)))
     Model().call(tf.zeros(3))
     print("state", w.numpy().ravel().tolist(), out["rows"])
-'''
+"""
 
-DIFFERENT = '''
+DIFFERENT = """
 import random
 import twofold as tf
 
@@ -62,9 +62,9 @@ def fine(x):
 
 lucky(tf.ones((2, 3)))
 fine(tf.ones(1))
-'''
+"""
 
-FAILING = '''
+FAILING = """
 import twofold as tf
 
 @tf.function
@@ -79,7 +79,7 @@ try:
 except IndexError:
     print("caught")
 caller()
-'''
+"""
 
 
 def write(folder: Path, text: str, name: str = "script.py") -> str:

@@ -142,7 +142,9 @@ def test_an_interrupt_ends_with_130(tmp_path: Path) -> None:
     assert done.stderr == "interrupted\n"
 
 
-def test_a_module_path_runs_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_module_path_runs_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "some_package_of_mine"
     package.mkdir()
     write(package, "", "__init__.py")
