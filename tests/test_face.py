@@ -59,6 +59,14 @@ def test_help_shows_signature_and_page(name: str) -> None:
     assert (inspect.getdoc(target) or "").splitlines()[0] in page
 
 
+@pytest.mark.parametrize("name", [n for n, t in surface.registry().items() if ">>>" in t.__doc__])
+def test_the_example_on_a_page_runs_with_the_public_names(name: str) -> None:
+    page = inspect.getdoc(surface.registry()[name]) or ""
+    test = doctest.DocTestParser().get_doctest(page, {"np": np}, name, None, 0)
+    said: list[str] = []
+    assert not doctest.DocTestRunner().run(test, out=said.append).failed, "".join(said)
+
+
 @pytest.mark.parametrize("name", sorted(OBJECTS))
 def test_an_object_of_the_table_exists(name: str) -> None:
     module, _, attribute = OBJECTS[name].partition(":")

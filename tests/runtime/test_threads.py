@@ -220,8 +220,13 @@ def script(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
             RUN(parallel_for_address())(BODY(lambda *_: barrier.wait() and None), None, count, 1)
     """
     return subprocess.run(
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c"]
-        + [textwrap.dedent(prelude) + textwrap.dedent(code)],
+        [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            "-c",
+            textwrap.dedent(prelude) + textwrap.dedent(code),
+        ],
         capture_output=True,
         text=True,
         env={"PYTHONPATH": ":".join(sys.path), **environment},

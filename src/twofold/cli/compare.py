@@ -15,7 +15,8 @@ from twofold.compiler.observe import observed
 from twofold.ir.errors import TargetError
 
 from .measure import Comparison, Record
-from .report import console, figures, print_table, totals
+from .report import console, figures, totals
+from .table import print_table
 from .target import Target, find_target, functions_of, known_as, load_script, user_traceback
 
 __all__ = ["compare"]

@@ -1,4 +1,4 @@
-"""What ``compare`` prints: a table with a footer, or JSON."""
+"""The figures of a comparison, and how times and sizes are written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from .agreement import show_bounds
 from .measure import Record
 
-__all__ = ["console", "figures", "print_table", "show_bytes", "show_seconds", "totals"]
+__all__ = ["console", "figures", "show_bytes", "show_seconds", "totals"]
 
 PLAIN_WIDTH = 200  # columns where output is no terminal, so that nothing is folded
 
@@ -75,54 +72,6 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "eager_peak_bytes": max((r["eager_peak_bytes"] for r in rows), default=0),
         "compiled_peak_bytes": max((r["compiled_peak_bytes"] for r in rows), default=0),
     }
-
-
-def print_table(records: list[Record], rtol: float | None, atol: float | None) -> None:
-    """A row for each function, the sums, the bound, and the failures."""
-    out = console()
-    rows = [figures(r) for r in records]
-    total = totals(rows)
-    table = Table(show_footer=True, box=None, pad_edge=False, header_style="bold",
-                  footer_style="bold")  # fmt: skip
-    footer = ["all calls", str(total["calls"]), *_times(total), "", *_sizes(total)]
-    heads = ["function", "calls", "eager", "compiled", "speed-up", "trace", "compile", "pays after",
-             "kernels", "moved", "memory", "agrees"]  # fmt: skip
-    for head, foot in zip(heads, [*footer, _verdict(total)], strict=True):
-        table.add_column(head, foot, justify="left" if head == "function" else "right",
-                         no_wrap=not out.is_terminal)  # fmt: skip
-    for row in rows:
-        pays = row["break_even_calls"]
-        after = "never" if pays is None and row["speed_up"] else "" if pays is None else str(pays)
-        cells = [row["function"], str(row["calls"]), *_times(row), after, *_sizes(row)]
-        table.add_row(*cells, Text(_verdict(row), style="green" if row["agrees"] else "bold red"))
-    out.print(table)
-    out.print(f"\n{show_bounds(rtol, atol)}", style="dim", highlight=False)
-    for record in records:
-        if record.failure is not None:
-            out.print(f"\nAgreementError: {record.failure}", style="red", highlight=False,
-                      markup=False, soft_wrap=True)  # fmt: skip
-
-
-def _times(row: dict[str, Any]) -> list[str]:
-    ratio = f"{row['speed_up']:.2f}x" if row["speed_up"] else ""
-    return [show_seconds(row["eager_seconds"]), show_seconds(row["compiled_seconds"]), ratio,
-            show_seconds(row["trace_seconds"]), show_seconds(row["compile_seconds"])]  # fmt: skip
-
-
-def _sizes(row: dict[str, Any]) -> list[str]:
-    steps = f"{row['kernels']}" + (f" + {row['numpy_steps']} np" if row["numpy_steps"] else "")
-    return [
-        steps,
-        f"{show_bytes(row['eager_bytes_moved'])} > {show_bytes(row['compiled_bytes_moved'])}",
-        f"{show_bytes(row['eager_peak_bytes'])} > {show_bytes(row['compiled_peak_bytes'])}",
-    ]
-
-
-def _verdict(row: dict[str, Any]) -> str:
-    if not row["agrees"]:
-        return "NO"
-    worst = row["largest_difference"]
-    return f"within {worst:.0e}" if worst else "exactly"
 
 
 def show_seconds(seconds: float | None) -> str:
