@@ -50,7 +50,7 @@ class Function:
         self._tracing_count = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if _current.get() is None and not kwargs:
+        if _current.get() is None and not kwargs and not config.eagerly:
             try:
                 entry = self._exact.get(
                     tuple(
