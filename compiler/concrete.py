@@ -92,11 +92,17 @@ class ConcreteFunction:
 
     def compile(self) -> Executable:
         """Compile to machine code now, if that has not been done."""
+        ready = self._executable
+        if ready is not None and ready.native:
+            return ready
+        made = compile_graph(self.graph, True)  # without the lock: calls go on meanwhile
+        derivative = self._differentiated
+        if derivative is not None and not derivative.native:
+            derivative = differentiate(self, native=True)
         with self._lock:
-            if self._executable is None or not self._executable.native:
-                self._executable = compile_graph(self.graph, True)
-                self._forget_bound()
-            return self._executable
+            self._executable, self._differentiated = made, derivative
+        self._forget_bound()
+        return made
 
     def warm(self, seconds: float) -> None:
         """Count a call that ran on array operations; when they add up, compile behind them."""
@@ -130,10 +136,21 @@ class ConcreteFunction:
         if len(watching) > 1:
             env = self.environment(leaves)
             return self.outputs.build(interpret(self.graph, inputs, top, env), env)
-        if self._differentiated is None:
-            self._differentiated = differentiate(self)
-        outs = self._differentiated.call(inputs, watching[0], self.environment(leaves))
-        return self.outputs.build(outs, self.environment(leaves))
+        env = self.environment(leaves)
+        start = perf_counter()
+        outs = self._derivative().call(inputs, watching[0], env)
+        if self.jit_compile is None:
+            self.warm(perf_counter() - start)
+        return self.outputs.build(outs, env)
+
+    def _derivative(self) -> Differentiated:
+        """The forward and backward executables, made when a tape first asks for them."""
+        with self._lock:
+            if self._differentiated is None:
+                ready = self._executable
+                native = self.jit_compile is True or (ready is not None and ready.native)
+                self._differentiated = differentiate(self, native=native)
+            return self._differentiated
 
     def __call__(self, *args: Any) -> Any:
         leaves = flatten((args, {}))[0]

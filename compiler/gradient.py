@@ -34,7 +34,7 @@ class Differentiated:
         self.forward: Executable = compile_graph(forward, native)
         self.backward: Executable = compile_graph(backward_, native)
         self.wanted = wanted  # positions of the inputs that get a gradient
-        self.n_outputs = n_outputs
+        self.n_outputs, self.native = n_outputs, native
 
     def call(self, inputs: Sequence[Any], tape: Any, env: dict[str, int]) -> list[Tensor]:
         """Run forward and record one entry whose pullback runs backward."""
@@ -61,7 +61,7 @@ def plain(x: Any) -> Any:
     return x.array if isinstance(x, Tensor) else x
 
 
-def differentiate(concrete: Any) -> Differentiated:
+def differentiate(concrete: Any, *, native: bool) -> Differentiated:
     """Forward and backward executables for a concrete function."""
     tracer = Tracer(concrete.graph.name + "_vjp")
     tracer.sizes = concrete.sizes
@@ -86,7 +86,6 @@ def differentiate(concrete: Any) -> Differentiated:
     finally:
         bind.pop(token)
     forward, back = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
-    native = concrete.jit_compile is not False
     return Differentiated(forward, back, wanted, len(outputs), native)
 
 

@@ -1,6 +1,7 @@
 """Logistic regression by Newton's method: second derivatives by a tape of a tape.
 
     python examples/newton_logistic.py
+    twofold compare examples/newton_logistic.py
 
 The data are the 569 cases of breast_cancer that ship with scikit-learn: 30 measurements, two
 classes. A small ridge makes the minimum unique, so that scikit-learn's solver finds the same one.
@@ -36,8 +37,8 @@ def loss(w: Any, x: Any, y: Any) -> Any:
 
 
 @tf.function(jit_compile=True)
-def derivatives(w: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-    """Loss, gradient and Hessian at ``w``."""
+def newton_equations(w: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """The loss at ``w``, and the augmented matrix [H | g] of Newton's equations H step = g."""
     with tf.GradientTape(persistent=True) as outer:
         outer.watch(w)
         with tf.GradientTape() as inner:
@@ -46,7 +47,7 @@ def derivatives(w: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
         gradient = inner.gradient(value, w)
         parts = [gradient[i] for i in range(w.shape[0])]
     rows = [outer.gradient(part, w) for part in parts]
-    return value, gradient, tf.stack(rows)
+    return value, tf.concat([tf.stack(rows), gradient[:, None]], axis=1)
 
 
 def newton(x: Any, y: Any, steps: int = 15) -> tuple[Any, list[float]]:
@@ -55,11 +56,12 @@ def newton(x: Any, y: Any, steps: int = 15) -> tuple[Any, list[float]]:
     data = tf.constant(x), tf.constant(y)
     norms: list[float] = []
     for _ in range(steps):
-        _, gradient, hessian = derivatives(w, *data)
-        norms.append(float(tf.linalg.vector_norm(gradient)))
-        if norms[-1] < 1e-10:
+        system = newton_equations(w, *data)[1].numpy()
+        hessian, gradient = system[:, :-1], system[:, -1]
+        norms.append(float(np.linalg.norm(gradient)))
+        if norms[-1] < 1e-8:
             break
-        w = w - tf.constant(np.linalg.solve(hessian.numpy(), gradient.numpy()))
+        w = w - tf.constant(np.linalg.solve(hessian, gradient))
     return w.numpy(), norms
 
 

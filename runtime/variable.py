@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import DTypeError, ShapeError
+from twofold.ir.errors import DTypeError, ShapeError, StagingError
 from twofold.ir.op import OPS
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
@@ -38,6 +38,11 @@ class Variable:
         self, initial_value: Any, *, trainable: bool = True, name: str = "Variable",
         dtype: Any = None,
     ) -> None:  # fmt: skip
+        if bind.top().tracing:
+            raise StagingError(
+                "a Variable is made inside of a compiled function; make it outside, so that calls "
+                "of the function share it"
+            )
         value = initial_value() if callable(initial_value) else initial_value
         self.array = np.array(as_array(value, dtype), order="C")
         self.trainable, self.name = trainable, name

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from .random_programs import SIZES, random_graph, random_inputs
 
 import twofold as tf
 from twofold.compiler.lower import machine, program
@@ -15,6 +14,8 @@ from twofold.compiler.lower.reference import execute
 from twofold.compiler.pipeline import PASSES, compile_graph
 from twofold.ir.verify import verify
 from twofold.runtime import threads
+
+from .random_programs import SIZES, random_graph, random_inputs
 
 OTHER_SIZES = ({"n": 1, "m": 64, "k": 1}, {"n": 33, "m": 1, "k": 2}, {"n": 2, "m": 16, "k": 4})
 CHAOTIC = {20}  # the sine of a huge product: any rounding gives another number

@@ -2,8 +2,10 @@
 
 Two floating values a, b agree if they are equal, both NaN, or if ``|a - b|`` is at most
 ``rtol * max(|a|, |b|)`` or at most ``atol * scale``, where scale is the largest finite magnitude in
-the two arrays. The second part is for sums that cancel: their error belongs to the size of the
-terms, not of the result. Integers and bool agree if they are equal.
+the two arrays. The second part is for elements that cancel: their error belongs to the size of the
+terms, not of the result. Where a whole array cancels (a gradient at a minimum) its own scale does
+not tell the size of the terms: ``floor``, ``32 eps`` of the scale of the call's inputs, is allowed
+too. Integers and bool agree if they are equal.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ __all__ = ["BOUNDS", "Bound", "check_same", "check_values", "show_bounds"]
 
 
 class Bound(NamedTuple):
-    """How far floating values may differ: elementwise, and against the array's scale."""
+    """How far floating values may differ: elementwise, against the array's scale, in any case."""
 
     rtol: float
     atol: float
+    floor: float = 0.0
 
 
 # By the precision of the dtype; complex dtypes have the bound of their parts.

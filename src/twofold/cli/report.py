@@ -38,6 +38,8 @@ def figures(record: Record) -> dict[str, Any]:
         "eager_seconds": eager,
         "compiled_seconds": compiled,
         "speed_up": eager / compiled if eager and compiled else None,
+        "eager_fastest_seconds": min(record.eager, default=None),
+        "compiled_fastest_seconds": min(record.compiled, default=None),
         "trace_seconds": record.trace_seconds,
         "compile_seconds": record.compile_seconds,
         "break_even_calls": math.ceil(first / gain) if gain > 0 else None,

@@ -18,6 +18,7 @@ ONE_LINE, TWO_LINES = 150, 100
 HEADS = ("function", "calls", "eager", "compiled", "speed-up", "trace", "compile", "pays after",
          "kernels", "moved", "memory", "agrees")  # fmt: skip
 BYTES = ("kernels", "moved", "memory")
+NOISE = 3  # times the fastest call: a median above that is remarked on
 
 
 def print_table(records: list[Record], rtol: float | None, atol: float | None) -> None:
@@ -45,10 +46,31 @@ def print_table(records: list[Record], rtol: float | None, atol: float | None) -
     out.print(f"\n{show_bounds(rtol, atol)}", style="dim", highlight=False)
     if len(heads) < len(HEADS):
         out.print(f"{', '.join(BYTES)}: in {TWO_LINES} columns, or with --json", style="dim")
+    for row in rows:
+        if _disturbed(row):
+            out.print(_warning(row), style="yellow", highlight=False, markup=False, soft_wrap=True)
     for record in records:
         if record.failure is not None:
             out.print(f"\nAgreementError: {record.failure}", style="red", highlight=False,
                       markup=False, soft_wrap=True)  # fmt: skip
+
+
+def _disturbed(row: dict[str, Any]) -> bool:
+    """Whether a median says more about the machine than about the function."""
+    return any(
+        row[f"{mode}_seconds"] and row[f"{mode}_seconds"] > NOISE * row[f"{mode}_fastest_seconds"]
+        for mode in ("eager", "compiled")
+    )
+
+
+def _warning(row: dict[str, Any]) -> str:
+    eager, compiled = row["eager_fastest_seconds"], row["compiled_fastest_seconds"]
+    ratio = f", {eager / compiled:.2f}x" if eager and compiled else ""
+    return (
+        f"{row['function']}: times vary more than {NOISE}-fold, so sizes differ or the machine is "
+        f"busy; the fastest calls: {show_seconds(eager)} eagerly, {show_seconds(compiled)} "
+        f"compiled{ratio}"
+    )
 
 
 def _cells(row: dict[str, Any], gap: str) -> dict[str, str]:
