@@ -1,14 +1,17 @@
 """What a trace read from its surroundings, checked again on every call.
 
 A trace bakes in the Python values that it met: globals, closure cells, defaults, items of lists
-and dicts, attributes of objects. ``watch`` lists those that the function's code can reach by name,
-its own code and that of the user's functions which it calls; ``Watch.unchanged`` compares them by
-identity (numbers and strings by type and value). Arrays, tensors and Variables are inputs of the
-graph: it is enough that the name still means the same object.
+and dicts, attributes of objects, classes and modules. ``watch`` lists those that the function's
+code can reach by name, its own code and that of the user's functions and methods which it calls;
+``Watch.unchanged`` compares them by identity (numbers and strings by type and value). Arrays,
+tensors and Variables are inputs of the graph: it is enough that the name still means the same
+object. Values are held, objects of the user's classes weakly where that is possible, so that a
+trace keeps no instance alive.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 import sysconfig
 import types
@@ -25,10 +28,14 @@ from twofold.runtime.variable import Variable
 __all__ = ["Watch", "watch"]
 
 _MISSING = object()
-_OPAQUE = (types.ModuleType, type, Tensor, Variable, np.ndarray, np.dtype, np.generic)
+_OPAQUE = (Tensor, Variable, np.ndarray, np.dtype, np.generic)
 _BY_VALUE = (int, float, complex, str, bytes, bool)
+_FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
 MAX_ITEMS = 256  # containers with more items are compared by identity and length only
+MAX_OBJECTS = 500  # containers and objects that are looked into
+
+Reader = Callable[[], Any]
 
 
 class Watch:
@@ -38,14 +45,14 @@ class Watch:
 
     def __init__(self) -> None:
         self.names: list[str] = []
-        self.reads: list[Callable[[], Any]] = []
+        self.reads: list[Reader] = []
         self.values: list[Any] = []
 
-    def add(self, name: str, read: Callable[[], Any]) -> None:
+    def add(self, name: str, read: Reader) -> None:
         """Remember what a reader gives now."""
         self.names.append(name)
         self.reads.append(read)
-        self.values.append(read())
+        self.values.append(_held(read()))
 
     def unchanged(self) -> bool:
         """Whether every reader still gives the same."""
@@ -63,69 +70,155 @@ class Watch:
                 yield f"{name}: {value!r} -> {now!r}"
 
 
-def _equal(a: Any, b: Any) -> bool:
-    """Equality of snapshots: tuples of identities, and plain values by type and value."""
-    if a.__class__ is not b.__class__:
+class _Weak(weakref.ref):  # type: ignore[type-arg]
+    """A value that a watch compares with but does not keep alive."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(self())
+
+
+def _held(value: Any) -> Any:
+    """A value as a watch keeps it: objects of the user's classes weakly."""
+    if value.__class__ is tuple:
+        return tuple(map(_held, value))
+    if value.__class__ is types.MethodType:
+        return _Method(value)
+    if isinstance(value, (*_OPAQUE, *_BY_VALUE, types.FunctionType)) or value is _MISSING:
+        return value
+    if not hasattr(value, "__dict__") or isinstance(value, type | types.ModuleType):
+        return value
+    try:
+        return _Weak(value)
+    except TypeError:
+        return value
+
+
+class _Method:
+    """A bound method by its parts: each look at an attribute makes a new one."""
+
+    __slots__ = ("function", "owner")
+
+    def __init__(self, method: types.MethodType) -> None:
+        self.function, self.owner = method.__func__, _held(method.__self__)
+
+    def is_of(self, method: Any) -> bool:
+        """Whether this stands for ``method``."""
+        if method.__class__ is not types.MethodType or method.__func__ is not self.function:
+            return False
+        return method.__self__ is self.owner or _equal(method.__self__, self.owner)
+
+
+def _equal(now: Any, held: Any) -> bool:
+    """Equality with a snapshot: tuples of identities, and plain values by type and value."""
+    if held.__class__ is _Weak:
+        return held() is now
+    if held.__class__ is _Method:
+        return bool(held.is_of(now))
+    if now.__class__ is not held.__class__:
         return False
-    if a.__class__ is tuple:
-        return len(a) == len(b) and all(x is y or _equal(x, y) for x, y in zip(a, b, strict=True))
-    return isinstance(a, _BY_VALUE) and (a == b and repr(a) == repr(b))
+    if now.__class__ is tuple:
+        return len(now) == len(held) and all(
+            x is y or _equal(x, y) for x, y in zip(now, held, strict=True)
+        )
+    return isinstance(now, _BY_VALUE) and (now == held and repr(now) == repr(held))
 
 
 def watch(function: Callable[..., Any], arguments: list[Any]) -> Watch:
     """What the code of ``function`` can read by name, and the state of its object arguments."""
     found = Watch()
     walker = _Walker(found)
-    walker.function(function, getattr(function, "__name__", "function"))
+    walker.value(getattr(function, "__name__", "function"), function)
     for argument in arguments:
         walker.value("argument", argument)
     return found
 
 
 class _Walker:
+    """Walks from code to values and from values to code.
+
+    Attributes are watched if some code that was walked names them, so each owner of attributes
+    (instance, class, module) meets each name once, whichever of the two is found first.
+    """
+
     def __init__(self, found: Watch) -> None:
         self.found = found
         self.seen: dict[int, Any] = {}
+        self.attributes: dict[str, None] = {}  # names that the code reads
+        self.owners: list[tuple[str, Any]] = []  # classes and modules
 
     def function(self, function: Any, name: str) -> None:
         """Globals, cells and defaults of a user function."""
-        function = getattr(function, "python_function", function)
-        if isinstance(function, types.MethodType):
-            self.value(f"{name}.__self__", function.__self__)
-            function = function.__func__
         code = getattr(function, "__code__", None)
         if code is None or id(function) in self.seen or _is_library(code.co_filename):
             return
         self.seen[id(function)] = function
+        names = _names(code)
+        self.learn(names)
         space = function.__globals__
-        for key in _names(code):
+        for key in names:
             if key in space:
                 self.found.add(key, _reader(space, key))
                 self.value(key, space[key])
         for key, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             self.found.add(key, lambda c=cell: _cell(c))  # type: ignore[misc]
             self.value(key, _cell(cell))
+        self.defaults(function, name)
+
+    def defaults(self, function: Any, name: str) -> None:
         if function.__defaults__:
-            self.found.add(f"{name}.__defaults__", lambda f=function: f.__defaults__)  # type: ignore[misc]
+            self.found.add(f"{name}.__defaults__", lambda: function.__defaults__)
+            for value in function.__defaults__:
+                self.value(f"a default of {name}", value)
+        if function.__kwdefaults__:
+            self.value(f"{name}.__kwdefaults__", function.__kwdefaults__)
 
     def value(self, name: str, value: Any) -> None:
         """The items or attributes of a container or object, and the code of a function."""
+        value = getattr(value, "python_function", value)
         if value is None or isinstance(value, (*_OPAQUE, *_BY_VALUE)):
             return
-        if id(value) in self.seen or len(self.seen) > 500:
+        if isinstance(value, _FUNCTIONS):
+            self.callable(name, value)
             return
-        if isinstance(value, types.FunctionType | types.MethodType) or hasattr(
-            value, "python_function"
-        ):
-            self.function(value, name)
+        if id(value) in self.seen or len(self.seen) > MAX_OBJECTS:
+            return
+        if isinstance(value, type | types.ModuleType):
+            if not _is_library(_file_of(value)):
+                self.seen[id(value)] = value
+                self.own(name, value)
             return
         self.seen[id(value)] = value
         if isinstance(value, list | tuple):
             self.items(name, value, lambda: tuple(value[:MAX_ITEMS]))
         elif isinstance(value, dict):
             self.items(name, value, lambda: (*value.keys(), *value.values()))
-        elif hasattr(value, "__dict__") and not _is_library(_file_of(type(value))):
-            self.items(name, value, _attributes(value))
+        elif not _is_library(_file_of(type(value))):
+            self.instance(name, value)
+
+    def callable(self, name: str, value: Any) -> None:
+        """A function, or what wraps one."""
+        if isinstance(value, functools.partial):
+            for part in (value.func, value.args, value.keywords):
+                self.value(name, part)
+        elif isinstance(value, types.MethodType):
+            self.value(f"{name}.__self__", value.__self__)
+            self.value(name, value.__func__)
+        elif isinstance(value, staticmethod | classmethod):
+            self.value(name, value.__func__)
+        else:
+            self.function(value, name)
+
+    def instance(self, name: str, value: Any) -> None:
+        """An object of a user's class: its attributes, and what its class has."""
+        self.items(name, value, _attributes(value))
+        kind = type(value)
+        for base in kind.__mro__[:-1]:
+            self.value(base.__name__, base)
+        call = getattr(kind, "__call__", None)  # noqa: B004  (its code, not whether it has one)
+        if isinstance(call, types.FunctionType):
+            self.function(call, f"{name}.__call__")
 
     def items(self, name: str, value: Any, snapshot: Callable[[], tuple[Any, ...]]) -> None:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
@@ -135,6 +228,30 @@ class _Walker:
         for item in snapshot():
             self.value(f"{name}[...]", item)
 
+    def learn(self, names: dict[str, None]) -> None:
+        """Code that reads attributes of these names was found."""
+        new = [n for n in names if n not in self.attributes]
+        self.attributes.update(dict.fromkeys(new))
+        for name, owner in list(self.owners):
+            for key in new:
+                self.attribute(name, owner, key)
+
+    def own(self, name: str, owner: Any) -> None:
+        """A class or a module was found."""
+        self.owners.append((name, owner))
+        for key in list(self.attributes):
+            self.attribute(name, owner, key)
+
+    def attribute(self, name: str, owner: Any, key: str) -> None:
+        space = vars(owner)
+        if key not in space:
+            return
+        value = space[key]
+        if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
+            return
+        self.found.add(f"{name}.{key}", lambda: space.get(key, _MISSING))
+        self.value(f"{name}.{key}", value.fget if isinstance(value, property) else value)
+
 
 def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
     """A reader of an object's attributes that does not keep the object alive, if it can."""
@@ -142,16 +259,31 @@ def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
         ref: Callable[[], Any] = weakref.ref(value)
     except TypeError:
         ref = lambda: value  # noqa: E731
+    slots = _slots(type(value))
 
     def read() -> tuple[Any, ...]:
         held = getattr(ref(), "__dict__", {})
         return (*held.keys(), *held.values())
 
-    return read
+    def read_slots() -> tuple[Any, ...]:
+        owner = ref()
+        return (*read(), *[getattr(owner, key, _MISSING) for key in slots])
+
+    return read_slots if slots else read
+
+
+def _slots(kind: type) -> list[str]:
+    """The attributes that a class and its bases keep in slots."""
+    return [
+        key
+        for base in kind.__mro__
+        for key, member in vars(base).items()
+        if isinstance(member, types.MemberDescriptorType)
+    ]
 
 
 def _names(code: types.CodeType) -> dict[str, None]:
-    """The global names of a code object and of the code nested in it."""
+    """The names of globals and attributes in a code object and in the code nested in it."""
     found = dict.fromkeys(code.co_names)
     for const in code.co_consts:
         if isinstance(const, types.CodeType):
@@ -159,7 +291,7 @@ def _names(code: types.CodeType) -> dict[str, None]:
     return found
 
 
-def _reader(space: dict[str, Any], key: str) -> Callable[[], Any]:
+def _reader(space: dict[str, Any], key: str) -> Reader:
     return lambda: space.get(key, _MISSING)
 
 
@@ -170,10 +302,14 @@ def _cell(cell: Any) -> Any:
         return _MISSING
 
 
-def _file_of(kind: type) -> str:
-    module = sys.modules.get(kind.__module__)
+def _file_of(owner: Any) -> str:
+    """The file of a class or module; classes of the interpreter count as library code."""
+    if isinstance(owner, types.ModuleType):
+        builtin = owner.__name__ in sys.builtin_module_names
+        return getattr(owner, "__file__", None) or ("<frozen>" if builtin else "")
+    module = sys.modules.get(owner.__module__)
     return getattr(module, "__file__", None) or (
-        "" if kind.__module__ != "builtins" else "<frozen>"
+        "" if owner.__module__ != "builtins" else "<frozen>"
     )
 
 

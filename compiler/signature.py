@@ -8,6 +8,8 @@ every other object by identity, held weakly.
 from __future__ import annotations
 
 import inspect
+import os
+import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,7 +24,7 @@ from twofold.runtime.tensor import Tensor, wrap
 
 __all__ = ["TensorSpec", "Token", "bind_arguments", "leaf_key", "leaf_pattern"]
 
-_BY_VALUE = (int, str, bool, type(None), bytes, complex)
+_BY_VALUE = (int, str, bool, type(None), bytes)
 
 
 class TensorSpec:
@@ -45,7 +47,9 @@ class TensorSpec:
 
     def check(self, value: Any, what: str) -> Tensor:
         """``value`` as a tensor of this kind. Raises ArgumentError."""
-        tensor = value if isinstance(value, Tensor) else wrap(as_array(value, self.dtype))
+        typed = isinstance(value, np.ndarray | np.generic)  # has a dtype, which stays
+        given = as_array(value, None if typed else self.dtype)
+        tensor = value if isinstance(value, Tensor) else wrap(given)
         fits = len(tensor.shape) == len(self.shape) and all(
             want is None or want == have
             for want, have in zip(self.shape, tensor.shape, strict=True)
@@ -73,18 +77,17 @@ class TensorSpec:
 class Token:
     """Names one object for as long as it lives; never equal to the token of another object."""
 
-    __slots__ = ("keep", "mourners", "ref")
+    __slots__ = ("__weakref__", "keep", "mourners", "ref")
 
     def __init__(self, obj: Any) -> None:
         self.mourners: list[Callable[[Token], None]] = []
         self.keep = None
-        key = id(obj)
+        mourners = self.mourners  # the callback must not keep the token
 
-        def gone(_: Any) -> None:
-            if _TOKENS.get(key) is self:
-                del _TOKENS[key]
-            for act in self.mourners:
-                act(self)
+        def gone(_: Any, token: Any = weakref.ref(self)) -> None:
+            if (mine := token()) is not None:
+                for act in mourners:
+                    act(mine)
 
         try:
             self.ref: Any = weakref.ref(obj, gone)
@@ -101,14 +104,28 @@ class Token:
             self.mourners.append(act)
 
 
-_TOKENS: dict[int, Token] = {}
+# id -> token; a token lives as long as a key of some cache holds it
+_TOKENS: weakref.WeakValueDictionary[int, Token] = weakref.WeakValueDictionary()
+_making = threading.Lock()
+
+
+def _after_fork() -> None:
+    global _making
+    _making = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _token(obj: Any) -> Token:
     found = _TOKENS.get(id(obj))
-    if found is None or not found.is_for(obj):
-        found = _TOKENS[id(obj)] = Token(obj)
-    return found
+    if found is not None and found.is_for(obj):
+        return found
+    with _making:  # threads that ask at once get one token
+        found = _TOKENS.get(id(obj))
+        if found is None or not found.is_for(obj):
+            found = _TOKENS[id(obj)] = Token(obj)
+        return found
 
 
 def leaf_key(x: Any) -> Any:
@@ -123,12 +140,20 @@ def leaf_key(x: Any) -> Any:
         return kind, x
     if kind is np.ndarray:
         return kind, x.dtype, x.shape
+    if isinstance(x, np.generic):
+        return np.ndarray, x.dtype, ()
+    if kind is complex:
+        return kind, x.real.hex(), x.imag.hex()
+    if kind is slice or kind is range:
+        parts = (x.start, x.stop, x.step)
+        if all(p is None or p.__class__ is int for p in parts):
+            return kind, *parts
     return _token(x)
 
 
 def leaf_pattern(x: Any) -> Any:
     """The key of one argument with sizes left open."""
-    if isinstance(x, Tensor | np.ndarray):
+    if isinstance(x, Tensor | np.ndarray | np.generic):
         return Tensor, x.dtype, x.ndim
     return leaf_key(x)
 

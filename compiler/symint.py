@@ -7,7 +7,11 @@ for each such size. Meeting a tensor, it is a weak Python int whose value enters
 
 from __future__ import annotations
 
+import math
+import operator
 from typing import Any
+
+import numpy as np
 
 from twofold.ir.dims import Dim, DimLike
 from twofold.ir.op import OPS
@@ -16,12 +20,15 @@ from .sizes import TraceSizes
 
 __all__ = ["SymInt", "size_or_int", "to_dims"]
 
+_SEQUENCES = (list, tuple, str, bytes)
+_RELATIONS = {"<": operator.lt, "<=": operator.le}
+
 
 class SymInt:
     """A symbolic size of the current trace."""
 
     __slots__ = ("dim", "sizes")
-    __array_priority__ = 50.0
+    __array_ufunc__ = None  # NumPy's scalars leave arithmetic with a size to the size
 
     def __init__(self, dim: Dim, sizes: TraceSizes) -> None:
         self.dim, self.sizes = dim, sizes
@@ -40,12 +47,15 @@ class SymInt:
     def __hash__(self) -> int:
         return hash(self.sizes.pin(self.dim))
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> Any:
+        if isinstance(other, float):
+            return other.is_integer() and self == int(other)
         got = _dim(other)
-        return got is not None and self.sizes.compare(self.dim, "==", got)
+        return NotImplemented if got is None else self.sizes.compare(self.dim, "==", got)
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
+    def __ne__(self, other: object) -> Any:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
 
     def __truediv__(self, other: Any) -> Any:
         if isinstance(other, int | float | SymInt):
@@ -60,19 +70,45 @@ class SymInt:
     def __neg__(self) -> Any:
         return size_or_int(-self.dim, self.sizes)
 
-    def __abs__(self) -> Any:
+    def __pos__(self) -> Any:
         return self
 
-    def __pow__(self, exponent: Any) -> Any:
-        if isinstance(exponent, int) and 0 <= exponent <= 8:
+    def __abs__(self) -> Any:
+        return self if self >= 0 else -self
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __pow__(self, exponent: Any, modulus: Any = None) -> Any:
+        if modulus is None and isinstance(exponent, int) and 0 <= exponent <= 8:
             out: Any = 1
             for _ in range(exponent):
                 out = self * out
             return out
-        return int(self) ** exponent
+        return pow(int(self), _plain(exponent), modulus)
+
+    def __rpow__(self, base: Any) -> Any:
+        return pow(base, int(self))
+
+    def __invert__(self) -> Any:
+        return -self - 1
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(int, name):
+            raise AttributeError(f"a size has no attribute {name!r}")
+        return getattr(int(self), name)  # bit_length and its like need the plain int
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return self if digits is None else round(int(self), digits)
 
     def __format__(self, spec: str) -> str:
-        return format(int(self), spec) if spec else str(self.dim)
+        return format(int(self), spec)  # a text says the number, so it is valid for that size only
+
+    def __str__(self) -> str:
+        return str(int(self))
 
     def __repr__(self) -> str:
         return str(self.dim)
@@ -81,9 +117,11 @@ class SymInt:
 def _dim(value: Any) -> DimLike | None:
     if isinstance(value, SymInt):
         return value.sizes.resolve(value.dim)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value
+    return int(value) if isinstance(value, int | np.integer) else None
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, SymInt) else value
 
 
 def size_or_int(dim: DimLike, sizes: TraceSizes) -> Any:
@@ -110,6 +148,8 @@ def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:
             return size_or_int(compute(self.sizes.resolve(self.dim), right), self.sizes)
         if isinstance(other, float):
             return compute(float(self), other)
+        if isinstance(other, _SEQUENCES):  # [x] * n: Python repeats it with __index__
+            return NotImplemented
         return OPS[op_name](self, other)
 
     def reflected(self: SymInt, other: Any) -> Any:
@@ -118,6 +158,8 @@ def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:
             return size_or_int(compute(left, self.sizes.resolve(self.dim)), self.sizes)
         if isinstance(other, float):
             return compute(other, float(self))
+        if isinstance(other, _SEQUENCES):
+            return NotImplemented
         return OPS[op_name](other, self)
 
     return method, reflected
@@ -135,8 +177,36 @@ for _name, _op, _compute in (
     setattr(SymInt, f"__r{_name}__", _reflected)
 
 
-def _ordering(relation: str, flip: bool) -> Any:
+def _pinned(compute: Any) -> tuple[Any, Any]:
+    """Bit operations need the plain int."""
+
     def method(self: SymInt, other: Any) -> Any:
+        return compute(int(self), _plain(other))
+
+    def reflected(self: SymInt, other: Any) -> Any:
+        return compute(other, int(self))
+
+    return method, reflected
+
+
+for _name in ("and", "or", "xor", "lshift", "rshift"):
+    _method, _reflected = _pinned(getattr(operator, f"__{_name}__"))
+    setattr(SymInt, f"__{_name}__", _method)
+    setattr(SymInt, f"__r{_name}__", _reflected)
+
+for _name in ("trunc", "floor", "ceil"):
+    setattr(SymInt, f"__{_name}__", lambda self: self)
+
+
+def _ordering(relation: str, flip: bool) -> Any:
+    # n < 2.5 is n < 3, n <= 2.5 is n <= 2, 2.5 < n is 2 < n and 2.5 <= n is 3 <= n
+    whole = math.ceil if (relation == "<") != flip else math.floor
+
+    def method(self: SymInt, other: Any) -> Any:
+        if isinstance(other, float) and math.isfinite(other):
+            other = whole(other)
+        elif isinstance(other, float):
+            return _RELATIONS[relation](other, 0) if flip else _RELATIONS[relation](0, other)
         right = _dim(other)
         if right is None:
             return NotImplemented

@@ -9,6 +9,7 @@ The data are the 1,797 digits that ship with scikit-learn: 8 x 8 grey values, te
 from __future__ import annotations
 
 import argparse
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ class Adam:
     def __init__(self, parameters: list[Any], rate: float = 2e-3) -> None:
         self.parameters, self.rate = parameters, rate
         self.step = tf.Variable(0.0, trainable=False, name="step")
-        self.mean = [tf.Variable(tf.zeros(p.shape), trainable=False) for p in parameters]
-        self.square = [tf.Variable(tf.zeros(p.shape), trainable=False) for p in parameters]
+        self.mean = [average(p, "mean") for p in parameters]
+        self.square = [average(p, "square") for p in parameters]
 
     def apply(self, gradients: list[Any]) -> None:
         """One update of every parameter."""
@@ -43,16 +44,21 @@ class Adam:
             p.assign_sub(rate * m / (tf.sqrt(v) + 1e-7))
 
 
+def average(parameter: Any, of: str) -> Any:
+    """A Variable for a running average, zero at first."""
+    return tf.Variable(tf.zeros(parameter.shape), trainable=False, name=f"{parameter.name}_{of}")
+
+
 class Classifier:
     """Two hidden layers with ReLU."""
 
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.weights, self.biases = [], []
-        for n, m in zip(SIZES, SIZES[1:], strict=False):
-            scale = np.sqrt(2 / n)
-            self.weights.append(tf.Variable(np.float32(scale * rng.standard_normal((n, m)))))
-            self.biases.append(tf.Variable(np.zeros(m, np.float32)))
+        for i, (n, m) in enumerate(pairwise(SIZES)):
+            start = np.float32(np.sqrt(2 / n) * rng.standard_normal((n, m)))
+            self.weights.append(tf.Variable(start, name=f"w{i}"))
+            self.biases.append(tf.Variable(tf.zeros((m,)), name=f"b{i}"))
         self.parameters = [*self.weights, *self.biases]
         self.optimizer = Adam(self.parameters)
 
@@ -126,7 +132,9 @@ def plot(curves: dict[str, list[float]], path: Path) -> None:
 
 def main() -> None:
     """Train in the chosen modes, print accuracies and the agreement of the curves, save a plot."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--mode", choices=("both", "eager", "compiled"), default="both")
     parser.add_argument("--out", type=Path, default=Path("out"))

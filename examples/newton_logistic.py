@@ -81,7 +81,9 @@ def plot(norms: list[float], path: Path) -> None:
 
 def main() -> None:
     """Fit, report, compare with scikit-learn, save a plot."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("out"))
     args = parser.parse_args()
     x, y = load()

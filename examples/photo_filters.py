@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import twofold as tf
@@ -55,9 +56,9 @@ def develop(pixels: Any) -> Any:
 
 def main() -> None:
     """Develop both photographs and a crop, save them before and after."""
-    from PIL import Image
-
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=Path("out"))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)

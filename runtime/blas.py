@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.metadata
 import os
 import sys
 from collections.abc import Mapping
@@ -282,9 +281,11 @@ def _numpy_libraries() -> list[ctypes.CDLL]:
 
 
 def _mkl_library() -> ctypes.CDLL:
+    from importlib import metadata  # noqa: PLC0415  (slow, and only MKL needs it)
+
     try:
-        files = importlib.metadata.files("mkl") or []
-    except importlib.metadata.PackageNotFoundError:
+        files = metadata.files("mkl") or []
+    except metadata.PackageNotFoundError:
         files = []
     for file in files:
         if file.name.startswith(("libmkl_rt", "mkl_rt")) and file.suffix != ".lib":

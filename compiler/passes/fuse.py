@@ -101,7 +101,7 @@ class _Fusion:
         if self._reaches(home, [g for g in sources if g is not home]):
             return False
         for other in sources:
-            if other is not home and self._mergeable(home, other, node):
+            if other is not home and self._mergeable(home, other, node, sources):
                 self._merge(home, other)
         placed = home.space.place(node)
         assert placed is not None and home.space is not None
@@ -112,8 +112,11 @@ class _Fusion:
         self.group_of[node.out] = home
         return True
 
-    def _mergeable(self, home: _Group, other: _Group, node: Node) -> bool:
+    def _mergeable(self, home: _Group, other: _Group, node: Node, sources: list[_Group]) -> bool:
         if len(home.members) + len(other.members) >= MAX_NODES:
+            return False
+        rest = [g for s in sources if (g := _alive(s)) is not home and g is not other]
+        if self._reaches(other, rest):  # the node would use what uses its own group
             return False
         union = _union(home, other)
         if union is None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twofold.cli.agreement import check_same
+from twofold.cli.agreement import Allowed, check_same, scale_of
 from twofold.ir.errors import AgreementError
 from twofold.runtime.tensor import wrap
 
@@ -15,7 +15,7 @@ F32 = np.float32
 
 
 def check(a: Any, b: Any, **bounds: float) -> float:
-    return check_same(a, b, "f", None, **bounds)
+    return check_same(a, b, "f", None, Allowed(**bounds))
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,21 @@ def test_a_bound_of_zero_asks_for_equality() -> None:
     check(wrap(a), wrap(a.copy()), rtol=0.0, atol=0.0)
     with pytest.raises(AgreementError, match="rtol 0, atol 0"):
         check(wrap(a), wrap(np.nextafter(a, 2.0)), rtol=0.0, atol=0.0)
+
+
+def test_what_cancels_as_a_whole_is_judged_by_the_scale_of_the_inputs() -> None:
+    a, b = wrap(np.array([2e-5])), wrap(np.array([2e-5 + 1e-15]))
+    with pytest.raises(AgreementError):
+        check(a, b)
+    assert check(a, b, reach=1.0) == pytest.approx(1e-15, rel=1e-3)
+    with pytest.raises(AgreementError):
+        check(a, b, reach=0.1)
+    with pytest.raises(AgreementError):
+        check(a, b, reach=1.0, atol=0.0)
+
+
+def test_the_scale_is_of_finite_floating_values() -> None:
+    arrays = [np.array([1.0, -3.0, np.inf, np.nan]), np.array([100]), np.array([])]
+    assert scale_of(arrays) == 3.0
+    assert scale_of([np.array([3 + 4j])]) == 5.0
+    assert scale_of([]) == 0.0

@@ -10,7 +10,7 @@ too. Integers and bool agree if they are equal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +21,11 @@ from twofold.ir.tree import LEAF, Structure, flatten
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-__all__ = ["BOUNDS", "Bound", "check_same", "check_values", "show_bounds"]
+__all__ = ["BOUNDS", "Allowed", "Bound", "check_same", "check_values", "scale_of", "show_bounds"]
 
 
 class Bound(NamedTuple):
-    """How far floating values may differ: elementwise, against the array's scale, in any case."""
+    """How far floating values may differ: of the element, of the array's scale, in any case."""
 
     rtol: float
     atol: float
@@ -42,10 +42,31 @@ BOUNDS: dict[str, Bound] = {
 }
 
 
-def bound_of(dtype: np.dtype[Any], rtol: float | None, atol: float | None) -> Bound:
-    """The bound of a dtype, with what the user gave in its place."""
-    default = BOUNDS[dtype.name]
-    return Bound(default.rtol if rtol is None else rtol, default.atol if atol is None else atol)
+class Allowed(NamedTuple):
+    """What one call allows: the user's bounds if given, and the scale of its inputs (at most 1)."""
+
+    rtol: float | None = None
+    atol: float | None = None
+    reach: float = 0.0
+
+    def bound(self, dtype: np.dtype[Any]) -> Bound:
+        """The bound for a floating dtype."""
+        rtol, atol, _ = BOUNDS[dtype.name]
+        rtol = rtol if self.rtol is None else self.rtol
+        if self.atol is not None:
+            return Bound(rtol, self.atol)
+        return Bound(rtol, atol, min(32 * float(np.finfo(dtype).eps), atol) * self.reach)
+
+
+def scale_of(arrays: Iterable[np.ndarray[Any, Any]]) -> float:
+    """The largest finite magnitude in floating arrays; 0 without one."""
+    scale = 0.0
+    for array in arrays:
+        if array.dtype.kind in "fc" and array.size:
+            with np.errstate(all="ignore"):
+                size = np.abs(array)
+            scale = max(scale, float(np.max(size, initial=0.0, where=np.isfinite(size))))
+    return scale
 
 
 def show_bounds(rtol: float | None, atol: float | None) -> str:
@@ -60,8 +81,7 @@ def show_bounds(rtol: float | None, atol: float | None) -> str:
 
 
 def check_same(
-    eager: Any, compiled: Any, what: str, place: Location | None,
-    rtol: float | None = None, atol: float | None = None,
+    eager: Any, compiled: Any, what: str, place: Location | None, allowed: Allowed
 ) -> float:  # fmt: skip
     """Compare two returned values; the largest difference, of its array's scale.
 
@@ -81,7 +101,7 @@ def check_same(
             )
         if isinstance(a, Tensor | Variable | np.ndarray):
             worst = max(worst, check_values(_array(a), _array(b), f"{what}: {path}", place,
-                                            rtol, atol))  # fmt: skip
+                                            allowed))  # fmt: skip
         elif a is not b and not _equal(a, b):
             raise AgreementError(f"{what}: {path} is {a!r} eagerly, {b!r} compiled", place)
     return worst
@@ -89,7 +109,7 @@ def check_same(
 
 def check_values(
     a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], what: str, place: Location | None,
-    rtol: float | None = None, atol: float | None = None,
+    allowed: Allowed,
 ) -> float:  # fmt: skip
     """Compare two arrays; the largest difference, of their scale. Raises AgreementError."""
     if (a.dtype, a.shape) != (b.dtype, b.shape):
@@ -99,17 +119,18 @@ def check_values(
     if a.dtype.kind not in "fc":
         agree, worst, bound = np.asarray(a == b), 0.0, None
     else:
-        bound = bound_of(a.dtype, rtol, atol)
-        agree, worst = _within(a, b, bound)
+        bound = allowed.bound(a.dtype)
+        agree, worst = _within(a, b, bound, allowed.reach)
     if not agree.all():
         raise AgreementError(_first_difference(a, b, agree, what, bound), place)
     return worst
 
 
 def _within(
-    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], bound: Bound
+    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], bound: Bound, reach: float
 ) -> tuple[np.ndarray[Any, Any], float]:
-    """Where the arrays agree, and the largest difference as a part of the scale."""
+    """Where the arrays agree, and the largest difference as a part of their scale (as a part of
+    the inputs' scale where only that explains it)."""
     wide = np.complex128 if a.dtype.kind == "c" else np.float64
     a, b = a.astype(wide), b.astype(wide)
     with np.errstate(all="ignore"):
@@ -118,8 +139,10 @@ def _within(
         finite = np.isfinite(delta)
         scale = float(size[finite].max()) if finite.any() else 0.0
         near = (delta <= bound.rtol * size) | (delta <= bound.atol * scale)
-        worst = float(delta[finite].max()) / scale if scale else 0.0
-    return np.asarray(equal | (finite & near)), worst
+        tiny = ~near & (delta <= bound.floor)
+        part = np.where(tiny, delta / (reach or 1.0), delta / (scale or 1.0))
+        worst = float(part[finite].max()) if finite.any() else 0.0
+    return np.asarray(equal | (finite & (near | tiny))), worst
 
 
 def _first_difference(

@@ -14,7 +14,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from twofold.compiler.observe import observed
 from twofold.ir.errors import TargetError
 
-from .measure import Comparison, Record
+from .measure import Comparison
+from .record import Record
 from .report import console, figures, totals
 from .table import print_table
 from .target import Target, find_target, functions_of, known_as, load_script, user_traceback

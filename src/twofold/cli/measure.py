@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import statistics
 import tracemalloc
 from collections.abc import Callable, Iterator
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -23,95 +21,14 @@ from twofold.compiler.concrete import ConcreteFunction
 from twofold.compiler.function import Function
 from twofold.compiler.signature import bind_arguments
 from twofold.ir import bind
-from twofold.ir.errors import AgreementError, TwofoldError
-from twofold.ir.location import Location
-from twofold.runtime.variable import Variable
+from twofold.ir.errors import AgreementError
 
-from .agreement import check_same, check_values
+from .agreement import Allowed, check_same, check_values, scale_of
 from .cost import kernel_count, moved_bytes, planned_bytes
+from .record import Outcome, Record, State
 from .target import known_as
 
-__all__ = ["Comparison", "Record"]
-
-
-class Record:
-    """What is known about one function: times in seconds, memory in bytes."""
-
-    def __init__(self, function: Function) -> None:
-        self.function = function
-        self.name = known_as(function)[0]
-        self.place = _place(function)
-        self.twin = Function(
-            function.python_function, input_signature=function.input_signature,
-            jit_compile=True, name=function.name,
-        )  # fmt: skip
-        self.calls = 0
-        self.eager: list[float] = []
-        self.compiled: list[float] = []
-        self.trace_seconds = self.compile_seconds = 0.0
-        self.worst = 0.0
-        self.failure: TwofoldError | None = None
-        self.traces: dict[int, ConcreteFunction] = {}
-        self.kernels = self.array_steps = 0
-        self.eager_moved = self.compiled_moved = 0
-        self.eager_memory = self.compiled_memory = 0
-
-    def fail(self, message: str) -> None:
-        """Remember the first failure."""
-        if self.failure is None:
-            self.failure = AgreementError(f"{self.name}: {message}", self.place)
-
-    @property
-    def eager_seconds(self) -> float | None:
-        """Median of an eager call."""
-        return statistics.median(self.eager) if self.eager else None
-
-    @property
-    def compiled_seconds(self) -> float | None:
-        """Median of a compiled call, first calls left out."""
-        return statistics.median(self.compiled) if self.compiled else None
-
-
-class Outcome:
-    """How one run ended."""
-
-    def __init__(self, run: Callable[[], Any]) -> None:
-        self.result: Any = None
-        self.error: Exception | None = None
-        start = perf_counter()
-        try:
-            self.result = run()
-        except Exception as error:  # noqa: BLE001  (compared with the other mode's, then raised)
-            self.error = error
-        self.seconds = perf_counter() - start
-
-
-class State:
-    """Variables that a trace touches, and arguments that it writes to."""
-
-    def __init__(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:
-        self.variables = [c for c in concrete.captures if isinstance(c, Variable)]
-        self.written = [leaves[position] for position, _ in concrete.outputs.writes]
-
-    def names(self) -> Iterator[str]:
-        """A name for each part."""
-        yield from (f"variable {v.name!r}" for v in self.variables)
-        yield from (f"argument {i} that is written to" for i in range(len(self.written)))
-
-    def take(self) -> list[np.ndarray[Any, Any]]:
-        """Copies of all parts."""
-        return [
-            (x if isinstance(x, np.ndarray) else x.array).copy()
-            for x in (*self.variables, *self.written)
-        ]
-
-    def put(self, copies: list[np.ndarray[Any, Any]]) -> None:
-        """Set all parts to (copies of) these."""
-        for x, array in zip((*self.variables, *self.written), copies, strict=True):
-            if isinstance(x, np.ndarray):
-                np.copyto(x, array)
-            else:
-                x.array = array.copy()
+__all__ = ["Comparison"]
 
 
 class Comparison:
@@ -174,30 +91,13 @@ class Comparison:
             with _silent():
                 compiled = Outcome(lambda: record.twin(*args, **kwargs))
         record.compiled.append(compiled.seconds)
-        self.compare(record, eager, compiled, zip(state.names(), after, state.take(), strict=True))
+        reach = min(1.0, scale_of([*_arrays([*leaves, *concrete.captures]), *before]) or 1.0)
+        allowed = Allowed(self.rtol, self.atol, reach)
+        states = zip(state.names(), after, state.take(), strict=True)
+        _compare(record, eager, compiled, states, allowed)
         _count(record, concrete, leaves)
         state.put(after)
         return eager, lambda: state.put(before)
-
-    def compare(
-        self, record: Record, eager: Outcome, compiled: Outcome,
-        states: Iterator[tuple[str, np.ndarray[Any, Any], np.ndarray[Any, Any]]],
-    ) -> None:  # fmt: skip
-        """Both outcomes and the states after them; the first difference is remembered."""
-        if type(eager.error) is not type(compiled.error):
-            record.fail(f"{_end(eager)} eagerly, {_end(compiled)} compiled")
-            return
-        try:
-            if eager.error is None:
-                worst = check_same(eager.result, compiled.result, record.name, record.place,
-                                   self.rtol, self.atol)  # fmt: skip
-                record.worst = max(record.worst, worst)
-            for name, a, b in states:
-                worst = check_values(a, b, f"{record.name}: {name}", record.place,
-                                     self.rtol, self.atol)  # fmt: skip
-                record.worst = max(record.worst, worst)
-        except AgreementError as error:
-            record.failure = record.failure or error
 
     def refused(
         self, record: Record, refused: Exception | None, args: tuple[Any, ...],
@@ -209,6 +109,34 @@ class Comparison:
             record.eager.append(eager.seconds)
             record.fail(f"it is not compiled: {type(refused).__name__}: {refused}")
         return eager
+
+
+def _compare(
+    record: Record, eager: Outcome, compiled: Outcome,
+    states: Iterator[tuple[str, np.ndarray[Any, Any], np.ndarray[Any, Any]]], allowed: Allowed,
+) -> None:  # fmt: skip
+    """Both outcomes and the states after them; the first difference is remembered."""
+    if type(eager.error) is not type(compiled.error):
+        record.fail(f"{_end(eager)} eagerly, {_end(compiled)} compiled")
+        return
+    try:
+        worst = [record.worst]
+        if eager.error is None:
+            worst.append(
+                check_same(eager.result, compiled.result, record.name, record.place, allowed)
+            )
+        for name, a, b in states:
+            worst.append(check_values(a, b, f"{record.name}: {name}", record.place, allowed))
+        record.worst = max(worst)
+    except AgreementError as error:
+        record.failure = record.failure or error
+
+
+def _arrays(values: list[Any]) -> Iterator[np.ndarray[Any, Any]]:
+    for x in values:
+        array = x if isinstance(x, np.ndarray) else getattr(x, "array", None)
+        if isinstance(array, np.ndarray):
+            yield array
 
 
 def _prepare(
@@ -276,8 +204,3 @@ def _end(outcome: Outcome) -> str:
         return "it returns"
     reason = str(outcome.error).partition("\n")[0]
     return f"it raises {type(outcome.error).__name__} ({reason})"
-
-
-def _place(function: Function) -> Location | None:
-    code = getattr(function.python_function, "__code__", None)
-    return None if code is None else Location(code.co_filename, code.co_firstlineno, 1)

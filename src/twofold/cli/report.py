@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from .measure import Record
+from .record import Record
 
 __all__ = ["console", "figures", "show_bytes", "show_seconds", "totals"]
 

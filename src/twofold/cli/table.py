@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .agreement import show_bounds
-from .measure import Record
+from .record import Record
 from .report import console, figures, show_bytes, show_seconds, totals
 
 __all__ = ["print_table"]

@@ -1,0 +1,40 @@
+"""``twofold compare`` accepts each example: its functions agree on its own calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from twofold.cli.main import main
+
+from .programs import EXAMPLES
+
+FUNCTIONS = {
+    "digits": {"Classifier.train_step", "Classifier.predict"},
+    "newton_logistic": {"newton_equations"},
+    "photo_filters": {"develop"},
+}
+ARGUMENTS = {"digits": ["--epochs", "1"]}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_an_example_agrees_with_itself(name: str, tmp_path: Path) -> None:
+    arguments = [*ARGUMENTS.get(name, []), "--out", str(tmp_path)]
+    done = CliRunner().invoke(
+        main,
+        ["compare", str(EXAMPLES / f"{name}.py"), "--calls", "3", "--json", "--", *arguments],
+    )
+    assert done.exit_code == 0, done.output
+    functions = json.loads(done.stdout)["functions"]
+    assert {f["function"] for f in functions} == FUNCTIONS[name]
+    assert all(f["agrees"] for f in functions)
+
+
+def test_every_example_is_compared_and_listed() -> None:
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert names == FUNCTIONS.keys()
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    assert {name for name in names if f"({name}.py)" in readme} == names
