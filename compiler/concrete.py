@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.dims import evaluate
-from twofold.ir.errors import ReturnTypeError
+from twofold.ir.errors import ArgumentError, ReturnTypeError, StagingError
 from twofold.ir.graph import Graph
 from twofold.ir.tree import LEAF, Structure, flatten, unflatten
 from twofold.runtime.convert import as_array
@@ -23,6 +23,7 @@ from . import background
 from .gradient import Differentiated, differentiate, interpret
 from .guards import Watch, watch
 from .pipeline import Executable, compile_graph
+from .signature import bind_arguments, leaf_pattern
 from .sizes import TraceSizes
 from .symint import SymInt
 from .trace import Traced, Tracer
@@ -31,7 +32,8 @@ __all__ = ["ConcreteFunction", "trace_function"]
 
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
-_CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.dtype)
+MAX_DERIVATIVES = 8  # derivatives kept for relations of sizes that only the reverse walk needs
+_CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.dtype, np.generic)
 
 
 class ConcreteFunction:
@@ -39,7 +41,7 @@ class ConcreteFunction:
 
     def __init__(
         self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs, watch_: Watch,
-        structure: Structure,
+        structure: Structure, patterns: tuple[Any, ...],
     ) -> None:  # fmt: skip
         self.name: str = function.name
         self.jit_compile: bool | None = function.jit_compile
@@ -51,13 +53,13 @@ class ConcreteFunction:
             (name, position, axis) for name, (position, axis) in _symbol_sources(self).items()
         ]
         self.watch = watch_
-        self.returns_inputs = _returns_inputs(self.graph)
-        self._python_function, self._structure = function.python_function, structure
+        self.keeps_inputs = _keeps_inputs(self.graph)
+        self._reread = tracer.reread
+        self._function, self._structure, self._patterns = function, structure, patterns
         self._calls, self._seconds, self._submitted = 0, 0.0, False
         self._lock = threading.Lock()
         self._executable: Executable | None = None
-        self._differentiated: Differentiated | None = None
-        self._forget_bound = function.forget_bound
+        self._derivatives: list[Differentiated] = []
 
     @property
     def guards(self) -> list[Any]:
@@ -96,12 +98,13 @@ class ConcreteFunction:
         if ready is not None and ready.native:
             return ready
         made = compile_graph(self.graph, True)  # without the lock: calls go on meanwhile
-        derivative = self._differentiated
-        if derivative is not None and not derivative.native:
-            derivative = differentiate(self, native=True)
+        derivatives = [
+            d if d.native else differentiate(self, d.env, native=True)
+            for d in list(self._derivatives)
+        ]
         with self._lock:
-            self._executable, self._differentiated = made, derivative
-        self._forget_bound()
+            self._executable, self._derivatives = made, derivatives
+        self._function.forget_bound()
         return made
 
     def warm(self, seconds: float) -> None:
@@ -130,30 +133,45 @@ class ConcreteFunction:
         watching = [t for t in _tapes(top) if any(t.watches(x) for x in inputs)]
         if not watching:
             return self.bound(leaves)(leaves)
-        if self.outputs.writes:  # writes to arguments are recorded by running the Python itself
-            args, kwargs = unflatten(self._structure, leaves)
-            return self._python_function(*args, **kwargs)
-        if len(watching) > 1:
-            env = self.environment(leaves)
-            return self.outputs.build(interpret(self.graph, inputs, top, env), env)
+        # Writes to arguments, and reads of a Variable after an assignment (which are sources of
+        # their own), are recorded by running the Python itself.
+        if self.outputs.writes or any(t.watches(v) for t in watching for v in self._reread):
+            return self.run_python(leaves)
         env = self.environment(leaves)
+        inputs = [x if isinstance(x, Tensor | Variable) else wrap(_copied(x)) for x in inputs]
+        if len(watching) > 1:
+            reads = [top.read(x) if isinstance(x, Variable) else x for x in inputs]
+            return self.outputs.build(interpret(self.graph, inputs, reads, env), env)
         start = perf_counter()
-        outs = self._derivative().call(inputs, watching[0], env)
+        outs = self._derivative(env).call(inputs, watching[0], env)
         if self.jit_compile is None:
             self.warm(perf_counter() - start)
         return self.outputs.build(outs, env)
 
-    def _derivative(self) -> Differentiated:
+    def _derivative(self, env: dict[str, int]) -> Differentiated:
         """The forward and backward executables, made when a tape first asks for them."""
         with self._lock:
-            if self._differentiated is None:
-                ready = self._executable
-                native = self.jit_compile is True or (ready is not None and ready.native)
-                self._differentiated = differentiate(self, native=native)
-            return self._differentiated
+            for made in self._derivatives:
+                if made.fits(env):
+                    return made
+            ready = self._executable
+            native = self.jit_compile is True or (ready is not None and ready.native)
+            made = differentiate(self, env, native=native)
+            self._derivatives = [*self._derivatives[1 - MAX_DERIVATIVES :], made]
+            return made
 
-    def __call__(self, *args: Any) -> Any:
-        leaves = flatten((args, {}))[0]
+    def run_python(self, leaves: Sequence[Any]) -> Any:
+        """Run the Python function on these argument leaves."""
+        args, kwargs = unflatten(self._structure, list(leaves))
+        return self._function.python_function(*args, **kwargs)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, structure = bind_arguments(self._function, args, kwargs)
+        patterns = tuple(map(leaf_pattern, leaves))
+        same = structure == self._structure and patterns == self._patterns
+        if not same or not self.fits(leaves):
+            reasons = "; ".join(self.misfits(leaves)) if same else f"it takes {self!r}"
+            raise ArgumentError(f"the arguments do not fit this trace of {self.name}: {reasons}")
         return self.call(leaves, bind.current.get())
 
     def __repr__(self) -> str:
@@ -164,7 +182,8 @@ class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "captures", "convert", "free", "positions", "run", "watch", "wrap_outputs", "writes",
+        "captures", "convert", "free", "positions", "run", "run_python", "watch", "wrap_outputs",
+        "writes",
     )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
@@ -178,19 +197,43 @@ class Bound:
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
         self.wrap_outputs = concrete.outputs.builder(env)
-        self.convert = _copied if concrete.returns_inputs else as_array
+        self.convert = _copied if concrete.keeps_inputs else as_array
+        self.run_python = concrete.run_python
 
     def __call__(self, leaves: Any) -> Any:
+        if self.writes and self.overlap(leaves):
+            return self.run_python(leaves)
         arrays: list[Any] = [
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]
         for captured in self.captures:
-            arrays.append(captured if captured.__class__ is Variable else as_plain(captured))
+            kind = captured.__class__
+            if kind is Tensor:
+                captured = captured.array
+            else:
+                captured = captured if kind is Variable else self.convert(captured)
+            arrays.append(captured)
         results = self.run(arrays)
         for position, output in self.writes:
             write_back(leaves[position], results[output])
         return self.wrap_outputs(results)
+
+    def overlap(self, leaves: Any) -> bool:
+        """Whether what the function writes to can be seen through another of its inputs."""
+        inputs = [leaves[i] for i in self.positions]
+        written = {position for position, _ in self.writes}
+        others = [(i, x) for i, x in zip(self.positions, inputs, strict=True)]
+        others += [(-1, x) for x in self.captures]
+        return any(
+            i != j and (x is y or _share_memory(x, y))
+            for i, x in others if i in written for j, y in others
+        )  # fmt: skip
+
+
+def _share_memory(x: Any, y: Any) -> bool:
+    both = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+    return both and bool(np.may_share_memory(x, y))
 
 
 def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
@@ -206,9 +249,11 @@ def _copied(x: Any) -> np.ndarray[Any, Any]:
     return as_array(x).copy()
 
 
-def _returns_inputs(graph: Graph) -> bool:
-    """Whether an output may be (a view of) an input: only moves lie between them."""
+def _keeps_inputs(graph: Graph) -> bool:
+    """Whether an output, or what a Variable is given, may be (a view of) an input: only moves lie
+    between them."""
     stack, seen = list(graph.outputs), set()
+    stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
     while stack:
         value = stack.pop()
         if value in seen:
@@ -241,12 +286,15 @@ def as_plain(x: Any) -> np.ndarray[Any, Any]:
 class _Outputs:
     """How graph outputs and Python values make up what the function returns."""
 
-    def __init__(self, result: Any, tracer: Tracer, written: dict[int, Traced]) -> None:
+    def __init__(
+        self, result: Any, tracer: Tracer, written: dict[int, Traced], seen: Watch
+    ) -> None:
         leaves, self.structure = flatten(result)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
+        places: dict[int, int] = {}  # a tensor returned twice is one object, as without tracing
         for leaf in leaves:
-            self.leaves.append(self._leaf(leaf, values, tracer))
+            self.leaves.append(self._leaf(leaf, values, tracer, places, seen))
         self.count = len(values)
         self.writes: list[tuple[int, int]] = []  # argument written to, output with its new value
         for position, traced in written.items():
@@ -258,12 +306,18 @@ class _Outputs:
             (kind, solution.resolve(x) if kind == "size" else x) for kind, x in self.leaves
         ]
 
-    def _leaf(self, leaf: Any, values: list[Any], tracer: Tracer) -> tuple[str, Any]:
+    def _leaf(
+        self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
+    ) -> tuple[str, Any]:
         if isinstance(leaf, Traced):
-            values.append(tracer._operand(leaf)[0])
-            return "tensor", len(values) - 1
+            if id(leaf) not in places:
+                places[id(leaf)] = len(values)
+                values.append(tracer._operand(leaf)[0])
+            return "tensor", places[id(leaf)]
         if isinstance(leaf, SymInt):
             return "size", leaf.dim
+        if isinstance(leaf, np.ndarray) and not seen.holds(leaf):
+            return "array", leaf.copy()  # made by the function, so each call returns its own
         if isinstance(leaf, (Tensor, Variable, np.ndarray, *_CONSTANT)):
             return "object", leaf
         raise ReturnTypeError(
@@ -282,7 +336,7 @@ class _Outputs:
                 k == "tensor" and not c.kind
                 for (k, _), c in zip(self.leaves, self.structure.children, strict=False)
             )
-            and len(self.leaves) == len(self.structure.children)
+            and len(self.leaves) == len(self.structure.children) == self.count
         ):
             return lambda arrays: tuple([wrap(a) for a in arrays])
         return lambda arrays: self.build([wrap(a) for a in arrays], env)
@@ -293,6 +347,8 @@ class _Outputs:
         for kind, x in self.leaves:
             if kind == "tensor":
                 out.append(tensors[x])
+            elif kind == "array":
+                out.append(x.copy())
             else:
                 out.append(evaluate(x, env or {}) if kind == "size" else x)
         return unflatten(self.structure, out)
@@ -305,26 +361,39 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
     positions: list[int] = []
     traced: list[Any] = []
     for i, leaf in enumerate(leaves):
-        if isinstance(leaf, Tensor | np.ndarray):
+        if isinstance(leaf, Tensor | np.ndarray | np.generic):
             positions.append(i)
             traced.append(tracer.input(as_plain(leaf), names[i]))
         else:
             traced.append(leaf)
     args, kwargs = unflatten(structure, traced)
-    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray)]
+    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
     seen = watch(function.python_function, objects)
+    patterns = tuple(map(leaf_pattern, leaves))
     token = bind.push(tracer)
     before = [traced[i].value for i in positions]
     try:
         result = function.python_function(*args, **kwargs)
+        _refuse_changed((args, kwargs), structure, traced)
         written = {
             i: traced[i] for i, value in zip(positions, before, strict=True)
             if traced[i].value is not value
         }  # fmt: skip
-        outputs = _Outputs(result, tracer, written)
+        outputs = _Outputs(result, tracer, written, seen)
     finally:
         bind.pop(token)
-    return ConcreteFunction(function, tracer, positions, outputs, seen, structure)
+    return ConcreteFunction(function, tracer, positions, outputs, seen, structure, patterns)
+
+
+def _refuse_changed(arguments: Any, structure: Structure, leaves: list[Any]) -> None:
+    """Raise StagingError if the function changed a container that it was given: the trace works
+    on a copy, so the caller would not see it."""
+    now, shape = flatten(arguments)
+    if shape != structure or any(a is not b for a, b in zip(now, leaves, strict=True)):
+        raise StagingError(
+            "the function changes a list, dict or dataclass that it was given as an argument; a "
+            "compiled function works on a copy of it, so return the new items instead"
+        )
 
 
 def _leaf_names(function: Any, structure: Structure) -> list[str]:

@@ -39,7 +39,7 @@ class Function:
     """
 
     def __init__(self, python_function: Callable[..., Any], **options: Any) -> None:
-        functools.update_wrapper(self, python_function)
+        functools.update_wrapper(self, python_function, updated=())
         self.python_function = python_function
         self.input_signature = options.get("input_signature")
         self.jit_compile: bool | None = options.get("jit_compile")
@@ -130,6 +130,8 @@ class Function:
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
+        if not args and not kwargs and self.input_signature is not None:
+            args = tuple(self.input_signature)
         leaves, structure = bind_arguments(self, args, kwargs)
         return self.concrete(leaves, structure)
 

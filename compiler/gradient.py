@@ -7,7 +7,7 @@ values that cross are kept as residuals.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twofold.ir import bind
@@ -20,51 +20,103 @@ from twofold.runtime.variable import Variable
 
 from .lower.reference import concrete as concrete_attr
 from .pipeline import Executable, compile_graph
+from .sizes import Guard
 from .trace import Traced, Tracer
 
 __all__ = ["Differentiated", "differentiate", "interpret"]
+
+Run = Callable[[list[Any]], list[Any]]
+
+
+PREPARED = 64  # exact sizes that a derivative keeps prepared
 
 
 class Differentiated:
     """A forward executable that also returns residuals, and the backward executable."""
 
     def __init__(
-        self, forward: Graph, backward_: Graph, wanted: list[int], n_outputs: int, native: bool
-    ) -> None:
-        self.forward: Executable = compile_graph(forward, native)
-        self.backward: Executable = compile_graph(backward_, native)
+        self, concrete: Any, env: dict[str, int], native: bool, graphs: tuple[Graph, Graph],
+        wanted: list[int], guards: list[Guard],
+    ) -> None:  # fmt: skip
+        self.graph: Graph = concrete.graph
+        self.forward: Executable = compile_graph(graphs[0], native)
+        self.backward: Executable = compile_graph(graphs[1], native)
         self.wanted = wanted  # positions of the inputs that get a gradient
-        self.n_outputs, self.native = n_outputs, native
+        self.n_outputs, self.native = len(self.graph.outputs), native
+        self.env, self._guards = env, guards  # the sizes it was made for, and what it relies on
+        self._prepared: dict[tuple[int, ...], tuple[Run, Run]] = {}
+
+    def fits(self, env: dict[str, int]) -> bool:
+        """Whether what the reverse walk relies on holds for these sizes."""
+        return all(g.holds(env) for g in self._guards)
+
+    def prepare(self, env: dict[str, int]) -> tuple[Run, Run]:
+        """Both executables for exact sizes."""
+        key = tuple(env.values())
+        found = self._prepared.get(key)
+        if found is None:
+            if len(self._prepared) >= PREPARED:
+                self._prepared.clear()
+            found = self.forward.prepare(env), self.backward.prepare(env)
+            self._prepared[key] = found
+        return found
 
     def call(self, inputs: Sequence[Any], tape: Any, env: dict[str, int]) -> list[Tensor]:
         """Run forward and record one entry whose pullback runs backward."""
-        tensors = [tape.read(x) if isinstance(x, Variable) else x for x in inputs]
-        arrays = [x if isinstance(x, Variable) else plain(x) for x in inputs]
-        results = self.forward.prepare(env)(arrays)
+        reads = [tape.read(x) if isinstance(x, Variable) else x for x in inputs]
+        forward, back = self.prepare(env)
+        results = forward([x if isinstance(x, Variable) else x.array for x in inputs])
         outs = [wrap(a) for a in results[: self.n_outputs]]
         residuals = results[self.n_outputs :]
         targets = [o for o in outs if differentiable(o)]
-        sources = tuple(tensors[i] for i in self.wanted)
+        sources = tuple(reads[i] for i in self.wanted)
 
         def pullback(*cotangents: Any) -> Sequence[Any]:
-            given = [c.array for c in cotangents]
-            grads = self.backward.prepare(env)([*residuals, *given])
+            if is_recorded([*sources, *cotangents]):
+                return self._recorded_pullback(inputs, reads, cotangents, env)
+            grads = back([*residuals, *[c.array for c in cotangents]])
             return [wrap(g) for g in grads]
 
         if targets:
             tape.record(None, sources, tuple(targets), {}, pullback)
         return outs
 
+    def _recorded_pullback(
+        self, inputs: Sequence[Any], reads: list[Any], cotangents: Sequence[Any],
+        env: dict[str, int],
+    ) -> Sequence[Any]:  # fmt: skip
+        """The pullback operation by operation, for a tape that watches what it depends on."""
+        sources = [reads[i] for i in self.wanted]
+        token = bind.current.set(None)  # as when the call was made: nobody else records it
+        try:
+            with GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(sources)
+                outs = interpret(self.graph, inputs, reads, env, assign=False)
+        finally:
+            bind.pop(token)
+        targets = [o for o in outs if differentiable(o)]
+        grads: Sequence[Any] = tape.gradient(targets, sources, list(cotangents))
+        return grads
 
-def plain(x: Any) -> Any:
-    """The array of a tensor, or the array itself."""
-    return x.array if isinstance(x, Tensor) else x
+
+def is_recorded(tensors: Sequence[Any]) -> bool:
+    """Whether a tape that is recording now watches one of these."""
+    top: Any = bind.current.get()
+    while top is not None and top.below is not None:
+        if any(top.watches(x) for x in tensors):
+            return True
+        top = top.below
+    return False
 
 
-def differentiate(concrete: Any, *, native: bool) -> Differentiated:
-    """Forward and backward executables for a concrete function."""
+def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differentiated:
+    """Forward and backward executables for a concrete function.
+
+    Where the reverse walk asks how sizes compare, ``env`` answers; the answers become guards of
+    the derivative, not of the function.
+    """
     tracer = Tracer(concrete.graph.name + "_vjp")
-    tracer.sizes = concrete.sizes
+    tracer.sizes = concrete.sizes.at(env)
     table: dict[Value, Any] = {}
     sources: list[Any] = []
     for value in concrete.graph.inputs:
@@ -85,8 +137,9 @@ def differentiate(concrete: Any, *, native: bool) -> Differentiated:
         grads, wanted = _pull(tape, tracer, outputs, sources)
     finally:
         bind.pop(token)
-    forward, back = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
-    return Differentiated(forward, back, wanted, len(outputs), native)
+    tracer.graph.substitute(tracer.sizes.solution())
+    graphs = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
+    return Differentiated(concrete, env, native, graphs, wanted, tracer.sizes.guards)
 
 
 def replay(
@@ -156,16 +209,24 @@ def _split(
     return forward.copy(), back
 
 
-def interpret(graph: Graph, inputs: Sequence[Any], top: Any, env: dict[str, int]) -> list[Any]:
-    """Bind every node eagerly under the tapes that stand above: derivatives of any order."""
+def interpret(
+    graph: Graph, inputs: Sequence[Any], reads: Sequence[Any], env: dict[str, int], *,
+    assign: bool = True,
+) -> list[Any]:  # fmt: skip
+    """Bind every node under the tapes that stand above: derivatives of any order.
+
+    ``reads``: the inputs, with the values of Variables in their place. ``assign=False``: leave
+    the Variables alone.
+    """
     table: dict[Value, Any] = dict(zip(graph.inputs, inputs, strict=True))
-    start = {id(x): top.read(x) for x in inputs if isinstance(x, Variable)}
+    start = dict(zip(graph.inputs, reads, strict=True))
     for node in graph.nodes:
         ins = [table[v] for v in node.inputs]
         if node.op.name == "read":
-            table[node.out] = start[id(ins[0])]
+            table[node.out] = start[node.inputs[0]]
         elif node.op.name == "assign":
-            ins[0].assign(ins[1])
+            if assign:
+                ins[0].assign(ins[1])
         else:
             attrs = {k: concrete_attr(v, env) for k, v in node.attrs.items()}
             outs = node.op(*ins, **attrs) if not node.op.variadic else node.op(list(ins), **attrs)

@@ -54,6 +54,10 @@ class Watch:
         self.reads.append(read)
         self.values.append(_held(read()))
 
+    def holds(self, value: Any) -> bool:
+        """Whether some reader gives exactly this object, or a container with it."""
+        return any(v is value or (v.__class__ is tuple and _within(value, v)) for v in self.values)
+
     def unchanged(self) -> bool:
         """Whether every reader still gives the same."""
         for read, value in zip(self.reads, self.values, strict=True):
@@ -68,6 +72,10 @@ class Watch:
             now = read()
             if now is not value and not _equal(now, value):
                 yield f"{name}: {value!r} -> {now!r}"
+
+
+def _within(value: Any, items: tuple[Any, ...]) -> bool:
+    return any(item is value for item in items)
 
 
 class _Weak(weakref.ref):  # type: ignore[type-arg]

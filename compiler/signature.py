@@ -82,9 +82,9 @@ class Token:
     def __init__(self, obj: Any) -> None:
         self.mourners: list[Callable[[Token], None]] = []
         self.keep = None
-        mourners = self.mourners  # the callback must not keep the token
+        mourners, token = self.mourners, weakref.ref(self)  # the callback must not keep the token
 
-        def gone(_: Any, token: Any = weakref.ref(self)) -> None:
+        def gone(_: Any) -> None:
             if (mine := token()) is not None:
                 for act in mourners:
                     act(mine)
@@ -170,6 +170,7 @@ def bind_arguments(
     signature = function.input_signature
     if signature is not None:
         specs, given = flatten(list(signature))[0], flatten(list(args))[0]
+        given = [x.example() if isinstance(x, TensorSpec) else x for x in given]
         if len(specs) != len(given) or kwargs:
             raise ArgumentError(
                 f"{function.name} takes {len(specs)} tensors by its input "

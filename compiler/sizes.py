@@ -51,6 +51,12 @@ class TraceSizes(Sizes):
         self.known: dict[str, DimLike] = {}
         self.guards: list[Guard] = []
 
+    def at(self, hints: dict[str, int]) -> TraceSizes:
+        """The same symbols for another example call, with no guards yet."""
+        made = TraceSizes()
+        made.hints, made.known = dict(hints), dict(self.known)
+        return made
+
     def new(self, hint: int) -> Dim:
         """A new symbol for a size that is ``hint`` in the example call."""
         i = len(self.hints)

@@ -74,7 +74,7 @@ class SymInt:
         return self
 
     def __abs__(self) -> Any:
-        return self if self >= 0 else -self
+        return -self if self.sizes.compare(self.dim, "<", 0) else self
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other

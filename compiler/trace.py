@@ -7,6 +7,7 @@ with an ``assign`` node for each assignment in program order.
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, NoReturn
 
 import numpy as np
@@ -126,6 +127,9 @@ class Tracer:
         self._captured: dict[int, Traced] = {}
         self._refs: dict[int, Value] = {}
         self._state: dict[int, Any] = {}  # Variable -> its current tensor
+        self._assigned: set[int] = set()
+        self.reread: list[Variable] = []  # read after they were assigned to
+        self._contents: dict[int, tuple[Any, int]] = {}  # captured arrays and their checksums
         self._alive: list[Any] = []
 
     def input(self, array: np.ndarray[Any, Any], name: str) -> Traced:
@@ -186,12 +190,24 @@ class Tracer:
             node = self.graph.add(OPS["constant"], (), {"value": as_array(held)})
             return Traced(node.out, self)
         found = self._captured.get(id(arg))
+        if isinstance(arg, np.ndarray):
+            self._contents.setdefault(id(arg), (arg, _checksum(arg)))
+            self._refuse_changed(arg)
         if found is None:
             array = as_array(held)
             value = self.graph.input(TensorType(array.dtype, array.shape), "captured")
             found = self._captured[id(arg)] = Traced(value, self)
             self.captures.append(arg)
         return found
+
+    def _refuse_changed(self, array: np.ndarray[Any, Any]) -> None:
+        """Raise StagingError if a captured array is no longer what it was: the graph reads it
+        when it runs, so an earlier operation would see the later contents."""
+        if _checksum(array) != self._contents[id(array)][1]:
+            raise StagingError(
+                "a NumPy array was written to after an operation of the compiled function used it; "
+                "make it a tensor with tf.constant, or finish it before it is used"
+            )
 
     def _ref(self, variable: Variable) -> Value:
         ref = self._refs.get(id(variable))
@@ -205,6 +221,8 @@ class Tracer:
     def read(self, variable: Variable) -> Any:
         """The Variable's current tensor in the graph."""
         current = self._state.get(id(variable))
+        if id(variable) in self._assigned and not any(v is variable for v in self.reread):
+            self.reread.append(variable)
         if current is None:
             ref = self._ref(variable)
             node = self.graph.add(OPS["read"], (ref,), names=(ref.name,))
@@ -218,7 +236,9 @@ class Tracer:
         self.graph.add(
             OPS["assign"], (self._ref(variable), value.value), loc=user_location(), sizes=self.sizes
         )
-        self._state[id(variable)] = value
+        self._assigned.add(id(variable))
+        # A tensor of its own: for a tape, what is read from now on is a new source.
+        self._state[id(variable)] = Traced(value.value, self)
 
     def rename(self, old: Any, new: Any, *, fresh: bool = False) -> None:
         """A tensor that a Variable holds is about to be written to: the Variable keeps ``new``."""
@@ -247,9 +267,15 @@ class Tracer:
 
     def finish(self, outputs: list[Value]) -> Graph:
         """The graph with unified sizes."""
+        for array, _ in self._contents.values():
+            self._refuse_changed(array)
         self.graph.outputs = outputs
         self.graph.substitute(self.sizes.solution())
         return self.graph
+
+
+def _checksum(array: np.ndarray[Any, Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).data.cast("B")) if array.size else 0
 
 
 def _user_sizes(attr: Any, sizes: TraceSizes) -> Any:

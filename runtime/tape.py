@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from contextvars import Token
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.errors import TapeError
 from twofold.ir.op import OPS, Op
@@ -116,6 +118,8 @@ class GradientTape:
         if op is not None and op.has_attrs:
             attrs = self.below.canonical(op, inputs, attrs)
         if op is not None and not all(isinstance(x, Tensor) for x in inputs):
+            # An array may be written to before the reverse walk reads it.
+            inputs = tuple([x.copy() if isinstance(x, np.ndarray) else x for x in inputs])
             inputs = self.below.lift(op, inputs)
         self._entries.append(Entry(op, inputs, outputs, attrs, vjp))
         for out in outputs:

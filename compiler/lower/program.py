@@ -51,7 +51,7 @@ class KernelInfo:
 
     def __init__(self, kernel: Kernel, machine: MachineKernel) -> None:
         self.kernel, self.machine = kernel, machine
-        self.name = machine.name
+        self.name = kernel.name  # the machine's has a number, which depends on earlier compiles
 
     @property
     def python(self) -> str:

@@ -7,16 +7,24 @@ expressions call; it is the oracle of the machine code in the tests.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from twofold.ir.dims import symbols_of
+from twofold.ir.op import OPS
 
-from .expression import rename
+from .expression import KERNEL_DTYPES, rename
 from .loops import Access, Fold, Instr, Kernel, Stage, Store
+from .vecmath import FUNCTIONS
 
-__all__ = ["python_source"]
+__all__ = ["kernel_namespace", "python_source"]
 
 INDENT = "    "
+_ALIAS = {"pow": "power", "floordiv": "floor_divide", "mod": "remainder"}
+_TESTS = ("sign", "isnan", "isinf", "isfinite")
+_OWN = re.compile(r"(i|v|acc)\d+$")  # what the text calls its indices, values and accumulators
 
 
 def python_source(kernel: Kernel, name: str) -> str:
@@ -24,17 +32,31 @@ def python_source(kernel: Kernel, name: str) -> str:
     return _Source(kernel, name).text()
 
 
+@cache
+def kernel_namespace() -> dict[str, Any]:
+    """What the text of a kernel calls: the ops' NumPy bodies, and dtypes as casts.
+
+    >>> kernel_namespace()["maximum"](1.0, 2.0)
+    np.float64(2.0)
+    """
+    ops = {n: n for n in (*FUNCTIONS, *_TESTS) if n in OPS} | _ALIAS
+    casts = {d.name: d.type for d in KERNEL_DTYPES}
+    plain = {"inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e,
+             "fma": lambda x, y, z: x * y + z}  # fmt: skip
+    return {**plain, **casts, **{name: OPS[op].body for name, op in ops.items()}}
+
+
 class _Source:
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel, self.name = kernel, name
         self.lines: list[str] = []
         self.names: dict[int, str] = {}
-        self.buffers = _unique(kernel.names)
+        self.sizes = sorted(_symbols(kernel))
+        self.buffers = _unique(kernel.names, {*self.sizes, *kernel_namespace(), name})
         self.index = [f"i{a}" for a in range(len(kernel.dims))]
 
     def text(self) -> str:
-        sizes = sorted({str(d) for d in _symbols(self.kernel)})
-        params = ", ".join([*self.buffers, *sizes])
+        params = ", ".join([*self.buffers, *self.sizes])
         self.line(0, f"def {self.name}({params}):")
         kept = [a for a in range(len(self.kernel.dims)) if a not in self.kernel.reduced]
         depth = 1
@@ -56,7 +78,7 @@ class _Source:
         self.instructions(early, depth)
         for fold in stage.folds:
             self.names[fold.id] = f"acc{fold.id}"
-            self.line(depth, f"acc{fold.id} = {_number(fold.identity)}")
+            self.line(depth, f"acc{fold.id} = {fold.dtype.name}({_number(fold.identity)})")
         inside = depth
         if stage.inner or stage.folds or stage.stores:
             for axis in sorted(self.kernel.reduced):
@@ -116,12 +138,14 @@ def _symbols(kernel: Kernel) -> set[str]:
     return found
 
 
-def _unique(names: list[str]) -> list[str]:
+def _unique(names: list[str], taken: Collection[str]) -> list[str]:
+    """Names for the buffers that are no other name of the text."""
     counts: dict[str, int] = {}
     out = []
     for name in names:
         clean = "".join(c if c.isalnum() else "_" for c in name) or "x"
         clean = clean if not clean[0].isdigit() else f"x{clean}"
+        clean = f"{clean}_" if clean in taken or _OWN.match(clean) else clean
         counts[clean] = counts.get(clean, 0) + 1
         out.append(clean if counts[clean] == 1 else f"{clean}_{counts[clean]}")
     return out
