@@ -140,14 +140,16 @@ def _symbols(kernel: Kernel) -> set[str]:
 
 def _unique(names: list[str], taken: Collection[str]) -> list[str]:
     """Names for the buffers that are no other name of the text."""
-    counts: dict[str, int] = {}
-    out = []
+    used, out = set(taken), []
     for name in names:
         clean = "".join(c if c.isalnum() else "_" for c in name) or "x"
-        clean = clean if not clean[0].isdigit() else f"x{clean}"
-        clean = f"{clean}_" if clean in taken or _OWN.match(clean) else clean
-        counts[clean] = counts.get(clean, 0) + 1
-        out.append(clean if counts[clean] == 1 else f"{clean}_{counts[clean]}")
+        clean = stem = clean if not clean[0].isdigit() else f"x{clean}"
+        count = 1
+        while clean in used or _OWN.match(clean):
+            count += 1
+            clean = f"{stem}_{count}"
+        used.add(clean)
+        out.append(clean)
     return out
 
 

@@ -294,7 +294,8 @@ def test_ctrl_c_during_a_job_arrives_after_it_and_between_jobs_at_once() -> None
         together(2)
         nap = ctypes.cast(ctypes.CDLL(None).usleep, BODY)  # the range is ignored
         def interrupted(action):
-            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+            main = threading.main_thread().ident
+            threading.Timer(0.1, signal.pthread_kill, (main, signal.SIGINT)).start()
             start = time.perf_counter()
             try:
                 action()
