@@ -323,4 +323,6 @@ def _file_of(owner: Any) -> str:
 
 def _is_library(filename: str) -> bool:
     """Whether code belongs to a library, the standard library or this package."""
+    if filename == "<string>":  # executed text is the user's
+        return False
     return filename.startswith(_LIBRARIES) or is_internal(filename)

@@ -11,14 +11,14 @@ import inspect
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from twofold.ir.errors import ArgumentError
 from twofold.ir.infer import as_dtype
-from twofold.ir.tree import Structure, flatten
+from twofold.ir.tree import Structure, flatten, unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 
@@ -169,19 +169,32 @@ def bind_arguments(
         args, kwargs = _positional(function.python_function, args, kwargs)
     signature = function.input_signature
     if signature is not None:
-        specs, given = flatten(list(signature))[0], flatten(list(args))[0]
-        given = [x.example() if isinstance(x, TensorSpec) else x for x in given]
-        if len(specs) != len(given) or kwargs:
+        wanted = tuple(signature)
+        if len(wanted) != len(args) or kwargs:
             raise ArgumentError(
-                f"{function.name} takes {len(specs)} tensors by its input "
-                f"signature, {len(given) + len(kwargs)} given"
+                f"{function.name} takes {len(wanted)} arguments by its input "
+                f"signature, {len(args) + len(kwargs)} given"
             )
-        leaves = [
-            s.check(x, f"argument {i}") for i, (s, x) in enumerate(zip(specs, given, strict=True))
-        ]
-        return leaves, flatten((args, {}))[1]
+        leaves = list(_fitted(wanted, args, "argument "))
+        return leaves, flatten((unflatten(flatten(wanted)[1], leaves), {}))[1]
     leaves, structure = flatten((args, kwargs))
     return [x.example() if isinstance(x, TensorSpec) else x for x in leaves], structure
+
+
+def _fitted(specs: Any, given: Any, path: str) -> Iterator[Tensor]:
+    """The tensors of an argument, where its structure is that of the specs. Raises ArgumentError;
+    ``path`` names the argument."""
+    if isinstance(specs, TensorSpec):
+        example = isinstance(given, TensorSpec)
+        yield specs.check(given.example() if example else given, path.strip())
+        return
+    if not isinstance(specs, list | tuple | dict) or type(specs) is not type(given):
+        raise ArgumentError(f"{path}does not fit the input signature: expected {specs}")
+    keys = list(specs) if isinstance(specs, dict) else range(len(specs))
+    if len(specs) != len(given) or (isinstance(specs, dict) and set(specs) != set(given)):
+        raise ArgumentError(f"{path}does not fit the input signature: expected {specs}")
+    for key in keys:
+        yield from _fitted(specs[key], given[key], f"{path}{key} ")
 
 
 def _positional(

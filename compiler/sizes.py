@@ -107,11 +107,14 @@ class TraceSizes(Sizes):
         for name, other in self._bindable(a, b):
             self.known[name] = other
             return
-        for dim in (a, b):  # no symbol stands alone: specialise to the example's sizes
-            if not isinstance(dim, int):
-                for name in symbols_of(dim):
-                    self.guard(symbol(name), "==", self.hints[name])
-                    self.known[name] = self.hints[name]
+        # No symbol stands alone: specialise to the example's sizes until the two are equal, first
+        # the symbols of one side only (n*m == 2*n needs only m).
+        left, right = (frozenset() if isinstance(d, int) else symbols_of(d) for d in (a, b))
+        for name in [*sorted(left ^ right), *sorted(left & right)]:
+            if self.resolve(a) == self.resolve(b):
+                return
+            self.guard(symbol(name), "==", self.hints[name])
+            self.known[name] = self.hints[name]
 
     def _bindable(self, a: DimLike, b: DimLike) -> Iterator[tuple[str, DimLike]]:
         """Symbols that one side is, and that the other does not contain; later ones first."""

@@ -54,7 +54,7 @@ def test_a_plain_alias_is_the_op_itself() -> None:
 def test_help_shows_signature_and_page(name: str) -> None:
     target = public(name)
     page = pydoc.plain(pydoc.render_doc(target))
-    title = page.splitlines()[2]
+    title = page.split("\n\n")[1]  # Python 3.13 spreads long signatures over lines
     assert "(" in title and title.count("(") == title.count(")")
     assert (inspect.getdoc(target) or "").splitlines()[0] in page
 

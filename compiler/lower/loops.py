@@ -333,7 +333,9 @@ def _move(node: Node, view: _View) -> _View:
 
 def _identity(node: Node, dtype: np.dtype[Any]) -> Any:
     value = node.op.identity
-    if isinstance(value, float) and math.isinf(value) and dtype.kind in "iu":
+    if isinstance(value, float) and math.isinf(value) and dtype.kind in "biu":
+        if dtype.kind == "b":
+            return value > 0
         limits = np.iinfo(dtype)
         return limits.min if value < 0 else limits.max
     if dtype.kind == "f":

@@ -46,12 +46,13 @@ _driver: list[Any] = []
 _keep: list[Any] = []
 
 
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.RLock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+# A fork waits for a compilation in another thread: numba and LLVM hold locks meanwhile, which
+# nobody would release in the child.
+os.register_at_fork(
+    before=lambda: _lock.acquire(),
+    after_in_parent=lambda: _lock.release(),
+    after_in_child=lambda: _lock.release(),
+)
 
 
 class MachineKernel(NamedTuple):

@@ -27,7 +27,7 @@ from .gemm import BATCH, COLUMNS, SHARED_FLOPS, Panels, panels
 from .loops import Kernel, build_kernel
 from .machine import MachineKernel, compile_kernels, driver, gemm_address
 from .reference import concrete, run_node
-from .source import python_source
+from .source import function_name, python_source
 from .steps import python_values, roots, step_kind
 
 __all__ = ["NativeExecutable"]
@@ -51,7 +51,8 @@ class KernelInfo:
 
     def __init__(self, kernel: Kernel, machine: MachineKernel) -> None:
         self.kernel, self.machine = kernel, machine
-        self.name = kernel.name  # the machine's has a number, which depends on earlier compiles
+        # The machine's name has a number, which depends on earlier compiles.
+        self.name = function_name(kernel)
 
     @property
     def python(self) -> str:

@@ -19,7 +19,7 @@ from .expression import KERNEL_DTYPES, rename
 from .loops import Access, Fold, Instr, Kernel, Stage, Store
 from .vecmath import FUNCTIONS
 
-__all__ = ["kernel_namespace", "python_source"]
+__all__ = ["function_name", "kernel_namespace", "python_source"]
 
 INDENT = "    "
 _ALIAS = {"pow": "power", "floordiv": "floor_divide", "mod": "remainder"}
@@ -44,6 +44,11 @@ def kernel_namespace() -> dict[str, Any]:
     plain = {"inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e,
              "fma": lambda x, y, z: x * y + z}  # fmt: skip
     return {**plain, **casts, **{name: OPS[op].body for name, op in ops.items()}}
+
+
+def function_name(kernel: Kernel) -> str:
+    """The name of the Python function: the kernel's, unless the text calls a function of it."""
+    return f"{kernel.name}_kernel" if kernel.name in kernel_namespace() else kernel.name
 
 
 class _Source:

@@ -23,7 +23,6 @@ from ..test_golden import read_cases
 from . import pages
 from .pages import DOCS, Block, blocks, check, update
 
-
 SPACES = (tf, tf.math, tf.nn)
 
 

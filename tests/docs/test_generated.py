@@ -30,7 +30,9 @@ def cells() -> list[tuple[str, str, str]]:
     found = []
     for block in PAGES["promotion.md"]().split("\n\n"):
         if block.startswith("| | "):
-            head, _, *rows = [[c.strip(" *") for c in r.split("|")[1:-1]] for r in block.split("\n")]
+            head, _, *rows = [
+                [c.strip(" *") for c in r.split("|")[1:-1]] for r in block.split("\n")
+            ]
             found += [(r[0], head[i], r[i]) for r in rows for i in range(1, len(r))]
     return found
 

@@ -29,11 +29,11 @@ F32, F64, I8, I32, I64, U8, U16, U64, BOOL = (
 
 
 class Case(NamedTuple):
-    """A function, its inputs (dtype and the letters of their sizes), and what its kernels are."""
+    """A function, its inputs (dtype and the letters of their sizes), and the mode of its kernels."""
 
     function: Callable[..., Any]
     inputs: tuple[tuple[np.dtype[Any], str], ...]
-    modes: tuple[str, ...]
+    mode: str
     exact: bool = False  # arithmetic only: bit for bit what NumPy computes
     stages: int = 1
 
@@ -46,94 +46,96 @@ def _moments(x: Any) -> Any:
 
 
 CASES: dict[str, Case] = {
-    "map of one axis": Case(lambda x: tf.tanh(x) * 2 + 1, ((F32, "m"),), ("map",)),
-    "map of no axis": Case(lambda x: x * 2 + 1, ((F64, ""),), ("map",), True),
+    "map of one axis": Case(lambda x: tf.tanh(x) * 2 + 1, ((F32, "m"),), "map"),
+    "map of no axis": Case(lambda x: x * 2 + 1, ((F64, ""),), "map", True),
     "map, broadcast": Case(
         lambda x, b, c: (x + b) * c - 0.5,
-        ((F32, "nm"), (F32, "m"), (F32, "n1")), ("map",), True,
+        ((F32, "nm"), (F32, "m"), (F32, "n1")), "map", True,
     ),
     "map of three axes": Case(
-        lambda x, b, c: x * b + c, ((F32, "knm"), (F32, "m"), (F32, "n1")), ("map",), True,
+        lambda x, b, c: x * b + c, ((F32, "knm"), (F32, "m"), (F32, "n1")), "map", True,
     ),
     "transposed loads": Case(
-        lambda x, y: x + tf.transpose(y) * 2, ((F32, "nm"), (F32, "mn")), ("map",), True,
+        lambda x, y: x + tf.transpose(y) * 2, ((F32, "nm"), (F32, "mn")), "map", True,
     ),
     "rotated axes": Case(
-        lambda x, y: tf.transpose(x, (2, 0, 1)) - y, ((F64, "nmk"), (F64, "m")), ("map",), True,
+        lambda x, y: tf.transpose(x, (2, 0, 1)) - y, ((F64, "nmk"), (F64, "m")), "map", True,
     ),
     "bool": Case(
         lambda x, y, p: (
             tf.where(tf.logical_and(x > 0, tf.isfinite(y)), x, -y),
             tf.logical_or(tf.logical_not(p), tf.logical_xor(x < y, p)), p | (x == y),
         ),
-        ((F32, "nm"), (F32, "m"), (BOOL, "nm")), ("map",), True,
+        ((F32, "nm"), (F32, "m"), (BOOL, "nm")), "map", True,
     ),
     "int32": Case(
         lambda x, y: ((x * 3 - 7) & 15, tf.sign(x) * tf.abs(y), tf.maximum(x, y) ^ y, x << (y & 3)),
-        ((I32, "nm"), (I32, "m")), ("map",), True,
+        ((I32, "nm"), (I32, "m")), "map", True,
     ),
     "int8 wraps": Case(
-        lambda x: (x * 7 + 100, -x, tf.abs(x), x >> 1), ((I8, "nm"),), ("map",), True
+        lambda x: (x * 7 + 100, -x, tf.abs(x), x >> 1), ((I8, "nm"),), "map", True
     ),
     "uint64": Case(
         lambda x, y: (x - y, tf.minimum(x, y), x >> 3, ~x, x < y),
-        ((U64, "m"), (U64, "m")), ("map",), True,
+        ((U64, "m"), (U64, "m")), "map", True,
     ),
     "mixed dtypes": Case(
         lambda x, i, h: (
             tf.cast(i, "float32") * x, tf.cast(x, "float64") + 0.1, tf.cast(x > 0, "int8"),
             tf.cast(h, "int32") - i,
         ),
-        ((F32, "nm"), (I32, "m"), (U16, "nm")), ("map",), True,
+        ((F32, "nm"), (I32, "m"), (U16, "nm")), "map", True,
     ),
     "floor_divide and remainder": Case(
         lambda x, y: (x // y, x % y, tf.round(x * 4) / 4, tf.floor(y), tf.trunc(x)),
-        ((F64, "nm"), (F64, "m")), ("map",), True,
+        ((F64, "nm"), (F64, "m")), "map", True,
     ),
-    "sum of rows": Case(lambda x: tf.sum(x * x, axis=1), ((F32, "nm"),), ("row",)),
+    "sum of rows": Case(lambda x: tf.sum(x * x, axis=1), ((F32, "nm"),), "row"),
     "largest of rows": Case(
         lambda x: (tf.max(x, axis=1, keepdims=True), tf.min(-x, axis=1)),
-        ((F32, "nm"),), ("row",), True,
+        ((F32, "nm"),), "row", True,
     ),
     "integers in rows": Case(
         lambda x: (tf.sum(x, axis=1), tf.max(x, axis=1), tf.min(x, axis=1), tf.prod(x, axis=1)),
-        ((I8, "nm"),), ("row",), True,
+        ((I8, "nm"),), "row", True,
     ),
     "bool in rows": Case(
-        lambda p, x: (tf.any(p, axis=1), tf.all(x > -1, axis=1), tf.any(x > 1.5, axis=1)),
-        ((BOOL, "nm"), (F32, "nm")), ("row",), True,
+        lambda p, x: (
+            tf.any(p, axis=1), tf.all(x > -1, axis=1), tf.max(p, axis=1), tf.min(x > 1, axis=1),
+        ),
+        ((BOOL, "nm"), (F32, "nm")), "row", True,
     ),
-    "softmax": Case(lambda x: tf.nn.softmax(x), ((F32, "nm"),), ("row",), stages=3),
-    "four runs of a row": Case(_moments, ((F64, "nm"),), ("row",), stages=4),
+    "softmax": Case(lambda x: tf.nn.softmax(x), ((F32, "nm"),), "row", stages=3),
+    "four runs of a row": Case(_moments, ((F64, "nm"),), "row", stages=4),
     "two axes in a row": Case(
-        lambda x: x - tf.sum(x, axis=(1, 2), keepdims=True), ((F64, "nkm"),), ("row",), stages=2
+        lambda x: x - tf.sum(x, axis=(1, 2), keepdims=True), ((F64, "nkm"),), "row", stages=2
     ),
     "outer level": Case(
         lambda x, b, c: x * tf.tanh(tf.sum(x, axis=1, keepdims=True) * c + b),
-        ((F64, "nm"), (F64, "n1"), (F64, "")), ("row",), stages=2,
+        ((F64, "nm"), (F64, "n1"), (F64, "")), "row", stages=2,
     ),
     "several outputs of a row": Case(
         lambda x: (tf.exp(x), tf.sum(tf.exp(x), axis=1), x + tf.max(x, axis=1, keepdims=True)),
-        ((F64, "nm"),), ("row",), stages=2,
+        ((F64, "nm"),), "row", stages=2,
     ),
     "columns": Case(
-        lambda x, b: tf.tanh(tf.sum(x * 2, axis=0)) + b, ((F64, "nm"), (F64, "m")), ("column",)
+        lambda x, b: tf.tanh(tf.sum(x * 2, axis=0)) + b, ((F64, "nm"), (F64, "m")), "column"
     ),
     "columns in the middle": Case(
-        lambda x: (tf.sum(x, axis=1), tf.max(x, axis=1)), ((I64, "nkm"),), ("column",), True
+        lambda x: (tf.sum(x, axis=1), tf.max(x, axis=1)), ((I64, "nkm"),), "column", True
     ),
     "total": Case(
-        lambda x: (tf.sum(x * x), tf.max(x), tf.sqrt(tf.sum(x * x)) + 1), ((F64, "m"),), ("total",)
+        lambda x: (tf.sum(x * x), tf.max(x), tf.sqrt(tf.sum(x * x)) + 1), ((F64, "m"),), "total"
     ),
     "total of two axes": Case(
-        lambda x, b: tf.sum(x * b), ((F32, "nm"), (F32, "m")), ("total",)
+        lambda x, b: tf.sum(x * b), ((F32, "nm"), (F32, "m")), "total"
     ),
     "total of bool and integers": Case(
         lambda x: (tf.sum(x), tf.any(x > 90), tf.all(x > 3), tf.max(x), tf.sum(tf.cast(x > 9, "int32"))),
-        ((U8, "nm"),), ("total",), True,
+        ((U8, "nm"),), "total", True,
     ),
     "total with its first axis alone": Case(
-        lambda x, y: tf.sum(x + y), ((F64, "n1"), (F64, "m")), ("total",)
+        lambda x, y: tf.sum(x + y), ((F64, "n1"), (F64, "m")), "total"
     ),
 }  # fmt: skip
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from twofold.compiler.lower.source import kernel_namespace
 from twofold.compiler.lower.vecmath import FUNCTIONS
 from twofold.ir.errors import TwofoldError
 
-from .kernel_cases import (
+sys.path.insert(0, str(Path(__file__).parent))
+from kernel_cases import (
     CASES,
     assert_close,
     assert_same_bits,
@@ -55,7 +58,7 @@ def test_cases_have_the_forms_that_they_are_for(name: str) -> None:
     case = CASES[name]
     _, made = compiled(name)
     kernels = [info.kernel for info in made.kernels]
-    assert tuple(k.mode for k in kernels) == case.modes
+    assert {k.mode for k in kernels} == {case.mode}
     assert max(len(k.stages) for k in kernels) == case.stages
 
 

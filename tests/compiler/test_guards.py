@@ -1,0 +1,323 @@
+"""What a trace read from its surroundings: a change is seen on the next call."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+from twofold.compiler.guards import watch
+
+X = tf.constant([1.0])
+FACTOR = 2.0
+TABLE = {"k": 2.0}
+
+
+def traced(function: Any) -> Any:
+    return tf.function(function, jit_compile=False)
+
+
+def value_of(f: Any) -> float:
+    return float(f(X)[0])
+
+
+class Weights:
+    scale = 2.0  # of the class
+
+    def __init__(self, k: float = 2.0) -> None:
+        self.k = k
+        self.inner: dict[str, Any] = {"list": [k]}
+
+    def times(self, x: Any) -> Any:
+        return x * FACTOR
+
+    @property
+    def doubled(self) -> float:
+        return self.k * 1.0
+
+    @staticmethod
+    def fixed(x: Any) -> Any:
+        return x * TABLE["k"]
+
+
+class Slotted:
+    __slots__ = ("k",)
+
+    def __init__(self) -> None:
+        self.k = 2.0
+
+
+def of_a_cell() -> Any:
+    k = 2.0
+
+    def change() -> None:
+        nonlocal k
+        k = 3.0
+
+    return traced(lambda x: x * k), change
+
+
+def of_a_global() -> Any:
+    return traced(lambda x: x * FACTOR), lambda: globals().update(FACTOR=3.0)
+
+
+def of_a_global_in_a_helper() -> Any:
+    def helper(x: Any) -> Any:
+        return (lambda y: y * FACTOR)(x)
+
+    return traced(lambda x: helper(x)), lambda: globals().update(FACTOR=3.0)
+
+
+def of_a_dict() -> Any:
+    return traced(lambda x: x * TABLE["k"]), lambda: TABLE.update(k=3.0)
+
+
+def of_a_list() -> Any:
+    items = [[1.0], 2.0]
+    return traced(lambda x: x * items[1]), lambda: items.__setitem__(1, 3.0)
+
+
+def of_a_longer_list() -> Any:
+    items = [1.0, 1.0]
+    return traced(lambda x: x * sum(items)), lambda: items.append(1.0)
+
+
+def of_an_attribute() -> Any:
+    w = Weights()
+    return traced(lambda x: x * w.k), lambda: setattr(w, "k", 3.0)
+
+
+def deep_inside() -> Any:
+    w = Weights()
+    return traced(lambda x: x * w.inner["list"][0]), lambda: w.inner["list"].__setitem__(0, 3.0)
+
+
+def of_a_class() -> Any:
+    class Own(Weights):
+        scale = 2.0
+
+    return traced(lambda x: x * Own.scale), lambda: setattr(Own, "scale", 3.0)
+
+
+def of_a_base_class() -> Any:
+    class Base:
+        scale = 2.0
+
+    class Derived(Base):
+        pass
+
+    w = Derived()
+    return traced(lambda x: x * w.scale), lambda: setattr(Base, "scale", 3.0)
+
+
+def of_a_slot() -> Any:
+    s = Slotted()
+    return traced(lambda x: x * s.k), lambda: setattr(s, "k", 3.0)
+
+
+def of_a_property() -> Any:
+    w = Weights()
+    return traced(lambda x: x * w.doubled), lambda: setattr(w, "k", 3.0)
+
+
+def of_a_module() -> Any:
+    settings = types.ModuleType("settings")
+    settings.k = 2.0  # type: ignore[attr-defined]
+    return traced(lambda x: x * settings.k), lambda: setattr(settings, "k", 3.0)
+
+
+def of_a_method() -> Any:
+    w = Weights()
+    return traced(lambda x: w.times(x)), lambda: globals().update(FACTOR=3.0)
+
+
+def of_a_static_method() -> Any:
+    return traced(lambda x: Weights.fixed(x)), lambda: TABLE.update(k=3.0)
+
+
+def of_a_replaced_method() -> Any:
+    class Own:
+        def times(self, x: Any) -> Any:
+            return x * 2.0
+
+    own = Own()
+    return traced(lambda x: own.times(x)), lambda: setattr(Own, "times", lambda self, x: x * 3.0)
+
+
+def of_a_bound_method() -> Any:
+    w = Weights()
+    w.k = 2.0
+
+    def scaled(self: Any, x: Any) -> Any:
+        return x * self.k
+
+    return traced(types.MethodType(scaled, w)), lambda: setattr(w, "k", 3.0)
+
+
+def of_a_callable_object() -> Any:
+    class Scale:
+        def __init__(self) -> None:
+            self.k = 2.0
+
+        def __call__(self, x: Any) -> Any:
+            return x * self.k
+
+    scale = Scale()
+    return traced(scale), lambda: setattr(scale, "k", 3.0)
+
+
+def of_a_partial() -> Any:
+    items = [2.0]
+    f = traced(functools.partial(lambda items, x: x * items[0], items))
+    return f, lambda: items.__setitem__(0, 3.0)
+
+
+def of_a_default() -> Any:
+    def f(x: Any, k: Any = [2.0]) -> Any:  # noqa: B006  (what is tested)
+        return x * k[0]
+
+    return traced(f), lambda: f.__defaults__[0].__setitem__(0, 3.0)  # type: ignore[index]
+
+
+def of_new_defaults() -> Any:
+    def f(x: Any, k: float = 2.0) -> Any:
+        return x * k
+
+    return traced(f), lambda: setattr(f, "__defaults__", (3.0,))
+
+
+def of_a_keyword_default() -> Any:
+    def f(x: Any, *, k: float = 2.0) -> Any:
+        return x * k
+
+    return traced(f), lambda: f.__kwdefaults__.update(k=3.0)  # type: ignore[union-attr]
+
+
+def of_another_function() -> Any:
+    items = [2.0]
+    inner = traced(lambda x: x * items[0])
+    return traced(lambda x: inner(x)), lambda: items.__setitem__(0, 3.0)
+
+
+def of_an_array() -> Any:
+    a = np.array([2.0], np.float32)
+    return traced(lambda x: x * a), lambda: a.__setitem__(0, 3.0)
+
+
+def of_a_variable() -> Any:
+    v = tf.Variable([2.0])
+    return traced(lambda x: x * v), lambda: v.assign([3.0])
+
+
+def of_executed_text() -> Any:
+    space: dict[str, Any] = {"K": 2.0}
+    exec("def f(x):\n    return x * K", space)
+    return traced(space["f"]), lambda: space.update(K=3.0)
+
+
+CHANGES = [of_a_cell, of_a_global, of_a_global_in_a_helper, of_a_dict, of_a_list, of_a_longer_list,
+           of_an_attribute, deep_inside, of_a_class, of_a_base_class, of_a_slot, of_a_property,
+           of_a_module, of_a_method, of_a_static_method, of_a_replaced_method, of_a_bound_method,
+           of_a_callable_object, of_a_partial, of_a_default, of_new_defaults, of_a_keyword_default,
+           of_another_function, of_executed_text, of_an_array, of_a_variable]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", CHANGES, ids=lambda m: m.__name__)
+def test_a_change_is_seen(
+    make: Callable[[], tuple[Any, Callable[[], Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    monkeypatch.setitem(TABLE, "k", 2.0)
+    f, change = make()
+    assert [value_of(f), value_of(f)] == [2.0, 2.0]
+    assert f.experimental_get_tracing_count() == 1
+    change()
+    assert [value_of(f), value_of(f)] == [3.0, 3.0]
+    data = make in (of_an_array, of_a_variable)  # hidden inputs
+    assert f.experimental_get_tracing_count() == (1 if data else 2)
+
+
+def test_changing_back_finds_the_old_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = traced(lambda x: x * FACTOR)
+    for factor in (2.0, 3.0, 2.0, 3.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        assert value_of(f) == factor
+    assert f.experimental_get_tracing_count() == 2
+
+
+def test_type_and_sign_of_a_number_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = traced(lambda x: (x, type(FACTOR).__name__, repr(FACTOR)))
+    for factor in (1, 1.0, True, 0.0, -0.0):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        assert f(X)[1:] == (type(factor).__name__, repr(factor))
+
+
+def test_a_name_that_goes_or_comes_is_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = Weights()
+    f = traced(lambda x: x * getattr(w, "extra", 2.0))
+    assert value_of(f) == 2.0
+    w.extra = 3.0  # type: ignore[attr-defined]
+    assert value_of(f) == 3.0
+    g = traced(lambda x: x * FACTOR)
+    assert value_of(g) == FACTOR
+    monkeypatch.delitem(globals(), "FACTOR")
+    with pytest.raises(NameError):
+        g(X)
+
+
+def test_the_explanation_says_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    f = traced(lambda x: x * FACTOR)
+    f(X)
+    monkeypatch.setitem(globals(), "FACTOR", 2.5)
+    assert "FACTOR: 2.0 -> 2.5" in f.explain(X)
+
+
+def test_side_effects_on_what_is_watched_happen_on_every_call() -> None:
+    calls: list[int] = []
+
+    @traced
+    def f(x: Any) -> Any:
+        calls.append(1)
+        return x * len(calls)
+
+    assert [value_of(f) for _ in range(4)] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_library_code_and_arrays_are_not_looked_into() -> None:
+    a, big = np.zeros(5), list(range(1000))
+    found = watch(lambda x: np.sin(x) + a[0] + functools.reduce(max, big), [])
+    assert set(found.names) <= {"np", "a", "functools", "big", "len(big)"}
+    assert found.unchanged()
+
+
+def test_a_watch_keeps_no_instance_alive() -> None:
+    class Node:
+        def __init__(self, parent: Any = None) -> None:
+            self.parent = parent
+            self.me = self
+            self.act = self.times
+            self.child = None if parent is not None else Node(self)
+
+        def times(self, x: Any) -> Any:
+            return x
+
+        @functools.partial(tf.function, jit_compile=False)
+        def __call__(self, x: Any) -> Any:
+            return self.act(x) if self.child is None else self.child.times(x)
+
+    node = Node()
+    node(X)
+    assert node(X) is not None
+    assert Node.__dict__["__call__"].experimental_get_tracing_count() == 1
+    gone = weakref.ref(node)
+    del node
+    gc.collect()
+    assert gone() is None
