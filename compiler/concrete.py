@@ -13,7 +13,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import ArgumentError, ReturnTypeError, StagingError
-from twofold.ir.graph import Graph
+from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.tree import LEAF, Structure, flatten, unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
@@ -53,7 +53,6 @@ class ConcreteFunction:
             (name, position, axis) for name, (position, axis) in _symbol_sources(self).items()
         ]
         self.watch = watch_
-        self.keeps_inputs = _keeps_inputs(self.graph)
         self._reread = tracer.reread
         self._function, self._structure, self._patterns = function, structure, patterns
         self._calls, self._seconds, self._submitted = 0, 0.0, False
@@ -197,7 +196,7 @@ class Bound:
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
         self.wrap_outputs = concrete.outputs.builder(env)
-        self.convert = _copied if concrete.keeps_inputs else as_array
+        self.convert = _copied if _keeps_inputs(executable.graph) else as_array
         self.run_python = concrete.run_python
 
     def __call__(self, leaves: Any) -> Any:
@@ -250,20 +249,34 @@ def _copied(x: Any) -> np.ndarray[Any, Any]:
 
 
 def _keeps_inputs(graph: Graph) -> bool:
-    """Whether an output, or what a Variable is given, may be (a view of) an input: only moves lie
-    between them."""
+    """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
+    input: only operations that may return their operand lie between them."""
     stack, seen = list(graph.outputs), set()
     stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
+    outside: dict[Value, Value] = {}  # input of a region -> what is given for it
     while stack:
         value = stack.pop()
         if value in seen:
             continue
         seen.add(value)
-        if value.node is None:
+        node = value.node
+        if node is None and value not in outside:
             return True
-        if value.node.op.kind in ("movement", "index") or value.node.op.expr in ("x", "cast(x)"):
-            stack.extend(value.node.inputs)
+        if node is None:
+            stack.append(outside[value])
+        elif node.regions:
+            outside.update(zip(node.regions[0].inputs, node.inputs, strict=True))
+            stack.append(node.regions[0].outputs[value.index])
+        elif not _makes_an_array(node):
+            stack.extend(node.inputs)
     return False
+
+
+def _makes_an_array(node: Node) -> bool:
+    """Whether the NumPy body of a node is certain to return new memory."""
+    if node.op.kind in ("reduce", "contract", "create", "random"):
+        return True
+    return node.op.kind == "elementwise" and node.op.expr not in (None, "x", "cast(x)")
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:

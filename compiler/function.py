@@ -132,8 +132,6 @@ class Function:
         """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
         if not args and not kwargs and self.input_signature is not None:
             args = tuple(self.input_signature)
-        if self.input_signature is not None and not args and not kwargs:
-            args = tuple(self.input_signature)
         leaves, structure = bind_arguments(self, args, kwargs)
         return self.concrete(leaves, structure)
 

@@ -290,7 +290,7 @@ def test_exit_is_silent_and_quick(last_act: str) -> None:
 @needs_pthreads
 def test_ctrl_c_during_a_job_arrives_after_it_and_between_jobs_at_once() -> None:
     done = script("""
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
         set_num_threads(2)
         together(2)
         nap = ctypes.cast(ctypes.CDLL(None).usleep, BODY)  # the range is ignored
