@@ -15,8 +15,8 @@ demo:  ## set up and compare eager with compiled on real data (the README's othe
 check: setup  ## ruff, mypy and the import contracts
 	.ci/check
 
-golden: setup  ## rewrite the golden files
-	.venv/bin/pytest -q tests/test_golden.py tests/test_face.py --update-golden
+golden: setup  ## rewrite the golden files and the output in docs/
+	.venv/bin/pytest -q tests/test_golden.py tests/test_face.py tests/docs --update-golden
 
 bench: setup  ## the comparison with the peers (installs them)
 	.venv/bin/pip install -q -e ".[bench]" && .venv/bin/python benchmarks/peers.py

@@ -1,42 +1,54 @@
 """The same work on twofold and its peers, in one run: equality first, then times as ratios.
 
-    python benchmarks/peers.py [--json] [--only NAME] [--rounds N]
+    python benchmarks/peers.py [--json] [--only NAME] [--rounds N] [--torch-compile]
 
 NumPy runs the work as one writes it; JAX runs it under ``jit``; torch runs it eagerly (add
 ``--torch-compile`` for that mode, which needs a C++ compiler). Peers that are not installed are
-left out. Every round times each library in turn, so that a busy moment hits all of them; the
-figure is the median of the rounds' minima.
+left out. Each library works in a process of its own, with the threads that it takes by default,
+and they take turns. The figure is the smallest time of a call in all turns: other work on the
+machine only ever adds.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
 import json
+import os
 import statistics
 import sys
-from collections.abc import Callable
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from worker import Times, Worker
 from workloads import WORKLOADS, Workload
-
-Call = Callable[[], Any]
 
 
 class Row(NamedTuple):
-    """Seconds of a workload in each library."""
+    """Times of a workload in each library."""
 
     name: str
-    seconds: dict[str, float]
+    turns: dict[str, list[Times]]
+
+    def seconds(self) -> dict[str, float]:
+        """The smallest time of a call."""
+        return {library: min(t.minimum for t in turns) for library, turns in self.turns.items()}
+
+    def medians(self) -> dict[str, float]:
+        """The median over turns of the median call: how it was on this machine just then."""
+        return {
+            library: statistics.median(t.median for t in turns)
+            for library, turns in self.turns.items()
+        }
 
     def ratio(self) -> float:
         """The best peer's time over ours: above 1 we are ahead."""
-        return min(v for k, v in self.seconds.items() if k != "twofold") / self.seconds["twofold"]
+        seconds = self.seconds()
+        return min(v for k, v in seconds.items() if k != "twofold") / seconds["twofold"]
 
 
 def libraries(torch_compile: bool) -> list[str]:
@@ -44,26 +56,6 @@ def libraries(torch_compile: bool) -> list[str]:
     peers = [n for n in ("jax", "torch") if importlib.util.find_spec(n) is not None]
     extra = ["torch.compile"] if torch_compile and "torch" in peers else []
     return ["twofold", "numpy", *peers, *extra]
-
-
-def measure(calls: dict[str, Call], rounds: int, budget: float) -> dict[str, float]:
-    """Median over rounds of the minimum time of each library, in turns."""
-    counts = {}
-    for name, call in calls.items():
-        call()
-        start = perf_counter()
-        call()
-        counts[name] = max(1, min(500, int(budget / max(perf_counter() - start, 1e-7))))
-    best: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            least = float("inf")
-            for _ in range(counts[name]):
-                start = perf_counter()
-                call()
-                least = min(least, perf_counter() - start)
-            best[name].append(least)
-    return {name: statistics.median(times) for name, times in best.items()}
 
 
 def check(work: Workload, results: dict[str, Any]) -> None:
@@ -75,45 +67,75 @@ def check(work: Workload, results: dict[str, Any]) -> None:
         assert error <= work.tolerance, f"{work.name}: {name} differs by {error:.1e}"
 
 
-def run(work: Workload, names: list[str], rounds: int) -> Row:
+def run(work: Workload, workers: list[Worker], rounds: int) -> Row:
     """Check and time one workload."""
-    calls = {n: call for n in names if (call := work.build(n)) is not None}
-    check(work, {n: work.result(n, call()) for n, call in calls.items()})
-    return Row(work.name, measure(calls, rounds, work.budget))
+    results = {w: result for w in workers if (result := w.result(work)) is not None}
+    check(work, {w.library: result for w, result in results.items()})
+    turns: dict[str, list[Times]] = {w.library: [] for w in results}
+    for _ in range(rounds):
+        for worker in results:
+            turns[worker.library].append(worker.times(work.budget))
+    return Row(work.name, turns)
 
 
-def show(rows: list[Row], names: list[str]) -> None:
+def surroundings(names: list[str]) -> dict[str, Any]:
+    """Versions, cores and the load of the machine before the run."""
+    packages = [n for n in names if n not in ("twofold", "torch.compile")]
+    versions = {n: importlib.metadata.version(n) for n in packages}
+    load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
+    return {"versions": versions, "cores": os.cpu_count(), "load": load}
+
+
+def show(rows: list[Row], names: list[str], around: dict[str, Any]) -> None:
     """Print the table."""
     table = Table(title="microseconds, and the best peer's time over ours")
     table.add_column("work")
     for name in (*names, "ahead of the best by"):
         table.add_column(name, justify="right")
     for row in rows:
-        cells = [f"{row.seconds[n] * 1e6:,.1f}" if n in row.seconds else "" for n in names]
+        seconds = row.seconds()
+        cells = [f"{seconds[n] * 1e6:,.1f}" if n in seconds else "" for n in names]
         table.add_row(row.name, *cells, f"{row.ratio():.2f} x")
-    Console(width=None if sys.stdout.isatty() else 130).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    console.print(table)
+    versions = ", ".join(f"{name} {version}" for name, version in around["versions"].items())
+    console.print(f"{versions}; {around['cores']} cores, load {around['load']} before the run")
+    if around["load"] is not None and around["load"] > 0.5:
+        console.print(
+            "other programs were busy: libraries whose threads wait for each other by spinning "
+            "suffer most from that, and ratios on several cores are not to be trusted"
+        )
 
 
 def main() -> None:
     """Run the chosen workloads and print the table or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--torch-compile", action="store_true")
     args = parser.parse_args()
     names = libraries(args.torch_compile)
+    around = surroundings(names)
     chosen = [w for w in WORKLOADS if args.only in w.name]
-    rows = []
+    workers = [Worker(name) for name in names]
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        for work in progress.track(chosen, description="workloads"):
-            rows.append(run(work, names, args.rounds))
+        rows = [
+            run(work, workers, args.rounds)
+            for work in progress.track(chosen, description="workloads")
+        ]
+    for worker in workers:
+        worker.stop()
     if args.json:
-        print(
-            json.dumps([{"work": r.name, "seconds": r.seconds, "ratio": r.ratio()} for r in rows])
-        )
+        found = [
+            {"work": r.name, "seconds": r.seconds(), "medians": r.medians(), "ratio": r.ratio()}
+            for r in rows
+        ]
+        print(json.dumps({"surroundings": around, "rows": found}))
     else:
-        show(rows, names)
+        show(rows, names, around)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ import twofold as tf
 
 __all__ = ["WORKLOADS", "Workload"]
 
-RNG = np.random.default_rng(0)
+RNG = [np.random.default_rng(0)]  # seeded anew for each workload, so that processes agree
 np.seterr(over="ignore")  # where exp overflows NumPy alone would warn; the result is the same
 
 
 def normal(*shape: int) -> Any:
     """Standard normal float32 numbers."""
-    return RNG.standard_normal(shape).astype(np.float32)
+    return RNG[0].standard_normal(shape).astype(np.float32)
 
 
 class Workload:
@@ -34,6 +34,7 @@ class Workload:
     def arrays(self) -> list[Any]:
         """The arguments as NumPy arrays, made once."""
         if self._made is None:
+            RNG[0] = np.random.default_rng(len(self.name))
             self._made = self._arguments()
         return self._made
 
@@ -193,7 +194,7 @@ def layer_norms() -> dict[str, Any]:
 def prices() -> list[Any]:
     """Spot, strike and time of a million options."""
     n = 1_000_000
-    return [RNG.uniform(a, b, n).astype(np.float32) for a, b in ((50, 150), (50, 150), (0.1, 2))]
+    return [RNG[0].uniform(a, b, n).astype(np.float32) for a, b in ((50, 150), (50, 150), (0.1, 2))]
 
 
 class TrainStep(Workload):

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import RefType
@@ -36,12 +38,13 @@ class Differentiated:
 
     def __init__(
         self, concrete: Any, env: dict[str, int], native: bool, graphs: tuple[Graph, Graph],
-        wanted: list[int], guards: list[Guard],
+        wanted: list[int], connected: list[int], guards: list[Guard],
     ) -> None:  # fmt: skip
         self.graph: Graph = concrete.graph
         self.forward: Executable = compile_graph(graphs[0], native)
         self.backward: Executable = compile_graph(graphs[1], native)
         self.wanted = wanted  # positions of the inputs that get a gradient
+        self._connected = connected  # for each of them the cotangents it depends on, as bits
         self.n_outputs, self.native = len(self.graph.outputs), native
         self.env, self._guards = env, guards  # the sizes it was made for, and what it relies on
         self._prepared: dict[tuple[int, ...], tuple[Run, Run]] = {}
@@ -72,10 +75,18 @@ class Differentiated:
         sources = tuple(reads[i] for i in self.wanted)
 
         def pullback(*cotangents: Any) -> Sequence[Any]:
-            if is_recorded([*sources, *cotangents]):
+            if is_recorded([*sources, *[c for c in cotangents if c is not None]]):
                 return self._recorded_pullback(inputs, reads, cotangents, env)
-            grads = back([*residuals, *[c.array for c in cotangents]])
-            return [wrap(g) for g in grads]
+            given = [
+                np.zeros(o.shape, o.dtype) if c is None else c.array
+                for c, o in zip(cotangents, targets, strict=True)
+            ]
+            used = sum(1 << i for i, c in enumerate(cotangents) if c is not None)
+            grads = back([*residuals, *given])
+            return [
+                wrap(g) if needs & used else None
+                for g, needs in zip(grads, self._connected, strict=True)
+            ]
 
         if targets:
             tape.record(None, sources, tuple(targets), {}, pullback)
@@ -95,7 +106,8 @@ class Differentiated:
         finally:
             bind.pop(token)
         targets = [o for o in outs if differentiable(o)]
-        grads: Sequence[Any] = tape.gradient(targets, sources, list(cotangents))
+        pairs = [(o, c) for o, c in zip(targets, cotangents, strict=True) if c is not None]
+        grads: Sequence[Any] = tape.gradient([o for o, _ in pairs], sources, [c for _, c in pairs])
         return grads
 
 
@@ -139,7 +151,8 @@ def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differ
         bind.pop(token)
     tracer.graph.substitute(tracer.sizes.solution())
     graphs = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
-    return Differentiated(concrete, env, native, graphs, wanted, tracer.sizes.guards)
+    connected = _dependence(tracer.graph, tracer.graph.inputs[n_inputs:], grads)
+    return Differentiated(concrete, env, native, graphs, wanted, connected, tracer.sizes.guards)
 
 
 def replay(
@@ -178,6 +191,18 @@ def _pull(
     table = backward(entries, seeds, tape.known)
     wanted = [i for i, x in enumerate(sources) if id(x) in table]
     return [table[id(sources[i])].value for i in wanted], wanted
+
+
+def _dependence(graph: Graph, cotangents: list[Value], grads: list[Value]) -> list[int]:
+    """For each gradient the cotangents that it depends on: bit i stands for cotangent i."""
+    needs = {value: 1 << i for i, value in enumerate(cotangents)}
+    for node in graph.nodes:
+        bits = 0
+        for value in node.inputs:
+            bits |= needs.get(value, 0)
+        if bits:
+            needs.update(dict.fromkeys(node.outputs, bits))
+    return [needs.get(g, 0) for g in grads]
 
 
 def _split(

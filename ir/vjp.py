@@ -15,7 +15,8 @@ __all__ = ["Entry", "backward", "match"]
 
 
 class Entry(NamedTuple):
-    """One recorded operation. ``vjp``, if given, replaces the op's rule: cotangents -> inputs'."""
+    """One recorded operation. ``vjp``, if given, replaces the op's rule: it takes the cotangents
+    of the outputs (None for an output that was not used) and returns those of the inputs."""
 
     op: Op | None
     inputs: tuple[Any, ...]
@@ -54,12 +55,12 @@ def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
     rule = entry.vjp or (entry.op.vjp if entry.op is not None else None)
     if rule is None:
         return (None,) * len(entry.inputs)
+    if entry.vjp is not None:
+        return entry.vjp(*received)
     filled = [
         g if g is not None else OPS["zeros_like"](out)
         for g, out in zip(received, entry.outputs, strict=True)
     ]
-    if entry.vjp is not None:
-        return entry.vjp(*filled)
     one = len(filled) == 1
     g, out = (filled[0], entry.outputs[0]) if one else (tuple(filled), entry.outputs)
     return rule(g, out, *entry.inputs, **entry.attrs)

@@ -252,8 +252,13 @@ class _Writer:
 
     def _gemm(self, node: Node) -> None:
         a, b = node.inputs
-        ta, tb = bool(node.attrs["transpose_a"]), bool(node.attrs["transpose_b"])
+        ta = bool(node.attrs["transpose_a"]) and a.type.rank > 1
+        tb = bool(node.attrs["transpose_b"]) and b.type.rank > 1
         sa, sb, item = self.shape(a), self.shape(b), a.type.dtype.itemsize
+        sa = (
+            (1, *sa) if len(sa) == 1 else sa
+        )  # a vector is a row on the left, a column on the right
+        sb = (*sb, 1) if len(sb) == 1 else sb
         m, k = (sa[-1], sa[-2]) if ta else (sa[-2], sa[-1])
         n = sb[-2] if tb else sb[-1]
         batch = int(np.prod(sa[:-2] or sb[:-2], dtype=np.int64))

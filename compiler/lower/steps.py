@@ -28,7 +28,7 @@ def step_kind(node: Node) -> str:
 
 def _is_gemm(node: Node) -> bool:
     a, b = (v.type for v in node.inputs)
-    if a.dtype not in _REAL or a.dtype != b.dtype or min(a.rank, b.rank) < 2:
+    if a.dtype not in _REAL or a.dtype != b.dtype or min(a.rank, b.rank) < 1:
         return False
     if find_blas() is None:
         return False

@@ -58,7 +58,7 @@ OPEN: dict[str, Callable[[Any], Any]] = {
 }
 # Programs that need the size, or how it compares.
 NEEDY: dict[str, Callable[[Any], Any]] = {
-    "range": lambda x: [i for i in range(x.shape[0])],
+    "range": lambda x: list(range(x.shape[0])),
     "len": lambda x: len(x),
     "dict": lambda x: {5: 1, 6: 2, 1: 3}[x.shape[0]],
     "list": lambda x: [10, 11, 12, 13, 14, 15, 16][x.shape[0]],

@@ -1,0 +1,102 @@
+"""Matrix products: panels by sizes alone, every transposition, batches, empty operands."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+from twofold.compiler.lower.gemm import COLUMNS, MOST_PANELS, NARROWEST, ROWS, panels
+from twofold.runtime import threads
+
+KINDS = {"float32": 2e-5, "float64": 1e-12}
+
+
+@pytest.mark.parametrize(("m", "n", "k"), list(itertools.product((1, 16, 500, 3000), repeat=3)))
+def test_panels_cover_the_longer_side(m: int, n: int, k: int) -> None:
+    cut = panels(m, n, k)
+    assert cut.mode == (COLUMNS if n >= m else ROWS)
+    assert cut.units == max(m, n)
+    assert 1 <= -(-cut.units // cut.grain) <= MOST_PANELS
+    assert cut.grain >= min(NARROWEST, cut.units)
+
+
+def test_panels_of_nothing() -> None:
+    assert panels(0, 0, 5).grain == 1
+    assert panels(3, 0, 5).units == 3
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+def test_products_of_every_form(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    forms = list(itertools.product((False, True), repeat=2))
+    compiled = {
+        (ta, tb): tf.function(
+            lambda a, b, ta=ta, tb=tb: tf.matmul(a, b, transpose_a=ta, transpose_b=tb) * 1.0,
+            jit_compile=True,
+        )
+        for ta, tb in forms
+    }
+    leads = [((), ()), ((3,), (3,)), ((3,), ()), ((), (3,)), ((2, 3), (2, 3)), ((2, 3), ()),
+             ((0,), (0,)), ((2, 1), (1, 3)), ((1,), (4,))]  # fmt: skip
+    sizes = [(1, 1, 1), (5, 3, 2), (0, 3, 2), (4, 0, 3), (4, 3, 0), (1, 7, 1), (17, 33, 9)]
+    for (la, lb), (m, k, n), (ta, tb) in itertools.product(leads, sizes, forms):
+        a = rng.standard_normal((*la, k, m) if ta else (*la, m, k)).astype(dtype)
+        b = rng.standard_normal((*lb, n, k) if tb else (*lb, k, n)).astype(dtype)
+        want = (a.swapaxes(-1, -2) if ta else a) @ (b.swapaxes(-1, -2) if tb else b)
+        found = compiled[ta, tb](tf.constant(a), tf.constant(b)).numpy()
+        assert (found.shape, found.dtype) == (want.shape, want.dtype)
+        np.testing.assert_allclose(
+            found, want, rtol=KINDS[dtype], atol=KINDS[dtype] * 8 * max(k, 1)
+        )
+    assert all(f.experimental_get_tracing_count() < 40 for f in compiled.values())
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize(("m", "k", "n"), [(300, 200, 310), (1000, 64, 33), (33, 500, 900)])
+def test_large_products_do_not_depend_on_the_number_of_threads(
+    m: int, k: int, n: int, dtype: str
+) -> None:
+    rng = np.random.default_rng(1)
+    a = tf.constant(rng.standard_normal((m, k)).astype(dtype))
+    b = tf.constant(rng.standard_normal((k, n)).astype(dtype))
+    before = threads.get_num_threads()
+    results: list[Any] = []
+    try:
+        for count in (1, 2, 3):
+            threads.set_num_threads(count)
+            f = tf.function(lambda a, b: tf.maximum(a @ b, 0), jit_compile=True)
+            results.append(f(a, b).numpy())
+    finally:
+        threads.set_num_threads(before)
+    assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
+    want = np.maximum(a.numpy() @ b.numpy(), 0)
+    np.testing.assert_allclose(results[0], want, rtol=KINDS[dtype], atol=KINDS[dtype] * k)
+
+
+def test_products_of_integers_and_vectors_run_by_their_bodies() -> None:
+    f = tf.function(lambda a, b: tf.matmul(a, b), jit_compile=True)
+    a = np.arange(6).reshape(2, 3)
+    assert f(a, a.T).numpy().tolist() == (a @ a.T).tolist()
+    x = np.arange(3.0)
+    assert f(a.astype(float), x).numpy().tolist() == [5.0, 14.0]
+    assert f(x, x).numpy() == 5.0
+
+
+def test_products_chain_through_slots() -> None:
+    @tf.function(jit_compile=True)
+    def f(x: Any, w: Any) -> Any:
+        for _ in range(4):
+            x = tf.tanh(x @ w) + x
+        return x
+
+    rng = np.random.default_rng(2)
+    w = rng.standard_normal((20, 20)) / 5
+    for n in (1, 7, 300):
+        x = want = rng.standard_normal((n, 20))
+        for _ in range(4):
+            want = np.tanh(want @ w) + want
+        np.testing.assert_allclose(f(x, w).numpy(), want, rtol=1e-11, atol=1e-12)

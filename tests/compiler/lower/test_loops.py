@@ -1,0 +1,132 @@
+"""The loop nests that fused groups become: stages, folds, accesses, merged axes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+from twofold.compiler.lower.loops import Fold, Kernel, contiguous
+from twofold.ir.dims import symbol
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kernel_cases import CASES, compiled
+
+
+def kernels(function: Any, *shapes: tuple[int, ...], dtype: str = "float32") -> list[Kernel]:
+    args = [tf.zeros(s, dtype=dtype) for s in shapes]
+    made = tf.function(function, jit_compile=True).get_concrete_function(*args).executable()
+    return [info.kernel for info in made.kernels]
+
+
+def test_contiguous_strides() -> None:
+    n = symbol("n")
+    assert contiguous((2, 3, 4)) == (12, 4, 1)
+    assert contiguous((2, 1, 4)) == (4, 0, 1)
+    assert contiguous((3, n)) == (n, 1)
+    assert contiguous(()) == ()
+
+
+def test_neighbouring_axes_become_one_loop() -> None:
+    (kernel,) = kernels(lambda x, y: x * y + 1, (2, 3, 4), (2, 3, 4))
+    assert len(kernel.dims) == 1
+    (kernel,) = kernels(lambda x, b: x + b, (2, 3, 4), (4,))
+    assert len(kernel.dims) == 2
+    (kernel,) = kernels(lambda x: tf.sum(x, axis=(1, 2)), (2, 3, 4))
+    assert (len(kernel.dims), kernel.reduced) == (2, {1})
+    (kernel,) = kernels(lambda x: x + tf.transpose(x, (0, 2, 1)), (2, 5, 5))
+    assert len(kernel.dims) == 3
+
+
+def test_a_value_without_axes_has_a_loop_of_one() -> None:
+    (kernel,) = kernels(lambda x: tf.exp(x) + 1, ())
+    assert kernel.dims == (1,)
+    assert kernel.mode == "map"
+
+
+@pytest.mark.parametrize(("function", "stages"), [
+    (lambda x: tf.sum(x, axis=1), 1),
+    (lambda x: x - tf.sum(x, axis=1, keepdims=True), 2),
+    (lambda x: tf.nn.softmax(x), 3),
+])  # fmt: skip
+def test_each_return_to_the_points_is_a_stage(function: Any, stages: int) -> None:
+    (kernel,) = kernels(function, (3, 4))
+    assert len(kernel.stages) == stages
+
+
+def test_costly_values_are_kept_in_an_output_and_cheap_ones_computed_again() -> None:
+    (kernel,) = kernels(lambda x: tf.nn.softmax(x), (3, 4))
+    names = [[i.expr for i in s.inner if i.kind == "apply"] for s in kernel.stages]
+    assert sum("exp" in e for exprs in names for e in exprs) == 1
+    stored = [len(s.stores) for s in kernel.stages]
+    assert stored == [0, 1, 1]
+    assert kernel.stages[1].stores[0].access == kernel.stages[2].stores[0].access
+    reload = [i.access for i in kernel.stages[2].inner if i.kind == "load"]
+    assert kernel.stages[1].stores[0].access in reload
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_invariants(name: str) -> None:
+    """Arguments come before their use; an access has a stride for every loop; outputs are
+    contiguous; every buffer of an output is written."""
+    for info in compiled(name)[1].kernels:
+        kernel = info.kernel
+        known: set[int] = set()
+        written = set()
+        for stage in kernel.stages:
+            folds = {f.id for f in stage.folds}
+            early = [i for i in stage.post if not set(i.args) & folds]
+            for instr in [*early, *stage.inner]:
+                if instr.kind == "apply" and not set(instr.args) <= known | folds:
+                    assert instr in early  # waits for a fold through another instruction
+                    continue
+                known.add(instr.id)
+            assert all(f.arg in known for f in stage.folds)
+            known |= folds
+            for instr in stage.post:
+                assert set(instr.args) <= known | {i.id for i in stage.post}
+                known.add(instr.id)
+            for store in stage.stores + stage.post_stores:
+                assert store.arg in known
+                assert store.access.buffer >= kernel.n_inputs
+                written.add(store.access.buffer)
+        assert written == set(range(kernel.n_inputs, len(kernel.buffers)))
+        assert all(len(a.strides) == len(kernel.dims) for a in kernel.accesses())
+        assert all(d in kernel.params() for d in kernel.dims)
+
+
+@pytest.mark.parametrize(("dtype", "low", "high"), [
+    ("int8", -128, 127), ("uint16", 0, 65535), ("bool", False, True),
+    ("float32", -np.inf, np.inf), ("int64", -(2**63), 2**63 - 1),
+])  # fmt: skip
+def test_identities_of_the_extremes_are_those_of_the_dtype(dtype: str, low: Any, high: Any) -> None:
+    def folds(function: Any) -> list[Fold]:
+        return [
+            f for k in kernels(function, (2, 3), dtype=dtype) for s in k.stages for f in s.folds
+        ]
+
+    (largest,) = folds(lambda x: tf.max(x, axis=1))
+    (smallest,) = folds(lambda x: tf.min(x, axis=1))
+    assert (largest.identity, smallest.identity) == (low, high)
+    assert type(largest.identity) in (bool, int, float)
+
+
+def test_the_key_says_everything_that_the_code_depends_on() -> None:
+    def key(function: Any, *shapes: Any, dtype: str = "float32") -> str:
+        (kernel,) = kernels(function, *shapes, dtype=dtype)
+        return kernel.key()
+
+    same = key(lambda x: tf.tanh(x) * 2, (3, 4))
+    assert key(lambda y: tf.tanh(y) * 2, (5, 6)) == same
+    others = [key(lambda x: tf.tanh(x) * 3, (3, 4)), key(lambda x: tf.tan(x) * 2, (3, 4)),
+              key(lambda x: tf.tanh(x) * 2, (3, 4), dtype="float64"),
+              key(lambda x: tf.sum(tf.tanh(x) * 2, axis=1), (3, 4)),
+              key(lambda x: tf.sum(tf.tanh(x) * 2, axis=0), (3, 4)),
+              key(lambda x: tf.tanh(x) + 2, (3, 4)), key(lambda x: 2 * tf.tanh(-x), (3, 4)),
+              key(lambda x: tf.tanh(x) * -0.0, (3, 4)), key(lambda x: tf.tanh(x) * 0.0, (3, 4)),
+              key(lambda x: tf.tanh(tf.transpose(x)) * 2, (3, 4))]  # fmt: skip
+    assert len({same, *others}) == 1 + len(others)

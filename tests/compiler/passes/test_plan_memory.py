@@ -1,0 +1,165 @@
+"""Memory plans: two values that are alive at the same time never share a slot."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from twofold.compiler.lower.steps import python_values, roots, step_kind
+from twofold.compiler.passes.fuse import fuse
+from twofold.compiler.passes.plan_memory import plan_memory, slot_sizes
+from twofold.ir.dims import evaluate
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.parser import parse
+from twofold.ir.verify import verify
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
+from graph_families import chain, diamonds, with_sorts
+from random_programs import random_graph
+
+SIZES = [{"n": n, "m": m, "k": k} for n, m, k in [(1, 1, 1), (7, 3, 2), (2, 50, 1), (40, 1, 9)]]
+
+
+def elementwise(node: Node) -> bool:
+    """A kernel without reductions, which reads each element where it writes it."""
+    return node.op.name == "fused" and not node.attrs["reduced"]
+
+
+def moved(node: Node, value: Value) -> bool:
+    """Whether the region reads this input at other places than those it writes."""
+    inner = [r for v, r in zip(node.inputs, node.regions[0].inputs, strict=True) if v is value]
+    return any(
+        n.op.kind == "movement" and set(inner) & set(n.inputs) for n in node.regions[0].nodes
+    )
+
+
+def check(graph: Graph) -> int:
+    """Assert the invariants of a planned graph; returns how many values lie in slots."""
+    table = roots(graph)
+    visible = python_values(graph, table)
+    last: dict[Value, int] = {}
+    for i, node in enumerate(graph.nodes):
+        for value in (*node.inputs, *node.outputs):
+            last[table[value]] = i
+    for value in graph.outputs:
+        last[table[value]] = len(graph.nodes)
+    owner: dict[str, Value] = {}
+    placed = 0
+    for i, node in enumerate(graph.nodes):
+        native = step_kind(node) in ("kernel", "gemm")
+        assert len(node.memory) == (len(node.outputs) if native else 0)
+        for value, place in zip(node.outputs, node.memory, strict=False):
+            assert (place == "new") == (value in visible)
+            if place == "new":
+                continue
+            placed += 1
+            before = owner.get(place)
+            if before is not None and last[before] >= i:
+                assert last[before] == i, "two live values share a slot"
+                assert elementwise(node)
+                users = [v for v in node.inputs if table[v] is before]
+                assert len(users) == 1
+                assert not moved(node, users[0])
+                assert users[0].type.shape == value.type.shape
+                assert users[0].type.dtype.itemsize == value.type.dtype.itemsize
+            owner[place] = value
+    check_sizes(graph)
+    return placed
+
+
+def check_sizes(graph: Graph) -> None:
+    """Each slot is large enough for each of its values, whatever the sizes."""
+    found = slot_sizes(graph)
+    for node in graph.nodes:
+        for value, place in zip(node.outputs, node.memory, strict=False):
+            if place == "new":
+                continue
+            for env in SIZES:
+                nbytes = found[int(place[4:])]
+                have = nbytes if isinstance(nbytes, int) else evaluate(nbytes, env)
+                want: Any = value.type.nbytes
+                assert have >= (want if isinstance(want, int) else evaluate(want, env))
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_random_graphs(block: int) -> None:
+    placed = 0
+    for seed in range(50 * block, 50 * block + 50):
+        rng = random.Random(seed)
+        graph = fuse(random_graph(rng, 40))
+        before = str(graph)
+        planned = plan_memory(graph)
+        verify(planned)
+        assert str(graph) == before
+        placed += check(planned)
+        check(plan_memory(fuse(with_sorts(rng, 30))))
+    assert placed > 20
+
+
+def test_a_long_chain_of_kernels_takes_one_or_two_slots() -> None:
+    for make in (chain, diamonds):
+        planned = plan_memory(fuse(make(3000)))
+        check(planned)
+        assert 1 <= len(slot_sizes(planned)) <= 2
+
+
+def plan(text: str) -> list[tuple[str, ...]]:
+    planned = plan_memory(fuse(parse(text)))
+    verify(planned)
+    check(planned)
+    return [n.memory for n in planned.nodes if n.memory]
+
+
+HEAD = "graph f(%x: f32[n,n], %y: f32[n,n], %w: f64[n,n]) {\n"
+MATMUL = "%a = matmul(%x, %y)\n"
+IN_PLACE = {
+    "the same element": ("%b = exp(%a)", True),
+    "with another operand": ("%b = add(%a, %x)", True),
+    "twice the same": ("%b = multiply(%a, %a)", True),
+    "transposed": ("%t = transpose(%a) {perm=(1, 0)} %b = add(%t, %x)", False),
+    "transposed as well": ("%t = transpose(%a) {perm=(1, 0)} %b = add(%t, %a)", False),
+    "wider": ("%c = cast(%a) {dtype=f64} %d = add(%c, %w) %b = cast(%d) {dtype=f32}", True),
+    "a reduction": ("%s = sum(%a) {axis=(1,), keepdims=True} %b = subtract(%a, %s)", False),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_kernel_writes_over_an_input_only_where_it_reads_it(name: str) -> None:
+    text, in_place = IN_PLACE[name]
+    places = plan(f"{HEAD}{MATMUL}{text} %r = matmul(%b, %x) return %r }}")
+    assert places[0] == ("slot0",)
+    assert (places[1] == ("slot0",)) == in_place
+    assert places[-1] == ("new",)
+
+
+def test_a_value_used_later_is_not_overwritten() -> None:
+    places = plan(
+        f"{HEAD}{MATMUL}%b = exp(%a) %c = matmul(%b, %y) %r = matmul(%a, %c) return %r }}"
+    )
+    assert places[0] == ("slot0",)
+    assert places[1] != ("slot0",)
+
+
+def test_a_view_of_a_value_keeps_it_alive() -> None:
+    text = """graph f(%x: f32[4,4], %y: f32[4,4]) {
+      %a = matmul(%x, %y)
+      %flat = reshape(%a) {shape=(2, 8)}
+      %b = exp(%a)
+      %c = matmul(%b, %y)
+      %t = matmul(%c, %x)
+      %r = sort(%flat)
+      return %t, %r
+    }"""
+    planned = plan_memory(fuse(parse(text)))
+    check(planned)
+    assert planned.nodes[0].memory == ("new",)  # Python code sees it through the view
+
+
+def test_results_and_what_python_sees_are_arrays_of_their_own() -> None:
+    places = plan(f"{HEAD}%a = exp(%x) %s = sort(%a) %b = tanh(%s) %c = exp(%b) return %a, %c }}")
+    assert all(p == "new" for memory in places for p in memory)
