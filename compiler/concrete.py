@@ -393,6 +393,9 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
             if traced[i].value is not value
         }  # fmt: skip
         outputs = _Outputs(result, tracer, written, seen)
+        for captured in tracer.captures:
+            if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
+                seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
     finally:
         bind.pop(token)
     return ConcreteFunction(function, tracer, positions, outputs, seen, structure, patterns)

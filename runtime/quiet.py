@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,12 @@ class _Quiet(threading.local):
         context = contextvars.Context()
         context.run(np.seterr, all="ignore")
         self.run = context.run
+
+    def nested(self, function: Any, *args: Any, **options: Any) -> Any:
+        """``run`` while ``run`` is under way in this thread: a finalizer that computes."""
+        context = contextvars.Context()
+        context.run(np.seterr, all="ignore")
+        return context.run(function, *args, **options)
 
 
 quiet = _Quiet()

@@ -132,14 +132,15 @@ class GradientTape:
         ``fresh``: the last operation made ``old``, so no earlier entry mentions it. Else ``old``
         is about to change; as a source it means the value that the tape first knew, its origin.
         """
-        count = len(self._entries)
+        entries = self._entries  # a tape of another thread may be reset meanwhile
+        count = len(entries)
         start = max(count - 1, 0) if fresh else self._scanned.get(id(old), (old, 0))[1]
         for i in range(start, count):
-            entry = self._entries[i]
+            entry = entries[i]
             if any(v is old for v in (*entry.inputs, *entry.outputs)):
                 ins = tuple([new if v is old else v for v in entry.inputs])
                 outs = tuple([new if v is old else v for v in entry.outputs])
-                self._entries[i] = entry._replace(inputs=ins, outputs=outs)
+                entries[i] = entry._replace(inputs=ins, outputs=outs)
         kept = (new, start) if fresh else (old, count)
         self._scanned[id(kept[0])] = kept
         if self._known.get(id(old)) is old:

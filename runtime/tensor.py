@@ -162,8 +162,8 @@ def _direct_unary(op: Op) -> Any:
             return None
         try:
             r = quiet.run(body, x.array)
-        except (TypeError, ValueError):
-            return None  # the long way says what is wrong
+        except (TypeError, ValueError, RuntimeError):
+            return None  # the long way says what is wrong, or gets around it
         out = _new(Tensor)
         out.array = r if r.__class__ is _ndarray else np.asarray(r)
         return out
@@ -197,8 +197,8 @@ def _direct_binary(op: Op) -> Any:
             return None
         try:
             r = quiet.run(body, a, b)
-        except (TypeError, ValueError):
-            return None  # the long way says what is wrong
+        except (TypeError, ValueError, RuntimeError):
+            return None  # the long way says what is wrong, or gets around it
         out = _new(Tensor)
         out.array = r if r.__class__ is _ndarray else np.asarray(r)
         return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -109,6 +110,26 @@ def test_a_tape_in_each_thread_records_its_own_call() -> None:
         for dx, dw in results:
             np.testing.assert_allclose(dx, e * [2.0, 3.0], rtol=1e-5)
             np.testing.assert_allclose(dw, e * np.array([0.1 * i, 0.2]), rtol=1e-5)
+
+
+def test_tapes_and_writes_in_threads_do_not_meet() -> None:
+    def work(i: int) -> bool:
+        for _ in range(60):
+            x = tf.constant([1.0, 2.0])
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = x * 2
+                y[0] = 3.0
+                z = tf.sum(y * y)
+            assert tape.gradient(z, x).numpy().tolist() == [0.0, 16.0]
+        return True
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        assert all(in_threads(work))
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_results_keep_their_memory_while_others_call() -> None:

@@ -272,6 +272,16 @@ def test_a_name_that_goes_or_comes_is_a_change(monkeypatch: pytest.MonkeyPatch) 
         g(X)
 
 
+def test_a_captured_array_reshaped_in_place_is_traced_again() -> None:
+    a = np.arange(6, dtype=np.float32)
+    f = tf.function(lambda x: x + a, jit_compile=True)
+    assert f(X).shape == (6,)
+    a.resize(2, refcheck=False)
+    assert f(X).numpy().tolist() == [1.0, 2.0]
+    a.resize((2, 1), refcheck=False)
+    assert f(X).shape == (2, 1)
+
+
 def test_the_explanation_says_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "FACTOR", 2.0)
     f = traced(lambda x: x * FACTOR)

@@ -7,6 +7,7 @@ import ast
 import numpy as np
 import pytest
 
+import twofold.ir.ops  # noqa: F401  (fills the registry)
 from twofold.compiler.lower.expression import KERNEL_DTYPES, calls, kernelable, parse, rename
 from twofold.compiler.lower.source import kernel_namespace
 from twofold.ir.errors import TwofoldError
