@@ -51,9 +51,17 @@ def write(tensor: Any, key: Any, value: Any) -> None:
         recorder.rename(after, tensor, fresh=True)
 
 
+def _tapes() -> list[Any]:
+    while True:
+        try:
+            return list(TAPES)
+        except RuntimeError:  # another thread added a tape meanwhile: look again
+            continue
+
+
 def _recorders() -> list[Recorder]:
     """Every tape with entries, and the interpreters on the stack."""
-    found: dict[int, Any] = {id(t): t for t in list(TAPES)}
+    found: dict[int, Any] = {id(t): t for t in _tapes()}
     interpreter = bind.current.get()
     while interpreter is not None:
         if hasattr(interpreter, "rename"):

@@ -38,7 +38,7 @@ def assert_close(found: Any, want: Any, what: str) -> None:
 @pytest.mark.parametrize("block", range(4))
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_every_pass_keeps_graphs_valid_and_their_values(block: int) -> None:
-    for seed in range(1000 + 30 * block, 1030 + 30 * block):
+    for seed in range(1000 + 20 * block, 1020 + 20 * block):
         graph = random_graph(random.Random(seed), 25)
         verify(graph)
         inputs = [random_inputs(graph, seed, s) for s in SIZES[:2]]
@@ -53,7 +53,7 @@ def test_every_pass_keeps_graphs_valid_and_their_values(block: int) -> None:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_machine_code_of_larger_programs() -> None:
-    for seed in (2001, 2002, 2005, 2011, 2023):
+    for seed in (2001, 2005, 2023):
         graph = random_graph(random.Random(seed), 60)
         made = compile_graph(graph, True)
         for sizes in SIZES:

@@ -46,7 +46,7 @@ def lines_run(work: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("make", [chain, diamonds, wide, tree, with_opaque])
 def test_ten_thousand_nodes_take_linear_work(make: Callable[[int], Graph]) -> None:
-    small, large = make(200), make(800)
+    small, large = make(100), make(400)
     assert lines_run(lambda: fuse(large)) < 5 * lines_run(lambda: fuse(small))
     fused = fuse(make(10_000))
     sizes = [len(n.regions[0].nodes) for n in fused.nodes if n.op.name == "fused"]
