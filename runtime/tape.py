@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import enum
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import Token
 from typing import Any
 
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import TapeError
+from twofold.ir.errors import ArgumentError, ShapeError, TapeError
 from twofold.ir.op import OPS, Op
+from twofold.ir.shapes import show_shape
 from twofold.ir.tree import flatten, unflatten
 from twofold.ir.vjp import Entry, backward, differentiable, match
 
+from .jacobian import batch_jacobian, jacobian
 from .tensor import Tensor
 from .variable import Variable
 from .writes import TAPES
 
-__all__ = ["GradientTape"]
+__all__ = ["GradientTape", "UnconnectedGradients"]
+
+
+class UnconnectedGradients(enum.Enum):
+    """What ``gradient`` gives for a source that the target does not depend on.
+
+    >>> import twofold as tf
+    >>> tf.UnconnectedGradients("zero")
+    <UnconnectedGradients.ZERO: 'zero'>
+    """
+
+    NONE = "none"
+    ZERO = "zero"
 
 
 class GradientTape:
@@ -62,8 +78,7 @@ class GradientTape:
     def __enter__(self) -> GradientTape:
         if self._token is not None:
             raise TapeError("this tape is already recording; a tape's with block cannot nest")
-        if not self._paused:
-            self.reset()
+        self.reset()
         self.below = bind.top()
         self._token = bind.push(self)
         TAPES.add(self)
@@ -79,20 +94,50 @@ class GradientTape:
         self._entries, self._known, self._reads, self._used = [], {}, {}, False
         self._origins, self._scanned = {}, {}
 
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Record nothing inside of this ``with`` block, as for a gradient that is only printed.
+
+        Raises TapeError on a tape that is not recording.
+
+        >>> import twofold as tf
+        >>> x = tf.constant(3.0)
+        >>> with tf.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        ...     with tape.stop_recording():
+        ...         z = x * y
+        >>> print(tape.gradient(z, x))
+        None
+        """
+        if self._token is None:
+            raise TapeError("stop_recording() on a tape that is not recording")
+        before, self._paused = self._paused, True
+        try:
+            yield
+        finally:
+            self._paused = before
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The Variables that the tape watches, in the order of their first reads."""
+        return tuple(variable for variable, _ in self._reads.values())
+
     def watch(self, tensor: Any) -> None:
         """Record what happens to a tensor (or a structure of them) from now on."""
         if self._token is None:
             raise TapeError("watch() on a tape that is not recording; call it inside of `with`")
-        for x in flatten(tensor)[0]:
-            if isinstance(x, Variable):
-                self._watch_variable(x, self.below.read(x))
-            elif not isinstance(x, Tensor):
+        leaves = flatten(tensor)[0]
+        for x in leaves:
+            if not isinstance(x, Tensor | Variable):
                 raise TapeError(f"cannot watch {type(x).__name__}; watch tensors and variables")
-            elif not differentiable(x):
+            if not differentiable(x):
                 raise TapeError(
                     f"cannot watch a tensor of dtype {x.dtype}; gradients need "
                     f"floating point or complex"
                 )
+        for x in leaves:
+            if isinstance(x, Variable):
+                self._watch_variable(x, self.below.read(x))
             else:
                 self._known[id(x)] = x
 
@@ -106,7 +151,7 @@ class GradientTape:
         args = tuple(self.read(a) if isinstance(a, Variable) else a for a in args)
         out = self.below.bind(op, args, attrs)
         known = self._known
-        if any(id(a) in known for a in args):
+        if not self._paused and any(id(a) in known for a in args):
             self.record(op, args, out if out.__class__ is tuple else (out,), attrs)
         return out
 
@@ -164,7 +209,8 @@ class GradientTape:
     def read(self, variable: Variable) -> Any:
         """Read below, and watch the Variable if it is trainable."""
         tensor = self.below.read(variable)
-        if self.watch_accessed_variables and variable.trainable and differentiable(tensor):
+        accessed = self.watch_accessed_variables and not self._paused
+        if accessed and variable.trainable and differentiable(tensor):
             self._watch_variable(variable, tensor)
         return tensor
 
@@ -173,34 +219,100 @@ class GradientTape:
         self.below.assign(variable, value)
 
     def watches(self, x: Any) -> bool:
-        """Whether gradients flow to this tensor or Variable."""
+        """Whether what is done with this tensor or Variable is recorded."""
+        if self._paused:
+            return False
         if isinstance(x, Variable):
             return id(x) in self._reads or (self.watch_accessed_variables and x.trainable)
         return id(x) in self._known
 
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None,
-        unconnected_gradients: str = "none",
+        unconnected_gradients: str | UnconnectedGradients = "none",
     ) -> Any:  # fmt: skip
         """The gradient of ``target`` (summed if it is not a scalar) for each source.
 
         Returns the structure of ``sources``; an unconnected source gives None, or zeros with
-        ``unconnected_gradients="zero"``. Raises TapeError.
+        ``unconnected_gradients="zero"``. ``output_gradients`` weight the targets. Raises
+        TapeError, ArgumentError, and ShapeError for a weight that does not broadcast to its
+        target; a call that raises leaves the tape as it was.
         """
+        zero = self._ready(sources, unconnected_gradients)
+        seeds = self._seeds(target, output_gradients)
+        found = self.pull(seeds, flatten(sources)[0], zero)
+        self._finished()
+        return unflatten(flatten(sources)[1], found)
+
+    def jacobian(
+        self, target: Any, sources: Any,
+        unconnected_gradients: str | UnconnectedGradients = "none",
+        parallel_iterations: int | None = None, experimental_use_pfor: bool = True,
+    ) -> Any:  # fmt: skip
+        """The derivative of every element of ``target`` by every element of each source.
+
+        Each result has the shape ``target.shape + source.shape``; the structure is that of
+        ``sources``. One reverse walk for each element of the target; in a compiled function the
+        number of elements is relied on. The last two parameters are accepted and ignored.
+        Raises what ``gradient`` raises.
+
+        >>> import twofold as tf
+        >>> x = tf.constant([1.0, 2.0])
+        >>> with tf.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = x * x
+        >>> tape.jacobian(y, x).numpy()
+        array([[2., 0.],
+               [0., 4.]], dtype=float32)
+        """
+        zero = self._ready(sources, unconnected_gradients)
+        leaves, tree = flatten(sources)
+        found = jacobian(self, self._target(target), leaves, zero)
+        self._finished()
+        return unflatten(tree, found)
+
+    def batch_jacobian(
+        self, target: Any, source: Any,
+        unconnected_gradients: str | UnconnectedGradients = "none",
+        parallel_iterations: int | None = None, experimental_use_pfor: bool = True,
+    ) -> Any:  # fmt: skip
+        """The Jacobian of each row: ``target[i]`` by ``source[i]`` for every ``i`` of axis 0.
+
+        The result has the shape ``(batch, *target.shape[1:], *source.shape[1:])``. Rows of the
+        target must depend on their own row of the source alone. Raises ShapeError if the two
+        differ along axis 0, and what ``gradient`` raises.
+        """
+        zero = self._ready(source, unconnected_gradients)
+        if not isinstance(source, Tensor | Variable):
+            raise TapeError("batch_jacobian takes one source, a tensor or a Variable")
+        found = batch_jacobian(self, self._target(target), source, zero)
+        self._finished()
+        return found
+
+    def pull(self, seeds: dict[int, Any], sources: Sequence[Any], zero: bool) -> list[Any]:
+        """The gradient of each source for these cotangents of targets, by their ``id``."""
+        table = backward(self._entries, seeds, self._known)
+        return [self._of_source(x, table, zero) for x in sources]
+
+    def _ready(self, sources: Any, unconnected: Any) -> bool:
+        """Check a call that walks back; whether unconnected sources give zeros."""
         if self._used and not self.persistent:
             raise TapeError(
                 "gradient() was already called on this tape; make it "
                 "GradientTape(persistent=True) to call it again"
             )
-        seeds = self._seeds(target, output_gradients)
+        for x in flatten(sources)[0]:
+            if not isinstance(x, Tensor | Variable):
+                raise TapeError(f"cannot differentiate with respect to {type(x).__name__}")
+        choice = getattr(unconnected, "value", unconnected)
+        if choice not in ("none", "zero"):
+            raise ArgumentError(f'unconnected_gradients is "none" or "zero", not {unconnected!r}')
+        return bool(choice == "zero")
+
+    def _finished(self) -> None:
         self._used = True
-        table = backward(self._entries, seeds, self._known)
-        leaves, tree = flatten(sources)
-        found = [self._of_source(x, table, unconnected_gradients) for x in leaves]
         if not self.persistent:
             self._entries = []
             TAPES.discard(self)
-        return unflatten(tree, found)
 
     def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Any]:
         targets = flatten(target)[0]
@@ -209,29 +321,42 @@ class GradientTape:
             raise TapeError(f"{len(given)} output_gradients for {len(targets)} targets")
         seeds: dict[int, Any] = {}
         for y, g in zip(targets, given, strict=True):
-            if isinstance(y, Variable):
-                y = self._reads.get(id(y), (y, [self.below.read(y)]))[1][-1]
-            if not isinstance(y, Tensor):
-                raise TapeError(
-                    f"the gradient of {type(y).__name__} is not defined; the target "
-                    f"must be a tensor computed inside of the tape"
-                )
+            y = self._target(y)
             if not differentiable(y):
                 continue
-            g = OPS["ones_like"](y) if g is None else match(OPS["identity"](g), y)
+            g = OPS["ones_like"](y) if g is None else _weight(g, y)
             seeds[id(y)] = seeds[id(y)] + g if id(y) in seeds else g
         return seeds
 
-    def _of_source(self, x: Any, table: dict[int, Any], unconnected: str) -> Any:
+    def _target(self, y: Any) -> Any:
+        """What is differentiated: a tensor, or the last value read of a Variable."""
+        if isinstance(y, Variable):
+            y = self._reads.get(id(y), (y, [self.below.read(y)]))[1][-1]
+        if not isinstance(y, Tensor):
+            raise TapeError(
+                f"the gradient of {type(y).__name__} is not defined; the target "
+                f"must be a tensor computed inside of the tape"
+            )
+        return y
+
+    def _of_source(self, x: Any, table: dict[int, Any], zero: bool) -> Any:
         if isinstance(x, Variable):
             parts = [table[id(t)] for t in self._reads.get(id(x), (x, []))[1] if id(t) in table]
             total = parts[0] if parts else None
             for part in parts[1:]:
                 total = total + part
-        elif isinstance(x, Tensor):
-            total = table.get(id(self._origins.get(id(x), (x, x))[1]))
         else:
-            raise TapeError(f"cannot differentiate with respect to {type(x).__name__}")
-        if total is None and unconnected == "zero":
-            return OPS["zeros_like"](x)
-        return total
+            total = table.get(id(self._origins.get(id(x), (x, x))[1]))
+        return OPS["zeros_like"](x) if total is None and zero else total
+
+
+def _weight(g: Any, y: Any) -> Any:
+    """An output gradient with the dtype and shape of its target. Raises ShapeError."""
+    g = OPS["identity"](g)
+    lead = len(y.shape) - len(g.shape)
+    if lead < 0 or any(a != b and a != 1 for a, b in zip(g.shape, y.shape[lead:], strict=True)):
+        raise ShapeError(
+            f"an output gradient of shape {show_shape(g.shape)} does not broadcast to its "
+            f"target of shape {show_shape(y.shape)}"
+        )
+    return match(g, y)

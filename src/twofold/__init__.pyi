@@ -43,6 +43,7 @@ from twofold.dtypes import uint32 as uint32
 from twofold.dtypes import uint64 as uint64
 from twofold.dtypes import uint8 as uint8
 from twofold.runtime.tape import GradientTape as GradientTape
+from twofold.runtime.tape import UnconnectedGradients as UnconnectedGradients
 from twofold.runtime.tensor import Tensor as Tensor
 from twofold.runtime.variable import Variable as Variable
 import twofold.ir.errors as errors

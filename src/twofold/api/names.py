@@ -130,6 +130,7 @@ OBJECTS: dict[str, str] = {
     "GradientTape": "twofold.runtime.tape:GradientTape",
     "Tensor": "twofold.runtime.tensor:Tensor",
     "TensorSpec": "twofold.compiler.signature:TensorSpec",
+    "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",
     "function": "twofold.compiler.function:function",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
