@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import inspect
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,6 +16,7 @@ from twofold.ir import bind
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import ArgumentError, ReturnTypeError, StagingError
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.location import Location
 from twofold.ir.tree import LEAF, Structure, flatten, unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
@@ -26,7 +29,7 @@ from .pipeline import Executable, compile_graph
 from .signature import bind_arguments, leaf_pattern
 from .sizes import TraceSizes
 from .symint import SymInt
-from .trace import Traced, Tracer
+from .trace import TRACED_TEXT, Traced, TracedArray, Tracer
 
 __all__ = ["ConcreteFunction", "trace_function"]
 
@@ -331,11 +334,18 @@ class _Outputs:
             return "size", leaf.dim
         if isinstance(leaf, np.ndarray) and not seen.holds(leaf):
             return "array", leaf.copy()  # made by the function, so each call returns its own
+        if isinstance(leaf, str) and TRACED_TEXT in leaf:
+            raise StagingError(
+                f"{tracer.graph.name} returns a text made of the value of a tensor, which exists "
+                f"only when the function runs; return the tensor and make the text outside",
+                tracer.returns,
+            )
         if isinstance(leaf, (Tensor, Variable, np.ndarray, *_CONSTANT)):
             return "object", leaf
         raise ReturnTypeError(
             f"{tracer.graph.name} returned {type(leaf).__name__}, which a compiled function cannot "
-            f"return; return tensors, numbers, strings, None and containers of them"
+            f"return; return tensors, numbers, strings, None and containers of them",
+            tracer.returns,
         )
 
     def builder(self, env: dict[str, int]) -> Any:
@@ -370,13 +380,16 @@ class _Outputs:
 def trace_function(function: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
     """Run the Python function on traced inputs. Raises what the function raises."""
     tracer = Tracer(function.name)
+    tracer.returns = _return_location(function.python_function)
     names = _leaf_names(function, structure)
     positions: list[int] = []
     traced: list[Any] = []
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, Tensor | np.ndarray | np.generic):
             positions.append(i)
-            traced.append(tracer.input(as_plain(leaf), names[i]))
+            made = tracer.input(as_plain(leaf), names[i])
+            in_place = isinstance(leaf, np.ndarray)  # it can be written to by ``a += 1``
+            traced.append(TracedArray(made.value, tracer) if in_place else made)
         else:
             traced.append(leaf)
     args, kwargs = unflatten(structure, traced)
@@ -397,8 +410,27 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
             if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
                 seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
     finally:
+        tracer.ended = True
         bind.pop(token)
     return ConcreteFunction(function, tracer, positions, outputs, seen, structure, patterns)
+
+
+def _return_location(python_function: Any) -> Location | None:
+    """The line of the only ``return`` with a value, or where the function begins."""
+    code = getattr(inspect.unwrap(python_function), "__code__", None)
+    if code is None:
+        return None
+    lines, before = set(), None
+    for step in dis.get_instructions(code):
+        nothing = step if step.opname == "RETURN_CONST" else before
+        if step.opname in ("RETURN_VALUE", "RETURN_CONST"):
+            implicit = nothing is not None and "CONST" in nothing.opname and nothing.argval is None
+            place = step.positions
+            if not implicit and place is not None and place.lineno is not None:
+                lines.add((place.lineno, (place.col_offset or 0) + 1))
+        before = step
+    line, column = next(iter(lines)) if len(lines) == 1 else (code.co_firstlineno, 1)
+    return Location(code.co_filename, line, column)
 
 
 def _refuse_changed(arguments: Any, structure: Structure, leaves: list[Any]) -> None:

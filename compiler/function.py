@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twofold.ir import bind
+from twofold.ir.errors import ArgumentError
 from twofold.ir.tree import LEAF, Structure
 from twofold.runtime.tensor import Tensor
 
@@ -252,5 +253,7 @@ def function(f: Callable[..., Any] | None = None, **options: Any) -> Any:
     if unknown:
         raise TypeError(f"function() has no option {sorted(unknown)}")
     if f is None:
-        return lambda g: Function(g, **options)
+        return lambda g: function(g, **options)
+    if not callable(f):
+        raise ArgumentError(f"tf.function compiles a callable, not {type(f).__name__}")
     return Function(f, **options)

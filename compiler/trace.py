@@ -7,14 +7,15 @@ with an ``assign`` node for each assignment in program order.
 
 from __future__ import annotations
 
+import operator
 import zlib
 from typing import Any, NoReturn
 
 import numpy as np
 
-from twofold.ir.errors import GraphError, StagingError
+from twofold.ir.errors import ConversionError, DTypeError, GraphError, StagingError
 from twofold.ir.graph import Graph, Value
-from twofold.ir.location import user_frame, user_location, user_name
+from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
 from twofold.ir.types import RefType, TensorType
@@ -25,9 +26,10 @@ from twofold.runtime.variable import Variable
 from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
 
-__all__ = ["Traced", "Tracer"]
+__all__ = ["TRACED_TEXT", "Traced", "TracedArray", "Tracer"]
 
 _PYTHON = (bool, int, float, complex)
+TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
 class Traced(Tensor):
@@ -55,7 +57,10 @@ class Traced(Tensor):
 
     @property
     def array(self) -> Any:  # type: ignore[override]  # there is none to write to
-        self._refuse("its array")
+        try:
+            self._refuse("its array")
+        finally:
+            self.trace.refused = None  # who asked was not the user
 
     def stand_in(self) -> Any:
         return Traced(self.value, self.trace)
@@ -65,14 +70,19 @@ class Traced(Tensor):
 
     def _refuse(self, what: str) -> NoReturn:
         name = f" {self.value.name!r}" if self.value.name else ""
-        raise StagingError(
+        if self.trace.ended:
+            raise GraphError(
+                f"tensor{name} ({self.value.type}) was kept after the trace that made it ended; "
+                f"return it from the function instead"
+            )
+        raise self.trace.refusal(
             f"{what} of tensor{name} ({self.value.type}) is needed while the function is traced, "
             f"but the value exists only when it runs"
         )
 
     def __bool__(self) -> bool:
         name = f" {self.value.name!r}" if self.value.name else ""
-        raise StagingError(
+        raise self.trace.refusal(
             f"Python control flow on tensor{name} ({self.value.type}): `if`, `while`, `and`, `or`, "
             f"`not` and `assert` need its value while the function is traced. Capture of control "
             f"flow on tensors is coming; until then use tf.where(condition, a, b), or move the "
@@ -93,7 +103,7 @@ class Traced(Tensor):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a tensor without axes")
+            raise ConversionError("len() of a tensor without axes")
         return int(self.shape[0])
 
     def numpy(self) -> Any:
@@ -102,16 +112,47 @@ class Traced(Tensor):
     def item(self) -> Any:
         self._refuse("item()")
 
+    def tolist(self) -> Any:
+        self._refuse("tolist()")
+
+    def __trunc__(self) -> int:
+        self._refuse("math.trunc()")
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse("conversion to a NumPy array")
 
     def __repr__(self) -> str:
-        return f"<tf.Tensor (traced) %{self.value.name or '_'}: {self.value.type}>"
+        return f"{TRACED_TEXT} %{self.value.name or '_'}: {self.value.type}>"
 
     __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
+        if spec:
+            self._refuse(f"the text {spec!r}")
         return repr(self)
+
+
+def _augmented(name: str) -> Any:
+    def method(self: TracedArray, other: Any) -> Any:
+        result = getattr(operator, name)(self, other)
+        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise DTypeError(
+                f"a {result.dtype} result cannot be written into an array of dtype {self.dtype}"
+            )
+        self[...] = result
+        return self
+
+    return method
+
+
+class TracedArray(Traced):
+    """A NumPy array of the caller: ``a += 1`` writes to it, as it does without tracing."""
+
+    __slots__ = ()
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor"):
+    setattr(TracedArray, f"__i{_name.rstrip('_')}__", _augmented(_name))
 
 
 class Tracer:
@@ -131,6 +172,15 @@ class Tracer:
         self.reread: list[Variable] = []  # read after they were assigned to
         self._contents: dict[int, tuple[Any, int]] = {}  # captured arrays and their checksums
         self._alive: list[Any] = []
+        self.refused: StagingError | None = None  # raised again if the user's code swallows it
+        self.ended = False
+        self.returns: Location | None = None  # where the function returns
+
+    def refusal(self, message: str) -> StagingError:
+        """The error for a value that does not exist yet. If the function catches it, its result
+        would differ from what it returns without tracing, so ``finish`` raises it again."""
+        self.refused = StagingError(message)
+        return self.refused
 
     def input(self, array: np.ndarray[Any, Any], name: str) -> Traced:
         """A graph input like ``array``, each axis with a symbol of its own."""
@@ -266,7 +316,9 @@ class Tracer:
         return {k: _user_sizes(v, self.sizes) for k, v in found.items()}
 
     def finish(self, outputs: list[Value]) -> Graph:
-        """The graph with unified sizes."""
+        """The graph with unified sizes. Raises the StagingError that the function caught."""
+        if self.refused is not None:
+            raise self.refused
         for array, _ in self._contents.values():
             self._refuse_changed(array)
         self.graph.outputs = outputs

@@ -1,11 +1,13 @@
 """Nested containers as a flat list of leaves and a structure (a pytree).
 
-Lists, tuples, named tuples, dicts and dataclasses are containers; everything else is a leaf.
+Lists, tuples, named tuples, dicts, ordered dicts, dataclasses and classes of attrs are containers;
+everything else is a leaf.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from typing import Any, NamedTuple
 
 __all__ = ["LEAF", "Structure", "flatten", "unflatten"]
@@ -36,16 +38,24 @@ def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     kind = tree.__class__
     if kind is tuple or kind is list:
         return Structure(kind, (), tuple([_flatten(t, leaves) for t in tree]))
-    if kind is dict:
+    if kind is dict or kind is OrderedDict:
         keys = tuple(tree)
         return Structure(kind, keys, tuple([_flatten(tree[k], leaves) for k in keys]))
     if isinstance(tree, tuple) and hasattr(kind, "_fields"):
         return Structure(kind, kind._fields, tuple([_flatten(t, leaves) for t in tree]))
-    if dataclasses.is_dataclass(tree) and not isinstance(tree, type):
-        keys = tuple(f.name for f in dataclasses.fields(tree))
-        return Structure(kind, keys, tuple([_flatten(getattr(tree, k), leaves) for k in keys]))
+    fields = _fields(kind)
+    if fields is not None:
+        return Structure(kind, fields, tuple([_flatten(getattr(tree, k), leaves) for k in fields]))
     leaves.append(tree)
     return LEAF
+
+
+def _fields(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass or a class made by attrs, or None."""
+    if dataclasses.is_dataclass(kind):
+        return tuple(f.name for f in dataclasses.fields(kind))
+    attributes = getattr(kind, "__attrs_attrs__", None)
+    return None if attributes is None else tuple(a.name for a in attributes)
 
 
 def unflatten(structure: Structure, leaves: list[Any]) -> Any:
@@ -62,8 +72,8 @@ def _build(structure: Structure, leaves: Any) -> Any:
         return children
     if kind is tuple:
         return tuple(children)
-    if kind is dict:
-        return dict(zip(structure.keys, children, strict=True))
+    if kind is dict or kind is OrderedDict:
+        return kind(zip(structure.keys, children, strict=True))
     if hasattr(kind, "_fields"):
         return kind(*children)
     out = object.__new__(kind)

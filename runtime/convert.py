@@ -10,9 +10,12 @@ from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.types import DTYPE_NAMES
 
-__all__ = ["as_array"]
+from .quiet import quiet
+
+__all__ = ["as_array", "exact_array"]
 
 _INT32 = np.iinfo(np.int32)
+_ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
 
 
 def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray[Any, Any]:
@@ -26,19 +29,62 @@ def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray
         if array.dtype not in DTYPE_NAMES:
             raise ConversionError(f"a NumPy array of dtype {array.dtype} cannot become a tensor")
     else:
+        if value.__class__ is int and dtype is not None and value.bit_length() > 63:
+            value = _as_float(value, as_dtype(dtype, "conversion"))
         array = _from_python(value, narrow=dtype is None)
     if dtype is None or array.dtype == dtype:
         return array
     want = as_dtype(dtype, "conversion")
     if weak and want.kind in "iu" and array.dtype.kind in "iu":
         _check_range(array, want)
-    return array.astype(want)
+    return _cast(array, want)
+
+
+def exact_array(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """An array of ``value`` in ``dtype``; raises ConversionError where that changes what it means:
+    a fraction as an integer, a complex number as a real one, a Python integer that does not fit.
+    """
+    want = as_dtype(dtype, "conversion")
+    typed = isinstance(value, np.ndarray | np.generic)
+    array = as_array(value) if typed else _from_python(value, narrow=False)
+    if array.dtype == want:
+        return array
+    kinds = [_ORDER.index(d.kind.replace("u", "i")) for d in (array.dtype, want)]
+    if array.size and kinds[0] > kinds[1]:
+        raise ConversionError(
+            f"{_short(value)} is {array.dtype} and does not become {want} silently; "
+            f"convert it first with tf.cast"
+        )
+    if not typed and array.dtype.kind in "iu" and want.kind in "iu":
+        _check_range(array, want)
+    return _cast(array, want)
+
+
+def _cast(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """``astype``; a value too large for a floating dtype becomes infinite without a warning."""
+    try:
+        cast: np.ndarray[Any, Any] = quiet.run(array.astype, want)
+    except RuntimeError:  # called from a body that runs under ``quiet`` itself
+        cast = quiet.nested(array.astype, want)
+    return cast
 
 
 def _check_range(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> None:
     limits = np.iinfo(want)
     if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
         raise ConversionError(f"{array.max()} does not fit {want}: {limits.min}..{limits.max}")
+
+
+def _as_float(value: int, want: np.dtype[Any]) -> int | float:
+    """An integer beyond int64 as what NumPy can hold, if a floating dtype is wanted."""
+    if want.kind not in "fc":
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        raise ConversionError(
+            f"an integer of {value.bit_length()} bits does not fit {want}"
+        ) from None
 
 
 def _from_python(value: Any, narrow: bool) -> np.ndarray[Any, Any]:
@@ -51,6 +97,8 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray[Any, Any]:
         raise ConversionError(f"not rectangular, so not a tensor: {error}") from None
     except (TypeError, OverflowError) as error:
         raise ConversionError(f"{type(value).__name__} cannot become a tensor: {error}") from None
+    if array.dtype.kind == "O" and _holds_only(value, int):
+        raise ConversionError(f"{_short(value)} does not fit int64: it has more than 64 bits")
     if array.dtype.kind not in "biufc":
         raise ConversionError(
             f"{type(value).__name__} {_short(value)} is not numeric and cannot become a tensor"
@@ -59,6 +107,12 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray[Any, Any]:
     if narrow and not _has_numpy(value):
         array = _narrow(array)
     return array
+
+
+def _holds_only(value: Any, kind: type) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(_holds_only(v, kind) for v in value)
+    return isinstance(value, kind)
 
 
 def _unwrap(value: Any) -> Any:
@@ -76,12 +130,16 @@ def _has_numpy(value: Any) -> bool:
 
 def _narrow(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Python's default dtypes: int32 where the values fit, float32, complex64."""
+    if array.dtype == np.uint64:  # NumPy's dtype for what only uint64 can hold
+        raise ConversionError(
+            f"{array.max()} does not fit int64; pass dtype=tf.uint64 if it is meant to be unsigned"
+        )
     if array.dtype.kind == "i":
         fits = not array.size or (array.min() >= _INT32.min and array.max() <= _INT32.max)
         return array.astype(np.int32) if fits else array
     if array.dtype.kind == "f":
-        return array.astype(np.float32)
-    return array.astype(np.complex64) if array.dtype.kind == "c" else array
+        return _cast(array, np.dtype("float32"))
+    return _cast(array, np.dtype("complex64")) if array.dtype.kind == "c" else array
 
 
 def _short(value: Any) -> str:

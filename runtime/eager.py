@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.errors import TwofoldError
 from twofold.ir.op import Op
@@ -20,6 +22,7 @@ __all__ = ["EAGER", "Eager", "operand"]
 
 _SIZES = Sizes()
 _PYTHON = (bool, int, float, complex)
+_FRESH = ("reduce", "contract", "create", "random")  # kinds of op that make a new array
 
 
 def operand(value: Any) -> tuple[Any, Operand]:
@@ -62,6 +65,8 @@ class Eager:
             if "already entered" not in str(error):
                 raise
             out = quiet.nested(op.body, *arrays, **attrs)
+        if op.kind not in _FRESH:
+            out = _unshared(out, args)
         if out.__class__ is tuple:
             return tuple(map(wrap, out))
         return wrap(out)
@@ -111,6 +116,17 @@ def _frozen(attrs: dict[str, Any]) -> Any:
     for value in attrs.values():
         yield tuple(value) if value.__class__ is list else value
         yield value.__class__
+
+
+def _unshared(out: Any, args: tuple[Any, ...]) -> Any:
+    """A result without a view of an array that the caller may write to later."""
+    for given in args:
+        if isinstance(given, np.ndarray):
+            if out.__class__ is tuple:
+                return tuple([o.copy() if np.may_share_memory(o, given) else o for o in out])
+            if np.may_share_memory(out, given):
+                return out.copy()
+    return out
 
 
 EAGER = Eager()

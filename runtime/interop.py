@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import ArgumentError, StagingError
 from twofold.ir.op import COMPOSITES, OPS
 
 __all__ = ["NumpyProtocols"]
@@ -60,6 +60,8 @@ class NumpyProtocols:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         ours = our_function(ufunc.__name__)
+        if ufunc is np.divmod and method == "__call__" and not kwargs:
+            return OPS["floor_divide"](*inputs), OPS["remainder"](*inputs)
         if method == "__call__" and not kwargs and ours is not None:
             return ours(*inputs)
         if method == "reduce" and ufunc.__name__ in FOLDS and set(kwargs) <= {"axis", "keepdims"}:
@@ -84,12 +86,18 @@ class NumpyProtocols:
         return ours(*args, **renamed)
 
     def __dlpack__(self, **options: Any) -> Any:
-        return self.array.__dlpack__(**options)  # type: ignore[attr-defined]
+        array = self.array  # type: ignore[attr-defined]
+        if (options.get("max_version") or (0, 0)) >= (1, 0):  # it can be told not to write
+            array = array.view()
+            array.flags.writeable = False
+        return array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
         return self.array.__dlpack_device__()  # type: ignore[attr-defined]
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ArgumentError(f"there is no version {api_version!r} of the array API here")
         return sys.modules["twofold"]
 
     def __reduce__(self) -> Any:
@@ -119,8 +127,15 @@ def on_arrays(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -
             f"np.{function.__name__} with these arguments has no op here, so a tape or a compiled "
             f"function cannot see it; use a function of tf, or apply it to x.numpy() outside"
         )
+    given = kwargs.get("out")
+    out = given if isinstance(given, tuple) else (given,)
+    if any(hasattr(x, "assign") or isinstance(x, NumpyProtocols) for x in out):
+        raise ArgumentError(
+            f"np.{function.__name__} cannot write into a tensor or a Variable with out=; assign "
+            f"its result instead"
+        )
     result = function(*_plain(args), **{k: _plain(v) for k, v in kwargs.items()})
-    return _wrapped(result)
+    return result if any(result is x for x in out) or result is given else _wrapped(result)
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ def jacobian(tape: Walker, target: Any, sources: Sequence[Any], zero: bool) -> l
     """For each source a tensor of shape ``target.shape + source.shape``, or None."""
     shape = tuple(map(int, target.shape))
     if not differentiable(target):
-        return [_zeros(target, shape, x, x.shape) if zero else None for x in sources]
+        return [_zeros(x, (*shape, *x.shape)) if zero else None for x in sources]
     count = math.prod(shape)
     basis = OPS["reshape"](OPS["eye"](n_rows=count, dtype=target.dtype), shape=(count, *shape))
     rows = [tape.pull({id(target): basis[i]}, sources, False) for i in range(count)]
@@ -38,7 +38,7 @@ def jacobian(tape: Walker, target: Any, sources: Sequence[Any], zero: bool) -> l
         parts = [row[k] for row in rows]
         if all(p is None for p in parts):
             empty = zero or not count
-            found.append(_zeros(target, shape, x, x.shape) if empty else None)
+            found.append(_zeros(x, (*shape, *x.shape)) if empty else None)
         else:
             stacked = OPS["stack"](_filled(parts, x), axis=0)
             found.append(OPS["reshape"](stacked, shape=(*shape, *x.shape)))
@@ -65,7 +65,7 @@ def batch_jacobian(tape: Walker, target: Any, source: Any, zero: bool) -> Any:
     ]
     if all(p is None for p in parts):
         empty = zero or not count
-        return _zeros(target, target.shape, source, source.shape[1:]) if empty else None
+        return _zeros(source, (*target.shape, *source.shape[1:])) if empty else None
     stacked = OPS["stack"](_filled(parts, source), axis=1)
     return OPS["reshape"](stacked, shape=(*target.shape, *source.shape[1:]))
 
@@ -75,5 +75,5 @@ def _filled(parts: list[Any], source: Any) -> list[Any]:
     return [OPS["zeros_like"](source) if p is None else p for p in parts]
 
 
-def _zeros(target: Any, left: Any, source: Any, right: Any) -> Any:
-    return OPS["zeros"](shape=(*left, *right), dtype=source.dtype)
+def _zeros(source: Any, shape: Any) -> Any:
+    return OPS["full"](OPS["cast"](0, dtype=source.dtype), shape=shape)

@@ -359,4 +359,6 @@ def _weight(g: Any, y: Any) -> Any:
             f"an output gradient of shape {show_shape(g.shape)} does not broadcast to its "
             f"target of shape {show_shape(y.shape)}"
         )
+    if lead or any(a != b for a, b in zip(g.shape, y.shape, strict=True)):
+        g = OPS["broadcast_to"](g, shape=y.shape)
     return match(g, y)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import ConversionError, ShapeError, StagingError
 from twofold.ir.op import OPS, Op
 from twofold.ir.ops.index import getitem
 
@@ -73,37 +73,78 @@ class Tensor(ArrayMethods, NumpyProtocols):
         return self.array.copy()[()] if self.array.ndim == 0 else self.array.copy()
 
     def item(self) -> Any:
-        """The only element as a Python number."""
+        """The only element as a Python number. Raises ConversionError if there are several."""
+        return self._only("item()")
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers, or one number if there are no axes."""
+        return self.array.tolist()
+
+    def _only(self, what: str) -> Any:
+        if self.array.size != 1:
+            raise ConversionError(
+                f"{what} needs a tensor of one element, the shape is {self.array.shape}"
+            )
         return self.array.item()
 
+    def _number(self, what: str, kinds: str) -> Any:
+        if self.array.dtype.kind not in kinds:
+            raise ConversionError(f"{what} of a tensor of dtype {self.array.dtype}")
+        return self._only(what)
+
     def __bool__(self) -> bool:
-        return bool(self.array)
+        if self.array.size != 1:
+            raise ShapeError(
+                f"the truth value of a tensor of shape {self.array.shape} is ambiguous; use "
+                f"tf.reduce_any(x) or tf.reduce_all(x)"
+            )
+        return bool(self.array.item())
 
     def __int__(self) -> int:
-        return int(self.array)
+        number = self._number("int()", "biuf")
+        try:
+            return int(number)
+        except (ValueError, OverflowError):
+            raise ConversionError(f"{number} has no value as an integer") from None
 
     def __float__(self) -> float:
-        return float(self.array)
+        return float(self._number("float()", "biuf"))
 
     def __complex__(self) -> complex:
-        return complex(self.array)
+        return complex(self._only("complex()"))
 
     def __index__(self) -> int:
-        return self.array.__index__()
+        if self.array.ndim:
+            raise ConversionError("a tensor with axes is no index of a Python sequence")
+        return int(self._number("use as an index", "iu"))
 
     def __len__(self) -> int:
+        if not self.shape:
+            raise ConversionError("len() of a tensor without axes")
         return len(self.array)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise TypeError("iteration over a tensor without axes")
+            raise ConversionError("iteration over a tensor without axes")
         return (self[i] for i in range(len(self)))
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return OPS["round"](self) if not digits else OPS["round"](self * 10**digits) / 10**digits
+
+    def __trunc__(self) -> int:
+        return int(self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return OPS["floor_divide"](self, other), OPS["remainder"](self, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return OPS["floor_divide"](other, self), OPS["remainder"](other, self)
 
     def __getitem__(self, key: Any) -> Any:
         if self.__class__ is Tensor and _current.get() is None and is_basic(key):
             try:
                 return wrap(self.array[key])
-            except IndexError:
+            except (IndexError, ValueError):
                 pass  # ``getitem`` raises the documented error
         return getitem(self, key)
 
@@ -133,14 +174,26 @@ class Tensor(ArrayMethods, NumpyProtocols):
         return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={value}>"
 
     def __format__(self, spec: str) -> str:
-        return format(self.array[()], spec) if self.array.ndim == 0 else format(str(self), spec)
+        if self.array.ndim == 0:
+            return format(self.array[()], spec)
+        if spec:
+            raise ConversionError(
+                f"the format {spec!r} is for one number, the tensor has the shape {self.shape}"
+            )
+        return str(self)
 
     def __str__(self) -> str:
         return str(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         out = self.array if dtype is None else self.array.astype(dtype, copy=False)
-        return out.copy() if copy or copy is None else out
+        if copy is not False:
+            return out.copy()
+        if out is not self.array and dtype is not None and out.dtype != self.dtype:
+            raise ConversionError(f"{self.dtype} becomes {out.dtype} by a copy, and copy=False")
+        out = out.view()
+        out.flags.writeable = False  # a tensor is a value: nobody writes to it from outside
+        return out
 
 
 def wrap(array: Any) -> Tensor:
@@ -151,6 +204,7 @@ def wrap(array: Any) -> Tensor:
 
 
 _new = object.__new__
+_SMALL = 65504  # the largest float16
 
 
 def _direct_unary(op: Op) -> Any:
@@ -187,10 +241,14 @@ def _direct_binary(op: Op) -> Any:
             a = x.array
             if a.dtype.kind != "f":
                 return None
+            if not -_SMALL <= y <= _SMALL:
+                return None  # it might not fit the dtype
             b = np.array(y, a.dtype)
         elif other is Tensor and (kind is float or kind is int):
             b = y.array
             if b.dtype.kind != "f":
+                return None
+            if not -_SMALL <= x <= _SMALL:
                 return None
             a = np.array(x, b.dtype)
         else:
@@ -221,6 +279,20 @@ def _binary(op: Op) -> tuple[Any, Any]:
         return op(other, self) if out is None else out
 
     return method, reflected
+
+
+def _comparison(op: Op, dunder: str) -> Any:
+    """The method for ``==``, ``<`` and so on. What is no number is unequal, as in Python."""
+    method = _binary(op)[0]
+    if dunder not in ("eq", "ne"):
+        return method
+
+    def compare(self: Any, other: Any) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented
+        return method(self, other)
+
+    return compare
 
 
 _BINARY = {
@@ -265,7 +337,7 @@ def install_operators() -> None:
             setattr(Tensor, f"__r{dunder}__", reflected)
     for dunder, name in _COMPARE.items():
         if name in OPS:
-            setattr(Tensor, f"__{dunder}__", _binary(OPS[name])[0])
+            setattr(Tensor, f"__{dunder}__", _comparison(OPS[name], dunder))
     for dunder, name in _UNARY.items():
         if name in OPS:
             setattr(Tensor, f"__{dunder}__", lambda self, _op=OPS[name]: _op(self))

@@ -13,7 +13,7 @@ from twofold.ir.op import OPS
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
 
-from .convert import as_array
+from .convert import as_array, exact_array
 from .tensor import Tensor, wrap
 
 __all__ = ["Variable"]
@@ -35,7 +35,7 @@ class Variable:
     array: np.ndarray[Any, Any]
 
     def __init__(
-        self, initial_value: Any, *, trainable: bool = True, name: str = "Variable",
+        self, initial_value: Any, trainable: bool = True, *, name: str = "Variable",
         dtype: Any = None,
     ) -> None:  # fmt: skip
         if bind.top().tracing:
@@ -44,7 +44,8 @@ class Variable:
                 "of the function share it"
             )
         value = initial_value() if callable(initial_value) else initial_value
-        self.array = np.array(as_array(value, dtype), order="C")
+        array = as_array(value) if dtype is None else exact_array(value, dtype)
+        self.array = np.array(array, order="C")
         self.trainable, self.name = trainable, name
         self.serial = next(_serial)
         self._tensor: Tensor | None = None
@@ -72,18 +73,26 @@ class Variable:
         """The present value as a tensor (recorded by tapes, staged by the tracer)."""
         return bind.top().read(self)
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """A copy of the present value."""
-        return self.array.copy()
+    def value(self) -> Any:
+        """The present value as a tensor; the same as ``read_value``."""
+        return self.read_value()
+
+    def numpy(self) -> Any:
+        """A copy of the present value, as a NumPy array or, without axes, a NumPy scalar."""
+        return self.read_value().numpy()
 
     def assign(self, value: Any) -> Any:
-        """Replace the value. Raises ShapeError or DTypeError and changes nothing if it differs."""
+        """Replace the value.
+
+        Raises ShapeError, DTypeError or ConversionError, and changes nothing, if the shape differs
+        or the value does not become the dtype without a change of meaning.
+        """
         top = bind.top()
         if not isinstance(value, Tensor):
             value = (
                 top.read(value)
                 if isinstance(value, Variable)
-                else OPS["identity"](as_array(value, self.dtype, weak=not hasattr(value, "dtype")))
+                else OPS["identity"](exact_array(value, self.dtype))
             )
         if value.dtype != self.dtype:
             raise DTypeError(
@@ -117,9 +126,9 @@ class Variable:
         return getattr(self.read_value(), name)
 
     def __repr__(self) -> str:
+        value = repr(self.array) if self.array.ndim else str(self.array)
         return (
-            f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, "
-            f"numpy={self.array!r}>"
+            f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, numpy={value}>"
         )
 
 

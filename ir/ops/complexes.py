@@ -77,7 +77,7 @@ def imag(x: Array) -> Array:
 @imag.gradient
 def _(g: Any, out: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
-        return (lambda: zeros_like(x),)
+        return (lambda: zeros_like(g),)
     return (lambda: complex_(zeros_like(g), g),)
 
 
@@ -101,7 +101,7 @@ def angle(x: Array) -> Array:
 @angle.gradient
 def _(g: Any, out: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
-        return (lambda: zeros_like(x),)
+        return (lambda: zeros_like(g),)
     # d angle = Im(conj(z) dz) / |z|^2, so the gradient is g * i z / |z|^2 = g * i / conj(z)
     nonzero = where(equal(x, 0), 1, x)
     turned = where(equal(x, 0), 0, complex_(zeros_like(g), 1.0) / nonzero)

@@ -177,6 +177,9 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 def _eye_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     rows = size_attr(attrs["n_rows"], op.name)
     cols = rows if attrs["n_cols"] is None else size_attr(attrs["n_cols"], op.name)
+    for size in (rows, cols):
+        if isinstance(size, int) and size < 0:
+            raise ArgumentError(f"eye: a size must not be negative, it is {size}")
     dtype = as_dtype(attrs["dtype"], op.name)
     attrs = {"n_rows": rows, "n_cols": cols, "k": size_attr(attrs["k"], "eye"), "dtype": dtype}
     return attrs, (TensorType(dtype, (rows, cols)),)

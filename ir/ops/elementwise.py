@@ -375,7 +375,7 @@ def sign(x: Array) -> Array:
 @sign.gradient
 def _(g: Any, out: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
-        return (lambda: zeros_like(x),)
+        return (lambda: zeros_like(g),)
     return (lambda: _unit_gradient(g, out, x),)
 
 

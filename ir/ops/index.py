@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, DTypeError, IndexOutOfBoundsError, ShapeError
+from ..errors import (
+    ArgumentError,
+    ConversionError,
+    DTypeError,
+    IndexOutOfBoundsError,
+    ShapeError,
+)
 from ..op import OPS, Sample, composite
 from ..shapes import show_shape
 from . import movement
@@ -36,6 +42,7 @@ class Item(NamedTuple):
     kind: str  # position | slice | newaxis | array | mask | gap (an ellipsis: parts neighbours)
     value: Any = None
     axes: int = 1
+    known: Any = None  # a mask written out in the key, as an array
 
 
 class Plan(NamedTuple):
@@ -70,20 +77,26 @@ def _read_item(part: Any) -> Item:
         return Item("newaxis", axes=0)
     if isinstance(part, slice):
         return Item("slice", (_bound(part.start), _bound(part.stop), _bound(part.step)))
-    if isinstance(part, bool):
-        return Item("mask", as_tensor(part), 0)
+    if isinstance(part, bool | np.bool_):
+        return Item("mask", as_tensor(part), 0, np.array(part))
     if not hasattr(part, "dtype") and hasattr(part, "__index__"):
         return Item("position", part)
     if isinstance(part, np.integer):
         return Item("position", int(part))
     tensor = as_tensor(part)
     if tensor.dtype == bool:
-        return Item("mask", tensor, len(tensor.shape))
+        known = np.array(part) if isinstance(part, list) and _is_written_out(part) else None
+        return Item("mask", tensor, len(tensor.shape), known)
     if tensor.dtype.kind not in "iu":
         if isinstance(part, list) and not part:
             return Item("array", cast(tensor, dtype=INT64))
         raise DTypeError(f"an index must be of integers or bool, not {tensor.dtype}")
     return Item("array", tensor)
+
+
+def _is_written_out(items: Any) -> bool:
+    """Whether nested lists hold nothing but Python's True and False."""
+    return all(_is_written_out(i) if isinstance(i, list) else isinstance(i, bool) for i in items)
 
 
 def _bound(value: Any) -> Any:
@@ -133,6 +146,9 @@ def _points(x: Any, axis: int, item: Item) -> list[tuple[int, Any]]:
             f"a mask of shape {show_shape(mask.shape)} for axes of shape {show_shape(shape)}: "
             f"they must be equal"
         )
+    if item.known is not None:  # its positions are known, so the size of the result is
+        where = np.nonzero(np.atleast_1d(item.known))
+        return [(axis + i, OPS["constant"](value=p.astype(INT64))) for i, p in enumerate(where)]
     found = where_indices(mask)
     return [(axis + i, basic_slice(found, index=(FULL, i))) for i in range(len(mask.shape))]
 
@@ -223,12 +239,25 @@ def setitem(x: Any, key: Any, value: Any) -> Any:
 
 
 def _converted(value: Any, x: Any) -> Any:
+    if x.dtype.kind in "iu":
+        _refuse_overflow(value, x.dtype)
     value = as_tensor(value)
     if value.dtype.kind == "c" and x.dtype.kind != "c":
         raise DTypeError(
             f"a {value.dtype} value cannot be written into a {x.dtype} tensor; take tf.real first"
         )
     return value if value.dtype == x.dtype else cast(value, dtype=x.dtype)
+
+
+def _refuse_overflow(value: Any, dtype: np.dtype) -> None:
+    """Raise ConversionError for a Python integer that the dtype cannot hold."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            _refuse_overflow(item, dtype)
+    elif isinstance(value, int):
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise ConversionError(f"{value} does not fit {dtype}: {limits.min}..{limits.max}")
 
 
 def _fitted(value: Any, shape: Any) -> Any:

@@ -159,6 +159,8 @@ def tile(x: Any, reps: Any) -> Any:
     """Repeat a whole tensor ``reps[i]`` times along axis ``i``; missing axes count as 1."""
     x = as_tensor(x)
     counts = tuple(reps) if hasattr(reps, "__iter__") else (reps,)
+    if any(isinstance(c, int) and c < 0 for c in counts):
+        raise ArgumentError(f"tile: a number of repeats must not be negative: {counts}")
     rank = max(len(counts), len(x.shape))
     counts = (1,) * (rank - len(counts)) + counts
     shape = (1,) * (rank - len(x.shape)) + tuple(x.shape)

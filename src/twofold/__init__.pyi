@@ -14,6 +14,7 @@ from twofold import random as random
 from twofold.api.creation import asarray as asarray
 from twofold.api.creation import constant as constant
 from twofold.api.creation import convert_to_tensor as convert_to_tensor
+from twofold.api.creation import from_dlpack as from_dlpack
 from twofold.api.creation import is_tensor as is_tensor
 from twofold.api.numbers import e as e
 from twofold.api.numbers import inf as inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,17 +12,15 @@ from twofold.ir import bind
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
-from twofold.runtime.convert import as_array
+from twofold.runtime.convert import as_array, exact_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
-__all__ = ["asarray", "constant", "convert_to_tensor", "is_tensor"]
-
-_ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
+__all__ = ["asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor"]
 
 
 def constant(
-    value: Any, dtype: Any = None, shape: Sequence[int] | None = None, name: str = ""
+    value: Any, dtype: Any = None, shape: int | Sequence[int] | None = None, name: str = ""
 ) -> Tensor:
     """A tensor of ``value``: a number, an array, or nested lists of numbers and tensors.
 
@@ -39,7 +37,9 @@ def constant(
     array([0.5, 0.5], dtype=float32)
     """
     tensor = _tensor(value, None if dtype is None else as_dtype(dtype, "constant"))
-    return tensor if shape is None else _arranged(tensor, tuple(shape))
+    if shape is None:
+        return tensor
+    return _arranged(tensor, tuple(shape) if isinstance(shape, Iterable) else (shape,))
 
 
 def convert_to_tensor(
@@ -90,6 +90,27 @@ def asarray(obj: Any, dtype: Any = None, device: Any = None, copy: bool | None =
     return tensor
 
 
+def from_dlpack(x: Any, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor of what speaks DLPack: an array of NumPy, PyTorch or JAX (array API).
+
+    The elements are copied, so that later writes to ``x`` do not change the tensor. ``device``
+    may be None or ``"cpu"``. Raises ConversionError.
+
+    >>> import twofold as tf
+    >>> tf.from_dlpack(np.array([1.0, 2.0])).numpy()
+    array([1., 2.])
+    """
+    if device not in (None, "cpu") or copy is False:
+        raise ConversionError("the only device is 'cpu', and the elements are always copied")
+    if not hasattr(x, "__dlpack__"):
+        raise ConversionError(f"{type(x).__name__} has no __dlpack__; use tf.asarray")
+    try:
+        array = np.from_dlpack(x)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise ConversionError(f"{type(x).__name__} cannot become a tensor: {error}") from None
+    return constant(array)
+
+
 def is_tensor(x: Any) -> bool:
     """Whether ``x`` is a tensor or a Variable.
 
@@ -107,7 +128,7 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
         value = OPS["stack"]([_tensor(v, dtype) for v in value])
     if isinstance(value, Tensor):
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
-    array = _checked(value, dtype)
+    array = as_array(value) if dtype is None else exact_array(value, dtype)
     top = bind.top()
     if not top.tracing:
         return wrap(array.copy() if array is value else array)
@@ -123,22 +144,6 @@ def _holds_tensors(items: Any) -> bool:
     )
 
 
-def _checked(value: Any, dtype: np.dtype[Any] | None) -> np.ndarray[Any, Any]:
-    """The array of a value; refuses a conversion that would change what it means."""
-    array = as_array(value)
-    if dtype is None or array.dtype == dtype:
-        return array
-    if array.size and _ORDER.index(array.dtype.kind.replace("u", "i")) > _ORDER.index(
-        dtype.kind.replace("u", "i")
-    ):
-        raise ConversionError(
-            f"{_short(value)} is {array.dtype} and does not become {dtype} silently; "
-            f"convert it first with tf.cast"
-        )
-    python = not isinstance(value, np.ndarray | np.generic)
-    return as_array(value, dtype, weak=python and array.dtype.kind in "iu")
-
-
 def _arranged(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     if tensor.size == 1:
         flat = OPS["reshape"](tensor, shape=())
@@ -146,8 +151,3 @@ def _arranged(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
     if tensor.size != math.prod(shape):
         raise ConversionError(f"{tensor.size} elements do not fill the shape {shape}")
     return OPS["reshape"](tensor, shape=shape)  # type: ignore[no-any-return]
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) < 60 else f"{text[:57]}..."

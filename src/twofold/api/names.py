@@ -96,6 +96,7 @@ ALIASES: dict[str, Alias] = {
     "bitwise.right_shift": Alias("bitwise_right_shift"),
     "linalg.einsum": Alias("einsum"),
     "linalg.eye": Alias("eye"),
+    "linalg.norm": Alias("vector_norm", {"tensor": "x"}),
     "norm": Alias("vector_norm", {"tensor": "x"}),
     # activations and losses that live elsewhere, or are wanted in two places
     "logsumexp": Alias("logsumexp"),
@@ -114,7 +115,7 @@ ALIASES: dict[str, Alias] = {
     "nn.bias_add": Alias("add", {"value": "x", "bias": "y"}),
 }
 
-_CREATION = ("asarray", "constant", "convert_to_tensor", "is_tensor")
+_CREATION = ("asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor")
 _DTYPES = (
     "as_dtype", "bool", "can_cast", "complex64", "complex128", "finfo", "float16", "float32",
     "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type", "uint8",
