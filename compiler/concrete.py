@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-import dis
-import inspect
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from twofold.ir import bind
-from twofold.ir.dims import evaluate
-from twofold.ir.errors import ArgumentError, ReturnTypeError, StagingError
-from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.location import Location
-from twofold.ir.tree import LEAF, Structure, flatten, unflatten
+from twofold.ir.errors import ArgumentError
+from twofold.ir.graph import Graph
+from twofold.ir.tree import Structure, unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from . import background
+from .alias import copied, keeps_inputs, share_memory, write_back
 from .gradient import Differentiated, differentiate, interpret
-from .guards import Watch, watch
+from .guards import Watch
+from .packing import Outputs
 from .pipeline import Executable, compile_graph
 from .signature import bind_arguments, leaf_pattern
 from .sizes import TraceSizes
-from .symint import SymInt
-from .trace import TRACED_TEXT, Traced, TracedArray, Tracer
+from .trace import Tracer
 
-__all__ = ["ConcreteFunction", "trace_function"]
+__all__ = ["Bound", "ConcreteFunction"]
 
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
 MAX_DERIVATIVES = 8  # derivatives kept for relations of sizes that only the reverse walk needs
-_CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.dtype, np.generic)
 
 
 class ConcreteFunction:
     """A traced function for one kind of arguments; call ``fn.get_concrete_function(...)``."""
 
     def __init__(
-        self, function: Any, tracer: Tracer, positions: list[int], out: _Outputs, watch_: Watch,
+        self, function: Any, tracer: Tracer, positions: list[int], out: Outputs, watch_: Watch,
         structure: Structure, patterns: tuple[Any, ...],
     ) -> None:  # fmt: skip
         self.name: str = function.name
@@ -140,7 +134,7 @@ class ConcreteFunction:
         if self.outputs.writes or any(t.watches(v) for t in watching for v in self._reread):
             return self.run_python(leaves)
         env = self.environment(leaves)
-        inputs = [x if isinstance(x, Tensor | Variable) else wrap(_copied(x)) for x in inputs]
+        inputs = [x if isinstance(x, Tensor | Variable) else wrap(copied(x)) for x in inputs]
         if len(watching) > 1:
             reads = [top.read(x) if isinstance(x, Variable) else x for x in inputs]
             return self.outputs.build(interpret(self.graph, inputs, reads, env), env)
@@ -199,7 +193,7 @@ class Bound:
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
         self.wrap_outputs = concrete.outputs.builder(env)
-        self.convert = _copied if _keeps_inputs(executable.graph) else as_array
+        self.convert = copied if keeps_inputs(executable.graph) else as_array
         self.run_python = concrete.run_python
 
     def __call__(self, leaves: Any) -> Any:
@@ -228,58 +222,9 @@ class Bound:
         others = [(i, x) for i, x in zip(self.positions, inputs, strict=True)]
         others += [(-1, x) for x in self.captures]
         return any(
-            i != j and (x is y or _share_memory(x, y))
+            i != j and (x is y or share_memory(x, y))
             for i, x in others if i in written for j, y in others
         )  # fmt: skip
-
-
-def _share_memory(x: Any, y: Any) -> bool:
-    both = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
-    return both and bool(np.may_share_memory(x, y))
-
-
-def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
-    """Give a tensor or an array that the function wrote to its new value."""
-    if isinstance(argument, np.ndarray):
-        np.copyto(argument, array)
-    else:
-        argument.become(wrap(array))
-
-
-def _copied(x: Any) -> np.ndarray[Any, Any]:
-    """A copy of the caller's array, which the caller may write to later."""
-    return as_array(x).copy()
-
-
-def _keeps_inputs(graph: Graph) -> bool:
-    """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
-    input: only operations that may return their operand lie between them."""
-    stack, seen = list(graph.outputs), set()
-    stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
-    outside: dict[Value, Value] = {}  # input of a region -> what is given for it
-    while stack:
-        value = stack.pop()
-        if value in seen:
-            continue
-        seen.add(value)
-        node = value.node
-        if node is None and value not in outside:
-            return True
-        if node is None:
-            stack.append(outside[value])
-        elif node.regions:
-            outside.update(zip(node.regions[0].inputs, node.inputs, strict=True))
-            stack.append(node.regions[0].outputs[value.index])
-        elif not _makes_an_array(node):
-            stack.extend(node.inputs)
-    return False
-
-
-def _makes_an_array(node: Node) -> bool:
-    """Whether the NumPy body of a node is certain to return new memory."""
-    if node.op.kind in ("reduce", "contract", "create", "random"):
-        return True
-    return node.op.kind == "elementwise" and node.op.expr not in (None, "x", "cast(x)")
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:
@@ -292,179 +237,6 @@ def _timed(run: Any, concrete: ConcreteFunction) -> Any:
         return out
 
     return timed
-
-
-def as_plain(x: Any) -> np.ndarray[Any, Any]:
-    """The array of a tensor input."""
-    return x.array if x.__class__ is Tensor else as_array(x)
-
-
-class _Outputs:
-    """How graph outputs and Python values make up what the function returns."""
-
-    def __init__(
-        self, result: Any, tracer: Tracer, written: dict[int, Traced], seen: Watch
-    ) -> None:
-        leaves, self.structure = flatten(result)
-        values: list[Any] = []
-        self.leaves: list[tuple[str, Any]] = []
-        places: dict[int, int] = {}  # a tensor returned twice is one object, as without tracing
-        for leaf in leaves:
-            self.leaves.append(self._leaf(leaf, values, tracer, places, seen))
-        self.count = len(values)
-        self.writes: list[tuple[int, int]] = []  # argument written to, output with its new value
-        for position, traced in written.items():
-            self.writes.append((position, len(values)))
-            values.append(traced.value)
-        self.graph = tracer.finish(values)
-        solution = tracer.sizes
-        self.leaves = [
-            (kind, solution.resolve(x) if kind == "size" else x) for kind, x in self.leaves
-        ]
-
-    def _leaf(
-        self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
-    ) -> tuple[str, Any]:
-        if isinstance(leaf, Traced):
-            if id(leaf) not in places:
-                places[id(leaf)] = len(values)
-                values.append(tracer._operand(leaf)[0])
-            return "tensor", places[id(leaf)]
-        if isinstance(leaf, SymInt):
-            return "size", leaf.dim
-        if isinstance(leaf, np.ndarray) and not seen.holds(leaf):
-            return "array", leaf.copy()  # made by the function, so each call returns its own
-        if isinstance(leaf, str) and TRACED_TEXT in leaf:
-            raise StagingError(
-                f"{tracer.graph.name} returns a text made of the value of a tensor, which exists "
-                f"only when the function runs; return the tensor and make the text outside",
-                tracer.returns,
-            )
-        if isinstance(leaf, (Tensor, Variable, np.ndarray, *_CONSTANT)):
-            return "object", leaf
-        raise ReturnTypeError(
-            f"{tracer.graph.name} returned {type(leaf).__name__}, which a compiled function cannot "
-            f"return; return tensors, numbers, strings, None and containers of them",
-            tracer.returns,
-        )
-
-    def builder(self, env: dict[str, int]) -> Any:
-        """A function from output arrays to the returned value."""
-        if self.structure is LEAF and self.leaves[0][0] == "tensor":
-            return lambda arrays: wrap(arrays[0])
-        if (
-            not self.writes
-            and self.structure.kind is tuple
-            and all(
-                k == "tensor" and not c.kind
-                for (k, _), c in zip(self.leaves, self.structure.children, strict=False)
-            )
-            and len(self.leaves) == len(self.structure.children) == self.count
-        ):
-            return lambda arrays: tuple([wrap(a) for a in arrays])
-        return lambda arrays: self.build([wrap(a) for a in arrays], env)
-
-    def build(self, tensors: list[Any], env: dict[str, int] | None = None) -> Any:
-        """The returned value for these output tensors."""
-        out = []
-        for kind, x in self.leaves:
-            if kind == "tensor":
-                out.append(tensors[x])
-            elif kind == "array":
-                out.append(x.copy())
-            else:
-                out.append(evaluate(x, env or {}) if kind == "size" else x)
-        return unflatten(self.structure, out)
-
-
-def trace_function(function: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
-    """Run the Python function on traced inputs. Raises what the function raises."""
-    tracer = Tracer(function.name)
-    tracer.returns = _return_location(function.python_function)
-    names = _leaf_names(function, structure)
-    positions: list[int] = []
-    traced: list[Any] = []
-    for i, leaf in enumerate(leaves):
-        if isinstance(leaf, Tensor | np.ndarray | np.generic):
-            positions.append(i)
-            made = tracer.input(as_plain(leaf), names[i])
-            in_place = isinstance(leaf, np.ndarray)  # it can be written to by ``a += 1``
-            traced.append(TracedArray(made.value, tracer) if in_place else made)
-        else:
-            traced.append(leaf)
-    args, kwargs = unflatten(structure, traced)
-    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
-    seen = watch(function.python_function, objects)
-    patterns = tuple(map(leaf_pattern, leaves))
-    token = bind.push(tracer)
-    before = [traced[i].value for i in positions]
-    try:
-        result = function.python_function(*args, **kwargs)
-        _refuse_changed((args, kwargs), structure, traced)
-        written = {
-            i: traced[i] for i, value in zip(positions, before, strict=True)
-            if traced[i].value is not value
-        }  # fmt: skip
-        outputs = _Outputs(result, tracer, written, seen)
-        for captured in tracer.captures:
-            if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
-                seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
-    finally:
-        tracer.ended = True
-        bind.pop(token)
-    return ConcreteFunction(function, tracer, positions, outputs, seen, structure, patterns)
-
-
-def _return_location(python_function: Any) -> Location | None:
-    """The line of the only ``return`` with a value, or where the function begins."""
-    code = getattr(inspect.unwrap(python_function), "__code__", None)
-    if code is None:
-        return None
-    lines, before = set(), None
-    for step in dis.get_instructions(code):
-        nothing = step if step.opname == "RETURN_CONST" else before
-        if step.opname in ("RETURN_VALUE", "RETURN_CONST"):
-            implicit = nothing is not None and "CONST" in nothing.opname and nothing.argval is None
-            place = step.positions
-            if not implicit and place is not None and place.lineno is not None:
-                lines.add((place.lineno, (place.col_offset or 0) + 1))
-        before = step
-    line, column = next(iter(lines)) if len(lines) == 1 else (code.co_firstlineno, 1)
-    return Location(code.co_filename, line, column)
-
-
-def _refuse_changed(arguments: Any, structure: Structure, leaves: list[Any]) -> None:
-    """Raise StagingError if the function changed a container that it was given: the trace works
-    on a copy, so the caller would not see it."""
-    now, shape = flatten(arguments)
-    if shape != structure or any(a is not b for a, b in zip(now, leaves, strict=True)):
-        raise StagingError(
-            "the function changes a list, dict or dataclass that it was given as an argument; a "
-            "compiled function works on a copy of it, so return the new items instead"
-        )
-
-
-def _leaf_names(function: Any, structure: Structure) -> list[str]:
-    """A name for each leaf: its parameter's, with the path inside of containers."""
-    code = getattr(function.python_function, "__code__", None)
-    params = code.co_varnames[: code.co_argcount] if code is not None else ()
-    names: list[str] = []
-    for i, child in enumerate(structure.children[0].children):
-        _name_leaves(child, params[i] if i < len(params) else f"arg{i}", names)
-    kw = structure.children[1]
-    for key, child in zip(kw.keys, kw.children, strict=True):
-        _name_leaves(child, str(key), names)
-    return names
-
-
-def _name_leaves(structure: Structure, name: str, names: list[str]) -> None:
-    if structure.kind is None:
-        names.append(name)
-        return
-    keys = structure.keys or range(len(structure.children))
-    for key, child in zip(keys, structure.children, strict=True):
-        text = "".join(c if c.isalnum() else "_" for c in str(key))
-        _name_leaves(child, f"{name}_{text}", names)
 
 
 def _symbol_sources(concrete: ConcreteFunction) -> dict[str, tuple[int, int]]:

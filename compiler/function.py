@@ -2,7 +2,7 @@
 
 The hot path of a call is: exact-signature dictionary, bound executable, tensors. On a miss the
 signature with symbolic sizes is looked up among the traces, and only if none fits is the Python
-function traced (``concrete.trace_function``) and compiled (``pipeline.compile_graph``).
+function traced (``tracing.trace_function``) and compiled (``pipeline.compile_graph``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from twofold.ir.tree import LEAF, Structure
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
-from .concrete import Bound, ConcreteFunction, trace_function
+from .concrete import Bound, ConcreteFunction
 from .signature import Token, bind_arguments, leaf_key, leaf_pattern
+from .tracing import trace_function
 
 __all__ = ["Function", "function"]
 

@@ -20,7 +20,7 @@ from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
-from .lower.reference import concrete as concrete_attr
+from .arrays.reference import concrete as concrete_attr
 from .pipeline import Executable, compile_graph
 from .sizes import Guard
 from .trace import Traced, Tracer

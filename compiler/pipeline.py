@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
 
-from .lower.reference import execute
+from .arrays.reference import execute
 from .passes.cse import cse
 from .passes.dce import dce
 from .passes.fold import fold
@@ -68,6 +68,6 @@ def compile_graph(graph: Graph, native: bool) -> Executable:
     graph = run(graph)
     if not native:
         return ArrayExecutable(graph)
-    from .lower.program import NativeExecutable  # noqa: PLC0415  (loads numba)
+    from .native.program import NativeExecutable  # noqa: PLC0415  (loads numba)
 
     return NativeExecutable(graph)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from twofold.compiler.lower.reference import execute
+from twofold.compiler.arrays.reference import execute
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 
-from ..lower.expression import kernelable
-from ..lower.space import VIEWS, AxisMap, Space
+from ..kernel.expression import kernelable
+from ..kernel.space import VIEWS, AxisMap, Space
 
 __all__ = ["fuse"]
 

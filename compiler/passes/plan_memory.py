@@ -15,7 +15,7 @@ from __future__ import annotations
 from twofold.ir.dims import DimLike, dim_max, provably_eq, provably_le
 from twofold.ir.graph import Graph, Node, Value
 
-from ..lower.steps import python_values, roots, step_kind
+from ..native.steps import python_values, roots, step_kind
 
 __all__ = ["plan_memory", "slot_sizes"]
 

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from .scripts import DIFFERENT, FAILING, TRAIN, twofold, write
+from support.scripts import DIFFERENT, FAILING, TRAIN, twofold, write
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from support.scripts import twofold, write
 
 from twofold.cli.agreement import BOUNDS
 from twofold.cli.main import COMMANDS
-
-from .scripts import twofold, write
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 

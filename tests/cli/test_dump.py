@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.scripts import FAILING, TRAIN, twofold, write
 
 from twofold.cli.dot import dot_text
 from twofold.cli.page import html_page
 from twofold.cli.stages import Stage, stage_names
 from twofold.compiler.pipeline import PASSES
 from twofold.ir.parser import parse
-
-from .scripts import FAILING, TRAIN, twofold, write
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.scripts import twofold
 
 from twofold.cli.main import COMMANDS
 from twofold.ir.op import COMPOSITES, OPS
-
-from .scripts import twofold
 
 
 def test_the_list_has_every_op_under_its_family() -> None:

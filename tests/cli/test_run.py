@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from .scripts import twofold, write
+from support.scripts import twofold, write
 
 GRAPH = """
 graph f(%x: f32[n,2], %v: ref f32[2], %k: i32[]) {

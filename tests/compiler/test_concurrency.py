@@ -14,7 +14,7 @@ import pytest
 
 import twofold as tf
 from twofold.compiler import background
-from twofold.compiler.lower import machine
+from twofold.compiler.native import machine
 
 THREADS = 8
 

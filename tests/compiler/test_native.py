@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.random_programs import SIZES, random_graph, random_inputs
 
 import twofold as tf
-from twofold.compiler.lower import machine, program
-from twofold.compiler.lower.reference import execute
+from twofold.compiler.arrays.reference import execute
+from twofold.compiler.native import machine, program
 from twofold.compiler.pipeline import PASSES, compile_graph
 from twofold.ir.verify import verify
 from twofold.runtime import threads
-
-from .random_programs import SIZES, random_graph, random_inputs
 
 OTHER_SIZES = ({"n": 1, "m": 64, "k": 1}, {"n": 33, "m": 1, "k": 2}, {"n": 2, "m": 16, "k": 4})
 CHAOTIC = {20}  # the sine of a huge product: any rounding gives another number

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.random_programs import random_graph, random_inputs
 
 import twofold as tf
-from twofold.compiler.lower.reference import execute
+from twofold.compiler.arrays.reference import execute
 from twofold.compiler.pipeline import PASSES, compile_graph, run
 from twofold.ir.errors import TwofoldError
 from twofold.ir.verify import verify
-
-sys.path.insert(0, str(Path(__file__).parent))
-from random_programs import random_graph, random_inputs
 
 SIZES = [{"n": 5, "m": 19, "k": 3}, {"n": 1, "m": 64, "k": 1}, {"n": 33, "m": 1, "k": 2},
          {"n": 2, "m": 16, "k": 4}, {"n": 0, "m": 3, "k": 2}]  # fmt: skip

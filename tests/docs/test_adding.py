@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import pages, sampling
+from support.pages import DOCS, Block, blocks, check, update
 
 import twofold as tf
 from twofold.api import surface
@@ -18,10 +20,8 @@ from twofold.ir.op import COMPOSITES, KINDS, OPS, op
 from twofold.ir.parser import parse
 from twofold.ir.verify import verify
 
-from ..ops import sampling, test_compiled, test_gradients, test_registry
+from ..ops import test_compiled, test_gradients, test_registry
 from ..test_golden import read_cases
-from . import pages
-from .pages import DOCS, Block, blocks, check, update
 
 SPACES = (tf, tf.math, tf.nn)
 

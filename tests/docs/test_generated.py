@@ -7,14 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support.generated import NAMED, PAGES, WEAK, short
+from support.pages import DOCS
 
 import twofold as tf
 from twofold.cli.target import find_target
 from twofold.ir.parser import parse
 from twofold.ir.verify import verify
-
-from .generated import NAMED, PAGES, WEAK, short
-from .pages import DOCS
 
 
 @pytest.mark.parametrize("name", PAGES)

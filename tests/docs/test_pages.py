@@ -6,8 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from .pages import DOCS, ROOT, blocks, check, update
+from support.pages import DOCS, ROOT, blocks, check, update
 
 PAGES = [
     *DOCS.glob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .pages import DOCS, blocks, check, update
+from support.pages import DOCS, blocks, check, update
 
 PAGE = DOCS / "tutorial.md"
 

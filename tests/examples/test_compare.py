@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.examples import EXAMPLES
 
 from twofold.cli.main import main
-
-from .programs import EXAMPLES
 
 FUNCTIONS = {
     "digits": {"Classifier.train_step", "Classifier.predict"},

@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import pytest
 from rich.progress import Progress
+from support.examples import load, run_main
 
 import twofold as tf
-
-from .programs import load, run_main
 
 EPOCHS = 8  # a shorter training than the example's own, which reaches the accuracy as well
 STEPS = 23  # in an epoch: 22 batches of 64 digits, and one of 29

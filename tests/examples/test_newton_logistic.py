@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.examples import load, run_main
 
 import twofold as tf
-
-from .programs import load, run_main
 
 
 @pytest.fixture(scope="module")

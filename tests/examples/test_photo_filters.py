@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_images
+from support.examples import load, run_main
 
 import twofold as tf
-
-from .programs import load, run_main
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sampling import Case, composite_cases, draw, dtypes_of, fill, generator, op_cases
 
 from twofold.compiler.function import function
 from twofold.ir.op import OPS, Op
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
-
-from .sampling import Case, composite_cases, draw, dtypes_of, fill, generator, op_cases
 
 Array = np.ndarray[Any, Any]
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-30, 80.0, np.inf, -np.inf, np.nan)

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sampling import fill, generator  # importing it also installs executor and operators
 
 from twofold.ir.errors import ArgumentError, DTypeError, IndexOutOfBoundsError, IntegerDivisionError
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
-
-from .sampling import fill, generator  # importing it also installs executor and operators
 
 INF, NAN = float("inf"), float("nan")
 EDGES = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, INF, -INF, NAN])

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sampling import generator  # importing it also installs executor and operators
 
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.runtime.convert import as_array
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import wrap
 from twofold.runtime.variable import Variable
-
-from .sampling import generator  # importing it also installs executor and operators
 
 assert generator
 IMPORT = "import twofold as tf"

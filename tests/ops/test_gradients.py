@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sampling import Case, composite_cases, draw, generator, op_cases
 
 from twofold.ir.op import Op
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
-
-from .sampling import Case, composite_cases, draw, generator, op_cases
 
 # Ops whose derivative is not that of their values, each on purpose.
 DETACHED = {"stop_gradient", "zeros_like", "ones_like"}

@@ -8,10 +8,9 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+from support.sampling import fill, generator
 
 from twofold.ir.op import OPS, Op
-
-from .sampling import fill, generator
 
 Array = np.ndarray[Any, Any]
 BOUND = 4.0

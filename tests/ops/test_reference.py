@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sampling import generator  # importing it also installs executor and operators
 
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
-
-from .sampling import generator  # importing it also installs executor and operators
 
 assert generator
 FOLDER = Path(__file__).parent.parent / "reference"

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.sampling import Case, composite_cases, draw, dtypes_of, op_cases
 
 from twofold.ir.op import COMPOSITES, OPS, Op
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 from twofold.runtime.tensor import Tensor, wrap
-
-from .sampling import Case, composite_cases, draw, dtypes_of, op_cases
 
 CASES = op_cases()
 MADE = composite_cases()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.sampling import Case, draw, dtypes_of, op_cases
 
 from twofold.ir.equality import difference
 from twofold.ir.graph import Graph
@@ -11,8 +12,6 @@ from twofold.ir.parser import parse
 from twofold.ir.printer import print_graph
 from twofold.ir.types import TensorType
 from twofold.ir.verify import verify
-
-from .sampling import Case, draw, dtypes_of, op_cases
 
 
 def one_node(case: Case, inputs: list[np.ndarray]) -> Graph:

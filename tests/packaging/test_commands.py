@@ -7,8 +7,7 @@ import re
 import subprocess
 
 import pytest
-
-from .layout import PYPROJECT, ROOT
+from support.layout import PYPROJECT, ROOT
 
 SCRIPTS = (".ci/run", ".ci/check")
 

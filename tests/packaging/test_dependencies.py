@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-
-from .layout import PYPROJECT, ROOT, find_modules
+from support.layout import PYPROJECT, ROOT, find_modules
 
 PROJECT = PYPROJECT["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]

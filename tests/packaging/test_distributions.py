@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from support.layout import FLOORS, ROOT, find_modules
 
 from twofold._version import __version__
-
-from .layout import FLOORS, ROOT, find_modules
 
 SOURCES = ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md")
 FOLDERS = (*FLOORS, "src", "tests")

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from .layout import FLOORS, ROOT
+from support.layout import FLOORS, ROOT
 
 LATE = ("numba", "networkx", "rich", "click")
 

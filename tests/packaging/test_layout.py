@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from .layout import FLOORS, PYPROJECT, ROOT, find_modules, find_packages
+from support.layout import FLOORS, PYPROJECT, ROOT, find_modules, find_packages
 
 
 def test_the_listed_packages_are_those_of_the_tree() -> None:

@@ -11,7 +11,7 @@ import pytest
 import twofold.ir.ops
 import twofold.runtime.eager  # noqa: F401  installs the executor
 import twofold.runtime.tensor as tensor_module
-from twofold.compiler.lower.reference import execute
+from twofold.compiler.arrays.reference import execute
 from twofold.compiler.trace import Tracer
 from twofold.ir import bind
 from twofold.ir.errors import ArgumentError

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from twofold.compiler.lower.machine import driver
+from twofold.compiler.native.machine import driver
 from twofold.compiler.observe import observed
 from twofold.ir.errors import TargetError
 

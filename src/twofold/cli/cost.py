@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.compiler.lower.steps import step_kind
+from twofold.compiler.native.steps import step_kind
 from twofold.compiler.passes.plan_memory import slot_sizes
 from twofold.ir.dims import DimLike, evaluate, symbols_of
 from twofold.ir.graph import Graph, Value

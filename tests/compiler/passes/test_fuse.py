@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import pytest
+from support.graph_families import N, chain, diamonds, tree, wide, with_opaque, with_sorts
+from support.random_programs import random_graph
 
 from twofold.compiler.passes.fuse import MAX_NODES, fuse
 from twofold.ir.graph import Graph, Node
@@ -18,11 +19,6 @@ from twofold.ir.parser import parse
 from twofold.ir.types import DTYPES, TensorType
 from twofold.ir.verify import verify
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent))
-from graph_families import N, chain, diamonds, tree, wide, with_opaque, with_sorts
-from random_programs import random_graph
-
 
 def lines_run(work: Callable[[], Any]) -> int:
     """The number of lines of ``fuse`` and ``space`` that run."""
@@ -30,7 +26,7 @@ def lines_run(work: Callable[[], Any]) -> int:
 
     def note(frame: Any, event: str, arg: Any) -> Any:
         nonlocal count
-        if "passes" not in frame.f_code.co_filename and "lower" not in frame.f_code.co_filename:
+        if "passes" not in frame.f_code.co_filename and "kernel" not in frame.f_code.co_filename:
             return None
         count += event == "line"
         return note

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import random
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.graph_families import chain, diamonds, with_sorts
+from support.random_programs import random_graph
 
-from twofold.compiler.lower.steps import python_values, roots, step_kind
+from twofold.compiler.native.steps import python_values, roots, step_kind
 from twofold.compiler.passes.fuse import fuse
 from twofold.compiler.passes.plan_memory import plan_memory, slot_sizes
 from twofold.ir.dims import evaluate
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.parser import parse
 from twofold.ir.verify import verify
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parent))
-from graph_families import chain, diamonds, with_sorts
-from random_programs import random_graph
 
 SIZES = [{"n": n, "m": m, "k": k} for n, m, k in [(1, 1, 1), (7, 3, 2), (2, 50, 1), (40, 1, 9)]]
 

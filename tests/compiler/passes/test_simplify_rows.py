@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twofold.compiler.lower.reference import execute
+from twofold.compiler.arrays.reference import execute
 from twofold.compiler.passes.simplify import ROWS
 from twofold.ir.equality import equal
 from twofold.ir.errors import TwofoldError

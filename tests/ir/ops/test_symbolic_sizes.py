@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twofold.compiler.lower.reference import execute
+from twofold.compiler.arrays.reference import execute
 from twofold.compiler.trace import Traced, Tracer
 from twofold.ir import bind
 from twofold.ir.errors import IndexOutOfBoundsError, ShapeError, StagingError

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler.lower import program
-from twofold.compiler.lower.program import NativeExecutable
-from twofold.compiler.lower.steps import step_kind
+from twofold.compiler.native import program
+from twofold.compiler.native.program import NativeExecutable
+from twofold.compiler.native.steps import step_kind
 from twofold.ir.errors import IntegerDivisionError
 from twofold.runtime import threads
 

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-import twofold as tf
-from twofold.compiler.lower.source import kernel_namespace
-from twofold.compiler.lower.vecmath import FUNCTIONS
-from twofold.ir.errors import TwofoldError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from kernel_cases import (
+from support.kernel_cases import (
     CASES,
     assert_close,
     assert_same_bits,
@@ -25,6 +16,11 @@ from kernel_cases import (
     compiled,
     make_inputs,
 )
+
+import twofold as tf
+from twofold.compiler.kernel.source import kernel_namespace
+from twofold.compiler.native.vecmath import FUNCTIONS
+from twofold.ir.errors import TwofoldError
 
 SIZES = [
     {"n": n, "m": m, "k": k}

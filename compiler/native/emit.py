@@ -17,8 +17,8 @@ from llvmlite import ir
 
 from twofold.ir.dims import DimLike
 
-from .expression import calls
-from .loops import CHEAP, Access, Fold, Instr, Kernel, Stage, Store
+from ..kernel.expression import calls
+from ..kernel.loops import CHEAP, Access, Fold, Instr, Kernel, Stage, Store
 from .scalars import Scalars, Typed, element_type
 
 __all__ = ["BODY", "VECTOR_BYTES", "Code", "emit_combine", "emit_kernel", "lanes_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from twofold.compiler.lower.space import Space, is_one, nontrivial
+from twofold.compiler.kernel.space import Space, is_one, nontrivial
 from twofold.ir.dims import symbol
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse

@@ -23,7 +23,7 @@ class VectorMath:
 
     >>> import numpy as np
     >>> from llvmlite import ir
-    >>> from twofold.compiler.lower.vecmath import VectorMath
+    >>> from twofold.compiler.native.vecmath import VectorMath
     >>> f32x8 = ir.VectorType(ir.FloatType(), 8)
     >>> kernel = ir.Function(ir.Module(), ir.FunctionType(f32x8, [f32x8]), "kernel")
     >>> builder = ir.IRBuilder(kernel.append_basic_block())

@@ -15,9 +15,9 @@ from typing import Any
 from twofold.ir.dims import symbols_of
 from twofold.ir.op import OPS
 
+from ..native.vecmath import FUNCTIONS
 from .expression import KERNEL_DTYPES, rename
 from .loops import Access, Fold, Instr, Kernel, Stage, Store
-from .vecmath import FUNCTIONS
 
 __all__ = ["function_name", "kernel_namespace", "python_source"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import twofold.ir.ops  # noqa: F401  (fills the registry)
-from twofold.compiler.lower.expression import KERNEL_DTYPES, calls, kernelable, parse, rename
-from twofold.compiler.lower.source import kernel_namespace
+from twofold.compiler.kernel.expression import KERNEL_DTYPES, calls, kernelable, parse, rename
+from twofold.compiler.kernel.source import kernel_namespace
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph
 from twofold.ir.op import OPS

@@ -14,7 +14,7 @@ import numpy as np
 
 from twofold.ir.graph import Node
 
-from .vecmath import FUNCTIONS
+from ..native.vecmath import FUNCTIONS
 
 __all__ = ["KERNEL_DTYPES", "MOVES", "kernelable", "parse", "rename"]
 

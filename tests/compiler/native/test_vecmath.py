@@ -1,21 +1,15 @@
 """Inlined vector mathematics: stated error bounds, special values, equal lanes."""
 
 import math
-import sys
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
 from llvmlite import ir
-
-from twofold.compiler.lower.vecmath import FUNCTIONS, VectorMath
-
-sys.path.insert(0, str(Path(__file__).parent))
-from vecmath_kernels import evaluate, vector_lanes
-from vecmath_reference import (
+from support.vecmath_kernels import evaluate, vector_lanes
+from support.vecmath_reference import (
     UNARY,
     elementwise,
     error_f32,
@@ -24,6 +18,8 @@ from vecmath_reference import (
     samples,
     worst_exact,
 )
+
+from twofold.compiler.native.vecmath import FUNCTIONS, VectorMath
 
 DTYPES = (np.float32, np.float64)
 INF, NAN = math.inf, math.nan

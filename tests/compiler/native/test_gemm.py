@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler.lower.gemm import COLUMNS, MOST_PANELS, NARROWEST, ROWS, panels
+from twofold.compiler.native.gemm import COLUMNS, MOST_PANELS, NARROWEST, ROWS, panels
 from twofold.runtime import threads
 
 KINDS = {"float32": 2e-5, "float64": 1e-12}

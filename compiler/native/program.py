@@ -20,14 +20,14 @@ from twofold.runtime import threads
 from twofold.runtime.blas import find_blas
 from twofold.runtime.buffers import THRESHOLD, empty, workspace
 
+from ..arrays.reference import concrete, run_node
+from ..kernel.expression import calls
+from ..kernel.loops import Kernel, build_kernel
+from ..kernel.source import function_name, python_source
 from ..passes.plan_memory import slot_sizes
 from .emit import lanes_of
-from .expression import calls
 from .gemm import BATCH, COLUMNS, SHARED_FLOPS, Panels, panels
-from .loops import Kernel, build_kernel
 from .machine import MachineKernel, compile_kernels, driver, gemm_address
-from .reference import concrete, run_node
-from .source import function_name, python_source
 from .steps import python_values, roots, step_kind
 
 __all__ = ["NativeExecutable"]

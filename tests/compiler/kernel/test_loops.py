@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.kernel_cases import CASES, compiled
 
 import twofold as tf
-from twofold.compiler.lower.loops import Fold, Kernel, contiguous
+from twofold.compiler.kernel.loops import Fold, Kernel, contiguous
 from twofold.ir.dims import symbol
-
-sys.path.insert(0, str(Path(__file__).parent))
-from kernel_cases import CASES, compiled
 
 
 def kernels(function: Any, *shapes: tuple[int, ...], dtype: str = "float32") -> list[Kernel]:

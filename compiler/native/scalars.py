@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
-from .expression import parse
+from ..kernel.expression import parse
 from .vecmath import VectorMath
 
 __all__ = ["Scalars", "Typed"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from twofold.compiler.lower.vecmath import FUNCTIONS, VectorMath
+from twofold.compiler.native.vecmath import FUNCTIONS, VectorMath
 
 WIDTH = ('"prefer-vector-width"="512"', '"min-legal-vector-width"="512"')
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.kernel_cases import CASES, by_machine, by_reference, compiled, make_inputs
 
 import twofold as tf
-from twofold.compiler.lower import machine, program
-from twofold.compiler.lower.reference import bind_symbols
+from twofold.compiler.arrays.reference import bind_symbols
+from twofold.compiler.native import machine, program
 from twofold.runtime import threads
-
-sys.path.insert(0, str(Path(__file__).parent))
-from kernel_cases import CASES, by_machine, by_reference, compiled, make_inputs
 
 
 def word_at(address: int) -> int:

@@ -29,9 +29,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from ..kernel.loops import Kernel
 from .emit import BODY, I32, I64, POINTER, Code, emit_combine, emit_kernel
 from .gemm import emit_gemm
-from .loops import Kernel
 
 __all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "MachineKernel", "compile_kernels", "driver",
            "gemm_address"]  # fmt: skip

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import twofold as tf
-from twofold.compiler.lower.program import NativeExecutable
-from twofold.compiler.lower.reference import bind_symbols, execute, run_node
-from twofold.compiler.lower.source import kernel_namespace
-from twofold.compiler.lower.steps import step_kind
+from twofold.compiler.arrays.reference import bind_symbols, execute, run_node
+from twofold.compiler.kernel.source import kernel_namespace
+from twofold.compiler.native.program import NativeExecutable
+from twofold.compiler.native.steps import step_kind
 from twofold.compiler.pipeline import compile_graph
 from twofold.ir.dims import evaluate
 from twofold.ir.graph import Graph

@@ -1,0 +1,63 @@
+"""Memory that a call shares with its caller: what is copied, what is written back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.graph import Graph, Node, Value
+from twofold.runtime.convert import as_array
+from twofold.runtime.tensor import wrap
+
+__all__ = ["copied", "keeps_inputs", "share_memory", "write_back"]
+
+
+def share_memory(x: Any, y: Any) -> bool:
+    """Whether two arrays may have elements in common."""
+    both = isinstance(x, np.ndarray) and isinstance(y, np.ndarray)
+    return both and bool(np.may_share_memory(x, y))
+
+
+def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
+    """Give a tensor or an array that the function wrote to its new value."""
+    if isinstance(argument, np.ndarray):
+        np.copyto(argument, array)
+    else:
+        argument.become(wrap(array))
+
+
+def copied(x: Any) -> np.ndarray[Any, Any]:
+    """A copy of the caller's array, which the caller may write to later."""
+    return as_array(x).copy()
+
+
+def keeps_inputs(graph: Graph) -> bool:
+    """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
+    input: only operations that may return their operand lie between them."""
+    stack, seen = list(graph.outputs), set()
+    stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
+    outside: dict[Value, Value] = {}  # input of a region -> what is given for it
+    while stack:
+        value = stack.pop()
+        if value in seen:
+            continue
+        seen.add(value)
+        node = value.node
+        if node is None and value not in outside:
+            return True
+        if node is None:
+            stack.append(outside[value])
+        elif node.regions:
+            outside.update(zip(node.regions[0].inputs, node.inputs, strict=True))
+            stack.append(node.regions[0].outputs[value.index])
+        elif not _makes_an_array(node):
+            stack.extend(node.inputs)
+    return False
+
+
+def _makes_an_array(node: Node) -> bool:
+    """Whether the NumPy body of a node is certain to return new memory."""
+    if node.op.kind in ("reduce", "contract", "create", "random"):
+        return True
+    return node.op.kind == "elementwise" and node.op.expr not in (None, "x", "cast(x)")
