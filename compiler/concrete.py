@@ -170,6 +170,12 @@ class ConcreteFunction:
             raise ArgumentError(f"the arguments do not fit this trace of {self.name}: {reasons}")
         return self.call(leaves, bind.current.get())
 
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a concrete function ({self.name}) is not pickled, since it holds machine code; "
+            f"pickle the decorated function, which traces again where it is used"
+        )
+
     def __repr__(self) -> str:
         return f"<concrete function {self.name}({self.signature_text()})>"
 

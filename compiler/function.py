@@ -8,23 +8,25 @@ function traced (``tracing.trace_function``) and compiled (``pipeline.compile_gr
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
+import types
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from twofold.ir import bind
-from twofold.ir.errors import ArgumentError
 from twofold.ir.tree import LEAF, Structure
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
 from .concrete import Bound, ConcreteFunction
+from .method import BoundMethod, reduce_function
 from .signature import Token, bind_arguments, leaf_key, leaf_pattern
 from .tracing import trace_function
 
-__all__ = ["Function", "function"]
+__all__ = ["Function"]
 
 EXACT_ENTRIES = 512  # exact signatures kept for each function
 TRACES = 64  # traces kept for each function
@@ -40,12 +42,18 @@ class Function:
     so that a function is traced and compiled once when several threads ask at once.
     """
 
-    def __init__(self, python_function: Callable[..., Any], **options: Any) -> None:
+    def __init__(
+        self, python_function: Callable[..., Any], *, input_signature: Any = None,
+        jit_compile: bool | None = None, name: str | None = None, strict: bool = False,
+    ) -> None:  # fmt: skip
+        attributes = getattr(python_function, "__dict__", {})
+        if isinstance(python_function, types.FunctionType | types.MethodType):
+            self.__dict__.update(attributes)  # what the user set on the function
         functools.update_wrapper(self, python_function, updated=())
         self.python_function = python_function
-        self.input_signature = options.get("input_signature")
-        self.jit_compile: bool | None = options.get("jit_compile")
-        self.name = str(options.get("name") or getattr(python_function, "__name__", "function"))
+        self.input_signature = input_signature
+        self.jit_compile, self.strict = jit_compile, strict
+        self.name = name or str(getattr(python_function, "__name__", "function"))
         self._lock = threading.RLock()
         self._exact: OrderedDict[Any, Any] = OrderedDict()
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
@@ -149,7 +157,7 @@ class Function:
         if not group:
             kinds = ", ".join(map(describe, leaves))
             return f"{self.name} has no trace for arguments of these kinds: {kinds}"
-        lines = [f"{self.name} has {len(group)} traces for arguments of these kinds"]
+        lines = [f"{self.name} has {counted(len(group), 'trace')} for arguments of these kinds"]
         for i, concrete in enumerate(group):
             failed = list(concrete.misfits(leaves))
             lines.append(
@@ -184,33 +192,50 @@ class Function:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        return BoundFunction(self, instance)
+        return BoundMethod(self, instance)
+
+    @functools.cached_property
+    def parameters(self) -> inspect.Signature | None:
+        """What the Python function itself takes, or None where it does not say."""
+        try:
+            return inspect.signature(self.python_function, follow_wrapped=False)
+        except (TypeError, ValueError):
+            return None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        told = getattr(type(self.python_function), "__set_name__", None)
+        if told is not None:
+            told(self.python_function, owner, name)
+
+    def __getattr__(self, name: str) -> Any:
+        python_function = self.__dict__.get("python_function")
+        own = isinstance(python_function, types.FunctionType) and not name.startswith("__")
+        if own or python_function is None:  # what the user set on a function is in ``__dict__``
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(python_function, name)  # ``__code__``, ``__defaults__`` ...
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        options = {"input_signature": self.input_signature, "jit_compile": self.jit_compile,
+                   "name": self.name, "strict": self.strict}  # fmt: skip
+        return reduce_function(self, options, _rebuild)
 
     def __repr__(self) -> str:
-        return f"<tf.function {self.name}: {self._tracing_count} traces>"
+        return f"<tf.function {self.name}: {counted(self._tracing_count, 'trace')}>"
+
+
+def _rebuild(python_function: Any, options: dict[str, Any]) -> Function:
+    """A function that was pickled as its Python function and its options."""
+    return Function(python_function, **options)
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 trace``, ``2 traces``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _mentions(key: tuple[Any, ...], token: Token) -> bool:
     """Whether an exact key has this token, at its top or among the leaves of a structure."""
     return any(part is token or (isinstance(part, tuple) and token in part) for part in key)
-
-
-class BoundFunction:
-    """A compiled method of one instance."""
-
-    def __init__(self, function: Function, instance: Any) -> None:
-        functools.update_wrapper(self, function)
-        self.function = function
-        self.__self__ = instance
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(self.__self__, *args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.function, name)
-        if name in ("get_concrete_function", "graph", "explain"):
-            return functools.partial(found, self.__self__)
-        return found
 
 
 def describe(x: Any) -> str:
@@ -228,33 +253,3 @@ def exact_key(leaves: list[Any], structure: Structure) -> Any:
     if keywords.children or any(c is not LEAF for c in positional.children):
         return structure, keys
     return keys
-
-
-def function(f: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """Compile a function: traced once for each kind of call, run as an optimised graph.
-
-    Options: ``input_signature`` (TensorSpecs), ``jit_compile`` (None: run at once, compile in the
-    background; True: compile before the first result; False: never), ``name``.
-
-    >>> import twofold as tf
-    >>> @tf.function
-    ... def f(x):
-    ...     return tf.tanh(x) * 2
-    >>> f(tf.constant([0.0])).numpy()
-    array([0.], dtype=float32)
-    """
-    unknown = set(options) - {
-        "input_signature",
-        "jit_compile",
-        "name",
-        "autograph",
-        "reduce_retracing",
-        "strict",
-    }
-    if unknown:
-        raise TypeError(f"function() has no option {sorted(unknown)}")
-    if f is None:
-        return lambda g: function(g, **options)
-    if not callable(f):
-        raise ArgumentError(f"tf.function compiles a callable, not {type(f).__name__}")
-    return Function(f, **options)

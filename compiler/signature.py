@@ -7,7 +7,6 @@ every other object by identity, held weakly.
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 import weakref
@@ -114,7 +113,8 @@ def _after_fork() -> None:
     _making = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _token(obj: Any) -> Token:
@@ -166,7 +166,7 @@ def bind_arguments(
     Raises TypeError as Python would, and ArgumentError where an input signature does not fit.
     """
     if kwargs:
-        args, kwargs = _positional(function.python_function, args, kwargs)
+        args, kwargs = _positional(function, args, kwargs)
     signature = function.input_signature
     if signature is not None:
         wanted = tuple(signature)
@@ -198,10 +198,14 @@ def _fitted(specs: Any, given: Any, path: str) -> Iterator[Tensor]:
 
 
 def _positional(
-    python_function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Keywords that name positional parameters as positions. What does not fit is left as it is:
+    calling the Python function raises Python's own error."""
+    if function.parameters is None:
+        return args, kwargs
     try:
-        bound = inspect.signature(python_function).bind(*args, **kwargs)
-    except ValueError:  # a callable without a signature
+        bound = function.parameters.bind(*args, **kwargs)
+    except TypeError:
         return args, kwargs
     return bound.args, bound.kwargs

@@ -61,6 +61,9 @@ class Generator:
         self.state = Variable(value, trainable=False, name="generator")
         self._lock = threading.Lock()
 
+    def __reduce__(self) -> Any:
+        return Generator, (self.state.array.copy(),)  # not the lock
+
     @classmethod
     def from_seed(cls, seed: Any) -> Generator:
         """A generator whose numbers depend on ``seed`` (one integer or two) and nothing else."""

@@ -60,6 +60,9 @@ class GradientTape:
         self._token: Token[Any] | None = None
         self._used = self._paused = False
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a tape is neither pickled nor copied; pickle the gradients it gives")
+
     @property
     def entries(self) -> list[Entry]:
         """What has been recorded, in order."""

@@ -50,6 +50,9 @@ class Variable:
         self.serial = next(_serial)
         self._tensor: Tensor | None = None
 
+    def __reduce__(self) -> Any:
+        return _restored, (self.array.copy(), self.trainable, self.name)
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the elements."""
@@ -130,6 +133,11 @@ class Variable:
         return (
             f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, numpy={value}>"
         )
+
+
+def _restored(array: np.ndarray[Any, Any], trainable: bool, name: str) -> Variable:
+    """A Variable that was pickled or copied."""
+    return Variable(array, trainable, name=name)
 
 
 _METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_")) - {"array", "become"}

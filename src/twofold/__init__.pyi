@@ -21,7 +21,7 @@ from twofold.api.numbers import inf as inf
 from twofold.api.numbers import nan as nan
 from twofold.api.numbers import newaxis as newaxis
 from twofold.api.numbers import pi as pi
-from twofold.compiler.function import function as function
+from twofold.compiler.decorator import function as function
 from twofold.compiler.signature import TensorSpec as TensorSpec
 from twofold.dtypes import as_dtype as as_dtype
 from twofold.dtypes import bool as bool

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.sampling import Case, composite_cases, draw, dtypes_of, fill, generator, op_cases
 
-from twofold.compiler.function import function
+from twofold.compiler.decorator import function
 from twofold.ir.op import OPS, Op
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap

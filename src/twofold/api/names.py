@@ -133,7 +133,7 @@ OBJECTS: dict[str, str] = {
     "TensorSpec": "twofold.compiler.signature:TensorSpec",
     "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",
-    "function": "twofold.compiler.function:function",
+    "function": "twofold.compiler.decorator:function",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
     **{name: f"twofold.dtypes:{name}" for name in _DTYPES},
     **{name: f"twofold.api.numbers:{name}" for name in ("e", "inf", "nan", "newaxis", "pi")},
