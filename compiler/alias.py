@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.graph import Graph, Value
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import wrap
 
@@ -51,13 +51,6 @@ def keeps_inputs(graph: Graph) -> bool:
         elif node.regions:
             outside.update(zip(node.regions[0].inputs, node.inputs, strict=True))
             stack.append(node.regions[0].outputs[value.index])
-        elif not _makes_an_array(node):
+        elif node.op.shares_memory != "never":
             stack.extend(node.inputs)
     return False
-
-
-def _makes_an_array(node: Node) -> bool:
-    """Whether the NumPy body of a node is certain to return new memory."""
-    if node.op.kind in ("reduce", "contract", "create", "random"):
-        return True
-    return node.op.kind == "elementwise" and node.op.expr not in (None, "x", "cast(x)")

@@ -14,6 +14,7 @@ __all__ = [
     "ArgumentError",
     "ConversionError",
     "DTypeError",
+    "DeclarationError",
     "GraphError",
     "IRSyntaxError",
     "IndexOutOfBoundsError",
@@ -72,6 +73,16 @@ class ArgumentError(TwofoldError, ValueError):
 
     Cause: ``tf.sum(tf.zeros((2, 3)), axis=5)``.
     Fix: the message states the accepted range.
+    """
+
+
+class DeclarationError(TwofoldError, TypeError):
+    """An op, or a rule of one, was declared with facts that do not exist or do not fit together.
+
+    Cause: ``@op("elementwise", comutative=True)``, ``expr`` on an op of kind opaque, a name that is
+    taken, a second gradient rule.
+    Fix: the message names the op, the fact and the nearest valid name; the facts and what they mean
+    are in docs/adding_an_op.md.
     """
 
 

@@ -14,6 +14,7 @@ from .dims import Dim, DimLike, substitute, symbols_of
 from .location import Location
 from .op import Attrs, Op
 from .printer import print_graph
+from .record import EFFECTS
 from .shapes import Sizes
 from .types import TensorType
 
@@ -70,7 +71,7 @@ class Node:
         The effects of its regions are its own.
         """
         found = self.op.effects
-        if self.op.may_raise and self._raises():
+        if self._raises():
             found |= {"raise"}
         for region in self.regions:
             for node in region.walk():
@@ -79,13 +80,11 @@ class Node:
         return found
 
     def _raises(self) -> bool:
-        """Whether the op can fail for these dtypes (its fact ``raises_for`` lists their kinds, its
-        fact ``raises_when`` decides by types and attributes)."""
-        when = self.op.facts.get("raises_when")
-        if when is not None:
-            return bool(when([v.type for v in self.inputs], self.attrs))
-        kinds = self.op.facts.get("raises_for")
-        return kinds is None or any(v.type.dtype.kind in kinds for v in self.inputs)
+        """Whether the op can fail for these input types and attributes."""
+        may = self.op.may_raise
+        if isinstance(may, str):
+            return any(v.type.dtype.kind in may for v in self.inputs)
+        return may if isinstance(may, bool) else may([v.type for v in self.inputs], self.attrs)
 
     @property
     def pinned(self) -> bool:
@@ -93,7 +92,7 @@ class Node:
 
         A ``read`` need not: it gives the value that the Variable had when the graph started.
         """
-        return bool(self.effects - {"read"})
+        return any(EFFECTS[effect] for effect in self.effects)
 
     def __repr__(self) -> str:
         outs = ", ".join(map(repr, self.outputs))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError, DTypeError
-from .shapes import Sizes, broadcast_shapes, show_shape
+from .shapes import Sizes, broadcast_shapes
 from .types import DTYPES, TensorType
 
 __all__ = ["RULES", "axes_of", "axis_of", "output_dtype", "rule"]
@@ -82,13 +82,6 @@ def reduce(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
     axes = axes_of(attrs["axis"], x.rank, op.name)
     keepdims = bool(attrs.get("keepdims", False))
-    if op.facts.get("nonempty"):
-        for a in axes:
-            if not sizes.positive(x.shape[a]):
-                raise ArgumentError(
-                    f"{op.name} of no elements: axis {a} of shape {show_shape(x.shape)} is empty "
-                    f"and {op.name} has no identity"
-                )
     shape = [1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes]
     out = dict(attrs, axis=axes)
     if "keepdims" in attrs:

@@ -10,7 +10,7 @@ NumPy implementation; it is what eager mode runs and what every other form is te
         return np.tanh(x)
 
     @tanh.gradient
-    def _(g, out, x):
+    def tanh_vjp(g, out, x):
         return (lambda: g * (1 - out * out),)
 
 The gradient takes the cotangent(s), the output(s), the inputs and the attributes by keyword, is
@@ -19,99 +19,68 @@ written in ops, and returns one entry an input: a value, a thunk, or None (not d
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ParamSpec
 
 import numpy as np
 
 from . import bind as _bind
-from .errors import ArgumentError, DTypeError
+from .errors import DeclarationError, DTypeError
 from .infer import RULES
 from .promote import Operand, as_floating, result_dtype, weak_dtype
+from .record import KINDS, Attrs, Facts, Rule, Sample, check, refuse_unknown, signature_of
+from .registry import COMPOSITES, OPS, REGISTRY, Composite, composite
 from .types import TensorType
 
-__all__ = ["COMPOSITES", "KINDS", "OPS", "Composite", "Op", "Sample", "composite", "op"]
+__all__ = ["COMPOSITES", "KINDS", "OPS", "Attrs", "Composite", "Op", "Sample", "composite", "op"]
 
-KINDS = (
-    "elementwise",  # one scalar expression, broadcasting; fuses
-    "reduce",  # folds axes away with one scalar expression; fuses
-    "movement",  # moves or repeats elements, computes nothing; views and access maps
-    "index",  # reads or writes at computed positions
-    "contract",  # sums of products: BLAS
-    "create",  # makes an array from attributes
-    "random",  # a pure function of a generator state
-    "opaque",  # the NumPy body is the only implementation
-    "state",  # reads or writes a Variable
-    "region",  # holds graphs: fused groups, calls, control flow
-)
-
-Attrs = dict[str, Any]
-Rule = Callable[..., tuple[Attrs, tuple[TensorType, ...]]]
-OPS: dict[str, Op] = {}
-COMPOSITES: dict[str, Composite] = {}
+Gradient = Callable[..., Sequence[Any]]
+P = ParamSpec("P")
 
 
-class Sample:
-    """One example call for the tests: input specs (``"f[3,4]"`` or arrays) and attributes.
+@dataclass(frozen=True, eq=False, repr=False, init=False, kw_only=True)
+class Op(Facts):
+    """One operation: its facts and its function. Calling it runs it under whoever interprets
+    operations now.
 
-    A spec is a kind letter (``f`` floating, ``i`` integer, ``b`` bool, ``c`` complex, ``u``
-    unsigned, or a full dtype name) and a shape; the tests fill it from the op's ``domain``.
+    What depends on the kind or the signature if it is not given (``rule``, ``name``, ``pure``,
+    ``shares_memory``) is filled in here.
     """
 
-    __slots__ = ("attrs", "inputs")
+    rule: Rule
+    promoted: slice
+    pure: bool
+    effects: frozenset[str]
+    samples: tuple[Sample, ...]
+    body: Callable[..., Any]
+    tensors: tuple[str, ...]
+    defaults: Attrs
+    attr_names: tuple[str, ...]
+    has_attrs: bool
+    variadic: bool
+    vjp: Gradient | None
+    direct: Callable[..., Any] | None
+    memo: dict[Any, tuple[Attrs, tuple[TensorType, ...]]]
 
-    def __init__(self, *inputs: Any, **attrs: Any) -> None:
-        self.inputs, self.attrs = inputs, attrs
-
-    def __repr__(self) -> str:
-        parts = [str(i) for i in self.inputs] + [f"{k}={v!r}" for k, v in self.attrs.items()]
-        return f"Sample({', '.join(parts)})"
-
-
-class Op:
-    """One operation; calling it runs it under whoever interprets operations now."""
-
-    def __init__(self, body: Callable[..., Any], kind: str, rule: Rule, **facts: Any) -> None:
-        self.name: str = facts.pop("name") or body.__name__.rstrip("_")
-        self.__name__ = self.name
-        self.__doc__ = body.__doc__
-        self.__module__ = body.__module__
-        self.__signature__ = inspect.signature(body)
-        self.body, self.kind, self.rule = body, kind, rule
-        self.promote: str = facts.pop("promote")
-        self.promoted: slice = facts.pop("promoted")
-        self.accepts: str = facts.pop("accepts")
-        self.result: str = facts.pop("result")
-        self.expr: str | None = facts.pop("expr")
-        self.identity: Any = facts.pop("identity")
-        self.commutative: bool = facts.pop("commutative")
-        self.effects: frozenset[str] = frozenset(facts.pop("effects"))
-        self.may_raise: bool = facts.pop("may_raise")
-        self.domain: tuple[float, float] = facts.pop("domain")
-        self.samples: tuple[Sample, ...] = tuple(facts.pop("samples"))
-        self.public: bool = facts.pop("public")
-        self.facts: Mapping[str, Any] = facts
-        self.vjp: Callable[..., Sequence[Any]] | None = None
-        self.direct: Callable[..., Any] | None = None  # the runtime's shortcut; None: not taken
-        self._read_signature()
-        self.memo: dict[Any, tuple[Attrs, tuple[TensorType, ...]]] = {}
-
-    def _read_signature(self) -> None:
-        kinds = inspect.Parameter
-        self.variadic = False
-        tensors: list[str] = []
-        self.defaults: Attrs = {}
-        for p in self.__signature__.parameters.values():
-            if p.kind is kinds.VAR_POSITIONAL:
-                self.variadic = True
-            elif p.kind is kinds.KEYWORD_ONLY:
-                self.defaults[p.name] = p.default
-            else:
-                tensors.append(p.name)
-        self.tensors = tuple(tensors)
-        self.attr_names = tuple(self.defaults)
-        self.has_attrs = bool(self.defaults)
+    def __init__(self, body: Callable[..., Any], facts: Facts) -> None:
+        name = facts.name or body.__name__.rstrip("_")
+        signature, tensors, defaults, variadic = signature_of(body)
+        check(name, facts, tensors, variadic)
+        kind = KINDS[facts.kind]
+        rule = facts.rule if callable(facts.rule) else RULES[facts.rule or facts.kind]
+        vars(self).update(vars(facts))
+        vars(self).update(
+            name=name, __name__=name, __doc__=body.__doc__, __module__=body.__module__,
+            __signature__=signature, body=body, rule=rule, tensors=tensors, defaults=defaults,
+            variadic=variadic, attr_names=tuple(defaults), has_attrs=bool(defaults),
+            promoted=slice(None) if facts.promoted is None else facts.promoted,
+            effects=frozenset(facts.effects), samples=tuple(facts.samples),
+            shares_memory=facts.shares_memory or kind.shares_memory,
+            pure=kind.pure if facts.pure is None else facts.pure, memo={}, direct=None, vjp=None,
+        )  # fmt: skip
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         if self.direct is not None and not attrs and len(args) == len(self.tensors):
@@ -186,10 +155,25 @@ class Op:
                 )
         return dtypes
 
-    def gradient(self, rule: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
-        """Decorator that attaches the reverse-mode derivative."""
-        self.vjp = rule
+    def gradient(self, rule: Gradient) -> Gradient:
+        """Decorator that attaches the reverse-mode derivative, a function named ``<op>_vjp``.
+
+        Raises DeclarationError for another name, and for a second rule.
+        """
+        wanted = f"{self.name}_vjp"
+        if rule.__name__ != wanted:
+            raise DeclarationError(
+                f"the gradient rule of {self.name} is called {rule.__name__!r}; call it "
+                f"{wanted!r}, so that tracebacks and profiles say whose rule it is"
+            )
+        if self.vjp is not None:
+            raise DeclarationError(f"op {self.name} has a gradient rule already")
+        vars(self)["vjp"] = rule
         return rule
+
+    def shortcut(self, direct: Callable[..., Any]) -> None:
+        """Install the runtime's shortcut, which returns None where it is not taken."""
+        vars(self)["direct"] = direct
 
     def resolve(
         self, types: Sequence[TensorType], attrs: Attrs, dims: Any
@@ -214,69 +198,24 @@ _KIND_NAMES = {
 }
 
 
-def op(
-    kind: str,
-    rule: Rule | str | None = None,
-    *,
-    name: str | None = None,
-    promote: str = "common",
-    promoted: slice = slice(None),
-    accepts: str = "biufc",
-    result: str = "same",
-    expr: str | None = None,
-    identity: Any = None,
-    commutative: bool = False,
-    effects: Iterable[str] = (),
-    may_raise: bool = False,
-    domain: tuple[float, float] = (-2.0, 2.0),
-    samples: Iterable[Sample] = (),
-    public: bool = True,
-    **facts: Any,
-) -> Callable[[Callable[..., Any]], Op]:
-    """Declare an op.
+def _decorator(facts: Callable[P, Facts]) -> Callable[P, Callable[[Callable[..., Any]], Op]]:
+    @functools.wraps(facts)
+    def op(*args: P.args, **kwargs: P.kwargs) -> Callable[[Callable[..., Any]], Op]:
+        def declare(body: Callable[..., Any]) -> Op:
+            refuse_unknown(str(kwargs.get("name") or body.__name__.rstrip("_")), kwargs)
+            record = Op(body, facts(*args, **kwargs))
+            REGISTRY.declare(record)
+            return record
 
-    kind: one of ``KINDS``. rule: canonical attributes and output types, a function or the name of
-    one in ``infer.RULES`` (default: the kind's own). promote: ``common``, ``floating``, ``bool``
-    or ``none``, over the inputs in the slice ``promoted``; accepts: dtype kinds after promotion.
-    result: dtype of the output: ``same``, ``bool``, ``real`` or a dtype name. expr: the scalar
-    expression over the tensor parameters for kernels (for a reduction: of ``acc`` and ``x``, with
-    its ``identity``). effects: names of what the op touches besides its outputs. may_raise: the
-    body can fail on values. domain: range of the test inputs. facts: any further fact, read by
-    whoever needs it.
+        return declare
+
+    op.__name__ = op.__qualname__ = "op"
+    op.__doc__ = """Declare an op; the parameters are the fields of ``record.Facts``.
+
+    Raises DeclarationError for a fact that does not exist, for facts that contradict each other,
+    and for a name that is taken.
     """
-    if kind not in KINDS:
-        raise ArgumentError(f"unknown op kind {kind!r}; kinds: {', '.join(KINDS)}")
-
-    def declare(body: Callable[..., Any]) -> Op:
-        found = rule if callable(rule) else RULES[rule or kind]
-        record = Op(
-            body, kind, found, name=name, promote=promote, promoted=promoted, accepts=accepts,
-            result=result, expr=expr, identity=identity, commutative=commutative,
-            effects=effects, may_raise=may_raise, domain=domain, samples=samples,
-            public=public, **facts,
-        )  # fmt: skip
-        if record.name in OPS:
-            raise ArgumentError(f"op {record.name} is declared twice")
-        OPS[record.name] = record
-        return record
-
-    return declare
+    return op
 
 
-class Composite:
-    """A documented function written in ops: no node of its own, so it fuses and differentiates."""
-
-    def __init__(self, function: Callable[..., Any], samples: tuple[Sample, ...]) -> None:
-        self.name = function.__name__.rstrip("_")
-        self.function, self.samples = function, samples
-
-
-def composite(*samples: Sample) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function written in ops, with samples for the tests."""
-
-    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
-        record = Composite(function, samples)
-        COMPOSITES[record.name] = record
-        return function
-
-    return declare
+op = _decorator(Facts)

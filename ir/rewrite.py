@@ -27,6 +27,7 @@ from .equality import attr_key
 from .errors import VerifyError
 from .graph import Graph, Node, Value
 from .op import OPS
+from .record import literal_number
 from .structural import structural_types
 from .types import TensorType
 
@@ -34,7 +35,6 @@ __all__ = ["Attr", "Const", "Match", "Row", "Term", "Var", "rewrite", "uniform_e
 
 MAX_STEPS = 32  # replacements of one node; more means that the rows go round in circles
 SCANNED = 1 << 16  # constants of more elements are not searched for one repeated element
-REPEATING = {"broadcast_to", "full", "reshape", "expand_dims", "squeeze", "transpose", "slice"}
 
 
 class Var:
@@ -137,12 +137,18 @@ def uniform_element(node: Node, known: Mapping[Value, np.generic]) -> np.generic
         first: np.generic = raw[0]
         one = raw.size == 1 or raw.tobytes() == first.tobytes() * raw.size
         return first if one else None
-    if name in REPEATING:
-        return known.get(node.inputs[0])
-    if name in ("zeros_like", "ones_like"):
-        number: np.generic = node.out.type.dtype.type(name == "ones_like")
-        return number
-    return None
+    if node.op.kind == "movement":  # its elements are those of its inputs
+        return _common([known.get(v) for v in node.inputs])
+    number = literal_number(node.op.expr)
+    return None if number is None else node.out.type.dtype.type(number)
+
+
+def _common(elements: list[np.generic | None]) -> np.generic | None:
+    """The one element of values that consist of one each, if it is the same for all."""
+    first = elements[0] if elements else None
+    if first is None or any(e is None or e.tobytes() != first.tobytes() for e in elements):
+        return None
+    return first
 
 
 class _Rewriter:

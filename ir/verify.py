@@ -28,7 +28,8 @@ Regions
 
 Sizes
     A size symbol is bound before it is used: in the shape of an input of the graph, of an output
-    of an op whose kind or facts say that its sizes depend on data, or in the graph around a region.
+    of an op whose kind or record says that its sizes depend on data, or in the graph around a
+    region.
 """
 
 from __future__ import annotations
@@ -222,12 +223,12 @@ class _Verifier:
 
 def makes_sizes(node: Node) -> bool:
     """Whether the sizes of the outputs depend on data, and so may be new symbols."""
-    return bool(node.op.facts.get("data_dependent")) or node.op.kind == "region"
+    return node.op.data_dependent or node.op.kind == "region"
 
 
 def verify_regions(node: Node) -> None:
     """Check that a region op has the regions it expects. Raises VerifyError with the reason."""
-    rule = node.op.facts.get("region_types")
+    rule = node.op.region_types
     outs = [v.type for v in node.outputs]
     if rule is not None:
         _compare(rule(node), outs, f"the outputs of {node.op.name}")

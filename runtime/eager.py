@@ -22,7 +22,6 @@ __all__ = ["EAGER", "Eager", "operand"]
 
 _SIZES = Sizes()
 _PYTHON = (bool, int, float, complex)
-_FRESH = ("reduce", "contract", "create", "random")  # kinds of op that make a new array
 
 
 def operand(value: Any) -> tuple[Any, Operand]:
@@ -65,7 +64,7 @@ class Eager:
             if "already entered" not in str(error):
                 raise
             out = quiet.nested(op.body, *arrays, **attrs)
-        if op.kind not in _FRESH:
+        if op.shares_memory != "never":
             out = _unshared(out, args)
         if out.__class__ is tuple:
             return tuple(map(wrap, out))

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.errors import ArgumentError, StagingError
-from twofold.ir.op import COMPOSITES, OPS
+from twofold.ir.op import OPS, Op
+from twofold.ir.registry import REGISTRY
 
 __all__ = ["NumpyProtocols"]
 
@@ -36,8 +38,6 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "var": {"ddof": "correction"},
     "std": {"ddof": "correction"},
 }
-FOLDS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min",
-         "logical_and": "all", "logical_or": "any"}  # fmt: skip
 # Same name, another meaning or signature than ours.
 DIFFERENT = {"copysign_", "where_", "take_", "split", "repeat", "pad", "unique", "nonzero", "round",
              "sort", "einsum", "tile", "gradient", "size", "shape", "dot", "clip"}  # fmt: skip
@@ -46,11 +46,13 @@ DIFFERENT = {"copysign_", "where_", "take_", "split", "repeat", "pad", "unique",
 def our_function(name: str) -> Callable[..., Any] | None:
     """The op or composite that a NumPy function is, or None."""
     ours = NAMES.get(name, name)
-    composite = COMPOSITES.get(ours)
-    if composite is not None:
-        return composite.function
-    op = OPS.get(ours)
-    return op if op is not None and op.public else None
+    return REGISTRY.public(ours)
+
+
+@cache
+def folding(name: str) -> Op | None:
+    """The reduction that repeats the op of this name."""
+    return next((op for op in OPS.values() if op.folds == name), None)
 
 
 class NumpyProtocols:
@@ -64,10 +66,10 @@ class NumpyProtocols:
             return OPS["floor_divide"](*inputs), OPS["remainder"](*inputs)
         if method == "__call__" and not kwargs and ours is not None:
             return ours(*inputs)
-        if method == "reduce" and ufunc.__name__ in FOLDS and set(kwargs) <= {"axis", "keepdims"}:
-            return OPS[FOLDS[ufunc.__name__]](
-                inputs[0], axis=kwargs.get("axis", 0), keepdims=kwargs.get("keepdims", False)
-            )
+        fold = folding(ufunc.__name__) if method == "reduce" else None
+        if fold is not None and set(kwargs) <= {"axis", "keepdims"}:
+            axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
+            return fold(inputs[0], axis=axis, keepdims=keepdims)
         return on_arrays(getattr(ufunc, method), inputs, kwargs)
 
     def __array_function__(

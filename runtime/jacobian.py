@@ -76,4 +76,4 @@ def _filled(parts: list[Any], source: Any) -> list[Any]:
 
 
 def _zeros(source: Any, shape: Any) -> Any:
-    return OPS["full"](OPS["cast"](0, dtype=source.dtype), shape=shape)
+    return OPS["splat"](OPS["cast"](0, dtype=source.dtype), shape=shape)

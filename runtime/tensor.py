@@ -327,9 +327,9 @@ def install_operators() -> None:
         plain = op.rule.__name__ == "elementwise" and op.promote in ("common", "floating")
         if plain and not op.has_attrs and "f" in op.accepts and op.promoted == slice(None):
             if len(op.tensors) == 1:
-                op.direct = _direct_unary(op)
+                op.shortcut(_direct_unary(op))
             elif len(op.tensors) == 2:
-                op.direct = _direct_binary(op)
+                op.shortcut(_direct_binary(op))
     for dunder, name in _BINARY.items():
         if name in OPS:
             method, reflected = _binary(OPS[name])

@@ -80,8 +80,6 @@ def kernelable(node: Node) -> bool:
     out = node.out.type.dtype
     if out not in KERNEL_DTYPES:
         return False
-    if op.name == "cast":  # floating to integer can fail, so it runs by its body
-        return dtypes[0] in KERNEL_DTYPES and not (dtypes[0].kind == "f" and out.kind in "iu")
     return _supported(op.expr, dtypes if op.promoted == slice(None) else dtypes[op.promoted])
 
 

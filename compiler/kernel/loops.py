@@ -19,6 +19,7 @@ import numpy as np
 
 from twofold.ir.dims import DimLike, product, provably_eq
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.record import literal_number
 
 from .expression import MOVES, calls
 from .space import AxisMap, Space, is_one
@@ -244,7 +245,7 @@ class _Builder:
         args = tuple(self.operand(v, axis_map) for v in node.inputs)
         full = self.space.level(axis_map) == "full"
         compute = node.inputs[-1].type.dtype
-        if node.op.tensors == () or node.op.name in ("zeros_like", "ones_like"):
+        if literal_number(node.op.expr) is not None:
             compute = node.out.type.dtype
         self.ids[node.out] = self.new(
             "apply", node.out.type.dtype, full, self._ready(args, full), args=args,

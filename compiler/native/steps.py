@@ -8,9 +8,8 @@ from twofold.ir.dims import provably_eq
 from twofold.ir.graph import Graph, Node, Value
 from twofold.runtime.blas import find_blas
 
-__all__ = ["ALIASES", "python_values", "roots", "step_kind"]
+__all__ = ["python_values", "roots", "step_kind"]
 
-ALIASES = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient"})
 _REAL = (np.dtype("float32"), np.dtype("float64"))
 
 
@@ -21,7 +20,7 @@ def step_kind(node: Node) -> str:
         return "kernel"
     if name == "matmul" and _is_gemm(node):
         return "gemm"
-    if name in ALIASES and not node.pinned:
+    if node.op.shares_memory == "alias" and not node.pinned:
         return "alias"
     return name if name in ("read", "assign", "constant", "dim") else "python"
 

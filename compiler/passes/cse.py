@@ -49,7 +49,7 @@ def _numbered(old: Graph, done: dict[Graph, Graph]) -> Graph:
 
 
 def _mergeable(node: Node) -> bool:
-    return not node.op.effects and not node.regions and node.op.kind != "random"
+    return node.op.pure and not node.regions
 
 
 def _key(node: Node, inputs: list[Value]) -> Hashable:

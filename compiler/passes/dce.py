@@ -14,8 +14,6 @@ from twofold.ir.graph import Graph, Node, Value
 
 __all__ = ["dce"]
 
-HARMLESS = frozenset({"read"})
-
 
 def dce(graph: Graph) -> Graph:
     """A new graph without dead nodes, in its regions as well."""
@@ -29,7 +27,7 @@ def _live(old: Graph, done: dict[Graph, Graph]) -> Graph:
     used: set[Value] = set(old.outputs)
     kept: list[Node] = []
     for node in reversed(old.nodes):
-        if not used.isdisjoint(node.outputs) or node.effects - HARMLESS:
+        if not used.isdisjoint(node.outputs) or node.pinned:
             used.update(node.inputs)
             kept.append(node)
     new = Graph(old.name)

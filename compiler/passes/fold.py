@@ -22,7 +22,6 @@ from twofold.runtime.quiet import quiet
 __all__ = ["fold"]
 
 SMALL = 1024  # bytes of result that are always worth it; more must not exceed the inputs' bytes
-SKIPPED = frozenset({"state", "random", "region"})
 
 Arrays = list[np.ndarray[Any, Any]]
 
@@ -74,7 +73,7 @@ def _evaluate(node: Node, known: dict[Value, np.ndarray[Any, Any]]) -> Arrays | 
 
 
 def _worthwhile(node: Node, known: dict[Value, np.ndarray[Any, Any]]) -> bool:
-    if node.op.kind in SKIPPED or node.op.effects:
+    if not node.op.pure:
         return False
     if any(v.type.symbols() for v in node.outputs):
         return False

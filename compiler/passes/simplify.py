@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.graph import Graph
+from twofold.ir.op import OPS, Op
 from twofold.ir.rewrite import Attr, Const, Match, Row, Term, Var, rewrite
 
 __all__ = ["ROWS", "simplify"]
@@ -107,6 +108,16 @@ def element(number: int) -> Term:
     return Term("constant", value=lambda m: np.asarray(number, m.type.dtype))
 
 
+def once(op: Op, x: Any = X) -> Term:
+    """``op(x)`` with any attributes."""
+    return Term(op.name, x, **{name: Attr(name) for name in op.attr_names})
+
+
+def twice(op: Op) -> Term:
+    """``op(op(x))`` with the same attributes."""
+    return once(op, once(op))
+
+
 # fmt: off
 ROWS = [
     # x * 1 = x                                      exact for real dtypes
@@ -123,20 +134,17 @@ ROWS = [
     Row(Term("power", X, ONE), X, exponent_is_scalar),
     Row(Term("power", X, TWO), Term("square", X), exponent_is_scalar),
     # -(-x) = x, and the other involutions
-    Row(Term("negative", Term("negative", X)), X),
-    Row(Term("bitwise_invert", Term("bitwise_invert", X)), X),
-    Row(Term("logical_not", Term("logical_not", X)), X),
-    Row(Term("conjugate", Term("conjugate", X)), X),
+    *[Row(twice(op), X) for op in OPS.values() if op.involution],
+    # |(|x|)| = |x|, and whatever else is idempotent
+    *[Row(twice(op), once(op)) for op in OPS.values() if op.idempotent],
     # conj(x) = x, real(x) = x                       for real x
     Row(Term("conjugate", X), X, is_real),
     Row(Term("real", X), X, lambda m: m["x"].type.dtype.kind != "c"),
-    # |(|x|)| = |x|,  |-x| = |x|                     the second not for unsigned x, which wraps
-    Row(Term("abs", Term("abs", X)), Term("abs", X)),
+    # |-x| = |x|                                     not for unsigned x, which wraps
     Row(Term("abs", Term("negative", X)), Term("abs", X), lambda m: m.type.dtype.kind != "u"),
-    # +x = x, and the other identities
-    Row(Term("positive", X), X),
-    Row(Term("identity", X), X),
-    Row(Term("stop_gradient", X), X),
+    # +x = x, reshape(x, x.shape) = x, and the others that keep all elements: only where the types
+    # are the same, as for every row
+    *[Row(once(op), X) for op in OPS.values() if op.shares_memory == "alias"],
     # x - (-y) = x + y, x + (-y) = x - y             exact: IEEE 754 defines them so
     Row(Term("subtract", X, Term("negative", Y)), Term("add", X, Y)),
     Row(Term("add", X, Term("negative", Y)), Term("subtract", X, Y)),
@@ -152,16 +160,13 @@ ROWS = [
     # zeros_like(x) = 0, ones_like(x) = 1, broadcast: x need not be computed
     Row(Term("zeros_like", X), Term("broadcast_to", element(0), shape=result_shape)),
     Row(Term("ones_like", X), Term("broadcast_to", element(1), shape=result_shape)),
-    # full(x, ()) = x
-    Row(Term("full", X, shape=()), X),
+    # splat(x, ()) = x
+    Row(Term("splat", X, shape=()), X),
 
     # a view that changes nothing
     Row(Term("transpose", X, perm=P), X, lambda m: m["p"] == tuple(range(len(m["p"])))),
-    Row(Term("reshape", X), X),
     Row(Term("broadcast_to", X), X),
-    Row(Term("expand_dims", X, axis=()), X),
-    Row(Term("squeeze", X, axis=()), X),
-    Row(Term("slice", X, index=A), X, takes_all),
+    Row(Term("strided_slice", X, index=A), X, takes_all),
     Row(Term("concat", X), X),
     # a view of a view
     Row(Term("transpose", Term("transpose", X, perm=P), perm=Q),

@@ -45,7 +45,13 @@ def bitwise_xor(x: Any, y: Any) -> Any:
     return np.bitwise_xor(x, y)
 
 
-@op("elementwise", expr="~x", accepts="biu", samples=[Sample("i[3,4]"), Sample("b[4]")])
+@op(
+    "elementwise",
+    expr="~x",
+    accepts="biu",
+    involution=True,
+    samples=[Sample("i[3,4]"), Sample("b[4]")],
+)
 def bitwise_invert(x: Any) -> Any:
     """Every bit flipped, elementwise: ``-x - 1``; for bools the logical ``not``.
 

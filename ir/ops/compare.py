@@ -112,7 +112,13 @@ def logical_xor(x: Any, y: Any) -> Any:
     return np.logical_xor(x, y)
 
 
-@op("elementwise", expr="not x", promote="bool", samples=[Sample("b[3,4]"), Sample("i[4]")])
+@op(
+    "elementwise",
+    expr="not x",
+    promote="bool",
+    involution=True,
+    samples=[Sample("b[3,4]"), Sample("i[4]")],
+)
 def logical_not(x: Any) -> Any:
     """The opposite truth value, elementwise; any dtype, nonzero (NaN too) counts as true.
 

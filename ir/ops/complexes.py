@@ -43,7 +43,7 @@ def complex_(re: Array, im: Array) -> Array:
 
 
 @complex_.gradient
-def _(g: Any, out: Any, re: Any, im: Any) -> Any:
+def complex_vjp(g: Any, out: Any, re: Any, im: Any) -> Any:
     return lambda: real(g), lambda: imag(g)
 
 
@@ -59,7 +59,7 @@ def real(x: Array) -> Array:
 
 
 @real.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def real_vjp(g: Any, out: Any, x: Any) -> Any:
     return (g,)  # the walk casts a cotangent to its input's dtype
 
 
@@ -75,7 +75,7 @@ def imag(x: Array) -> Array:
 
 
 @imag.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def imag_vjp(g: Any, out: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return (lambda: zeros_like(g),)
     return (lambda: complex_(zeros_like(g), g),)
@@ -99,7 +99,7 @@ def angle(x: Array) -> Array:
 
 
 @angle.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def angle_vjp(g: Any, out: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return (lambda: zeros_like(g),)
     # d angle = Im(conj(z) dz) / |z|^2, so the gradient is g * i z / |z|^2 = g * i / conj(z)

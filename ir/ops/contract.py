@@ -64,7 +64,7 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
 
 
 @matmul.gradient
-def _(g: Any, out: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
+def matmul_vjp(g: Any, out: Any, a: Any, b: Any, *, transpose_a: bool, transpose_b: bool) -> Any:
     row, column = len(a.shape) == 1, len(b.shape) == 1
     # 1-d operands as the matrices that they stand for
     a2 = movement.expand_dims(a, axis=(0,)) if row else a

@@ -43,8 +43,7 @@ def _cast_raises(types: Types, attrs: Attrs) -> bool:
     _cast_rule,
     promote="none",
     expr="cast(x)",
-    may_raise=True,
-    raises_when=_cast_raises,
+    may_raise=_cast_raises,
     samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))],
 )
 def cast(x: Any, *, dtype: Any) -> Any:
@@ -63,7 +62,7 @@ def cast(x: Any, *, dtype: Any) -> Any:
 
 
 @cast.gradient
-def _(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
+def cast_vjp(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
     return (g,)  # the walk casts a cotangent to its input's dtype
 
 
@@ -77,7 +76,7 @@ def dim(*, dim: Any) -> Any:
     return np.asarray(dim, np.int64)
 
 
-def _full_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+def _splat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     shape = shape_attr(attrs["shape"], op.name)
     if types[0].rank:
         raise ArgumentError(f"full: the fill value must have no axes, it is {types[0]}")
@@ -87,34 +86,37 @@ def _full_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 
 
 @op(
-    "create",
-    _full_rule,
+    "movement",
+    _splat_rule,
     promote="none",
+    shares_memory="never",
     public=False,
     samples=[Sample("f[]", shape=(2, 3)), Sample("i[]", shape=())],
 )
-def full(value: Any, *, shape: Any) -> Any:
+def splat(value: Any, *, shape: Any) -> Any:
     """An array of ``shape`` with every element equal to the 0-d ``value``."""
     return np.full(shape, value, dtype=value.dtype)
 
 
-@full.gradient
-def _(g: Any, out: Any, value: Any, *, shape: Any) -> Any:
+@splat.gradient
+def splat_vjp(g: Any, out: Any, value: Any, *, shape: Any) -> Any:
     return (lambda: OPS["sum"](g),)
 
 
-@op("elementwise", "same", promote="none", expr="x", samples=[Sample("f[3,4]")])
+@op("elementwise", "same", promote="none", expr="x", shares_memory="alias",
+    samples=[Sample("f[3,4]")])  # fmt: skip
 def identity(x: Any) -> Any:
     """The same value."""
     return x
 
 
 @identity.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def identity_vjp(g: Any, out: Any, x: Any) -> Any:
     return (g,)
 
 
-@op("elementwise", "same", promote="none", expr="x", samples=[Sample("f[3,4]")])
+@op("elementwise", "same", promote="none", expr="x", shares_memory="alias",
+    samples=[Sample("f[3,4]")])  # fmt: skip
 def stop_gradient(x: Any) -> Any:
     """The same value, through which no gradient flows."""
     return x
@@ -133,7 +135,7 @@ def ones_like(x: Any) -> Any:
 
 
 def _filled(value: int, shape: Any, dtype: Any) -> Any:
-    return full(as_dtype(dtype, "dtype").type(value), shape=shape)
+    return splat(as_dtype(dtype, "dtype").type(value), shape=shape)
 
 
 @composite(Sample((2, 3)), Sample(4, dtype=INT))
@@ -155,23 +157,23 @@ def empty(shape: Any, dtype: Any = FLOAT) -> Any:
 
 
 @composite(Sample((2, 3), 1.5), Sample((2,), 7, dtype=np.dtype("int64")))
-def full_(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """Every element equal to the 0-d ``fill_value``; its dtype unless ``dtype`` is given."""
     value = fill_value if dtype is None else cast(fill_value, dtype=dtype)
-    return full(value, shape=shape)
+    return splat(value, shape=shape)
 
 
 @composite(Sample((2, 3), 1.5))
 def fill(dims: Any, value: Any) -> Any:
     """Every element equal to the 0-d ``value``."""
-    return full(value, shape=dims)
+    return splat(value, shape=dims)
 
 
 @composite(Sample("f[3,4]", 7))
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     """The shape and dtype of ``x`` (or the dtype given), every element ``fill_value``."""
     x = as_tensor(x)
-    return full(cast(fill_value, dtype=dtype or x.dtype), shape=x.shape)
+    return splat(cast(fill_value, dtype=dtype or x.dtype), shape=x.shape)
 
 
 def _eye_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:

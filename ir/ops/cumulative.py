@@ -58,7 +58,7 @@ def cumsum(x: Any, *, axis: int = 0, exclusive: bool = False, reverse: bool = Fa
 
 
 @cumsum.gradient
-def _(g: Any, out: Any, x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
+def cumsum_vjp(g: Any, out: Any, x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
     return (lambda: cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),)
 
 
@@ -72,7 +72,7 @@ def cumprod(x: Any, *, axis: int = 0, exclusive: bool = False, reverse: bool = F
 
 
 @cumprod.gradient
-def _(g: Any, out: Any, x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
+def cumprod_vjp(g: Any, out: Any, x: Any, *, axis: int, exclusive: bool, reverse: bool) -> Any:
     def products() -> Any:
         # y[k] = prod(x[:k+1]), so dx[i] = prod(x[:i]) * sum over k >= i of g[k] * prod(x[i+1:k+1]);
         # the sum obeys t[i] = g[i] + x[i+1] * t[i+1], exact whatever x is.
@@ -126,7 +126,7 @@ def linear_recurrence(a: Any, b: Any, *, axis: int = 0, reverse: bool = False) -
 
 
 @linear_recurrence.gradient
-def _(g: Any, out: Any, a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
+def linear_recurrence_vjp(g: Any, out: Any, a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
     factors = _shift(conj(a), axis, not reverse, 0)
     back = linear_recurrence(factors, g, axis=axis, reverse=not reverse)
     return lambda: chain(back, _shift(out, axis, reverse, 0)), back

@@ -34,7 +34,7 @@ def masked_multiply(g: Array, d: Array) -> Array:
 
 
 @masked_multiply.gradient
-def _(w: Any, out: Any, g: Any, d: Any) -> Any:
+def masked_multiply_vjp(w: Any, out: Any, g: Any, d: Any) -> Any:
     return (
         lambda: chain(w, d),
         lambda: where(equal(w, 0), 0, masked_multiply(conj(g), w)),
@@ -56,7 +56,7 @@ def masked_divide(g: Array, d: Array) -> Array:
 
 
 @masked_divide.gradient
-def _(w: Any, out: Any, g: Any, d: Any) -> Any:
+def masked_divide_vjp(w: Any, out: Any, g: Any, d: Any) -> Any:
     return (
         lambda: chain_divide(w, d),
         lambda: where(equal(w, 0), 0, masked_multiply(conj(-masked_divide(out, d)), w)),
@@ -85,7 +85,7 @@ def conj(x: Any) -> Any:
     return conjugate(x) if x.dtype.kind == "c" else x
 
 
-@op("elementwise", samples=UNARY)
+@op("elementwise", involution=True, samples=UNARY)
 def conjugate(x: Array) -> Array:
     """Complex conjugate, elementwise; real values are unchanged.
 
@@ -97,7 +97,7 @@ def conjugate(x: Array) -> Array:
 
 
 @conjugate.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def conjugate_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: conj(g),)
 
 
@@ -113,7 +113,7 @@ def add(x: Array, y: Array) -> Array:
 
 
 @add.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def add_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, g
 
 
@@ -129,7 +129,7 @@ def subtract(x: Array, y: Array) -> Array:
 
 
 @subtract.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def subtract_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, lambda: -g
 
 
@@ -145,7 +145,7 @@ def multiply(x: Array, y: Array) -> Array:
 
 
 @multiply.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def multiply_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain(g, y), lambda: chain(g, x)
 
 
@@ -165,7 +165,7 @@ def divide(x: Array, y: Array) -> Array:
 
 
 @divide.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def divide_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain_divide(g, y), lambda: chain(g, -(out / y))
 
 
@@ -173,8 +173,7 @@ def _(g: Any, out: Any, x: Any, y: Any) -> Any:
     "elementwise",
     expr="floordiv(x, y)",
     accepts="iuf",
-    may_raise=True,
-    raises_for="iu",
+    may_raise="iu",
     domain=(1.0, 9.0),
     samples=BINARY,
 )
@@ -195,8 +194,7 @@ def floor_divide(x: Array, y: Array) -> Array:
     "elementwise",
     expr="mod(x, y)",
     accepts="iuf",
-    may_raise=True,
-    raises_for="iu",
+    may_raise="iu",
     domain=(1.1, 9.0),
     samples=BINARY,
 )
@@ -215,15 +213,14 @@ def remainder(x: Array, y: Array) -> Array:
 
 
 @remainder.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def remainder_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, lambda: chain(g, -floor_divide(x, y))
 
 
 @op(
     "elementwise",
     accepts="iuf",
-    may_raise=True,
-    raises_for="iu",
+    may_raise="iu",
     domain=(1.1, 9.0),
     samples=[*BINARY, Sample(np.array([-7.5, 7.5, -7.5]), np.array([2.0, -2.0, -2.0]))],
 )
@@ -242,7 +239,7 @@ def fmod(x: Array, y: Array) -> Array:
 
 
 @fmod.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def fmod_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, lambda: chain(g, -OPS["trunc"](divide(x, y)))
 
 
@@ -260,8 +257,7 @@ def _refuse_zero(y: Array, what: str) -> None:
     "elementwise",
     expr="pow(x, y)",
     accepts="iufc",
-    may_raise=True,
-    raises_for="iu",
+    may_raise="iu",
     domain=(0.5, 2.0),
     samples=[*BINARY, Sample("f[3]", np.array([2, 0, 1], "int32"))],
 )
@@ -292,7 +288,7 @@ def power(x: Array, y: Array) -> Array:
 
 
 @power.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def power_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     # 0 * 0**-1: the derivatives of a literal power are polynomials, so there the product is 0.
     times = multiply if y.shape else masked_multiply
     return (
@@ -308,7 +304,7 @@ def _times_log(out: Any, x: Any) -> Any:
     return where(exists, out * OPS["log"](where(exists, x, 1)), 0)
 
 
-@op("elementwise", expr="-x", accepts="iufc", samples=UNARY)
+@op("elementwise", expr="-x", accepts="iufc", involution=True, samples=UNARY)
 def negative(x: Array) -> Array:
     """``-x``, elementwise; unsigned integers wrap.
 
@@ -320,11 +316,11 @@ def negative(x: Array) -> Array:
 
 
 @negative.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def negative_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: -g,)
 
 
-@op("elementwise", expr="x", accepts="iufc", samples=UNARY)
+@op("elementwise", expr="x", accepts="iufc", shares_memory="alias", samples=UNARY)
 def positive(x: Array) -> Array:
     """``+x``: the same value as a tensor of its own.
 
@@ -336,11 +332,19 @@ def positive(x: Array) -> Array:
 
 
 @positive.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def positive_vjp(g: Any, out: Any, x: Any) -> Any:
     return (g,)
 
 
-@op("elementwise", expr="abs(x)", accepts="iufc", result="real", domain=(0.3, 2.0), samples=UNARY)
+@op(
+    "elementwise",
+    expr="abs(x)",
+    accepts="iufc",
+    result="real",
+    domain=(0.3, 2.0),
+    idempotent=True,
+    samples=UNARY,
+)
 def abs(x: Array) -> Array:
     """Absolute value or complex modulus, elementwise; the lowest signed integer wraps to itself.
 
@@ -354,7 +358,7 @@ def abs(x: Array) -> Array:
 
 
 @abs.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def abs_vjp(g: Any, out: Any, x: Any) -> Any:
     # A real cotangent times a complex sign: no conjugate, the modulus is not holomorphic.
     return (lambda: masked_multiply(g, sign(x)),)
 
@@ -373,7 +377,7 @@ def sign(x: Array) -> Array:
 
 
 @sign.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def sign_vjp(g: Any, out: Any, x: Any) -> Any:
     if x.dtype.kind != "c":
         return (lambda: zeros_like(g),)
     return (lambda: _unit_gradient(g, out, x),)
@@ -398,7 +402,7 @@ def square(x: Array) -> Array:
 
 
 @square.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def square_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, 2 * x),)
 
 
@@ -414,7 +418,7 @@ def reciprocal(x: Array) -> Array:
 
 
 @reciprocal.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def reciprocal_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -(out * out)),)
 
 
@@ -430,7 +434,7 @@ def squared_difference(x: Array, y: Array) -> Array:
 
 
 @squared_difference.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def squared_difference_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain(g, 2 * subtract(x, y)), lambda: chain(g, 2 * subtract(y, x))
 
 
@@ -448,7 +452,7 @@ def minimum(x: Array, y: Array) -> Array:
 
 
 @minimum.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def minimum_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     first = greater_equal(y, x)
     return lambda: where(first, g, 0), lambda: where(first, 0, g)
 
@@ -467,12 +471,12 @@ def maximum(x: Array, y: Array) -> Array:
 
 
 @maximum.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def maximum_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     first = greater_equal(x, y)
     return lambda: where(first, g, 0), lambda: where(first, 0, g)
 
 
-@op("elementwise", expr="maximum(x, 0)", accepts="iuf", samples=UNARY)
+@op("elementwise", expr="maximum(x, 0)", accepts="iuf", idempotent=True, samples=UNARY)
 def relu(x: Array) -> Array:
     """``max(x, 0)``, elementwise; NaN gives NaN. The gradient is 1 where ``x > 0``, else 0.
 
@@ -484,7 +488,7 @@ def relu(x: Array) -> Array:
 
 
 @relu.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def relu_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: where(greater(x, 0), g, 0),)
 
 
@@ -509,7 +513,7 @@ def copysign(x: Array, y: Array) -> Array:
 
 
 @copysign.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def copysign_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     agree = equal(OPS["signbit"](x), OPS["signbit"](y))
     return lambda: where(agree, g, -g), lambda: zeros_like(g)
 
@@ -528,7 +532,7 @@ def nextafter(x: Array, y: Array) -> Array:
 
 
 @nextafter.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def nextafter_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return g, lambda: zeros_like(g)
 
 
@@ -552,7 +556,7 @@ def where(condition: Array, y: Array, z: Array) -> Array:
 
 
 @where.gradient
-def _(g: Any, out: Any, condition: Any, y: Any, z: Any) -> Any:
+def where_vjp(g: Any, out: Any, condition: Any, y: Any, z: Any) -> Any:
     return None, lambda: where(condition, g, 0), lambda: where(condition, 0, g)
 
 

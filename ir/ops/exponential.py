@@ -42,7 +42,7 @@ def sqrt(x: Array) -> Array:
 
 
 @sqrt.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def sqrt_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, 2 * out),)
 
 
@@ -65,7 +65,7 @@ def rsqrt(x: Array) -> Array:
 
 
 @rsqrt.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def rsqrt_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -0.5 * out / x),)
 
 
@@ -88,7 +88,7 @@ def cbrt(x: Array) -> Array:
 
 
 @cbrt.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def cbrt_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, 3 * out * out),)
 
 
@@ -104,7 +104,7 @@ def exp(x: Array) -> Array:
 
 
 @exp.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def exp_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, out),)
 
 
@@ -120,7 +120,7 @@ def exp2(x: Array) -> Array:
 
 
 @exp2.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def exp2_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, LN2 * out),)
 
 
@@ -136,7 +136,7 @@ def expm1(x: Array) -> Array:
 
 
 @expm1.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def expm1_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, out + 1),)
 
 
@@ -156,7 +156,7 @@ def log(x: Array) -> Array:
 
 
 @log.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def log_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, x),)
 
 
@@ -179,7 +179,7 @@ def log2(x: Array) -> Array:
 
 
 @log2.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def log2_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, LN2 * x),)
 
 
@@ -202,7 +202,7 @@ def log10(x: Array) -> Array:
 
 
 @log10.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def log10_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, LN10 * x),)
 
 
@@ -225,7 +225,7 @@ def log1p(x: Array) -> Array:
 
 
 @log1p.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def log1p_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, 1 + x),)
 
 
@@ -242,7 +242,7 @@ def sigmoid(x: Array) -> Array:
 
 
 @sigmoid.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def sigmoid_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, out * (1 - out)),)
 
 
@@ -264,7 +264,7 @@ def softplus(x: Array) -> Array:
 
 
 @softplus.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def softplus_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, sigmoid(x)),)
 
 
@@ -288,7 +288,7 @@ def logaddexp(x: Array, y: Array) -> Array:
 
 
 @logaddexp.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def logaddexp_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain(g, _share(x, out)), lambda: chain(g, _share(y, out))
 
 
@@ -319,7 +319,7 @@ def xlogy(x: Array, y: Array) -> Array:
 
 
 @xlogy.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def xlogy_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return (
         lambda: chain(g, xlogy(cast(not_equal(x, 0), dtype=out.dtype), y)),
         lambda: chain(g, masked_divide(x, y)),
@@ -347,7 +347,7 @@ def xlog1py(x: Array, y: Array) -> Array:
 
 
 @xlog1py.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def xlog1py_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return (
         lambda: chain(g, xlog1py(cast(not_equal(x, 0), dtype=out.dtype), y)),
         lambda: chain(g, masked_divide(x, 1 + y)),

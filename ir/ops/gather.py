@@ -100,7 +100,7 @@ def _batch_key(at: Array, batch_dims: int) -> tuple[Array, ...]:
 
 
 @gather.gradient
-def _(g: Any, out: Any, x: Any, indices: Any, *, axis: int, batch_dims: int) -> Any:
+def gather_vjp(g: Any, out: Any, x: Any, indices: Any, *, axis: int, batch_dims: int) -> Any:
     def into_zeros() -> Any:
         return scatter_add(OPS["zeros_like"](x), indices, g, axis=axis, batch_dims=batch_dims)
 
@@ -155,7 +155,9 @@ def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int = 0, batch_dims
 
 
 @scatter_add.gradient
-def _(g: Any, out: Any, x: Any, at: Any, updates: Any, *, axis: int, batch_dims: int) -> Any:
+def scatter_add_vjp(
+    g: Any, out: Any, x: Any, at: Any, updates: Any, *, axis: int, batch_dims: int
+) -> Any:
     return g, None, lambda: gather(g, at, axis=axis, batch_dims=batch_dims)
 
 
@@ -211,7 +213,7 @@ def _nd_key(x: Array, indices: Array) -> tuple[Array, ...]:
 
 
 @gather_nd.gradient
-def _(g: Any, out: Any, x: Any, indices: Any) -> Any:
+def gather_nd_vjp(g: Any, out: Any, x: Any, indices: Any) -> Any:
     return lambda: tensor_scatter_nd_add(OPS["zeros_like"](x), indices, g), None
 
 
@@ -241,7 +243,7 @@ def tensor_scatter_nd_add(x: Any, indices: Any, updates: Any) -> Any:
 
 
 @tensor_scatter_nd_add.gradient
-def _(g: Any, out: Any, x: Any, indices: Any, updates: Any) -> Any:
+def tensor_scatter_nd_add_vjp(g: Any, out: Any, x: Any, indices: Any, updates: Any) -> Any:
     return g, None, lambda: gather_nd(g, indices)
 
 
@@ -264,7 +266,7 @@ def tensor_scatter_nd_update(x: Any, indices: Any, updates: Any) -> Any:
 
 
 @tensor_scatter_nd_update.gradient
-def _(g: Any, out: Any, x: Any, indices: Any, updates: Any) -> Any:
+def tensor_scatter_nd_update_vjp(g: Any, out: Any, x: Any, indices: Any, updates: Any) -> Any:
     def kept() -> Any:
         return tensor_scatter_nd_update(g, indices, OPS["zeros_like"](updates))
 

@@ -28,7 +28,7 @@ from .create import arange, cast
 from .gather import gather, gather_nd, tensor_scatter_nd_update
 from .joining import stack
 from .operand import as_tensor, product
-from .slicing import FULL, basic_slice, slice_update
+from .slicing import FULL, slice_update, strided_slice
 from .sorting import where_indices
 
 __all__ = ["getitem", "setitem"]
@@ -131,7 +131,7 @@ def plan_key(items: list[Item]) -> Plan:
 
 def _basic_part(x: Any, plan: Plan) -> Any:
     if any(entry is not FULL and entry != FULL for entry in plan.entries):
-        x = basic_slice(x, index=plan.entries)
+        x = strided_slice(x, index=plan.entries)
     return movement.expand_dims(x, axis=plan.new_axes) if plan.new_axes else x
 
 
@@ -150,7 +150,7 @@ def _points(x: Any, axis: int, item: Item) -> list[tuple[int, Any]]:
         where = np.nonzero(np.atleast_1d(item.known))
         return [(axis + i, OPS["constant"](value=p.astype(INT64))) for i, p in enumerate(where)]
     found = where_indices(mask)
-    return [(axis + i, basic_slice(found, index=(FULL, i))) for i in range(len(mask.shape))]
+    return [(axis + i, strided_slice(found, index=(FULL, i))) for i in range(len(mask.shape))]
 
 
 def _aligned(indices: list[Any]) -> list[Any]:
@@ -273,7 +273,7 @@ def _fitted(value: Any, shape: Any) -> Any:
 
 
 def _set_basic(x: Any, plan: Plan, value: Any) -> Any:
-    part = basic_slice(x, index=plan.entries)
+    part = strided_slice(x, index=plan.entries)
     shape = list(part.shape)
     for axis in plan.new_axes:
         shape.insert(axis, 1)

@@ -60,7 +60,7 @@ def concat(*xs: Any, axis: Any = 0) -> Any:
 
 
 @concat.gradient
-def _(g: Any, out: Any, *xs: Any, axis: Any) -> Any:
+def concat_vjp(g: Any, out: Any, *xs: Any, axis: Any) -> Any:
     parts, start = [], 0
     for x in xs:
         size = product(x.shape) if axis is None else x.shape[axis]
@@ -98,7 +98,7 @@ def stack(*xs: Any, axis: int = 0) -> Any:
 
 
 @stack.gradient
-def _(g: Any, out: Any, *xs: Any, axis: int) -> Any:
+def stack_vjp(g: Any, out: Any, *xs: Any, axis: int) -> Any:
     def part(i: int) -> Any:
         return lambda: movement.squeeze(slice_axis(g, axis, i, i + 1), axis=(axis,))
 

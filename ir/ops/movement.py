@@ -28,6 +28,7 @@ def _expand_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     "movement",
     _expand_rule,
     promote="none",
+    shares_memory="alias",
     samples=[Sample("f[3,4]", axis=1), Sample("f[3]", axis=(0, -1)), Sample("f[]", axis=0)],
 )
 def expand_dims(x: Any, *, axis: Any = 0) -> Any:
@@ -36,7 +37,7 @@ def expand_dims(x: Any, *, axis: Any = 0) -> Any:
 
 
 @expand_dims.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
+def expand_dims_vjp(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
     return (lambda: squeeze(g, axis=axis),)
 
 
@@ -59,6 +60,7 @@ def _squeeze_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
     "movement",
     _squeeze_rule,
     promote="none",
+    shares_memory="alias",
     samples=[Sample("f[3,1,4]", axis=1), Sample("f[1,3,1]", axis=(0, -1)), Sample("f[1,2,1]")],
 )
 def squeeze(x: Any, *, axis: Any = None) -> Any:
@@ -67,7 +69,7 @@ def squeeze(x: Any, *, axis: Any = None) -> Any:
 
 
 @squeeze.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
+def squeeze_vjp(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
     return (lambda: expand_dims(g, axis=axis),)
 
 
@@ -95,7 +97,7 @@ def broadcast_to(x: Any, *, shape: Any) -> Any:
 
 
 @broadcast_to.gradient
-def _(g: Any, out: Any, x: Any, *, shape: Any) -> Any:
+def broadcast_to_vjp(g: Any, out: Any, x: Any, *, shape: Any) -> Any:
     return (g,)  # the walk sums a cotangent to its input's shape
 
 
@@ -120,7 +122,7 @@ def _reshape_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
     return {"shape": tuple(shape)}, (target,)
 
 
-@op("movement", _reshape_rule, promote="none",
+@op("movement", _reshape_rule, promote="none", shares_memory="alias",
     samples=[Sample("f[3,4]", shape=(2, -1)), Sample("f[1]", shape=()),
              Sample("f[0,3]", shape=(3, 0))])  # fmt: skip
 def reshape(x: Any, *, shape: Any) -> Any:
@@ -129,7 +131,7 @@ def reshape(x: Any, *, shape: Any) -> Any:
 
 
 @reshape.gradient
-def _(g: Any, out: Any, x: Any, *, shape: Any) -> Any:
+def reshape_vjp(g: Any, out: Any, x: Any, *, shape: Any) -> Any:
     return (lambda: reshape(g, shape=x.shape),)
 
 
@@ -152,7 +154,7 @@ def transpose(x: Any, *, perm: Any = None) -> Any:
 
 
 @transpose.gradient
-def _(g: Any, out: Any, x: Any, *, perm: Any) -> Any:
+def transpose_vjp(g: Any, out: Any, x: Any, *, perm: Any) -> Any:
     return (lambda: transpose(g, perm=tuple(int(i) for i in np.argsort(perm))),)
 
 
@@ -225,7 +227,7 @@ def flip(x: Any, *, axis: Any = None) -> Any:
 
 
 @flip.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
+def flip_vjp(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
     return (lambda: flip(g, axis=axis),)
 
 
@@ -251,6 +253,6 @@ def roll(x: Any, *, shift: Any, axis: Any = None) -> Any:
 
 
 @roll.gradient
-def _(g: Any, out: Any, x: Any, *, shift: Any, axis: Any) -> Any:
+def roll_vjp(g: Any, out: Any, x: Any, *, shift: Any, axis: Any) -> Any:
     back = -shift if axis is None else tuple(-s for s in shift)
     return (lambda: roll(g, shift=back, axis=axis),)

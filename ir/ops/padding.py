@@ -13,7 +13,7 @@ from ..shapes import Sizes
 from . import movement
 from .joining import concat
 from .operand import as_tensor, size_attr
-from .slicing import basic_slice, slice_axis
+from .slicing import slice_axis, strided_slice
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
@@ -30,7 +30,7 @@ def _pad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 
 
 @op(
-    "movement",
+    "index",
     _pad_rule,
     promote="none",
     public=False,
@@ -42,9 +42,9 @@ def pad_constant(x: Any, *, pads: Any, value: Any = 0) -> Any:
 
 
 @pad_constant.gradient
-def _(g: Any, out: Any, x: Any, *, pads: Any, value: Any) -> Any:
+def pad_constant_vjp(g: Any, out: Any, x: Any, *, pads: Any, value: Any) -> Any:
     index = tuple((a, a + d, 1) for (a, _), d in zip(pads, x.shape, strict=True))
-    return (lambda: basic_slice(g, index=index),)
+    return (lambda: strided_slice(g, index=index),)
 
 
 @composite(*[Sample("f[3,4]", ((1, 2), (2, 0)), mode=m) for m in MODES], Sample("f[3]", 1))

@@ -55,7 +55,7 @@ def _check_state(op: Any, types: Types, sizes: Sizes) -> None:
 def _draw_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     _check_state(op, types, sizes)
     shape, dtype = shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
-    if dtype.kind not in op.facts["gives"]:
+    if dtype.kind not in op.draws:
         raise ArgumentError(f"{op.name} does not make {dtype}")
     return dict(attrs, shape=shape, dtype=dtype), (TensorType(dtype, shape),)
 
@@ -115,7 +115,7 @@ def random_split(state: Any, *, count: Any) -> Any:
     _draw_rule,
     promote="none",
     public=False,
-    gives="iu",
+    draws="iu",
     samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(5,), dtype=np.dtype("int8"))],
 )
 def random_bits(state: Any, *, shape: Any, dtype: Any = U64) -> Any:
@@ -130,7 +130,7 @@ def random_bits(state: Any, *, shape: Any, dtype: Any = U64) -> Any:
     _draw_rule,
     promote="none",
     public=False,
-    gives="f",
+    draws="f",
     samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(), dtype=np.dtype("float64"))],
 )
 def random_uniform(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
@@ -153,7 +153,7 @@ def normals(state: Array, count: int, lane: int = 0) -> Array:
     _draw_rule,
     promote="none",
     public=False,
-    gives="f",
+    draws="f",
     samples=[Sample(STATE, shape=(2, 3)), Sample(STATE, shape=(5,), dtype=np.dtype("float64"))],
 )
 def random_normal(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
@@ -166,7 +166,7 @@ def random_normal(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
     _draw_rule,
     promote="none",
     public=False,
-    gives="f",
+    draws="f",
     samples=[Sample(STATE, shape=(20,))],
 )
 def random_truncated_normal(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
@@ -191,7 +191,7 @@ def _integers_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolve
     promote="none",
     public=False,
     may_raise=True,
-    gives="iu",
+    draws="iu",
     samples=[Sample(STATE, np.int64(-3), np.int64(4), shape=(5,))],
 )
 def random_integers(state: Any, low: Any, high: Any, *, shape: Any, dtype: Any = INT) -> Any:
@@ -328,14 +328,14 @@ def stateless_categorical(logits: Any, num_samples: Any, seed: Any) -> Any:
 def stateless_split(seed: Any, num: Any = 2) -> Any:
     """``num`` independent seeds (int64, ``[num, 2]``) made from one."""
     states = random_split(random_state(seed), count=num)
-    return cast(OPS["slice"](states, index=((None, None, None), (1, 3, 1))), dtype=INT64)
+    return cast(OPS["strided_slice"](states, index=((None, None, None), (1, 3, 1))), dtype=INT64)
 
 
 @composite(Sample((1, 2), 7))
 def stateless_fold_in(seed: Any, data: Any) -> Any:
     """A seed (int64, ``[2]``) made from a seed and an integer, such as the number of a step."""
-    zero = OPS["slice"](random_state(seed), index=((1, 3, 1),))
+    zero = OPS["strided_slice"](random_state(seed), index=((1, 3, 1),))
     number = movement.reshape(cast(data, dtype=U64) + 1, shape=(1,))  # 0 is the draw that splits
     state = OPS["concat"]([number, zero], axis=0)
     split = random_split(state, count=1)
-    return cast(OPS["slice"](split, index=(0, (1, 3, 1))), dtype=INT64)
+    return cast(OPS["strided_slice"](split, index=(0, (1, 3, 1))), dtype=INT64)

@@ -38,7 +38,7 @@ def _sum_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return attrs, (out.with_dtype(np.dtype("int32")) if out.dtype == bool else out,)
 
 
-@op("reduce", _sum_rule, expr="acc + x", identity=0, samples=SAMPLES)
+@op("reduce", _sum_rule, expr="acc + x", folds="add", identity=0, samples=SAMPLES)
 def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over ``axis`` (None: all); keeps the dtype, bool sums as int32; of nothing: 0.
 
@@ -49,11 +49,11 @@ def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @sum.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def sum_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return (lambda: spread(g, x, axis, keepdims),)
 
 
-@op("reduce", _sum_rule, expr="acc * x", identity=1, samples=SAMPLES)
+@op("reduce", _sum_rule, expr="acc * x", folds="multiply", identity=1, samples=SAMPLES)
 def prod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Product over ``axis`` (None: all); keeps the dtype, bool multiplies as int32; of nothing: 1.
 
@@ -64,7 +64,7 @@ def prod(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @prod.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def prod_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     def others() -> Any:
         rank = len(x.shape)
         kept = tuple(i for i in range(rank) if i not in axis)
@@ -92,7 +92,14 @@ def _extreme(x: Any, lowest: bool) -> Any:
     return limits.min if lowest else limits.max
 
 
-@op("reduce", expr="maximum(acc, x)", identity=-math.inf, accepts="biuf", samples=_SOME)
+@op(
+    "reduce",
+    expr="maximum(acc, x)",
+    folds="maximum",
+    identity=-math.inf,
+    accepts="biuf",
+    samples=_SOME,
+)
 def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Largest element over ``axis`` (None: all); NaN if there is one.
 
@@ -102,7 +109,14 @@ def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     return np.max(x, axis=axis, keepdims=keepdims, initial=_extreme(x, lowest=True))
 
 
-@op("reduce", expr="minimum(acc, x)", identity=math.inf, accepts="biuf", samples=_SOME)
+@op(
+    "reduce",
+    expr="minimum(acc, x)",
+    folds="minimum",
+    identity=math.inf,
+    accepts="biuf",
+    samples=_SOME,
+)
 def min(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Smallest element over ``axis`` (None: all); NaN if there is one.
 
@@ -113,12 +127,12 @@ def min(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @max.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def max_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return (lambda: _share(g, out, x, axis, keepdims),)
 
 
 @min.gradient
-def _(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
+def min_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
     return (lambda: _share(g, out, x, axis, keepdims),)
 
 
@@ -129,13 +143,29 @@ def _share(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return spread(g / count, x, axis, keepdims) * chosen
 
 
-@op("reduce", promote="bool", result="bool", expr="acc or x", identity=False, samples=SAMPLES)
+@op(
+    "reduce",
+    promote="bool",
+    result="bool",
+    expr="acc or x",
+    folds="logical_or",
+    identity=False,
+    samples=SAMPLES,
+)
 def any(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether an element over ``axis`` (None: all) is nonzero; NaN counts as nonzero."""
     return np.any(x, axis=axis, keepdims=keepdims)
 
 
-@op("reduce", promote="bool", result="bool", expr="acc and x", identity=True, samples=SAMPLES)
+@op(
+    "reduce",
+    promote="bool",
+    result="bool",
+    expr="acc and x",
+    folds="logical_and",
+    identity=True,
+    samples=SAMPLES,
+)
 def all(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether all elements over ``axis`` (None: all) are nonzero; true of none."""
     return np.all(x, axis=axis, keepdims=keepdims)

@@ -13,7 +13,7 @@ Array = Any
 SAMPLES = [Sample("f[3,4]"), Sample("f[]"), Sample(np.array([-2.5, -1.5, -0.5, 0.0, 0.5, 1.5]))]
 
 
-@op("elementwise", expr="floor(x)", accepts="iuf", samples=SAMPLES)
+@op("elementwise", expr="floor(x)", accepts="iuf", idempotent=True, samples=SAMPLES)
 def floor(x: Array) -> Array:
     """The largest integer not above ``x``, elementwise, in the dtype of ``x``; no gradient.
 
@@ -24,7 +24,7 @@ def floor(x: Array) -> Array:
     return _rounded(np.floor, x)
 
 
-@op("elementwise", expr="ceil(x)", accepts="iuf", samples=SAMPLES)
+@op("elementwise", expr="ceil(x)", accepts="iuf", idempotent=True, samples=SAMPLES)
 def ceil(x: Array) -> Array:
     """The smallest integer not below ``x``, elementwise, in the dtype of ``x``; no gradient.
 
@@ -35,7 +35,7 @@ def ceil(x: Array) -> Array:
     return _rounded(np.ceil, x)
 
 
-@op("elementwise", expr="trunc(x)", accepts="iuf", samples=SAMPLES)
+@op("elementwise", expr="trunc(x)", accepts="iuf", idempotent=True, samples=SAMPLES)
 def trunc(x: Array) -> Array:
     """``x`` without its fraction, elementwise, in the dtype of ``x``; no gradient.
 
@@ -46,7 +46,7 @@ def trunc(x: Array) -> Array:
     return _rounded(np.trunc, x)
 
 
-@op("elementwise", expr="round(x)", accepts="iufc", samples=SAMPLES)
+@op("elementwise", expr="round(x)", accepts="iufc", idempotent=True, samples=SAMPLES)
 def round(x: Array) -> Array:
     """The nearest integer, a half to the even one, elementwise, in the dtype of ``x``; no gradient.
 

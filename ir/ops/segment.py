@@ -84,7 +84,7 @@ def unsorted_segment_sum(data: Any, segment_ids: Any, *, num_segments: Any) -> A
 
 
 @unsorted_segment_sum.gradient
-def _(g: Any, out: Any, data: Any, ids: Any, *, num_segments: Any) -> Any:
+def unsorted_segment_sum_vjp(g: Any, out: Any, data: Any, ids: Any, *, num_segments: Any) -> Any:
     return lambda: spread_segments(g, ids), None
 
 
@@ -128,12 +128,12 @@ def unsorted_segment_min(data: Any, segment_ids: Any, *, num_segments: Any) -> A
 
 
 @unsorted_segment_max.gradient
-def _(g: Any, out: Any, data: Any, ids: Any, *, num_segments: Any) -> Any:
+def unsorted_segment_max_vjp(g: Any, out: Any, data: Any, ids: Any, *, num_segments: Any) -> Any:
     return lambda: _share(g, out, data, ids, num_segments), None
 
 
 @unsorted_segment_min.gradient
-def _(g: Any, out: Any, data: Any, ids: Any, *, num_segments: Any) -> Any:
+def unsorted_segment_min_vjp(g: Any, out: Any, data: Any, ids: Any, *, num_segments: Any) -> Any:
     return lambda: _share(g, out, data, ids, num_segments), None
 
 

@@ -139,12 +139,11 @@ _INDICES = [
 @op(
     "movement",
     _slice_rule,
-    name="slice",
     promote="none",
     public=False,
     samples=[Sample("f[4,5]", index=i) for i in _INDICES],
 )
-def basic_slice(x: Any, *, index: Any) -> Any:
+def strided_slice(x: Any, *, index: Any) -> Any:
     """Elements at regular steps along each axis: what ``x[1:3, ::-1, 0]`` means.
 
     ``index`` holds one entry an axis: a position, which drops the axis, or ``(start, stop, step)``
@@ -154,8 +153,8 @@ def basic_slice(x: Any, *, index: Any) -> Any:
     return x[as_key(index)]
 
 
-@basic_slice.gradient
-def _(g: Any, out: Any, x: Any, *, index: Any) -> Any:
+@strided_slice.gradient
+def strided_slice_vjp(g: Any, out: Any, x: Any, *, index: Any) -> Any:
     return (lambda: slice_grad(g, shape=x.shape, index=index),)
 
 
@@ -179,15 +178,15 @@ def _check_part(part: TensorType, shape: list[DimLike], sizes: Sizes, what: str)
     samples=[Sample("f[2,3]", shape=(4, 5), index=((1, 3, 1), (0, 5, 2))),
              Sample("f[4]", shape=(4, 5), index=((None, None, -1), 2))])  # fmt: skip
 def slice_grad(g: Any, *, shape: Any, index: Any) -> Any:
-    """Zeros of ``shape`` with ``g`` at the places that ``slice`` with ``index`` reads."""
+    """Zeros of ``shape`` with ``g`` at the places that ``strided_slice`` with ``index`` reads."""
     out = np.zeros(shape, g.dtype)
     out[as_key(index)] = g
     return out
 
 
 @slice_grad.gradient
-def _(g: Any, out: Any, part: Any, *, shape: Any, index: Any) -> Any:
-    return (lambda: basic_slice(g, index=index),)
+def slice_grad_vjp(g: Any, out: Any, part: Any, *, shape: Any, index: Any) -> Any:
+    return (lambda: strided_slice(g, index=index),)
 
 
 def _slice_update_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -201,23 +200,23 @@ def _slice_update_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Res
     samples=[Sample("f[4,5]", "f[2,3]", index=((1, 3, 1), (0, 5, 2))),
              Sample("f[4,5]", "f[4]", index=((None, None, -1), 2))])  # fmt: skip
 def slice_update(x: Any, value: Any, *, index: Any) -> Any:
-    """``x`` with ``value`` at the places that ``slice`` with ``index`` reads."""
+    """``x`` with ``value`` at the places that ``strided_slice`` with ``index`` reads."""
     out = x.copy()
     out[as_key(index)] = value
     return out
 
 
 @slice_update.gradient
-def _(g: Any, out: Any, x: Any, value: Any, *, index: Any) -> Any:
+def slice_update_vjp(g: Any, out: Any, x: Any, value: Any, *, index: Any) -> Any:
     def kept() -> Any:
         return slice_update(g, OPS["zeros_like"](value), index=index)
 
-    return kept, lambda: basic_slice(g, index=index)
+    return kept, lambda: strided_slice(g, index=index)
 
 
 def slice_axis(x: Any, axis: int, start: Any, stop: Any, step: Any = None) -> Any:
     """``x[start:stop:step]`` along one axis; everything along the others."""
-    return basic_slice(x, index=(FULL,) * axis + ((start, stop, step),))
+    return strided_slice(x, index=(FULL,) * axis + ((start, stop, step),))
 
 
 @composite(Sample("f[4,5]", (1, 2), (2, 3)), Sample("f[4,5]", (1, 0), (-1, 5)))
@@ -239,4 +238,4 @@ def slice_(x: Any, begin: Any, size: Any) -> Any:
                 f"{show_shape(x.shape)}"
             )
         index.append((start, stop, 1))
-    return basic_slice(x, index=tuple(index))
+    return strided_slice(x, index=tuple(index))

@@ -39,7 +39,7 @@ def sort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = Tru
 
 
 @sort.gradient
-def _(g: Any, out: Any, x: Any, *, axis: int, descending: bool, stable: bool) -> Any:
+def sort_vjp(g: Any, out: Any, x: Any, *, axis: int, descending: bool, stable: bool) -> Any:
     def back() -> Any:
         order = argsort(x, axis=axis, descending=descending, stable=True)
         return take_along_axis(g, argsort(order, axis=axis), axis=axis)
@@ -108,7 +108,7 @@ def top_k(x: Any, *, k: Any = 1) -> Any:
 
 
 @top_k.gradient
-def _(g: Any, out: Any, x: Any, *, k: Any) -> Any:
+def top_k_vjp(g: Any, out: Any, x: Any, *, k: Any) -> Any:
     last = len(x.shape) - 1
     return (lambda: scatter_add(OPS["zeros_like"](x), out[1], g[0], axis=last, batch_dims=last),)
 
@@ -177,7 +177,9 @@ def nonzero(x: Any) -> Any:
     """Positions of the nonzero elements: one int64 tensor for each axis. Eager only."""
     x = as_tensor(x)
     points = where_indices(x)
-    return tuple([OPS["slice"](points, index=((None, None, None), i)) for i in range(len(x.shape))])
+    return tuple(
+        [OPS["strided_slice"](points, index=((None, None, None), i)) for i in range(len(x.shape))]
+    )
 
 
 @op("opaque", _by_value, promote="none", data_dependent=True, public=False)

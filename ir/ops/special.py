@@ -45,7 +45,7 @@ def erf(x: Array) -> Array:
 
 
 @erf.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def erf_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, _TWO_OVER_SQRT_PI * exp(-x * x)),)
 
 
@@ -61,7 +61,7 @@ def erfc(x: Array) -> Array:
 
 
 @erfc.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def erfc_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -_TWO_OVER_SQRT_PI * exp(-x * x)),)
 
 
@@ -123,7 +123,7 @@ def erfinv(x: Array) -> Array:
 
 
 @erfinv.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def erfinv_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, exp(out * out) / _TWO_OVER_SQRT_PI),)
 
 
@@ -164,7 +164,7 @@ def lgamma(x: Array) -> Array:
 
 
 @lgamma.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def lgamma_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, digamma(x)),)
 
 
@@ -219,7 +219,7 @@ def digamma(x: Array) -> Array:
 
 
 @digamma.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def digamma_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, polygamma(x, order=1)),)
 
 
@@ -290,7 +290,7 @@ def polygamma(x: Array, *, order: int) -> Array:
 
 
 @polygamma.gradient
-def _(g: Any, out: Any, x: Any, *, order: int) -> Any:
+def polygamma_vjp(g: Any, out: Any, x: Any, *, order: int) -> Any:
     return (lambda: chain(g, polygamma(x, order=order + 1)),)
 
 

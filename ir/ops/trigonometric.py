@@ -27,7 +27,7 @@ def sin(x: Array) -> Array:
 
 
 @sin.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def sin_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, cos(x)),)
 
 
@@ -43,7 +43,7 @@ def cos(x: Array) -> Array:
 
 
 @cos.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def cos_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -sin(x)),)
 
 
@@ -66,7 +66,7 @@ def tan(x: Array) -> Array:
 
 
 @tan.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def tan_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, 1 + out * out),)
 
 
@@ -91,7 +91,7 @@ def asin(x: Array) -> Array:
 
 
 @asin.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def asin_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, sqrt((1 - x) * (1 + x))),)
 
 
@@ -116,7 +116,7 @@ def acos(x: Array) -> Array:
 
 
 @acos.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def acos_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(-g, sqrt((1 - x) * (1 + x))),)
 
 
@@ -139,7 +139,7 @@ def atan(x: Array) -> Array:
 
 
 @atan.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def atan_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, 1 + x * x),)
 
 
@@ -164,7 +164,7 @@ def atan2(x: Array, y: Array) -> Array:
 
 
 @atan2.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def atan2_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     def part(leg: Any) -> Any:
         r = _nonzero(hypot(x, y))  # dividing twice: the square of a large r overflows
         return chain(g, leg / r / r)
@@ -191,7 +191,7 @@ def hypot(x: Array, y: Array) -> Array:
 
 
 @hypot.gradient
-def _(g: Any, out: Any, x: Any, y: Any) -> Any:
+def hypot_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     r = _nonzero(out)
     return lambda: chain(g, x / r), lambda: chain(g, y / r)
 
@@ -213,7 +213,7 @@ def sinh(x: Array) -> Array:
 
 
 @sinh.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def sinh_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, cosh(x)),)
 
 
@@ -229,7 +229,7 @@ def cosh(x: Array) -> Array:
 
 
 @cosh.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def cosh_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, sinh(x)),)
 
 
@@ -252,7 +252,7 @@ def tanh(x: Array) -> Array:
 
 
 @tanh.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def tanh_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, 1 - out * out),)
 
 
@@ -275,7 +275,7 @@ def asinh(x: Array) -> Array:
 
 
 @asinh.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def asinh_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, sqrt(1 + x * x)),)
 
 
@@ -300,7 +300,7 @@ def acosh(x: Array) -> Array:
 
 
 @acosh.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def acosh_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, sqrt(x - 1) * sqrt(x + 1)),)
 
 
@@ -323,7 +323,7 @@ def atanh(x: Array) -> Array:
 
 
 @atanh.gradient
-def _(g: Any, out: Any, x: Any) -> Any:
+def atanh_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain_divide(g, (1 - x) * (1 + x)),)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ from support.pages import DOCS, Block, blocks, check, update
 import twofold as tf
 from twofold.api import surface
 from twofold.compiler.pipeline import PASSES
-from twofold.ir.op import COMPOSITES, KINDS, OPS, op
+from twofold.ir.op import OPS
 from twofold.ir.parser import parse
+from twofold.ir.record import KINDS, fact_rows
+from twofold.ir.registry import REGISTRY
 from twofold.ir.verify import verify
 
 from ..ops import test_compiled, test_gradients, test_registry
@@ -49,14 +50,11 @@ def publish() -> None:
 @pytest.fixture
 def forget() -> Iterator[Callable[[], None]]:
     """Forgets the ops that were declared in a test; the test's end does so, too."""
-    before = dict(OPS), dict(COMPOSITES)
+    before = set(REGISTRY)
 
     def act() -> None:
-        new = (OPS.keys() | COMPOSITES.keys()) - (before[0].keys() | before[1].keys())
-        for table, kept in zip((OPS, COMPOSITES), before, strict=True):
-            table.clear()
-            table.update(kept)
-        for name in new:
+        for name in set(REGISTRY) - before:
+            REGISTRY.forget(name)
             for module in SPACES:
                 vars(module).pop(name, None)
         publish()
@@ -94,9 +92,9 @@ def test_the_tests_of_all_ops_pass_for_the_new_one(forget: Callable[[], None]) -
 def test_the_table_of_facts_is_complete() -> None:
     page = (DOCS / "adding_an_op.md").read_text(encoding="utf-8")
     section = page.partition("## The facts")[2].partition("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(
-        inspect.signature(op).parameters
-    )
+    rows = [tuple(cell.strip() for cell in line.split(" | "))
+            for line in re.findall(r"^\| (`\w+` .*) \|$", section, re.MULTILINE)]  # fmt: skip
+    assert rows == [(f"`{name}`", meaning, absent) for name, meaning, absent in fact_rows()]
     assert all(f"`{kind}`" in section for kind in KINDS)
 
 

@@ -12,6 +12,7 @@ from support.pages import DOCS
 
 import twofold as tf
 from twofold.cli.target import find_target
+from twofold.ir.op import op
 from twofold.ir.parser import parse
 from twofold.ir.verify import verify
 
@@ -87,7 +88,12 @@ def verify_error() -> None:
     verify(parse("graph f(%x: f32[n]) {\n  %y: i64[] = dim() {dim=<m>}\n  return %y\n}\n"))
 
 
+def declaration_error() -> None:
+    op("elementwise", comutative=True)(lambda x, y: x)  # type: ignore[call-arg]
+
+
 PROVOKED: dict[str, Callable[[], None]] = {
+    "DeclarationError": declaration_error,
     "TapeError": tape_error,
     "StagingError": staging_error,
     "ReturnTypeError": return_type_error,

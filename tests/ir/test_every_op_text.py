@@ -21,7 +21,7 @@ CASES = [
     pytest.param(op, sample, id=f"{name}-{i}")
     for name, op in sorted(OPS.items())
     for i, sample in enumerate(op.samples)
-    if op.kind not in ("state", "region") and not op.facts.get("data_dependent")
+    if op.kind not in ("state", "region") and not op.data_dependent
 ]
 
 

@@ -20,7 +20,7 @@ graph model(%x: f32[n,3], %w: f32[3,max(m, 4)], %v: ref f32[n,3]) {   # and one 
   %d: f64[20] = constant() {value=f64[20] [-0.0, ...]}
   %e: u8[17] = constant() {value=u8[17] base64 "AAECAwQFBgcICQoLDA0ODxA="}
   %s: f32[n] = sum(%x) {axis=(1,), keepdims=False}  @ "a b.py":5:6
-  %p: f32[n,2] = slice(%x) {index=((0, <n>, 1), (0, 2, 1))}
+  %p: f32[n,2] = strided_slice(%x) {index=((0, <n>, 1), (0, 2, 1))}
   %0: f32[n,3] = read(%v)
   assign(%v, %x)
   %y: f32[n,3] = fused(%x) {dims=(<n>, 3), reduced=()}
@@ -121,7 +121,7 @@ PIECES = [
     "%x", "%h", "f32[n,3]", "ref f32[3]", "{", "}", "(", ")", "[", "]", ",", "=", ":", "@", "#",
     '"', "in slot0", "in ", "axis=", "<n>", "...", "nan(0x7fc00001)", "region body(", "return",
     "graph g(", "-1", "1e999",
-    "base64", "constant", "reshape", "concat", "slice", "None", "(,)", "\n", "\x00", "é", "0" * 400,
+    "base64", "constant", "reshape", "concat", "strided_slice", "None", "(,)", "\n", "\x00", "é", "0" * 400,
 ]  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_any_text_raises_nothing_but_syntax_errors(text: str | bytes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from([
-        "slice", "reshape", "concat", "transpose", "matmul", "sum", "cast", "full", "arange",
+        "strided_slice", "reshape", "concat", "transpose", "matmul", "sum", "cast", "splat", "arange",
         "constant", "dim", "gather", "pad_constant", "broadcast_to",
     ]),
     st.sampled_from(["index", "shape", "axis", "perm", "dtype", "value", "dim", "stop"]),

@@ -109,7 +109,7 @@ def test_composite_runs_and_keeps_the_floating_dtype(case: Case) -> None:
 def test_op_is_documented_and_has_a_sample(op: Op) -> None:
     first = (op.__doc__ or "").strip().split("\n\n")[0]
     assert len(first.split()) >= 3 and first.rstrip().endswith((".", ":", "``")), first
-    exempt = op.kind in ("state", "region") or op.facts.get("data_dependent") or not op.public
+    exempt = op.kind in ("state", "region") or op.data_dependent or not op.public
     assert op.samples or exempt, "no sample"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import twofold.ir.ops
 import twofold.runtime.eager
 import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
-from twofold.ir.op import COMPOSITES, OPS
+from twofold.ir.registry import REGISTRY
 from twofold.runtime import tensor, variable
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
@@ -44,9 +44,9 @@ def origins() -> dict[str, str | Alias]:
 
 
 def registry() -> dict[str, Any]:
-    """The public ops and the composites by name; a composite stands before an op of its name."""
-    ops: dict[str, Any] = {name: op for name, op in OPS.items() if op.public}
-    return ops | {name: made.function for name, made in COMPOSITES.items()}
+    """What each public name of the registry calls."""
+    found = {name: REGISTRY.public(name) for name in REGISTRY}
+    return {name: target for name, target in found.items() if target is not None}
 
 
 def public_names(space: str) -> list[str]:

@@ -16,7 +16,8 @@ from rich.text import Text
 from twofold.api import surface
 from twofold.api.names import Alias
 from twofold.ir.errors import TargetError
-from twofold.ir.op import COMPOSITES, OPS, Op
+from twofold.ir.op import Op
+from twofold.ir.registry import REGISTRY, Composite
 
 from .report import console
 
@@ -41,7 +42,7 @@ def ops(name: str | None, as_json: bool) -> None:
     if name is not None:
         _show(facts(_resolve(name)), as_json)
         return
-    rows = [facts(n) for n in sorted({*OPS, *COMPOSITES})]
+    rows = [facts(n) for n in sorted(REGISTRY)]
     rows.sort(key=lambda row: (row["family"], row["name"]))
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -50,9 +51,10 @@ def ops(name: str | None, as_json: bool) -> None:
 
 
 def facts(name: str) -> dict[str, Any]:
-    """What the registry knows about an op or a composite (which stands before an op)."""
-    made = COMPOSITES.get(name)
-    target: Any = made.function if made else OPS[name]
+    """What the registry knows about an op or a composite."""
+    entry = REGISTRY[name]
+    made = isinstance(entry, Composite)
+    target: Any = entry.function if isinstance(entry, Composite) else entry
     page = inspect.cleandoc(target.__doc__ or "")
     row = {
         "name": name,
@@ -79,7 +81,9 @@ def _op_facts(op: Op) -> dict[str, Any]:
         "expression": op.expr,
         "differentiable": op.vjp is not None,
         "effects": sorted(op.effects),
-        "may_raise": op.may_raise,
+        "may_raise": bool(op.may_raise),
+        "shares_memory": op.shares_memory,
+        "commutative": op.commutative,
     }
 
 
@@ -96,10 +100,10 @@ def _resolve(name: str) -> str:
     meant = surface.origins().get(short)
     if isinstance(meant, Alias):
         return meant.op
-    if short in COMPOSITES or short in OPS:
+    if short in REGISTRY:
         return short
     public = [n for n, m in surface.origins().items() if isinstance(m, Alias)]
-    close = get_close_matches(short, [*OPS, *COMPOSITES, *public], 3)
+    close = get_close_matches(short, [*REGISTRY, *public], 3)
     hint = f"did you mean {', '.join(dict.fromkeys(close))}? " if close else ""
     raise TargetError(f"there is no op {name!r}; {hint}`twofold ops` lists all")
 

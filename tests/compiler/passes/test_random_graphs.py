@@ -46,7 +46,7 @@ WITH_ATTRS: list[tuple[str, dict[str, Any]]] = [
     *[("broadcast_to", {"shape": s}) for s in [(N, 3), (2, N, 3)]],
     *[(op, {"axis": a}) for op in ("expand_dims", "squeeze") for a in (0, 1, ())],
     *[(op, {"axis": a}) for op in ("sum", "max", "any", "prod") for a in (0, ())],
-    *[("slice", {"index": i}) for i in [(), ((None, None, -1),), ((0, None, 2),)]],
+    *[("strided_slice", {"index": i}) for i in [(), ((None, None, -1),), ((0, None, 2),)]],
 ]
 STEPS = st.lists(
     st.tuples(

@@ -32,8 +32,8 @@ ATTRS: dict[str, list[dict[str, Any]]] = {
     "transpose": [{"perm": p} for p in PERMS],
     "reshape": [{"shape": s} for s in [(2, 3, 4), (6, 4), (24,), (1, 3), (3,)]],
     "broadcast_to": [{"shape": s} for s in [(2, 3, 4), (5, 2, 3, 4), (2, 1, 3), (4, 2, 1, 3)]],
-    "full": [{"shape": s} for s in [(), (2,)]],
-    "slice": [{"index": i} for i in [(), ((0, 2, 2),), ((None, None, -1),), (1,)]],
+    "splat": [{"shape": s} for s in [(), (2,)]],
+    "strided_slice": [{"index": i} for i in [(), ((0, 2, 2),), ((None, None, -1),), (1,)]],
     "concat": [{"axis": a} for a in (0, -1, None)],
     "matmul": [{"transpose_a": a, "transpose_b": b} for a in (False, True) for b in (False, True)],
     **{op: [{"axis": a} for a in AXES] for op in
