@@ -2,7 +2,9 @@
 
 A file holds cases: a title after ``===``, the input graph, ``---`` and what comes out of it. In
 ``golden/passes/NAME.ir`` that is the graph after the pass ``NAME``. In ``golden/parser`` and
-``golden/verify`` the expected error stands in the input, on a comment line under the guilty one:
+``golden/verify`` the expected error stands in the input, on a comment line under the guilty one;
+so it does in ``golden/loops``, for the text of kernels. ``golden/kernel`` has the kernels of a
+graph, ``golden/source`` the Python of a kernel.
 
     %y: f32[n] = ad(%x, %x)
     #            ^ error: unknown op ad; did you mean add?
@@ -25,7 +27,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from twofold.compiler import passes
+from twofold.compiler.kernel.build import build_kernel
+from twofold.compiler.kernel.loops import Kernel
+from twofold.compiler.kernel.parse import parse_kernel
+from twofold.compiler.kernel.source import python_source
+from twofold.compiler.passes.fuse import fuse
 from twofold.ir.errors import IRSyntaxError, VerifyError
+from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
 from twofold.ir.verify import verify
 
@@ -79,18 +87,36 @@ def actual(case: Case) -> tuple[str, str]:
         verify(out)
         assert str(graph) == before, "the pass changed its input"
         return case.given, str(out)
+    if case.area == "kernel":
+        return case.given, "\n".join(map(str, kernels_of(parse(case.given))))
+    if case.area == "source":
+        kernel = parse_kernel(case.given)
+        return str(kernel), python_source(kernel, kernel.name)
     text = _ANNOTATION.sub("", case.given)
     try:
-        verify(parse(text))
+        if case.area == "loops":
+            parse_kernel(text)
+        else:
+            verify(parse(text))
     except IRSyntaxError as error:
         return annotated(text, error.line, error.column, error.reason), ""
     except VerifyError as error:
         lines = text.splitlines()
         found = [i for i, line in enumerate(lines) if error.node and error.node in line]
+        if case.area == "loops":  # "line 3 of kernel f: ..."
+            found = [int(error.node.split()[1].rstrip(":")) - 1]
         line = found[-1] if found else 0
         column = len(lines[line]) - len(lines[line].lstrip()) + 1
         return annotated(text, line + 1, column, f"{error.invariant}: {error.reason}"), ""
     raise AssertionError(f"{case.title}: the text is valid")
+
+
+def kernels_of(graph: Graph) -> list[Kernel]:
+    """The kernels of a graph's fused groups; each parses back and is valid."""
+    kernels = [build_kernel(node) for node in fuse(graph).nodes if node.op.name == "fused"]
+    for kernel in kernels:
+        assert parse_kernel(str(kernel)) == kernel
+    return kernels
 
 
 def annotated(text: str, line: int, column: int, reason: str) -> str:

@@ -7,24 +7,38 @@ expressions call; it is the oracle of the machine code in the tests.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Collection
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from twofold.ir.dims import symbols_of
+from twofold.ir.dims import DimLike, substitute, symbol
 from twofold.ir.op import OPS
 
-from ..native.vecmath import FUNCTIONS
-from .expression import KERNEL_DTYPES, rename
-from .loops import Access, Fold, Instr, Kernel, Stage, Store
+from .expression import KERNEL_DTYPES, RESERVED, names, rename
+from .functions import FUNCTIONS
+from .loops import Kernel, Sweep
+from .statements import (
+    Access,
+    Apply,
+    Fold,
+    For,
+    If,
+    Index,
+    Load,
+    Position,
+    Set,
+    Statement,
+    Store,
+    Var,
+    While,
+    name_of,
+)
+from .text import index_text
 
 __all__ = ["function_name", "kernel_namespace", "python_source"]
 
 INDENT = "    "
-_ALIAS = {"pow": "power", "floordiv": "floor_divide", "mod": "remainder"}
-_TESTS = ("sign", "isnan", "isinf", "isfinite")
-_OWN = re.compile(r"(i|v|acc)\d+$")  # what the text calls its indices, values and accumulators
+_OPS = {"pow": "power", "floordiv": "floor_divide", "mod": "remainder"}  # functions that ops spell
 
 
 def python_source(kernel: Kernel, name: str) -> str:
@@ -39,123 +53,136 @@ def kernel_namespace() -> dict[str, Any]:
     >>> kernel_namespace()["maximum"](1.0, 2.0)
     np.float64(2.0)
     """
-    ops = {n: n for n in (*FUNCTIONS, *_TESTS) if n in OPS} | _ALIAS
+    ops = {name: OPS[op].body for name in FUNCTIONS if (op := _OPS.get(name, name)) in OPS}
     casts = {d.name: d.type for d in KERNEL_DTYPES}
-    plain = {"inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e,
-             "fma": lambda x, y, z: x * y + z}  # fmt: skip
-    return {**plain, **casts, **{name: OPS[op].body for name, op in ops.items()}}
+    plain = {"inf": math.inf, "nan": math.nan, "fma": lambda x, y, z: x * y + z}
+    return {**ops, **plain, **casts}
 
 
 def function_name(kernel: Kernel) -> str:
     """The name of the Python function: the kernel's, unless the text calls a function of it."""
-    return f"{kernel.name}_kernel" if kernel.name in kernel_namespace() else kernel.name
+    return f"{kernel.name}_kernel" if kernel.name in RESERVED else kernel.name
 
 
 class _Source:
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel, self.name = kernel, name
         self.lines: list[str] = []
-        self.names: dict[int, str] = {}
-        self.sizes = sorted(_symbols(kernel))
-        self.buffers = _unique(kernel.names, {*self.sizes, *kernel_namespace(), name})
-        self.index = [f"i{a}" for a in range(len(kernel.dims))]
+        self.literals = {c.name: _number(c.value) for c in kernel.consts}
+        self.dtypes: dict[str, str] = {}  # of variables
+        given = [*(b.name for b in kernel.buffers), *(x.name for x in kernel.loops), name]
+        taken = {*RESERVED, *given, *(n for s in kernel.statements() if (n := name_of(s)))}
+        self.sizes = {s: symbol(_free(s, taken)) for s in kernel.symbols()}
 
     def text(self) -> str:
-        params = ", ".join([*self.buffers, *self.sizes])
+        buffers = [b.name for b in self.kernel.buffers]
+        params = ", ".join([*buffers, *map(str, self.sizes.values())])
         self.line(0, f"def {self.name}({params}):")
-        kept = [a for a in range(len(self.kernel.dims)) if a not in self.kernel.reduced]
         depth = 1
-        for axis in kept:
-            self.line(depth, f"for {self.index[axis]} in range({self.kernel.dims[axis]}):")
-            depth += 1
-        for instr in self.kernel.stages[0].inner:
-            if instr.kind == "const":
-                self.names[instr.id] = _number(instr.value)
-        for stage in self.kernel.stages:
-            self.stage(stage, depth)
+        for loop in self.kernel.loops:
+            if not loop.fold:
+                self.line(depth, f"for {loop.name} in range({self.size(loop.size)}):")
+                depth += 1
+        self.block(self.kernel.before, depth)
+        for sweep in self.kernel.sweeps:
+            self.sweep(sweep, depth)
         return "\n".join(self.lines) + "\n"
 
     def line(self, depth: int, text: str) -> None:
         self.lines.append(INDENT * depth + text)
 
-    def stage(self, stage: Stage, depth: int) -> None:
-        early = [i for i in stage.post if not self._waits(i, stage)]
-        self.instructions(early, depth)
-        for fold in stage.folds:
-            self.names[fold.id] = f"acc{fold.id}"
-            self.line(depth, f"acc{fold.id} = {fold.dtype.name}({_number(fold.identity)})")
+    def size(self, dim: DimLike) -> DimLike:
+        """A size over the names of the parameters."""
+        return substitute(dim, self.sizes)
+
+    def sweep(self, sweep: Sweep, depth: int) -> None:
+        for fold in sweep.folds:
+            first = f"{fold.dtype.name}({_number(fold.identity)})"
+            self.line(depth, f"{fold.name} = {first}")
         inside = depth
-        if stage.inner or stage.folds or stage.stores:
-            for axis in sorted(self.kernel.reduced):
-                self.line(inside, f"for {self.index[axis]} in range({self.kernel.dims[axis]}):")
-                inside += 1
-            self.instructions(stage.inner, inside)
-            for fold in stage.folds:
-                self.fold(fold, inside)
-            self.stores(stage.stores, inside)
-        self.instructions([i for i in stage.post if i not in early], depth)
-        self.stores(stage.post_stores, depth)
+        if sweep.inner:
+            for loop in self.kernel.loops:
+                if loop.fold:
+                    self.line(inside, f"for {loop.name} in range({self.size(loop.size)}):")
+                    inside += 1
+        self.block(sweep.inner, inside)
+        self.block(sweep.after, depth)
 
-    def _waits(self, instr: Instr, stage: Stage) -> bool:
-        waiting = {f.id for f in stage.folds}
-        for other in stage.post:
-            if any(a in waiting for a in other.args):
-                waiting.add(other.id)
-        return instr.id in waiting
+    def block(self, statements: Iterable[Statement], depth: int) -> None:
+        for statement in statements:
+            self.statement(statement, depth)
 
-    def instructions(self, instrs: list[Instr], depth: int) -> None:
-        for instr in instrs:
-            if instr.kind == "const":
-                continue
-            self.names[instr.id] = f"v{instr.id}"
-            if instr.kind == "load":
-                assert instr.access is not None
-                text = self.place(instr.access)
-            else:
-                pairs = zip(instr.params, instr.args, strict=False)
-                text = rename(instr.expr, {p: self.names.get(a, "") for p, a in pairs})
-                text = text.replace("cast(", f"{instr.dtype.name}(")
-            self.line(depth, f"v{instr.id} = {text}")
+    def statement(self, s: Statement, depth: int) -> None:
+        match s:
+            case Load(name, _, access):
+                self.line(depth, f"{name} = {self.place(access)}")
+            case Position(name, index):
+                self.line(depth, f"{name} = int64({self.index(index)})")
+            case Apply(name, dtype, expr):
+                self.line(depth, f"{name} = {self.expression(expr, dtype.name)}")
+            case Fold(name, dtype, expr):
+                self.line(depth, f"{name} = {self.expression(expr, dtype.name)}")
+            case Store(access, value):
+                self.line(depth, f"{self.place(access)} = {self.literals.get(value, value)}")
+            case Var(name, dtype, expr):
+                self.dtypes[name] = dtype.name
+                self.line(depth, f"{name} = {self.expression(expr, dtype.name)}")
+            case Set(name, expr):
+                self.line(depth, f"{name} = {self.expression(expr, self.dtypes[name])}")
+            case _:
+                self.control(s, depth)
 
-    def fold(self, fold: Fold, depth: int) -> None:
-        text = rename(fold.expr, {"acc": f"acc{fold.id}", "x": self.names[fold.arg]})
-        self.line(depth, f"acc{fold.id} = {text}")
+    def control(self, s: Statement, depth: int) -> None:
+        match s:
+            case If(test, then, orelse):
+                self.line(depth, f"if {rename(test, self.literals)}:")
+                self.inner(then, depth)
+                if orelse:
+                    self.line(depth, "else:")
+                    self.inner(orelse, depth)
+            case While((), test, body):
+                self.line(depth, f"while {rename(test, self.literals)}:")
+                self.inner(body, depth)
+            case While(before, test, body):
+                self.line(depth, "while True:")
+                self.block(before, depth + 1)
+                self.line(depth + 1, f"if not ({rename(test, self.literals)}):")
+                self.line(depth + 2, "break")
+                self.block(body, depth + 1)
+            case For(name, start, stop, body):
+                bounds = f"{self.index(start)}, {self.index(stop)}"
+                self.line(depth, f"for {name} in range({bounds}):")
+                self.inner(body, depth)
 
-    def stores(self, stores: list[Store], depth: int) -> None:
-        for store in stores:
-            self.line(depth, f"{self.place(store.access)} = {self.names[store.arg]}")
+    def inner(self, block: Iterable[Statement], depth: int) -> None:
+        before = len(self.lines)
+        self.block(block, depth + 1)
+        if len(self.lines) == before:
+            self.line(depth + 1, "pass")
+
+    def expression(self, expr: str, dtype: str) -> str:
+        """An expression; one of literals alone is given its dtype."""
+        text = rename(expr, {**self.literals, "cast": dtype})
+        return text if names(expr) else f"{dtype}({text})"
+
+    def index(self, index: Index) -> str:
+        made = Index(
+            self.size(index.offset),
+            tuple(map(self.size, index.strides)),
+            tuple((name, self.size(stride)) for name, stride in index.scalars),
+        )
+        return index_text(made, [loop.name for loop in self.kernel.loops])
 
     def place(self, access: Access) -> str:
-        terms = [] if access.offset == 0 else [str(access.offset)]
-        for axis, stride in enumerate(access.strides):
-            if isinstance(stride, int) and stride == 0:
-                continue
-            one = isinstance(stride, int) and stride == 1
-            terms.append(self.index[axis] if one else f"{self.index[axis]} * ({stride})")
-        return f"{self.buffers[access.buffer]}[{' + '.join(terms) or 0}]"
+        return f"{self.kernel.buffers[access.buffer].name}[{self.index(access.index)}]"
 
 
-def _symbols(kernel: Kernel) -> set[str]:
-    found: set[str] = set()
-    for item in kernel.params():
-        if not isinstance(item, int):
-            found |= symbols_of(item)
-    return found
-
-
-def _unique(names: list[str], taken: Collection[str]) -> list[str]:
-    """Names for the buffers that are no other name of the text."""
-    used, out = set(taken), []
-    for name in names:
-        clean = "".join(c if c.isalnum() else "_" for c in name) or "x"
-        clean = stem = clean if not clean[0].isdigit() else f"x{clean}"
-        count = 1
-        while clean in used or _OWN.match(clean):
-            count += 1
-            clean = f"{stem}_{count}"
-        used.add(clean)
-        out.append(clean)
-    return out
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or one like it that is not taken; it is taken then."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def _number(value: Any) -> str:

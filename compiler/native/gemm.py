@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from twofold.runtime.blas import find_blas
 
-from .emit import I32, I64, POINTER, Code, new_function
+from .code import I32, I64, POINTER, Code, new_function
 
 __all__ = ["BATCH", "COLUMNS", "ROWS", "Panels", "emit_gemm", "panels"]
 

@@ -30,8 +30,9 @@ import numpy as np
 from llvmlite import ir
 
 from ..kernel.loops import Kernel
-from .emit import BODY, I32, I64, POINTER, Code, emit_combine, emit_kernel
+from .code import BODY, I32, I64, POINTER, Code
 from .gemm import emit_gemm
+from .nest import emit_combine, emit_kernel
 
 __all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "MachineKernel", "compile_kernels", "driver",
            "gemm_address"]  # fmt: skip

@@ -21,13 +21,15 @@ from twofold.runtime.blas import find_blas
 from twofold.runtime.buffers import THRESHOLD, empty, workspace
 
 from ..arrays.reference import concrete, run_node
+from ..kernel.build import build_kernel
 from ..kernel.expression import calls
-from ..kernel.loops import Kernel, build_kernel
+from ..kernel.loops import Kernel
 from ..kernel.source import function_name, python_source
+from ..kernel.statements import Apply, walk
 from ..passes.plan_memory import slot_sizes
-from .emit import lanes_of
 from .gemm import BATCH, COLUMNS, SHARED_FLOPS, Panels, panels
 from .machine import MachineKernel, compile_kernels, driver, gemm_address
+from .points import lanes_of
 from .steps import python_values, roots, step_kind
 
 __all__ = ["NativeExecutable"]
@@ -227,7 +229,7 @@ class _Writer:
         inner = max(points // max(dims[0], 1), 1)
         block = max(BLOCK // inner, 1)
         units = -(-dims[0] // block)
-        folds = len(info.kernel.stages[0].folds)
+        folds = len(info.kernel.sweeps[0].folds)
         partials = self.reserve(8 * folds * max(units, 1))
         words = [*words, (LITERAL, block), (ARENA, partials), (LITERAL, units)]
         grain = self.grain(info.kernel, units, points)
@@ -346,7 +348,7 @@ def _units(kernel: Kernel, dims: list[int]) -> int:
 def _weight(kernel: Kernel) -> int:
     """Rough cost of one point: functions count eight, everything else one."""
     total = 0
-    for stage in kernel.stages:
-        for instr in stage.inner:
-            total += 8 if instr.expr and calls(instr.expr) else 1
+    for sweep in kernel.sweeps:
+        for s in walk(sweep.inner):
+            total += 8 if isinstance(s, Apply) and calls(s.expr) else 1
     return max(total, 1)

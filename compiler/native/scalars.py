@@ -21,7 +21,7 @@ from .vecmath import VectorMath
 __all__ = ["Scalars", "Typed"]
 
 BOOL = np.dtype(bool)
-_SPECIAL = {"inf": math.inf, "nan": math.nan, "pi": math.pi, "e": math.e}
+_SPECIAL = {"inf": math.inf, "nan": math.nan}
 
 
 class Typed(NamedTuple):
@@ -71,11 +71,9 @@ class Scalars:
         mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
         return Typed(self.builder.shuffle_vector(start, start, mask), dtype)
 
-    def apply(
-        self, expr: str, args: Mapping[str, Typed], compute: np.dtype[Any], out: np.dtype[Any]
-    ) -> Typed:
-        """The value of an expression; literals take the dtype ``compute``."""
-        result = self._visit(parse(expr), args, compute, out)
+    def apply(self, expr: str, args: Mapping[str, Typed], out: np.dtype[Any]) -> Typed:
+        """The value of an expression, of dtype ``out``."""
+        result = self._visit(parse(expr), args, out)
         if not isinstance(result, Typed):
             return self.constant(result, out)
         return self.cast(result, out)
@@ -108,16 +106,13 @@ class Scalars:
             return Typed(self.builder.fcmp_unordered("!=", x.ir, zero), BOOL)
         return Typed(self.builder.icmp_signed("!=", x.ir, zero), BOOL)
 
-    def _visit(
-        self, node: ast.expr, args: Mapping[str, Typed], compute: np.dtype[Any],
-        out: np.dtype[Any],
-    ) -> Any:  # fmt: skip
+    def _visit(self, node: ast.expr, args: Mapping[str, Typed], out: np.dtype[Any]) -> Any:
         def go(n: ast.expr) -> Any:
-            return self._visit(n, args, compute, out)
+            return self._visit(n, args, out)
 
-        def typed(n: ast.expr, like: np.dtype[Any] | None = None) -> Typed:
+        def typed(n: ast.expr) -> Typed:
             value = go(n)
-            return value if isinstance(value, Typed) else self.constant(value, like or compute)
+            return value if isinstance(value, Typed) else self.constant(value, out)
 
         if isinstance(node, ast.Name):
             return args[node.id] if node.id in args else _SPECIAL[node.id]
@@ -146,11 +141,11 @@ class Scalars:
             return Typed(total, BOOL)
         if isinstance(node, ast.IfExp):
             test = self._nonzero(typed(node.test))
-            yes, no = self._common(go(node.body), go(node.orelse), compute)
+            yes, no = self._common(go(node.body), go(node.orelse), out)
             return Typed(self.builder.select(test.ir, yes.ir, no.ir), yes.dtype)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             values = [go(a) for a in node.args]
-            return self._call(node.func.id, values, compute, out)
+            return self._call(node.func.id, values, out)
         raise TypeError(f"{ast.unparse(node)} cannot stand in a kernel expression")
 
     def _common(self, a: Any, b: Any, default: np.dtype[Any] | None = None) -> tuple[Typed, Typed]:
@@ -270,10 +265,8 @@ class Scalars:
         compare = b.icmp_signed if x.dtype.kind == "i" else b.icmp_unsigned
         return compare(symbol, x.ir, y.ir)
 
-    def _call(
-        self, name: str, values: list[Any], compute: np.dtype[Any], out: np.dtype[Any]
-    ) -> Typed:
-        like = next((v.dtype for v in values if isinstance(v, Typed)), compute)
+    def _call(self, name: str, values: list[Any], out: np.dtype[Any]) -> Typed:
+        like = next((v.dtype for v in values if isinstance(v, Typed)), out)
         args = [v if isinstance(v, Typed) else self.constant(v, like) for v in values]
         if name == "cast":
             return self.cast(args[0], out)

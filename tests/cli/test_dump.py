@@ -10,6 +10,7 @@ from support.scripts import FAILING, TRAIN, twofold, write
 from twofold.cli.dot import dot_text
 from twofold.cli.page import html_page
 from twofold.cli.stages import Stage, stage_names
+from twofold.compiler.kernel.parse import parse_kernels
 from twofold.compiler.pipeline import PASSES
 from twofold.ir.parser import parse
 
@@ -59,6 +60,15 @@ def test_kernels_are_python(train: str) -> None:
 def test_machine_forms(train: str, form: str, word: str) -> None:
     done = twofold("dump", f"{train}:Model.call", form)
     assert done.exit_code == 0 and word in done.stdout
+
+
+def test_loop_nests_can_be_read_back(train: str) -> None:
+    done = twofold("dump", f"{train}:step", "--loops")
+    assert done.exit_code == 0
+    kernels = parse_kernels(done.stdout)
+    assert kernels
+    body = "".join(line for line in done.stdout.splitlines(True) if line[:1] not in "#\n")
+    assert "".join(map(str, kernels)) == body
 
 
 def test_an_input_signature_stands_for_a_call(train: str) -> None:

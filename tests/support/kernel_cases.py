@@ -35,7 +35,7 @@ class Case(NamedTuple):
     inputs: tuple[tuple[np.dtype[Any], str], ...]
     mode: str
     exact: bool = False  # arithmetic only: bit for bit what NumPy computes
-    stages: int = 1
+    sweeps: int = 1
 
 
 def _moments(x: Any) -> Any:
@@ -105,18 +105,18 @@ CASES: dict[str, Case] = {
         ),
         ((BOOL, "nm"), (F32, "nm")), "row", True,
     ),
-    "softmax": Case(lambda x: tf.nn.softmax(x), ((F32, "nm"),), "row", stages=3),
-    "four runs of a row": Case(_moments, ((F64, "nm"),), "row", stages=4),
+    "softmax": Case(lambda x: tf.nn.softmax(x), ((F32, "nm"),), "row", sweeps=3),
+    "four runs of a row": Case(_moments, ((F64, "nm"),), "row", sweeps=4),
     "two axes in a row": Case(
-        lambda x: x - tf.sum(x, axis=(1, 2), keepdims=True), ((F64, "nkm"),), "row", stages=2
+        lambda x: x - tf.sum(x, axis=(1, 2), keepdims=True), ((F64, "nkm"),), "row", sweeps=2
     ),
     "outer level": Case(
         lambda x, b, c: x * tf.tanh(tf.sum(x, axis=1, keepdims=True) * c + b),
-        ((F64, "nm"), (F64, "n1"), (F64, "")), "row", stages=2,
+        ((F64, "nm"), (F64, "n1"), (F64, "")), "row", sweeps=2,
     ),
     "several outputs of a row": Case(
         lambda x: (tf.exp(x), tf.sum(tf.exp(x), axis=1), x + tf.max(x, axis=1, keepdims=True)),
-        ((F64, "nm"),), "row", stages=2,
+        ((F64, "nm"),), "row", sweeps=2,
     ),
     "columns": Case(
         lambda x, b: tf.tanh(tf.sum(x * 2, axis=0)) + b, ((F64, "nm"), (F64, "m")), "column"

@@ -20,12 +20,17 @@ from twofold.ir.tree import flatten, unflatten
 
 from .dot import dot_text
 from .page import html_page
-from .stages import graph_at, graph_stages, kernel_stages, machine_text, stage_names
+from .stages import (
+    graph_at,
+    graph_stages,
+    kernel_stages,
+    loop_stages,
+    machine_text,
+    stage_names,
+)  # fmt: skip
 from .target import Target, find_target, functions_of, known_as, load_script, user_traceback
 
 __all__ = ["dump"]
-
-FORMS = ("all", "kernels", "llvm", "asm", "dot", "html")
 
 
 @click.command(short_help="Print the stages of a function.")
@@ -39,6 +44,7 @@ FORMS = ("all", "kernels", "llvm", "asm", "dot", "html")
 )
 @click.option("--all", "form", flag_value="all", help="The graph after every step.")
 @click.option("--kernels", "form", flag_value="kernels", help="The kernels as readable Python.")
+@click.option("--loops", "form", flag_value="loops", help="The kernels as loop nests.")
 @click.option("--llvm", "form", flag_value="llvm", help="The kernels as LLVM IR.")
 @click.option("--asm", "form", flag_value="asm", help="The kernels as assembly.")
 @click.option("--dot", "form", flag_value="dot", help="The graph as graphviz text.")
@@ -86,6 +92,8 @@ def _render(graph: Graph, name: str, step: str | None, form: str | None, locatio
     """The text in the form that was asked for."""
     if form == "kernels" or (form is None and step == "kernels"):
         return _sections(kernel_stages(graph), "kernel")
+    if form == "loops":
+        return _sections(loop_stages(graph), "kernel")
     if form in ("llvm", "asm"):
         return machine_text(graph, form)
     if form == "html":

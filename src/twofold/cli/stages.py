@@ -9,7 +9,10 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.printer import print_graph
 
-__all__ = ["Stage", "graph_at", "graph_stages", "kernel_stages", "machine_text", "stage_names"]
+__all__ = [
+    "Stage", "graph_at", "graph_stages", "kernel_stages", "loop_stages", "machine_text",
+    "stage_names",
+]  # fmt: skip
 
 
 class Stage(NamedTuple):
@@ -49,6 +52,11 @@ def graph_at(graph: Graph, step: str) -> Graph:
 def kernel_stages(graph: Graph) -> list[Stage]:
     """The kernels of a function as readable Python, in the order in which they run."""
     return [Stage(k.name, k.python) for k in _kernels(graph)]
+
+
+def loop_stages(graph: Graph) -> list[Stage]:
+    """The kernels of a function as loop nests, a text that ``parse_kernels`` reads back."""
+    return [Stage(k.name, str(k.kernel)) for k in _kernels(graph)]
 
 
 def machine_text(graph: Graph, form: str) -> str:

@@ -9,7 +9,11 @@ import pytest
 from support.kernel_cases import CASES, compiled
 
 import twofold as tf
-from twofold.compiler.kernel.loops import Fold, Kernel, contiguous
+from twofold.compiler.kernel.build import contiguous
+from twofold.compiler.kernel.loops import Kernel
+from twofold.compiler.kernel.parse import parse_kernel
+from twofold.compiler.kernel.statements import Apply, Fold, Load, Store
+from twofold.compiler.kernel.verify import verify
 from twofold.ir.dims import symbol
 
 
@@ -44,54 +48,36 @@ def test_a_value_without_axes_has_a_loop_of_one() -> None:
     assert kernel.mode == "map"
 
 
-@pytest.mark.parametrize(("function", "stages"), [
+@pytest.mark.parametrize(("function", "sweeps"), [
     (lambda x: tf.sum(x, axis=1), 1),
     (lambda x: x - tf.sum(x, axis=1, keepdims=True), 2),
     (lambda x: tf.nn.softmax(x), 3),
 ])  # fmt: skip
-def test_each_return_to_the_points_is_a_stage(function: Any, stages: int) -> None:
+def test_each_return_to_the_points_is_a_sweep(function: Any, sweeps: int) -> None:
     (kernel,) = kernels(function, (3, 4))
-    assert len(kernel.stages) == stages
+    assert len(kernel.sweeps) == sweeps
 
 
 def test_costly_values_are_kept_in_an_output_and_cheap_ones_computed_again() -> None:
     (kernel,) = kernels(lambda x: tf.nn.softmax(x), (3, 4))
-    names = [[i.expr for i in s.inner if i.kind == "apply"] for s in kernel.stages]
-    assert sum("exp" in e for exprs in names for e in exprs) == 1
-    stored = [len(s.stores) for s in kernel.stages]
-    assert stored == [0, 1, 1]
-    assert kernel.stages[1].stores[0].access == kernel.stages[2].stores[0].access
-    reload = [i.access for i in kernel.stages[2].inner if i.kind == "load"]
-    assert kernel.stages[1].stores[0].access in reload
+    exprs = [s.expr for sweep in kernel.sweeps for s in sweep.inner if isinstance(s, Apply)]
+    assert sum("exp" in e for e in exprs) == 1
+    stores = [[s for s in sweep.inner if isinstance(s, Store)] for sweep in kernel.sweeps]
+    assert [len(found) for found in stores] == [0, 1, 1]
+    assert stores[1][0].access == stores[2][0].access
+    reload = [s.access for s in kernel.sweeps[2].inner if isinstance(s, Load)]
+    assert stores[1][0].access in reload
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_invariants(name: str) -> None:
-    """Arguments come before their use; an access has a stride for every loop; outputs are
-    contiguous; every buffer of an output is written."""
+def test_kernels_are_valid_and_their_text_parses_back(name: str) -> None:
     for info in compiled(name)[1].kernels:
         kernel = info.kernel
-        known: set[int] = set()
-        written = set()
-        for stage in kernel.stages:
-            folds = {f.id for f in stage.folds}
-            early = [i for i in stage.post if not set(i.args) & folds]
-            for instr in [*early, *stage.inner]:
-                if instr.kind == "apply" and not set(instr.args) <= known | folds:
-                    assert instr in early  # waits for a fold through another instruction
-                    continue
-                known.add(instr.id)
-            assert all(f.arg in known for f in stage.folds)
-            known |= folds
-            for instr in stage.post:
-                assert set(instr.args) <= known | {i.id for i in stage.post}
-                known.add(instr.id)
-            for store in stage.stores + stage.post_stores:
-                assert store.arg in known
-                assert store.access.buffer >= kernel.n_inputs
-                written.add(store.access.buffer)
-        assert written == set(range(kernel.n_inputs, len(kernel.buffers)))
-        assert all(len(a.strides) == len(kernel.dims) for a in kernel.accesses())
+        verify(kernel)
+        assert parse_kernel(str(kernel)) == kernel
+        assert parse_kernel(kernel.key()).key() == kernel.key()
+        stored = {s.access.buffer for s in kernel.statements() if isinstance(s, Store)}
+        assert stored == {i for i, b in enumerate(kernel.buffers) if b.out}
         assert all(d in kernel.params() for d in kernel.dims)
 
 
@@ -102,7 +88,7 @@ def test_invariants(name: str) -> None:
 def test_identities_of_the_extremes_are_those_of_the_dtype(dtype: str, low: Any, high: Any) -> None:
     def folds(function: Any) -> list[Fold]:
         return [
-            f for k in kernels(function, (2, 3), dtype=dtype) for s in k.stages for f in s.folds
+            f for k in kernels(function, (2, 3), dtype=dtype) for s in k.sweeps for f in s.folds
         ]
 
     (largest,) = folds(lambda x: tf.max(x, axis=1))

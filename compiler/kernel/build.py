@@ -1,0 +1,201 @@
+"""From a fused node to a kernel: which element of which buffer each value is, in which sweep."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twofold.ir.dims import DimLike
+from twofold.ir.graph import Graph, Node, Value
+
+from .axes import merge_axes
+from .expression import MOVES, RESERVED, normal, rename
+from .loops import Buffer, Kernel, Loop
+from .rewrite import reindexed
+from .schedule import Values, is_zero, schedule
+from .space import AxisMap, Space, is_one
+from .statements import Access, Apply, Const, Fold, Index, Load, Store
+
+__all__ = ["build_kernel", "contiguous"]
+
+_OWN = re.compile(r"(i|v|c|acc)\d+$")  # what the text calls indices, values and accumulators
+
+
+class _View(NamedTuple):
+    buffer: int
+    strides: tuple[DimLike, ...]
+    shape: tuple[DimLike, ...]
+
+
+def contiguous(shape: Sequence[DimLike]) -> tuple[DimLike, ...]:
+    """Row-major strides in elements; 0 for axes of size 1."""
+    strides: list[DimLike] = []
+    step: DimLike = 1
+    for dim in reversed(shape):
+        strides.append(0 if is_one(dim) else step)
+        step = step * dim
+    return tuple(reversed(strides))
+
+
+class _Builder:
+    """Turns the region of a fused node into a kernel."""
+
+    def __init__(self, node: Node) -> None:
+        self.region: Graph = node.regions[0]
+        dims, self.reduced = node.attrs["dims"], frozenset(node.attrs["reduced"])
+        self.space = Space(dims, self.reduced or None)
+        self.loops = tuple(Loop(f"i{a}", d, a in self.reduced) for a, d in enumerate(dims))
+        self.buffers: list[tuple[str, np.dtype[Any], bool]] = []
+        self.views: dict[Value, _View] = {}
+        self.ids: dict[Value, str] = {}
+        self.values = Values(self.reduced)
+        self.loads: dict[Access, str] = {}
+
+    def build(self) -> Kernel:
+        for i, value in enumerate(self.region.inputs):
+            self.buffers.append((value.name or f"in{i}", value.type.dtype, False))
+            shape = value.type.shape
+            self.views[value] = _View(i, contiguous(shape), shape)
+        for node in self.region.nodes:
+            self.visit(node)
+        outputs = [self.output(i, v) for i, v in enumerate(self.region.outputs)]
+        plan = schedule(self.values, outputs)
+        kernel = Kernel(self.region.name, (), self.loops, plan.consts, plan.before, plan.sweeps)
+        names = _unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
+        buffers = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
+        kernel = replace(kernel, buffers=tuple(buffers))
+        return merge_axes(kernel if self.loops else _with_a_loop(kernel))
+
+    def visit(self, node: Node) -> None:
+        out = node.out
+        if node.op.name == "constant":
+            const = Const(self.values.new_name("c"), out.type.dtype, node.attrs["value"].item())
+            self.ids[out] = self.values.add(const, False, -1)
+            return
+        placed = self.space.add(node)
+        assert placed, f"{node.op.name} does not fit the space of its group"
+        source = node.inputs[0]
+        if node.op.name in MOVES:
+            if source in self.views:
+                self.views[out] = _move(node, self.views[source])
+            else:
+                self.ids[out] = self.ids[source]
+        elif node.op.kind == "reduce":
+            self.reduce(node)
+        else:
+            self.apply(node)
+
+    def apply(self, node: Node) -> None:
+        axis_map = self.space.axes[node.out]
+        args = [self.operand(v, axis_map) for v in node.inputs]
+        expr = rename(normal(node.op.expr or ""), dict(zip(node.op.tensors, args, strict=False)))
+        self.computed(node, expr, args, self.space.level(axis_map) == "full")
+
+    def computed(self, node: Node, expr: str, args: list[str], full: bool) -> None:
+        """A value computed from others."""
+        value = Apply(self.values.new_name("v"), node.out.type.dtype, expr)
+        self.ids[node.out] = self.values.add(value, full, self.values.ready(args, full))
+
+    def reduce(self, node: Node) -> None:
+        source = node.inputs[0]
+        have = self.space.axes.get(source) or self.space.fill((None,) * source.type.rank, source)
+        assert have is not None
+        arg = self.operand(source, have)
+        if all(have[i] is None for i in node.attrs["axis"]):  # axes of size 1: nothing to fold
+            self.computed(node, f"cast({arg})", [arg], self.space.level(have) == "full")
+            return
+        name, dtype = self.values.new_name("acc"), node.out.type.dtype
+        expr = rename(normal(node.op.expr or ""), {"acc": name, "x": arg})
+        fold = Fold(name, dtype, expr, _identity(node, dtype))
+        self.ids[node.out] = self.values.add(fold, False, self.values.ready([arg], True))
+
+    def operand(self, value: Value, axis_map: AxisMap) -> str:
+        """The value at the current point, for a consumer whose axes run along ``axis_map``."""
+        if value in self.ids:
+            return self.ids[value]
+        view = self.views[value]
+        strides: list[DimLike] = [0] * len(self.space.dims)
+        lead = len(axis_map) - len(view.shape)
+        for i, dim in enumerate(view.shape):
+            axis = axis_map[lead + i]
+            if axis is not None and not is_one(dim):
+                strides[axis] = view.strides[i]
+        access = Access(view.buffer, Index(0, tuple(strides)))
+        if access not in self.loads:
+            full = not self.reduced or any(not is_zero(strides[a]) for a in self.reduced)
+            load = Load(self.values.new_name("v"), self.buffers[view.buffer][1], access)
+            self.loads[access] = self.values.add(load, full, 0 if full else -1)
+        return self.loads[access]
+
+    def output(self, i: int, value: Value) -> Store:
+        """The store of a group output."""
+        axis_map = self.space.axes[value]
+        name = self.operand(value, axis_map)
+        strides: list[DimLike] = [0] * len(self.space.dims)
+        own = contiguous(value.type.shape)
+        for axis, stride in zip(axis_map, own, strict=True):
+            if axis is not None:
+                strides[axis] = stride
+        self.buffers.append((f"out{i}", value.type.dtype, True))
+        return Store(Access(len(self.buffers) - 1, Index(0, tuple(strides))), name)
+
+
+def _with_a_loop(kernel: Kernel) -> Kernel:
+    """A kernel of values without axes runs along a loop of one."""
+    loads = reindexed(kernel, lambda index: replace(index, strides=(0,)))
+    sweep = loads.sweeps[0]
+    inner = tuple(
+        Store(replace(s.access, index=Index(0, (1,))), s.value) if isinstance(s, Store) else s
+        for s in sweep.inner
+    )
+    return replace(loads, loops=(Loop("i0", 1),), sweeps=(replace(sweep, inner=inner),))
+
+
+def _unique(names: list[str], sizes: Collection[str]) -> list[str]:
+    """Names for the buffers that are no other name of the text."""
+    used, out = {*sizes, *RESERVED}, []
+    for name in names:
+        clean = "".join(c if c.isalnum() else "_" for c in name) or "x"
+        clean = stem = clean if not clean[0].isdigit() else f"x{clean}"
+        count = 1
+        while clean in used or _OWN.match(clean):
+            count += 1
+            clean = f"{stem}_{count}"
+        used.add(clean)
+        out.append(clean)
+    return out
+
+
+def _move(node: Node, view: _View) -> _View:
+    shape = node.out.type.shape
+    if node.op.name == "transpose":
+        order = node.attrs["perm"]
+        return _View(view.buffer, tuple(view.strides[a] for a in order), shape)
+    if node.op.name == "broadcast_to":
+        lead = len(shape) - len(view.shape)
+        kept = [0 if is_one(d) else s for d, s in zip(view.shape, view.strides, strict=True)]
+        return _View(view.buffer, (0,) * lead + tuple(kept), shape)
+    steps = iter([s for d, s in zip(view.shape, view.strides, strict=True) if not is_one(d)])
+    return _View(view.buffer, tuple(0 if is_one(d) else next(steps) for d in shape), shape)
+
+
+def _identity(node: Node, dtype: np.dtype[Any]) -> Any:
+    value = node.op.identity
+    if isinstance(value, float) and math.isinf(value) and dtype.kind in "biu":
+        if dtype.kind == "b":
+            return value > 0
+        limits = np.iinfo(dtype)
+        return limits.min if value < 0 else limits.max
+    if dtype.kind == "f":
+        return float(value)
+    return bool(value) if dtype.kind == "b" else int(value)
+
+
+def build_kernel(node: Node) -> Kernel:
+    """The kernel of a ``fused`` node."""
+    return _Builder(node).build()

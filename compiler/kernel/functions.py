@@ -1,0 +1,57 @@
+"""The scalar functions that kernels may call: the contract between the loop IR and a target.
+
+A name means the same everywhere: the readable Python calls the NumPy body of the op of that name,
+a target brings code of its own. ``cheap`` functions cost about an addition: where a value is needed
+again they are computed again instead of being kept (``schedule.py``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["CHEAP", "FLOAT_ONLY", "FUNCTIONS", "Function"]
+
+
+class Function(NamedTuple):
+    """One function: parameters, whether integers and bools are taken, what it costs, its result."""
+
+    arity: int
+    any_dtype: bool = False
+    cheap: bool = False
+    test: bool = False  # the result is a bool
+
+    @property
+    def float_only(self) -> bool:
+        """Whether the arguments must be floating."""
+        return not self.any_dtype
+
+
+FUNCTIONS: dict[str, Function] = {
+    "abs": Function(1, any_dtype=True, cheap=True),
+    "cast": Function(1, any_dtype=True, cheap=True),
+    "ceil": Function(1, cheap=True),
+    "copysign": Function(2, cheap=True),
+    "floor": Function(1, cheap=True),
+    "floordiv": Function(2),
+    "fma": Function(3, cheap=True),
+    "isfinite": Function(1, any_dtype=True, cheap=True, test=True),
+    "isinf": Function(1, any_dtype=True, cheap=True, test=True),
+    "isnan": Function(1, any_dtype=True, cheap=True, test=True),
+    "maximum": Function(2, any_dtype=True, cheap=True),
+    "minimum": Function(2, any_dtype=True, cheap=True),
+    "mod": Function(2),
+    "pow": Function(2),
+    "round": Function(1, cheap=True),
+    "sign": Function(1, any_dtype=True, cheap=True),
+    "sqrt": Function(1, cheap=True),
+    "trunc": Function(1, cheap=True),
+    "atan2": Function(2),
+} | dict.fromkeys(
+    ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc",
+     "exp", "exp2", "expm1", "lgamma", "log", "log10", "log1p", "log2", "rsqrt", "sigmoid", "sin",
+     "sinh", "softplus", "tan", "tanh"),
+    Function(1),
+)  # fmt: skip
+
+CHEAP = frozenset(name for name, f in FUNCTIONS.items() if f.cheap)
+FLOAT_ONLY = frozenset(name for name, f in FUNCTIONS.items() if f.float_only)

@@ -1,0 +1,101 @@
+"""Kernels with other names or other positions: the one walk that rebuilds statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from twofold.ir.dims import DimLike
+
+from .expression import rename
+from .statements import (
+    Access,
+    Apply,
+    Block,
+    Fold,
+    For,
+    If,
+    Index,
+    Load,
+    Position,
+    Set,
+    Statement,
+    Store,
+    Var,
+    While,
+)
+
+if TYPE_CHECKING:
+    from .loops import Kernel
+
+__all__ = ["reindexed", "rewritten"]
+
+
+def rewritten(
+    kernel: Kernel, name: str, names: Mapping[str, str], sizes: Mapping[DimLike, DimLike]
+) -> Kernel:
+    """The kernel with other names, and other sizes in the place of equal ones."""
+
+    def size(dim: DimLike) -> DimLike:
+        return dim if isinstance(dim, int) and dim in (0, 1) else sizes.get(dim, dim)
+
+    def index(old: Index) -> Index:
+        scalars = tuple((names.get(v, v), size(stride)) for v, stride in old.scalars)
+        return Index(size(old.offset), tuple(map(size, old.strides)), scalars)
+
+    made = _mapped(kernel, names, index)
+    return replace(
+        made,
+        name=name,
+        buffers=tuple(replace(b, name=names.get(b.name, b.name)) for b in made.buffers),
+        # A loop of size 1 is given its size as well.
+        loops=tuple(
+            replace(x, name=names.get(x.name, x.name), size=sizes.get(x.size, x.size))
+            for x in made.loops
+        ),
+        consts=tuple(replace(c, name=names.get(c.name, c.name)) for c in made.consts),
+    )
+
+
+def reindexed(kernel: Kernel, index: Callable[[Index], Index]) -> Kernel:
+    """The kernel with ``index`` applied to every index."""
+    return _mapped(kernel, {}, index)
+
+
+def _mapped(kernel: Kernel, names: Mapping[str, str], index: Callable[[Index], Index]) -> Kernel:
+    def block(old: Iterable[Statement]) -> Block:
+        return tuple(_statement(s, names, index, block) for s in old)
+
+    return replace(
+        kernel,
+        before=block(kernel.before),
+        sweeps=tuple(replace(s, inner=block(s.inner), after=block(s.after)) for s in kernel.sweeps),
+    )
+
+
+def _statement(
+    s: Statement, names: Mapping[str, str], index: Callable[[Index], Index],
+    block: Callable[[Iterable[Statement]], Block],
+) -> Statement:  # fmt: skip
+    match s:
+        case Load(name, dtype, access):
+            return Load(names.get(name, name), dtype, Access(access.buffer, index(access.index)))
+        case Position(name, at):
+            return Position(names.get(name, name), index(at))
+        case Apply(name, dtype, expr):
+            return Apply(names.get(name, name), dtype, rename(expr, names))
+        case Fold(name, dtype, expr, identity):
+            return Fold(names.get(name, name), dtype, rename(expr, names), identity)
+        case Store(access, value):
+            return Store(Access(access.buffer, index(access.index)), names.get(value, value))
+        case Var(name, dtype, expr):
+            return Var(names.get(name, name), dtype, rename(expr, names))
+        case Set(name, expr):
+            return Set(names.get(name, name), rename(expr, names))
+        case If(test, then, orelse):
+            return If(rename(test, names), block(then), block(orelse))
+        case While(before, test, body):
+            return While(block(before), rename(test, names), block(body))
+        case For(name, start, stop, body):
+            return For(names.get(name, name), index(start), index(stop), block(body))

@@ -1,0 +1,173 @@
+"""The statements of kernels: what runs at a point of the loops (``loops.py`` has the whole)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.dims import DimLike
+
+__all__ = [
+    "Access", "Apply", "Block", "Const", "Fold", "For", "If", "Index", "Load", "Position", "Set",
+    "Statement", "Store", "Var", "While", "blocks_of", "index_of", "name_of", "walk",
+]  # fmt: skip
+
+DType = np.dtype[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """offset + sum of loop index * stride + sum of int64 value * stride."""
+
+    offset: DimLike
+    strides: tuple[DimLike, ...]  # one for each loop of the kernel
+    scalars: tuple[tuple[str, DimLike], ...] = ()
+
+    def sizes(self) -> tuple[DimLike, ...]:
+        """The offset and every stride."""
+        return (self.offset, *self.strides, *(stride for _, stride in self.scalars))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where a buffer is read or written, in elements."""
+
+    buffer: int
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """``const name: dtype = value``."""
+
+    name: str
+    dtype: DType
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """``name: dtype = buffer[index]``."""
+
+    name: str
+    dtype: DType
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """``name: i64 = at index``: a position, a loop's index or a size as a number."""
+
+    name: str
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """``name: dtype = expression`` over values and variables; literals take the others' dtype."""
+
+    name: str
+    dtype: DType
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """``fold name: dtype = expression from identity`` over the folded loops."""
+
+    name: str
+    dtype: DType
+    expr: str
+    identity: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """``buffer[index] = value``."""
+
+    access: Access
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """``var name: dtype = expression``: a variable of the block that it stands in."""
+
+    name: str
+    dtype: DType
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """``name = expression``: a variable's new value."""
+
+    name: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """``if test { ... } else { ... }``."""
+
+    test: str
+    then: Block
+    orelse: Block = ()
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """``while test { body }``, or ``do { before } while test { body }``: ``before`` is run ahead of
+    each test, which sees what it computed."""
+
+    before: Block
+    test: str
+    body: Block
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """``for name: start to stop { body }`` over int64 positions."""
+
+    name: str
+    start: Index
+    stop: Index
+    body: Block
+
+
+Statement = Load | Position | Apply | Fold | Store | Var | Set | If | While | For
+Block = tuple["Statement", ...]
+
+
+def blocks_of(statement: Statement) -> tuple[Block, ...]:
+    """The blocks that a statement holds."""
+    if isinstance(statement, If):
+        return statement.then, statement.orelse
+    if isinstance(statement, While):
+        return statement.before, statement.body
+    return (statement.body,) if isinstance(statement, For) else ()
+
+
+def walk(block: Iterable[Statement]) -> Iterator[Statement]:
+    """Every statement of a block, those of nested blocks after the one that holds them."""
+    for statement in block:
+        yield statement
+        for inner in blocks_of(statement):
+            yield from walk(inner)
+
+
+def index_of(statement: Statement) -> Index | None:
+    """The index of an access or a position."""
+    if isinstance(statement, Load | Store):
+        return statement.access.index
+    return statement.index if isinstance(statement, Position) else None
+
+
+def name_of(statement: Statement) -> str | None:
+    """The name that a statement gives, if it gives one."""
+    if isinstance(statement, Load | Position | Apply | Fold | Var | For):
+        return statement.name
+    return None

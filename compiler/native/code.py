@@ -1,0 +1,83 @@
+"""A function being written: its blocks, loops, branches and stack slots; the kernels' signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llvmlite import ir
+
+__all__ = ["BODY", "I1", "I32", "I64", "POINTER", "Code", "new_function"]
+
+I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
+POINTER = ir.PointerType()
+BODY = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64])
+ATTRIBUTES = ('"prefer-vector-width"="512"', '"min-legal-vector-width"="512"', "nounwind")
+
+
+def new_function(module: ir.Module, name: str) -> ir.Function:
+    """An internal function with the kernels' signature and vector attributes."""
+    fn = ir.Function(module, BODY, name)
+    known = type(fn.attributes)._known
+    if ATTRIBUTES[0] not in known:
+        type(fn.attributes)._known = known | set(ATTRIBUTES)
+    for attribute in ATTRIBUTES:
+        fn.attributes.add(attribute)
+    fn.linkage = "internal"
+    return fn
+
+
+class Code:
+    """A function being written: blocks, loops, integer arithmetic."""
+
+    def __init__(self, fn: ir.Function) -> None:
+        self.entry = ir.IRBuilder(fn.append_basic_block("entry"))
+        self.b = ir.IRBuilder(fn.append_basic_block("start"))
+        self.start = self.b.block
+        self.fn = fn
+
+    def finish(self) -> None:
+        """Return, and join the entry block to the code."""
+        self.b.ret_void()
+        self.entry.position_at_end(self.entry.block)  # others allocate in this block too
+        self.entry.branch(self.start)
+
+    def slot(self, kind: ir.Type) -> ir.Value:
+        """A stack slot, allocated in the entry block."""
+        self.entry.position_at_end(self.entry.block)
+        made: ir.Value = self.entry.alloca(kind)
+        return made
+
+    @contextmanager
+    def loop(self, start: ir.Value, stop: ir.Value, step: int = 1) -> Iterator[ir.Value]:
+        """Repeat for an index from start while index < stop."""
+        counter = self.slot(I64)
+        self.b.store(start, counter)
+        head = self.fn.append_basic_block("head")
+        body = self.fn.append_basic_block("body")
+        after = self.fn.append_basic_block("after")
+        self.b.branch(head)
+        self.b.position_at_end(head)
+        index = self.b.load(counter, typ=I64)
+        self.b.cbranch(self.b.icmp_signed("<", index, stop), body, after)
+        self.b.position_at_end(body)
+        yield index
+        self.b.store(self.b.add(index, I64(step)), counter)
+        self.b.branch(head)
+        self.b.position_at_end(after)
+
+    @contextmanager
+    def forever(self) -> Iterator[ir.Block]:
+        """Repeat; the code inside branches to the given block to go on behind the loop."""
+        body = self.fn.append_basic_block("body")
+        after = self.fn.append_basic_block("after")
+        self.b.branch(body)
+        self.b.position_at_end(body)
+        yield after
+        self.b.branch(body)
+        self.b.position_at_end(after)
+
+    def least(self, x: ir.Value, y: ir.Value) -> ir.Value:
+        """The smaller of two signed integers."""
+        made: ir.Value = self.b.select(self.b.icmp_signed("<", x, y), x, y)
+        return made

@@ -1,0 +1,240 @@
+"""A kernel to LLVM: ``void kernel(i64* context, i64 lo, i64 hi)`` over units of work.
+
+The context holds the buffers' addresses, then the kernel's parameters. What a unit is depends on
+the kernel's mode: see the functions of ``_RUNNERS``. ``points.py`` writes what runs at the points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from llvmlite import ir
+
+from ..kernel.expression import calls, names
+from ..kernel.functions import CHEAP
+from ..kernel.loops import Kernel, Sweep
+from ..kernel.statements import Apply, Load, Position
+from .code import I64, POINTER, new_function
+from .points import CHAINS, Point, Points, Slot, combine, from_memory, lanes_of, to_memory
+from .scalars import Scalars, Typed, element_type
+
+__all__ = ["emit_combine", "emit_kernel", "lanes_of"]
+
+Indices = Mapping[int, ir.Value]
+Known = Mapping[str, "Typed | Slot"]
+
+
+class _Nest(Points):
+    """The loops of one kernel function."""
+
+    def extra(self, i: int) -> ir.Value:
+        """The i-th integer of the context after the parameters."""
+        return self.word(len(self.kernel.buffers) + len(self.params) + i, I64)
+
+    def along(
+        self, sweep: Sweep, indices: Indices, start: ir.Value, stop: ir.Value, known: Known
+    ) -> None:
+        """A sweep along the last loop: full vectors, then one masked vector for what is left."""
+        whole = self.b.sub(stop, self.b.srem(self.b.sub(stop, start), I64(self.lanes)))
+        outside = Point(indices, known)
+        fixed = [s for s in sweep.inner if self.straight and _fixed(s, self.vec)]
+        self.run(fixed, outside)
+        inner = [s for s in sweep.inner if s not in fixed]
+
+        def at(index: ir.Value, mask: ir.Value | None) -> None:
+            here = {**indices, self.vec: index}
+            self.run(inner, Point(here, outside.values, True, mask, stop))
+
+        first = start
+        if self.light(sweep):  # several accumulators hide the latency of the additions
+            step = CHAINS * self.lanes
+            first = self.b.sub(stop, self.b.srem(self.b.sub(stop, start), I64(step)))
+            with self.code.loop(start, first, step) as index:
+                for self.chain in range(CHAINS):
+                    at(self.b.add(index, I64(self.chain * self.lanes)), None)
+            self.chain = 0
+        with self.code.loop(first, whole, self.lanes) as index:
+            at(index, None)
+        if self.lanes > 1:
+            with self.b.if_then(self.b.icmp_signed("<", whole, stop)):
+                at(whole, self.mask(whole, stop))
+
+    @property
+    def straight(self) -> bool:
+        """Whether the kernel has no control flow."""
+        return self.kernel.straight
+
+    def light(self, sweep: Sweep) -> bool:
+        """Whether a sweep does little but fold, so that it waits for its accumulators."""
+        computed = [s for s in sweep.inner if isinstance(s, Load | Position | Apply)]
+        dear = any(calls(s.expr) - CHEAP for s in computed if isinstance(s, Apply))
+        used = {n for s in computed if isinstance(s, Apply) for n in names(s.expr)}
+        loaded = [s for s in self.kernel.before if isinstance(s, Load) and s.name in used]
+        consts = self.kernel.consts if sweep is self.kernel.sweeps[0] else ()
+        few = len(computed) + len(loaded) + len(consts) <= 10
+        return self.straight and bool(sweep.folds) and not dear and few
+
+    def outer_indices(self, unit: ir.Value, axes: Sequence[int]) -> dict[int, ir.Value]:
+        """The index of each of these axes, from a flat index over them."""
+        out: dict[int, ir.Value] = {}
+        for axis in reversed(axes[1:]):
+            out[axis] = self.b.srem(unit, self.dims[axis])
+            unit = self.b.sdiv(unit, self.dims[axis])
+        if axes:
+            out[axes[0]] = unit
+        return out
+
+    @contextmanager
+    def nested(self, axes: Sequence[int], indices: Indices) -> Iterator[Indices]:
+        """Loops over whole axes, outermost first."""
+        if not axes:
+            yield indices
+            return
+        with (
+            self.code.loop(I64(0), self.dims[axes[0]]) as index,
+            self.nested(axes[1:], {**indices, axes[0]: index}) as inner,
+        ):
+            yield inner
+
+
+def _fixed(s: object, axis: int) -> bool:
+    """Whether a statement loads the same element all along a loop."""
+    if not isinstance(s, Load):
+        return False
+    stride = s.access.index.strides[axis]
+    return isinstance(stride, int) and stride == 0
+
+
+def emit_kernel(module: ir.Module, kernel: Kernel, name: str) -> ir.Function:
+    """Write a kernel into an LLVM module."""
+    fn = new_function(module, name)
+    nest = _Nest(kernel, fn)
+    _RUNNERS[kernel.mode](nest)
+    nest.code.finish()
+    return fn
+
+
+def _run_map(e: _Nest) -> None:
+    """Nothing is folded. Units: elements of the only axis, or points of all axes but the last."""
+    (sweep,) = e.kernel.sweeps
+    if len(e.dims) == 1:
+        e.along(sweep, {}, e.lo, e.hi, {})
+        return
+    with e.code.loop(e.lo, e.hi) as unit:
+        indices = e.outer_indices(unit, list(range(e.vec)))
+        e.along(sweep, indices, I64(0), e.dims[e.vec], {})
+
+
+def _run_row(e: _Nest) -> None:
+    """The last axis is folded. Units: points of the other axes."""
+    kernel = e.kernel
+    kept = [a for a in range(len(e.dims)) if a not in kernel.reduced]
+    loops = sorted(kernel.reduced - {e.vec})
+    with e.code.loop(e.lo, e.hi) as unit:
+        row = Point(e.outer_indices(unit, kept), {})
+        e.run(kernel.before, row)
+        for sweep in kernel.sweeps:
+            e.reset(sweep.folds)
+            with e.nested(loops, row.indices) as here:
+                e.along(sweep, here, I64(0), e.dims[e.vec], row.values)
+            row.values.update({fold.name: e.across(fold) for fold in sweep.folds})
+            e.run(sweep.after, row)
+
+
+def _run_column(e: _Nest) -> None:
+    """The last axis is kept and runs along the vectors. Units: blocks of that axis for every
+    point of the other kept axes."""
+    kernel = e.kernel
+    kept = [a for a in range(len(e.dims)) if a not in kernel.reduced and a != e.vec]
+    width = e.dims[e.vec]
+    blocks = e.b.sdiv(e.b.add(width, I64(e.lanes - 1)), I64(e.lanes))
+    with e.code.loop(e.lo, e.hi) as unit:
+        block = e.b.srem(unit, blocks)
+        indices = e.outer_indices(e.b.sdiv(unit, blocks), kept)
+        start = e.b.mul(block, I64(e.lanes))
+        stop = e.code.least(e.b.add(start, I64(e.lanes)), width)
+        at = {**indices, e.vec: start}
+        full = e.b.icmp_signed("==", e.b.sub(stop, start), I64(e.lanes))
+        with e.b.if_else(full) as (then, otherwise):
+            with then:
+                _column_block(e, Point(at, {}, True, None, stop))
+            with otherwise:
+                if e.lanes > 1:
+                    _column_block(e, Point(at, {}, True, e.mask(start, stop), stop))
+
+
+def _column_block(e: _Nest, block: Point) -> None:
+    (sweep,) = e.kernel.sweeps
+    e.reset(sweep.folds)
+    e.run(e.kernel.before, block)
+    with e.nested(sorted(e.kernel.reduced), block.indices) as here:
+        point = block.inner()
+        point.indices = dict(here)
+        e.run(sweep.inner, point)
+    kinds = Scalars(e.b, e.lanes)
+    for fold in sweep.folds:
+        found = e.b.load(e.accs[fold.name][0], typ=kinds.type(fold.dtype))
+        block.values[fold.name] = Typed(found, fold.dtype)
+    e.run(sweep.after, block)
+
+
+def _run_total(e: _Nest) -> None:
+    """Everything is folded. Units: blocks of the first axis; each leaves a partial result."""
+    (sweep,) = e.kernel.sweeps
+    block, partials, units = e.extra(0), e.extra(1), e.extra(2)
+    known = Point({}, {})
+    e.run(e.kernel.before, known)
+    with e.code.loop(e.lo, e.hi) as unit:
+        start = e.b.mul(unit, block)
+        stop = e.code.least(e.b.add(start, block), e.dims[0])
+        e.reset(sweep.folds)
+        if len(e.dims) == 1:
+            e.along(sweep, {}, start, stop, known.values)
+        else:
+            with (
+                e.code.loop(start, stop) as first,
+                e.nested(list(range(1, e.vec)), {0: first}) as here,
+            ):
+                e.along(sweep, here, I64(0), e.dims[e.vec], known.values)
+        for i, fold in enumerate(sweep.folds):
+            raw = to_memory(e.b, e.across(fold))
+            e.b.store(raw, _partial(e, partials, units, i, unit), align=8)
+
+
+def _partial(e: _Nest, partials: ir.Value, units: ir.Value, i: int, unit: ir.Value) -> ir.Value:
+    """Where a unit's partial result of the i-th fold lies."""
+    place = e.b.add(e.b.mul(I64(i), units), unit)
+    return e.b.gep(e.b.inttoptr(partials, POINTER), [place], source_etype=I64)
+
+
+def emit_combine(module: ir.Module, kernel: Kernel, name: str) -> ir.Function:
+    """For a ``total`` kernel: fold the partial results in order, then compute what follows.
+
+    Sums of float32 add their partial results in float64, rounding once.
+    """
+    fn = new_function(module, name)
+    e = _Nest(kernel, fn)
+    (sweep,) = kernel.sweeps
+    partials, units = e.extra(1), e.extra(2)
+    known, scalars = Point({}, {}), Scalars(e.b, 1)
+    for i, fold in enumerate(sweep.folds):
+        wide = np.dtype("float64") if fold.dtype == np.dtype("float32") else fold.dtype
+        slot = e.code.slot(scalars.type(wide))
+        e.b.store(scalars.constant(fold.identity, wide).ir, slot)
+        with e.code.loop(I64(0), units) as unit:
+            at = _partial(e, partials, units, i, unit)
+            raw = e.b.load(at, typ=element_type(fold.dtype, memory=True), align=8)
+            x = scalars.cast(from_memory(e.b, raw, fold.dtype), wide)
+            acc = Typed(e.b.load(slot, typ=scalars.type(wide)), wide)
+            e.b.store(combine(scalars, fold, acc, x).ir, slot)
+        final = Typed(e.b.load(slot, typ=scalars.type(wide)), wide)
+        known.values[fold.name] = scalars.cast(final, fold.dtype)
+    e.run(kernel.before, known)
+    e.run(sweep.after, known)
+    e.code.finish()
+    return fn
+
+
+_RUNNERS = {"map": _run_map, "row": _run_row, "column": _run_column, "total": _run_total}

@@ -1,0 +1,364 @@
+"""Statements of kernels to LLVM, at one point or at a vector of points along the last loop.
+
+Code is written for vectors of a fixed number of lanes on every machine, with masked tails, so that
+a result is the same on every CPU; LLVM splits the vectors where the CPU's are narrower. A kernel
+with control flow or computed positions is written for one lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+from twofold.ir.dims import DimLike
+
+from ..kernel.expression import names
+from ..kernel.loops import Kernel
+from ..kernel.statements import (
+    Access,
+    Apply,
+    Fold,
+    For,
+    If,
+    Index,
+    Load,
+    Position,
+    Set,
+    Statement,
+    Store,
+    Var,
+    While,
+)
+from .code import I1, I32, I64, POINTER, Code
+from .scalars import Scalars, Typed, element_type
+
+__all__ = ["VECTOR_BYTES", "Point", "Points", "lanes_of"]
+
+VECTOR_BYTES = 64
+CHAINS = 4  # accumulators of a fold in a light loop
+BOOL, INT64 = np.dtype(bool), np.dtype("int64")
+
+
+def lanes_of(kernel: Kernel) -> int:
+    """Elements in a vector: 64 bytes of the widest dtype in the sweeps' loops, or 1."""
+    if not kernel.straight:
+        return 1
+    inner = [s for sweep in kernel.sweeps for s in sweep.inner]
+    dtypes = [s.dtype for s in inner if isinstance(s, Load | Apply | Fold)]
+    dtypes += [const.dtype for const in kernel.consts]
+    dtypes += [buffer.dtype for buffer in kernel.buffers]
+    dtypes += [INT64 for s in inner if isinstance(s, Position)]
+    return VECTOR_BYTES // max([d.itemsize for d in dtypes] + [4])
+
+
+class Slot(NamedTuple):
+    """A variable: its place on the stack and its dtype."""
+
+    place: ir.Value
+    dtype: np.dtype[Any]
+
+
+class Point:
+    """Where the code runs: the loops' indices, the values known there; in a vector also the mask of
+    its lanes and the position that its loop stops at."""
+
+    def __init__(
+        self, indices: Mapping[int, ir.Value], values: Mapping[str, Typed | Slot],
+        vector: bool = False, mask: ir.Value | None = None, stop: ir.Value = None,
+    ) -> None:  # fmt: skip
+        self.indices, self.values = dict(indices), dict(values)
+        self.vector, self.mask, self.stop = vector, mask, stop
+
+    def inner(self) -> Point:
+        """The same place in a deeper block."""
+        return Point(self.indices, self.values, self.vector, self.mask, self.stop)
+
+
+class Points:
+    """Writes the statements of one kernel."""
+
+    def __init__(self, kernel: Kernel, fn: ir.Function) -> None:
+        self.kernel, self.fn = kernel, fn
+        self.code = Code(fn)
+        self.b = self.code.b
+        self.context, self.lo, self.hi = fn.args
+        self.lanes = lanes_of(kernel)
+        self.pointers = [self.word(i, POINTER) for i in range(len(kernel.buffers))]
+        offset = len(kernel.buffers)
+        self.params: dict[DimLike, ir.Value] = {
+            d: self.word(offset + i, I64) for i, d in enumerate(kernel.params())
+        }
+        self.dims = [self.params[d] for d in kernel.dims]
+        self.vec = len(kernel.loops) - 1  # vectors run along the last loop
+        self.consts = {c.name: Scalars(self.b, 1).constant(c.value, c.dtype) for c in kernel.consts}
+        self.accs: dict[str, list[ir.Value]] = {}
+        self.chain = 0  # which of a fold's accumulators the code being written adds to
+
+    def word(self, i: int, kind: ir.Type) -> ir.Value:
+        """The i-th word of the context."""
+        place = self.b.gep(self.context, [I64(i)], source_etype=I64)
+        return self.b.load(place, typ=kind)
+
+    def scalars(self, point: Point) -> Scalars:
+        """What writes expressions at a point."""
+        return Scalars(self.b, self.lanes if point.vector else 1)
+
+    def number(self, item: DimLike) -> ir.Value:
+        """A stride, offset or size as an LLVM integer."""
+        if isinstance(item, int) and item in (0, 1):
+            return I64(item)
+        return self.params[item]
+
+    # ---- Statements
+
+    def run(self, statements: Iterable[Statement], point: Point) -> None:
+        """Write statements; the point then knows what they compute."""
+        for s in statements:
+            match s:
+                case Load(name, dtype, access):
+                    point.values[name] = self.load(access, dtype, point)
+                case Position(name, index):
+                    point.values[name] = self.position(index, point)
+                case Apply(name, dtype, expr):
+                    point.values[name] = self.expression(expr, dtype, point)
+                case Fold():
+                    self.accumulate(s, point)
+                case Store(access, value):
+                    self.store(access, self.value(value, point), point)
+                case Var(name, dtype, expr):
+                    slot = Slot(self.code.slot(element_type(dtype)), dtype)
+                    self.b.store(self.expression(expr, dtype, point).ir, slot.place)
+                    point.values[name] = slot
+                case Set(name, expr):
+                    slot = point.values[name]  # type: ignore[assignment]
+                    self.b.store(self.expression(expr, slot.dtype, point).ir, slot.place)
+                case _:
+                    self.control(s, point)
+
+    def control(self, s: Statement, point: Point) -> None:
+        """Branches and loops, for one lane."""
+        match s:
+            case If(test, then, orelse):
+                taken = self.expression(test, BOOL, point)
+                with self.b.if_else(taken.ir) as (yes, no):
+                    with yes:
+                        self.run(then, point.inner())
+                    with no:
+                        self.run(orelse, point.inner())
+            case While(before, test, body):
+                with self.code.forever() as after:
+                    here = point.inner()
+                    self.run(before, here)
+                    on = self.fn.append_basic_block("on")
+                    self.b.cbranch(self.expression(test, BOOL, here).ir, on, after)
+                    self.b.position_at_end(on)
+                    self.run(body, here)
+            case For(name, start, stop, body):
+                bounds = self.address(start, point), self.address(stop, point)
+                with self.code.loop(*bounds) as index:
+                    here = point.inner()
+                    here.values[name] = Typed(index, INT64)
+                    self.run(body, here)
+
+    def value(self, name: str, point: Point) -> Typed:
+        """A value in as many lanes as the point has; what a variable holds now."""
+        found = self.consts.get(name) or point.values[name]
+        if isinstance(found, Slot):
+            found = Typed(self.b.load(found.place, typ=element_type(found.dtype)), found.dtype)
+        if point.vector and self.lanes > 1 and not isinstance(found.ir.type, ir.VectorType):
+            return self.scalars(point).splat(found.ir, found.dtype)
+        return found
+
+    def expression(self, expr: str, dtype: np.dtype[Any], point: Point) -> Typed:
+        """The value of an expression."""
+        args = {name: self.value(name, point) for name in names(expr)}
+        return self.scalars(point).apply(expr, args, dtype)
+
+    # ---- Places
+
+    def address(self, index: Index, point: Point) -> ir.Value:
+        """The position that an index gives at a point (of the first lane, in a vector)."""
+        terms = [(point.indices[a], s) for a, s in enumerate(index.strides) if a in point.indices]
+        terms += [(self.value(name, point).ir, stride) for name, stride in index.scalars]
+        total = self.number(index.offset)
+        for at, stride in terms:
+            if _is(stride, 0):
+                continue
+            step = at if _is(stride, 1) else self.b.mul(at, self.number(stride))
+            total = self.b.add(total, step)
+        return total
+
+    def position(self, index: Index, point: Point) -> Typed:
+        """A position as a value, of every lane in a vector."""
+        scalars = self.scalars(point)
+        first = scalars.splat(self.address(index, point), INT64)
+        stride = index.strides[self.vec]
+        if scalars.lanes == 1 or _is(stride, 0):
+            return first
+        lanes = ir.Constant(scalars.type(INT64), list(range(self.lanes)))
+        steps = self.b.mul(lanes, scalars.splat(self.number(stride), INT64).ir)
+        return Typed(self.b.add(first.ir, steps), INT64)
+
+    def mask(self, index: ir.Value, stop: ir.Value) -> ir.Value:
+        """The lanes of a vector starting at ``index`` that lie before ``stop``."""
+        kind = ir.VectorType(I64, self.lanes)
+        left = Scalars(self.b, self.lanes).splat(self.b.sub(stop, index), INT64).ir
+        return self.b.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), left)
+
+    def load(self, access: Access, dtype: np.dtype[Any], point: Point) -> Typed:
+        """Read one element or one vector along the last loop."""
+        place = self.address(access.index, point)
+        pointer = self.pointers[access.buffer]
+        stride = access.index.strides[self.vec] if point.vector else 0
+        if self.lanes == 1 or _is(stride, 0):
+            one = from_memory(self.b, self._element(pointer, place, dtype), dtype)
+            return self.scalars(point).splat(one.ir, dtype)
+        if _is(stride, 1):
+            raw = self._vector(pointer, place, dtype, point.mask)
+        else:
+            raw = self._gather(pointer, place, dtype, point, stride)
+        return from_memory(self.b, raw, dtype)
+
+    def _element(self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any]) -> ir.Value:
+        kind = element_type(dtype, memory=True)
+        at = self.b.gep(pointer, [place], source_etype=kind)
+        return self.b.load(at, typ=kind, align=dtype.itemsize)
+
+    def _vector(
+        self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], mask: ir.Value | None
+    ) -> ir.Value:
+        kind = Scalars(self.b, self.lanes).type(dtype, memory=True)
+        at = self.b.gep(pointer, [place], source_etype=element_type(dtype, memory=True))
+        if mask is None:
+            return self.b.load(at, typ=kind, align=dtype.itemsize)
+        zero = ir.Constant(kind, [0] * self.lanes)
+        fn = self._masked("load", kind, dtype)
+        return self.b.call(fn, [at, I32(dtype.itemsize), mask, zero])
+
+    def _gather(
+        self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], point: Point,
+        stride: DimLike,
+    ) -> ir.Value:  # fmt: skip
+        raw = ir.Constant(Scalars(self.b, self.lanes).type(dtype, memory=True), ir.Undefined)
+        last = self.b.sub(self.b.sub(point.stop, point.indices[self.vec]), I64(1))
+        for lane in range(self.lanes):
+            step = self.b.mul(self.code.least(I64(lane), last), self.number(stride))
+            element = self._element(pointer, self.b.add(place, step), dtype)
+            raw = self.b.insert_element(raw, element, I32(lane))
+        return raw
+
+    def store(self, access: Access, value: Typed, point: Point) -> None:
+        """Write one element or one vector along the last loop."""
+        place, pointer = self.address(access.index, point), self.pointers[access.buffer]
+        raw, dtype = to_memory(self.b, value), value.dtype
+        stride = access.index.strides[self.vec]
+        if not point.vector or self.lanes == 1 or _is(stride, 1):
+            self._put(raw, pointer, place, dtype, point.mask)
+            return
+        for lane in range(self.lanes):
+            at = self.b.add(place, self.b.mul(I64(lane), self.number(stride)))
+            inside = I1(1) if point.mask is None else self.b.extract_element(point.mask, I32(lane))
+            with self.b.if_then(inside):
+                self._put(self.b.extract_element(raw, I32(lane)), pointer, at, dtype, None)
+
+    def _put(
+        self, raw: ir.Value, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any],
+        mask: ir.Value | None,
+    ) -> None:  # fmt: skip
+        at = self.b.gep(pointer, [place], source_etype=element_type(dtype, memory=True))
+        if mask is None:
+            self.b.store(raw, at, align=dtype.itemsize)
+            return
+        fn = self._masked("store", raw.type, dtype)
+        self.b.call(fn, [raw, at, I32(dtype.itemsize), mask])
+
+    def _masked(self, what: str, kind: ir.Type, dtype: np.dtype[Any]) -> ir.Function:
+        element = f"{'f' if dtype.kind == 'f' else 'i'}{8 * dtype.itemsize}"
+        name = f"llvm.masked.{what}.v{self.lanes}{element}.p0"
+        found = self.b.module.globals.get(name)
+        if found is not None:
+            return found
+        lanes = ir.VectorType(I1, self.lanes)
+        signature = ir.FunctionType(kind, [POINTER, I32, lanes, kind])
+        if what == "store":
+            signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, I32, lanes])
+        return ir.Function(self.b.module, signature, name)
+
+    # ---- Folds
+
+    def reset(self, folds: Iterable[Fold]) -> None:
+        """Set accumulators to their identities."""
+        scalars = Scalars(self.b, self.lanes)
+        for fold in folds:
+            if fold.name not in self.accs:
+                kind = scalars.type(fold.dtype)
+                self.accs[fold.name] = [self.code.slot(kind) for _ in range(CHAINS)]
+            for slot in self.accs[fold.name]:
+                self.b.store(scalars.constant(fold.identity, fold.dtype).ir, slot)
+
+    def accumulate(self, fold: Fold, point: Point) -> None:
+        """Fold a vector into the vector accumulator; masked lanes of folded points keep what they
+        have."""
+        scalars = Scalars(self.b, self.lanes)
+        x = scalars.cast(self.value(folded(fold), point), fold.dtype)
+        if point.mask is not None and self.vec in self.kernel.reduced:
+            neutral = scalars.constant(fold.identity, fold.dtype)
+            x = Typed(self.b.select(point.mask, x.ir, neutral.ir), fold.dtype)
+        slot = self.accs[fold.name][self.chain]
+        acc = Typed(self.b.load(slot, typ=scalars.type(fold.dtype)), fold.dtype)
+        self.b.store(combine(scalars, fold, acc, x).ir, slot)
+
+    def across(self, fold: Fold) -> Typed:
+        """Fold the accumulators, then their lanes, pairwise into one scalar."""
+        scalars = Scalars(self.b, self.lanes)
+        kind = scalars.type(fold.dtype)
+        parts = [Typed(self.b.load(s, typ=kind), fold.dtype) for s in self.accs[fold.name]]
+        while len(parts) > 1:
+            pairs = zip(parts[::2], parts[1::2], strict=True)
+            parts = [combine(scalars, fold, x, y) for x, y in pairs]
+        vector = parts[0]
+        lanes = self.lanes
+        while lanes > 1:
+            lanes //= 2
+            low, high = self._half(vector, 0, lanes), self._half(vector, lanes, lanes)
+            vector = combine(Scalars(self.b, lanes), fold, low, high)
+        return vector
+
+    def _half(self, vector: Typed, start: int, lanes: int) -> Typed:
+        if lanes == 1:
+            return Typed(self.b.extract_element(vector.ir, I32(start)), vector.dtype)
+        picked = ir.Constant(ir.VectorType(I32, lanes), list(range(start, start + lanes)))
+        return Typed(self.b.shuffle_vector(vector.ir, vector.ir, picked), vector.dtype)
+
+
+def folded(fold: Fold) -> str:
+    """The value that a fold combines with its accumulator."""
+    (name,) = (n for n in names(fold.expr) if n != fold.name)
+    return name
+
+
+def combine(scalars: Scalars, fold: Fold, acc: Typed, x: Typed) -> Typed:
+    """The accumulator with one more value; both may be wider than the fold's dtype."""
+    return scalars.apply(fold.expr, {fold.name: acc, folded(fold): x}, acc.dtype)
+
+
+def from_memory(b: ir.IRBuilder, raw: ir.Value, dtype: np.dtype[Any]) -> Typed:
+    """What was loaded, as a value: bools are bytes in memory."""
+    if dtype.kind != "b":
+        return Typed(raw, dtype)
+    return Typed(b.icmp_unsigned("!=", raw, ir.Constant(raw.type, None)), dtype)
+
+
+def to_memory(b: ir.IRBuilder, value: Typed) -> ir.Value:
+    """A value as it is stored."""
+    if value.dtype.kind != "b":
+        return value.ir
+    lanes = value.ir.type.count if isinstance(value.ir.type, ir.VectorType) else 1
+    return b.zext(value.ir, Scalars(b, lanes).type(value.dtype, memory=True))
+
+
+def _is(size: DimLike, number: int) -> bool:
+    return isinstance(size, int) and size == number
