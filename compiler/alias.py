@@ -8,7 +8,6 @@ import numpy as np
 
 from twofold.ir.graph import Graph, Value
 from twofold.runtime.convert import as_array
-from twofold.runtime.tensor import wrap
 
 __all__ = ["copied", "keeps_inputs", "share_memory", "write_back"]
 
@@ -24,7 +23,7 @@ def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
     if isinstance(argument, np.ndarray):
         np.copyto(argument, array)
     else:
-        argument.become(wrap(array))
+        argument.become(array)
 
 
 def copied(x: Any) -> np.ndarray[Any, Any]:

@@ -13,6 +13,7 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.tree import Structure, unflatten
 from twofold.runtime.convert import as_array
+from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
@@ -126,7 +127,8 @@ class ConcreteFunction:
         if top is None:
             return self.bound(leaves)(leaves)
         inputs = [leaves[i] for i in self.positions] + self.captures
-        watching = [t for t in _tapes(top) if any(t.watches(x) for x in inputs)]
+        held = [x.value if isinstance(x, Tensor) else x for x in inputs]
+        watching = [t for t in _tapes(top) if any(t.watches(x) for x in held)]
         if not watching:
             return self.bound(leaves)(leaves)
         # Writes to arguments, and reads of a Variable after an assignment (which are sources of
@@ -136,7 +138,7 @@ class ConcreteFunction:
         env = self.environment(leaves)
         inputs = [x if isinstance(x, Tensor | Variable) else wrap(copied(x)) for x in inputs]
         if len(watching) > 1:
-            reads = [top.read(x) if isinstance(x, Variable) else x for x in inputs]
+            reads = [x.read_value() if isinstance(x, Variable) else x for x in inputs]
             return self.outputs.build(interpret(self.graph, inputs, reads, env), env)
         start = perf_counter()
         outs = self._derivative(env).call(inputs, watching[0], env)
@@ -257,7 +259,8 @@ def _symbol_sources(concrete: ConcreteFunction) -> dict[str, tuple[int, int]]:
 
 def _tapes(top: Any) -> list[Any]:
     tapes = []
-    while top is not None and top.below is not None:
-        tapes.append(top)
+    while top is not None:
+        if isinstance(top.interpreter, GradientTape):
+            tapes.append(top.interpreter)
         top = top.below
     return tapes

@@ -77,14 +77,14 @@ class Function:
         return self._call(args, kwargs)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        top = bind.top()
-        if top.tracing or config.functions_run_eagerly():
+        if bind.ground().tracing or config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
         if observe.observer is not None:
             return observe.observer(self, args, kwargs)
         leaves, structure = bind_arguments(self, args, kwargs)
-        if top is not bind.bottom():
-            return self.concrete(leaves, structure).call(leaves, top)
+        frame = _current.get()
+        if frame is not None:
+            return self.concrete(leaves, structure).call(leaves, frame)
         return self._bound(leaves, structure)(leaves)
 
     def _bound(self, leaves: list[Any], structure: Structure) -> Bound:

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.bind import Call
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.op import OPS
 from twofold.ir.types import RefType
 from twofold.ir.vjp import Entry, backward, differentiable
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
-from twofold.runtime.variable import Variable
+from twofold.runtime.variable import Variable, read
 
 from .arrays.reference import concrete as concrete_attr
 from .pipeline import Executable, compile_graph
@@ -66,16 +68,17 @@ class Differentiated:
 
     def call(self, inputs: Sequence[Any], tape: Any, env: dict[str, int]) -> list[Tensor]:
         """Run forward and record one entry whose pullback runs backward."""
-        reads = [tape.read(x) if isinstance(x, Variable) else x for x in inputs]
+        reads = [read(x) if isinstance(x, Variable) else x.value for x in inputs]
         forward, back = self.prepare(env)
         results = forward([x if isinstance(x, Variable) else x.array for x in inputs])
-        outs = [wrap(a) for a in results[: self.n_outputs]]
+        results = [r.view() if any(r is x for x in reads) else r for r in results]
+        outs = results[: self.n_outputs]
         residuals = results[self.n_outputs :]
-        targets = [o for o in outs if differentiable(o)]
+        targets = tuple(o for o in outs if differentiable(o))
         sources = tuple(reads[i] for i in self.wanted)
 
-        def pullback(*cotangents: Any) -> Sequence[Any]:
-            if is_recorded([*sources, *[c for c in cotangents if c is not None]]):
+        def pullback(cotangents: Any) -> Sequence[Any]:
+            if is_recorded([*sources, *[c.value for c in cotangents if c is not None]]):
                 return self._recorded_pullback(inputs, reads, cotangents, env)
             given = [
                 np.zeros(o.shape, o.dtype) if c is None else c.array
@@ -89,20 +92,21 @@ class Differentiated:
             ]
 
         if targets:
-            tape.record(None, sources, tuple(targets), {}, pullback)
-        return outs
+            call = Call(OPS["fused"], tuple(sources), {})
+            tape.record(Entry(call, sources, targets, pullback))
+        return [wrap(o) for o in outs]
 
     def _recorded_pullback(
         self, inputs: Sequence[Any], reads: list[Any], cotangents: Sequence[Any],
         env: dict[str, int],
     ) -> Sequence[Any]:  # fmt: skip
         """The pullback operation by operation, for a tape that watches what it depends on."""
-        sources = [reads[i] for i in self.wanted]
+        sources = [wrap(reads[i]) for i in self.wanted]
         token = bind.current.set(None)  # as when the call was made: nobody else records it
         try:
             with GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(sources)
-                outs = interpret(self.graph, inputs, reads, env, assign=False)
+                outs = interpret(self.graph, inputs, [wrap(r) for r in reads], env, assign=False)
         finally:
             bind.pop(token)
         targets = [o for o in outs if differentiable(o)]
@@ -113,11 +117,12 @@ class Differentiated:
 
 def is_recorded(tensors: Sequence[Any]) -> bool:
     """Whether a tape that is recording now watches one of these."""
-    top: Any = bind.current.get()
-    while top is not None and top.below is not None:
-        if any(top.watches(x) for x in tensors):
+    frame = bind.current.get()
+    while frame is not None:
+        tape = frame.interpreter
+        if isinstance(tape, GradientTape) and any(tape.watches(x) for x in tensors):
             return True
-        top = top.below
+        frame = frame.below
     return False
 
 
@@ -144,13 +149,13 @@ def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differ
                 if isinstance(x, Traced) and differentiable(x):
                     tape.watch(x)
             reads = replay(concrete.graph, table, tape, tracer)
-        sources = [reads.get(id(x), x) for x in sources]
-        outputs = [table[v] for v in concrete.graph.outputs]
+        sources = [x.value if isinstance(x, Traced) else reads.get(id(x), x) for x in sources]
+        outputs = [table[v].value for v in concrete.graph.outputs]
         grads, wanted = _pull(tape, tracer, outputs, sources)
     finally:
         bind.pop(token)
     tracer.graph.substitute(tracer.sizes.solution())
-    graphs = _split(tracer.graph, n_inputs, [o.value for o in outputs], grads)
+    graphs = _split(tracer.graph, n_inputs, outputs, grads)
     connected = _dependence(tracer.graph, tracer.graph.inputs[n_inputs:], grads)
     return Differentiated(concrete, env, native, graphs, wanted, connected, tracer.sizes.guards)
 
@@ -161,19 +166,20 @@ def replay(
     """Bind every node of a graph again; reads of Variables are watched. Returns ref id -> read."""
     reads: dict[int, Any] = {}
     for node in graph.nodes:
-        ins = [table[v] for v in node.inputs]
+        ins = [x.value if isinstance(x := table[v], Traced) else x for v in node.inputs]
         if node.op.name == "read":
             if id(ins[0]) not in reads:
                 out = Traced(tracer.graph.add(node.op, ins, names=(ins[0].name,)).out, tracer)
-                reads[id(ins[0])] = out
+                reads[id(ins[0])] = out.value
                 if differentiable(out):
                     tape.watch(out)
-            table[node.out] = reads[id(ins[0])]
+            table[node.out] = Traced(reads[id(ins[0])], tracer)
         elif node.op.name == "assign":
-            tracer.graph.add(node.op, (ins[0], ins[1].value), sizes=tracer.sizes, loc=node.loc)
+            tracer.graph.add(node.op, (ins[0], ins[1]), sizes=tracer.sizes, loc=node.loc)
         else:
-            outs = tape.bind(node.op, tuple(ins), node.attrs)
-            results = outs if isinstance(outs, tuple) else (outs,)
+            types = [v.type for v in node.outputs]
+            outs = bind.run(Call(node.op, tuple(ins), node.attrs, node.regions, types))
+            results = [Traced(o, tracer) for o in outs]
             table.update(zip(node.outputs, results, strict=True))
     return reads
 
@@ -185,7 +191,7 @@ def _pull(
     seeds: dict[int, Any] = {}
     for i, out in enumerate(outputs):
         if differentiable(out):
-            g = Traced(tracer.graph.input(out.value.type, f"g{i}"), tracer)
+            g = Traced(tracer.graph.input(out.type, f"g{i}"), tracer)
             seeds[id(out)] = seeds[id(out)] + g if id(out) in seeds else g
     entries: list[Entry] = tape.entries
     table = backward(entries, seeds, tape.known)

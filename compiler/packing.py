@@ -50,7 +50,7 @@ class Outputs:
         if isinstance(leaf, Traced):
             if id(leaf) not in places:
                 places[id(leaf)] = len(values)
-                values.append(tracer._operand(leaf)[0])
+                values.append(tracer.value(leaf))
             return "tensor", places[id(leaf)]
         if isinstance(leaf, SymInt):
             return "size", leaf.dim

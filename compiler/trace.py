@@ -13,15 +13,17 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from twofold.ir import bind
+from twofold.ir.bind import Call
 from twofold.ir.errors import ConversionError, DTypeError, GraphError, StagingError
-from twofold.ir.graph import Graph, Value
+from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.convert import as_array
-from twofold.runtime.tensor import Tensor
-from twofold.runtime.variable import Variable
+from twofold.runtime.tensor import Tensor, wrap
+from twofold.runtime.variable import Variable, read
 
 from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
@@ -35,7 +37,8 @@ TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 class Traced(Tensor):
     """A tensor of a trace: it has a type and a place in the graph, but no value yet."""
 
-    __slots__ = ("trace", "value")
+    __slots__ = ("trace",)
+    value: Value
 
     def __init__(self, value: Value, trace: Tracer) -> None:
         self.value, self.trace = value, trace
@@ -62,11 +65,8 @@ class Traced(Tensor):
         finally:
             self.trace.refused = None  # who asked was not the user
 
-    def stand_in(self) -> Any:
-        return Traced(self.value, self.trace)
-
-    def become(self, other: Any) -> None:
-        self.value = (other if isinstance(other, Traced) else self.trace.capture(other)).value
+    def become(self, value: Any) -> None:
+        self._change(value)
 
     def _refuse(self, what: str) -> NoReturn:
         name = f" {self.value.name!r}" if self.value.name else ""
@@ -155,10 +155,9 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", 
     setattr(TracedArray, f"__i{_name.rstrip('_')}__", _augmented(_name))
 
 
-class Tracer:
-    """Stages every operation as a node of ``graph``."""
+class Tracer(bind.Ground):
+    """Stages every call as a node of ``graph``; its values are those of the graph."""
 
-    below = None
     tracing = True
 
     def __init__(self, name: str) -> None:
@@ -167,7 +166,7 @@ class Tracer:
         self.captures: list[Any] = []  # Tensor, ndarray or Variable behind each hidden input
         self._captured: dict[int, Traced] = {}
         self._refs: dict[int, Value] = {}
-        self._state: dict[int, Any] = {}  # Variable -> its current tensor
+        self._state: dict[int, Value] = {}  # Variable -> its current value
         self._assigned: set[int] = set()
         self.reread: list[Variable] = []  # read after they were assigned to
         self._contents: dict[int, tuple[Any, int]] = {}  # captured arrays and their checksums
@@ -187,24 +186,48 @@ class Tracer:
         shape = [self.sizes.new(n) for n in array.shape]
         return Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
 
-    def bind(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Append a node, with casts for promotion; returns traced outputs."""
+    def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
+        """Arguments as values of the graph, with casts for promotion; types inferred."""
         pairs = [self._operand(a) for a in args]
         dtypes = op.input_dtypes([own for _, own in pairs])
-        frame = user_frame()
-        loc = user_location(frame) if frame else None
-        values = [
-            self._as_value(v, own, want, loc) for (v, own), want in zip(pairs, dtypes, strict=True)
-        ]
-        for value in values:
+        inputs = tuple(
+            [self._as_value(v, own, want) for (v, own), want in zip(pairs, dtypes, strict=True)]
+        )
+        for value in inputs:
             value.type = value.type.substitute(self.sizes.known)
-        name = user_name(frame) if frame else ""
-        node = self.graph.add(
-            op, values, {k: to_dims(v) for k, v in attrs.items()},
-            loc=loc, names=(name,), sizes=self.sizes,
-        )  # fmt: skip
-        outs = tuple(Traced(v, self) for v in node.outputs)
-        return outs[0] if len(outs) == 1 else outs
+        plain = {k: to_dims(v) for k, v in attrs.items()}
+        full, types = op.resolve([v.type for v in inputs], plain, self.sizes)
+        return Call(op, inputs, full, (), types, _place())
+
+    def run(self, call: Call) -> tuple[Any, ...]:
+        """Append a node; its outputs are the call's."""
+        op = call.op
+        if op.name == "read":
+            return (self._read(call.inputs[0]),)
+        if op.name == "assign":
+            self._assign(*call.inputs)
+            return ()
+        loc, name = call.place or (None, "")
+        inputs = [self._held(x) for x in call.inputs]
+        node = Node(op, inputs, call.attrs, call.types, call.regions, loc, (name,))
+        self.graph.nodes.append(node)
+        return node.outputs
+
+    def tensor(self, value: Any) -> Any:
+        """A traced tensor; an array from outside stays a plain one, captured when it is used."""
+        return Traced(value, self) if isinstance(value, Value) else wrap(value)
+
+    def value(self, tensor: Any) -> Any:
+        """The value of a tensor in the graph."""
+        return self._operand(tensor)[0]
+
+    def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The attributes with sizes that user-level code can handle."""
+        return {k: _user_sizes(v, self.sizes) for k, v in attrs.items()}
+
+    def _held(self, x: Any) -> Value:
+        """An input of a call that an interpreter made."""
+        return x if isinstance(x, Value) else self.capture(x).value
 
     def _operand(self, arg: Any) -> tuple[Any, Operand]:
         if isinstance(arg, Traced):
@@ -219,19 +242,21 @@ class Tracer:
         if isinstance(arg, SymInt):
             return self.graph.add(OPS["dim"], (), {"dim": to_dims(arg)}).out, int
         if isinstance(arg, Variable):
-            return self._operand(self.read(arg))
+            value = read(arg)
+            return value, value.type.dtype
         if isinstance(arg, list | tuple) and _holds_traced(arg):
             return self._operand(OPS["stack"](list(arg)))
         captured = self.capture(arg)
         return captured.value, captured.dtype
 
-    def _as_value(self, value: Any, own: Operand, want: np.dtype[Any], loc: Any) -> Value:
+    def _as_value(self, value: Any, own: Operand, want: np.dtype[Any]) -> Value:
         if not isinstance(value, Value):
             array = as_array(value, want, weak=isinstance(own, type))
             return self.graph.add(OPS["constant"], (), {"value": array}).out
         if value.type.dtype == want:
             return value
-        return self.graph.add(OPS["cast"], (value,), {"dtype": want}, loc=loc).out
+        cast: Value = OPS["cast"](Traced(value, self), dtype=want).value
+        return cast
 
     def capture(self, arg: Any) -> Traced:
         """A hidden input for an eager tensor or a NumPy array; lists become constants."""
@@ -268,52 +293,29 @@ class Tracer:
             self.captures.append(variable)
         return ref
 
-    def read(self, variable: Variable) -> Any:
-        """The Variable's current tensor in the graph."""
+    def _read(self, variable: Any) -> Value:
+        """The Variable's current value in the graph."""
+        if isinstance(variable, Value):
+            return self.graph.add(OPS["read"], (variable,), names=(variable.name,)).out
         current = self._state.get(id(variable))
         if id(variable) in self._assigned and not any(v is variable for v in self.reread):
             self.reread.append(variable)
         if current is None:
             ref = self._ref(variable)
             node = self.graph.add(OPS["read"], (ref,), names=(ref.name,))
-            current = self._state[id(variable)] = Traced(node.out, self)
+            current = self._state[id(variable)] = node.out
         return current
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def _assign(self, variable: Any, value: Any) -> None:
         """Append an ``assign`` node; later reads see ``value``."""
-        if not isinstance(value, Traced):
-            value = self.capture(value)
-        self.graph.add(
-            OPS["assign"], (self._ref(variable), value.value), loc=user_location(), sizes=self.sizes
-        )
+        ref = variable if isinstance(variable, Value) else self._ref(variable)
+        held = self._held(value)
+        self.graph.add(OPS["assign"], (ref, held), loc=user_location(), sizes=self.sizes)
+        if ref is variable:
+            return
         self._assigned.add(id(variable))
-        # A tensor of its own: for a tape, what is read from now on is a new source.
-        self._state[id(variable)] = Traced(value.value, self)
-
-    def rename(self, old: Any, new: Any, *, fresh: bool = False) -> None:
-        """A tensor that a Variable holds is about to be written to: the Variable keeps ``new``."""
-        for key, held in self._state.items():
-            if held is old:
-                self._state[key] = new
-
-    def lift(self, op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments as traced tensors."""
-        pairs = [self._operand(a) for a in args]
-        dtypes = op.input_dtypes([own for _, own in pairs])
-        return tuple(
-            arg if isinstance(arg, Tensor) else Traced(self._as_value(value, own, want, None), self)
-            for arg, (value, own), want in zip(args, pairs, dtypes, strict=True)
-        )
-
-    def canonical(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        """The attributes in canonical form, with sizes that user-level code can handle."""
-        types = [self._operand(a) for a in args]
-        tensors = [
-            v.type if isinstance(v, Value) else TensorType(as_array(v).dtype, ()) for v, _ in types
-        ]
-        plain = {**op.defaults, **{k: to_dims(v) for k, v in attrs.items()}}
-        found = op.resolve(tensors, plain, self.sizes)[0]
-        return {k: _user_sizes(v, self.sizes) for k, v in found.items()}
+        # A value of its own: for a tape, what is read from now on is a new source.
+        self._state[id(variable)] = self.graph.add(OPS["stop_gradient"], (held,)).out
 
     def finish(self, outputs: list[Value]) -> Graph:
         """The graph with unified sizes. Raises the StagingError that the function caught."""
@@ -324,6 +326,12 @@ class Tracer:
         self.graph.outputs = outputs
         self.graph.substitute(self.sizes.solution())
         return self.graph
+
+
+def _place() -> tuple[Location | None, str]:
+    """Where the user calls an operation now, and the name that its result gets there."""
+    frame = user_frame()
+    return (user_location(frame), user_name(frame)) if frame else (None, "")
 
 
 def _checksum(array: np.ndarray[Any, Any]) -> int:

@@ -1,70 +1,178 @@
-"""Who executes an operation now: a stack of interpreters, one for each thread of control.
+"""Calls of operations, and who runs them: a stack of interpreters for each thread of control.
 
-The eager executor is at the bottom; tapes and the tracer stand above it. Each interpreter has
-``bind(op, args, attrs)``; it does its own work and passes the operation to the one below. The top
-is a context variable, so threads and asyncio tasks each see their own stack.
+A ``Call`` is one operation with everything decided: inputs as values, converted and promoted,
+attributes in canonical form. It goes down the stack once; each interpreter has one method,
+``run(call) -> outputs``, does its own work there and hands a call (the same or another) to the ones
+below with ``bind.run``. While it does, only those below are on the stack, so an interpreter may use
+ops for its own work.
+
+Values are immutable: arrays that nobody writes to, or values of a graph. What they are is said by
+the ground, the eager executor or the tracer that is nearest to the top; it also prepares calls.
+The stack is a context variable, so threads and asyncio tasks each see their own.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
-__all__ = ["Interpreter", "bottom", "current", "install", "pop", "push", "top"]
+from .shapes import Sizes
+from .types import TensorType
+
+__all__ = [
+    "Call", "Frame", "Ground", "Interpreter", "below", "bottom", "current", "ground", "install",
+    "perform", "pop", "push", "run", "top",
+]  # fmt: skip
+
+Values = tuple[Any, ...]
+
+
+class Call:
+    """One operation on values. Nothing of it changes after it is made.
+
+    ``inputs``: values, and Variables (or values of a ref type) where the op takes them.
+    ``attrs``: canonical. ``regions``: what a region op holds. ``place``: where the user's program
+    says it (location, name of the result), if that is known.
+    """
+
+    __slots__ = ("_types", "attrs", "inputs", "op", "place", "regions")
+
+    def __init__(
+        self, op: Any, inputs: Values, attrs: dict[str, Any], regions: Sequence[Any] = (),
+        types: Sequence[TensorType] | None = None, place: Any = None,
+    ) -> None:  # fmt: skip
+        self.op, self.inputs, self.attrs, self.regions = op, inputs, attrs, regions
+        self._types, self.place = types, place
+
+    @property
+    def types(self) -> Sequence[TensorType]:
+        """The types of the outputs."""
+        if self._types is None:  # arrays say their types when they are there
+            given = [TensorType(x.dtype, x.shape) for x in self.inputs]
+            self._types = self.op.resolve(given, self.attrs, Sizes())[1]
+        return self._types
+
+    def replaced(self, **parts: Any) -> Call:
+        """The same call with other ``inputs``, ``attrs``, ``regions`` or ``types``."""
+        kept = {
+            "op": self.op, "inputs": self.inputs, "attrs": self.attrs, "regions": self.regions,
+            "types": self._types, "place": self.place,
+        }  # fmt: skip
+        return Call(**{**kept, **parts})
+
+    def __repr__(self) -> str:
+        return f"<call of {self.op.name} on {len(self.inputs)} inputs, {self.attrs}>"
 
 
 class Interpreter(Protocol):
     """What stands on the stack."""
 
-    @property
-    def below(self) -> Any:
-        """The next interpreter down, or None."""
-
-    @property
-    def tracing(self) -> bool:
-        """Whether this or one below stages operations instead of executing them."""
-
-    def bind(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Run one operation and return its output (a tuple if it has several)."""
-
-    def canonical(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        """The attributes in canonical form, as gradient rules receive them."""
-
-    def lift(self, op: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments as tensors, as gradient rules receive them: numbers, lists and arrays
-        become tensors of the dtype that the operation gave them; tensors stay as they are."""
-
-    def read(self, variable: Any) -> Any:
-        """The present value of a Variable as a tensor."""
-
-    def assign(self, variable: Any, value: Any) -> None:
-        """Give a Variable a new value; ``value`` has its dtype and shape."""
+    def run(self, call: Call) -> Values:
+        """Run one call and return its outputs."""
 
 
-current: ContextVar[Interpreter | None] = ContextVar("twofold_interpreter", default=None)
-_bottom: list[Interpreter] = []
+class Ground(ABC):
+    """The interpreter that no call gets past, which says what values are."""
+
+    tracing: bool  # whether calls are staged instead of executed
+
+    @abstractmethod
+    def prepare(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
+        """The call of an op on arguments as the user gave them: converted, promoted, checked.
+
+        Casts are calls of their own. Raises what the op's rules raise.
+        """
+
+    @abstractmethod
+    def run(self, call: Call) -> Values:
+        """Run one call and return its outputs."""
+
+    @abstractmethod
+    def tensor(self, value: Any) -> Any:
+        """A tensor object with this value."""
+
+    @abstractmethod
+    def value(self, tensor: Any) -> Any:
+        """The value of a tensor object."""
+
+    @abstractmethod
+    def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Attributes as code written in ops receives them: sizes are ints, or behave like them."""
 
 
-def install(interpreter: Interpreter) -> None:
-    """Make an interpreter the bottom of every stack (the eager executor, once, at import)."""
-    _bottom[:] = [interpreter]
+class Frame:
+    """An interpreter on the stack."""
+
+    __slots__ = ("below", "ground", "interpreter")
+
+    def __init__(self, interpreter: Interpreter, below: Frame | None) -> None:
+        self.interpreter, self.below = interpreter, below
+        if isinstance(interpreter, Ground):
+            self.ground: Ground = interpreter
+        else:
+            self.ground = _bottom[0] if below is None else below.ground
 
 
-def bottom() -> Interpreter:
+current: ContextVar[Frame | None] = ContextVar("twofold_interpreter", default=None)
+_bottom: list[Ground] = []
+
+
+def install(executor: Ground) -> None:
+    """Make the eager executor the bottom of every stack (once, at import)."""
+    _bottom[:] = [executor]
+
+
+def bottom() -> Ground:
     """The eager executor."""
     return _bottom[0]
 
 
 def top() -> Interpreter:
-    """The interpreter that receives operations now."""
-    return current.get() or _bottom[0]
+    """The interpreter that receives calls now."""
+    frame = current.get()
+    return _bottom[0] if frame is None else frame.interpreter
 
 
-def push(interpreter: Interpreter) -> Token[Interpreter | None]:
+def ground() -> Ground:
+    """What says now what values are: the nearest tracer, or the eager executor."""
+    frame = current.get()
+    return _bottom[0] if frame is None else frame.ground
+
+
+def push(interpreter: Interpreter) -> Token[Frame | None]:
     """Put an interpreter on top; pass the result to ``pop``."""
-    return current.set(interpreter)
+    return current.set(Frame(interpreter, current.get()))
 
 
-def pop(token: Token[Interpreter | None]) -> None:
-    """Undo a ``push``."""
+def pop(token: Token[Frame | None]) -> None:
+    """Undo a ``push``, or the change of stack made by ``below``."""
     current.reset(token)
+
+
+def below(frame: Frame | None) -> Token[Frame | None]:
+    """Make ``frame`` the top for a while, as it was before others were pushed; see ``pop``."""
+    return current.set(frame)
+
+
+def run(call: Call) -> Values:
+    """Run a call under the present stack; inside of an interpreter's ``run`` that is what stands
+    below it."""
+    frame = current.get()
+    if frame is None:
+        return _bottom[0].run(call)
+    token = current.set(frame.below)
+    try:
+        return frame.interpreter.run(call)
+    finally:
+        current.reset(token)
+
+
+def perform(op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+    """Call an op on arguments as the user gave them; its output, or a tuple of several."""
+    here = ground()
+    outs = run(here.prepare(op, args, attrs))
+    if len(outs) == 1:
+        return here.tensor(outs[0])
+    return tuple([here.tensor(value) for value in outs])

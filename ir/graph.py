@@ -24,12 +24,17 @@ __all__ = ["Graph", "Location", "Node", "Value", "dims_in_attr", "map_dims"]
 class Value:
     """One SSA value: a type, the node that makes it (None for an input), the user's name for it."""
 
-    __slots__ = ("index", "name", "node", "type")
+    __slots__ = ("__weakref__", "index", "name", "node", "type")
 
     def __init__(
         self, type: TensorType, name: str = "", node: Node | None = None, index: int = 0
     ) -> None:
         self.type, self.name, self.node, self.index = type, name, node, index
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the elements."""
+        return self.type.dtype
 
     def __repr__(self) -> str:
         return f"%{self.name or '_'}: {self.type}"

@@ -62,8 +62,11 @@ class Op(Facts):
     has_attrs: bool
     variadic: bool
     vjp: Gradient | None
-    direct: Callable[..., Any] | None
+    arity: int
+    plain: bool  # tensors are all that it takes, a fixed number of them
+    direct: Callable[..., Any]  # the op on its tensors alone
     memo: dict[Any, tuple[Attrs, tuple[TensorType, ...]]]
+    _computes_in: dict[tuple[Operand, ...], list[np.dtype]]
 
     def __init__(self, body: Callable[..., Any], facts: Facts) -> None:
         name = facts.name or body.__name__.rstrip("_")
@@ -79,19 +82,15 @@ class Op(Facts):
             promoted=slice(None) if facts.promoted is None else facts.promoted,
             effects=frozenset(facts.effects), samples=tuple(facts.samples),
             shares_memory=facts.shares_memory or kind.shares_memory,
-            pure=kind.pure if facts.pure is None else facts.pure, memo={}, direct=None, vjp=None,
+            pure=kind.pure if facts.pure is None else facts.pure, memo={}, vjp=None,
+            arity=len(tensors), plain=not (defaults or variadic),
+            direct=functools.partial(_on_tensors, self), _computes_in={},
         )  # fmt: skip
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        if self.direct is not None and not attrs and len(args) == len(self.tensors):
-            out = self.direct(*args)
-            if out is not None:
-                return out
-        if self.has_attrs or attrs or self.variadic:
-            args, attrs = self._sort_arguments(args, attrs)
-        elif len(args) != len(self.tensors):
-            raise self._arity(len(args))
-        return _bind.top().bind(self, args, attrs)
+        if not attrs and self.plain and len(args) == self.arity:
+            return self.direct(*args)
+        return _bind.perform(self, *self._sort_arguments(args, attrs))
 
     def _arity(self, given: int) -> TypeError:
         return TypeError(f"{self.name}() takes {len(self.tensors)} tensors, {given} given")
@@ -135,6 +134,15 @@ class Op(Facts):
 
         ``operands`` are dtypes, or Python scalar types for weak operands. Raises DTypeError.
         """
+        key = tuple(operands)
+        found = self._computes_in.get(key)
+        if found is None:
+            if len(self._computes_in) >= 1024:
+                self._computes_in.clear()
+            found = self._computes_in[key] = self._promoted_dtypes(operands)
+        return found
+
+    def _promoted_dtypes(self, operands: Sequence[Operand]) -> list[np.dtype]:
         own = [o if isinstance(o, np.dtype) else weak_dtype(o) for o in operands]
         if self.promote == "none":
             return self._checked(own)
@@ -172,7 +180,7 @@ class Op(Facts):
         return rule
 
     def shortcut(self, direct: Callable[..., Any]) -> None:
-        """Install the runtime's shortcut, which returns None where it is not taken."""
+        """Install the runtime's shortcut; where it is not taken it goes the long way itself."""
         vars(self)["direct"] = direct
 
     def resolve(
@@ -187,6 +195,10 @@ class Op(Facts):
 
     def __repr__(self) -> str:
         return f"<op {self.name}: {self.kind}>"
+
+
+def _on_tensors(op: Op, *args: Any) -> Any:
+    return _bind.perform(op, args, {}) if op.plain else op(*args)
 
 
 _KIND_NAMES = {

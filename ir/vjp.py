@@ -1,7 +1,7 @@
-"""The reverse walk over recorded operations: the only reverse-mode differentiation there is.
+"""The reverse walk over recorded calls: the only reverse-mode differentiation there is.
 
-It runs on whatever the entries hold (eager tensors, traced tensors): the gradient rules are
-written in ops, so the walk is itself recorded by outer tapes and staged by the tracer.
+It runs on whatever the calls hold (arrays, values of a graph): the gradient rules are written in
+ops, so the walk is itself recorded by outer tapes and staged by the tracer.
 """
 
 from __future__ import annotations
@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .op import OPS, Op
+from . import bind
+from .bind import Call
+from .op import OPS
 
-__all__ = ["Entry", "backward", "match"]
+__all__ = ["Entry", "backward", "differentiable", "match"]
 
 
 class Entry(NamedTuple):
-    """One recorded operation. ``vjp``, if given, replaces the op's rule: it takes the cotangents
-    of the outputs (None for an output that was not used) and returns those of the inputs."""
+    """One recorded call. ``pull``, if given, replaces the op's rule: it takes the cotangents of
+    the outputs (None for an output that was not used) and returns those of ``inputs``, which are
+    the call's unless Variables were read for it."""
 
-    op: Op | None
+    call: Call
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
-    attrs: dict[str, Any]
-    vjp: Callable[..., Sequence[Any]] | None = None
+    pull: Callable[[list[Any]], Sequence[Any]] | None = None
 
 
 def backward(
@@ -34,6 +36,7 @@ def backward(
     """
     reachable = set(known)
     table = dict(cotangents)
+    tensor = bind.ground().tensor
     for entry in reversed(entries):
         received = [table.get(id(out)) for out in entry.outputs]
         if all(g is None for g in received):
@@ -41,7 +44,7 @@ def backward(
         for x, g in zip(entry.inputs, _pull(entry, received), strict=True):
             if g is None or id(x) not in reachable or not differentiable(x):
                 continue
-            g = match(g() if callable(g) else g, x)
+            g = match(g() if callable(g) else g, tensor(x))
             table[id(x)] = table[id(x)] + g if id(x) in table else g
     return table
 
@@ -52,18 +55,25 @@ def differentiable(x: Any) -> bool:
 
 
 def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
-    rule = entry.vjp or (entry.op.vjp if entry.op is not None else None)
+    if entry.pull is not None:
+        return entry.pull(received)
+    call = entry.call
+    rule = call.op.vjp
     if rule is None:
         return (None,) * len(entry.inputs)
-    if entry.vjp is not None:
-        return entry.vjp(*received)
-    filled = [
-        g if g is not None else OPS["zeros_like"](out)
-        for g, out in zip(received, entry.outputs, strict=True)
-    ]
+    ground = bind.ground()
+    outs = [ground.tensor(out) for out in entry.outputs]
+    filled = [zeros(out) if g is None else g for g, out in zip(received, outs, strict=True)]
+    inputs = [ground.tensor(x) for x in entry.inputs]
     one = len(filled) == 1
-    g, out = (filled[0], entry.outputs[0]) if one else (tuple(filled), entry.outputs)
-    return rule(g, out, *entry.inputs, **entry.attrs)
+    g, out = (filled[0], outs[0]) if one else (tuple(filled), tuple(outs))
+    found: Sequence[Any] = rule(g, out, *inputs, **ground.attributes(call.attrs))
+    return found
+
+
+def zeros(x: Any) -> Any:
+    """Zeros of the shape and dtype of a tensor, which take nothing but its sizes."""
+    return OPS["splat"](OPS["cast"](0, dtype=x.dtype), shape=x.shape)
 
 
 def match(g: Any, x: Any) -> Any:

@@ -64,7 +64,9 @@ def _cast(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> np.ndarray[Any, A
     """``astype``; a value too large for a floating dtype becomes infinite without a warning."""
     try:
         cast: np.ndarray[Any, Any] = quiet.run(array.astype, want)
-    except RuntimeError:  # called from a body that runs under ``quiet`` itself
+    except RuntimeError:
+        if not quiet.busy():
+            raise
         cast = quiet.nested(array.astype, want)
     return cast
 

@@ -1,4 +1,8 @@
-"""The eager executor: the bottom of the interpreter stack. It runs NumPy bodies at once."""
+"""The eager executor: the bottom of the interpreter stack. It runs NumPy bodies at once.
+
+Its values are arrays that nobody writes to. An array of the caller is copied on its way in, unless
+nobody keeps it: no interpreter stands above, and the op is certain to return new memory.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import TwofoldError
-from twofold.ir.op import Op
+from twofold.ir.bind import Call
+from twofold.ir.errors import GraphError, TwofoldError
+from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
@@ -16,15 +21,71 @@ from twofold.ir.types import TensorType
 from .convert import as_array
 from .quiet import quiet
 from .tensor import Tensor, wrap
-from .variable import Variable
+from .variable import Variable, read
 
-__all__ = ["EAGER", "Eager", "operand"]
+__all__ = ["EAGER", "Eager"]
 
 _SIZES = Sizes()
 _PYTHON = (bool, int, float, complex)
 
 
-def operand(value: Any) -> tuple[Any, Operand]:
+class Eager(bind.Ground):
+    """Executes each call when it is made."""
+
+    tracing = False
+
+    def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
+        """Convert and promote the arguments."""
+        pairs = [_operand(a) for a in args]
+        dtypes = op.input_dtypes([own for _, own in pairs])
+        inputs = tuple(
+            [
+                value if own is want and arg.__class__ is Tensor
+                else _input(op, arg, value, own, want)
+                for arg, (value, own), want in zip(args, pairs, dtypes, strict=True)
+            ]
+        )  # fmt: skip
+        if not op.has_attrs:
+            return Call(op, inputs, attrs)
+        full, types = _resolve(op, inputs, attrs)
+        return Call(op, inputs, full, (), types)
+
+    def run(self, call: Call) -> tuple[Any, ...]:
+        """Run the NumPy body; every output is a value of its own."""
+        op, inputs, attrs = call.op, call.inputs, call.attrs
+        try:
+            out = quiet.run(op.body, *inputs, **attrs)
+        except TwofoldError:
+            raise
+        except (TypeError, ValueError):
+            _resolve(op, inputs, attrs)  # our own message, if the types are at fault
+            raise
+        except RuntimeError:
+            if not quiet.busy():
+                raise
+            out = quiet.nested(op.body, *inputs, **attrs)
+        outs = out if out.__class__ is tuple else (out,)
+        return tuple([_value(o, inputs) for o in outs])
+
+    def tensor(self, value: Any) -> Any:
+        """A tensor over an array. Raises GraphError for a value of a trace that has ended."""
+        if not isinstance(value, np.ndarray):
+            raise GraphError(
+                f"{value!r} was kept after the trace that made it ended; return it from the "
+                f"function instead"
+            )
+        return wrap(value)
+
+    def value(self, tensor: Any) -> Any:
+        """The array of a tensor."""
+        return tensor.value
+
+    def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """The attributes; sizes are ints."""
+        return attrs
+
+
+def _operand(value: Any) -> tuple[Any, Operand]:
     """An argument as an array (or the Python scalar itself) and its dtype (or scalar type)."""
     kind = value.__class__
     if kind is Tensor:
@@ -32,100 +93,61 @@ def operand(value: Any) -> tuple[Any, Operand]:
     if kind in _PYTHON:
         return value, kind
     if kind is Variable:
-        return value.array, value.array.dtype
+        array = read(value)
+        return array, array.dtype
     array = as_array(value)
     return array, array.dtype
 
 
-class Eager:
-    """Executes each operation when it is called."""
-
-    below = None
-    tracing = False
-
-    def bind(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Convert and promote the arguments, run the NumPy body, wrap the result."""
-        pairs = [operand(a) for a in args]
-        dtypes = op.input_dtypes([p[1] for p in pairs])
-        arrays = [
-            a if own is want else as_array(a, want, weak=isinstance(own, type))
-            for (a, own), want in zip(pairs, dtypes, strict=True)
-        ]
-        if op.has_attrs:
-            attrs = resolve(op, arrays, attrs)
-        try:
-            out = quiet.run(op.body, *arrays, **attrs)
-        except TwofoldError:
-            raise
-        except (TypeError, ValueError):
-            resolve(op, arrays, attrs)  # our own message, if the types are at fault
-            raise
-        except RuntimeError as error:
-            if "already entered" not in str(error):
-                raise
-            out = quiet.nested(op.body, *arrays, **attrs)
-        if op.shares_memory != "never":
-            out = _unshared(out, args)
-        if out.__class__ is tuple:
-            return tuple(map(wrap, out))
-        return wrap(out)
-
-    def canonical(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        """The attributes in canonical form."""
-        arrays = [as_array(operand(a)[0]) for a in args]
-        return resolve(op, arrays, attrs)
-
-    def lift(self, op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments as tensors."""
-        pairs = [operand(a) for a in args]
-        dtypes = op.input_dtypes([own for _, own in pairs])
-        return tuple(
-            arg if isinstance(arg, Tensor)
-            else wrap(as_array(value, want, weak=isinstance(own, type)))
-            for arg, (value, own), want in zip(args, pairs, dtypes, strict=True)
-        )  # fmt: skip
-
-    def read(self, variable: Variable) -> Tensor:
-        """The present value."""
-        return variable.tensor()
-
-    def assign(self, variable: Variable, value: Tensor) -> None:
-        """Replace the Variable's array."""
-        variable.array = value.array
+def _input(op: Op, arg: Any, value: Any, own: Operand, want: np.dtype[Any]) -> Any:
+    """An argument as an array of the dtype that the op computes in."""
+    kind = arg.__class__
+    if kind in _PYTHON:
+        return as_array(value, want, weak=True)
+    seen = bind.current.get() is not None
+    ours = kind is Tensor or kind is Variable
+    if ours and seen and own != want:
+        cast: np.ndarray[Any, Any] = OPS["cast"](wrap(value), dtype=want).value
+        return cast  # recorded, so that gradients pass it
+    array: np.ndarray[Any, Any] = value if own is want else as_array(value, want)
+    if ours or array is not value or kind in (list, tuple):
+        return array
+    return array.copy() if seen or op.shares_memory != "never" else array
 
 
-def resolve(op: Op, arrays: list[Any], attrs: dict[str, Any]) -> dict[str, Any]:
-    """Canonical attributes for concrete arrays, memoised by dtypes, shapes and attributes."""
+def _value(out: Any, inputs: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+    """An output as an array that is no other value."""
+    if not isinstance(out, np.ndarray):
+        return np.asarray(out)
+    for x in inputs:
+        if out is x:
+            own: np.ndarray[Any, Any] = out.view()
+            return own
+    return out
+
+
+def _resolve(
+    op: Op, arrays: tuple[Any, ...], attrs: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[TensorType, ...]]:
+    """Canonical attributes and output types, memoised by dtypes, shapes and attributes."""
+    parts: list[Any] = []
+    for a in arrays:
+        parts += a.dtype, a.shape
+    for value in attrs.values():
+        parts += tuple(value) if value.__class__ is list else value, value.__class__
+    key = tuple(parts)
     try:
-        key = (*[(a.dtype, a.shape) for a in arrays], *_frozen(attrs))
         found = op.memo.get(key)
     except TypeError:
-        key, found = None, None
+        key, found = (), None  # an attribute that is no key
     if found is None:
         types = [TensorType(a.dtype, a.shape) for a in arrays]
         found = op.resolve(types, attrs, _SIZES)
-        if key is not None:
+        if key:
             if len(op.memo) >= 1024:
                 op.memo.clear()
             op.memo[key] = found
-    return found[0]
-
-
-def _frozen(attrs: dict[str, Any]) -> Any:
-    for value in attrs.values():
-        yield tuple(value) if value.__class__ is list else value
-        yield value.__class__
-
-
-def _unshared(out: Any, args: tuple[Any, ...]) -> Any:
-    """A result without a view of an array that the caller may write to later."""
-    for given in args:
-        if isinstance(given, np.ndarray):
-            if out.__class__ is tuple:
-                return tuple([o.copy() if np.may_share_memory(o, given) else o for o in out])
-            if np.may_share_memory(out, given):
-                return out.copy()
-    return out
+    return found
 
 
 EAGER = Eager()

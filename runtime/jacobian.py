@@ -21,8 +21,10 @@ __all__ = ["batch_jacobian", "jacobian"]
 class Walker(Protocol):
     """A tape, as the functions here need it."""
 
-    def pull(self, seeds: dict[int, Any], sources: Sequence[Any], zero: bool) -> list[Any]:
-        """The gradient of each source for these cotangents of targets, by their ``id``."""
+    def pull(
+        self, seeds: Sequence[tuple[Any, Any]], sources: Sequence[Any], zero: bool
+    ) -> list[Any]:
+        """The gradient of each source for these pairs of a target and its cotangent."""
 
 
 def jacobian(tape: Walker, target: Any, sources: Sequence[Any], zero: bool) -> list[Any]:
@@ -32,7 +34,7 @@ def jacobian(tape: Walker, target: Any, sources: Sequence[Any], zero: bool) -> l
         return [_zeros(x, (*shape, *x.shape)) if zero else None for x in sources]
     count = math.prod(shape)
     basis = OPS["reshape"](OPS["eye"](n_rows=count, dtype=target.dtype), shape=(count, *shape))
-    rows = [tape.pull({id(target): basis[i]}, sources, False) for i in range(count)]
+    rows = [tape.pull([(target, basis[i])], sources, False) for i in range(count)]
     found = []
     for k, x in enumerate(sources):
         parts = [row[k] for row in rows]
@@ -57,12 +59,8 @@ def batch_jacobian(tape: Walker, target: Any, source: Any, zero: bool) -> Any:
     shape = tuple(map(int, target.shape[1:]))
     count = math.prod(shape)
     basis = OPS["reshape"](OPS["eye"](n_rows=count, dtype=target.dtype), shape=(count, *shape))
-    parts = [
-        tape.pull({id(target): OPS["broadcast_to"](basis[i], shape=target.shape)}, [source], False)[
-            0
-        ]
-        for i in range(count)
-    ]
+    rows = [OPS["broadcast_to"](basis[i], shape=target.shape) for i in range(count)]
+    parts = [tape.pull([(target, row)], [source], False)[0] for row in rows]
     if all(p is None for p in parts):
         empty = zero or not count
         return _zeros(source, (*target.shape, *source.shape[1:])) if empty else None

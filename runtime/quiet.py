@@ -21,6 +21,14 @@ class _Quiet(threading.local):
         context.run(np.seterr, all="ignore")
         self.run = context.run
 
+    def busy(self) -> bool:
+        """Whether ``run`` is under way in this thread."""
+        try:
+            self.run(int)
+        except RuntimeError:  # a context is entered once at a time
+            return True
+        return False
+
     def nested(self, function: Any, *args: Any, **options: Any) -> Any:
         """``run`` while ``run`` is under way in this thread: a finalizer that computes."""
         context = contextvars.Context()

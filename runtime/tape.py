@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Token
 from typing import Any
 
-import numpy as np
-
 from twofold.ir import bind
+from twofold.ir.bind import Call, Frame
 from twofold.ir.errors import ArgumentError, ShapeError, TapeError
-from twofold.ir.op import OPS, Op
+from twofold.ir.op import OPS
 from twofold.ir.shapes import show_shape
 from twofold.ir.tree import flatten, unflatten
 from twofold.ir.vjp import Entry, backward, differentiable, match
 
 from .jacobian import batch_jacobian, jacobian
 from .tensor import Tensor
-from .variable import Variable
-from .writes import TAPES
+from .variable import Variable, read
+from .writes import former
 
 __all__ = ["GradientTape", "UnconnectedGradients"]
 
@@ -51,12 +50,10 @@ class GradientTape:
 
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True) -> None:
         self.persistent, self.watch_accessed_variables = persistent, watch_accessed_variables
-        self.below: Any = None
+        self._below: Frame | None = None  # the stack that the tape stands on
         self._entries: list[Entry] = []
-        self._known: dict[int, Any] = {}  # id -> the tensor itself, which keeps the id taken
+        self._known: dict[int, Any] = {}  # id -> the value itself, which keeps the id taken
         self._reads: dict[int, tuple[Variable, list[Any]]] = {}
-        self._origins: dict[int, tuple[Any, Any]] = {}  # id -> a tensor written to, its first value
-        self._scanned: dict[int, tuple[Any, int]] = {}  # id -> the tensor, entries that are done
         self._token: Token[Any] | None = None
         self._used = self._paused = False
 
@@ -73,18 +70,12 @@ class GradientTape:
         """The watched values by ``id``."""
         return self._known
 
-    @property
-    def tracing(self) -> bool:
-        """Whether a tracer stands below."""
-        return bool(self.below is not None and self.below.tracing)
-
     def __enter__(self) -> GradientTape:
         if self._token is not None:
             raise TapeError("this tape is already recording; a tape's with block cannot nest")
         self.reset()
-        self.below = bind.top()
+        self._below = bind.current.get()
         self._token = bind.push(self)
-        TAPES.add(self)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -95,7 +86,6 @@ class GradientTape:
     def reset(self) -> None:
         """Forget everything recorded and watched."""
         self._entries, self._known, self._reads, self._used = [], {}, {}, False
-        self._origins, self._scanned = {}, {}
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -140,89 +130,51 @@ class GradientTape:
                 )
         for x in leaves:
             if isinstance(x, Variable):
-                self._watch_variable(x, self.below.read(x))
+                self._watch_variable(x, self._read_below(x))
             else:
-                self._known[id(x)] = x
+                value = bind.ground().value(x)
+                self._known[id(value)] = value
 
-    def _watch_variable(self, variable: Variable, tensor: Any) -> None:
-        if id(tensor) not in self._known:
-            self._known[id(tensor)] = tensor
-            self._reads.setdefault(id(variable), (variable, []))[1].append(tensor)
+    def _watch_variable(self, variable: Variable, value: Any) -> None:
+        if id(value) not in self._known:
+            self._known[id(value)] = value
+            self._reads.setdefault(id(variable), (variable, []))[1].append(value)
 
-    def bind(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Pass the operation down; record it if an input is watched."""
-        args = tuple(self.read(a) if isinstance(a, Variable) else a for a in args)
-        out = self.below.bind(op, args, attrs)
+    def _read_below(self, variable: Variable) -> Any:
+        """The value of a Variable, read without this tape and those above it."""
+        token = bind.below(self._below)
+        try:
+            return read(variable)
+        finally:
+            bind.pop(token)
+
+    def run(self, call: Call) -> tuple[Any, ...]:
+        """Pass the call down; record it if an input is watched."""
+        outs = bind.run(call)
+        if self._paused:
+            return outs
         known = self._known
-        if not self._paused and any(id(a) in known for a in args):
-            self.record(op, args, out if out.__class__ is tuple else (out,), attrs)
-        return out
+        if call.op.name == "read":
+            self._accessed(call.inputs[0], outs[0])
+        elif any(id(x) in known for x in call.inputs):
+            self.record(Entry(call, call.inputs, outs))
+        return outs
 
-    def record(
-        self, op: Op | None, inputs: tuple[Any, ...], outputs: tuple[Any, ...],
-        attrs: dict[str, Any], vjp: Callable[..., Sequence[Any]] | None = None,
-    ) -> None:  # fmt: skip
+    def _accessed(self, variable: Any, value: Any) -> None:
+        """A Variable was read: watch it if it is trainable."""
+        wanted = self.watch_accessed_variables and getattr(variable, "trainable", False)
+        if wanted and differentiable(value):
+            self._watch_variable(variable, value)
+
+    def record(self, entry: Entry) -> None:
         """Add an entry; its floating outputs are watched from now on."""
-        if op is not None and op.has_attrs:
-            attrs = self.below.canonical(op, inputs, attrs)
-        if op is not None and not all(isinstance(x, Tensor) for x in inputs):
-            # An array may be written to before the reverse walk reads it.
-            inputs = tuple([x.copy() if isinstance(x, np.ndarray) else x for x in inputs])
-            inputs = self.below.lift(op, inputs)
-        self._entries.append(Entry(op, inputs, outputs, attrs, vjp))
-        for out in outputs:
+        self._entries.append(entry)
+        for out in entry.outputs:
             if differentiable(out):
                 self._known[id(out)] = out
 
-    def rename(self, old: Any, new: Any, *, fresh: bool = False) -> None:
-        """Remember ``new`` wherever ``old`` is remembered; see ``writes``.
-
-        ``fresh``: the last operation made ``old``, so no earlier entry mentions it. Else ``old``
-        is about to change; as a source it means the value that the tape first knew, its origin.
-        """
-        entries = self._entries  # a tape of another thread may be reset meanwhile
-        count = len(entries)
-        start = max(count - 1, 0) if fresh else self._scanned.get(id(old), (old, 0))[1]
-        for i in range(start, count):
-            entry = entries[i]
-            if any(v is old for v in (*entry.inputs, *entry.outputs)):
-                ins = tuple([new if v is old else v for v in entry.inputs])
-                outs = tuple([new if v is old else v for v in entry.outputs])
-                entries[i] = entry._replace(inputs=ins, outputs=outs)
-        kept = (new, start) if fresh else (old, count)
-        self._scanned[id(kept[0])] = kept
-        if self._known.get(id(old)) is old:
-            del self._known[id(old)]
-            self._known[id(new)] = new
-            if self._origins.get(id(new), (None, None))[1] is old:
-                del self._origins[id(new)]  # a write that failed is undone
-            elif not fresh:
-                self._origins.setdefault(id(old), (old, new))
-
-    def canonical(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
-        """The attributes in canonical form."""
-        out: dict[str, Any] = self.below.canonical(op, args, attrs)
-        return out
-
-    def lift(self, op: Op, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The arguments as tensors."""
-        out: tuple[Any, ...] = self.below.lift(op, args)
-        return out
-
-    def read(self, variable: Variable) -> Any:
-        """Read below, and watch the Variable if it is trainable."""
-        tensor = self.below.read(variable)
-        accessed = self.watch_accessed_variables and not self._paused
-        if accessed and variable.trainable and differentiable(tensor):
-            self._watch_variable(variable, tensor)
-        return tensor
-
-    def assign(self, variable: Variable, value: Any) -> None:
-        """Assignments are not differentiated."""
-        self.below.assign(variable, value)
-
     def watches(self, x: Any) -> bool:
-        """Whether what is done with this tensor or Variable is recorded."""
+        """Whether what is done with this value or Variable is recorded."""
         if self._paused:
             return False
         if isinstance(x, Variable):
@@ -291,9 +243,15 @@ class GradientTape:
         self._finished()
         return found
 
-    def pull(self, seeds: dict[int, Any], sources: Sequence[Any], zero: bool) -> list[Any]:
-        """The gradient of each source for these cotangents of targets, by their ``id``."""
-        table = backward(self._entries, seeds, self._known)
+    def pull(
+        self, seeds: Sequence[tuple[Any, Any]], sources: Sequence[Any], zero: bool
+    ) -> list[Any]:
+        """The gradient of each source for these pairs of a target and its cotangent."""
+        cotangents: dict[int, Any] = {}
+        for target, g in seeds:
+            key = id(self._known_as(target))
+            cotangents[key] = cotangents[key] + g if key in cotangents else g
+        table = backward(self._entries, cotangents, self._known)
         return [self._of_source(x, table, zero) for x in sources]
 
     def _ready(self, sources: Any, unconnected: Any) -> bool:
@@ -315,26 +273,24 @@ class GradientTape:
         self._used = True
         if not self.persistent:
             self._entries = []
-            TAPES.discard(self)
 
-    def _seeds(self, target: Any, output_gradients: Any) -> dict[int, Any]:
+    def _seeds(self, target: Any, output_gradients: Any) -> list[tuple[Any, Any]]:
         targets = flatten(target)[0]
         given = [None] * len(targets) if output_gradients is None else flatten(output_gradients)[0]
         if len(given) != len(targets):
             raise TapeError(f"{len(given)} output_gradients for {len(targets)} targets")
-        seeds: dict[int, Any] = {}
+        seeds: list[tuple[Any, Any]] = []
         for y, g in zip(targets, given, strict=True):
             y = self._target(y)
-            if not differentiable(y):
-                continue
-            g = OPS["ones_like"](y) if g is None else _weight(g, y)
-            seeds[id(y)] = seeds[id(y)] + g if id(y) in seeds else g
+            if differentiable(y):
+                seeds.append((y, OPS["ones_like"](y) if g is None else _weight(g, y)))
         return seeds
 
     def _target(self, y: Any) -> Any:
         """What is differentiated: a tensor, or the last value read of a Variable."""
         if isinstance(y, Variable):
-            y = self._reads.get(id(y), (y, [self.below.read(y)]))[1][-1]
+            held = self._reads.get(id(y))
+            y = bind.ground().tensor(held[1][-1] if held else self._read_below(y))
         if not isinstance(y, Tensor):
             raise TapeError(
                 f"the gradient of {type(y).__name__} is not defined; the target "
@@ -342,15 +298,29 @@ class GradientTape:
             )
         return y
 
+    def _known_as(self, x: Any) -> Any:
+        """The present value of a tensor, as this tape knows it."""
+        return x.value if id(x.value) in self._known else bind.ground().value(x)
+
     def _of_source(self, x: Any, table: dict[int, Any], zero: bool) -> Any:
+        """The gradient of a source in a tensor object of its own.
+
+        A Variable is every value of it that was read, a tensor that was written to is the value
+        that the tape first knew.
+        """
         if isinstance(x, Variable):
-            parts = [table[id(t)] for t in self._reads.get(id(x), (x, []))[1] if id(t) in table]
-            total = parts[0] if parts else None
-            for part in parts[1:]:
-                total = total + part
+            values = self._reads.get(id(x), (x, []))[1]
         else:
-            total = table.get(id(self._origins.get(id(x), (x, x))[1]))
-        return OPS["zeros_like"](x) if total is None and zero else total
+            known = [v for v in former(x) if id(v) in self._known]
+            values = known[:1] or [self._known_as(x)]
+        parts = [table[id(v)] for v in values if id(v) in table]
+        if not parts:
+            return OPS["zeros_like"](x) if zero else None
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        ground = bind.ground()
+        return ground.tensor(ground.value(total))
 
 
 def _weight(g: Any, y: Any) -> Any:

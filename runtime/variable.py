@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,21 @@ from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
 
 from .convert import as_array, exact_array
+from .interop import NumpyProtocols
+from .operators import Operators
 from .tensor import Tensor, wrap
 
-__all__ = ["Variable"]
+__all__ = ["Variable", "read"]
 
 _serial = itertools.count()
+_current = bind.current
+_READ, _ASSIGN = OPS["read"], OPS["assign"]
+# What is read off the value: everything public of a tensor but what belongs to the cell.
+_METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_"))
+_METHODS -= {"array", "become", "past", "value"}
 
 
-class Variable:
+class Variable(Operators, NumpyProtocols):
     """State that ops read and ``assign`` replaces.
 
     >>> import twofold as tf
@@ -30,7 +39,7 @@ class Variable:
     array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_tensor", "array", "name", "serial", "trainable")
+    __slots__ = ("__weakref__", "array", "name", "serial", "trainable")
     __array_priority__ = 100.0
     array: np.ndarray[Any, Any]
 
@@ -38,7 +47,7 @@ class Variable:
         self, initial_value: Any, trainable: bool = True, *, name: str = "Variable",
         dtype: Any = None,
     ) -> None:  # fmt: skip
-        if bind.top().tracing:
+        if bind.ground().tracing:
             raise StagingError(
                 "a Variable is made inside of a compiled function; make it outside, so that calls "
                 "of the function share it"
@@ -48,10 +57,6 @@ class Variable:
         self.array = np.array(array, order="C")
         self.trainable, self.name = trainable, name
         self.serial = next(_serial)
-        self._tensor: Tensor | None = None
-
-    def __reduce__(self) -> Any:
-        return _restored, (self.array.copy(), self.trainable, self.name)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -65,16 +70,11 @@ class Variable:
         found: tuple[int, ...] = self.array.shape
         return found
 
-    def tensor(self) -> Tensor:
-        """The present value; the same object until the next assignment."""
-        held = self._tensor
-        if held is None or held.array is not self.array:
-            held = self._tensor = wrap(self.array)
-        return held
-
     def read_value(self) -> Any:
         """The present value as a tensor (recorded by tapes, staged by the tracer)."""
-        return bind.top().read(self)
+        if _current.get() is None:
+            return wrap(self.array)
+        return bind.ground().tensor(read(self))
 
     def value(self) -> Any:
         """The present value as a tensor; the same as ``read_value``."""
@@ -90,13 +90,10 @@ class Variable:
         Raises ShapeError, DTypeError or ConversionError, and changes nothing, if the shape differs
         or the value does not become the dtype without a change of meaning.
         """
-        top = bind.top()
-        if not isinstance(value, Tensor):
-            value = (
-                top.read(value)
-                if isinstance(value, Variable)
-                else OPS["identity"](exact_array(value, self.dtype))
-            )
+        if isinstance(value, Variable):
+            value = value.read_value()
+        elif not isinstance(value, Tensor):
+            value = OPS["identity"](exact_array(value, self.dtype))
         if value.dtype != self.dtype:
             raise DTypeError(
                 f"cannot assign {value.dtype} to variable {self.name!r} of dtype {self.dtype}; "
@@ -109,7 +106,7 @@ class Variable:
                 f"cannot assign shape {show_shape(value.shape)} to variable {self.name!r} of "
                 f"shape {show_shape(self.shape)}"
             )
-        top.assign(self, value)
+        bind.run(bind.Call(_ASSIGN, (self, bind.ground().value(value)), {}))
         return self
 
     def assign_add(self, delta: Any) -> Any:
@@ -123,10 +120,56 @@ class Variable:
     def __setitem__(self, key: Any, value: Any) -> None:
         self.assign(setitem(self.read_value(), key, value))
 
+    def __getitem__(self, key: Any) -> Any:
+        return self.read_value()[key]
+
+    def __len__(self) -> int:
+        return len(self.read_value())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.read_value())
+
+    def __bool__(self) -> bool:
+        return bool(self.read_value())
+
+    def __int__(self) -> int:
+        return int(self.read_value())
+
+    def __float__(self) -> float:
+        return float(self.read_value())
+
+    def __complex__(self) -> complex:
+        return complex(self.read_value())
+
+    def __index__(self) -> int:
+        return operator.index(self.read_value())
+
+    def __trunc__(self) -> int:
+        return int(self.read_value())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        found: np.ndarray[Any, Any] = self.read_value().__array__(dtype, copy)
+        return found
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.read_value().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.read_value().__dlpack_device__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.read_value(), spec)
+
+    def __str__(self) -> str:
+        return str(self.read_value())
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in _METHODS:
             raise AttributeError(f"Variable has no attribute {name!r}")
         return getattr(self.read_value(), name)
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (type(self), self.array, self.trainable, self.name)
 
     def __repr__(self) -> str:
         value = repr(self.array) if self.array.ndim else str(self.array)
@@ -135,27 +178,14 @@ class Variable:
         )
 
 
-def _restored(array: np.ndarray[Any, Any], trainable: bool, name: str) -> Variable:
-    """A Variable that was pickled or copied."""
-    return Variable(array, trainable, name=name)
+def read(variable: Variable) -> Any:
+    """The present value of a Variable under the interpreters that stand above."""
+    if _current.get() is None:
+        return variable.array
+    (value,) = bind.run(bind.Call(_READ, (variable,), {}))
+    return value
 
 
-_METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_")) - {"array", "become"}
-_OWN = ("__init__", "__new__", "__slots__", "__hash__", "__repr__", "__reduce__")
-
-
-def install_operators() -> None:
-    """Give Variable the operators and protocols of Tensor: each reads the value first."""
-    for kind in Tensor.__mro__[:-1]:
-        for name, method in vars(kind).items():
-            operator = name.startswith("__") and callable(method)
-            if operator and name not in _OWN and name not in vars(Variable):
-                setattr(Variable, name, _reading(name))
-
-
-def _reading(name: str) -> Any:
-    def method(self: Variable, *args: Any) -> Any:
-        return getattr(self.read_value(), name)(*args)
-
-    method.__name__ = name
-    return method
+def _rebuild(kind: type[Variable], array: Any, trainable: bool, name: str) -> Variable:
+    """A Variable that was copied or pickled."""
+    return kind(array, trainable, name=name)

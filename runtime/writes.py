@@ -1,73 +1,54 @@
-"""``tensor[key] = value``: the tensor object changes, and every record of its old value does not.
+"""What writing to a tensor needs: storing in place where nobody can tell, and a memory of what was.
 
-The object that the user holds gets the new value. Whoever remembers the object for its old value
-(a tape's entries, a tracer's state) is told to remember a stand-in instead, a tensor object that
-keeps the old value; the write itself is an op from the stand-in to the object, so it is recorded,
-staged and differentiated as any other. Tapes that are no longer recording are told too: what they
-recorded stays what it was.
-
-Outside of tapes and traces a basic write goes into the array in place if nobody else refers to
-it, which its reference count tells: a view, a Variable or a caller's array would count.
+A write gives the tensor's cell another value, made by an op, so that it is recorded, staged and
+differentiated as any other. Outside of tapes and traces a basic write goes into the array itself
+if nobody else refers to it, which its reference count tells: a view, a tape, a Variable or a
+caller's array would count.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Protocol
-from weakref import WeakSet
+from collections.abc import Iterator
+from typing import Any
+from weakref import ref
 
 import numpy as np
 
-from twofold.ir import bind
-from twofold.ir.ops.index import setitem
-
-__all__ = ["TAPES", "Recorder", "is_basic", "write", "write_in_place"]
+__all__ = ["Past", "former", "is_basic", "write_in_place"]
 
 
-class Recorder(Protocol):
-    """An interpreter that remembers tensor objects."""
+class Past:
+    """The values that a cell had, oldest first, as long as somebody else keeps them.
 
-    def rename(self, old: Any, new: Any, *, fresh: bool = False) -> None:
-        """Remember ``new`` wherever ``old`` is remembered; ``fresh``: the last op made ``old``."""
+    A tape that is asked for the gradient of a tensor that was written to means the value that it
+    first knew; it keeps what it knows, so that value is here.
+    """
 
+    __slots__ = ("_limit", "_refs")
 
-TAPES: WeakSet[Any] = WeakSet()  # tapes with entries, recording or not
+    def __init__(self) -> None:
+        self._refs: list[ref[Any]] = []
+        self._limit = 8
 
+    def add(self, value: Any) -> None:
+        """Remember one more, weakly."""
+        self._refs.append(ref(value))
+        if len(self._refs) > self._limit:
+            self._refs = [r for r in self._refs if r() is not None]
+            self._limit = 2 * len(self._refs) + 8
 
-def write(tensor: Any, key: Any, value: Any) -> None:
-    """Change a tensor object; see the module. Raises what ``setitem`` raises, changing nothing."""
-    recorders = _recorders()
-    before = tensor.stand_in()
-    for recorder in recorders:
-        recorder.rename(tensor, before)
-    try:
-        after = setitem(before, key, before if value is tensor else value)
-        tensor.become(after)
-    except BaseException:
-        for recorder in recorders:
-            recorder.rename(before, tensor)
-        raise
-    for recorder in recorders:
-        recorder.rename(after, tensor, fresh=True)
-
-
-def _tapes() -> list[Any]:
-    while True:
-        try:
-            return list(TAPES)
-        except RuntimeError:  # another thread added a tape meanwhile: look again
-            continue
+    def __iter__(self) -> Iterator[Any]:
+        for r in self._refs:
+            value = r()
+            if value is not None:
+                yield value
 
 
-def _recorders() -> list[Recorder]:
-    """Every tape with entries, and the interpreters on the stack."""
-    found: dict[int, Any] = {id(t): t for t in _tapes()}
-    interpreter = bind.current.get()
-    while interpreter is not None:
-        if hasattr(interpreter, "rename"):
-            found[id(interpreter)] = interpreter
-        interpreter = interpreter.below
-    return list(found.values())
+def former(cell: Any) -> Iterator[Any]:
+    """The values that a tensor object has had, oldest first; the present one is the last."""
+    yield from getattr(cell, "past", ())
+    yield cell.value
 
 
 def write_in_place(tensor: Any, key: Any, value: Any) -> bool:

@@ -32,5 +32,5 @@ def _assign_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 @op("state", _assign_rule, promote="none", effects=("write",), public=False)
 def assign(ref: Any, value: Any) -> Any:
     """Give a Variable a new value."""
-    ref.array = value
+    ref.array = value.view()  # for a tape what is read from now on is a new value
     return ()

@@ -10,15 +10,12 @@ import pytest
 
 import twofold.ir.ops
 import twofold.runtime.eager  # noqa: F401  installs the executor
-import twofold.runtime.tensor as tensor_module
 from twofold.compiler.arrays.reference import execute
 from twofold.compiler.trace import Tracer
 from twofold.ir import bind
 from twofold.ir.errors import ArgumentError
 from twofold.runtime import random
 from twofold.runtime.random import Generator
-
-tensor_module.install_operators()
 
 
 def draws(generator: Generator) -> list[Any]:

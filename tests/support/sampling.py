@@ -13,7 +13,6 @@ import twofold.ir.ops
 import twofold.runtime.eager
 from twofold.ir.op import COMPOSITES, OPS, Composite, Op, Sample
 from twofold.ir.types import DTYPES
-from twofold.runtime.tensor import install_operators
 
 FLOATS = ("f16", "f32", "f64")
 INTEGERS = ("i8", "i32", "i64", "u8")
@@ -21,7 +20,6 @@ COMPLEX = ("c64", "c128")
 _SPEC = re.compile(r"([a-z]\w*)\[([\d,]*)\]$")
 
 assert twofold.ir.ops and twofold.runtime.eager  # imported to fill the registry and to execute
-install_operators()
 
 
 class Case(NamedTuple):

@@ -129,9 +129,9 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
     if isinstance(value, Tensor):
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
     array = as_array(value) if dtype is None else exact_array(value, dtype)
-    top = bind.top()
-    if not top.tracing:
-        return wrap(array.copy() if array is value else array)
+    given = not isinstance(value, list | tuple | bool | int | float | complex)
+    if not bind.ground().tracing:
+        return wrap(array.copy() if given else array)
     if array is value:  # an input of the graph, read at each call
         return OPS["identity"](array)  # type: ignore[no-any-return]
     return OPS["constant"](value=array)  # type: ignore[no-any-return]

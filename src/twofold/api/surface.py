@@ -17,14 +17,10 @@ import twofold.ir.ops
 import twofold.runtime.eager
 import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
 from twofold.ir.registry import REGISTRY
-from twofold.runtime import tensor, variable
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
 
 __all__ = ["contents", "load", "members", "origin", "origins", "public_names"]
-
-tensor.install_operators()
-variable.install_operators()
 
 
 @functools.cache

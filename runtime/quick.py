@@ -1,0 +1,106 @@
+"""The shortcut of eager operations: the only one.
+
+An elementwise op without attributes, on tensors of one floating dtype or one tensor and a Python
+number, with nobody above the eager executor, runs its NumPy body at once; everything else goes
+the long way, ``bind.perform``. That is a third of the time of an operation on few elements
+(benchmarks/overhead.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.infer import RULES
+from twofold.ir.op import OPS, Op
+
+from .quiet import quiet
+
+__all__ = ["install"]
+
+_current = bind.current
+_ndarray = np.ndarray
+_new = object.__new__
+_SMALL = 65504  # the largest float16: a number up to it fits every floating dtype
+_FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is wrong, or does it
+
+
+def install(tensor: type[Any]) -> None:
+    """Give the ops that allow it their shortcut, for tensors of this class."""
+    for op in OPS.values():
+        plain = op.rule is RULES["elementwise"] and op.promote in ("common", "floating")
+        if plain and op.plain and "f" in op.accepts and op.promoted == slice(None):
+            if len(op.tensors) == 1:
+                op.shortcut(_unary(op, tensor))
+            elif len(op.tensors) == 2:
+                op.shortcut(_binary(op, tensor))
+
+
+def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
+    body, long_way = op.body, op.direct
+
+    def direct(x: Any) -> Any:
+        if _current.get() is not None:
+            return long_way(x)
+        if x.__class__ is not tensor:
+            return direct(x.read_value()) if hasattr(x, "read_value") else long_way(x)
+        if x.value.dtype.kind != "f":
+            return long_way(x)
+        try:
+            r = quiet.run(body, x.value)
+        except _FAILURES:
+            return long_way(x)
+        out = _new(tensor)
+        out.value = r if r.__class__ is _ndarray and r is not x.value else _own(r)
+        return out
+
+    return direct
+
+
+def _binary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
+    body, long_way = op.body, op.direct
+
+    def direct(x: Any, y: Any) -> Any:
+        if _current.get() is not None:
+            return long_way(x, y)
+        kind, other = x.__class__, y.__class__
+        if kind is tensor and other is tensor:
+            a, b = x.value, y.value
+            if a.dtype is not b.dtype or a.dtype.kind != "f":
+                return long_way(x, y)
+        elif kind is tensor and (other is float or other is int):
+            a = x.value
+            if a.dtype.kind != "f" or not -_SMALL <= y <= _SMALL:
+                return long_way(x, y)
+            b = np.array(y, a.dtype)
+        elif other is tensor and (kind is float or kind is int):
+            b = y.value
+            if b.dtype.kind != "f" or not -_SMALL <= x <= _SMALL:
+                return long_way(x, y)
+            a = np.array(x, b.dtype)
+        elif hasattr(x, "read_value") or hasattr(y, "read_value"):
+            return direct(_read(x), _read(y))
+        else:
+            return long_way(x, y)
+        try:
+            r = quiet.run(body, a, b)
+        except _FAILURES:
+            return long_way(x, y)
+        out = _new(tensor)
+        out.value = r if r.__class__ is _ndarray else np.asarray(r)
+        return out
+
+    return direct
+
+
+def _read(x: Any) -> Any:
+    """An operand, or the value of a Variable."""
+    return x.read_value() if hasattr(x, "read_value") else x
+
+
+def _own(r: Any) -> Any:
+    """A result that is the operand itself, or no array, as a value of its own."""
+    return r.view() if r.__class__ is _ndarray else np.asarray(r)
