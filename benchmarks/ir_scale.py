@@ -28,6 +28,7 @@ from twofold.ir.graph import Graph, Value
 from twofold.ir.location import Location
 from twofold.ir.op import OPS
 from twofold.ir.parser import parse
+from twofold.ir.rebuild import copied
 from twofold.ir.types import TensorType
 from twofold.ir.verify import verify
 
@@ -102,10 +103,10 @@ def steps(kind: Callable[[int], Graph], count: int) -> dict[str, Callable[[], An
         "print": lambda: str(graph),
         "parse": lambda: parse(text),
         "verify": lambda: verify(graph),
-        "copy": graph.copy,
+        "copy": lambda: copied(graph),
     }
-    for name, apply in PASSES:
-        table[name] = lambda apply=apply, graph=graph: apply(graph)
+    for apply in PASSES:
+        table[apply.name] = lambda apply=apply, graph=graph: apply(graph)
         graph = apply(graph)
     return table
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["functions_run_eagerly", "run_functions_eagerly"]
+__all__ = [
+    "functions_run_eagerly",
+    "passes_are_verified",
+    "run_functions_eagerly",
+    "verify_passes",
+]
 
+_verified = False
 eagerly = False  # read on the hot path of every call; set it with run_functions_eagerly
 
 
@@ -16,3 +22,14 @@ def run_functions_eagerly(run_eagerly: bool) -> None:
 def functions_run_eagerly() -> bool:
     """Whether ``run_functions_eagerly(True)`` is in force."""
     return eagerly
+
+
+def verify_passes(check: bool) -> None:
+    """Whether every pass checks the graph that it made: on in the tests, for whoever writes one."""
+    global _verified
+    _verified = bool(check)
+
+
+def passes_are_verified() -> bool:
+    """Whether ``verify_passes(True)`` is in force."""
+    return _verified

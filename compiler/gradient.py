@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.attrs import attrs_at, dims_of
 from twofold.ir.bind import Call
+from twofold.ir.dims import symbols_of
+from twofold.ir.evaluate import Region, evaluate
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
+from twofold.ir.rebuild import copied
 from twofold.ir.types import RefType
 from twofold.ir.vjp import Entry, backward, differentiable
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
-from .arrays.reference import concrete as concrete_attr
 from .pipeline import Executable, compile_graph
 from .sizes import Guard
 from .trace import Traced, Tracer
@@ -134,23 +137,17 @@ def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differ
     """
     tracer = Tracer(concrete.graph.name + "_vjp")
     tracer.sizes = concrete.sizes.at(env)
-    table: dict[Value, Any] = {}
-    sources: list[Any] = []
-    for value in concrete.graph.inputs:
-        made = tracer.graph.input(value.type, value.name)
-        table[value] = made if isinstance(value.type, RefType) else Traced(made, tracer)
-        sources.append(table[value])
-    n_inputs = len(tracer.graph.inputs)
+    inputs = [tracer.graph.input(v.type, v.name) for v in concrete.graph.inputs]
+    n_inputs = len(inputs)
     tape = GradientTape(persistent=True)
     token = bind.push(tracer)
     try:
         with tape:
-            for x in sources:
-                if isinstance(x, Traced) and differentiable(x):
-                    tape.watch(x)
-            reads = replay(concrete.graph, table, tape, tracer)
-        sources = [x.value if isinstance(x, Traced) else reads.get(id(x), x) for x in sources]
-        outputs = [table[v].value for v in concrete.graph.outputs]
+            for value in inputs:
+                if not isinstance(value.type, RefType) and differentiable(value.type):
+                    tape.watch(Traced(value, tracer))
+            outputs, reads = replay(concrete.graph, inputs, tape, tracer)
+        sources = [reads.get(id(value), value) for value in inputs]
         grads, wanted = _pull(tape, tracer, outputs, sources)
     finally:
         bind.pop(token)
@@ -161,27 +158,29 @@ def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differ
 
 
 def replay(
-    graph: Graph, table: dict[Value, Any], tape: GradientTape, tracer: Tracer
-) -> dict[int, Any]:
-    """Bind every node of a graph again; reads of Variables are watched. Returns ref id -> read."""
+    graph: Graph, inputs: Sequence[Any], tape: GradientTape, tracer: Tracer
+) -> tuple[list[Any], dict[int, Any]]:
+    """Bind every node of a graph again; reads of Variables are watched.
+
+    Returns the values of the outputs, and ref id -> value that was read.
+    """
     reads: dict[int, Any] = {}
-    for node in graph.nodes:
-        ins = [x.value if isinstance(x := table[v], Traced) else x for v in node.inputs]
+
+    def run_node(node: Node, ins: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
         if node.op.name == "read":
             if id(ins[0]) not in reads:
                 out = Traced(tracer.graph.add(node.op, ins, names=(ins[0].name,)).out, tracer)
                 reads[id(ins[0])] = out.value
                 if differentiable(out):
                     tape.watch(out)
-            table[node.out] = Traced(reads[id(ins[0])], tracer)
-        elif node.op.name == "assign":
+            return [reads[id(ins[0])]]
+        if node.op.name == "assign":
             tracer.graph.add(node.op, (ins[0], ins[1]), sizes=tracer.sizes, loc=node.loc)
-        else:
-            types = [v.type for v in node.outputs]
-            outs = bind.run(Call(node.op, tuple(ins), node.attrs, node.regions, types))
-            results = [Traced(o, tracer) for o in outs]
-            table.update(zip(node.outputs, results, strict=True))
-    return reads
+            return ()
+        types = [v.type for v in node.outputs]
+        return bind.run(Call(node.op, tuple(ins), node.attrs, node.regions, types))
+
+    return evaluate(graph, inputs, run_node), reads
 
 
 def _pull(
@@ -229,15 +228,26 @@ def _split(
     for value in [v for n in back_nodes for v in n.inputs] + grads:
         if value not in late:
             crossing[value] = None
+    crossing.update(_size_sources(joint.inputs[:n_inputs], back_nodes, [*crossing, *cotangents]))
     forward = Graph(
         joint.name + "_forward", joint.inputs[:n_inputs], front_nodes, [*outputs, *crossing]
     )
-    back = Graph(joint.name + "_backward")
-    table = {v: back.input(v.type, v.name) for v in [*crossing, *cotangents]}
-    for node in back_nodes:
-        back.append_copy(node, table)
-    back.outputs = [table[g] for g in grads]
-    return forward.copy(), back
+    back = Graph(joint.name + "_backward", [*crossing, *cotangents], back_nodes, grads)
+    return copied(forward), copied(back)
+
+
+def _size_sources(inputs: list[Value], nodes: list[Node], given: list[Value]) -> dict[Value, None]:
+    """Inputs whose shapes say the sizes that the nodes use and ``given`` values do not have."""
+    sizes = [d for node in nodes for attr in node.attrs.values() for d in dims_of(attr)]
+    needed = frozenset().union(*map(symbols_of, sizes))
+    needed = needed.union(*[v.type.symbols() for node in nodes for v in node.outputs])
+    needed = needed.difference(*[v.type.symbols() for v in given])
+    sources: dict[Value, None] = {}
+    for value in inputs:
+        if not needed.isdisjoint(value.type.symbols()):
+            sources[value] = None
+            needed -= value.type.symbols()
+    return sources
 
 
 def interpret(
@@ -249,18 +259,20 @@ def interpret(
     ``reads``: the inputs, with the values of Variables in their place. ``assign=False``: leave
     the Variables alone.
     """
-    table: dict[Value, Any] = dict(zip(graph.inputs, inputs, strict=True))
-    start = dict(zip(graph.inputs, reads, strict=True))
-    for node in graph.nodes:
-        ins = [table[v] for v in node.inputs]
+    start = dict(zip(map(id, inputs), reads, strict=True))
+
+    def run_node(node: Node, ins: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
+        attrs = attrs_at(node.attrs, env)
+        if regions:
+            outs: Sequence[Any] = node.op.body(*ins, regions=regions, **attrs)
+            return outs
         if node.op.name == "read":
-            table[node.out] = start[node.inputs[0]]
-        elif node.op.name == "assign":
+            return [start[id(ins[0])]]
+        if node.op.name == "assign":
             if assign:
                 ins[0].assign(ins[1])
-        else:
-            attrs = {k: concrete_attr(v, env) for k, v in node.attrs.items()}
-            outs = node.op(*ins, **attrs) if not node.op.variadic else node.op(list(ins), **attrs)
-            results = outs if isinstance(outs, tuple) else (outs,)
-            table.update(zip(node.outputs, results, strict=True))
-    return [table[v] for v in graph.outputs]
+            return ()
+        out = node.op(*ins, **attrs) if not node.op.variadic else node.op(list(ins), **attrs)
+        return out if isinstance(out, tuple) else (out,)
+
+    return evaluate(graph, inputs, run_node)

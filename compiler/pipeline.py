@@ -5,37 +5,85 @@ Read the list aloud: it is the whole optimiser. Each pass takes a graph and retu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
 
+from twofold.ir.errors import ArgumentError
+from twofold.ir.evaluate import evaluate
 from twofold.ir.graph import Graph
+from twofold.ir.scanner import meant
 
-from .arrays.reference import execute
+from .arrays.reference import ArrayOps
 from .passes.cse import cse
 from .passes.dce import dce
+from .passes.driver import Pass
 from .passes.fold import fold
 from .passes.fuse import fuse
 from .passes.plan_memory import plan_memory
 from .passes.simplify import simplify
 
-__all__ = ["PASSES", "Executable", "compile_graph", "run"]
+__all__ = ["PASSES", "Executable", "Step", "compile_graph", "run"]
 
-Pass = Callable[[Graph], Graph]
-PASSES: list[tuple[str, Pass]] = [
-    ("fold", fold),
-    ("simplify", simplify),
-    ("cse", cse),
-    ("dce", dce),
-    ("fuse", fuse),
-    ("plan_memory", plan_memory),
+PASSES: list[Pass] = [
+    fold,
+    simplify,
+    cse,
+    dce,
+    fuse,
+    plan_memory,
 ]
 
 
-def run(graph: Graph) -> Graph:
-    """Apply every pass."""
-    for _, apply in PASSES:
-        graph = apply(graph)
+class Step(NamedTuple):
+    """What one pass did: its time, and the nodes before and after, those of regions included."""
+
+    name: str
+    seconds: float
+    before: int
+    after: int
+    graph: Graph
+
+
+def run(
+    graph: Graph, passes: Sequence[Pass] | None = None, *, after: str | None = None,
+    verify: bool | None = None, time: Callable[[Step], object] | None = None,
+) -> Graph:  # fmt: skip
+    """Apply passes in order (default: ``PASSES``); the graph that is given stays as it is.
+
+    after: the name of the pass to stop after, its first occurrence in the list.
+    verify: check the graph after every pass (default: what ``config.verify_passes`` says).
+    time: is called with a ``Step`` after every pass; ``steps.append`` collects them.
+
+    Raises ArgumentError if there is no pass ``after``, VerifyError if a result is not valid.
+
+    >>> from twofold.ir.parser import parse
+    >>> g = parse("graph f(%x: f32[n]) { %y = negative(%x) %z = negative(%y) return %z }")
+    >>> print(run(g, after="dce", verify=True), end="")
+    graph f(%x: f32[n]) {
+      return %x
+    }
+    """
+    passes = PASSES if passes is None else passes
+    names = [p.name for p in passes]
+    if after is not None and after not in names:
+        raise ArgumentError(
+            f"there is no pass {after!r}{meant(after, names)}; the passes are {', '.join(names)}"
+        )
+    for each in passes:
+        start = perf_counter()
+        result = each(graph, verify=verify)
+        if time is not None:
+            seconds = perf_counter() - start
+            time(Step(str(each), seconds, _count(graph), _count(result), result))
+        graph = result
+        if each.name == after:
+            break
     return graph
+
+
+def _count(graph: Graph) -> int:
+    return sum(1 for _ in graph.walk())
 
 
 class Executable(Protocol):
@@ -59,8 +107,8 @@ class ArrayExecutable:
 
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         """A function from input arrays (Variables for refs) to output arrays."""
-        graph = self.graph
-        return lambda arrays: execute(graph, arrays, env)
+        graph, run_node = self.graph, ArrayOps(env)
+        return lambda arrays: evaluate(graph, arrays, run_node)
 
 
 def compile_graph(graph: Graph, native: bool) -> Executable:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.attrs import map_attr
 from twofold.ir.dims import Dim, DimLike
 from twofold.ir.op import OPS
 
@@ -132,13 +133,11 @@ def size_or_int(dim: DimLike, sizes: TraceSizes) -> Any:
 
 def to_dims(value: Any) -> Any:
     """An attribute as the graph holds it: SymInt -> Dim, lists -> tuples, nested."""
-    if isinstance(value, SymInt):
-        return value.sizes.resolve(value.dim)
-    if isinstance(value, list | tuple):
-        return tuple(map(to_dims, value))
-    if isinstance(value, slice):
-        return slice(to_dims(value.start), to_dims(value.stop), to_dims(value.step))
-    return value
+    return map_attr(value, _to_dim)
+
+
+def _to_dim(leaf: Any) -> Any:
+    return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else leaf
 
 
 def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:

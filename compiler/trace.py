@@ -14,7 +14,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.attrs import check_attrs, map_attrs
 from twofold.ir.bind import Call
+from twofold.ir.dims import Dim
 from twofold.ir.errors import ConversionError, DTypeError, GraphError, StagingError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.location import Location, user_frame, user_location, user_name
@@ -197,6 +199,7 @@ class Tracer(bind.Ground):
             value.type = value.type.substitute(self.sizes.known)
         plain = {k: to_dims(v) for k, v in attrs.items()}
         full, types = op.resolve([v.type for v in inputs], plain, self.sizes)
+        check_attrs(op.name, full)
         return Call(op, inputs, full, (), types, _place())
 
     def run(self, call: Call) -> tuple[Any, ...]:
@@ -223,7 +226,9 @@ class Tracer(bind.Ground):
 
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The attributes with sizes that user-level code can handle."""
-        return {k: _user_sizes(v, self.sizes) for k, v in attrs.items()}
+        return map_attrs(
+            attrs, lambda leaf: size_or_int(leaf, self.sizes) if leaf.__class__ is Dim else leaf
+        )
 
     def _held(self, x: Any) -> Value:
         """An input of a call that an interpreter made."""
@@ -336,12 +341,6 @@ def _place() -> tuple[Location | None, str]:
 
 def _checksum(array: np.ndarray[Any, Any]) -> int:
     return zlib.crc32(np.ascontiguousarray(array).data.cast("B")) if array.size else 0
-
-
-def _user_sizes(attr: Any, sizes: TraceSizes) -> Any:
-    if isinstance(attr, tuple):
-        return tuple(_user_sizes(a, sizes) for a in attr)
-    return size_or_int(attr, sizes) if type(attr).__name__ == "Dim" else attr
 
 
 def _holds_traced(items: Any) -> bool:

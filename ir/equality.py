@@ -1,58 +1,17 @@
-"""When two graphs are the same, and the exact identity of an attribute value.
+"""When two graphs are the same.
 
 Two graphs are equal if they have the same names, types, operations, wiring, attributes, regions
-and locations. Attributes are compared by type and bits: ``1``, ``1.0`` and ``True`` differ, so do
-``0.0`` and ``-0.0``, and a NaN equals a NaN with the same bits.
+and locations; ``attrs.attr_key`` says when two attribute values are the same.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Hashable
 from typing import Any
 
-import numpy as np
-
-from .dims import Dim
+from .attrs import attrs_key
 from .graph import Graph, Node, Value
-from .types import TensorType
 
-__all__ = ["attr_key", "attrs_key", "difference", "equal"]
-
-
-def attr_key(value: Any) -> Hashable:
-    """A hashable key that two attribute values share only if they are the same, bit for bit.
-
-    Python objects of other types are the same only if they are one object.
-
-    >>> attr_key(0.0) == attr_key(-0.0), attr_key((1, 2)) == attr_key((1, 2))
-    (False, True)
-    """
-    kind = value.__class__
-    if kind is int or kind is str or kind is bool or value is None or kind is Dim:
-        return kind, value
-    if kind is tuple:
-        return kind, tuple([attr_key(v) for v in value])
-    if kind is float:
-        return kind, struct.pack("<d", value)
-    if kind is complex:
-        return kind, struct.pack("<dd", value.real, value.imag)
-    if isinstance(value, np.dtype):
-        return np.dtype, value
-    if isinstance(value, np.ndarray | np.generic) and not value.dtype.hasobject:
-        return kind, value.dtype, value.shape, value.tobytes()
-    if isinstance(value, TensorType):
-        return kind, value
-    if kind is slice:
-        return kind, attr_key(value.start), attr_key(value.stop), attr_key(value.step)
-    return kind, id(value)
-
-
-def attrs_key(attrs: dict[str, Any]) -> Hashable:
-    """The key of a node's attributes, in whatever order they were given."""
-    if not attrs:
-        return ()
-    return tuple([(name, attr_key(attrs[name])) for name in sorted(attrs)])
+__all__ = ["difference", "equal"]
 
 
 def equal(a: Graph, b: Graph, *, locations: bool = True) -> bool:

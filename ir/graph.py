@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .dims import Dim, DimLike, substitute, symbols_of
+from .attrs import check_attrs, substituted
+from .dims import DimLike, symbols_of
 from .location import Location
 from .op import Attrs, Op
 from .printer import print_graph
@@ -18,7 +19,7 @@ from .record import EFFECTS
 from .shapes import Sizes
 from .types import TensorType
 
-__all__ = ["Graph", "Location", "Node", "Value", "dims_in_attr", "map_dims"]
+__all__ = ["Graph", "Location", "Node", "Value"]
 
 
 class Value:
@@ -40,10 +41,13 @@ class Value:
         return f"%{self.name or '_'}: {self.type}"
 
 
+_bare = object.__new__
+
+
 class Node:
     """One operation: inputs, canonical attributes, regions, outputs, where the user wrote it."""
 
-    __slots__ = ("attrs", "inputs", "loc", "memory", "op", "outputs", "regions")
+    __slots__ = ("_effects", "attrs", "inputs", "loc", "memory", "op", "outputs", "regions")
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Node:
         self.memory: tuple[str, ...] = ()  # where each output lies, once planned
         self.inputs: tuple[Value, ...] = tuple(inputs)
         self.regions: tuple[Graph, ...] = tuple(regions)
+        self._effects: frozenset[str] | None = None
         self.outputs: tuple[Value, ...] = tuple(
             Value(t, names[i] if i < len(names) else "", self, i) for i, t in enumerate(types)
         )
@@ -69,20 +74,40 @@ class Node:
         (value,) = self.outputs
         return value
 
+    def like(self, inputs: Iterable[Value]) -> Node:
+        """A copy with other inputs, of the same types; it holds the same regions."""
+        new = _bare(Node)
+        new.op, new.inputs, new.attrs = self.op, tuple(inputs), self.attrs.copy()
+        new.loc, new.memory, new.regions, new._effects = self.loc, self.memory, self.regions, None
+        new.outputs = tuple([Value(v.type, v.name, new, v.index) for v in self.outputs])
+        return new
+
+    def hold(self, regions: Iterable[Graph]) -> None:
+        """Put these regions in the place of those that the node has."""
+        self.regions = tuple(regions)
+        self._effects = None
+
     @property
     def effects(self) -> frozenset[str]:
         """What the node does besides making its outputs; ``"raise"`` if it may fail on values.
 
-        The effects of its regions are its own.
+        The effects of its regions are its own. They are found once, when they are first asked
+        for: by then the regions are complete.
         """
+        if self._effects is None:
+            held = [g for region in self.regions for g in region.regions_first()]
+            for node in (n for graph in held for n in graph.nodes if n._effects is None):
+                node._effects = node._found_effects()  # those inside it are known by now
+            self._effects = self._found_effects()
+        return self._effects
+
+    def _found_effects(self) -> frozenset[str]:
         found = self.op.effects
         if self._raises():
             found |= {"raise"}
-        for region in self.regions:
-            for node in region.walk():
-                if not node.regions:
-                    found |= node.effects
-        return found
+        if not self.regions:
+            return found
+        return found.union(*[node.effects for region in self.regions for node in region.nodes])
 
     def _raises(self) -> bool:
         """Whether the op can fail for these input types and attributes."""
@@ -143,6 +168,8 @@ class Graph:
         attrs = {**op.defaults, **(attrs or {})}
         if types is None:
             attrs, types = op.resolve([v.type for v in inputs], attrs, sizes or Sizes())
+        if attrs:
+            check_attrs(op.name, attrs)
         node = Node(op, inputs, attrs, types, regions, loc, names)
         self.nodes.append(node)
         return node
@@ -176,43 +203,6 @@ class Graph:
             yield node
             stack.extend(iter(region.nodes) for region in reversed(node.regions))
 
-    def copy(self, mapping: dict[Value, Value] | None = None) -> Graph:
-        """A deep copy; ``mapping`` receives old value -> new value, regions included."""
-        table: dict[Value, Value] = {} if mapping is None else mapping
-        done: dict[Graph, Graph] = {}
-        for graph in self.regions_first():
-            new = done[graph] = Graph(graph.name)
-            for value in graph.inputs:
-                table[value] = new.input(value.type, value.name)
-            for node in graph.nodes:
-                new.append_copy(node, table, [done[region] for region in node.regions])
-            new.outputs = [table[v] for v in graph.outputs]
-        return done[self]
-
-    def append_copy(
-        self, node: Node, table: dict[Value, Value], regions: Sequence[Graph] | None = None
-    ) -> Node:
-        """Append a copy of a node whose inputs are looked up in ``table``; record its outputs.
-
-        ``regions`` takes the place of copies of the node's regions.
-        """
-        if regions is None:
-            regions = [region.copy() for region in node.regions] if node.regions else ()
-        copy = Node(
-            node.op,
-            [table[v] for v in node.inputs],
-            dict(node.attrs),
-            [v.type for v in node.outputs],
-            regions,
-            node.loc,
-            [v.name for v in node.outputs],
-        )
-        copy.memory = node.memory
-        self.nodes.append(copy)
-        for old, new in zip(node.outputs, copy.outputs, strict=True):
-            table[old] = new
-        return copy
-
     def regions_first(self) -> list[Graph]:
         """This graph and those nested in it at any depth, each after the regions of its nodes."""
         found: list[Graph] = [self]
@@ -229,31 +219,9 @@ class Graph:
             for value in graph.inputs:
                 value.type = value.type.substitute(table)
             for node in graph.nodes:
-                node.attrs = {k: map_dims(v, table) for k, v in node.attrs.items()}
+                node.attrs = substituted(node.attrs, table)
                 for value in node.outputs:
                     value.type = value.type.substitute(table)
 
     def __str__(self) -> str:
         return print_graph(self)
-
-
-def map_dims(attr: Any, mapping: Mapping[str, DimLike]) -> Any:
-    """An attribute value with size symbols replaced (tuples and slices are searched)."""
-    if isinstance(attr, Dim):
-        return substitute(attr, mapping)
-    if isinstance(attr, tuple):
-        return tuple(map_dims(a, mapping) for a in attr)
-    if isinstance(attr, TensorType):
-        return attr.substitute(dict(mapping))
-    return attr
-
-
-def dims_in_attr(attr: Any) -> Iterator[Dim]:
-    """Every symbolic size inside an attribute value."""
-    if isinstance(attr, Dim):
-        yield attr
-    elif isinstance(attr, tuple):
-        for item in attr:
-            yield from dims_in_attr(item)
-    elif isinstance(attr, TensorType):
-        yield from (d for d in attr.shape if isinstance(d, Dim))

@@ -1,11 +1,7 @@
-"""Attribute values as text, and back, exactly.
+"""Text -> attribute values: reads exactly what ``attrs.show_attr`` writes.
 
-    None  True  -3  0.5  inf  nan  complex(1.0, -0.0)  "text"        Python values
-    f32  f32[n,3]  ref f32[3]  <n+1>                                 dtypes, types, sizes
-    (1, 2)  (1,)  1:<n>:2  ...                                       tuples, slices, Ellipsis
-    f32 0.5  f32[2] [1.0, 2.0]                                       NumPy scalars and arrays
-
-``number_text`` and ``array_text`` say how numbers and arrays are written.
+``attrs`` lists the values with their text; ``number_text`` and ``array_text`` say how numbers and
+arrays are written.
 """
 
 from __future__ import annotations
@@ -15,60 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from .array_text import parse_array, show_array
-from .dims import Dim, DimLike, DimSyntaxError, parse_dim, parse_dim_prefix
+from .array_text import parse_array
+from .dims import DimLike, DimSyntaxError, parse_dim, parse_dim_prefix
 from .number_text import (
     KEYWORDS,
     make_array,
     parse_element,
     parse_number,
-    show_element,
-    show_float,
 )
-from .scanner import BARE, QUOTED, Scanner, quote, token, unquote
-from .types import DTYPE_NAMES, DTYPES, RefType, TensorType
+from .scanner import BARE, QUOTED, Scanner, token, unquote
+from .types import DTYPES, RefType, TensorType
 
-__all__ = ["parse_attr", "parse_type", "show_attr"]
+__all__ = ["parse_attr", "parse_type"]
 
 DEPTH = 100  # of nested tuples in a text
 
-
-def show_attr(value: Any) -> str:
-    """An attribute value as text. A Python object that has no text shows as ``object(...)``."""
-    kind = value.__class__
-    if value is None or kind is bool or kind is int:
-        return str(value)
-    if kind is float:
-        return show_float(value)
-    if kind is str:
-        return quote(value)
-    if kind is tuple:
-        inner = ", ".join(map(show_attr, value))
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if kind is complex:
-        return f"complex({show_float(value.real)}, {show_float(value.imag)})"
-    if kind is Dim:
-        return f"<{value}>"
-    if isinstance(value, np.dtype) and value in DTYPE_NAMES:
-        return DTYPE_NAMES[value]
-    if isinstance(value, TensorType):
-        return str(value)
-    if kind is slice:
-        return ":".join("" if p is None else show_attr(p) for p in _parts(value))
-    if value is Ellipsis:
-        return "..."
-    if isinstance(value, np.ndarray) and value.dtype in DTYPE_NAMES:
-        return show_array(value)
-    if isinstance(value, np.generic) and value.dtype in DTYPE_NAMES:
-        return f"{DTYPE_NAMES[value.dtype]} {show_element(value)}"
-    return f"object({quote(f'{kind.__name__} {value!r}')})"
-
-
-def _parts(value: slice) -> tuple[Any, Any, Any]:
-    return value.start, value.stop, value.step
-
-
-# ---- reading -----------------------------------------------------------------------------------
 
 _WORD = token(f"({BARE})")
 _STRING = token(f"({QUOTED})")

@@ -14,9 +14,7 @@ executed. Attributes that are left out take their defaults; ``axis=-1`` becomes 
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from typing import NoReturn
 
 from . import ops  # noqa: F401  (fills OPS)
@@ -25,7 +23,7 @@ from .graph import Graph, Node, Value
 from .literal import parse_attr, parse_type
 from .location import Location
 from .op import OPS, Attrs, Op
-from .scanner import BARE, QUOTED, Scanner, token, unquote
+from .scanner import BARE, QUOTED, Scanner, meant, token, unquote
 from .structural import structural_types
 from .types import TensorType
 from .verify import verify_regions
@@ -106,7 +104,8 @@ class _Parser:
                 stack.pop()
                 if not stack:
                     break
-                stack[-1].graph.nodes[-1].regions += (scope.graph,)
+                owner = stack[-1].graph.nodes[-1]
+                owner.hold([*owner.regions, scope.graph])
         if self.s.next():
             self.s.fail(f"{self.s.shown()} after the end of the graph")
         return scope.graph
@@ -147,7 +146,7 @@ class _Parser:
         at = scope.node_at = found.start(1)
         op = OPS.get(found[1])
         if op is None:
-            s.fail(f"unknown op {found[1]}{_meant(found[1], OPS)}", at)
+            s.fail(f"unknown op {found[1]}{meant(found[1], OPS)}", at)
         inputs = self.operands(scope)
         char = s.next()
         attrs, text = self.attributes() if char == "{" else ({}, "")
@@ -313,14 +312,8 @@ class _Parser:
     def lookup(self, scope: _Scope, found: re.Match[str]) -> Value:
         value = scope.values.get(found[1])
         if value is None:
-            hint = _meant(found[1], scope.values, "%")
+            hint = meant(found[1], scope.values, "%")
             self.s.fail(
                 f"%{found[1]} is not defined above in {scope.graph.name}{hint}", found.start(1) - 1
             )
         return value
-
-
-def _meant(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """A known name that is close to one that is not."""
-    close = difflib.get_close_matches(name, [k for k in known if len(k) < 60][:2000], 1)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""

@@ -62,7 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "state": Kind("reads or writes a Variable", frozenset({"effects"}), "view", pure=False),
     "region": Kind(
         "holds graphs: fused groups, calls, control flow",
-        frozenset({"region_types", "effects"}),
+        frozenset({"region_types", "kernel", "effects"}),
         shares_memory="view",
         pure=False,
     ),
@@ -153,6 +153,12 @@ class Facts:
         "of a region op: the types of its outputs, from the node; raises `VerifyError` if the "
         "regions do not fit",
         "those of its only region",
+    )
+    kernel: bool = _fact(
+        False,
+        "of a region op: its region is one kernel, so passes that group nodes or plan memory stay "
+        "out of it",
+        "no",
     )
     domain: tuple[float, float] = _fact(
         (-2.0, 2.0), "the range of the numbers that the tests draw", "-2 to 2"
@@ -300,6 +306,8 @@ def signature_of(body: Callable[..., Any]) -> Parts:
     for p in signature.parameters.values():
         if p.kind is inspect.Parameter.VAR_POSITIONAL:
             variadic = True
+        elif p.kind is inspect.Parameter.KEYWORD_ONLY and p.name == "regions":
+            continue  # what the op holds: functions from inputs to outputs; see ir.evaluate
         elif p.kind is inspect.Parameter.KEYWORD_ONLY:
             defaults[p.name] = p.default
         else:

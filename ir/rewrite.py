@@ -16,17 +16,18 @@ What a replacement leaves without a use stays behind, for dead code elimination.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import ops  # noqa: F401  (fills OPS)
+from .attrs import attr_key
 from .dims import DimLike
-from .equality import attr_key
 from .errors import VerifyError
 from .graph import Graph, Node, Value
 from .op import OPS
+from .rebuild import Rebuilt, rebuild
 from .record import literal_number
 from .structural import structural_types
 from .types import TensorType
@@ -116,14 +117,12 @@ class Row:
 
 
 def rewrite(graph: Graph, rows: Iterable[Row]) -> Graph:
-    """A new graph with the rows applied, in one walk, to it and its regions."""
+    """A new graph with the rows applied, in one walk; regions stay as they are: see ``lift``."""
     table: dict[str, list[Row]] = {}
     for row in rows:
         table.setdefault(row.pattern.op, []).append(row)
-    done: dict[Graph, Graph] = {}
-    for old in graph.regions_first():
-        done[old] = _Rewriter(table, done).run(old)
-    return done[graph]
+    rewriter = _Rewriter(table)
+    return rebuild(graph, rewriter.visit)
 
 
 def uniform_element(node: Node, known: Mapping[Value, np.generic]) -> np.generic | None:
@@ -152,24 +151,19 @@ def _common(elements: list[np.generic | None]) -> np.generic | None:
 
 
 class _Rewriter:
-    def __init__(self, rows: Mapping[str, list[Row]], done: Mapping[Graph, Graph]) -> None:
-        self.rows, self.done = rows, done
+    def __init__(self, rows: Mapping[str, list[Row]]) -> None:
+        self.rows = rows
         self.known: dict[Value, np.generic] = {}  # values of the new graph
-        self.new = Graph("")
+        self.nodes: list[Node] = []  # of the new graph
 
-    def run(self, old: Graph) -> Graph:
-        new = self.new = Graph(old.name)
-        table: dict[Value, Value] = {}
-        for value in old.inputs:
-            table[value] = new.input(value.type, value.name)
-        for node in old.nodes:
-            copy = new.append_copy(node, table, [self.done[r] for r in node.regions])
-            if node.op.name in self.rows:
-                table[node.outputs[0]] = self.simplified(copy)
-            elif len(copy.outputs) == 1:
-                self.note(copy)
-        new.outputs = [table[v] for v in old.outputs]
-        return new
+    def visit(self, new: Rebuilt, node: Node) -> Sequence[Value]:
+        self.nodes = new.graph.nodes
+        values = new.keep(node)
+        if node.op.name in self.rows:
+            return [self.simplified(self.nodes[-1])]
+        if len(values) == 1:
+            self.note(self.nodes[-1])
+        return values
 
     def note(self, node: Node) -> None:
         element = uniform_element(node, self.known)
@@ -182,7 +176,7 @@ class _Rewriter:
             found = self.step(node)
             if found is None:
                 break
-            last = self.new.nodes[-1] if self.new.nodes else None
+            last = self.nodes[-1] if self.nodes else None
             if last is None or found.node is not last or len(last.outputs) > 1:
                 return found
             node = last
@@ -191,7 +185,7 @@ class _Rewriter:
 
     def step(self, node: Node) -> Value | None:
         """Apply the first row that fits the last node, or None."""
-        nodes = self.new.nodes
+        nodes = self.nodes
         for row in self.rows.get(node.op.name, ()):
             match = Match(node.out.type)
             if not self.matches(row.pattern, node, match) or (row.when and not row.when(match)):
@@ -253,7 +247,7 @@ class _Rewriter:
         except VerifyError:  # the equation does not hold for these types
             return None
         node = Node(OPS[what.op], inputs, attrs, types, (), origin.loc)
-        self.new.nodes.append(node)
+        self.nodes.append(node)
         self.note(node)
         return node.out
 

@@ -11,8 +11,8 @@ Types
     the types of its outputs are those that the op's rule gives for the recorded sizes.
 
 Attributes
-    The attributes of a node are those of its op, in canonical form: the rule returns them as
-    they are.
+    Their values are those of ``attrs``, a closed set. The attributes of a node are those of its
+    op, in canonical form: the rule returns them as they are.
 
 Effects
     A ref is an input of a graph; it is used only by state ops, as their first input, and by nodes
@@ -37,10 +37,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from .attrs import attrs_key, dims_of, refused
 from .dims import symbols_of
-from .equality import attrs_key
 from .errors import VerifyError
-from .graph import Graph, Node, Value, dims_in_attr
+from .graph import Graph, Node, Value
 from .op import Attrs
 from .printer import print_node, value_names
 from .structural import structural_types
@@ -121,6 +121,8 @@ class _Verifier:
 
     def types(self, graph: Graph, node: Node) -> None:
         op = node.op
+        if node.attrs and (reason := refused(node.attrs)):
+            _fail("Attributes", reason, graph, node)
         if op.kind == "region":
             return
         key = (op, *[v.type for v in node.inputs])
@@ -199,9 +201,8 @@ class _Verifier:
     ) -> frozenset[str]:
         if node.attrs:
             for attr in node.attrs.values():
-                if attr.__class__ is tuple or not isinstance(attr, int | float):
-                    for dim in dims_in_attr(attr):
-                        self.bound(graph, node, symbols_of(dim), symbols)
+                for dim in dims_of(attr):
+                    self.bound(graph, node, symbols_of(dim), symbols)
         for value in node.outputs:
             if value.type in checked:
                 continue

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from twofold.compiler.arrays.reference import execute
+from twofold.compiler.config import verify_passes
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    verify_passes(True)  # every pass, in every test, checks the graph that it made
     if config.getoption("--update-golden") and os.environ.get("CI", "").lower() == "true":
         raise pytest.UsageError("--update-golden is refused in CI: the goldens are the reference")
 

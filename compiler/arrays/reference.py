@@ -6,18 +6,20 @@ while kernels are being compiled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from twofold.ir.dims import Dim, evaluate
+from twofold.ir.attrs import attrs_at
+from twofold.ir.dims import Dim
 from twofold.ir.errors import TwofoldError
+from twofold.ir.evaluate import Region, evaluate, functions
 from twofold.ir.graph import Graph, Node
-from twofold.ir.types import TensorType
+from twofold.ir.op import Attrs
 from twofold.runtime.quiet import quiet
 
-__all__ = ["bind_symbols", "execute", "run_node"]
+__all__ = ["ArrayOps", "bind_symbols", "execute", "run_node"]
 
 
 def bind_symbols(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
@@ -33,34 +35,32 @@ def bind_symbols(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
 def execute(graph: Graph, arrays: Sequence[Any], env: dict[str, int] | None = None) -> list[Any]:
     """Run a graph on arrays (Variables for ``ref`` inputs); returns the output arrays."""
     env = bind_symbols(graph, arrays) if env is None else env
-    table = dict(zip(graph.inputs, arrays, strict=True))
-    for node in graph.nodes:
-        outs = run_node(node, [table[v] for v in node.inputs], env)
-        table.update(zip(node.outputs, outs, strict=True))
-    return [table[v] for v in graph.outputs]
+    return evaluate(graph, arrays, ArrayOps(env))
 
 
-def run_node(node: Node, inputs: list[Any], env: dict[str, int]) -> list[Any]:
+def run_node(node: Node, inputs: list[Any], env: Mapping[str, int]) -> Sequence[Any]:
     """Run one node; an error of ours gets the node's location."""
-    if node.op.kind == "region":
-        return execute(node.regions[0], inputs, env)
-    attrs = {k: concrete(v, env) for k, v in node.attrs.items()}
-    try:
-        out = quiet.run(node.op.body, *inputs, **attrs)
-    except TwofoldError as error:
-        raise type(error)(str(error.args[0]).split("\n  at ")[0], node.loc) from None
-    outs = out if out.__class__ is tuple else (out,)
-    return [o if isinstance(o, np.ndarray) else np.asarray(o) for o in outs]
+    run = ArrayOps(env)
+    return run(node, inputs, functions(node, run))
 
 
-def concrete(attr: Any, env: dict[str, int]) -> Any:
-    """An attribute with sizes evaluated."""
-    if isinstance(attr, Dim):
-        return evaluate(attr, env)
-    if isinstance(attr, tuple):
-        return tuple(concrete(a, env) for a in attr)
-    if isinstance(attr, slice):
-        return slice(*(concrete(p, env) for p in (attr.start, attr.stop, attr.step)))
-    if isinstance(attr, TensorType):
-        return TensorType(attr.dtype, [evaluate(d, env) for d in attr.shape])
-    return attr
+class ArrayOps:
+    """How a node runs on arrays: by the NumPy body of its op, for sizes that are known."""
+
+    def __init__(self, env: Mapping[str, int]) -> None:
+        self.env = env
+        self._attrs: dict[Node, Attrs] = {}  # with sizes as numbers, once a node has run
+
+    def __call__(self, node: Node, inputs: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
+        attrs = self._attrs.get(node)
+        if attrs is None:
+            attrs = self._attrs[node] = attrs_at(node.attrs, self.env)
+        if regions:
+            outs: Sequence[Any] = node.op.body(*inputs, regions=regions, **attrs)
+            return outs
+        try:
+            out = quiet.run(node.op.body, *inputs, **attrs)
+        except TwofoldError as error:
+            raise type(error)(str(error.args[0]).split("\n  at ")[0], node.loc) from None
+        outs = out if out.__class__ is tuple else (out,)
+        return [o if isinstance(o, np.ndarray) else np.asarray(o) for o in outs]

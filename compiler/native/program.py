@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.dims import DimLike, evaluate
+from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import RefType
 from twofold.runtime import threads
 from twofold.runtime.blas import find_blas
 from twofold.runtime.buffers import THRESHOLD, empty, workspace
 
-from ..arrays.reference import concrete, run_node
+from ..arrays.reference import ArrayOps
 from ..kernel.build import build_kernel
 from ..kernel.expression import calls
 from ..kernel.loops import Kernel
@@ -108,7 +109,7 @@ class _Writer:
     """Writes segments of program words for exact sizes."""
 
     def __init__(self, exe: NativeExecutable, env: dict[str, int]) -> None:
-        self.exe, self.env = exe, env
+        self.exe, self.env, self.array_ops = exe, env, ArrayOps(env)
         self.offsets: list[int] = []
         self.arena = 0
         for nbytes in exe.slot_bytes:
@@ -200,11 +201,10 @@ class _Writer:
             self.pending = []
         inputs = [self.fetch(v) for v in node.inputs]
         outputs = [self.exe.where[v] for v in node.outputs]
-        bound = _with_attrs(node, self.env)
-        env = self.env
+        run_node, regions = self.array_ops, functions(node, self.array_ops)
 
         def act(slots: list[Any]) -> None:
-            results = run_node(bound, [get(slots) for get in inputs], env)
+            results = run_node(node, [get(slots) for get in inputs], regions)
             for slot, array in zip(outputs, results, strict=True):
                 slots[slot] = np.ascontiguousarray(array) if array.ndim else array
 
@@ -326,13 +326,6 @@ class _Writer:
             return [get(slots) for get in results]
 
         return run
-
-
-def _with_attrs(node: Node, env: dict[str, int]) -> Node:
-    """The node with its attributes evaluated."""
-    attrs = {k: concrete(v, env) for k, v in node.attrs.items()}
-    return Node(node.op, node.inputs, attrs, [v.type for v in node.outputs], node.regions,
-                node.loc)  # fmt: skip
 
 
 def _units(kernel: Kernel, dims: list[int]) -> int:

@@ -1,1 +1,1 @@
-"""The passes: ``name.py`` holds ``name(graph) -> Graph``; ``pipeline`` lists them in order."""
+"""The passes: ``name.py`` holds the pass ``name``; ``pipeline`` lists them in order."""

@@ -13,39 +13,32 @@ the first stays, and it fails first.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
-from twofold.ir.equality import attrs_key
+from twofold.ir.attrs import attrs_key
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.rebuild import Rebuilt, rebuild
+
+from .driver import graph_pass
 
 __all__ = ["cse"]
 
 
+@graph_pass()
 def cse(graph: Graph) -> Graph:
-    """A new graph in which equal nodes are one, in its regions as well."""
-    done: dict[Graph, Graph] = {}
-    for old in graph.regions_first():
-        done[old] = _numbered(old, done)
-    return done[graph]
+    """Compute equal expressions once."""
+    seen: dict[Hashable, Sequence[Value]] = {}
 
+    def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
+        if not _mergeable(node):
+            return new.keep(node)
+        key = _key(node, [new[v] for v in node.inputs])
+        same = seen.get(key)
+        if same is None:
+            same = seen[key] = new.keep(node)
+        return same
 
-def _numbered(old: Graph, done: dict[Graph, Graph]) -> Graph:
-    new = Graph(old.name)
-    table: dict[Value, Value] = {}
-    seen: dict[Hashable, Node] = {}
-    for value in old.inputs:
-        table[value] = new.input(value.type, value.name)
-    for node in old.nodes:
-        key = _key(node, [table[v] for v in node.inputs]) if _mergeable(node) else None
-        same = seen.get(key) if key is not None else None
-        if same is not None:
-            table.update(zip(node.outputs, same.outputs, strict=True))
-            continue
-        copy = new.append_copy(node, table, [done[r] for r in node.regions])
-        if key is not None:
-            seen[key] = copy
-    new.outputs = [table[v] for v in old.outputs]
-    return new
+    return rebuild(graph, visit)
 
 
 def _mergeable(node: Node) -> bool:

@@ -11,30 +11,20 @@ eager execution would have raised there; a read of a ref that nothing uses goes.
 from __future__ import annotations
 
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.rebuild import rebuild
+
+from .driver import graph_pass
 
 __all__ = ["dce"]
 
 
+@graph_pass()
 def dce(graph: Graph) -> Graph:
-    """A new graph without dead nodes, in its regions as well."""
-    done: dict[Graph, Graph] = {}
-    for old in graph.regions_first():
-        done[old] = _live(old, done)
-    return done[graph]
-
-
-def _live(old: Graph, done: dict[Graph, Graph]) -> Graph:
-    used: set[Value] = set(old.outputs)
+    """Drop what nothing uses."""
+    used: set[Value] = set(graph.outputs)
     kept: list[Node] = []
-    for node in reversed(old.nodes):
+    for node in reversed(graph.nodes):
         if not used.isdisjoint(node.outputs) or node.pinned:
             used.update(node.inputs)
             kept.append(node)
-    new = Graph(old.name)
-    table: dict[Value, Value] = {}
-    for value in old.inputs:
-        table[value] = new.input(value.type, value.name)
-    for node in reversed(kept):
-        new.append_copy(node, table, [done[r] for r in node.regions])
-    new.outputs = [table[v] for v in old.outputs]
-    return new
+    return rebuild(Graph(graph.name, graph.inputs, reversed(kept), graph.outputs))

@@ -10,74 +10,73 @@ a large result, or if its body fails: then it fails when the graph runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from twofold.ir.attrs import dims_of
 from twofold.ir.errors import TwofoldError
-from twofold.ir.graph import Graph, Node, Value, dims_in_attr
+from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.ops.create import constant
-from twofold.runtime.quiet import quiet
+from twofold.ir.rebuild import Rebuilt, rebuild
+
+from ..arrays.reference import run_node
+from .driver import graph_pass
 
 __all__ = ["fold"]
 
-SMALL = 1024  # bytes of result that are always worth it; more must not exceed the inputs' bytes
 
 Arrays = list[np.ndarray[Any, Any]]
 
 
-def fold(graph: Graph) -> Graph:
-    """A new graph with constants computed, in its regions as well."""
-    done: dict[Graph, Graph] = {}
-    for old in graph.regions_first():
-        done[old] = _folded(old, done)
-    return done[graph]
+@graph_pass()
+def fold(graph: Graph, *, max_bytes: int = 1024) -> Graph:
+    """Compute what depends on constants only.
 
-
-def _folded(old: Graph, done: dict[Graph, Graph]) -> Graph:
-    new = Graph(old.name)
-    table: dict[Value, Value] = {}
+    max_bytes: results up to this size are kept in the graph, larger ones only if they are no
+    larger than what they are computed from.
+    """
     known: dict[Value, np.ndarray[Any, Any]] = {}
-    for value in old.inputs:
-        table[value] = new.input(value.type, value.name)
-    for node in old.nodes:
-        arrays = _evaluate(node, known)
+
+    def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
+        arrays = _evaluate(node, known, max_bytes)
         if arrays is None:
-            new.append_copy(node, table, [done[r] for r in node.regions])
-            continue
+            return new.keep(node)
         known.update(zip(node.outputs, arrays, strict=True))
-        if node.op.name == "constant":
-            new.append_copy(node, table)
-            continue
-        for value, array in zip(node.outputs, arrays, strict=True):
-            table[value] = new.add(
-                constant, (), {"value": array}, loc=node.loc, names=(value.name,)
-            ).out
-    new.outputs = [table[v] for v in old.outputs]
-    return new
+        if node.op is constant:
+            return new.keep(node)
+        made = [new.graph.add(constant, (), {"value": a}, loc=node.loc) for a in arrays]
+        for one, value in zip(made, node.outputs, strict=True):
+            one.out.name = value.name
+        return [one.out for one in made]
+
+    return rebuild(graph, visit)
 
 
-def _evaluate(node: Node, known: dict[Value, np.ndarray[Any, Any]]) -> Arrays | None:
+def _evaluate(
+    node: Node, known: dict[Value, np.ndarray[Any, Any]], max_bytes: int
+) -> Arrays | None:
     """The outputs of a node if they are known now and worth keeping, else None."""
-    if node.op.name == "constant":
+    if node.op is constant:
         return [node.attrs["value"]]
-    if not all(v in known for v in node.inputs) or not _worthwhile(node, known):
+    if not all(v in known for v in node.inputs) or not _worthwhile(node, known, max_bytes):
         return None
     try:
-        out = quiet.run(node.op.body, *[known[v] for v in node.inputs], **node.attrs)
+        out = run_node(node, [known[v] for v in node.inputs], {})
     except (TwofoldError, ArithmeticError, ValueError, TypeError, IndexError):
         return None  # the node fails where the user will see it: when the graph runs
-    arrays = [np.array(a, order="C") for a in (out if isinstance(out, tuple) else (out,))]
+    arrays = [np.array(a, order="C") for a in out]
     types = [(v.type.dtype, v.type.shape) for v in node.outputs]
     return arrays if types == [(a.dtype, a.shape) for a in arrays] else None
 
 
-def _worthwhile(node: Node, known: dict[Value, np.ndarray[Any, Any]]) -> bool:
+def _worthwhile(node: Node, known: dict[Value, np.ndarray[Any, Any]], max_bytes: int) -> bool:
     if not node.op.pure:
         return False
     if any(v.type.symbols() for v in node.outputs):
         return False
-    if any(True for attr in node.attrs.values() for _ in dims_in_attr(attr)):
+    if any(dims_of(attr) for attr in node.attrs.values()):
         return False
     size = sum(int(v.type.nbytes) for v in node.outputs)
-    return size <= max(SMALL, sum(known[v].nbytes for v in node.inputs))
+    return size <= max(max_bytes, sum(known[v].nbytes for v in node.inputs))

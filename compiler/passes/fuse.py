@@ -14,13 +14,14 @@ from collections.abc import Iterable
 
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
+from twofold.ir.rebuild import Rebuilt, rebuild
 
 from ..kernel.expression import kernelable
 from ..kernel.space import VIEWS, AxisMap, Space
+from .driver import graph_pass
 
 __all__ = ["fuse"]
 
-MAX_NODES = 96  # compile time grows faster than linearly beyond
 MAX_VISITS = 400  # groups looked at before a fusion is given up
 
 
@@ -52,15 +53,18 @@ def _alive(group: _Group) -> _Group:
     return group
 
 
-def fuse(graph: Graph) -> Graph:
-    """Group the nodes of a graph into fused nodes."""
-    groups = _Fusion(graph).run()
-    return _rebuild(graph, groups)
+@graph_pass(kernels=False)
+def fuse(graph: Graph, *, max_ops: int = 96) -> Graph:
+    """Group elementwise chains and reductions into kernels.
+
+    max_ops: nodes in one kernel; compile time grows faster than linearly beyond.
+    """
+    return _regrouped(graph, _Fusion(graph, max_ops).run())
 
 
 class _Fusion:
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, max_ops: int) -> None:
+        self.graph, self.max_ops = graph, max_ops
         self.group_of: dict[Value, _Group] = {}
         self.groups: dict[_Group, None] = {}
         self.effect: _Group | None = None
@@ -93,7 +97,7 @@ class _Fusion:
             self.group_of[value] = group
 
     def _join(self, home: _Group, index: int, node: Node, sources: list[_Group]) -> bool:
-        if home.space is None or len(home.members) >= MAX_NODES:
+        if home.space is None or len(home.members) >= self.max_ops:
             return False
         placed = home.space.place(node)
         if placed is None or not _worthwhile(home.space, placed, node):
@@ -113,7 +117,7 @@ class _Fusion:
         return True
 
     def _mergeable(self, home: _Group, other: _Group, node: Node, sources: list[_Group]) -> bool:
-        if len(home.members) + len(other.members) >= MAX_NODES:
+        if len(home.members) + len(other.members) >= self.max_ops:
             return False
         rest = [g for s in sources if (g := _alive(s)) is not home and g is not other]
         if self._reaches(other, rest):  # the node would use what uses its own group
@@ -235,7 +239,8 @@ def _after_reduction(space: Space, value: Value) -> bool:
     return False
 
 
-def _rebuild(graph: Graph, groups: Iterable[_Group]) -> Graph:
+def _regrouped(graph: Graph, groups: Iterable[_Group]) -> Graph:
+    """The graph with a node for each group, in an order that respects what they use."""
     import networkx as nx
 
     order = {group: group.first for group in groups}
@@ -245,62 +250,58 @@ def _rebuild(graph: Graph, groups: Iterable[_Group]) -> Graph:
     assert nx.is_directed_acyclic_graph(dag), "fusion made a cycle"
     users = graph.uses()
     returned = set(graph.outputs)
-    new = Graph(graph.name)
-    table: dict[Value, Value] = {}
+    new = Rebuilt(graph.name)
     for value in graph.inputs:
-        table[value] = new.input(value.type, value.name)
+        new.input(value)
     for group in nx.lexicographical_topological_sort(dag, key=lambda g: order[g]):
-        _emit(new, group, table, users, returned)
-    for value in graph.outputs:
-        if value not in table:
+        if group.space is None:
+            (node,) = group.nodes()
+            _need(new, node.inputs)
+            new.run([node])
+        else:
+            _emit(new, group, users, returned)
+    _need(new, graph.outputs)
+    new.graph.outputs = [new[v] for v in graph.outputs]
+    return new.graph
+
+
+def _need(new: Rebuilt, values: Iterable[Value]) -> None:
+    """Copy the constants among these that stand in no group."""
+    for value in values:
+        if value not in new.table:
             assert value.node is not None
-            new.append_copy(value.node, table)
-    new.outputs = [table[v] for v in graph.outputs]
-    return new
+            new.run([value.node])
 
 
 def _emit(
-    new: Graph,
-    group: _Group,
-    table: dict[Value, Value],
-    users: dict[Value, list[Node]],
-    returned: set[Value],
+    new: Rebuilt, group: _Group, users: dict[Value, list[Node]], returned: set[Value]
 ) -> None:
+    """Append the fused node of a group: its region are the nodes and the constants they use."""
     nodes = group.nodes()
-    if group.space is None:
-        for value in nodes[0].inputs:
-            if value not in table and value.node is not None:  # a constant, not yet copied
-                new.append_copy(value.node, table)
-        new.append_copy(nodes[0], table)
-        return
     members = set(nodes)
-    body = Graph(_group_name(nodes))
-    inner: dict[Value, Value] = {}
-    outer_inputs: list[Value] = []
+    inside: dict[Node, None] = {}
+    outside: dict[Value, None] = {}
     for node in nodes:
         for value in node.inputs:
-            if value in inner:
-                continue
             if value.node is not None and _is_scalar_constant(value.node):
-                body.append_copy(value.node, inner)
-            else:
-                inner[value] = body.input(value.type, value.name)
-                outer_inputs.append(value)
-        body.append_copy(node, inner)
+                inside[value.node] = None
+            elif value.node not in members:
+                outside[value] = None
+        inside[node] = None
     results = [
         n.out for n in nodes if n.out in returned or any(u not in members for u in users[n.out])
     ]
-    body.outputs = [inner[v] for v in results]
     attrs = {
-        "dims": tuple(group.space.dims),
-        "reduced": tuple(sorted(group.space.reduced or ())),
+        "dims": tuple(group.space.dims) if group.space else (),
+        "reduced": tuple(sorted(group.space.reduced or ())) if group.space else (),
     }
-    fused = new.add(
-        OPS["fused"], [table[v] for v in outer_inputs], attrs, regions=[body],
+    fused = new.graph.add(
+        OPS["fused"], [new[v] for v in outside], attrs,
+        regions=[rebuild(Graph(_group_name(nodes), outside, inside, results))],
         types=[v.type for v in results], loc=nodes[-1].loc,
         names=[v.name for v in results],
     )  # fmt: skip
-    table.update(zip(results, fused.outputs, strict=True))
+    new.table.update(zip(results, fused.outputs, strict=True))
 
 
 def _group_name(nodes: list[Node]) -> str:

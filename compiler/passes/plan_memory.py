@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from twofold.ir.dims import DimLike, dim_max, provably_eq, provably_le
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.rebuild import rebuild
 
 from ..native.steps import python_values, roots, step_kind
+from .driver import graph_pass
 
 __all__ = ["plan_memory", "slot_sizes"]
 
@@ -27,9 +29,13 @@ class _Slot:
         self.index, self.nbytes = index, nbytes
 
 
-def plan_memory(graph: Graph) -> Graph:
-    """Give every native node's outputs a place."""
-    graph = graph.copy()
+@graph_pass(kernels=False)
+def plan_memory(graph: Graph, *, in_place: bool = True) -> Graph:
+    """Give every native node's outputs a place in memory.
+
+    in_place: whether an elementwise kernel may write over an input that dies there.
+    """
+    graph = rebuild(graph)
     table = roots(graph)
     visible = python_values(graph, table)
     last = _last_uses(graph, table)
@@ -49,7 +55,9 @@ def plan_memory(graph: Graph) -> Graph:
             if value in visible:
                 places.append("new")
                 continue
-            slot = _over_input(node, value, table, held, dying.get(position, ()), reused)
+            slot = None
+            if in_place:
+                slot = _over_input(node, value, table, held, dying.get(position, ()), reused)
             slot = slot or _take(free, value.type.nbytes)
             if slot is None:
                 slot, count = _Slot(count, value.type.nbytes), count + 1

@@ -20,6 +20,8 @@ from twofold.ir.graph import Graph
 from twofold.ir.op import OPS, Op
 from twofold.ir.rewrite import Attr, Const, Match, Row, Term, Var, rewrite
 
+from .driver import graph_pass
+
 __all__ = ["ROWS", "simplify"]
 
 X, Y, Z = Var("x"), Var("y"), Var("z")
@@ -29,8 +31,9 @@ ONE, TWO = Const(1, "one"), Const(2, "two")
 TRUE, FALSE = Const(True), Const(False)
 
 
+@graph_pass()
 def simplify(graph: Graph) -> Graph:
-    """A new graph with the equations applied from left to right, in its regions as well."""
+    """Apply algebraic equations."""
     return rewrite(graph, ROWS)
 
 

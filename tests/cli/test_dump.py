@@ -41,7 +41,7 @@ def test_a_function_is_found_inside_of_another(train: str) -> None:
 def test_all_stages_come_in_the_order_of_the_pipeline(train: str) -> None:
     done = twofold("dump", f"{train}:step", "--all")
     titles = [line[2:] for line in done.stdout.splitlines() if line.startswith("# ")]
-    assert titles[: len(PASSES) + 1] == ["after trace"] + [f"after {name}" for name, _ in PASSES]
+    assert titles[: len(PASSES) + 1] == ["after trace"] + [f"after {p.name}" for p in PASSES]
     assert titles[len(PASSES) + 1].startswith("kernel ")
 
 

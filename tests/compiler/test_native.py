@@ -38,7 +38,7 @@ def test_random_programs_agree_with_the_reference(block: int) -> None:
         rng = random.Random(seed)
         graph = random_graph(rng, rng.randint(3, 25))
         stage = graph
-        for _, apply in PASSES:
+        for apply in PASSES:
             stage = apply(stage)
             verify(stage)
         executable = compile_graph(graph, True)

@@ -39,12 +39,12 @@ def test_every_pass_keeps_graphs_valid_and_their_values(block: int) -> None:
         verify(graph)
         inputs = [random_inputs(graph, seed, s) for s in SIZES[:2]]
         want = [execute(graph, list(i), s) for i, s in zip(inputs, SIZES, strict=False)]
-        for name, apply in PASSES:
+        for apply in PASSES:
             graph = apply(graph)
             verify(graph)
             for arrays, sizes, expected in zip(inputs, SIZES, want, strict=False):
                 for a, b in zip(execute(graph, list(arrays), sizes), expected, strict=True):
-                    assert_close(a, b, f"seed {seed} after {name}")
+                    assert_close(a, b, f"seed {seed} after {apply}")
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -62,7 +62,7 @@ def test_machine_code_of_larger_programs() -> None:
 def test_optimising_twice_changes_nothing_more() -> None:
     for seed in range(3000, 3020):
         graph = random_graph(random.Random(seed), 25)
-        passes = [p for n, p in PASSES if n not in ("fuse", "plan_memory")]
+        passes = [p for p in PASSES if p.name not in ("fuse", "plan_memory")]
         for apply in passes:
             graph = apply(graph)
         once = str(graph)

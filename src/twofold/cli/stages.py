@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from twofold.compiler.pipeline import PASSES, compile_graph
+from twofold.compiler.pipeline import PASSES, compile_graph, run
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.printer import print_graph
@@ -24,15 +24,15 @@ class Stage(NamedTuple):
 
 def stage_names() -> list[str]:
     """What ``--after`` accepts."""
-    return ["trace", *(name for name, _ in PASSES), "kernels"]
+    return ["trace", *(p.name for p in PASSES), "kernels"]
 
 
 def graph_stages(graph: Graph, *, locations: bool = True) -> list[Stage]:
     """The traced graph and the graph after each pass."""
     stages = [Stage("trace", print_graph(graph, locations=locations))]
-    for name, apply in PASSES:
-        graph = apply(graph)
-        stages.append(Stage(name, print_graph(graph, locations=locations)))
+    run(graph, time=lambda step: stages.append(
+        Stage(step.name, print_graph(step.graph, locations=locations))
+    ))  # fmt: skip
     return stages
 
 
@@ -42,11 +42,7 @@ def graph_at(graph: Graph, step: str) -> Graph:
         raise ArgumentError(f"there is no step {step!r}; the steps are {', '.join(stage_names())}")
     if step == "trace":
         return graph
-    for name, apply in PASSES:
-        graph = apply(graph)
-        if name == step:
-            break
-    return graph
+    return run(graph, after=None if step == "kernels" else step)
 
 
 def kernel_stages(graph: Graph) -> list[Stage]:

@@ -12,7 +12,7 @@ import pytest
 from support.graph_families import N, chain, diamonds, tree, wide, with_opaque, with_sorts
 from support.random_programs import random_graph
 
-from twofold.compiler.passes.fuse import MAX_NODES, fuse
+from twofold.compiler.passes.fuse import fuse
 from twofold.ir.graph import Graph, Node
 from twofold.ir.op import OPS
 from twofold.ir.parser import parse
@@ -47,7 +47,7 @@ def test_ten_thousand_nodes_take_linear_work(make: Callable[[int], Graph]) -> No
     fused = fuse(make(10_000))
     sizes = [len(n.regions[0].nodes) for n in fused.nodes if n.op.name == "fused"]
     assert sum(sizes) + sum(n.op.name != "fused" for n in fused.nodes) >= 9_990
-    assert max(sizes) <= MAX_NODES
+    assert max(sizes) <= fuse.options["max_ops"].default
 
 
 def contracted(graph: Graph) -> Any:

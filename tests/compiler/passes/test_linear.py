@@ -19,7 +19,7 @@ assert _SPEC.loader is not None
 ir_scale = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(ir_scale)
 
-STEPS = ["build", "print", "parse", "verify", "copy", *[name for name, _ in PASSES]]
+STEPS = ["build", "print", "parse", "verify", "copy", *[p.name for p in PASSES]]
 
 
 def calls(run: Callable[[], Any]) -> int:

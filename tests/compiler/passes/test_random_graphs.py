@@ -118,8 +118,8 @@ def test_passes_keep_random_graphs_valid_and_their_values(
     verify(graph)
     assert difference(parse(str(graph)), graph) == ""
     want = outcome(graph, 1, values)
-    optimise = [apply for name, apply in PASSES if name not in ("fuse", "plan_memory")]
-    for apply in [*optimise, *(apply for _, apply in PASSES)]:
+    optimise = [p for p in PASSES if p.name not in ("fuse", "plan_memory")]
+    for apply in [*optimise, *PASSES]:
         before = str(graph)
         after = apply(graph)
         verify(after)
@@ -129,7 +129,7 @@ def test_passes_keep_random_graphs_valid_and_their_values(
         graph = after
 
 
-@pytest.mark.parametrize("apply", [a for _, a in PASSES[:4]], ids=[n for n, _ in PASSES[:4]])
+@pytest.mark.parametrize("apply", PASSES[:4], ids=str)
 def test_pass_is_idempotent_on_its_own_result(apply: Any) -> None:
     text = "%x = multiply(%a, %one) %y = multiply(%one, %a) %q = add(%x, %y) return %q }"
     graph = parse(HEAD + text)

@@ -1,0 +1,134 @@
+"""The record of a pass, and the one driver that takes it through a graph and its regions.
+
+    @graph_pass(kernels=False)
+    def fuse(graph: Graph, *, max_ops: int = 96) -> Graph:
+        '''Group elementwise chains and reductions into kernels. ...'''
+
+A pass is written for one graph; called, it is lifted over the regions: ``fuse(graph)`` fuses in the
+bodies of calls as well. Keyword-only parameters are its options. ``fuse.having(max_ops=8)`` is the
+pass with another value, and its text is ``fuse{max_ops=8}``.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from twofold.ir.attrs import attrs_key, show_attr
+from twofold.ir.errors import ArgumentError, VerifyError
+from twofold.ir.graph import Graph, Node
+from twofold.ir.rebuild import lift
+from twofold.ir.scanner import meant
+from twofold.ir.verify import verify as check
+
+from .. import config
+
+__all__ = ["Option", "Pass", "graph_pass"]
+
+TYPES = {"bool": bool, "int": int, "float": float, "str": str}
+
+
+class Option:
+    """A parameter of a pass: its type and what it is if nobody says otherwise."""
+
+    __slots__ = ("default", "name", "type")
+
+    def __init__(self, name: str, type: type, default: Any) -> None:
+        self.name, self.type, self.default = name, type, default
+
+    def __str__(self) -> str:
+        return f"{self.name}={show_attr(self.default)}"
+
+
+class Pass:
+    """A function from graphs to new graphs, with a name, a documentation and options."""
+
+    def __init__(
+        self, function: Callable[..., Graph], kernels: bool, values: dict[str, Any] | None = None
+    ) -> None:
+        self.name, self.__doc__ = function.__name__, inspect.getdoc(function)
+        self.__module__ = function.__module__
+        self._function, self.kernels = function, kernels
+        self.options = _options(function)
+        self.values = {name: o.default for name, o in self.options.items()} | (values or {})
+
+    def __call__(self, graph: Graph, *, verify: bool | None = None) -> Graph:
+        """A new graph; the one that is given stays as it is.
+
+        ``verify``: check the result (default: what ``config.verify_passes`` says). Raises
+        VerifyError if it breaks an invariant.
+        """
+        result = lift(self._apply, graph, self._enters)
+        if config.passes_are_verified() if verify is None else verify:
+            self._check(result)
+        return result
+
+    def _apply(self, graph: Graph) -> Graph:
+        return self._function(graph, **self.values)
+
+    def _enters(self, node: Node) -> bool:
+        return self.kernels or not node.op.kernel
+
+    def _check(self, result: Graph) -> None:
+        try:
+            check(result)
+        except VerifyError as error:
+            raise VerifyError(
+                f"{error.reason} (after the pass {self})", error.invariant, error.node,
+                error.location,
+            ) from None  # fmt: skip
+
+    def having(self, **values: Any) -> Pass:
+        """The pass with other options. Raises ArgumentError for an unknown one or a wrong type."""
+        for name, value in values.items():
+            option = self.options.get(name)
+            if option is None:
+                has = ", ".join(map(str, self.options.values())) or "none"
+                raise ArgumentError(
+                    f"the pass {self.name} has no option {name}{meant(name, self.options)}; "
+                    f"its options: {has}"
+                )
+            if type(value) is not option.type:
+                raise ArgumentError(
+                    f"the option {name} of the pass {self.name} takes a {option.type.__name__}, "
+                    f"not {value!r}"
+                )
+        return Pass(self._function, self.kernels, self.values | values)
+
+    @property
+    def summary(self) -> str:
+        """The first line of the documentation."""
+        return (self.__doc__ or "").partition("\n")[0]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Pass)
+            and self._function is other._function
+            and attrs_key(self.values) == attrs_key(other.values)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self._function, attrs_key(self.values)))
+
+    def __str__(self) -> str:
+        changed = [
+            f"{name}={show_attr(value)}"
+            for name, value in self.values.items()
+            if value != self.options[name].default
+        ]
+        return f"{self.name}{{{', '.join(changed)}}}" if changed else self.name
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def graph_pass(*, kernels: bool = True) -> Callable[[Callable[..., Graph]], Pass]:
+    """Declare a pass. ``kernels``: whether it enters the regions of fused nodes as well."""
+    return lambda function: Pass(function, kernels)
+
+
+def _options(function: Callable[..., Graph]) -> dict[str, Option]:
+    """The keyword-only parameters; each has a default and one of the types in ``TYPES``."""
+    found = list(inspect.signature(function).parameters.values())[1:]
+    return {p.name: Option(p.name, TYPES[p.annotation], p.default) for p in found}

@@ -1,0 +1,49 @@
+"""The one loop that runs a graph, whatever its values are: arrays, tensors, traced tensors.
+
+    def run_node(node, inputs, regions):          # -> the outputs
+        return regions[0](*inputs) if regions else [node.op.body(*inputs, **node.attrs)]
+
+    evaluate(graph, inputs, run_node)
+
+Who runs a graph says how one node runs; ``evaluate`` does the rest. The regions of a node come as
+functions from inputs to outputs, which run by the same rule: what a region op does with them (once,
+one of two, as long as a condition holds) is the body in its record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+from .graph import Graph, Node
+
+__all__ = ["Region", "RunNode", "evaluate", "functions"]
+
+Region: TypeAlias = Callable[..., Sequence[Any]]
+RunNode: TypeAlias = Callable[[Node, list[Any], Sequence[Region]], Sequence[Any]]
+
+
+def evaluate(graph: Graph, inputs: Sequence[Any], run_node: RunNode) -> list[Any]:
+    """The outputs of a graph for these inputs, each node run by ``run_node``.
+
+    >>> from twofold.ir.parser import parse
+    >>> double = parse("graph f(%x: f32[]) { %y = add(%x, %x) return %y }")
+    >>> evaluate(double, [2.0], lambda node, inputs, regions: [sum(inputs)])
+    [4.0]
+    """
+    table = dict(zip(graph.inputs, inputs, strict=True))
+    for node in graph.nodes:
+        regions = functions(node, run_node) if node.regions else ()
+        outputs = run_node(node, [table[v] for v in node.inputs], regions)
+        table.update(zip(node.outputs, outputs, strict=True))
+    return [table[v] for v in graph.outputs]
+
+
+def functions(node: Node, run_node: RunNode) -> list[Region]:
+    """The regions of a node as functions from inputs to outputs."""
+    return [partial(_call, region, run_node) for region in node.regions]
+
+
+def _call(region: Graph, run_node: RunNode, *inputs: Any) -> Sequence[Any]:
+    return evaluate(region, inputs, run_node)
