@@ -14,11 +14,13 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import GraphError, TwofoldError
 from twofold.ir.op import OPS, Op
+from twofold.ir.ops import contract
 from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
 from .convert import as_array
+from .products import matmul
 from .quiet import quiet
 from .tensor import Tensor, wrap
 from .variable import Variable, read
@@ -152,3 +154,4 @@ def _resolve(
 
 EAGER = Eager()
 bind.install(EAGER)
+contract.install(matmul)

@@ -1,9 +1,12 @@
 """Matrix products: the kernel function that calls BLAS, and how a product is shared.
 
-Context words: a, b, c (addresses), function, trans_a, trans_b (CBLAS numbers), m, n, k, lda, ldb,
-ldc, mode, then the bytes from unit to unit of a, b and c. A unit is, by mode: 0 one product of a
-batch, 1 a column of c, 2 a row of c. How units are cut into panels depends on the sizes alone,
-never on the number of threads, so neither do the results.
+A product is cut as ``runtime/products.py`` says: into panels, or along its inner axis if that is
+long; products of a batch are units of their own. All cuts depend on the sizes alone, never on the
+number of threads, so neither do the results.
+
+A unit is, by mode: ``BATCH`` one product, ``COLUMNS`` a column of c, ``ROWS`` a row of c, ``INNER``
+a chunk of the inner axis, whose sums go to memory of their own; ``emit_total`` adds those up.
+``Words`` lists the context of the function.
 """
 
 from __future__ import annotations
@@ -13,74 +16,245 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from twofold.runtime.blas import find_blas
+from twofold.runtime.products import (
+    COLUMNS,
+    MOST_CHUNKS,
+    ROWS,
+    SHARED_FLOPS,
+    THIN,
+    inner_block,
+    panels,
+)
 
 from .code import I32, I64, POINTER, Code, new_function
 
-__all__ = ["BATCH", "COLUMNS", "ROWS", "Panels", "emit_gemm", "panels"]
+__all__ = ["BATCH", "INNER", "Cut", "Words", "cut", "emit_gemm", "emit_total"]
 
-BATCH, COLUMNS, ROWS = 0, 1, 2
-SHARED_FLOPS = 2_000_000  # smaller products are faster on one thread
-PANEL_FLOPS = 32_000_000  # work of a panel: two panels of a middling product, many of a large one
-MOST_PANELS = 32
-NARROWEST = 64  # columns or rows of a panel; narrower ones repeat too much of BLAS's packing
+BATCH, INNER = 0, 3
+DOUBLE = ir.DoubleType()
 
 
-class Panels(NamedTuple):
-    """How one product is cut: the mode, its units, units in a panel."""
+class Cut(NamedTuple):
+    """How a product is run: mode, units, units of a panel, terms of a block, terms of a chunk."""
 
     mode: int
     units: int
     grain: int
+    block: int
+    chunk: int
+
+    @property
+    def long(self) -> bool:
+        """Whether sums of blocks are added in double precision."""
+        return self.block < self.chunk or self.mode == INNER
 
 
-def panels(m: int, n: int, k: int) -> Panels:
-    """Cut an m x k by k x n product into panels along its longer side.
+def cut(m: int, n: int, k: int, batch: int) -> Cut:
+    """The cut of ``batch`` products of m x k by k x n.
 
-    >>> panels(64, 64, 64)
-    Panels(mode=1, units=64, grain=64)
-    >>> panels(128, 512, 784)
-    Panels(mode=1, units=512, grain=128)
+    >>> cut(128, 512, 784, 1)
+    Cut(mode=1, units=512, grain=128, block=784, chunk=784)
+    >>> cut(1, 1, 10**7, 1)
+    Cut(mode=3, units=31, grain=1, block=4096, chunk=323584)
     """
-    mode, units = (COLUMNS, n) if n >= m else (ROWS, m)
-    flops = 2 * m * n * k
-    if flops < SHARED_FLOPS:
-        return Panels(mode, units, max(units, 1))
-    count = min(max(-(-flops // PANEL_FLOPS), 2), MOST_PANELS)
-    width = max(-(-units // count), NARROWEST)
-    return Panels(mode, units, -(-width // 16) * 16)
+    block = max(inner_block(m, n, k), 1)
+    if batch != 1:
+        grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
+        return Cut(BATCH, batch, grain, block, max(k, 1))
+    mode, units, grain = panels(m, n, k)
+    if block < k and (grain >= units or m * n <= THIN):
+        chunk = -(-k // (MOST_CHUNKS * block)) * block
+        chunks = -(-k // chunk)
+        return Cut(INNER, chunks, 1 if 2 * m * n * k >= SHARED_FLOPS else chunks, block, chunk)
+    return Cut(mode, units, grain, block, max(k, 1))
+
+
+class Words(NamedTuple):
+    """The context of a product: addresses, CBLAS's numbers, sizes, the cut.
+
+    ``a_unit b_unit c_unit acc_unit`` are bytes from unit to unit, ``a_step b_step`` bytes from term
+    to term of the inner axis. ``acc`` is the memory of sums in double precision, used if ``long``.
+    """
+
+    a: object
+    b: object
+    c: object
+    acc: object
+    gemm: object
+    gemv: object
+    trans_a: object
+    trans_b: object
+    m: object
+    n: object
+    k: object
+    lda: object
+    ldb: object
+    ldc: object
+    mode: object
+    a_unit: object
+    b_unit: object
+    c_unit: object
+    acc_unit: object
+    a_step: object
+    b_step: object
+    block: object
+    chunk: object
+    long: object
 
 
 def emit_gemm(module: ir.Module, real: ir.Type, name: str) -> ir.Function:
     """Write the kernel function for one element type."""
     fn = new_function(module, name)
+    _Product(fn, real).write()
+    return fn
+
+
+class _Product:
+    """Writes the function of products of one element type."""
+
+    def __init__(self, fn: ir.Function, real: ir.Type) -> None:
+        self.fn, self.real, self.code = fn, real, Code(fn)
+        self.b = b = self.code.b
+        context = fn.args[0]
+        self.w = Words(*[b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64)
+                         for i in range(len(Words._fields))])  # fmt: skip
+        blas = find_blas()
+        self.size_type = I64 if blas is None or blas.int_bits == 64 else I32
+
+    def write(self) -> None:
+        """The whole function: units, and in each the blocks of its inner axis."""
+        b, w, code = self.b, self.w, self.code
+        _, lo, hi = self.fn.args
+        extent = b.sub(hi, lo)
+        columns = b.select(self._is(w.mode, COLUMNS), extent, w.n)
+        rows = b.select(self._is(w.mode, ROWS), extent, w.m)
+        panel = b.or_(self._is(w.mode, COLUMNS), self._is(w.mode, ROWS))
+        stop = b.select(panel, b.add(lo, I64(1)), hi)
+        with code.loop(lo, stop) as unit:
+            a, bb, c, acc = (
+                b.add(base, b.mul(unit, step))
+                for base, step in ((w.a, w.a_unit), (w.b, w.b_unit), (w.c, w.c_unit),
+                                   (w.acc, w.acc_unit))
+            )  # fmt: skip
+            first = b.select(self._is(w.mode, INNER), b.mul(unit, w.chunk), I64(0))
+            terms = code.least(w.chunk, b.sub(w.k, first))
+            blocks = b.sdiv(b.add(terms, b.sub(w.block, I64(1))), w.block)
+            with code.loop(I64(0), code.least(I64(1), b.sub(I64(1), blocks))):  # k = 0: zeros
+                self.multiply(rows, columns, I64(0), a, bb, c)
+            with code.loop(I64(0), blocks) as i:
+                at = b.mul(i, w.block)
+                size = code.least(w.block, b.sub(terms, at))
+                self.multiply(rows, columns, size, b.add(a, b.mul(at, w.a_step)),
+                              b.add(bb, b.mul(at, w.b_step)), c)  # fmt: skip
+                with b.if_then(self._is(w.long, 1)):
+                    self.accumulate(rows, columns, c, acc, i)
+            back = b.and_(self._is(w.long, 1), b.icmp_signed("!=", w.mode, I64(INNER)))
+            with b.if_then(back):
+                self.round(rows, columns, c, acc)
+        code.finish()
+
+    def _is(self, word: ir.Value, number: int) -> ir.Value:
+        return self.b.icmp_signed("==", word, I64(number))
+
+    def _size(self, value: ir.Value) -> ir.Value:
+        return value if self.size_type is I64 else self.b.trunc(value, I32)
+
+    def multiply(self, m: ir.Value, n: ir.Value, k: ir.Value, *at: ir.Value) -> None:
+        """One call of BLAS: ``gemv`` with a vector, which is quicker and exacter, else ``gemm``."""
+        b, w = self.b, self.w
+        ta, tb = (self._is(t, 112) for t in (w.trans_a, w.trans_b))
+        x, y, z = (b.inttoptr(p, POINTER) for p in at)
+        nonempty = b.icmp_signed(">", k, I64(0))
+        column = b.and_(self._is(w.n, 1), nonempty)
+        row = b.and_(self._is(w.m, 1), nonempty)
+        with b.if_else(column) as (by_column, rest):
+            with by_column:
+                self.gemv(w.trans_a, (b.select(ta, k, m), b.select(ta, m, k)), (x, w.lda),
+                          (y, b.select(tb, I64(1), w.ldb)), (z, w.ldc))  # fmt: skip
+            with rest, b.if_else(row) as (by_row, whole):
+                with by_row:  # the row is the transposed matrix times the other row
+                    turned = b.select(tb, I64(111), I64(112))
+                    self.gemv(turned, (b.select(tb, n, k), b.select(tb, k, n)), (y, w.ldb),
+                              (x, b.select(ta, w.lda, I64(1))), (z, I64(1)))  # fmt: skip
+                with whole:
+                    self.gemm((m, n, k), (x, y, z))
+
+    def gemm(self, sizes: tuple[ir.Value, ...], at: tuple[ir.Value, ...]) -> None:
+        """``c = op(a) @ op(b)``."""
+        b, w, size = self.b, self.w, self.size_type
+        kind = ir.FunctionType(ir.VoidType(), [I32, I32, I32, size, size, size, self.real, POINTER,
+                               size, POINTER, size, self.real, POINTER, size])  # fmt: skip
+        x, y, z = at
+        b.call(b.inttoptr(w.gemm, ir.PointerType(kind)), [
+            I32(101), b.trunc(w.trans_a, I32), b.trunc(w.trans_b, I32), *map(self._size, sizes),
+            self.real(1.0), x, self._size(w.lda), y, self._size(w.ldb), self.real(0.0), z,
+            self._size(w.ldc)])  # fmt: skip
+
+    def gemv(self, trans: ir.Value, shape: tuple[ir.Value, ir.Value], matrix: tuple[ir.Value, ...],
+             vector: tuple[ir.Value, ...], out: tuple[ir.Value, ...]) -> None:  # fmt: skip
+        """``out = op(matrix) @ vector``; each operand with its step."""
+        b, size = self.b, self.size_type
+        kind = ir.FunctionType(ir.VoidType(), [I32, I32, size, size, self.real, POINTER, size,
+                               POINTER, size, self.real, POINTER, size])  # fmt: skip
+        (x, ldx), (y, step), (z, out_step) = matrix, vector, out
+        b.call(b.inttoptr(self.w.gemv, ir.PointerType(kind)), [
+            I32(101), b.trunc(trans, I32), *map(self._size, shape), self.real(1.0), x,
+            self._size(ldx), y, self._size(step), self.real(0.0), z, self._size(out_step)],
+        )  # fmt: skip
+
+    def accumulate(self, m: ir.Value, n: ir.Value, c: ir.Value, acc: ir.Value, i: ir.Value) -> None:
+        """``acc = c`` for the first block, ``acc += c`` for others."""
+        b = self.b
+        fresh = self._is(i, 0)
+        with self.code.loop(I64(0), m) as row, self.code.loop(I64(0), n) as column:
+            term = self.wide(b.load(self.element(c, self.w.ldc, row, column, self.real),
+                                    typ=self.real))  # fmt: skip
+            place = self.element(acc, self.w.n, row, column, DOUBLE)
+            before = b.select(fresh, DOUBLE(0.0), b.load(place, typ=DOUBLE))
+            b.store(b.fadd(before, term), place)
+
+    def round(self, m: ir.Value, n: ir.Value, c: ir.Value, acc: ir.Value) -> None:
+        """``c = acc`` in the element type."""
+        b = self.b
+        with self.code.loop(I64(0), m) as row, self.code.loop(I64(0), n) as column:
+            total = b.load(self.element(acc, self.w.n, row, column, DOUBLE), typ=DOUBLE)
+            b.store(
+                narrow(b, total, self.real), self.element(c, self.w.ldc, row, column, self.real)
+            )
+
+    def element(
+        self, base: ir.Value, ld: ir.Value, row: ir.Value, column: ir.Value, kind: ir.Type
+    ) -> ir.Value:
+        place = self.b.add(self.b.mul(row, ld), column)
+        made: ir.Value = self.b.gep(self.b.inttoptr(base, POINTER), [place], source_etype=kind)
+        return made
+
+    def wide(self, value: ir.Value) -> ir.Value:
+        return value if self.real == DOUBLE else self.b.fpext(value, DOUBLE)
+
+
+def narrow(b: ir.IRBuilder, value: ir.Value, real: ir.Type) -> ir.Value:
+    """A double in the element type."""
+    return value if real == DOUBLE else b.fptrunc(value, real)
+
+
+def emit_total(module: ir.Module, real: ir.Type, name: str) -> ir.Function:
+    """Write the second step of ``INNER``: words acc, c, elements, chunks; the sums in order."""
+    fn = new_function(module, name)
     code = Code(fn)
     b = code.b
-    context, lo, hi = fn.args
-    words = [b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64) for i in range(16)]
-    a, bb, c, function, ta, tb, m, n, k, lda, ldb, ldc, mode, sa, sb, sc = words
-    extent = b.sub(hi, lo)
-    cut_n = b.select(b.icmp_signed("==", mode, I64(COLUMNS)), extent, n)
-    cut_m = b.select(b.icmp_signed("==", mode, I64(ROWS)), extent, m)
-    stop = b.select(b.icmp_signed("==", mode, I64(BATCH)), hi, b.add(lo, I64(1)))
-    blas = find_blas()
-    width = I64 if blas is None or blas.int_bits == 64 else I32
-    kind = ir.FunctionType(
-        ir.VoidType(),
-        [I32, I32, I32, width, width, width, real, POINTER, width, POINTER, width, real, POINTER,
-         width],
-    )  # fmt: skip
-    target = b.inttoptr(function, ir.PointerType(kind))
-
-    def size(value: ir.Value) -> ir.Value:
-        return value if width is I64 else b.trunc(value, I32)
-
-    with code.loop(lo, stop) as unit:
-        at = [
-            b.inttoptr(b.add(base, b.mul(unit, step)), POINTER)
-            for base, step in ((a, sa), (bb, sb), (c, sc))
-        ]
-        b.call(target, [I32(101), b.trunc(ta, I32), b.trunc(tb, I32), size(cut_m), size(cut_n),
-                        size(k), real(1.0), at[0], size(lda), at[1], size(ldb), real(0.0), at[2],
-                        size(ldc)])  # fmt: skip
+    acc, c, elements, chunks = (
+        b.load(b.gep(fn.args[0], [I64(i)], source_etype=I64), typ=I64) for i in range(4)
+    )
+    acc, c = b.inttoptr(acc, POINTER), b.inttoptr(c, POINTER)
+    total = code.slot(DOUBLE)
+    with code.loop(I64(0), elements) as i:
+        b.store(DOUBLE(0.0), total)
+        with code.loop(I64(0), chunks) as chunk:
+            place = b.add(b.mul(chunk, elements), i)
+            term = b.load(b.gep(acc, [place], source_etype=DOUBLE), typ=DOUBLE)
+            b.store(b.fadd(b.load(total, typ=DOUBLE), term), total)
+        rounded = narrow(b, b.load(total, typ=DOUBLE), real)
+        b.store(rounded, b.gep(c, [i], source_etype=real))
     code.finish()
     return fn

@@ -31,11 +31,11 @@ from llvmlite import ir
 
 from ..kernel.loops import Kernel
 from .code import BODY, I32, I64, POINTER, Code
-from .gemm import emit_gemm
+from .gemm import emit_gemm, emit_total
 from .nest import emit_combine, emit_kernel
 
 __all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "MachineKernel", "compile_kernels", "driver",
-           "gemm_address"]  # fmt: skip
+           "product_addresses"]  # fmt: skip
 
 ITEMS_OFFSET = object.__basicsize__ + 8  # list: head, ob_size, then the pointer to the items
 DATA_OFFSET = object.__basicsize__  # ndarray: head, then the pointer to the data
@@ -129,16 +129,18 @@ def driver() -> Any:
     return _runtime()[0]
 
 
-def gemm_address(dtype: np.dtype[Any]) -> int:
-    """The kernel function of matrix products; see ``gemm.emit_gemm`` for its context."""
-    return int(_runtime()[1][0 if dtype.itemsize == 4 else 1])
+def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The functions of matrix products and of the sum of their parts; see ``gemm.py``."""
+    first = 0 if dtype.itemsize == 4 else 2
+    table = _runtime()[1]
+    return int(table[first]), int(table[first + 1])
 
 
 def _runtime() -> tuple[Any, np.ndarray[Any, Any]]:
     """The driver and the addresses of the product functions, compiled once."""
     with _lock:
         if not _driver:
-            table = np.zeros(2, np.int64)
+            table = np.zeros(4, np.int64)
             drive = _numba_function(_emit_runtime, 2)
             drive(0, table.ctypes.data)
             _driver.append((drive, table))
@@ -152,9 +154,9 @@ def _emit_runtime(builder: ir.IRBuilder, slots: ir.Value, program: ir.Value) -> 
     drive = ir.Function(builder.module, kind, "twofold_drive")
     drive.linkage = "internal"
     _Driver(drive).write()
-    products = [emit_gemm(builder.module, real, name)
-                for real, name in ((ir.FloatType(), "twofold_sgemm"),
-                                   (ir.DoubleType(), "twofold_dgemm"))]  # fmt: skip
+    products = [emit(builder.module, real, f"twofold_{letter}{name}")
+                for letter, real in (("s", ir.FloatType()), ("d", ir.DoubleType()))
+                for name, emit in (("gemm", emit_gemm), ("total", emit_total))]  # fmt: skip
     with builder.if_else(builder.icmp_signed("==", slots, I64(0))) as (setup, run):
         with setup:
             for i, fn in enumerate(products):

@@ -8,7 +8,6 @@ Nodes that have no native form run by their NumPy bodies between native segments
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import RefType
 from twofold.runtime import threads
-from twofold.runtime.blas import find_blas
+from twofold.runtime.blas import find_blas, one_thread
 from twofold.runtime.buffers import THRESHOLD, empty, workspace
+from twofold.runtime.products import COLUMNS, ROWS
 
 from ..arrays.reference import ArrayOps
 from ..kernel.build import build_kernel
@@ -28,8 +28,8 @@ from ..kernel.loops import Kernel
 from ..kernel.source import function_name, python_source
 from ..kernel.statements import Apply, walk
 from ..passes.plan_memory import slot_sizes
-from .gemm import BATCH, COLUMNS, SHARED_FLOPS, Panels, panels
-from .machine import MachineKernel, compile_kernels, driver, gemm_address
+from .gemm import BATCH, INNER, Words, cut
+from .machine import MachineKernel, compile_kernels, driver, product_addresses
 from .points import lanes_of
 from .steps import python_values, roots, step_kind
 
@@ -40,13 +40,6 @@ PARALLEL_WORK = 400_000  # weighted points below which one thread is faster
 CHUNK_WORK = 100_000
 LITERAL, SLOT, ARENA = 0, 1, 2
 ALIGN = 64
-
-
-@cache
-def blas_threads() -> int:
-    """The number of BLAS threads that the process started with: what is restored after a run."""
-    blas = find_blas()
-    return (blas.get_num_threads() if blas else None) or 1
 
 
 class KernelInfo:
@@ -268,34 +261,53 @@ class _Writer:
         if not many[1] and not ta:  # one product with the batch as further rows
             m, batch = m * batch, 1
         lda, ldb, ldc = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
-        if batch == 1:
-            cut = panels(m, n, k)
-            columns = cut.mode == COLUMNS
-            steps = [0, ldb if tb else 1, 1] if columns else [1 if ta else lda, 0, ldc]
-        else:
-            cut = Panels(BATCH, batch, max(SHARED_FLOPS // max(2 * m * n * k, 1), 1))
-            steps = [*many, m * n]
+        how = cut(m, n, k, batch)
+        a_step, b_step = lda if ta else 1, 1 if tb else ldb
+        steps = {
+            BATCH: (*many, m * n, m * n),
+            COLUMNS: (0, ldb if tb else 1, 1, 1),
+            ROWS: (1 if ta else lda, 0, ldc, n),
+            INNER: (how.chunk * a_step, how.chunk * b_step, m * n, m * n),
+        }[how.mode]
         assert self.exe.blas is not None
-        name = "sgemm" if item == 4 else "dgemm"
-        numbers = [self.exe.blas.addresses[name], 112 if ta else 111, 112 if tb else 111, m, n, k,
-                   lda, ldb, ldc, cut.mode, *[s * item for s in steps]]  # fmt: skip
-        words = [self.word(a), self.word(b), self.word(node.out)]
-        words += [(LITERAL, x) for x in numbers]
+        out, acc = self.word(node.out), (LITERAL, 0)
+        target = out
+        if how.long:
+            copies = how.units if how.mode in (BATCH, INNER) else 1
+            acc = (ARENA, self.reserve(8 * copies * m * n))
+            if how.mode == INNER:
+                target = (ARENA, self.reserve(item * copies * m * n))
+        letter = "s" if item == 4 else "d"
+        a_unit, b_unit, c_unit, acc_unit = steps
+        words = Words(
+            self.word(a), self.word(b), target, acc, self.exe.blas.addresses[letter + "gemm"],
+            self.exe.blas.addresses[letter + "gemv"], 112 if ta else 111, 112 if tb else 111,
+            m, n, k, lda, ldb, ldc, how.mode, a_unit * item, b_unit * item, c_unit * item,
+            8 * acc_unit,
+            a_step * item, b_step * item, how.block, how.chunk, int(how.long),
+        )  # fmt: skip
         self.has_products = True
-        self.step(gemm_address(a.type.dtype), cut.units, cut.grain, words)
+        multiply, total = product_addresses(a.type.dtype)
+        self.step(multiply, how.units, how.grain, [as_word(w) for w in words])
+        if how.mode == INNER:
+            self.step(total, 1, 1, [acc, out, (LITERAL, m * n), (LITERAL, how.units)])
 
     def flush(self) -> None:
         """Close the native segment written so far."""
         if not self.n_steps:
             return
-        blas = self.exe.blas
-        setter = blas.addresses.get("set_num_threads", 0) if blas and self.has_products else 0
-        head = [self.n_steps, self.widest + 1, threads.parallel_for_address(), setter,
-                blas_threads() if setter else 0]  # fmt: skip
+        head = [self.n_steps, self.widest + 1, threads.parallel_for_address(), 0, 0]
         program = np.array(head + self.words, np.int64)
         self.programs.append(program)
         drive, address = self.exe.drive, program.ctypes.data
-        self.actions.append(lambda slots: drive(id(slots), address))
+
+        def multiply(slots: list[Any]) -> None:
+            with guard:
+                drive(id(slots), address)
+
+        guard = one_thread()
+        has_products = self.has_products
+        self.actions.append(multiply if has_products else lambda slots: drive(id(slots), address))
         self.words, self.n_steps, self.widest, self.has_products = [], 0, 0, False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:
@@ -326,6 +338,11 @@ class _Writer:
             return [get(slots) for get in results]
 
         return run
+
+
+def as_word(value: Any) -> tuple[int, int]:
+    """A context word: a place, or a number."""
+    return value if value.__class__ is tuple else (LITERAL, value)
 
 
 def _units(kernel: Kernel, dims: list[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,13 @@ from .elementwise import conj
 from .operand import as_tensor, product
 from .reduce import sum
 from .slicing import slice_axis
+
+_multiply: list[Callable[[Any, Any], Any]] = [np.matmul]
+
+
+def install(multiply: Callable[[Any, Any], Any]) -> None:
+    """Let ``matmul`` multiply arrays by this function of the runtime instead of NumPy's."""
+    _multiply[0] = multiply
 
 
 def _matmul_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -60,7 +68,7 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
     """
     a = np.swapaxes(a, -1, -2) if transpose_a else a
     b = np.swapaxes(b, -1, -2) if transpose_b else b
-    return np.matmul(a, b)
+    return _multiply[0](a, b)
 
 
 @matmul.gradient

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler.native.gemm import COLUMNS, MOST_PANELS, NARROWEST, ROWS, panels
 from twofold.runtime import threads
+from twofold.runtime.products import COLUMNS, MOST_PANELS, NARROWEST, ROWS, panels
 
 KINDS = {"float32": 2e-5, "float64": 1e-12}
 
@@ -22,11 +22,6 @@ def test_panels_cover_the_longer_side(m: int, n: int, k: int) -> None:
     assert cut.units == max(m, n)
     assert 1 <= -(-cut.units // cut.grain) <= MOST_PANELS
     assert cut.grain >= min(NARROWEST, cut.units)
-
-
-def test_panels_of_nothing() -> None:
-    assert panels(0, 0, 5).grain == 1
-    assert panels(3, 0, 5).units == 3
 
 
 @pytest.mark.parametrize("dtype", KINDS)

@@ -1,0 +1,271 @@
+"""Matrix products of arrays: the same bits for any number of threads, and sums of bounded error.
+
+NumPy's product has three habits that a promise cannot rest on. BLAS splits a product between its
+own threads, so the bits depend on their number, and OpenBLAS may even be wrong when two threads of
+a program do that at once (see ``blas.py``). Operands that BLAS cannot read, such as a broadcast
+view, are summed one after the other in their own precision: half of all digits are gone after ten
+million terms. And a long inner product is one long sum in BLAS, too.
+
+So here BLAS works on one thread (``blas.one_thread``), on operands that it can read, and
+
+- a large product is cut into panels of columns or rows, which threads share;
+- a long inner product is cut into blocks of ``BLOCK`` terms, whose sums are added in double
+  precision (``THIN_BLOCK`` for small results, where BLAS adds one term after the other;
+  ``DOT_BLOCK`` for a single one, where it adds in many lanes).
+
+Both cuts depend on the sizes alone. A sum of ``k`` products of float32 is within
+``4 * DOT_BLOCK * 2**-24 * sum(abs(a * b))`` of the exact one for every ``k`` and any BLAS, and with
+OpenBLAS within 5e-6 of it for sums of one constant, which are the worst for sums in order. Half
+precision is multiplied in single, large integer matrices in double precision where that is exact.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .blas import find_blas, one_thread
+from .sharing import share
+
+__all__ = ["BLOCK", "COLUMNS", "PANEL_FLOPS", "ROWS", "SHARED_FLOPS", "Panels", "inner_block",
+           "matmul", "panels"]  # fmt: skip
+
+COLUMNS, ROWS = 1, 2
+SHARED_FLOPS = 2_000_000  # smaller products are faster on one thread
+PANEL_FLOPS = 32_000_000  # work of a panel: two panels of a middling product, many of a large one
+MOST_PANELS = 32
+NARROWEST = 64  # columns or rows of a panel; narrower ones repeat too much of BLAS's packing
+
+BLOCK, DOT_BLOCK, THIN_BLOCK = 1024, 4096, 256  # terms of an inner product that BLAS adds
+THIN = 1024  # elements of a result up to which it is thin
+MOST_CHUNKS = 32  # parts of a long inner product that threads share
+MOST_PARTIAL = 1 << 18  # elements of partial results that are made at a time
+EAGER_FLOPS = 6_000_000  # smaller eager products are not worth waking a thread
+# Multiplications up to which OpenBLAS never uses a second thread (GEMM_MULTITHREAD_THRESHOLD = 4).
+TINY, TINY_MATRIX = 9216, 262_144
+MANY = 4_000_000  # multiplications of a batch that is worth sharing
+EXACT = 2**53
+
+Array = np.ndarray[Any, Any]
+
+
+class Panels(NamedTuple):
+    """How one product is cut: the mode, its units, units in a panel."""
+
+    mode: int
+    units: int
+    grain: int
+
+
+def panels(m: int, n: int, k: int) -> Panels:
+    """Cut an m x k by k x n product into panels along its longer side.
+
+    >>> panels(64, 64, 64)
+    Panels(mode=1, units=64, grain=64)
+    >>> panels(128, 512, 784)
+    Panels(mode=1, units=512, grain=128)
+    """
+    mode, units = (COLUMNS, n) if n >= m else (ROWS, m)
+    flops = 2 * m * n * k
+    if flops < SHARED_FLOPS:
+        return Panels(mode, units, max(units, 1))
+    count = min(max(-(-flops // PANEL_FLOPS), 2), MOST_PANELS)
+    width = max(-(-units // count), NARROWEST)
+    return Panels(mode, units, -(-width // 16) * 16)
+
+
+def inner_block(m: int, n: int, k: int) -> int:
+    """Terms of an inner product that BLAS adds at a time: ``k`` itself if that is not long.
+
+    >>> inner_block(128, 512, 784), inner_block(1, 1, 10**7), inner_block(4, 4, 10**7)
+    (784, 4096, 256)
+    """
+    block = DOT_BLOCK if m * n <= 1 else THIN_BLOCK if m * n <= THIN else BLOCK
+    vector = m == 1 or n == 1
+    return k if k <= (4 if vector else 2) * block else block
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """``np.matmul`` of two arrays of one dtype, as the text above says."""
+    if a.dtype.char not in "fdFD":
+        return _by_another_dtype(a, b)
+    if a.flags.forc and b.flags.forc and _is_small(a, b):
+        result: Array = np.matmul(a, b)
+        return result
+    return _general(a, b)
+
+
+def _is_small(a: Array, b: Array) -> bool:
+    """Whether no product of the call has a long inner axis or a second thread of OpenBLAS."""
+    k = a.shape[-1]
+    m = a.shape[-2] if a.ndim > 1 else 1
+    n = b.shape[-1] if b.ndim > 1 else 1
+    vector = m == 1 or n == 1
+    small = m * n * k <= TINY if vector else m * n * k <= TINY_MATRIX
+    short = k <= (4 if vector else 2) * THIN_BLOCK
+    few: bool = a.size * n <= MANY and b.size * m <= MANY
+    return few and small and short and _is_openblas()
+
+
+@functools.cache
+def _is_openblas() -> bool:
+    blas = find_blas()
+    return blas is not None and blas.name == "openblas"
+
+
+def _by_another_dtype(a: Array, b: Array) -> Array:
+    """Half precision in single; integers in double where no sum can be rounded."""
+    if a.dtype == np.float16:
+        return matmul(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
+    wide = b.shape[-1] if b.ndim > 1 else 1
+    if a.size * wide > 32 * TINY and b.size:
+        if a.dtype == bool:
+            return matmul(a.astype(np.float32), b.astype(np.float32)).astype(bool)
+        if a.dtype.kind in "iu" and _largest(a) * _largest(b) * a.shape[-1] < EXACT:
+            product = matmul(a.astype(np.float64), b.astype(np.float64))
+            return product.astype(np.int64).astype(a.dtype)
+    result: Array = np.matmul(a, b)
+    return result
+
+
+def _largest(x: Array) -> int:
+    return max(int(x.max()), -int(x.min()))
+
+
+def _general(a: Array, b: Array) -> Array:
+    row, column = a.ndim == 1, b.ndim == 1
+    left = _readable(a[None] if row else a)
+    right = _readable(b[:, None] if column else b)
+    if left.ndim == right.ndim == 2:
+        out = np.empty((left.shape[0], right.shape[1]), a.dtype)
+        with one_thread():
+            _product(left, right, out)
+        if row or column:
+            return out.reshape(a.shape[:-1] + (b.shape[1:] if row else ()))
+        return out
+    lead = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    if right.ndim == 2 and left.flags.c_contiguous and len(lead):  # the batch: further rows
+        left = left.reshape(-1, left.shape[-1])
+    m, n = left.shape[-2], right.shape[-1]
+    batch = max(left.ndim, right.ndim) > 2
+    out = np.empty((*(lead if batch else ()), m, n), a.dtype)
+    with one_thread():
+        if not batch:
+            _product(left, right, out)
+        else:
+            _products(left, right, out)
+    shape = (*lead, *(() if row else (a.shape[-2],)), *(() if column else (n,)))
+    return out.reshape(shape)
+
+
+def _readable(x: Array) -> Array:
+    """The array, or a copy whose matrices BLAS can read: rows or columns without gaps inside."""
+    (rows, columns), (down, right), size = x.shape[-2:], x.strides[-2:], x.itemsize
+    if x.flags.c_contiguous and x.flags.aligned:
+        return x
+    if x.flags.aligned:
+        if (columns <= 1 or right == size) and (
+            rows <= 1 or (down >= columns * size and not down % size)
+        ):
+            return x
+        if (rows <= 1 or down == size) and (
+            columns <= 1 or (right >= rows * size and not right % size)
+        ):
+            return x
+    return np.ascontiguousarray(x)
+
+
+def _products(a: Array, b: Array, out: Array) -> None:
+    """A batch: small products are shared between threads, large ones are cut one by one."""
+    a = np.broadcast_to(a, (*out.shape[:-2], *a.shape[-2:]))
+    b = np.broadcast_to(b, (*out.shape[:-2], *b.shape[-2:]))
+    m, k, n = *a.shape[-2:], b.shape[-1]
+    flops = 2 * m * k * n
+    if flops >= SHARED_FLOPS or inner_block(m, n, k) < k:
+        for place in np.ndindex(*out.shape[:-2]):
+            _product(a[place], b[place], out[place])
+        return
+    axis = int(np.argmax(out.shape[:-2]))
+    a, b, c = (np.moveaxis(x, axis, 0) for x in (a, b, out))
+    total = flops * math.prod(out.shape[:-2])
+    count = len(c) if total >= EAGER_FLOPS else 1
+    parts = _cut(len(c), max(-(-len(c) // min(count, MOST_PANELS)), 1))
+    share([_into(a[part], b[part], c[part]) for part in parts])
+
+
+def _product(a: Array, b: Array, out: Array) -> None:
+    """One product of matrices."""
+    if not out.size:
+        return
+    (m, k), n = a.shape, b.shape[1]
+    flops = 2 * m * n * k
+    long = inner_block(m, n, k) < k
+    if flops < EAGER_FLOPS:
+        out[...] = _part(a, b) if long else np.matmul(a, b)
+        return
+    cut = panels(m, n, k)
+    if long and (cut.grain >= cut.units or m * n <= THIN):
+        _inner(a, b, out)
+        return
+    parts = _cut(cut.units, cut.grain)
+    if cut.mode == COLUMNS:
+        tasks = [_into(a, b[:, part], out[:, part]) for part in parts]
+    else:
+        tasks = [_into(a[part], b, out[part]) for part in parts]
+    share(tasks)
+
+
+def _cut(units: int, grain: int) -> list[slice]:
+    return [slice(lo, min(lo + grain, units)) for lo in range(0, units, grain)]
+
+
+def _into(a: Array, b: Array, out: Array) -> Callable[[], Any]:
+    """A task that writes a product; its inner products are blocked if they are long."""
+    if a.ndim > 2 or inner_block(a.shape[0], b.shape[1], a.shape[1]) == a.shape[1]:
+        return lambda: np.matmul(a, b, out=out)
+
+    def blocked() -> None:
+        out[...] = _part(a, b)
+
+    return blocked
+
+
+def _inner(a: Array, b: Array, out: Array) -> None:
+    """A small result of long inner products: threads share the terms."""
+    (m, k), n = a.shape, b.shape[1]
+    block = inner_block(m, n, k)
+    chunk = -(-k // (MOST_CHUNKS * block)) * block
+    parts = _cut(k, chunk)
+    sums: list[Any] = [None] * len(parts)
+
+    def task(i: int, part: slice) -> Callable[[], None]:
+        def run() -> None:
+            sums[i] = _part(a[:, part], b[part], block)
+
+        return run
+
+    share([task(i, part) for i, part in enumerate(parts)])
+    total = sums[0]
+    for further in sums[1:]:
+        total += further
+    out[...] = total
+
+
+def _part(a: Array, b: Array, block: int = 0) -> Array:
+    """A product in double precision, of the products of blocks of the inner axis."""
+    (m, k), n = a.shape, b.shape[1]
+    block = block or inner_block(m, n, k)
+    total = np.zeros((m, n), np.complex128 if a.dtype.kind == "c" else np.float64)
+    many = max(MOST_PARTIAL // (m * n), 1)
+    for lo in range(0, k - k % block, many * block):
+        hi = min(lo + many * block, k - k % block)
+        left = a[:, lo:hi].reshape(m, -1, block).transpose(1, 0, 2)
+        right = b[lo:hi].reshape(-1, block, n)
+        total += np.matmul(left, right).sum(axis=0, dtype=total.dtype)
+    if k % block:
+        total += np.matmul(a[:, k - k % block :], b[k - k % block :])
+    return total
