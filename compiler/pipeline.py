@@ -67,9 +67,8 @@ def run(
     passes = PASSES if passes is None else passes
     names = [p.name for p in passes]
     if after is not None and after not in names:
-        raise ArgumentError(
-            f"there is no pass {after!r}{meant(after, names)}; the passes are {', '.join(names)}"
-        )
+        hint = meant(after, names) or f"; the passes are {', '.join(names)}"
+        raise ArgumentError(f"there is no pass {after}{hint}")
     for each in passes:
         start = perf_counter()
         result = each(graph, verify=verify)

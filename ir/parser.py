@@ -28,7 +28,7 @@ from .structural import structural_types
 from .types import TensorType
 from .verify import verify_regions
 
-__all__ = ["parse"]
+__all__ = ["parse", "parse_all"]
 
 _VALUE = rf"%((?:({BARE})|\d+|({QUOTED}))(?:\.\d+)?)"
 _GRAPH = token(rf"graph\b\s*(?:({BARE})|({QUOTED}))")
@@ -58,12 +58,33 @@ def parse(text: str | bytes) -> Graph:
       return %y
     }
     """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode()
-        except UnicodeDecodeError as error:
-            raise IRSyntaxError(f"the text is not UTF-8: {error}", 1, 1) from None
-    return _Parser(text).graph()
+    parser = _Parser(_decoded(text))
+    graph = parser.graph()
+    if parser.s.next():
+        parser.s.fail(f"{parser.s.shown()} after the end of the graph")
+    return graph
+
+
+def parse_all(text: str | bytes) -> list[Graph]:
+    """The graphs that a text spells one after the other. Raises IRSyntaxError.
+
+    >>> [g.name for g in parse_all("graph f() { return } graph g() { return }")]
+    ['f', 'g']
+    """
+    parser = _Parser(_decoded(text))
+    graphs: list[Graph] = []
+    while parser.s.next():
+        graphs.append(parser.graph())
+    return graphs
+
+
+def _decoded(text: str | bytes) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise IRSyntaxError(f"the text is not UTF-8: {error}", 1, 1) from None
 
 
 class _Scope:
@@ -85,7 +106,7 @@ class _Parser:
         self.resolved: dict[object, tuple[Attrs, tuple[TensorType, ...]]] = {}
 
     def graph(self) -> Graph:
-        """The whole text; the stack holds the graphs around the one that is being read."""
+        """One graph; the stack holds the graphs around the one that is being read."""
         stack = [self.header(_GRAPH, "'graph NAME(...) {'")]
         while True:
             scope = stack[-1]
@@ -106,8 +127,6 @@ class _Parser:
                     break
                 owner = stack[-1].graph.nodes[-1]
                 owner.hold([*owner.regions, scope.graph])
-        if self.s.next():
-            self.s.fail(f"{self.s.shown()} after the end of the graph")
         return scope.graph
 
     def header(self, keyword: re.Pattern[str], what: str) -> _Scope:

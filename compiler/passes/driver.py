@@ -12,6 +12,7 @@ pass with another value, and its text is ``fuse{max_ops=8}``.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -30,12 +31,12 @@ TYPES = {"bool": bool, "int": int, "float": float, "str": str}
 
 
 class Option:
-    """A parameter of a pass: its type and what it is if nobody says otherwise."""
+    """A parameter of a pass: its type, what it is if nobody says otherwise, what it does."""
 
-    __slots__ = ("default", "name", "type")
+    __slots__ = ("about", "default", "name", "type")
 
-    def __init__(self, name: str, type: type, default: Any) -> None:
-        self.name, self.type, self.default = name, type, default
+    def __init__(self, name: str, type: type, default: Any, about: str) -> None:
+        self.name, self.type, self.default, self.about = name, type, default, about
 
     def __str__(self) -> str:
         return f"{self.name}={show_attr(self.default)}"
@@ -82,19 +83,22 @@ class Pass:
     def having(self, **values: Any) -> Pass:
         """The pass with other options. Raises ArgumentError for an unknown one or a wrong type."""
         for name, value in values.items():
-            option = self.options.get(name)
-            if option is None:
-                has = ", ".join(map(str, self.options.values())) or "none"
-                raise ArgumentError(
-                    f"the pass {self.name} has no option {name}{meant(name, self.options)}; "
-                    f"its options: {has}"
-                )
-            if type(value) is not option.type:
-                raise ArgumentError(
-                    f"the option {name} of the pass {self.name} takes a {option.type.__name__}, "
-                    f"not {value!r}"
-                )
+            reason = self.refused(name, value)
+            if reason:
+                raise ArgumentError(reason)
         return Pass(self._function, self.kernels, self.values | values)
+
+    def refused(self, name: str, value: Any) -> str:
+        """Why an option cannot have a value, in words; ``""`` if it can."""
+        option = self.options.get(name)
+        if option is None:
+            has = ", ".join(map(str, self.options.values())) or "none"
+            hint = meant(name, self.options) or f"; its options: {has}"
+            return f"the pass {self.name} has no option {name}{hint}"
+        if type(value) is not option.type:
+            kind = option.type.__name__
+            return f"the option {name} of the pass {self.name} is of type {kind}, not {value!r}"
+        return ""
 
     @property
     def summary(self) -> str:
@@ -131,4 +135,12 @@ def graph_pass(*, kernels: bool = True) -> Callable[[Callable[..., Graph]], Pass
 def _options(function: Callable[..., Graph]) -> dict[str, Option]:
     """The keyword-only parameters; each has a default and one of the types in ``TYPES``."""
     found = list(inspect.signature(function).parameters.values())[1:]
-    return {p.name: Option(p.name, TYPES[p.annotation], p.default) for p in found}
+    doc = inspect.getdoc(function) or ""
+    return {p.name: Option(p.name, TYPES[p.annotation], p.default, _about(doc, p.name))
+            for p in found}  # fmt: skip
+
+
+def _about(doc: str, name: str) -> str:
+    """What a documentation says after ``name:`` at the start of a line, up to the next option."""
+    found = re.search(rf"^{name}: (.*?)(?=\n\w+: |\n\n|\Z)", doc, re.MULTILINE | re.DOTALL)
+    return " ".join(found[1].split()) if found else ""

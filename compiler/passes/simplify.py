@@ -22,7 +22,7 @@ from twofold.ir.rewrite import Attr, Const, Match, Row, Term, Var, rewrite
 
 from .driver import graph_pass
 
-__all__ = ["ROWS", "simplify"]
+__all__ = ["INEXACT", "ROWS", "simplify"]
 
 X, Y, Z = Var("x"), Var("y"), Var("z")
 A, P, Q, TA, TB = Attr("a"), Attr("p"), Attr("q"), Attr("ta"), Attr("tb")
@@ -32,9 +32,13 @@ TRUE, FALSE = Const(True), Const(False)
 
 
 @graph_pass()
-def simplify(graph: Graph) -> Graph:
-    """Apply algebraic equations."""
-    return rewrite(graph, ROWS)
+def simplify(graph: Graph, *, exact: bool = True) -> Graph:
+    """Apply algebraic equations.
+
+    exact: only those that hold bit for bit; without it also those that hold for real numbers, but
+    not where a result overflows, rounds, is NaN or has the sign of a zero.
+    """
+    return rewrite(graph, ROWS if exact else [*ROWS, *INEXACT])
 
 
 def is_real(m: Match) -> bool:
@@ -191,5 +195,20 @@ ROWS = [
         Term("matmul", X, Y, transpose_a=flipped("ta"), transpose_b=TB), swaps_last_two),
     Row(Term("matmul", X, Term("transpose", Y, perm=P), transpose_a=TA, transpose_b=TB),
         Term("matmul", X, Y, transpose_a=TA, transpose_b=flipped("tb")), swaps_last_two),
+]
+
+# Equations of real numbers that floating-point numbers do not keep: for ``exact=False`` alone.
+INEXACT = [
+    # x + 0 = x                                      gives -0.0, not 0.0, for x = -0.0
+    Row(Term("add", X, ZERO), X),
+    # x * 0 = 0, x - x = 0, x / x = 1                not for infinities, NaN and 0 / 0
+    Row(Term("multiply", X, ZERO), Term("broadcast_to", element(0), shape=result_shape)),
+    Row(Term("subtract", X, X), Term("broadcast_to", element(0), shape=result_shape)),
+    Row(Term("divide", X, X), Term("broadcast_to", element(1), shape=result_shape)),
+    # log(exp(x)) = x, exp(log(x)) = x               they round; exp overflows; log(x) for x < 0
+    Row(Term("log", Term("exp", X)), X),
+    Row(Term("exp", Term("log", X)), X),
+    # sqrt(x ** 2) = |x|                             not where the square overflows or vanishes
+    Row(Term("sqrt", Term("square", X)), Term("abs", X), is_real),
 ]
 # fmt: on

@@ -19,6 +19,7 @@ from twofold.ir.printer import print_graph
 from twofold.ir.tree import flatten, unflatten
 
 from .dot import dot_text
+from .given import write
 from .page import html_page
 from .stages import (
     graph_at,
@@ -81,11 +82,7 @@ def dump(
         raise click.BadParameter("write FILE:FN, for instance model.py:step", param_hint="FILE:FN")
     concrete = _first_call(found, args)
     text = _render(concrete.graph, concrete.name, step, form, not no_locations)
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        output.write_text(text, encoding="utf-8")
-        click.echo(f"wrote {output}", err=True)
+    write(text, output)
 
 
 def _render(graph: Graph, name: str, step: str | None, form: str | None, locations: bool) -> str:

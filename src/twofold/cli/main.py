@@ -21,6 +21,7 @@ EXIT_INTERRUPTED = 130  # Ctrl-C
 COMMANDS = {
     "compare": "Run a script's functions eagerly and compiled; check that both agree; time both.",
     "dump": "Print what a function is after each step of the compiler.",
+    "opt": "Run passes on graphs that are given as text.",
     "ops": "List the ops, or show one of them.",
     "run": "Run a graph that is given as text.",
 }
@@ -73,6 +74,7 @@ def main() -> None:
     twofold compare examples/digits.py        both modes, value by value, then times
     twofold dump model.py:step --after fuse   the graph of `step` after fusion
     twofold run step.ir --size n=8            a graph as text, on random inputs
+    twofold opt step.ir --passes fold,cse     passes on a graph as text
     twofold ops softmax                       one op: signature, dtypes, page
 
     Exit codes: 0 all is well; 1 results disagree or something failed; 2 wrong usage, no such file

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -12,12 +10,12 @@ import click
 import numpy as np
 
 from twofold.compiler.pipeline import compile_graph
-from twofold.ir.errors import TargetError
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
 from twofold.ir.printer import value_names
 from twofold.runtime.variable import Variable
 
+from .given import text_of
 from .report import console, show_seconds
 from .values import DEFAULT_SIZE, given_inputs, given_sizes, make_inputs, plain
 
@@ -64,7 +62,7 @@ def run(
 
     Exit codes: 0 done; 1 the text is not a graph, or the run failed; 2 no such file or input.
     """
-    graph = parse(_text_of(file))
+    graph = parse(text_of(file))
     arrays, env = make_inputs(graph, given_inputs(inputs), given_sizes(sizes), seed)
     before = [x.array.copy() if isinstance(x, Variable) else None for x in arrays]
     executable = compile_graph(graph, native=True) if compiled else compile_graph(graph, False)
@@ -84,16 +82,6 @@ def run(
         click.echo(json.dumps(shown, indent=2))
         return
     _print(graph, results, state, seconds)
-
-
-def _text_of(file: str) -> str:
-    if file == "-":
-        return sys.stdin.read()
-    path = Path(file)
-    if not path.is_file():
-        near = ", ".join(sorted(map(str, path.parent.glob("*.ir")))) or "none"
-        raise TargetError(f"there is no file {file!r}; .ir files there: {near}")
-    return path.read_text(encoding="utf-8")
 
 
 def _listed(values: list[tuple[str, Any]]) -> list[dict[str, Any]]:
