@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 from twofold.ir import bind
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
-from twofold.ir.tree import Structure, unflatten
+from twofold.ir.tree import unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
@@ -21,9 +22,11 @@ from . import background
 from .alias import copied, keeps_inputs, share_memory, write_back
 from .gradient import Differentiated, differentiate, interpret
 from .guards import Watch
+from .key import matches
+from .numbers import NumberInput, Numbers, is_argument
 from .packing import Outputs
 from .pipeline import Executable, compile_graph
-from .signature import bind_arguments, leaf_pattern
+from .signature import bind_arguments
 from .sizes import TraceSizes
 from .trace import Tracer
 
@@ -31,6 +34,7 @@ __all__ = ["Bound", "ConcreteFunction"]
 
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
+PREPARED = 64  # exact sizes that a trace keeps prepared
 MAX_DERIVATIVES = 8  # derivatives kept for relations of sizes that only the reverse walk needs
 
 
@@ -39,7 +43,7 @@ class ConcreteFunction:
 
     def __init__(
         self, function: Any, tracer: Tracer, positions: list[int], out: Outputs, watch_: Watch,
-        structure: Structure, patterns: tuple[Any, ...],
+        key: tuple[Any, ...], leaf_names: list[str],
     ) -> None:  # fmt: skip
         self.name: str = function.name
         self.jit_compile: bool | None = function.jit_compile
@@ -52,16 +56,32 @@ class ConcreteFunction:
         ]
         self.watch = watch_
         self._reread = tracer.reread
-        self._function, self._structure, self._patterns = function, structure, patterns
+        self._function, self.key, self.leaf_names = function, key, leaf_names
+        self._numbers: Numbers = tracer.numbers
+        self.numbers: Numbers | None = None  # None: it depends on none
+        self._bounds: dict[tuple[int, ...], Bound] = {}
         self._calls, self._seconds, self._submitted = 0, 0.0, False
         self._lock = threading.Lock()
         self._executable: Executable | None = None
         self._derivatives: list[Differentiated] = []
 
+        self._settle_numbers()
+
+    def _settle_numbers(self) -> None:
+        """Find the numbers that count by value; keep the others if anything depends on them."""
+        inputs = {i for i, part in enumerate(self.key[1:]) if part is float or part is int}
+        numbers = self._numbers
+        staged = {left for function, left, _ in numbers.steps if function is is_argument}
+        self.by_value = numbers.pinned_leaves() | (inputs - staged)
+        numbers.count_by_value(self.by_value)
+        used = numbers.guards or self.outputs.numbers
+        if used or any(c.__class__ is NumberInput for c in self.captures):
+            self.numbers = numbers
+
     @property
     def guards(self) -> list[Any]:
-        """The relations between sizes that this trace relies on."""
-        return self.sizes.guards
+        """The relations between sizes, and between numbers, that this trace relies on."""
+        return [*self.sizes.guards, *(self.numbers.guards if self.numbers else ())]
 
     def signature_text(self) -> str:
         """The inputs with their types, as the graph prints them."""
@@ -74,12 +94,18 @@ class ConcreteFunction:
     def fits(self, leaves: list[Any]) -> bool:
         """Whether every guard holds for these arguments and the surroundings are unchanged."""
         env = self.environment(leaves)
-        return all(g.holds(env) for g in self.sizes.guards) and self.watch.unchanged()
+        return (
+            all(g.holds(env) for g in self.sizes.guards)
+            and (self.numbers is None or self.numbers.hold(leaves))
+            and self.watch.unchanged()
+        )
 
     def misfits(self, leaves: list[Any]) -> Iterator[str]:
         """The guards that do not hold for these arguments, and the names that changed."""
         env = self.environment(leaves)
         yield from (f"needs {g}" for g in self.sizes.guards if not g.holds(env))
+        if self.numbers is not None:
+            yield from self.numbers.misfits(leaves)
         yield from self.watch.changes()
 
     def executable(self) -> Executable:
@@ -100,7 +126,7 @@ class ConcreteFunction:
             for d in list(self._derivatives)
         ]
         with self._lock:
-            self._executable, self._derivatives = made, derivatives
+            self._executable, self._derivatives, self._bounds = made, derivatives, {}
         self._function.forget_bound()
         return made
 
@@ -120,13 +146,29 @@ class ConcreteFunction:
 
     def bound(self, leaves: list[Any]) -> Bound:
         """The call prepared for exactly these shapes."""
-        return Bound(self, self.environment(leaves))
+        env, numbers = self.environment(leaves), self.numbers
+        key = tuple(env.values())
+        found = self._bounds.get(key)
+        if found is None:
+            if len(self._bounds) >= PREPARED:
+                self._bounds.clear()
+            found = Bound(self, env) if numbers is None else NumberBound(self, env, numbers)
+            self._bounds[key] = found
+        return found
 
     def call(self, leaves: list[Any], top: Any = None) -> Any:
         """Run on argument leaves; ``top`` is the tape that stands above, if one does."""
         if top is None:
             return self.bound(leaves)(leaves)
-        inputs = [leaves[i] for i in self.positions] + self.captures
+        numbers: list[Any] = []
+        captures = self.captures
+        if self.numbers is not None:
+            try:
+                numbers = self.numbers.of_call(leaves)
+                captures = [c.array(numbers) if c.__class__ is NumberInput else c for c in captures]
+            except (ArithmeticError, TypeError, ValueError):
+                return self.run_python(leaves)
+        inputs = [leaves[i] for i in self.positions] + captures
         held = [x.value if isinstance(x, Tensor) else x for x in inputs]
         watching = [t for t in _tapes(top) if any(t.watches(x) for x in held)]
         if not watching:
@@ -139,12 +181,12 @@ class ConcreteFunction:
         inputs = [x if isinstance(x, Tensor | Variable) else wrap(copied(x)) for x in inputs]
         if len(watching) > 1:
             reads = [x.read_value() if isinstance(x, Variable) else x for x in inputs]
-            return self.outputs.build(interpret(self.graph, inputs, reads, env), env)
+            return self.outputs.build(interpret(self.graph, inputs, reads, env), env, numbers)
         start = perf_counter()
         outs = self._derivative(env).call(inputs, watching[0], env)
         if self.jit_compile is None:
             self.warm(perf_counter() - start)
-        return self.outputs.build(outs, env)
+        return self.outputs.build(outs, env, numbers)
 
     def _derivative(self, env: dict[str, int]) -> Differentiated:
         """The forward and backward executables, made when a tape first asks for them."""
@@ -160,13 +202,12 @@ class ConcreteFunction:
 
     def run_python(self, leaves: Sequence[Any]) -> Any:
         """Run the Python function on these argument leaves."""
-        args, kwargs = unflatten(self._structure, list(leaves))
+        args, kwargs = unflatten(self.key[0], list(leaves))
         return self._function.python_function(*args, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, structure = bind_arguments(self._function, args, kwargs)
-        patterns = tuple(map(leaf_pattern, leaves))
-        same = structure == self._structure and patterns == self._patterns
+        same = structure == self.key[0] and all(map(matches, self.key[1:], leaves))
         if not same or not self.fits(leaves):
             reasons = "; ".join(self.misfits(leaves)) if same else f"it takes {self!r}"
             raise ArgumentError(f"the arguments do not fit this trace of {self.name}: {reasons}")
@@ -186,8 +227,8 @@ class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "captures", "convert", "free", "positions", "run", "run_python", "watch", "wrap_outputs",
-        "writes",
+        "captures", "convert", "free", "positions", "run", "run_python", "watch",
+        "wrap_outputs", "writes",
     )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
@@ -204,24 +245,33 @@ class Bound:
         self.convert = copied if keeps_inputs(executable.graph) else as_array
         self.run_python = concrete.run_python
 
+    def ready(self, leaves: Any) -> bool:
+        """Whether what the trace relies on, sizes apart, holds for a call."""
+        return self.watch.unchanged()
+
     def __call__(self, leaves: Any) -> Any:
         if self.writes and self.overlap(leaves):
             return self.run_python(leaves)
+        results = self.results(leaves, self.captures)
+        return self.wrap_outputs(results)
+
+    def results(self, leaves: Any, captures: list[Any]) -> list[Any]:
+        """The output arrays of a call; what it writes to has been written."""
         arrays: list[Any] = [
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]
-        for captured in self.captures:
+        for captured in captures:
             kind = captured.__class__
             if kind is Tensor:
                 captured = captured.array
             else:
                 captured = captured if kind is Variable else self.convert(captured)
             arrays.append(captured)
-        results = self.run(arrays)
+        results: list[Any] = self.run(arrays)
         for position, output in self.writes:
             write_back(leaves[position], results[output])
-        return self.wrap_outputs(results)
+        return results
 
     def overlap(self, leaves: Any) -> bool:
         """Whether what the function writes to can be seen through another of its inputs."""
@@ -233,6 +283,34 @@ class Bound:
             i != j and (x is y or share_memory(x, y))
             for i, x in others if i in written for j, y in others
         )  # fmt: skip
+
+
+class NumberBound(Bound):
+    """The same for a trace that depends on Python numbers, which each call computes first."""
+
+    __slots__ = ("build", "numbers")
+
+    def __init__(self, concrete: ConcreteFunction, env: dict[str, int], numbers: Numbers) -> None:
+        super().__init__(concrete, env)
+        self.numbers = numbers
+        self.free = self.free and not numbers.guards
+        self.build = functools.partial(concrete.outputs.build, env=env)
+
+    def ready(self, leaves: Any) -> bool:
+        return (not self.numbers.guards or self.numbers.hold(leaves)) and self.watch.unchanged()
+
+    def __call__(self, leaves: Any) -> Any:
+        if self.writes and self.overlap(leaves):
+            return self.run_python(leaves)
+        try:
+            numbers = self.numbers.of_call(leaves)
+            captures = [
+                c.array(numbers) if c.__class__ is NumberInput else c for c in self.captures
+            ]
+        except (ArithmeticError, TypeError, ValueError):
+            return self.run_python(leaves)  # the same error, where the user's code makes it
+        results = self.results(leaves, captures)
+        return self.build([wrap(a) for a in results], numbers=numbers)
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:

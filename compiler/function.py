@@ -12,18 +12,21 @@ import inspect
 import threading
 import types
 import warnings
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
 from twofold.ir import bind
-from twofold.ir.tree import LEAF, Structure
+from twofold.ir.errors import TwofoldError
+from twofold.ir.tree import Structure
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
 from .concrete import Bound, ConcreteFunction
+from .explain import describe, why_again
+from .key import Key, Keys
 from .method import BoundMethod, reduce_function
-from .signature import Token, bind_arguments, leaf_key, leaf_pattern
+from .signature import Token, bind_arguments, call_key, leaf_pattern
 from .tracing import trace_function
 
 __all__ = ["Function"]
@@ -58,6 +61,9 @@ class Function:
         self._exact: OrderedDict[Any, Any] = OrderedDict()
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
         self._tracing_count = 0
+        self.keys = Keys()
+        self._latest: ConcreteFunction | None = None
+        self._reasons: deque[str] = deque(maxlen=STORM)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if _current.get() is None and not kwargs and not config.eagerly:
@@ -65,14 +71,14 @@ class Function:
                 entry = self._exact.get(
                     tuple(
                         [
-                            (a.array.dtype, a.array.shape) if a.__class__ is Tensor else leaf_key(a)
+                            (a.array.dtype, a.array.shape) if a.__class__ is Tensor else call_key(a)
                             for a in args
                         ]
                     )
                 )
             except TypeError:
                 entry = None
-            if entry is not None and (entry.free or entry.watch.unchanged()):
+            if entry is not None and (entry.free or entry.ready(args)):
                 return entry(args)
         return self._call(args, kwargs)
 
@@ -89,24 +95,24 @@ class Function:
 
     def _bound(self, leaves: list[Any], structure: Structure) -> Bound:
         """The call prepared for these exact arguments."""
-        key = exact_key(leaves, structure)
-        entry: Bound | None = self._exact.get(key)
-        if entry is not None and entry.watch.unchanged():
+        entry: Bound | None = self._exact.get(self.keys.exact(leaves, structure))
+        if entry is not None and entry.ready(leaves):
             return entry
         entry = self.concrete(leaves, structure).bound(leaves)
         with self._lock:
-            self._exact[key] = entry
+            self._exact[self.keys.exact(leaves, structure)] = entry
             while len(self._exact) > EXACT_ENTRIES:
                 self._exact.popitem(last=False)
         return entry
 
     def concrete(self, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         """The trace that fits these arguments, made if there is none."""
-        key = (structure, *[leaf_pattern(x) for x in leaves])
-        found = self._fitting(key, leaves)
+        found = self._fitting(self.keys.pattern(leaves, structure), leaves)
         if found is not None:
             return found
         with self._lock:
+            self.keys.meet(leaves, structure)
+            key = self.keys.pattern(leaves, structure)
             return self._fitting(key, leaves) or self._trace(key, leaves, structure)
 
     def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
@@ -115,12 +121,16 @@ class Function:
                 return concrete
         return None
 
-    def _trace(self, key: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
-        concrete = trace_function(self, leaves, structure)
+    def _trace(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        concrete = self._traced(key, leaves, structure)
+        if concrete.by_value:
+            self.keys.by_value(structure, concrete.by_value)
+            concrete.key = key = self.keys.pattern(leaves, structure)
         self._tracing_count += 1
-        for leaf in leaves:
-            if isinstance(token := leaf_pattern(leaf), Token):
-                token.at_death(self._purge)
+        self._remember(concrete, leaves)
+        for part in key:
+            if isinstance(part, Token):
+                part.at_death(self._purge)
         group = self._traces.setdefault(key, [])
         group.append(concrete)
         self._traces.move_to_end(key)
@@ -129,14 +139,33 @@ class Function:
             self._traces[oldest].pop(0)
             if not self._traces[oldest]:
                 del self._traces[oldest]
+        return concrete
+
+    def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        try:
+            return trace_function(self, leaves, structure, key)
+        except (TypeError, AttributeError) as error:
+            numbers = [i for i, part in enumerate(key[1:]) if part is float or part is int]
+            if not numbers or isinstance(error, TwofoldError):
+                raise
+        # Some code in C takes only a true float or int: once more with plain numbers.
+        plain = (structure, *map(leaf_pattern, leaves))
+        concrete = trace_function(self, leaves, structure, plain)
+        concrete.by_value |= set(numbers)
+        return concrete
+
+    def _remember(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:
+        """Why the function was traced again; a warning with all reasons, if it happens often."""
+        if self._latest is not None:
+            self._reasons.append(why_again(self._latest, concrete.key, leaves))
+        self._latest = concrete
         if self._tracing_count == STORM:
             warnings.warn(
-                f"{self.name} has been traced {STORM} times; the latest trace is for "
-                f"{concrete.signature_text()}. Pass numbers that change as tensors, and keep the "
-                f"structure of arguments fixed.",
-                stacklevel=4,
+                f"{self.name} has been traced {STORM} times. What each new trace was made for:\n  "
+                + "\n  ".join(self._reasons)
+                + "\nPass what changes as a tensor, or keep it the same.",
+                stacklevel=5,
             )
-        return concrete
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
@@ -152,7 +181,7 @@ class Function:
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """Why a call with these arguments would use a trace or make a new one."""
         leaves, structure = bind_arguments(self, args, kwargs)
-        key = (structure, *[leaf_pattern(x) for x in leaves])
+        key = self.keys.pattern(leaves, structure)
         group = self._traces.get(key, [])
         if not group:
             kinds = ", ".join(map(describe, leaves))
@@ -175,6 +204,8 @@ class Function:
         with self._lock:
             self._exact.clear()
             self._traces.clear()
+            self.keys.clear()
+            self._latest = None
 
     def _purge(self, token: Token) -> None:
         """Forget the traces for an object that is gone."""
@@ -236,20 +267,3 @@ def counted(n: int, noun: str) -> str:
 def _mentions(key: tuple[Any, ...], token: Token) -> bool:
     """Whether an exact key has this token, at its top or among the leaves of a structure."""
     return any(part is token or (isinstance(part, tuple) and token in part) for part in key)
-
-
-def describe(x: Any) -> str:
-    """A leaf as the explanations show it."""
-    pattern = leaf_pattern(x)
-    if isinstance(pattern, tuple) and pattern[0] is Tensor:
-        return f"{pattern[1]} of {pattern[2]} axes"
-    return repr(x)
-
-
-def exact_key(leaves: list[Any], structure: Structure) -> Any:
-    """The key of the exact-signature dictionary; plain positional calls need no structure."""
-    keys = tuple([leaf_key(x) for x in leaves])
-    positional, keywords = structure.children
-    if keywords.children or any(c is not LEAF for c in positional.children):
-        return structure, keys
-    return keys

@@ -26,6 +26,7 @@ from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
+from .numbers import NumberInput
 from .pipeline import Executable, compile_graph
 from .sizes import Guard
 from .trace import Traced, Tracer
@@ -139,12 +140,16 @@ def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differ
     tracer.sizes = concrete.sizes.at(env)
     inputs = [tracer.graph.input(v.type, v.name) for v in concrete.graph.inputs]
     n_inputs = len(inputs)
+    hidden = zip(inputs[len(concrete.positions) :], concrete.captures, strict=True)
+    numbers = [v for v, c in hidden if c.__class__ is NumberInput]  # they get no gradient
     tape = GradientTape(persistent=True)
     token = bind.push(tracer)
     try:
         with tape:
             for value in inputs:
-                if not isinstance(value.type, RefType) and differentiable(value.type):
+                if isinstance(value.type, RefType) or value in numbers:
+                    continue
+                if differentiable(value.type):
                     tape.watch(Traced(value, tracer))
             outputs, reads = replay(concrete.graph, inputs, tape, tracer)
         sources = [reads.get(id(value), value) for value in inputs]

@@ -11,6 +11,7 @@ trace keeps no instance alive.
 
 from __future__ import annotations
 
+import dis
 import functools
 import sys
 import sysconfig
@@ -41,9 +42,10 @@ Reader = Callable[[], Any]
 class Watch:
     """A list of readers and the values that they gave."""
 
-    __slots__ = ("names", "reads", "values")
+    __slots__ = ("names", "reads", "reads_type", "values")
 
     def __init__(self) -> None:
+        self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
         self.names: list[str] = []
         self.reads: list[Reader] = []
         self.values: list[Any] = []
@@ -164,6 +166,7 @@ class _Walker:
         self.seen[id(function)] = function
         names = _names(code)
         self.learn(names)
+        self.found.reads_type |= "type" in names and _loads(code, "type")
         space = function.__globals__
         for key in names:
             if key in space:
@@ -297,6 +300,17 @@ def _names(code: types.CodeType) -> dict[str, None]:
         if isinstance(const, types.CodeType):
             found.update(_names(const))
     return found
+
+
+def _loads(code: types.CodeType, name: str) -> bool:
+    """Whether code, or code nested in it, loads a global of this name."""
+    loads = any(
+        step.argval == name and step.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+        for step in dis.get_instructions(code)
+    )
+    return loads or any(
+        isinstance(const, types.CodeType) and _loads(const, name) for const in code.co_consts
+    )
 
 
 def _reader(space: dict[str, Any], key: str) -> Reader:

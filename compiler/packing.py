@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from twofold.runtime.variable import Variable
 
 from .guards import Watch
 from .symint import SymInt
+from .symnumber import SymNumber
 from .trace import TRACED_TEXT, Traced, Tracer
 
 __all__ = ["Outputs"]
@@ -34,6 +36,7 @@ class Outputs:
         for leaf in leaves:
             self.leaves.append(self._leaf(leaf, values, tracer, places, seen))
         self.count = len(values)
+        self.numbers = any(kind == "number" for kind, _ in self.leaves)  # some are returned
         self.writes: list[tuple[int, int]] = []  # argument written to, output with its new value
         for position, traced in written.items():
             self.writes.append((position, len(values)))
@@ -54,6 +57,8 @@ class Outputs:
             return "tensor", places[id(leaf)]
         if isinstance(leaf, SymInt):
             return "size", leaf.dim
+        if isinstance(leaf, SymNumber):
+            return "number", leaf.slot
         if isinstance(leaf, np.ndarray) and not seen.holds(leaf):
             return "array", leaf.copy()  # made by the function, so each call returns its own
         if isinstance(leaf, str) and TRACED_TEXT in leaf:
@@ -71,7 +76,7 @@ class Outputs:
         )
 
     def builder(self, env: dict[str, int]) -> Any:
-        """A function from output arrays to the returned value."""
+        """A function from output arrays to the returned value, for a trace without numbers."""
         if self.structure is LEAF and self.leaves[0][0] == "tensor":
             return lambda arrays: wrap(arrays[0])
         if (
@@ -86,14 +91,16 @@ class Outputs:
             return lambda arrays: tuple([wrap(a) for a in arrays])
         return lambda arrays: self.build([wrap(a) for a in arrays], env)
 
-    def build(self, tensors: list[Any], env: dict[str, int] | None = None) -> Any:
-        """The returned value for these output tensors."""
+    def build(self, tensors: list[Any], env: dict[str, int], numbers: Sequence[Any] = ()) -> Any:
+        """The returned value for these output tensors, sizes, and numbers by slot."""
         out = []
         for kind, x in self.leaves:
             if kind == "tensor":
                 out.append(tensors[x])
             elif kind == "array":
                 out.append(x.copy())
+            elif kind == "number":
+                out.append(numbers[x])
             else:
-                out.append(evaluate(x, env or {}) if kind == "size" else x)
+                out.append(evaluate(x, env) if kind == "size" else x)
         return unflatten(self.structure, out)

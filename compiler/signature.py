@@ -21,7 +21,7 @@ from twofold.ir.tree import Structure, flatten, unflatten
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 
-__all__ = ["TensorSpec", "Token", "bind_arguments", "leaf_key", "leaf_pattern"]
+__all__ = ["TensorSpec", "Token", "bind_arguments", "call_key", "leaf_key", "leaf_pattern"]
 
 _BY_VALUE = (int, str, bool, type(None), bytes)
 
@@ -149,6 +149,11 @@ def leaf_key(x: Any) -> Any:
         if all(p is None or p.__class__ is int for p in parts):
             return kind, *parts
     return _token(x)
+
+
+def call_key(x: Any) -> Any:
+    """The exact key of one argument as a call first tries it: a float is an input."""
+    return float if x.__class__ is float else leaf_key(x)
 
 
 def leaf_pattern(x: Any) -> Any:

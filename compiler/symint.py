@@ -18,6 +18,7 @@ from twofold.ir.dims import Dim, DimLike
 from twofold.ir.op import OPS
 
 from .sizes import TraceSizes
+from .symnumber import plain
 
 __all__ = ["SymInt", "size_or_int", "to_dims"]
 
@@ -137,7 +138,7 @@ def to_dims(value: Any) -> Any:
 
 
 def _to_dim(leaf: Any) -> Any:
-    return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else leaf
+    return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else plain(leaf)
 
 
 def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:

@@ -27,8 +27,10 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
+from .numbers import NumberInput, Numbers
 from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
+from .symnumber import SymNumber, symbol
 
 __all__ = ["TRACED_TEXT", "Traced", "TracedArray", "Tracer"]
 
@@ -165,7 +167,10 @@ class Tracer(bind.Ground):
     def __init__(self, name: str) -> None:
         self.graph = Graph(name)
         self.sizes = TraceSizes()
-        self.captures: list[Any] = []  # Tensor, ndarray or Variable behind each hidden input
+        self.numbers = Numbers(self.number, symbol)
+        # Tensor, ndarray, Variable or NumberInput behind each hidden input
+        self.captures: list[Any] = []
+        self._staged: dict[NumberInput, Value] = {}
         self._captured: dict[int, Traced] = {}
         self._refs: dict[int, Value] = {}
         self._state: dict[int, Value] = {}  # Variable -> its current value
@@ -255,6 +260,8 @@ class Tracer(bind.Ground):
         return captured.value, captured.dtype
 
     def _as_value(self, value: Any, own: Operand, want: np.dtype[Any]) -> Value:
+        if isinstance(value, SymNumber):
+            return self.number(value.slot, want).value
         if not isinstance(value, Value):
             array = as_array(value, want, weak=isinstance(own, type))
             return self.graph.add(OPS["constant"], (), {"value": array}).out
@@ -262,6 +269,17 @@ class Tracer(bind.Ground):
             return value
         cast: Value = OPS["cast"](Traced(value, self), dtype=want).value
         return cast
+
+    def number(self, slot: int, want: np.dtype[Any]) -> Traced:
+        """A hidden input for a Python number. Raises ConversionError if it does not fit."""
+        given = NumberInput(slot, np.dtype(want))
+        if given not in self._staged:
+            given.array(self.numbers.values)
+            text = self.numbers.texts[slot]
+            name = text if text.isidentifier() else "number"
+            self._staged[given] = self.graph.input(TensorType(given.dtype, ()), name)
+            self.captures.append(given)
+        return Traced(self._staged[given], self)
 
     def capture(self, arg: Any) -> Traced:
         """A hidden input for an eager tensor or a NumPy array; lists become constants."""
@@ -345,7 +363,7 @@ def _checksum(array: np.ndarray[Any, Any]) -> int:
 
 def _holds_traced(items: Any) -> bool:
     return any(
-        isinstance(i, Traced | Variable | SymInt)
+        isinstance(i, Traced | Variable | SymInt | SymNumber)
         or (isinstance(i, list | tuple) and _holds_traced(i))
         for i in items
     )

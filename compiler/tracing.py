@@ -18,31 +18,36 @@ from twofold.runtime.tensor import Tensor
 from .concrete import ConcreteFunction
 from .guards import watch
 from .packing import Outputs
-from .signature import leaf_pattern
 from .trace import TracedArray, Tracer
 
 __all__ = ["trace_function"]
 
 
-def trace_function(function: Any, leaves: list[Any], structure: Structure) -> ConcreteFunction:
-    """Run the Python function on traced inputs. Raises what the function raises."""
+def trace_function(
+    function: Any, leaves: list[Any], structure: Structure, key: tuple[Any, ...]
+) -> ConcreteFunction:
+    """Run the Python function on traced inputs. Raises what the function raises.
+
+    ``key``: the structure and a part for each leaf; a number whose part is its type is an input.
+    """
     tracer = Tracer(function.name)
     tracer.returns = _return_location(function.python_function)
     names = _leaf_names(function, structure)
     positions: list[int] = []
     traced: list[Any] = []
+    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
+    seen = watch(function.python_function, objects)
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, Tensor | np.ndarray | np.generic):
             positions.append(i)
             made = tracer.input(as_plain(leaf), names[i])
             in_place = isinstance(leaf, np.ndarray)  # it can be written to by ``a += 1``
             traced.append(TracedArray(made.value, tracer) if in_place else made)
+        elif (key[i + 1] is float or key[i + 1] is int) and not seen.reads_type:
+            traced.append(tracer.numbers.argument(i, leaf, names[i]))
         else:
             traced.append(leaf)
     args, kwargs = unflatten(structure, traced)
-    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
-    seen = watch(function.python_function, objects)
-    patterns = tuple(map(leaf_pattern, leaves))
     token = bind.push(tracer)
     before = [traced[i].value for i in positions]
     try:
@@ -57,9 +62,9 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure) -> Co
             if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
                 seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
     finally:
-        tracer.ended = True
+        tracer.ended = tracer.numbers.ended = True
         bind.pop(token)
-    return ConcreteFunction(function, tracer, positions, outputs, seen, structure, patterns)
+    return ConcreteFunction(function, tracer, positions, outputs, seen, key, names)
 
 
 def _return_location(python_function: Any) -> Location | None:

@@ -127,6 +127,8 @@ def _unwrap(value: Any) -> Any:
 def _has_numpy(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_numpy, value))
+    if hasattr(value, "symbolic_number"):  # a Python number of a trace
+        return False
     return hasattr(value, "dtype") or hasattr(value, "__array__")
 
 

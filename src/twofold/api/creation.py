@@ -12,6 +12,7 @@ from twofold.ir import bind
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
+from twofold.ir.promote import weak_dtype
 from twofold.runtime.convert import as_array, exact_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
@@ -128,6 +129,10 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
         value = OPS["stack"]([_tensor(v, dtype) for v in value])
     if isinstance(value, Tensor):
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
+    if hasattr(value, "symbolic_number") and isinstance(value, float):
+        want = weak_dtype(float) if dtype is None else dtype
+        if want.kind == "f":
+            return value.tensor(want)  # type: ignore[attr-defined,no-any-return]
     array = as_array(value) if dtype is None else exact_array(value, dtype)
     given = not isinstance(value, list | tuple | bool | int | float | complex)
     if not bind.ground().tracing:

@@ -1,0 +1,98 @@
+"""The key of a call: what has to be equal for two calls to share a trace.
+
+Tensors count by dtype and rank, containers by structure, other objects by identity, and Python
+values by type and value, except numbers that are used as numbers: they are inputs of the trace
+(``symnumber.py``) and count by type alone. A float is tried as an input at once, an int when a
+second value of it is seen; if a trace needs its value after all, it counts by value from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from twofold.ir.tree import LEAF, Structure
+from twofold.runtime.tensor import Tensor
+
+from .signature import Token, leaf_key, leaf_pattern
+
+__all__ = ["Key", "Keys", "matches", "part_text"]
+
+STRUCTURES = 1024  # structures of arguments about whose numbers something is remembered
+_NONE: dict[int, bool] = {}
+
+Key = tuple[Any, ...]
+
+
+class Keys:
+    """The keys of one function's calls. Read without a lock; written under the function's."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[Structure, dict[int, bool]] = {}  # by leaf: a number that is an input
+        self._first: dict[tuple[Structure, int], int] = {}  # the first value of an int
+
+    def pattern(self, leaves: list[Any], structure: Structure) -> Key:
+        """The structure and a part for each leaf, sizes left open."""
+        inputs = self._inputs.get(structure, _NONE)
+        return structure, *[
+            kind if (kind := x.__class__) in (float, int) and inputs.get(i, kind is float)
+            else leaf_pattern(x)
+            for i, x in enumerate(leaves)
+        ]  # fmt: skip
+
+    def exact(self, leaves: list[Any], structure: Structure) -> Any:
+        """The key with sizes; plain positional calls need no structure."""
+        inputs = self._inputs.get(structure, _NONE)
+        parts = tuple([
+            kind if (kind := x.__class__) in (float, int) and inputs.get(i, kind is float)
+            else leaf_key(x)
+            for i, x in enumerate(leaves)
+        ])  # fmt: skip
+        positional, keywords = structure.children
+        if keywords.children or any(c is not LEAF for c in positional.children):
+            return structure, parts
+        return parts
+
+    def meet(self, leaves: list[Any], structure: Structure) -> bool:
+        """Look at the arguments of a call that needs a trace; whether that changes its key."""
+        if len(self._first) > STRUCTURES or len(self._inputs) > STRUCTURES:
+            self.clear()
+        known = self._inputs.get(structure, _NONE)
+        ints = [i for i, x in enumerate(leaves) if x.__class__ is int and i not in known]
+        changed = [
+            i for i in ints if self._first.setdefault((structure, i), leaves[i]) != leaves[i]
+        ]
+        self._set(structure, changed, True)
+        return bool(changed)
+
+    def by_value(self, structure: Structure, leaves: Iterable[int]) -> None:
+        """These numbers count by value from now on."""
+        self._set(structure, leaves, False)
+
+    def _set(self, structure: Structure, leaves: Iterable[int], is_input: bool) -> None:
+        new = dict.fromkeys(leaves, is_input)
+        if new:
+            self._inputs[structure] = {**self._inputs.get(structure, _NONE), **new}
+
+    def clear(self) -> None:
+        """Forget what is known about numbers."""
+        self._inputs.clear()
+        self._first.clear()
+
+
+def matches(part: Any, x: Any) -> bool:
+    """Whether a leaf is of the kind that a part of a key stands for."""
+    return bool(x.__class__ is part if part is float or part is int else leaf_pattern(x) == part)
+
+
+def part_text(part: Any) -> str:
+    """A part of a key as the explanations show it."""
+    if isinstance(part, Token):
+        return "an object of its own"
+    if isinstance(part, type):
+        return f"any {part.__name__}"
+    if part[0] is Tensor:
+        return f"{part[1]} of {part[2]} axes" if part[2] != 1 else f"{part[1]} of 1 axis"
+    if part[0] is float:
+        return repr(float.fromhex(part[1]))
+    return repr(part[1]) if len(part) == 2 else f"{part[0].__name__}{part[1:]}"
