@@ -21,14 +21,11 @@ from twofold.runtime.variable import Variable
 from . import background
 from .alias import copied, keeps_inputs, share_memory, write_back
 from .gradient import Differentiated, differentiate, interpret
-from .guards import Watch
 from .key import matches
 from .numbers import NumberInput, Numbers, is_argument
-from .packing import Outputs
 from .pipeline import Executable, compile_graph
 from .signature import bind_arguments
-from .sizes import TraceSizes
-from .trace import Tracer
+from .tracing import Trace
 
 __all__ = ["Bound", "ConcreteFunction"]
 
@@ -41,40 +38,30 @@ MAX_DERIVATIVES = 8  # derivatives kept for relations of sizes that only the rev
 class ConcreteFunction:
     """A traced function for one kind of arguments; call ``fn.get_concrete_function(...)``."""
 
-    def __init__(
-        self, function: Any, tracer: Tracer, positions: list[int], out: Outputs, watch_: Watch,
-        key: tuple[Any, ...], leaf_names: list[str],
-    ) -> None:  # fmt: skip
+    def __init__(self, function: Any, trace: Trace) -> None:
         self.name: str = function.name
         self.jit_compile: bool | None = function.jit_compile
-        self.graph: Graph = out.graph
-        self.captures: list[Any] = tracer.captures
-        self.positions, self.outputs = positions, out
-        self.sizes: TraceSizes = tracer.sizes
-        self._symbols = [
-            (name, position, axis) for name, (position, axis) in _symbol_sources(self).items()
-        ]
-        self.watch = watch_
-        self._reread = tracer.reread
-        self._function, self.key, self.leaf_names = function, key, leaf_names
-        self._numbers: Numbers = tracer.numbers
+        self.trace, self._function = trace, function
+        self.graph: Graph = trace.outputs.graph
+        self.captures, self.positions = trace.captures, trace.positions
+        self.outputs, self.sizes, self.watch = trace.outputs, trace.sizes, trace.watch
+        self.key = trace.key  # with the numbers that count by value, once it is stored
         self.numbers: Numbers | None = None  # None: it depends on none
+        self._settle_numbers()
         self._bounds: dict[tuple[int, ...], Bound] = {}
         self._calls, self._seconds, self._submitted = 0, 0.0, False
         self._lock = threading.Lock()
         self._executable: Executable | None = None
         self._derivatives: list[Differentiated] = []
 
-        self._settle_numbers()
-
     def _settle_numbers(self) -> None:
         """Find the numbers that count by value; keep the others if anything depends on them."""
         inputs = {i for i, part in enumerate(self.key[1:]) if part is float or part is int}
-        numbers = self._numbers
+        numbers = self.trace.numbers
         staged = {left for function, left, _ in numbers.steps if function is is_argument}
         self.by_value = numbers.pinned_leaves() | (inputs - staged)
         numbers.count_by_value(self.by_value)
-        used = numbers.guards or self.outputs.numbers
+        used = numbers.guards or self.outputs.numbers or self.outputs.arguments
         if used or any(c.__class__ is NumberInput for c in self.captures):
             self.numbers = numbers
 
@@ -89,7 +76,7 @@ class ConcreteFunction:
 
     def environment(self, leaves: list[Any]) -> dict[str, int]:
         """The value of every size symbol for these arguments."""
-        return {name: leaves[i].shape[axis] for name, i, axis in self._symbols}
+        return {name: leaves[i].shape[axis] for name, i, axis in self.sizes.sources}
 
     def fits(self, leaves: list[Any]) -> bool:
         """Whether every guard holds for these arguments and the surroundings are unchanged."""
@@ -161,7 +148,7 @@ class ConcreteFunction:
         if top is None:
             return self.bound(leaves)(leaves)
         numbers: list[Any] = []
-        captures = self.captures
+        captures, containers = self.captures, getattr(leaves, "containers", ())
         if self.numbers is not None:
             try:
                 numbers = self.numbers.of_call(leaves)
@@ -175,18 +162,19 @@ class ConcreteFunction:
             return self.bound(leaves)(leaves)
         # Writes to arguments, and reads of a Variable after an assignment (which are sources of
         # their own), are recorded by running the Python itself.
-        if self.outputs.writes or any(t.watches(v) for t in watching for v in self._reread):
+        if self.outputs.writes or any(t.watches(v) for t in watching for v in self.trace.reread):
             return self.run_python(leaves)
         env = self.environment(leaves)
         inputs = [x if isinstance(x, Tensor | Variable) else wrap(copied(x)) for x in inputs]
         if len(watching) > 1:
             reads = [x.read_value() if isinstance(x, Variable) else x for x in inputs]
-            return self.outputs.build(interpret(self.graph, inputs, reads, env), env, numbers)
+            outs = interpret(self.graph, inputs, reads, env)
+            return self.outputs.build(outs, env, numbers, containers)
         start = perf_counter()
         outs = self._derivative(env).call(inputs, watching[0], env)
         if self.jit_compile is None:
             self.warm(perf_counter() - start)
-        return self.outputs.build(outs, env, numbers)
+        return self.outputs.build(outs, env, numbers, containers)
 
     def _derivative(self, env: dict[str, int]) -> Differentiated:
         """The forward and backward executables, made when a tape first asks for them."""
@@ -286,7 +274,8 @@ class Bound:
 
 
 class NumberBound(Bound):
-    """The same for a trace that depends on Python numbers, which each call computes first."""
+    """The same for a trace that depends on Python numbers, which each call computes first, or
+    that returns a container that it was given."""
 
     __slots__ = ("build", "numbers")
 
@@ -310,7 +299,8 @@ class NumberBound(Bound):
         except (ArithmeticError, TypeError, ValueError):
             return self.run_python(leaves)  # the same error, where the user's code makes it
         results = self.results(leaves, captures)
-        return self.build([wrap(a) for a in results], numbers=numbers)
+        containers = getattr(leaves, "containers", ())
+        return self.build([wrap(a) for a in results], numbers=numbers, containers=containers)
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:
@@ -323,16 +313,6 @@ def _timed(run: Any, concrete: ConcreteFunction) -> Any:
         return out
 
     return timed
-
-
-def _symbol_sources(concrete: ConcreteFunction) -> dict[str, tuple[int, int]]:
-    """For each symbol of the trace the leaf and the axis that it stands for."""
-    sources: dict[str, tuple[int, int]] = {}
-    names = iter(concrete.sizes.hints)
-    for value, position in zip(concrete.graph.inputs, concrete.positions, strict=False):
-        for axis in range(value.type.rank):
-            sources[next(names)] = (position, axis)
-    return sources
 
 
 def _tapes(top: Any) -> list[Any]:

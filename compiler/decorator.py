@@ -9,7 +9,7 @@ from typing import Any, TypeVar, overload
 from twofold.ir.errors import ArgumentError
 
 from .function import Function
-from .signature import TensorSpec
+from .spec import TensorSpec
 
 __all__ = ["function"]
 

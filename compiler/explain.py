@@ -17,7 +17,7 @@ def why_again(latest: ConcreteFunction, key: Key, leaves: list[Any]) -> str:
         return "arguments of another structure"
     changes = [
         f"{name}: {_text(old)} -> {_text(new)}"
-        for name, old, new in zip(latest.leaf_names, latest.key[1:], key[1:], strict=True)
+        for name, old, new in zip(latest.trace.leaf_names, latest.key[1:], key[1:], strict=True)
         if old != new
     ]
     return "; ".join(changes or latest.misfits(leaves)) or "a call that an earlier trace was for"

@@ -23,8 +23,9 @@ from twofold.runtime.tensor import Tensor
 
 from . import config, observe
 from .concrete import Bound, ConcreteFunction
+from .effects import Changed, reason
 from .explain import describe, why_again
-from .key import Key, Keys
+from .key import Key, Keys, object_key
 from .method import BoundMethod, reduce_function
 from .signature import Token, bind_arguments, call_key, leaf_pattern
 from .tracing import trace_function
@@ -33,6 +34,7 @@ __all__ = ["Function"]
 
 EXACT_ENTRIES = 512  # exact signatures kept for each function
 TRACES = 64  # traces kept for each function
+CHANGES = 2  # traces in a row that change Python state before calls run as plain Python
 STORM = 12  # traces after which one warning explains why it retraces
 
 _current = bind.current
@@ -62,6 +64,9 @@ class Function:
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
         self._tracing_count = 0
         self.keys = Keys()
+        self._changes: dict[Key, int] = {}  # consecutive traces that changed Python state
+        self.plain: dict[Key, str] = {}  # why calls with such arguments run as plain Python
+        self._told = False
         self._latest: ConcreteFunction | None = None
         self._reasons: deque[str] = deque(maxlen=STORM)
 
@@ -88,17 +93,37 @@ class Function:
         if observe.observer is not None:
             return observe.observer(self, args, kwargs)
         leaves, structure = bind_arguments(self, args, kwargs)
-        frame = _current.get()
-        if frame is not None:
-            return self.concrete(leaves, structure).call(leaves, frame)
-        return self._bound(leaves, structure)(leaves)
+        try:
+            prepared: Callable[[list[Any]], Any]
+            frame = _current.get()
+            if frame is None:
+                prepared = self._bound(leaves, structure)
+            else:
+                prepared = functools.partial(self.concrete(leaves, structure).call, top=frame)
+        except Changed as changed:
+            self._refuse_or_tell(changed)
+            return self.python_function(*args, **kwargs)
+        return prepared(leaves)
+
+    def _refuse_or_tell(self, changed: Changed) -> None:
+        if self.strict or self.input_signature is not None:
+            raise changed
+        if self.plain and not self._told:
+            self._told = True
+            warnings.warn(
+                f"{str(changed).partition(chr(10))[0]}; strict=True makes it an error",
+                stacklevel=4,
+            )
 
     def _bound(self, leaves: list[Any], structure: Structure) -> Bound:
         """The call prepared for these exact arguments."""
         entry: Bound | None = self._exact.get(self.keys.exact(leaves, structure))
         if entry is not None and entry.ready(leaves):
             return entry
-        entry = self.concrete(leaves, structure).bound(leaves)
+        concrete = self.concrete(leaves, structure)
+        entry = concrete.bound(leaves)
+        if concrete.trace.changed:
+            return entry
         with self._lock:
             self._exact[self.keys.exact(leaves, structure)] = entry
             while len(self._exact) > EXACT_ENTRIES:
@@ -113,7 +138,29 @@ class Function:
         with self._lock:
             self.keys.meet(leaves, structure)
             key = self.keys.pattern(leaves, structure)
-            return self._fitting(key, leaves) or self._trace(key, leaves, structure)
+            found = self._fitting(key, leaves)
+            if found is not None:
+                return found
+            objects = object_key(key)
+            if objects in self.plain:
+                raise Changed(self.plain[objects])
+            try:
+                made = self._trace(key, leaves, structure)
+            except Changed as changed:
+                self._count_change(objects, str(changed))
+                raise
+            if made.trace.changed:
+                self._count_change(objects, reason(self.name, made.trace.changed))
+            else:
+                self._changes.pop(objects, None)
+            return made
+
+    def _count_change(self, objects: Key, why: str) -> None:
+        """A trace changed Python state. One may do so once, to make what later calls use; what
+        does so twice in a row runs as plain Python from then on."""
+        self._changes[objects] = self._changes.get(objects, 0) + 1
+        if self._changes[objects] >= CHANGES:
+            self.plain[objects] = why.partition("\n")[0]
 
     def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
         for concrete in self._traces.get(key, ()):
@@ -128,9 +175,8 @@ class Function:
             concrete.key = key = self.keys.pattern(leaves, structure)
         self._tracing_count += 1
         self._remember(concrete, leaves)
-        for part in key:
-            if isinstance(part, Token):
-                part.at_death(self._purge)
+        if concrete.trace.changed:  # it has happened; another call must not skip it
+            return concrete
         group = self._traces.setdefault(key, [])
         group.append(concrete)
         self._traces.move_to_end(key)
@@ -142,15 +188,18 @@ class Function:
         return concrete
 
     def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        for part in key:
+            if isinstance(part, Token):
+                part.at_death(self._purge)
         try:
-            return trace_function(self, leaves, structure, key)
+            return ConcreteFunction(self, trace_function(self, leaves, structure, key))
         except (TypeError, AttributeError) as error:
             numbers = [i for i, part in enumerate(key[1:]) if part is float or part is int]
             if not numbers or isinstance(error, TwofoldError):
                 raise
         # Some code in C takes only a true float or int: once more with plain numbers.
         plain = (structure, *map(leaf_pattern, leaves))
-        concrete = trace_function(self, leaves, structure, plain)
+        concrete = ConcreteFunction(self, trace_function(self, leaves, structure, plain))
         concrete.by_value |= set(numbers)
         return concrete
 
@@ -183,6 +232,8 @@ class Function:
         leaves, structure = bind_arguments(self, args, kwargs)
         key = self.keys.pattern(leaves, structure)
         group = self._traces.get(key, [])
+        if object_key(key) in self.plain:
+            return self.plain[object_key(key)]
         if not group:
             kinds = ", ".join(map(describe, leaves))
             return f"{self.name} has no trace for arguments of these kinds: {kinds}"
@@ -205,6 +256,8 @@ class Function:
             self._exact.clear()
             self._traces.clear()
             self.keys.clear()
+            self._changes.clear()
+            self.plain.clear()
             self._latest = None
 
     def _purge(self, token: Token) -> None:
@@ -212,6 +265,9 @@ class Function:
         with self._lock:
             for key in [k for k in self._traces if token in k]:
                 del self._traces[key]
+            for table in (self._changes, self.plain):
+                for key in [k for k in table if token in k]:
+                    del table[key]
             for key in [k for k in self._exact if _mentions(k, token)]:
                 del self._exact[key]
 

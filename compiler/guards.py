@@ -17,7 +17,7 @@ import sys
 import sysconfig
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from twofold.runtime.variable import Variable
 __all__ = ["Watch", "watch"]
 
 _MISSING = object()
+_ALL = slice(None)
 _OPAQUE = (Tensor, Variable, np.ndarray, np.dtype, np.generic)
 _BY_VALUE = (int, float, complex, str, bytes, bool)
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
@@ -37,23 +38,26 @@ MAX_ITEMS = 256  # containers with more items are compared by identity and lengt
 MAX_OBJECTS = 500  # containers and objects that are looked into
 
 Reader = Callable[[], Any]
+Restore = Callable[[Any], None]
 
 
 class Watch:
     """A list of readers and the values that they gave."""
 
-    __slots__ = ("names", "reads", "reads_type", "values")
+    __slots__ = ("names", "reads", "reads_type", "restores", "values")
 
     def __init__(self) -> None:
         self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
         self.names: list[str] = []
         self.reads: list[Reader] = []
+        self.restores: list[Restore | None] = []
         self.values: list[Any] = []
 
-    def add(self, name: str, read: Reader) -> None:
-        """Remember what a reader gives now."""
+    def add(self, name: str, read: Reader, restore: Restore | None = None) -> None:
+        """Remember what a reader gives now; ``restore`` puts it back."""
         self.names.append(name)
         self.reads.append(read)
+        self.restores.append(restore)
         self.values.append(_held(read()))
 
     def holds(self, value: Any) -> bool:
@@ -135,13 +139,15 @@ def _equal(now: Any, held: Any) -> bool:
     return isinstance(now, _BY_VALUE) and (now == held and repr(now) == repr(held))
 
 
-def watch(function: Callable[..., Any], arguments: list[Any]) -> Watch:
-    """What the code of ``function`` can read by name, and the state of its object arguments."""
+def watch(function: Callable[..., Any], arguments: Iterable[Any]) -> Watch:
+    """What the code of ``function`` can read by name, and the state of its object arguments and
+    of the classes among them."""
     found = Watch()
     walker = _Walker(found)
     walker.value(getattr(function, "__name__", "function"), function)
     for argument in arguments:
-        walker.value("argument", argument)
+        name = argument.__name__ if isinstance(argument, type) else "argument"
+        walker.value(name, argument)
     return found
 
 
@@ -170,10 +176,10 @@ class _Walker:
         space = function.__globals__
         for key in names:
             if key in space:
-                self.found.add(key, _reader(space, key))
+                self.found.add(key, _reader(space, key), functools.partial(_put_item, space, key))
                 self.value(key, space[key])
         for key, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
-            self.found.add(key, lambda c=cell: _cell(c))  # type: ignore[misc]
+            self.found.add(key, functools.partial(_cell, cell), functools.partial(_put_cell, cell))
             self.value(key, _cell(cell))
         self.defaults(function, name)
 
@@ -201,10 +207,13 @@ class _Walker:
                 self.own(name, value)
             return
         self.seen[id(value)] = value
-        if isinstance(value, list | tuple):
-            self.items(name, value, lambda: tuple(value[:MAX_ITEMS]))
+        if isinstance(value, list):
+            self.items(name, value, lambda: tuple(value), lambda old: value.__setitem__(_ALL, old))
+        elif isinstance(value, tuple):
+            self.items(name, value, lambda: value)
         elif isinstance(value, dict):
-            self.items(name, value, lambda: (*value.keys(), *value.values()))
+            read = lambda: (*value.keys(), *value.values())  # noqa: E731
+            self.items(name, value, read, functools.partial(_put_items, value))
         elif not _is_library(_file_of(type(value))):
             self.instance(name, value)
 
@@ -223,7 +232,7 @@ class _Walker:
 
     def instance(self, name: str, value: Any) -> None:
         """An object of a user's class: its attributes, and what its class has."""
-        self.items(name, value, _attributes(value))
+        self.items(name, value, _attributes(value), _put_attributes(value))
         kind = type(value)
         for base in kind.__mro__[:-1]:
             self.value(base.__name__, base)
@@ -231,11 +240,20 @@ class _Walker:
         if isinstance(call, types.FunctionType):
             self.function(call, f"{name}.__call__")
 
-    def items(self, name: str, value: Any, snapshot: Callable[[], tuple[Any, ...]]) -> None:
+    def items(
+        self, name: str, value: Any, snapshot: Callable[[], tuple[Any, ...]],
+        restore: Restore | None = None,
+    ) -> None:  # fmt: skip
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
-            self.found.add(f"len({name})", lambda: len(value))
+            if isinstance(value, list):
+                last = lambda: (len(value), *value[-1:])  # noqa: E731
+                self.found.add(
+                    f"len({name})", last, lambda old: value.__delitem__(slice(old[0], None))
+                )
+            else:
+                self.found.add(f"len({name})", lambda: len(value))
             return
-        self.found.add(name, snapshot)
+        self.found.add(name, snapshot, restore)
         for item in snapshot():
             self.value(f"{name}[...]", item)
 
@@ -260,7 +278,8 @@ class _Walker:
         value = space[key]
         if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
             return
-        self.found.add(f"{name}.{key}", lambda: space.get(key, _MISSING))
+        put = functools.partial(_put_attribute, owner, key)
+        self.found.add(f"{name}.{key}", lambda: space.get(key, _MISSING), put)
         self.value(f"{name}.{key}", value.fget if isinstance(value, property) else value)
 
 
@@ -281,6 +300,50 @@ def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
         return (*read(), *[getattr(owner, key, _MISSING) for key in slots])
 
     return read_slots if slots else read
+
+
+def _put_item(space: dict[str, Any], key: str, old: Any) -> None:
+    if old is _MISSING:
+        space.pop(key, None)
+    else:
+        space[key] = old
+
+
+def _put_cell(cell: Any, old: Any) -> None:
+    if old is _MISSING:
+        del cell.cell_contents
+    else:
+        cell.cell_contents = old
+
+
+def _put_attribute(owner: Any, key: str, old: Any) -> None:
+    if old is _MISSING:
+        delattr(owner, key)
+    else:
+        setattr(owner, key, old)
+
+
+def _put_items(held: dict[Any, Any], old: tuple[Any, ...]) -> None:
+    half = len(old) // 2
+    held.clear()
+    held.update(zip(old[:half], old[half:], strict=True))
+
+
+def _put_attributes(value: Any) -> Restore:
+    """What gives an object the attributes back that ``_attributes`` read."""
+
+    def put(old: tuple[Any, ...]) -> None:
+        slots = _slots(type(value))
+        held = old[: len(old) - len(slots)]
+        if hasattr(value, "__dict__"):
+            _put_items(vars(value), held)
+        for key, before in zip(slots, old[len(held) :], strict=True):
+            if before is not _MISSING:
+                object.__setattr__(value, key, before)
+            elif hasattr(value, key):
+                object.__delattr__(value, key)
+
+    return put
 
 
 def _slots(kind: type) -> list[str]:

@@ -16,7 +16,7 @@ from twofold.runtime.tensor import Tensor
 
 from .signature import Token, leaf_key, leaf_pattern
 
-__all__ = ["Key", "Keys", "matches", "part_text"]
+__all__ = ["Key", "Keys", "matches", "object_key", "part_text"]
 
 STRUCTURES = 1024  # structures of arguments about whose numbers something is remembered
 _NONE: dict[int, bool] = {}
@@ -78,6 +78,11 @@ class Keys:
         """Forget what is known about numbers."""
         self._inputs.clear()
         self._first.clear()
+
+
+def object_key(key: Key) -> Key:
+    """What a key says about objects: the structure, and the objects among the leaves."""
+    return key[0], *[part for part in key[1:] if isinstance(part, Token)]
 
 
 def matches(part: Any, x: Any) -> bool:

@@ -27,14 +27,20 @@ class Outputs:
     """How graph outputs and Python values make up what the function returns."""
 
     def __init__(
-        self, result: Any, tracer: Tracer, written: dict[int, Traced], seen: Watch
-    ) -> None:
-        leaves, self.structure = flatten(result)
+        self, result: Any, tracer: Tracer, written: dict[int, Traced], seen: Watch,
+        containers: list[Any],
+    ) -> None:  # fmt: skip
+        given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
+        leaves, self.structure = flatten(result, given)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
         places: dict[int, int] = {}  # a tensor returned twice is one object, as without tracing
         for leaf in leaves:
-            self.leaves.append(self._leaf(leaf, values, tracer, places, seen))
+            self.leaves.append(
+                ("argument", given[id(leaf)]) if id(leaf) in given
+                else self._leaf(leaf, values, tracer, places, seen)
+            )  # fmt: skip
+        self.arguments = any(kind == "argument" for kind, _ in self.leaves)  # some are returned
         self.count = len(values)
         self.numbers = any(kind == "number" for kind, _ in self.leaves)  # some are returned
         self.writes: list[tuple[int, int]] = []  # argument written to, output with its new value
@@ -91,8 +97,12 @@ class Outputs:
             return lambda arrays: tuple([wrap(a) for a in arrays])
         return lambda arrays: self.build([wrap(a) for a in arrays], env)
 
-    def build(self, tensors: list[Any], env: dict[str, int], numbers: Sequence[Any] = ()) -> Any:
-        """The returned value for these output tensors, sizes, and numbers by slot."""
+    def build(
+        self, tensors: list[Any], env: dict[str, int], numbers: Sequence[Any] = (),
+        containers: Sequence[Any] = (),
+    ) -> Any:  # fmt: skip
+        """The returned value for these output tensors, sizes, numbers by slot, and containers of
+        the arguments."""
         out = []
         for kind, x in self.leaves:
             if kind == "tensor":
@@ -101,6 +111,8 @@ class Outputs:
                 out.append(x.copy())
             elif kind == "number":
                 out.append(numbers[x])
+            elif kind == "argument":
+                out.append(containers[x])
             else:
                 out.append(evaluate(x, env) if kind == "size" else x)
         return unflatten(self.structure, out)

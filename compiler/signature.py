@@ -10,67 +10,20 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from twofold.ir.errors import ArgumentError
-from twofold.ir.infer import as_dtype
 from twofold.ir.tree import Structure, flatten, unflatten
-from twofold.runtime.convert import as_array
-from twofold.runtime.tensor import Tensor, wrap
+from twofold.runtime.tensor import Tensor
 
-__all__ = ["TensorSpec", "Token", "bind_arguments", "call_key", "leaf_key", "leaf_pattern"]
+from .spec import TensorSpec
+
+__all__ = ["Token", "bind_arguments", "call_key", "leaf_key", "leaf_pattern"]
 
 _BY_VALUE = (int, str, bool, type(None), bytes)
-
-
-class TensorSpec:
-    """Stands for any tensor of a dtype and shape; ``None`` is a size left open.
-
-    >>> TensorSpec((None, 3), "float32")
-    TensorSpec(shape=(None, 3), dtype=float32)
-    """
-
-    def __init__(self, shape: Sequence[int | None], dtype: Any = "float32", name: str = "") -> None:
-        self.shape = tuple(shape)
-        self.dtype = as_dtype(dtype, "TensorSpec")
-        self.name = name
-
-    def example(self) -> Tensor:
-        """A tensor of this kind that takes no memory; open sizes are distinct primes."""
-        primes = iter((11, 13, 17, 19, 23, 29, 31, 37))
-        shape = tuple(next(primes) if d is None else d for d in self.shape)
-        return wrap(np.broadcast_to(np.zeros((), self.dtype), shape))
-
-    def check(self, value: Any, what: str) -> Tensor:
-        """``value`` as a tensor of this kind. Raises ArgumentError."""
-        typed = isinstance(value, np.ndarray | np.generic)  # has a dtype, which stays
-        given = as_array(value, None if typed else self.dtype)
-        tensor = value if isinstance(value, Tensor) else wrap(given)
-        fits = len(tensor.shape) == len(self.shape) and all(
-            want is None or want == have
-            for want, have in zip(self.shape, tensor.shape, strict=True)
-        )
-        if tensor.dtype != self.dtype or not fits:
-            raise ArgumentError(
-                f"{what} does not fit the input signature: expected {self}, got a tensor of "
-                f"shape {tensor.shape} and dtype {tensor.dtype}"
-            )
-        return tensor
-
-    def __repr__(self) -> str:
-        return f"TensorSpec(shape={self.shape}, dtype={self.dtype})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
-            other.shape,
-            other.dtype,
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.shape, self.dtype))
 
 
 class Token:
@@ -180,18 +133,20 @@ def bind_arguments(
                 f"{function.name} takes {len(wanted)} arguments by its input "
                 f"signature, {len(args) + len(kwargs)} given"
             )
-        leaves = list(_fitted(wanted, args, "argument "))
+        leaves = list(_fitted(wanted, args, "argument ", {}))
         return leaves, flatten((unflatten(flatten(wanted)[1], leaves), {}))[1]
     leaves, structure = flatten((args, kwargs))
-    return [x.example() if isinstance(x, TensorSpec) else x for x in leaves], structure
+    named: dict[str, int] = {}
+    leaves[:] = [x.example(named) if isinstance(x, TensorSpec) else x for x in leaves]
+    return leaves, structure
 
 
-def _fitted(specs: Any, given: Any, path: str) -> Iterator[Tensor]:
+def _fitted(specs: Any, given: Any, path: str, named: dict[str, int]) -> Iterator[Tensor]:
     """The tensors of an argument, where its structure is that of the specs. Raises ArgumentError;
     ``path`` names the argument."""
     if isinstance(specs, TensorSpec):
         example = isinstance(given, TensorSpec)
-        yield specs.check(given.example() if example else given, path.strip())
+        yield specs.check(given.example(named) if example else given, path.strip(), named)
         return
     if not isinstance(specs, list | tuple | dict) or type(specs) is not type(given):
         raise ArgumentError(f"{path}does not fit the input signature: expected {specs}")
@@ -199,7 +154,7 @@ def _fitted(specs: Any, given: Any, path: str) -> Iterator[Tensor]:
     if len(specs) != len(given) or (isinstance(specs, dict) and set(specs) != set(given)):
         raise ArgumentError(f"{path}does not fit the input signature: expected {specs}")
     for key in keys:
-        yield from _fitted(specs[key], given[key], f"{path}{key} ")
+        yield from _fitted(specs[key], given[key], f"{path}{key} ", named)
 
 
 def _positional(

@@ -48,6 +48,7 @@ class TraceSizes(Sizes):
 
     def __init__(self) -> None:
         self.hints: dict[str, int] = {}
+        self.sources: list[tuple[str, int, int]] = []  # symbol, leaf that it comes from, axis
         self.known: dict[str, DimLike] = {}
         self.guards: list[Guard] = []
 
@@ -57,11 +58,13 @@ class TraceSizes(Sizes):
         made.hints, made.known = dict(hints), dict(self.known)
         return made
 
-    def new(self, hint: int) -> Dim:
-        """A new symbol for a size that is ``hint`` in the example call."""
+    def new(self, hint: int, leaf: int = 0, axis: int = 0) -> Dim:
+        """A new symbol for a size that is ``hint`` in the example call: that of an axis of a leaf
+        of the arguments."""
         i = len(self.hints)
         name = _NAMES[i] if i < len(_NAMES) else f"d{i}"
         self.hints[name] = hint
+        self.sources.append((name, leaf, axis))
         made = symbol(name)
         assert isinstance(made, Dim)
         return made
@@ -88,8 +91,8 @@ class TraceSizes(Sizes):
         if not any(g[:3] == (left, relation, right) for g in self.guards):
             self.guards.append(Guard(left, relation, right, user_location()))
 
-    def same(self, a: DimLike, b: DimLike, *, decide: bool = False) -> bool:
-        """Whether two sizes are equal in the example call; equality is relied on from now on."""
+    def require_same(self, a: DimLike, b: DimLike, *, decide: bool = False) -> bool:
+        """That two sizes are equal: answered by the example call, and relied on from now on."""
         a, b = self.resolve(a), self.resolve(b)
         if a == b:
             return True
@@ -131,29 +134,29 @@ class TraceSizes(Sizes):
         for _, name, other in sorted(found, reverse=True, key=lambda f: f[0]):
             yield name, other
 
-    def positive(self, a: DimLike) -> bool:
-        """Whether a size is at least one in the example call; relied on from now on."""
+    def require_positive(self, a: DimLike) -> bool:
+        """That a size is at least one: answered by the example call, and relied on from now on."""
         a = self.resolve(a)
-        if super().positive(a):
+        if super().require_positive(a):
             return True
         if self.hint(a) <= 0:
             return False
         self.guard(1, "<=", a)
         return True
 
-    def at_most(self, a: DimLike, b: DimLike) -> bool:
-        """Whether a <= b in the example call; relied on from now on unless it always holds."""
+    def require_at_most(self, a: DimLike, b: DimLike) -> bool:
+        """That a <= b: answered by the example call, relied on unless it always holds."""
         a, b = self.resolve(a), self.resolve(b)
         plain = isinstance(a, int) and isinstance(b, int)
         if not plain and provably_le(a, b):
             return True
-        return self.compare(a, "<=", b)
+        return self.decide(a, "<=", b)
 
-    def compare(self, a: DimLike, relation: str, b: DimLike) -> bool:
+    def decide(self, a: DimLike, relation: str, b: DimLike) -> bool:
         """Decide a comparison by the example call and rely on it."""
         a, b = self.resolve(a), self.resolve(b)
         if relation in ("==", "!="):
-            return self.same(a, b, decide=True) == (relation == "==")
+            return self.require_same(a, b, decide=True) == (relation == "==")
         if _COMPARE[relation](self.hint(a), self.hint(b)):
             self.guard(a, relation, b)
             return True
@@ -163,7 +166,7 @@ class TraceSizes(Sizes):
     def pin(self, a: DimLike) -> int:
         """The plain int of a size; the trace is valid for that size only from now on."""
         value = self.hint(self.resolve(a))
-        self.same(a, value)
+        self.require_same(a, value)
         return value
 
     def solution(self) -> dict[str, DimLike]:

@@ -44,7 +44,7 @@ class SymInt:
         return float(self.sizes.pin(self.dim))
 
     def __bool__(self) -> bool:
-        return self.sizes.compare(self.dim, "!=", 0)
+        return self.sizes.decide(self.dim, "!=", 0)
 
     def __hash__(self) -> int:
         return hash(self.sizes.pin(self.dim))
@@ -53,7 +53,7 @@ class SymInt:
         if isinstance(other, float):
             return other.is_integer() and self == int(other)
         got = _dim(other)
-        return NotImplemented if got is None else self.sizes.compare(self.dim, "==", got)
+        return NotImplemented if got is None else self.sizes.decide(self.dim, "==", got)
 
     def __ne__(self, other: object) -> Any:
         equal = self.__eq__(other)
@@ -76,7 +76,7 @@ class SymInt:
         return self
 
     def __abs__(self) -> Any:
-        return -self if self.sizes.compare(self.dim, "<", 0) else self
+        return -self if self.sizes.decide(self.dim, "<", 0) else self
 
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
@@ -211,7 +211,7 @@ def _ordering(relation: str, flip: bool) -> Any:
         if right is None:
             return NotImplemented
         a, b = (right, self.dim) if flip else (self.dim, right)
-        return self.sizes.compare(a, relation, b)
+        return self.sizes.decide(a, relation, b)
 
     return method
 

@@ -188,9 +188,9 @@ class Tracer(bind.Ground):
         self.refused = StagingError(message)
         return self.refused
 
-    def input(self, array: np.ndarray[Any, Any], name: str) -> Traced:
-        """A graph input like ``array``, each axis with a symbol of its own."""
-        shape = [self.sizes.new(n) for n in array.shape]
+    def input(self, array: np.ndarray[Any, Any], name: str, leaf: int = 0) -> Traced:
+        """A graph input like ``array``, a leaf of the arguments; each axis has its own symbol."""
+        shape = [self.sizes.new(n, leaf, axis) for axis, n in enumerate(array.shape)]
         return Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:

@@ -4,28 +4,47 @@ from __future__ import annotations
 
 import dis
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import Location
-from twofold.ir.tree import Structure, flatten, unflatten
+from twofold.ir.tree import Structure, kinds_of, rebuild
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
 
-from .concrete import ConcreteFunction
-from .guards import watch
+from .effects import Effects
+from .guards import Watch, watch
+from .key import Key
+from .numbers import Numbers
 from .packing import Outputs
+from .sizes import TraceSizes
 from .trace import TracedArray, Tracer
 
-__all__ = ["trace_function"]
+__all__ = ["Trace", "trace_function"]
 
 
-def trace_function(
-    function: Any, leaves: list[Any], structure: Structure, key: tuple[Any, ...]
-) -> ConcreteFunction:
+@dataclass(frozen=True)
+class Trace:
+    """What one run of the Python function gave: the graph, and what stands behind its inputs and
+    its result. Symbols of sizes know the leaf and axis that they come from (``sizes.sources``)."""
+
+    key: Key
+    leaf_names: list[str]
+    positions: list[int]  # the leaves that are graph inputs; then come the captures
+    captures: list[Any]  # Tensor, ndarray, Variable or NumberInput
+    outputs: Outputs
+    sizes: TraceSizes
+    numbers: Numbers
+    watch: Watch
+    reread: list[Any]  # Variables that are read after they were assigned to
+    changed: str  # names of Python state that the trace changed: it is for one call
+
+
+def trace_function(function: Any, leaves: list[Any], structure: Structure, key: Key) -> Trace:
     """Run the Python function on traced inputs. Raises what the function raises.
 
     ``key``: the structure and a part for each leaf; a number whose part is its type is an input.
@@ -36,35 +55,46 @@ def trace_function(
     positions: list[int] = []
     traced: list[Any] = []
     objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
-    seen = watch(function.python_function, objects)
+    seen = watch(function.python_function, [*objects, *kinds_of(structure)])
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, Tensor | np.ndarray | np.generic):
             positions.append(i)
-            made = tracer.input(as_plain(leaf), names[i])
+            made = tracer.input(as_plain(leaf), names[i], i)
             in_place = isinstance(leaf, np.ndarray)  # it can be written to by ``a += 1``
             traced.append(TracedArray(made.value, tracer) if in_place else made)
         elif (key[i + 1] is float or key[i + 1] is int) and not seen.reads_type:
             traced.append(tracer.numbers.argument(i, leaf, names[i]))
         else:
             traced.append(leaf)
-    args, kwargs = unflatten(structure, traced)
+    (args, kwargs), containers = rebuild(structure, traced)
+    effects = Effects(seen, structure, traced, names)
     token = bind.push(tracer)
     before = [traced[i].value for i in positions]
     try:
         result = function.python_function(*args, **kwargs)
-        _refuse_changed((args, kwargs), structure, traced)
+        changed = effects.settle(function.name, (args, kwargs))
         written = {
             i: traced[i] for i, value in zip(positions, before, strict=True)
             if traced[i].value is not value
         }  # fmt: skip
-        outputs = Outputs(result, tracer, written, seen)
+        outputs = Outputs(result, tracer, written, seen, containers)
         for captured in tracer.captures:
             if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
                 seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
+    except (TypeError, AttributeError) as error:
+        refused = isinstance(error, StagingError | ReturnTypeError)
+        again = tracer.numbers.values and not isinstance(error, TwofoldError)  # plain numbers next
+        if refused or again:
+            effects.undo()
+        raise
     finally:
+        seen.restores.clear()
         tracer.ended = tracer.numbers.ended = True
         bind.pop(token)
-    return ConcreteFunction(function, tracer, positions, outputs, seen, key, names)
+    return Trace(
+        key, names, positions, tracer.captures, outputs, tracer.sizes, tracer.numbers, seen,
+        tracer.reread, changed,
+    )  # fmt: skip
 
 
 def _return_location(python_function: Any) -> Location | None:
@@ -83,17 +113,6 @@ def _return_location(python_function: Any) -> Location | None:
         before = step
     line, column = next(iter(lines)) if len(lines) == 1 else (code.co_firstlineno, 1)
     return Location(code.co_filename, line, column)
-
-
-def _refuse_changed(arguments: Any, structure: Structure, leaves: list[Any]) -> None:
-    """Raise StagingError if the function changed a container that it was given: the trace works
-    on a copy, so the caller would not see it."""
-    now, shape = flatten(arguments)
-    if shape != structure or any(a is not b for a, b in zip(now, leaves, strict=True)):
-        raise StagingError(
-            "the function changes a list, dict or dataclass that it was given as an argument; a "
-            "compiled function works on a copy of it, so return the new items instead"
-        )
 
 
 def _leaf_names(function: Any, structure: Structure) -> list[str]:

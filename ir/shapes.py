@@ -1,7 +1,8 @@
-"""Questions about sizes while shapes are inferred, and the broadcasting rule.
+"""What shape inference requires of sizes, and the broadcasting rule.
 
 ``Sizes`` answers structurally: two sizes are the same if they are the same expression. The tracer
-passes a subclass that also knows the sizes of the example call and records what it relied on.
+passes a subclass that also knows the sizes of the example call, and in which what was required and
+holds there is relied on from then on: it becomes a guard.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ __all__ = ["Sizes", "broadcast_shapes", "show_shape"]
 
 
 class Sizes:
-    """Answers questions about sizes from the expressions alone."""
+    """Requirements on sizes, answered from the expressions alone: False where one does not hold."""
 
-    def same(self, a: DimLike, b: DimLike, *, decide: bool = False) -> bool:
-        """Whether two sizes are equal. ``decide``: the caller also relies on a False answer."""
+    def require_same(self, a: DimLike, b: DimLike, *, decide: bool = False) -> bool:
+        """That two sizes are equal. ``decide``: the caller also relies on a False answer."""
         return provably_eq(a, b)
 
-    def positive(self, a: DimLike) -> bool:
-        """Whether a size is at least one."""
+    def require_positive(self, a: DimLike) -> bool:
+        """That a size is at least one."""
         return provably_positive(a) if not isinstance(a, int) else a > 0
 
-    def at_most(self, a: DimLike, b: DimLike) -> bool:
-        """Whether a <= b; True where symbols leave it open (the run-time check decides)."""
+    def require_at_most(self, a: DimLike, b: DimLike) -> bool:
+        """That a <= b; True where symbols leave it open (the run-time check decides)."""
         return a <= b if isinstance(a, int) and isinstance(b, int) else True
 
 
@@ -69,8 +70,8 @@ def _merge(a: DimLike, b: DimLike, sizes: Sizes) -> DimLike | None:
         return b
     if isinstance(b, int) and b == 1:
         return a
-    if sizes.same(a, b):
+    if sizes.require_same(a, b):
         return a if isinstance(a, int) else b if isinstance(b, int) else a
-    if sizes.same(a, 1):
+    if sizes.require_same(a, 1):
         return b
-    return a if sizes.same(b, 1) else None
+    return a if sizes.require_same(b, 1) else None

@@ -22,7 +22,7 @@ __all__ = ["RECORDED", "RecordedSizes", "structural_types"]
 class RecordedSizes(Sizes):
     """Sizes of a finished graph: equal only if the expressions are, positive unless they are 0."""
 
-    def positive(self, a: DimLike) -> bool:
+    def require_positive(self, a: DimLike) -> bool:
         """Whether a size may be one or more."""
         return a > 0 if isinstance(a, int) else True
 

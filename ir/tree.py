@@ -1,16 +1,19 @@
 """Nested containers as a flat list of leaves and a structure (a pytree).
 
 Lists, tuples, named tuples, dicts, ordered dicts, dataclasses and classes of attrs are containers;
-everything else is a leaf.
+everything else is a leaf. The children of a dataclass are all attributes that the object has,
+fields or not, and its items if it is also a list or dict. A mutable container that is met again,
+also inside itself, is a reference to the first.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import types
 from collections import OrderedDict
+from enum import Enum
 from typing import Any, NamedTuple
 
-__all__ = ["LEAF", "Structure", "flatten", "unflatten"]
+__all__ = ["LEAF", "Again", "Leaves", "Structure", "flatten", "kinds_of", "rebuild", "unflatten"]
 
 
 class Structure(NamedTuple):
@@ -19,64 +22,159 @@ class Structure(NamedTuple):
     kind: Any
     keys: tuple[Any, ...]
     children: tuple[Any, ...]
+    key_types: tuple[type, ...] = ()  # of a dict with keys that are no texts: 1 is not True
+
+
+class Leaves(list[Any]):
+    """The leaves of a tree, and its mutable containers, both in the order in which they are met."""
+
+    containers: list[Any]
+
+
+class Again(NamedTuple):
+    """The kind of a structure that is a reference to a container, by its number."""
+
+    number: int
 
 
 LEAF = Structure(None, (), ())
+_ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
+_HEAP_TYPE = 1 << 9  # a class that a class statement made
 
 
-def flatten(tree: Any) -> tuple[list[Any], Structure]:
-    """The leaves in order, and the structure.
+def flatten(tree: Any, stop: Any = ()) -> tuple[Leaves, Structure]:
+    """The leaves in order, and the structure. Containers whose ``id`` is in ``stop`` are leaves.
 
     >>> flatten({"a": 1, "b": [2, 3]})[0]
     [1, 2, 3]
     """
-    leaves: list[Any] = []
-    return leaves, _flatten(tree, leaves)
+    leaves = Leaves()
+    leaves.containers = []
+    return leaves, _flatten(tree, leaves, {}, stop)
 
 
-def _flatten(tree: Any, leaves: list[Any]) -> Structure:
+def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Structure:
     kind = tree.__class__
-    if kind is tuple or kind is list:
-        return Structure(kind, (), tuple([_flatten(t, leaves) for t in tree]))
+    if kind is tuple:
+        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
+    named = isinstance(tree, tuple) and hasattr(kind, "_fields")
+    if not named and kind not in (list, dict, OrderedDict) and not _has_state(kind):
+        leaves.append(tree)
+        return LEAF
+    if id(tree) in stop:
+        leaves.append(tree)
+        return LEAF
+    if named:
+        keys: tuple[Any, ...] = kind._fields
+        children: Any = tree
+    else:
+        if id(tree) in seen:
+            return Structure(Again(seen[id(tree)]), (), ())
+        seen[id(tree)] = len(leaves.containers)
+        leaves.containers.append(tree)
+        keys, children = _contents(tree, kind)
+    inner = tuple([_flatten(c, leaves, seen, stop) for c in children])
+    if all(k.__class__ is str for k in keys):
+        return Structure(kind, keys, inner)
+    return Structure(kind, keys, inner, tuple(map(type, keys)))
+
+
+def _contents(tree: Any, kind: Any) -> tuple[tuple[Any, ...], Any]:
+    """The keys and the children of a mutable container."""
+    if kind is list:
+        return (), tree
     if kind is dict or kind is OrderedDict:
-        keys = tuple(tree)
-        return Structure(kind, keys, tuple([_flatten(tree[k], leaves) for k in keys]))
-    if isinstance(tree, tuple) and hasattr(kind, "_fields"):
-        return Structure(kind, kind._fields, tuple([_flatten(t, leaves) for t in tree]))
-    fields = _fields(kind)
-    if fields is not None:
-        return Structure(kind, fields, tuple([_flatten(getattr(tree, k), leaves) for k in fields]))
-    leaves.append(tree)
-    return LEAF
+        return tuple(tree), list(tree.values())
+    state = {**vars(tree)} if hasattr(tree, "__dict__") else {}
+    for name in _slots(kind):
+        if (value := getattr(tree, name, _slots)) is not _slots:  # one that has been set
+            state[name] = value
+    base = _base(kind)
+    if base is list:
+        state[_ITEMS] = list(tree)
+    elif base is not object:
+        state[_ITEMS] = dict(dict.items(tree))
+    return tuple(state), list(state.values())
 
 
-def _fields(kind: type) -> tuple[str, ...] | None:
-    """The fields of a dataclass or a class made by attrs, or None."""
-    if dataclasses.is_dataclass(kind):
-        return tuple(f.name for f in dataclasses.fields(kind))
-    attributes = getattr(kind, "__attrs_attrs__", None)
-    return None if attributes is None else tuple(a.name for a in attributes)
+def _has_state(kind: type) -> bool:
+    """Whether this is a dataclass or a class made by attrs, whose objects can be made anew."""
+    marked = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")
+    return marked and _base(kind) is not None and not issubclass(kind, Enum)
 
 
-def unflatten(structure: Structure, leaves: list[Any]) -> Any:
+def _base(kind: type) -> type | None:
+    """The class of the interpreter that a user's class extends: object, list, dict or
+    OrderedDict; None for any other."""
+    for base in kind.__mro__:
+        if not base.__flags__ & _HEAP_TYPE:
+            return base if base in (object, list, dict, OrderedDict) else None
+    raise AssertionError("every class extends object")
+
+
+def _slots(kind: type) -> list[str]:
+    return [
+        name
+        for base in kind.__mro__
+        for name, member in vars(base).items()
+        if isinstance(member, types.MemberDescriptorType)
+    ]
+
+
+def unflatten(structure: Structure, leaves: Any) -> Any:
     """The container with these leaves."""
-    return _build(structure, iter(leaves))
+    return rebuild(structure, leaves)[0]
 
 
-def _build(structure: Structure, leaves: Any) -> Any:
+def rebuild(structure: Structure, leaves: Any) -> tuple[Any, list[Any]]:
+    """The container with these leaves, and the mutable containers in it, in order."""
+    made: list[Any] = []
+    return _build(structure, iter(leaves), made), made
+
+
+def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
     kind = structure.kind
     if kind is None:
         return next(leaves)
-    children = [_build(c, leaves) for c in structure.children]
-    if kind is list:
-        return children
+    if isinstance(kind, Again):
+        return made[kind.number]
     if kind is tuple:
-        return tuple(children)
-    if kind is dict or kind is OrderedDict:
-        return kind(zip(structure.keys, children, strict=True))
-    if hasattr(kind, "_fields"):
-        return kind(*children)
-    out = object.__new__(kind)
-    for key, child in zip(structure.keys, children, strict=True):
-        object.__setattr__(out, key, child)
+        return tuple([_build(c, leaves, made) for c in structure.children])
+    if hasattr(kind, "_fields") and issubclass(kind, tuple):
+        return tuple.__new__(kind, [_build(c, leaves, made) for c in structure.children])
+    base: Any = kind if kind in (list, dict, OrderedDict) else _base(kind)
+    out: Any = base.__new__(kind)
+    made.append(out)
+    children = [_build(c, leaves, made) for c in structure.children]
+    if kind is list:
+        out.extend(children)
+    elif kind is dict or kind is OrderedDict:
+        out.update(zip(structure.keys, children, strict=True))
+    else:
+        _fill(out, base, dict(zip(structure.keys, children, strict=True)))
     return out
+
+
+def _fill(out: Any, base: Any, state: dict[str, Any]) -> None:
+    """Give an object that was made without its ``__init__`` its attributes and items."""
+    items = state.pop(_ITEMS, None)
+    own = getattr(out, "__dict__", None)
+    slots = _slots(type(out))
+    for name, value in state.items():
+        if own is None or name in slots:
+            object.__setattr__(out, name, value)
+        else:
+            own[name] = value
+    if items is not None and base is list:
+        list.extend(out, items)
+    elif items is not None:
+        base.update(out, items)
+
+
+def kinds_of(structure: Structure) -> set[type]:
+    """The classes of users that a structure has containers of."""
+    found = {k for c in structure.children for k in kinds_of(c)}
+    kind = structure.kind
+    if isinstance(kind, type) and kind not in (tuple, list, dict, OrderedDict):
+        found.add(kind)
+    return found

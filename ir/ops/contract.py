@@ -36,7 +36,7 @@ def _matmul_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     tb = bool(attrs["transpose_b"]) and b.rank > 1
     rows, inner_a = (a.shape[-1], a.shape[-2]) if ta else (a.shape[-2:][0], a.shape[-1])
     inner_b, cols = (b.shape[-1], b.shape[-2]) if tb else (b.shape[-2:][0], b.shape[-1])
-    if not sizes.same(inner_a, inner_b):
+    if not sizes.require_same(inner_a, inner_b):
         raise ShapeError(
             f"matmul of shapes {show_shape(a.shape)}{' transposed' if ta else ''} and "
             f"{show_shape(b.shape)}{' transposed' if tb else ''}: the inner sizes {inner_a} and "

@@ -224,7 +224,7 @@ def _arange_size(start: Any, stop: Any, step: Any, sizes: Sizes) -> Any:
         return max(math.ceil((stop - start) / step), 0)
     forward = isinstance(step, Dim) or step > 0
     low, high, stride = (start, stop, step) if forward else (stop, start, -step)
-    if not sizes.at_most(low, high):
+    if not sizes.require_at_most(low, high):
         return 0
     return high - low if stride == 1 else (high - low + stride - 1) // stride
 

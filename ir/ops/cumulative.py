@@ -98,7 +98,7 @@ def _shift(x: Any, axis: int, back: bool, fill: float) -> Any:
 
 def _recurrence_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     a, b = types
-    if a.rank != b.rank or not all(map(sizes.same, a.shape, b.shape)):
+    if a.rank != b.rank or not all(map(sizes.require_same, a.shape, b.shape)):
         raise ShapeError(
             f"linear_recurrence: shapes {show_shape(a.shape)} and {show_shape(b.shape)} must be "
             f"equal"

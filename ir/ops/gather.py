@@ -47,7 +47,7 @@ def _gather_shape(
             f"{op.name}: batch_dims {attrs['batch_dims']} must be at most the axis ({axis}) and "
             f"the rank of the indices ({indices.rank})"
         )
-    if not all(map(sizes.same, x.shape[:batch], indices.shape[:batch])):
+    if not all(map(sizes.require_same, x.shape[:batch], indices.shape[:batch])):
         raise ShapeError(
             f"{op.name}: the first {batch} sizes of {show_shape(x.shape)} and of the indices' "
             f"{show_shape(indices.shape)} must be equal"
@@ -117,7 +117,7 @@ def _scatter_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
 
 
 def _check_updates(updates: TensorType, shape: Sequence[DimLike], sizes: Sizes) -> None:
-    if updates.rank != len(shape) or not all(map(sizes.same, updates.shape, shape)):
+    if updates.rank != len(shape) or not all(map(sizes.require_same, updates.shape, shape)):
         raise _wrong_updates(updates.shape, shape)
 
 
@@ -185,7 +185,7 @@ def _decided(indices: TensorType, sizes: Sizes) -> TensorType:
     if not indices.rank or isinstance(indices.shape[-1], int):
         return indices
     for depth in range(1, 33):
-        if sizes.same(indices.shape[-1], depth):
+        if sizes.require_same(indices.shape[-1], depth):
             return indices.with_shape((*indices.shape[:-1], depth))
     return indices
 

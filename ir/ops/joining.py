@@ -34,7 +34,7 @@ def _concat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     shape = list(first.shape)
     for t in types[1:]:
         fits = t.rank == first.rank and all(
-            i == axis or sizes.same(a, b)
+            i == axis or sizes.require_same(a, b)
             for i, (a, b) in enumerate(zip(first.shape, t.shape, strict=True))
         )
         if not fits:
@@ -80,7 +80,7 @@ def _stack_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     first = types[0]
     axis = axis_of(attrs["axis"], first.rank + 1, op.name)
     for t in types[1:]:
-        if t.rank != first.rank or not all(map(sizes.same, first.shape, t.shape)):
+        if t.rank != first.rank or not all(map(sizes.require_same, first.shape, t.shape)):
             raise ShapeError(
                 f"cannot stack shapes {show_shape(first.shape)} and {show_shape(t.shape)}: they "
                 f"must be equal"

@@ -44,11 +44,11 @@ def expand_dims_vjp(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
 def _squeeze_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
     if attrs["axis"] is None:
-        axes = tuple(i for i, d in enumerate(x.shape) if sizes.same(d, 1, decide=True))
+        axes = tuple(i for i, d in enumerate(x.shape) if sizes.require_same(d, 1, decide=True))
     else:
         axes = axes_of(attrs["axis"], x.rank, op.name)
     for a in axes:
-        if not sizes.same(x.shape[a], 1):
+        if not sizes.require_same(x.shape[a], 1):
             raise ShapeError(
                 f"squeeze: axis {a} of shape {show_shape(x.shape)} has size {x.shape[a]}; only "
                 f"axes of size 1 can be removed"
@@ -78,7 +78,8 @@ def _broadcast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     shape = shape_attr(attrs["shape"], op.name)
     lead = len(shape) - x.rank
     fits = lead >= 0 and all(
-        sizes.same(d, s) or sizes.same(d, 1) for d, s in zip(x.shape, shape[lead:], strict=True)
+        sizes.require_same(d, s) or sizes.require_same(d, 1)
+        for d, s in zip(x.shape, shape[lead:], strict=True)
     )
     if not fits:
         raise ShapeError(
@@ -114,7 +115,9 @@ def _reshape_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
             raise ShapeError(f"reshape: -1 in {show_shape(shape)} is not determined, a size is 0")
         shape[holes[0]] = x.size // known
     target = TensorType(x.dtype, shape)
-    if any(isinstance(d, int) and d < 0 for d in shape) or not sizes.same(target.size, x.size):
+    if any(isinstance(d, int) and d < 0 for d in shape) or not sizes.require_same(
+        target.size, x.size
+    ):
         raise ShapeError(
             f"cannot reshape {show_shape(x.shape)} ({x.size} elements) to {show_shape(shape)} "
             f"({target.size} elements)"

@@ -48,7 +48,7 @@ def unit(bits: Array, dtype: np.dtype[Any]) -> Array:
 
 def _check_state(op: Any, types: Types, sizes: Sizes) -> None:
     state = types[0]
-    if state.dtype != U64 or state.rank != 1 or not sizes.same(state.shape[0], 3):
+    if state.dtype != U64 or state.rank != 1 or not sizes.require_same(state.shape[0], 3):
         raise ArgumentError(f"{op.name}: a generator state is u64[3], not {state}")
 
 
@@ -75,7 +75,7 @@ def random_next(state: Any) -> Any:
 
 def _seed_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (seed,) = types
-    if seed.rank > 1 or (seed.rank and not sizes.same(seed.shape[0], 2)):
+    if seed.rank > 1 or (seed.rank and not sizes.require_same(seed.shape[0], 2)):
         raise ArgumentError(f"a seed is one integer or two, not {seed}")
     return attrs, (TensorType(U64, (3,)),)
 

@@ -176,7 +176,7 @@ def _arg_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     keepdims = bool(attrs["keepdims"])
     axis = None if attrs["axis"] is None else axis_of(attrs["axis"], x.rank, op.name)
     for i, d in enumerate(x.shape):
-        if axis in (None, i) and not sizes.positive(d):
+        if axis in (None, i) and not sizes.require_positive(d):
             raise ArgumentError(
                 f"{op.name} of no elements: axis {i} of shape {show_shape(x.shape)} is empty"
             )

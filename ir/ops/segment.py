@@ -30,7 +30,7 @@ SAMPLES = [
 def _segment_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     data, ids = types
     count = size_attr(attrs["num_segments"], op.name)
-    if ids.rank > data.rank or not all(map(sizes.same, ids.shape, data.shape)):
+    if ids.rank > data.rank or not all(map(sizes.require_same, ids.shape, data.shape)):
         raise ShapeError(
             f"{op.name}: the segment ids' shape {show_shape(ids.shape)} must begin the data's "
             f"shape {show_shape(data.shape)}"

@@ -48,7 +48,7 @@ def resolve_index(
 def _resolve_position(item: Any, size: DimLike, axis: int, sizes: Sizes, what: str) -> DimLike:
     position = size_attr(item, what)
     found = position + size if _is_negative(position, sizes) else position
-    if _is_negative(found, sizes) or not sizes.at_most(found + 1, size):
+    if _is_negative(found, sizes) or not sizes.require_at_most(found + 1, size):
         raise out_of_bounds(item, axis, size)
     return found
 
@@ -62,7 +62,7 @@ def out_of_bounds(index: Any, axis: int, size: Any) -> IndexOutOfBoundsError:
 
 
 def _is_negative(value: DimLike, sizes: Sizes) -> bool:
-    return value < 0 if isinstance(value, int) else not sizes.at_most(0, value)
+    return value < 0 if isinstance(value, int) else not sizes.require_at_most(0, value)
 
 
 def _resolve_slice(
@@ -77,7 +77,7 @@ def _resolve_slice(
     if stride > 0:
         first = 0 if start is None else _clip(start, size, sizes)
         last = size if stop is None else _clip(stop, size, sizes)
-        if not sizes.at_most(first, last):
+        if not sizes.require_at_most(first, last):
             return (first, first, stride), 0
         count = last - first if stride == 1 else (last - first + stride - 1) // stride
         return (first, last, stride), count
@@ -89,28 +89,28 @@ def _clip(value: DimLike, size: DimLike, sizes: Sizes) -> DimLike:
     if _is_negative(value, sizes):
         value = value + size
         return 0 if _is_negative(value, sizes) else value
-    return value if sizes.at_most(value, size) else size
+    return value if sizes.require_at_most(value, size) else size
 
 
 def _resolve_backward(
     start: DimLike | None, stop: DimLike | None, step: int, size: DimLike, sizes: Sizes
 ) -> tuple[tuple[Any, ...], DimLike]:
     empty = (0, 0, step), 0
-    if not sizes.positive(size):
+    if not sizes.require_positive(size):
         return empty
     first = size - 1 if start is None else start
     if _is_negative(first, sizes):
         first = first + size
         if _is_negative(first, sizes):
             return empty
-    if not sizes.at_most(first + 1, size):
+    if not sizes.require_at_most(first + 1, size):
         first = size - 1
     if stop is not None and _is_negative(stop, sizes):
         stop = stop + size
         stop = None if _is_negative(stop, sizes) else stop
     if stop is None:
         return (first, None, step), first // -step + 1
-    if not sizes.at_most(stop, first):
+    if not sizes.require_at_most(stop, first):
         return empty
     return (first, stop, step), (first - stop - step - 1) // -step
 
@@ -167,7 +167,7 @@ def _slice_grad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
 
 
 def _check_part(part: TensorType, shape: list[DimLike], sizes: Sizes, what: str) -> None:
-    if part.rank != len(shape) or not all(map(sizes.same, part.shape, shape)):
+    if part.rank != len(shape) or not all(map(sizes.require_same, part.shape, shape)):
         raise ShapeError(
             f"{what}: a value of shape {show_shape(part.shape)} for a slice of shape "
             f"{show_shape(shape)}"

@@ -91,7 +91,7 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 def _top_k_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
     k = size_attr(attrs["k"], "top_k")
-    if not x.rank or (isinstance(k, int) and k < 0) or not sizes.at_most(k, x.shape[-1]):
+    if not x.rank or (isinstance(k, int) and k < 0) or not sizes.require_at_most(k, x.shape[-1]):
         raise ArgumentError(f"top_k: k is {k}, but the shape is {show_shape(x.shape)}")
     shape = (*x.shape[:-1], k)
     return {"k": k}, (x.with_shape(shape), TensorType(INT64, shape))
@@ -119,7 +119,7 @@ def _search_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right', not {attrs['side']!r}")
     batch: tuple[DimLike, ...] = line.shape[:-1]
     matches = line.rank >= 1 and (not batch or values.rank == line.rank)
-    if not matches or not all(map(sizes.same, batch, values.shape)):
+    if not matches or not all(map(sizes.require_same, batch, values.shape)):
         raise ShapeError(
             f"searchsorted: sequences {show_shape(line.shape)} and values "
             f"{show_shape(values.shape)} must agree in all axes but the last"

@@ -23,7 +23,9 @@ def read(ref: Any) -> Any:
 
 def _assign_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     ref, value = types
-    same = len(ref.shape) == len(value.shape) and all(map(sizes.same, ref.shape, value.shape))
+    same = len(ref.shape) == len(value.shape) and all(
+        map(sizes.require_same, ref.shape, value.shape)
+    )
     if ref.dtype != value.dtype or not same:
         raise ShapeError(f"cannot assign {value} to a variable of type {ref}")
     return attrs, ()

@@ -22,7 +22,7 @@ from twofold.api.numbers import nan as nan
 from twofold.api.numbers import newaxis as newaxis
 from twofold.api.numbers import pi as pi
 from twofold.compiler.decorator import function as function
-from twofold.compiler.signature import TensorSpec as TensorSpec
+from twofold.compiler.spec import TensorSpec as TensorSpec
 from twofold.dtypes import as_dtype as as_dtype
 from twofold.dtypes import bool as bool
 from twofold.dtypes import can_cast as can_cast

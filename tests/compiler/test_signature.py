@@ -16,7 +16,8 @@ import pytest
 
 import twofold as tf
 from twofold.compiler import signature
-from twofold.compiler.signature import TensorSpec, leaf_key, leaf_pattern
+from twofold.compiler.signature import leaf_key, leaf_pattern
+from twofold.compiler.spec import TensorSpec
 from twofold.ir.errors import ArgumentError
 
 Point = collections.namedtuple("Point", "x y")
@@ -238,3 +239,36 @@ def test_spec_is_a_value() -> None:
     assert TensorSpec((1,)) != TensorSpec((2,))
     assert repr(TensorSpec((None,), "int32")) == "TensorSpec(shape=(None,), dtype=int32)"
     assert TensorSpec((10**6, 10**6)).example().shape == (10**6, 10**6)  # takes no memory
+
+
+def test_spec_with_any_number_of_open_sizes() -> None:
+    f = counted(lambda x: x * 2)
+    for rank in (9, 15, 30, 64):
+        concrete = f.get_concrete_function(TensorSpec((None,) * rank))
+        assert concrete(tf.zeros((1,) * rank)).shape == (1,) * rank
+    shape = TensorSpec((None,) * 8 + (5,), "float64").example().shape
+    assert len(set(shape)) == 9
+
+
+def test_sizes_of_one_name_are_equal() -> None:
+    spec = [TensorSpec(("rows", 2)), TensorSpec(("rows", None))]
+    f = counted(lambda x, y: tf.concat([x, y], axis=1), input_signature=spec)
+    assert f(tf.ones((3, 2)), tf.ones((3, 4))).shape == (3, 6)
+    assert f(tf.ones((5, 2)), tf.ones((5, 1))).shape == (5, 3)
+    with pytest.raises(ArgumentError, match="with rows = 3"):
+        f(tf.ones((3, 2)), tf.ones((4, 2)))
+    assert f.get_concrete_function().graph.outputs[0].type.rank == 2
+    assert f.experimental_get_tracing_count() <= 2
+
+
+@pytest.mark.parametrize("shape", [
+    None, 3, "n", (-1,), (2.0,), (True,), ("a b",), ([1],), 3.5, (np.float32(2),),
+])  # fmt: skip
+def test_what_is_no_shape_is_refused(shape: Any) -> None:
+    with pytest.raises(ArgumentError):
+        TensorSpec(shape)
+    assert TensorSpec((np.int64(2),)).shape == (2,)
+    with pytest.raises(ArgumentError):
+        TensorSpec((1,), name=3)  # type: ignore[arg-type]
+    with pytest.raises((TypeError, ValueError)):
+        TensorSpec((1,), "float33")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -79,7 +80,7 @@ def return_type_error() -> None:
 
 
 def graph_error() -> None:
-    kept: list[Any] = []
+    kept: deque[Any] = deque()
     tf.function(lambda x: kept.append(x) or x)(tf.constant(1.0))
     tf.function(lambda x: x + kept[0])(tf.constant(1.0))
 

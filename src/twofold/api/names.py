@@ -130,7 +130,7 @@ _GENERATORS = (
 OBJECTS: dict[str, str] = {
     "GradientTape": "twofold.runtime.tape:GradientTape",
     "Tensor": "twofold.runtime.tensor:Tensor",
-    "TensorSpec": "twofold.compiler.signature:TensorSpec",
+    "TensorSpec": "twofold.compiler.spec:TensorSpec",
     "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",
     "function": "twofold.compiler.decorator:function",

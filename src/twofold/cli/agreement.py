@@ -17,7 +17,7 @@ import numpy as np
 
 from twofold.ir.errors import AgreementError
 from twofold.ir.location import Location
-from twofold.ir.tree import LEAF, Structure, flatten
+from twofold.ir.tree import LEAF, Again, Structure, flatten
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -174,9 +174,11 @@ def _kind(x: Any) -> str:
 
 def _outline(structure: Structure) -> str:
     """A structure in words: ``(*, {'loss': *})`` with a star for each value."""
-    kind, keys, children = structure
+    kind, keys, children, _ = structure
     if structure == LEAF:
         return "*"
+    if isinstance(kind, Again):
+        return "the same again"
     inner = [_outline(c) for c in children]
     if kind is list or kind is tuple:
         text = ", ".join(inner) + ("," if kind is tuple and len(inner) == 1 else "")

@@ -1,0 +1,96 @@
+"""What tracing changes in the state of Python: it is undone, and the call runs as plain Python.
+
+A trace runs the Python function once, on stand-ins of its containers, and later calls do not run
+it at all. A function that changes a list, an attribute or a global would do so once instead of on
+every call, or leave a traced tensor there. So what the trace changed is put back as far as it is
+watched (``guards.py``), and ``Changed`` tells the caller to run the function itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twofold.ir.errors import StagingError
+from twofold.ir.tree import Structure, flatten
+
+from .guards import Watch
+from .symint import SymInt
+from .symnumber import SymNumber
+from .trace import Traced
+
+__all__ = ["Changed", "Effects", "reason"]
+
+
+class Changed(StagingError):
+    """The function changes Python state that it was given or that it reads by name."""
+
+
+def reason(name: str, changed: str) -> str:
+    """Why a function that changes Python state is not compiled."""
+    return (
+        f"{name} changes {changed}, so calls of it run as plain Python; return the new value "
+        f"instead, or keep it in a tf.Variable"
+    )
+
+
+class Effects:
+    """The state before a trace, to compare with after it."""
+
+    def __init__(self, seen: Watch, structure: Structure, leaves: list[Any], names: list[str]):
+        self.seen, self.structure, self.leaves, self.names = seen, structure, leaves, names
+        self.before = [read() for read in seen.reads]
+
+    def settle(self, name: str, arguments: Any) -> str:
+        """What the trace changed by name, if that may stay; else undo it and raise Changed.
+
+        It may stay if it holds nothing of the trace and the arguments are as they were: then it
+        has happened once, as it should.
+        """
+        inside = self._changed_arguments(arguments)
+        outside = [i for i, read in enumerate(self.seen.reads) if not _same(read(), self.before[i])]
+        names = ", ".join(dict.fromkeys([*inside, *(self.seen.names[i] for i in outside)]))
+        if inside or any(_holds_traced(self.seen.reads[i]()) for i in outside):
+            self.undo()
+            raise Changed(reason(name, names))
+        return names
+
+    def undo(self) -> None:
+        """Put back what is watched."""
+        parts = zip(self.seen.reads, self.seen.restores, self.before, strict=True)
+        for read, restore, before in parts:
+            if restore is not None and not _same(read(), before):
+                restore(before)
+
+    def _changed_arguments(self, arguments: Any) -> list[str]:
+        """The arguments in which something else stands than before."""
+        now, structure = flatten(arguments)
+        if structure == self.structure:
+            pairs = zip(self.names, self.leaves, now, strict=True)
+            return [name for name, old, new in pairs if old is not new]
+        return ["a list, dict or object that it was given as an argument"]
+
+
+def _same(now: Any, before: Any) -> bool:
+    if now is before:
+        return True
+    if now.__class__ is tuple and before.__class__ is tuple:
+        return len(now) == len(before) and all(map(_same, now, before))
+    return now.__class__ is before.__class__ and _same_value(now, before)
+
+
+def _same_value(now: Any, before: Any) -> bool:
+    """Plain values by value, bound methods by their parts; other objects only by identity."""
+    if isinstance(now, int | float | complex | str | bytes):
+        return repr(now) == repr(before)
+    function = getattr(now, "__func__", None)
+    return function is not None and (
+        function is getattr(before, "__func__", None) and now.__self__ is before.__self__
+    )
+
+
+def _holds_traced(value: Any, depth: int = 4) -> bool:
+    if isinstance(value, Traced | SymInt | SymNumber):
+        return True
+    if depth and isinstance(value, list | tuple | set):
+        return any(_holds_traced(v, depth - 1) for v in value)
+    return bool(depth) and isinstance(value, dict) and _holds_traced([*value.values()], depth - 1)

@@ -1,0 +1,127 @@
+"""``TensorSpec``: stands for any tensor of a dtype and shape."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.errors import ArgumentError
+from twofold.ir.infer import as_dtype
+from twofold.runtime.convert import as_array
+from twofold.runtime.tensor import Tensor, wrap
+
+__all__ = ["TensorSpec"]
+
+
+class TensorSpec:
+    """Stands for any tensor of a dtype and shape: ``None`` is a size left open, a text names one.
+
+    Sizes of one name are equal in every argument of a signature. ``name`` is accepted and kept.
+    Raises ArgumentError for a shape that is none, DTypeError for an unknown dtype.
+
+    >>> TensorSpec((None, 3), "float32")
+    TensorSpec(shape=(None, 3), dtype=float32)
+    """
+
+    def __init__(
+        self, shape: Sequence[int | str | None], dtype: Any = "float32", name: str | None = None
+    ) -> None:
+        self.shape = _checked_shape(shape)
+        self.dtype = as_dtype(dtype, "TensorSpec")
+        if name is not None and not isinstance(name, str):
+            raise ArgumentError(f"the name of a TensorSpec is a text, not {name!r}")
+        self.name = name
+
+    def example(self, named: dict[str, int] | None = None) -> Tensor:
+        """A tensor of this kind that takes no memory; ``named`` has the sizes of names met before.
+
+        Open sizes are distinct as far as NumPy allows an array to seem that large.
+        """
+        known = {} if named is None else named
+        shape = [
+            known.setdefault(d, 41 + 2 * len(known)) if isinstance(d, str) else d
+            for d in self.shape
+        ]
+        room = _MOST // self.dtype.itemsize // max(math.prod(d for d in shape if d), 1)
+        fresh = _example_sizes(shape.count(None), room)
+        full = [next(fresh) if d is None else d for d in shape]
+        return wrap(np.broadcast_to(np.zeros((), self.dtype), full))
+
+    def check(self, value: Any, what: str, named: dict[str, int] | None = None) -> Tensor:
+        """``value`` as a tensor of this kind; ``named`` has the sizes of names met before.
+
+        Raises ArgumentError.
+        """
+        typed = isinstance(value, np.ndarray | np.generic)  # has a dtype, which stays
+        given = as_array(value, None if typed else self.dtype)
+        tensor = value if isinstance(value, Tensor) else wrap(given)
+        known = {} if named is None else named
+        fits = len(tensor.shape) == len(self.shape) and all(
+            want is None
+            or have == (known.setdefault(want, have) if isinstance(want, str) else want)
+            for want, have in zip(self.shape, tensor.shape, strict=True)
+        )
+        if tensor.dtype != self.dtype or not fits:
+            where = {k: known[k] for k in self.shape if isinstance(k, str) and k in known}
+            names = f" with {', '.join(f'{k} = {v}' for k, v in where.items())}" if where else ""
+            raise ArgumentError(
+                f"{what} does not fit the input signature: expected {self}{names}, got a tensor of "
+                f"shape {tensor.shape} and dtype {tensor.dtype}"
+            )
+        return tensor
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape={self.shape}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
+            other.shape,
+            other.dtype,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+
+_MOST = 2**60  # bytes that an array may seem to have
+_PRIMES = (11, 13, 17, 19, 23, 29, 31, 37)
+
+
+def _checked_shape(shape: Any) -> tuple[int | str | None, ...]:
+    """Raises ArgumentError unless this is a sequence of sizes, names and Nones."""
+    if shape is None or isinstance(shape, str | int) or not isinstance(shape, Iterable):
+        raise ArgumentError(
+            f"the shape of a TensorSpec is a sequence of sizes, one for each axis, with None for "
+            f"one that is left open, not {shape!r}; the number of axes is always known"
+        )
+    return tuple(map(_checked_size, shape))
+
+
+def _checked_size(size: Any) -> int | str | None:
+    if size is None or (isinstance(size, str) and size.isidentifier()):
+        return size
+    if not isinstance(size, bool | str) and hasattr(type(size), "__index__"):
+        plain = operator.index(size)
+        if plain >= 0:
+            return plain
+    raise ArgumentError(
+        f"{size!r} is no size of a TensorSpec: expected an integer from 0, None, or a name"
+    )
+
+
+def _example_sizes(count: int, room: int) -> Iterator[int]:
+    """Sizes for ``count`` open axes whose product is at most ``room``, different where possible."""
+    if count <= len(_PRIMES) and math.prod(_PRIMES[:count]) <= room:
+        yield from _PRIMES
+        return
+    used = 1
+    for i in range(count):
+        size = i + 2
+        if used * size * 2 ** (count - i - 1) > room:
+            size = 2 if used * 2 ** (count - i) <= room else 1
+        used *= size
+        yield size
