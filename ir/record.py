@@ -16,6 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
+from .access import AccessMap
 from .errors import DeclarationError
 from .types import DTYPES, TensorType
 
@@ -47,7 +48,11 @@ KINDS: Mapping[str, Kind] = {
         "folds axes away with one scalar expression; fuses",
         frozenset({"expr", "identity", "folds"}),
     ),
-    "movement": Kind("every element of the output is one of an input", shares_memory="view"),
+    "movement": Kind(
+        "every element of the output is one of an input; fuses if it has axes",
+        frozenset({"axes"}),
+        shares_memory="view",
+    ),
     "index": Kind("reads or writes at computed positions", shares_memory="view"),
     "contract": Kind("sums of products: BLAS"),
     "create": Kind("makes an array from attributes"),
@@ -128,6 +133,13 @@ class Facts:
     commutative: bool = _fact(False, "the two inputs have no order", "no")
     involution: bool = _fact(False, "applied twice it gives its input, bit for bit", "no")
     idempotent: bool = _fact(False, "applied twice it gives what once gives, bit for bit", "no")
+    axes: Callable[[TensorType, TensorType, Attrs], AccessMap | None] | None = _fact(
+        None,
+        "of a movement with one input: where each axis of the output lies in the input, an "
+        "`AccessMap` (`ir/access.py`) from input type, output type and attributes, or None where "
+        "there is none; kernels read through it, without a copy",
+        "it moves elements by its body",
+    )
     shares_memory: Literal["", "never", "view", "alias"] = _fact(
         "",
         "whether the body may return memory of an input: `never`; `view`, it may; `alias`, its "
@@ -216,6 +228,8 @@ def check(op: str, facts: Facts, tensors: Sequence[str], variadic: bool) -> None
             raise refuse(problem)
     if facts.commutative and (len(tensors) != 2 or variadic):
         raise refuse(f"commutative needs two inputs, it has {', '.join(tensors) or 'none'}")
+    if facts.axes is not None and (len(tensors) != 1 or variadic):
+        raise refuse("axes needs exactly one input")
     if (facts.involution or facts.idempotent) and (len(tensors) != 1 or variadic):
         raise refuse("an involution, or what is idempotent, has exactly one input")
 

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold.ir.access import AccessMap
 from twofold.ir.dims import DimLike
 from twofold.ir.graph import Graph, Node, Value
 
 from .axes import merge_axes
-from .expression import MOVES, RESERVED, normal, rename
+from .expression import RESERVED, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
-from .space import AxisMap, Space, is_one
+from .space import AxisMap, Space, is_one, note_move
 from .statements import Access, Apply, Const, Fold, Index, Load, Store
 
 __all__ = ["build_kernel", "contiguous"]
@@ -28,6 +29,7 @@ _OWN = re.compile(r"(i|v|c|acc)\d+$")  # what the text calls indices, values and
 
 class _View(NamedTuple):
     buffer: int
+    offset: DimLike
     strides: tuple[DimLike, ...]
     shape: tuple[DimLike, ...]
 
@@ -60,7 +62,7 @@ class _Builder:
         for i, value in enumerate(self.region.inputs):
             self.buffers.append((value.name or f"in{i}", value.type.dtype, False))
             shape = value.type.shape
-            self.views[value] = _View(i, contiguous(shape), shape)
+            self.views[value] = _View(i, 0, contiguous(shape), shape)
         for node in self.region.nodes:
             self.visit(node)
         outputs = [self.output(i, v) for i, v in enumerate(self.region.outputs)]
@@ -77,18 +79,25 @@ class _Builder:
             const = Const(self.values.new_name("c"), out.type.dtype, node.attrs["value"].item())
             self.ids[out] = self.values.add(const, False, -1)
             return
-        placed = self.space.add(node)
-        assert placed, f"{node.op.name} does not fit the space of its group"
-        source = node.inputs[0]
-        if node.op.name in MOVES:
-            if source in self.views:
-                self.views[out] = _move(node, self.views[source])
-            else:
-                self.ids[out] = self.ids[source]
+        moved = note_move(node, self.space.moves)
+        if moved is None or out in self.region.outputs:
+            placed = self.space.add(node)
+            assert placed, f"{node.op.name} does not fit the space of its group"
+        if moved is not None:
+            self.move(out, node.inputs[0], moved)
         elif node.op.kind == "reduce":
             self.reduce(node)
         else:
             self.apply(node)
+
+    def move(self, out: Value, source: Value, access: AccessMap) -> None:
+        """What is read from a buffer is read elsewhere; what is computed is the same element."""
+        if source in self.ids:
+            self.ids[out] = self.ids[source]
+            return
+        view = self.views[source]
+        offset, strides = access.strides(view.offset, view.strides)
+        self.views[out] = _View(view.buffer, offset, strides, out.type.shape)
 
     def apply(self, node: Node) -> None:
         axis_map = self.space.axes[node.out]
@@ -103,7 +112,7 @@ class _Builder:
 
     def reduce(self, node: Node) -> None:
         source = node.inputs[0]
-        have = self.space.axes.get(source) or self.space.fill((None,) * source.type.rank, source)
+        have = self.space.filled(source)
         assert have is not None
         arg = self.operand(source, have)
         if all(have[i] is None for i in node.attrs["axis"]):  # axes of size 1: nothing to fold
@@ -125,7 +134,7 @@ class _Builder:
             axis = axis_map[lead + i]
             if axis is not None and not is_one(dim):
                 strides[axis] = view.strides[i]
-        access = Access(view.buffer, Index(0, tuple(strides)))
+        access = Access(view.buffer, Index(view.offset, tuple(strides)))
         if access not in self.loads:
             full = not self.reduced or any(not is_zero(strides[a]) for a in self.reduced)
             load = Load(self.values.new_name("v"), self.buffers[view.buffer][1], access)
@@ -169,19 +178,6 @@ def _unique(names: list[str], sizes: Collection[str]) -> list[str]:
         used.add(clean)
         out.append(clean)
     return out
-
-
-def _move(node: Node, view: _View) -> _View:
-    shape = node.out.type.shape
-    if node.op.name == "transpose":
-        order = node.attrs["perm"]
-        return _View(view.buffer, tuple(view.strides[a] for a in order), shape)
-    if node.op.name == "broadcast_to":
-        lead = len(shape) - len(view.shape)
-        kept = [0 if is_one(d) else s for d, s in zip(view.shape, view.strides, strict=True)]
-        return _View(view.buffer, (0,) * lead + tuple(kept), shape)
-    steps = iter([s for d, s in zip(view.shape, view.strides, strict=True) if not is_one(d)])
-    return _View(view.buffer, tuple(0 if is_one(d) else next(steps) for d in shape), shape)
 
 
 def _identity(node: Node, dtype: np.dtype[Any]) -> Any:

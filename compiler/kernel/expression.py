@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.access import access_of
 from twofold.ir.graph import Node
 
 from .functions import FLOAT_ONLY, FUNCTIONS
 
 __all__ = [
-    "CONSTANTS", "KERNEL_DTYPES", "MOVES", "RESERVED", "ExpressionError", "calls", "kernelable",
+    "CONSTANTS", "KERNEL_DTYPES", "RESERVED", "ExpressionError", "calls", "kernelable",
     "names", "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
@@ -32,7 +33,6 @@ KERNEL_DTYPES = frozenset(
     np.dtype(d)
     for d in ("bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "float32", "float64")
 )
-MOVES = frozenset({"broadcast_to", "expand_dims", "squeeze", "reshape", "transpose"})
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
 RESERVED = frozenset(
@@ -140,8 +140,8 @@ def kernelable(node: Node) -> bool:
     if node.pinned or len(node.outputs) != 1:
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)
-    if op.name in MOVES:
-        return all(d in KERNEL_DTYPES for d in dtypes)
+    if op.kind == "movement":
+        return access_of(node) is not None and dtypes[0] in KERNEL_DTYPES
     if op.kind not in ("elementwise", "reduce") or op.expr is None or not dtypes:
         return False
     if op.kind == "reduce" and op.identity is None:

@@ -61,6 +61,7 @@ from .statements import (
     Statement,
     Var,
     While,
+    in_code,
     index_of,
     name_of,
     walk,
@@ -164,11 +165,11 @@ class Kernel:
                 yield index
 
     def params(self) -> list[DimLike]:
-        """Sizes, strides and offsets that are not 0 or 1: the integers that the code is given."""
+        """Sizes, strides and offsets except -1, 0 and 1: the integers that the code is given."""
         found: dict[DimLike, None] = dict.fromkeys(self.dims)
         for index in self.indices():
             for item in index.sizes():
-                if not (isinstance(item, int) and item in (0, 1)):
+                if not in_code(item):
                     found[item] = None
         return list(found)
 

@@ -24,6 +24,7 @@ from .statements import (
     Store,
     Var,
     While,
+    in_code,
 )
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def rewritten(
     """The kernel with other names, and other sizes in the place of equal ones."""
 
     def size(dim: DimLike) -> DimLike:
-        return dim if isinstance(dim, int) and dim in (0, 1) else sizes.get(dim, dim)
+        return dim if in_code(dim) else sizes.get(dim, dim)
 
     def index(old: Index) -> Index:
         scalars = tuple((names.get(v, v), size(stride)) for v, stride in old.scalars)

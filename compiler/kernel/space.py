@@ -4,20 +4,24 @@ A group loops over ``dims`` (sizes other than 1). The axes in ``reduced`` are fo
 reductions. A value is at *full* level if it has an element for every point, at *outer* level if
 it has one for each point of the kept axes. ``axes[value]`` gives for each axis of the value the
 loop it runs along, or None for an axis of size 1.
+
+What a movement op makes of a value is read where the value is (``moves``): of a value from outside
+the group by offset and strides, so it may stand in any loop; of a value that the group computes
+only if it is the element of the same point.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twofold.ir.access import AccessMap, Axis, access_of
 from twofold.ir.dims import DimLike
 from twofold.ir.graph import Node, Value
 
-__all__ = ["AxisMap", "Space", "is_one", "nontrivial"]
+__all__ = ["AxisMap", "Moves", "Space", "is_one", "nontrivial", "note_move"]
 
 AxisMap = tuple[int | None, ...]
-RESHAPES = ("expand_dims", "squeeze", "reshape")
-VIEWS = ("transpose",)
+Moves = dict[Value, tuple[Value, AccessMap]]  # moved value -> where it lies in which other value
 
 
 def is_one(dim: DimLike) -> bool:
@@ -30,22 +34,38 @@ def nontrivial(shape: Sequence[DimLike]) -> tuple[DimLike, ...]:
     return tuple(d for d in shape if not is_one(d))
 
 
+def note_move(node: Node, moves: Moves) -> AccessMap | None:
+    """Enter what a movement node makes into ``moves``; its own access map, if it has one."""
+    access = access_of(node)
+    if access is not None and node.out not in moves:
+        source = node.inputs[0]
+        base, inner = moves.get(source, (source, None))
+        moves[node.out] = base, access if inner is None else access.through(inner)
+    return access
+
+
 class Space:
     """Dims, reduced axes and the axis map of every value placed so far."""
 
-    def __init__(self, dims: tuple[DimLike, ...], reduced: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        dims: tuple[DimLike, ...],
+        reduced: frozenset[int] | None = None,
+        moves: Moves | None = None,
+    ) -> None:
         self.dims, self.reduced = dims, reduced
         self.axes: dict[Value, AxisMap] = {}
+        self.moves: Moves = {} if moves is None else moves
 
     @classmethod
-    def starting_at(cls, node: Node) -> Space:
+    def starting_at(cls, node: Node, moves: Moves | None = None) -> Space:
         """The space of a group that starts with this node."""
         shape = node.inputs[0].type.shape if node.op.kind == "reduce" else node.out.type.shape
-        return cls(nontrivial(shape))
+        return cls(nontrivial(shape), None, moves)
 
     def copy(self) -> Space:
         """An independent copy."""
-        new = Space(self.dims, self.reduced)
+        new = Space(self.dims, self.reduced, self.moves)
         new.axes = dict(self.axes)
         return new
 
@@ -65,11 +85,9 @@ class Space:
         """The output's axis map and the reduced axes with this node added, or None."""
         if node.op.kind == "reduce":
             return self._place_reduce(node)
-        if node.op.name in RESHAPES:
-            found = self._place_reshape(node)
-        elif node.op.name in VIEWS:
-            inside = node.inputs[0] in self.axes
-            found = None if inside else self.fill((None,) * node.out.type.rank, node.out)
+        if note_move(node, self.moves) is not None:
+            have = self.located(node.out)
+            found = None if have is None else self.fill(have, node.out)
         else:
             found = self._place_broadcast(node)
         if found is None or self.level(found) is None:
@@ -86,7 +104,7 @@ class Space:
 
     def _place_reduce(self, node: Node) -> tuple[AxisMap, frozenset[int] | None] | None:
         source = node.inputs[0]
-        have = self.axes.get(source) or self.fill((None,) * source.type.rank, source)
+        have = self.filled(source)
         folded = node.attrs["axis"]
         if have is None or self.level(have) is None:
             return None
@@ -100,23 +118,44 @@ class Space:
             return tuple(None if i in folded else a for i, a in enumerate(have)), reduced
         return tuple(a for i, a in enumerate(have) if i not in folded), reduced
 
-    def _place_reshape(self, node: Node) -> AxisMap | None:
-        source, out = node.inputs[0], node.out.type.shape
-        if nontrivial(source.type.shape) != nontrivial(out):
-            return None
-        have = self.axes.get(source) or self.fill((None,) * source.type.rank, source)
+    def located(self, value: Value) -> AxisMap | None:
+        """The loops that the group gives to the axes of a value, None for axes that are free.
+
+        None if the value is moved from one of the group in such a way that a point needs
+        elements of other points.
+        """
+        have = self.axes.get(value)
+        if have is not None:
+            return have
+        free = (None,) * value.type.rank
+        if value not in self.moves:
+            return free
+        base, access = self.moves[value]
+        have = self.axes.get(base)
         if have is None:
+            return free
+        if any(have[source] is not None for source, _ in access.fixed):
             return None
-        loops = iter([a for a in have if a is not None])
-        return tuple(None if is_one(d) else next(loops) for d in out)
+        loops: list[int | None] = []
+        for axis, size in zip(access.axes, value.type.shape, strict=True):
+            loop = None if axis.source is None else have[axis.source]
+            if loop is not None and (axis != Axis(axis.source) or size != self.dims[loop]):
+                return None
+            loops.append(loop)
+        return tuple(loops)
+
+    def filled(self, value: Value) -> AxisMap | None:
+        """A loop for every axis of an operand, or None."""
+        have = self.located(value)
+        return None if have is None else self.fill(have, value)
 
     def _place_broadcast(self, node: Node) -> AxisMap | None:
         rank = node.out.type.rank
         known: list[int | None] = [None] * rank
         for source in node.inputs:
-            have = self.axes.get(source)
+            have = self.located(source)
             if have is None:
-                continue
+                return None
             lead = rank - len(have)
             for i, axis in enumerate(have):
                 if axis is None:

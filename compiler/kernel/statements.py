@@ -12,10 +12,15 @@ from twofold.ir.dims import DimLike
 
 __all__ = [
     "Access", "Apply", "Block", "Const", "Fold", "For", "If", "Index", "Load", "Position", "Set",
-    "Statement", "Store", "Var", "While", "blocks_of", "index_of", "name_of", "walk",
+    "Statement", "Store", "Var", "While", "blocks_of", "in_code", "index_of", "name_of", "walk",
 ]  # fmt: skip
 
 DType = np.dtype[Any]
+
+
+def in_code(size: DimLike) -> bool:
+    """Whether a stride or an offset is part of the code: what is not -1, 0 or 1 is given to it."""
+    return isinstance(size, int) and -1 <= size <= 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from ..kernel.statements import (
     Store,
     Var,
     While,
+    in_code,
 )
 from .code import I1, I32, I64, POINTER, Code
 from .scalars import Scalars, Typed, element_type
@@ -108,9 +109,7 @@ class Points:
 
     def number(self, item: DimLike) -> ir.Value:
         """A stride, offset or size as an LLVM integer."""
-        if isinstance(item, int) and item in (0, 1):
-            return I64(item)
-        return self.params[item]
+        return I64(item) if in_code(item) else self.params[item]
 
     # ---- Statements
 
@@ -218,6 +217,9 @@ class Points:
             return self.scalars(point).splat(one.ir, dtype)
         if _is(stride, 1):
             raw = self._vector(pointer, place, dtype, point.mask)
+        elif _is(stride, -1):
+            first = self.b.sub(place, I64(self.lanes - 1))
+            raw = self._turned(self._vector(pointer, first, dtype, self._turned(point.mask)))
         else:
             raw = self._gather(pointer, place, dtype, point, stride)
         return from_memory(self.b, raw, dtype)
@@ -238,6 +240,13 @@ class Points:
         fn = self._masked("load", kind, dtype)
         return self.b.call(fn, [at, I32(dtype.itemsize), mask, zero])
 
+    def _turned(self, vector: ir.Value) -> ir.Value:
+        """A vector (or a mask, or None) with its lanes in reverse order."""
+        if vector is None:
+            return None
+        order = ir.Constant(ir.VectorType(I32, self.lanes), list(reversed(range(self.lanes))))
+        return self.b.shuffle_vector(vector, vector, order)
+
     def _gather(
         self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], point: Point,
         stride: DimLike,
@@ -257,6 +266,10 @@ class Points:
         stride = access.index.strides[self.vec]
         if not point.vector or self.lanes == 1 or _is(stride, 1):
             self._put(raw, pointer, place, dtype, point.mask)
+            return
+        if _is(stride, -1):
+            first, mask = self.b.sub(place, I64(self.lanes - 1)), self._turned(point.mask)
+            self._put(self._turned(raw), pointer, first, dtype, mask)
             return
         for lane in range(self.lanes):
             at = self.b.add(place, self.b.mul(I64(lane), self.number(stride)))

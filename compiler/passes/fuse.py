@@ -6,23 +6,27 @@
 Invariant kept: a group is convex (no path leaves it and comes back), so that the groups form an
 acyclic graph, which networkx orders; nodes with effects keep their order. A value that is used
 outside of its group is an output of the group; nothing is computed twice except constants.
+
+A movement with an access map costs nothing where it is read: it goes into the kernel of every node
+that reads it, and is made as an array only for those that are no kernels (``_Moved``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
 
 from ..kernel.expression import kernelable
-from ..kernel.space import VIEWS, AxisMap, Space
+from ..kernel.space import AxisMap, Moves, Space, note_move
 from .driver import graph_pass
 
 __all__ = ["fuse"]
 
 MAX_VISITS = 400  # groups looked at before a fusion is given up
+MAX_MOVES = 8  # movements in a row that kernels read through
 
 
 class _Group:
@@ -59,12 +63,54 @@ def fuse(graph: Graph, *, max_ops: int = 96) -> Graph:
 
     max_ops: nodes in one kernel; compile time grows faster than linearly beyond.
     """
-    return _regrouped(graph, _Fusion(graph, max_ops).run())
+    moved = _Moved(graph)
+    return _regrouped(graph, _Fusion(graph, moved, max_ops).run(), moved)
+
+
+class _Moved:
+    """The movements of a graph: which are read through, and where every moved value lies.
+
+    A movement is *free* if only kernels read it, or if its output is its input's memory anyway.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.moves: Moves = {}
+        self.free: set[Value] = set()
+        returned = set(graph.outputs)
+        users = graph.uses()
+        depth: dict[Value, int] = {}
+        for node in graph.nodes:
+            if not kernelable(node) or note_move(node, self.moves) is None:
+                continue
+            deep = depth.get(node.inputs[0], 0) + 1
+            read = node.out not in returned and all(map(kernelable, users[node.out]))
+            if deep <= MAX_MOVES and (read or node.op.shares_memory == "alias"):
+                self.free.add(node.out)
+                depth[node.out] = deep
+
+    def readers(self, graph: Graph) -> dict[Value, set[Node | None]]:
+        """The nodes that read each value, also through free movements; None for the caller."""
+        found: dict[Value, set[Node | None]] = {}
+        reads: list[tuple[Node | None, Value]] = [(None, v) for v in graph.outputs]
+        for node in graph.nodes:
+            if self.free.isdisjoint(node.outputs):
+                reads += [(node, v) for v in node.inputs]
+        for reader, value in reads:
+            for v in self.behind(value):
+                found.setdefault(v, set()).add(reader)
+        return found
+
+    def behind(self, value: Value) -> Iterator[Value]:
+        """The value, and those that it is read from as long as movements are free."""
+        yield value
+        while value in self.free and value.node is not None:
+            value = value.node.inputs[0]
+            yield value
 
 
 class _Fusion:
-    def __init__(self, graph: Graph, max_ops: int) -> None:
-        self.graph, self.max_ops = graph, max_ops
+    def __init__(self, graph: Graph, moved: _Moved, max_ops: int) -> None:
+        self.graph, self.moved, self.max_ops = graph, moved, max_ops
         self.group_of: dict[Value, _Group] = {}
         self.groups: dict[_Group, None] = {}
         self.effect: _Group | None = None
@@ -73,18 +119,28 @@ class _Fusion:
         for index, node in enumerate(self.graph.nodes):
             if _is_scalar_constant(node):
                 continue
+            if len(node.outputs) == 1 and node.out in self.moved.free:
+                home = self._home(node.inputs[0])
+                if home is not None:
+                    self.group_of[node.out] = home
+                continue
             self._visit(index, node)
         return [part for group in self.groups for part in _checked(group)]
 
+    def _home(self, value: Value) -> _Group | None:
+        """The group that makes a value, or what it is read from."""
+        group = self.group_of.get(value)
+        return None if group is None else _alive(group)
+
     def _visit(self, index: int, node: Node) -> None:
-        sources = list(dict.fromkeys(g for v in node.inputs if (g := self.group_of.get(v))))
+        sources = list(dict.fromkeys(g for v in node.inputs if (g := self._home(v))))
         if kernelable(node):
             for home in sorted(sources, key=lambda g: -g.last):
                 if self._join(home, index, node, sources):
                     return
         group = _Group(index, node)
         if kernelable(node):
-            space = Space.starting_at(node)
+            space = Space.starting_at(node, self.moved.moves)
             if space.add(node):
                 group.space = space
         group.preds.update(sources)
@@ -100,7 +156,7 @@ class _Fusion:
         if home.space is None or len(home.members) >= self.max_ops:
             return False
         placed = home.space.place(node)
-        if placed is None or not _worthwhile(home.space, placed, node):
+        if placed is None or not self._worthwhile(home.space, placed, node):
             return False
         if self._reaches(home, [g for g in sources if g is not home]):
             return False
@@ -112,7 +168,7 @@ class _Fusion:
         home.space.axes[node.out], home.space.reduced = placed
         home.members.append((index, node))
         home.last = index
-        home.preds.update(g for v in node.inputs if (g := self.group_of.get(v)) not in (None, home))
+        home.preds.update(g for v in node.inputs if (g := self._home(v)) not in (None, home))
         self.group_of[node.out] = home
         return True
 
@@ -122,18 +178,18 @@ class _Fusion:
         rest = [g for s in sources if (g := _alive(s)) is not home and g is not other]
         if self._reaches(other, rest):  # the node would use what uses its own group
             return False
-        union = _union(home, other)
+        union = self._union(home, other)
         if union is None:
             return False
         placed = union.place(node)
-        if placed is None or not _worthwhile(union, placed, node):
+        if placed is None or not self._worthwhile(union, placed, node):
             return False
         return not self._reaches(home, [other], direct=False) and not self._reaches(
             other, [home], direct=False
         )
 
     def _merge(self, home: _Group, other: _Group) -> None:
-        home.space = _union(home, other)
+        home.space = self._union(home, other)
         home.members.extend(other.members)
         home.first, home.last = min(home.first, other.first), max(home.last, other.last)
         home.preds |= other.preds
@@ -159,33 +215,73 @@ class _Fusion:
                     stack.append(pred)
         return False
 
+    def _union(self, home: _Group, other: _Group) -> Space | None:
+        """The space of two groups as one, or None. A group without reductions may become the outer
+        level of one with reductions."""
+        a, b = home.space, other.space
+        if a is None or b is None:
+            return None
+        if a.reduced is not None and b.reduced is not None and a.reduced != b.reduced:
+            return None
+        base, rest = (a, b) if b.reduced is None else (b, a)
+        if base.dims != rest.dims and rest.reduced is not None:
+            return None
+        union = Space(base.dims, base.reduced, self.moved.moves)
+        members = [n for _, n in sorted(home.members + other.members, key=lambda m: m[0])]
+        if not all(union.add(n) for n in members):
+            return None
+        return union if _in_rows(union) or not self._returns_to_points(union, members) else None
+
+    def _returns_to_points(self, space: Space, members: list[Node]) -> bool:
+        """Whether a reduction's result is used at full level: the loops run once more."""
+        late: set[Value] = set()
+        for node in members:
+            depends = any(w in late for v in node.inputs for w in self.moved.behind(v))
+            if depends and (
+                node.op.kind == "reduce" or space.level(space.axes[node.out]) == "full"
+            ):
+                return True
+            if depends or node.op.kind == "reduce":
+                late.add(node.out)
+        return False
+
+    def _worthwhile(
+        self, space: Space, placed: tuple[AxisMap, frozenset[int] | None], node: Node
+    ) -> bool:
+        """Whether a node belongs into the group: full-level work after a reduction reads the rows
+        again, which pays while a row stays in cache, and only where there are rows."""
+        axis_map, reduced = placed
+        if not reduced:
+            return True
+        with_node = Space(space.dims, reduced)
+        if _in_rows(with_node):
+            return True
+        if node.op.kind != "reduce" and with_node.level(axis_map) != "full":
+            return True
+        return not any(self._after_reduction(space, v) for v in node.inputs)
+
+    def _after_reduction(self, space: Space, value: Value) -> bool:
+        """Whether a placed value depends on a reduction of the group."""
+        stack, seen = [value], set()
+        while stack:
+            *_, v = self.moved.behind(stack.pop())
+            if v in seen or v not in space.axes or v.node is None:
+                continue
+            seen.add(v)
+            if v.node.op.kind == "reduce":
+                return True
+            stack.extend(v.node.inputs)
+        return False
+
 
 def _checked(group: _Group) -> list[_Group]:
     """The group, if its nodes fit its space when placed in program order, as lowering does."""
     if group.space is None:
         return [group]
-    space = Space(group.space.dims, group.space.reduced)
+    space = Space(group.space.dims, group.space.reduced, group.space.moves)
     if all(space.add(node) for node in group.nodes()):
         return [group]
     raise AssertionError(f"a fused group does not fit its space: {group.nodes()}")
-
-
-def _union(home: _Group, other: _Group) -> Space | None:
-    """The space of two groups as one, or None. A group without reductions may become the outer
-    level of one with reductions."""
-    a, b = home.space, other.space
-    if a is None or b is None:
-        return None
-    if a.reduced is not None and b.reduced is not None and a.reduced != b.reduced:
-        return None
-    base, rest = (a, b) if b.reduced is None else (b, a)
-    if base.dims != rest.dims and rest.reduced is not None:
-        return None
-    union = Space(base.dims, base.reduced)
-    members = [n for _, n in sorted(home.members + other.members, key=lambda m: m[0])]
-    if not all(union.add(n) for n in members):
-        return None
-    return union if _in_rows(union) or not _returns_to_points(union, members) else None
 
 
 def _in_rows(space: Space) -> bool:
@@ -195,51 +291,11 @@ def _in_rows(space: Space) -> bool:
     return not reduced or (last in reduced and len(reduced) < len(space.dims))
 
 
-def _returns_to_points(space: Space, members: list[Node]) -> bool:
-    """Whether a reduction's result is used at full level, which takes another run of the loops."""
-    late: set[Value] = set()
-    for node in members:
-        depends = any(v in late for v in node.inputs)
-        if depends and (node.op.kind == "reduce" or space.level(space.axes[node.out]) == "full"):
-            return True
-        if depends or node.op.kind == "reduce":
-            late.add(node.out)
-    return False
-
-
 def _is_scalar_constant(node: Node) -> bool:
     return node.op.name == "constant" and node.out.type.rank == 0
 
 
-def _worthwhile(space: Space, placed: tuple[AxisMap, frozenset[int] | None], node: Node) -> bool:
-    """Whether a node belongs into the group: full-level work after a reduction reads the rows
-    again, which pays while a row stays in cache, and only where there are rows."""
-    axis_map, reduced = placed
-    if not reduced:
-        return True
-    with_node = Space(space.dims, reduced)
-    if _in_rows(with_node):
-        return True
-    if node.op.kind != "reduce" and with_node.level(axis_map) != "full":
-        return True
-    return not any(v in space.axes and _after_reduction(space, v) for v in node.inputs)
-
-
-def _after_reduction(space: Space, value: Value) -> bool:
-    """Whether a placed value depends on a reduction of the group."""
-    stack, seen = [value], set()
-    while stack:
-        v = stack.pop()
-        if v in seen or v not in space.axes or v.node is None:
-            continue
-        seen.add(v)
-        if v.node.op.kind == "reduce":
-            return True
-        stack.extend(v.node.inputs)
-    return False
-
-
-def _regrouped(graph: Graph, groups: Iterable[_Group]) -> Graph:
+def _regrouped(graph: Graph, groups: Iterable[_Group], moved: _Moved) -> Graph:
     """The graph with a node for each group, in an order that respects what they use."""
     import networkx as nx
 
@@ -248,8 +304,7 @@ def _regrouped(graph: Graph, groups: Iterable[_Group]) -> Graph:
     dag.add_nodes_from(order)
     dag.add_edges_from((p, g) for g in order for p in g.sources())
     assert nx.is_directed_acyclic_graph(dag), "fusion made a cycle"
-    users = graph.uses()
-    returned = set(graph.outputs)
+    readers = moved.readers(graph)
     new = Rebuilt(graph.name)
     for value in graph.inputs:
         new.input(value)
@@ -259,38 +314,43 @@ def _regrouped(graph: Graph, groups: Iterable[_Group]) -> Graph:
             _need(new, node.inputs)
             new.run([node])
         else:
-            _emit(new, group, users, returned)
+            _emit(new, group, moved, readers)
     _need(new, graph.outputs)
     new.graph.outputs = [new[v] for v in graph.outputs]
     return new.graph
 
 
 def _need(new: Rebuilt, values: Iterable[Value]) -> None:
-    """Copy the constants among these that stand in no group."""
+    """Copy the constants and free movements among these that stand in no group."""
     for value in values:
-        if value not in new.table:
+        late: list[Node] = []
+        while value not in new.table:
             assert value.node is not None
-            new.run([value.node])
+            late.append(value.node)
+            if not value.node.inputs:
+                break
+            value = value.node.inputs[0]
+        new.run(reversed(late))
 
 
 def _emit(
-    new: Rebuilt, group: _Group, users: dict[Value, list[Node]], returned: set[Value]
+    new: Rebuilt, group: _Group, moved: _Moved, readers: dict[Value, set[Node | None]]
 ) -> None:
-    """Append the fused node of a group: its region are the nodes and the constants they use."""
+    """Append the fused node of a group: its region are the nodes, and the constants and free
+    movements that they use."""
     nodes = group.nodes()
     members = set(nodes)
     inside: dict[Node, None] = {}
     outside: dict[Value, None] = {}
     for node in nodes:
         for value in node.inputs:
-            if value.node is not None and _is_scalar_constant(value.node):
-                inside[value.node] = None
-            elif value.node not in members:
-                outside[value] = None
+            for v in reversed([*moved.behind(value)]):
+                if v.node is not None and (v in moved.free or _is_scalar_constant(v.node)):
+                    inside[v.node] = None
+                elif v.node not in members:
+                    outside[v] = None
         inside[node] = None
-    results = [
-        n.out for n in nodes if n.out in returned or any(u not in members for u in users[n.out])
-    ]
+    results = [n.out for n in nodes if readers.get(n.out, set()) - members]
     attrs = {
         "dims": tuple(group.space.dims) if group.space else (),
         "reduced": tuple(sorted(group.space.reduced or ())) if group.space else (),
@@ -305,6 +365,7 @@ def _emit(
 
 
 def _group_name(nodes: list[Node]) -> str:
-    """A readable name: the ops in order, shortened."""
-    ops = list(dict.fromkeys(n.op.name for n in nodes if n.op.name not in VIEWS))
+    """A readable name: the ops in order, without movements, shortened."""
+    computing = [n for n in nodes if n.op.axes is None] or nodes
+    ops = list(dict.fromkeys(n.op.name for n in computing))
     return "_".join(ops[:4]) + ("_etc" if len(ops) > 4 else "")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..access import AccessMap, Axis
 from ..dims import Dim
 from ..errors import ArgumentError, ConversionError
 from ..infer import Attrs, Resolved, Types, as_dtype
@@ -85,9 +86,14 @@ def _splat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"shape": shape}, (types[0].with_shape(shape),)
 
 
+def _splat_axes(value: TensorType, out: TensorType, attrs: Attrs) -> AccessMap:
+    return AccessMap((Axis(None),) * out.rank)
+
+
 @op(
     "movement",
     _splat_rule,
+    axes=_splat_axes,
     promote="none",
     shares_memory="never",
     public=False,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..access import AccessMap, Axis, reshaped
 from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, axes_of, axis_of
 from ..op import Sample, composite, op
@@ -24,9 +25,14 @@ def _expand_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"axis": axes}, (x.with_shape(shape),)
 
 
+def _reshape_axes(x: TensorType, out: TensorType, attrs: Attrs) -> AccessMap | None:
+    return reshaped(x.shape, out.shape)
+
+
 @op(
     "movement",
     _expand_rule,
+    axes=_reshape_axes,
     promote="none",
     shares_memory="alias",
     samples=[Sample("f[3,4]", axis=1), Sample("f[3]", axis=(0, -1)), Sample("f[]", axis=0)],
@@ -59,6 +65,7 @@ def _squeeze_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
 @op(
     "movement",
     _squeeze_rule,
+    axes=_reshape_axes,
     promote="none",
     shares_memory="alias",
     samples=[Sample("f[3,1,4]", axis=1), Sample("f[1,3,1]", axis=(0, -1)), Sample("f[1,2,1]")],
@@ -89,7 +96,13 @@ def _broadcast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     return {"shape": shape}, (x.with_shape(shape),)
 
 
-@op("movement", _broadcast_rule, promote="none",
+def _broadcast_axes(x: TensorType, out: TensorType, attrs: Attrs) -> AccessMap:
+    lead = out.rank - x.rank
+    kept = [Axis(i, 0, 1 if d == out.shape[lead + i] else 0) for i, d in enumerate(x.shape)]
+    return AccessMap((Axis(None),) * lead + tuple(kept))
+
+
+@op("movement", _broadcast_rule, promote="none", axes=_broadcast_axes,
     samples=[Sample("f[3,1]", shape=(2, 3, 4)), Sample("f[]", shape=(2,)),
              Sample("f[3]", shape=(3,))])  # fmt: skip
 def broadcast_to(x: Any, *, shape: Any) -> Any:
@@ -125,7 +138,7 @@ def _reshape_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
     return {"shape": tuple(shape)}, (target,)
 
 
-@op("movement", _reshape_rule, promote="none", shares_memory="alias",
+@op("movement", _reshape_rule, promote="none", axes=_reshape_axes, shares_memory="alias",
     samples=[Sample("f[3,4]", shape=(2, -1)), Sample("f[1]", shape=()),
              Sample("f[0,3]", shape=(3, 0))])  # fmt: skip
 def reshape(x: Any, *, shape: Any) -> Any:
@@ -148,7 +161,11 @@ def _transpose_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     return {"perm": order}, (x.with_shape([x.shape[a] for a in order]),)
 
 
-@op("movement", _transpose_rule, promote="none",
+def _transpose_axes(x: TensorType, out: TensorType, attrs: Attrs) -> AccessMap:
+    return AccessMap(tuple(Axis(a) for a in attrs["perm"]))
+
+
+@op("movement", _transpose_rule, promote="none", axes=_transpose_axes,
     samples=[Sample("f[2,3,4]", perm=(2, 0, 1)), Sample("f[2,3]"), Sample("f[2,3]", perm=(-1, 0)),
              Sample("f[]")])  # fmt: skip
 def transpose(x: Any, *, perm: Any = None) -> Any:

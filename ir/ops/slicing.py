@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..access import AccessMap, Axis
 from ..dims import Dim, DimLike
 from ..errors import ArgumentError, IndexOutOfBoundsError, ShapeError
 from ..infer import Attrs, Resolved, Types
@@ -126,6 +127,13 @@ def _slice_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"index": index}, (x.with_shape(shape),)
 
 
+def _slice_axes(x: TensorType, out: TensorType, attrs: Attrs) -> AccessMap:
+    index = attrs["index"]
+    kept = [Axis(i, e[0], e[2]) for i, e in enumerate(index) if isinstance(e, tuple)]
+    fixed = [(i, e) for i, e in enumerate(index) if not isinstance(e, tuple)]
+    return AccessMap(tuple(kept), tuple(fixed))
+
+
 _INDICES = [
     ((1, 3, 1), (None, None, 2)),
     ((None, None, -1), 2),
@@ -139,6 +147,7 @@ _INDICES = [
 @op(
     "movement",
     _slice_rule,
+    axes=_slice_axes,
     promote="none",
     public=False,
     samples=[Sample("f[4,5]", index=i) for i in _INDICES],

@@ -48,7 +48,7 @@ def declare_one(kind: str = "elementwise", *args: Any, **facts: Any) -> Op:
 @pytest.mark.parametrize(
     ("given", "near"),
     [("comutative", "commutative"), ("expresion", "expr"), ("acepts", "accepts"),
-     ("effect", "effects"), ("share_memory", "shares_memory")],
+     ("effect", "effects"), ("axis", "axes"), ("share_memory", "shares_memory")],
 )  # fmt: skip
 def test_an_unknown_fact_is_refused_with_the_op_and_the_nearest_fact(given: str, near: str) -> None:
     with pytest.raises(DeclarationError) as caught:
@@ -68,6 +68,8 @@ def test_a_fact_like_no_other_is_refused_with_all_that_there_are() -> None:
     [
         ("opaque", {"expr": "x + y"}, "expr is a fact of elementwise and reduce ops"),
         ("elementwise", {"expr": "x + y", "identity": 0}, "identity is a fact of reduce ops"),
+        ("elementwise", {"axes": lambda x, out, attrs: None}, "axes is a fact of movement ops"),
+        ("movement", {"axes": lambda x, out, attrs: None}, "axes needs exactly one input"),
         ("opaque", {"commutative": True}, "commutative is a fact of elementwise ops"),
         ("opaque", {"draws": "f"}, "draws is a fact of random ops"),
         ("opaque", {"effects": ("write",)}, "effects is a fact of state and region ops"),

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 import twofold.ir.ops  # noqa: F401  (fills the registry)
+from twofold.ir.attrs import attrs_at
 from twofold.ir.dims import symbol
-from twofold.ir.errors import TwofoldError
+from twofold.ir.errors import ArgumentError, TwofoldError
 from twofold.ir.graph import Graph, Value
-from twofold.ir.op import OPS
+from twofold.ir.op import OPS, Op
+from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
 SIZES = {"n": 5, "m": 19, "k": 3}
 F32, F64, I32, BOOL = (np.dtype(d) for d in ("float32", "float64", "int32", "bool"))
 SMOOTH = ("tanh", "sin", "exp", "abs", "negative", "square", "sigmoid", "floor", "identity")
 BINARY = ("add", "subtract", "multiply", "maximum", "minimum")
+MOVING = [op for op in OPS.values() if op.axes]
 COMPARE = ("less", "greater_equal", "equal", "not_equal")
 
 
@@ -64,14 +68,35 @@ def _random_node(rng: random.Random, graph: Graph, values: list[Value]) -> Value
     if kind < 0.82:
         y = _of_dtype(rng, values, x.type.dtype)
         return graph.add(OPS[rng.choice(COMPARE)], (x, y)).out
-    if kind < 0.9 and x.type.rank > 1:
+    if kind < 0.88 and x.type.rank > 1:
         perm = list(range(x.type.rank))
         rng.shuffle(perm)
         return graph.add(OPS["transpose"], (x,), {"perm": perm}).out
-    if kind < 0.95:
+    if kind < 0.91:
         return graph.add(OPS["expand_dims"], (x,), {"axis": rng.randint(0, x.type.rank)}).out
+    if kind < 0.97:  # the attributes of an example, if they fit
+        op = rng.choice(MOVING)
+        attrs = rng.choice(op.samples).attrs
+        if not _for_all_sizes(op, x.type, attrs):
+            raise ArgumentError(f"{op.name} would need a guard")
+        return graph.add(op, (x,), attrs).out
     y = rng.choice(values)
     return graph.add(OPS["broadcast_to"], (x,), {"shape": y.type.shape}).out
+
+
+def _for_all_sizes(op: Op, x: TensorType, attrs: dict[str, Any]) -> bool:
+    """Whether an op means the same for all sizes that the tests use: here nothing is guarded."""
+    full = {**op.defaults, **attrs}
+    found, (out,) = op.resolve([x], full, Sizes())
+    for sizes in product((0, 1, 2, 5, 64), repeat=3):
+        env = dict(zip(SIZES, sizes, strict=True))
+        try:
+            exact, (real,) = op.resolve([x.substitute(env)], full, Sizes())
+        except TwofoldError:
+            return False
+        if out.substitute(env) != real or str(attrs_at(found, env)) != str(exact):
+            return False
+    return True
 
 
 def _of_dtype(rng: random.Random, values: list[Value], *dtypes: np.dtype[Any]) -> Value:
