@@ -235,9 +235,16 @@ def _flip_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"axis": axes_of(attrs["axis"], x.rank, op.name)}, (x,)
 
 
+def _flip_axes(x: TensorType, out: TensorType, attrs: Attrs) -> AccessMap:
+    turned = [(i, d - 1, -1) if i in attrs["axis"] else (i, 0, 1) for i, d in enumerate(x.shape)]
+    return AccessMap(tuple(Axis(*axis) for axis in turned))
+
+
 @op(
     "movement",
     _flip_rule,
+    axes=_flip_axes,
+    involution=True,
     promote="none",
     samples=[Sample("f[3,4]"), Sample("f[3,4]", axis=-1), Sample("f[2,3,4]", axis=(0, 2))],
 )
