@@ -6,6 +6,7 @@ the kernel's mode: see the functions of ``_RUNNERS``. ``points.py`` writes what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -17,7 +18,19 @@ from ..kernel.functions import CHEAP
 from ..kernel.loops import Kernel, Sweep
 from ..kernel.statements import Apply, Load, Position
 from .code import I64, POINTER, new_function
-from .points import CHAINS, Point, Points, Slot, combine, from_memory, lanes_of, to_memory
+from .points import (
+    CHAINS,
+    SPILL,
+    SPILL_ROWS,
+    Point,
+    Points,
+    Slot,
+    combine,
+    from_memory,
+    is_sum,
+    lanes_of,
+    to_memory,
+)
 from .scalars import Scalars, Typed, element_type
 
 __all__ = ["emit_combine", "emit_kernel", "lanes_of"]
@@ -60,6 +73,32 @@ class _Nest(Points):
         if self.lanes > 1:
             with self.b.if_then(self.b.icmp_signed("<", whole, stop)):
                 at(whole, self.mask(whole, stop))
+
+    def folding(
+        self, sweep: Sweep, indices: Indices, start: ir.Value, stop: ir.Value, known: Known,
+        counted: bool,
+    ) -> None:  # fmt: skip
+        """A sweep along the last loop that folds it, in parts between which sums may spill.
+
+        ``counted``: it is one of several, in loops around this one.
+        """
+        if not any(fold.name in self.wide for fold in sweep.folds):
+            self.along(sweep, indices, start, stop, known)
+            return
+        if not counted:
+            long = self.b.icmp_signed(">", self.b.sub(stop, start), I64(SPILL))
+            self.spilled = lambda: long
+        with self.code.loop(start, stop, SPILL) as lo:
+            hi = self.code.least(self.b.add(lo, I64(SPILL)), stop)
+            if counted:
+                self.count(self.b.sub(hi, lo), SPILL, sweep.folds)
+            else:
+                later = self.b.icmp_signed(">", lo, start)
+                with self.b.if_then(later, likely=False):
+                    again = self.b.icmp_signed(">", lo, self.b.add(start, I64(SPILL)))
+                    for fold in sweep.folds:
+                        self.spill(fold, again)
+            self.along(sweep, indices, lo, hi, known)
 
     @property
     def straight(self) -> bool:
@@ -128,7 +167,32 @@ def _run_map(e: _Nest) -> None:
 
 
 def _run_row(e: _Nest) -> None:
-    """The last axis is folded. Units: points of the other axes."""
+    """The last axis is folded. Units: points of the other axes.
+
+    Short rows have code of their own, since even a branch for spilling that is not taken makes
+    rows of eight elements take twice as long.
+    """
+    kernel = e.kernel
+    if not any(is_sum(fold) for sweep in kernel.sweeps for fold in sweep.folds):
+        _rows(e, spills=False)
+        return
+    sizes = [kernel.dims[a] for a in kernel.reduced]
+    known = [size for size in sizes if isinstance(size, int)]
+    if len(known) == len(sizes):
+        _rows(e, spills=math.prod(known) > SPILL)
+        return
+    terms = I64(1)
+    for axis in sorted(kernel.reduced):
+        terms = e.b.mul(terms, e.dims[axis])
+    with e.b.if_else(e.b.icmp_signed("<=", terms, I64(SPILL))) as (short, long):
+        with short:
+            _rows(e, spills=False)
+        with long:
+            _rows(e, spills=True)
+
+
+def _rows(e: _Nest, spills: bool) -> None:
+    """The loop over rows."""
     kernel = e.kernel
     kept = [a for a in range(len(e.dims)) if a not in kernel.reduced]
     loops = sorted(kernel.reduced - {e.vec})
@@ -136,9 +200,11 @@ def _run_row(e: _Nest) -> None:
         row = Point(e.outer_indices(unit, kept), {})
         e.run(kernel.before, row)
         for sweep in kernel.sweeps:
-            e.reset(sweep.folds)
+            e.reset(sweep.folds, spills)
+            if loops:
+                e.start_counting()
             with e.nested(loops, row.indices) as here:
-                e.along(sweep, here, I64(0), e.dims[e.vec], row.values)
+                e.folding(sweep, here, I64(0), e.dims[e.vec], row.values, bool(loops))
             row.values.update({fold.name: e.across(fold) for fold in sweep.folds})
             e.run(sweep.after, row)
 
@@ -169,14 +235,22 @@ def _column_block(e: _Nest, block: Point) -> None:
     (sweep,) = e.kernel.sweeps
     e.reset(sweep.folds)
     e.run(e.kernel.before, block)
-    with e.nested(sorted(e.kernel.reduced), block.indices) as here:
-        point = block.inner()
-        point.indices = dict(here)
-        e.run(sweep.inner, point)
+    *outer, last = sorted(e.kernel.reduced)
+    e.start_counting()
+    with (
+        e.nested(outer, block.indices) as here,
+        e.code.loop(I64(0), e.dims[last], SPILL_ROWS) as lo,
+    ):
+        hi = e.code.least(e.b.add(lo, I64(SPILL_ROWS)), e.dims[last])
+        e.count(e.b.sub(hi, lo), SPILL_ROWS, sweep.folds)
+        with e.code.loop(lo, hi) as row:
+            point = block.inner()
+            point.indices = {**here, last: row}
+            e.run(sweep.inner, point)
     kinds = Scalars(e.b, e.lanes)
     for fold in sweep.folds:
         found = e.b.load(e.accs[fold.name][0], typ=kinds.type(fold.dtype))
-        block.values[fold.name] = Typed(found, fold.dtype)
+        block.values[fold.name] = e.with_spilled(fold, Typed(found, fold.dtype), e.lanes)
     e.run(sweep.after, block)
 
 
@@ -191,13 +265,14 @@ def _run_total(e: _Nest) -> None:
         stop = e.code.least(e.b.add(start, block), e.dims[0])
         e.reset(sweep.folds)
         if len(e.dims) == 1:
-            e.along(sweep, {}, start, stop, known.values)
+            e.folding(sweep, {}, start, stop, known.values, False)
         else:
+            e.start_counting()
             with (
                 e.code.loop(start, stop) as first,
                 e.nested(list(range(1, e.vec)), {0: first}) as here,
             ):
-                e.along(sweep, here, I64(0), e.dims[e.vec], known.values)
+                e.folding(sweep, here, I64(0), e.dims[e.vec], known.values, True)
         for i, fold in enumerate(sweep.folds):
             raw = to_memory(e.b, e.across(fold))
             e.b.store(raw, _partial(e, partials, units, i, unit), align=8)

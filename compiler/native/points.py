@@ -7,7 +7,7 @@ with control flow or computed positions is written for one lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,11 +36,13 @@ from ..kernel.statements import (
 from .code import I1, I32, I64, POINTER, Code
 from .scalars import Scalars, Typed, element_type
 
-__all__ = ["VECTOR_BYTES", "Point", "Points", "lanes_of"]
+__all__ = ["SPILL", "SPILL_ROWS", "VECTOR_BYTES", "Point", "Points", "lanes_of"]
 
 VECTOR_BYTES = 64
 CHAINS = 4  # accumulators of a fold in a light loop
-BOOL, INT64 = np.dtype(bool), np.dtype("int64")
+SPILL = 2048  # elements that vector accumulators of a sum add before they spill to double precision
+SPILL_ROWS = 128  # the same for rows of which each adds to the same accumulators
+BOOL, INT64, DOUBLE = np.dtype(bool), np.dtype("int64"), np.dtype("float64")
 
 
 def lanes_of(kernel: Kernel) -> int:
@@ -96,6 +98,9 @@ class Points:
         self.vec = len(kernel.loops) - 1  # vectors run along the last loop
         self.consts = {c.name: Scalars(self.b, 1).constant(c.value, c.dtype) for c in kernel.consts}
         self.accs: dict[str, list[ir.Value]] = {}
+        self.wide: dict[str, ir.Value] = {}  # vectors in double precision that sums spill to
+        self.since = None  # a slot: terms since the last spill
+        self.spilled: Callable[[], ir.Value] = lambda: I1(0)  # whether there was one
         self.chain = 0  # which of a fold's accumulators the code being written adds to
 
     def word(self, i: int, kind: ir.Type) -> ir.Value:
@@ -302,15 +307,69 @@ class Points:
 
     # ---- Folds
 
-    def reset(self, folds: Iterable[Fold]) -> None:
-        """Set accumulators to their identities."""
+    def reset(self, folds: Iterable[Fold], spills: bool = True) -> None:
+        """Set accumulators to their identities; long sums spill to others in double precision."""
         scalars = Scalars(self.b, self.lanes)
+        self.wide = {}
         for fold in folds:
             if fold.name not in self.accs:
                 kind = scalars.type(fold.dtype)
                 self.accs[fold.name] = [self.code.slot(kind) for _ in range(CHAINS)]
             for slot in self.accs[fold.name]:
                 self.b.store(scalars.constant(fold.identity, fold.dtype).ir, slot)
+            if spills and is_sum(fold):
+                self.wide[fold.name] = self.code.slot(scalars.type(DOUBLE))
+
+    def start_counting(self) -> None:
+        """For sums over several loops: ``count`` says how many terms are coming."""
+        since, spilled = self.code.slot(I64), self.code.slot(I1)
+        self.b.store(I64(0), since)
+        self.b.store(I1(0), spilled)
+        self.since, self.spilled_slot = since, spilled
+        self.spilled = lambda: self.b.load(spilled, typ=I1)
+
+    def count(self, terms: ir.Value, most: int, folds: Sequence[Fold]) -> None:
+        """Before so many terms are added: spill if that would be too many in single accumulators.
+
+        Sums in vector lanes add one term after the other, so a long one would lose digits. Where
+        they spill depends on the sizes alone.
+        """
+        total = self.b.add(self.b.load(self.since, typ=I64), terms)
+        over = self.b.icmp_signed(">", total, I64(most))
+        with self.b.if_then(over, likely=False):
+            for fold in folds:
+                self.spill(fold, self.spilled())
+            self.b.store(I1(1), self.spilled_slot)
+        self.b.store(self.b.select(over, terms, total), self.since)
+
+    def spill(self, fold: Fold, again: ir.Value) -> None:
+        """Move what a sum's accumulators hold to the vector in double precision, which holds
+        something already if it happens ``again``."""
+        if fold.name not in self.wide:
+            return
+        scalars, slot = Scalars(self.b, self.lanes), self.wide[fold.name]
+        part = scalars.cast(self.vector(fold), DOUBLE)
+        zero = scalars.constant(0.0, DOUBLE).ir
+        before = self.b.select(again, self.b.load(slot, typ=scalars.type(DOUBLE)), zero)
+        self.b.store(combine(scalars, fold, Typed(before, DOUBLE), part).ir, slot)
+        for acc in self.accs[fold.name]:
+            self.b.store(scalars.constant(fold.identity, fold.dtype).ir, acc)
+
+    def with_spilled(self, fold: Fold, found: Typed, lanes: int) -> Typed:
+        """A fold's result and what it has spilled, rounded once."""
+        if fold.name not in self.wide:
+            return found
+        scalars = Scalars(self.b, lanes)
+        slot = self.code.slot(scalars.type(fold.dtype))
+        self.b.store(found.ir, slot)
+        with self.b.if_then(self.spilled(), likely=False):
+            kind = Scalars(self.b, self.lanes).type(DOUBLE)
+            wide = Typed(self.b.load(self.wide[fold.name], typ=kind), DOUBLE)
+            if lanes == 1:
+                wide = self.lanes_together(fold, wide)
+            both = combine(scalars, fold, wide, scalars.cast(found, DOUBLE))
+            self.b.store(scalars.cast(both, fold.dtype).ir, slot)
+        return Typed(self.b.load(slot, typ=scalars.type(fold.dtype)), fold.dtype)
 
     def accumulate(self, fold: Fold, point: Point) -> None:
         """Fold a vector into the vector accumulator; masked lanes of folded points keep what they
@@ -324,15 +383,22 @@ class Points:
         acc = Typed(self.b.load(slot, typ=scalars.type(fold.dtype)), fold.dtype)
         self.b.store(combine(scalars, fold, acc, x).ir, slot)
 
-    def across(self, fold: Fold) -> Typed:
-        """Fold the accumulators, then their lanes, pairwise into one scalar."""
+    def vector(self, fold: Fold) -> Typed:
+        """The accumulators of a fold, pairwise folded into one vector."""
         scalars = Scalars(self.b, self.lanes)
         kind = scalars.type(fold.dtype)
         parts = [Typed(self.b.load(s, typ=kind), fold.dtype) for s in self.accs[fold.name]]
         while len(parts) > 1:
             pairs = zip(parts[::2], parts[1::2], strict=True)
             parts = [combine(scalars, fold, x, y) for x, y in pairs]
-        vector = parts[0]
+        return parts[0]
+
+    def across(self, fold: Fold) -> Typed:
+        """Fold the accumulators, then their lanes, pairwise into one scalar."""
+        return self.with_spilled(fold, self.lanes_together(fold, self.vector(fold)), 1)
+
+    def lanes_together(self, fold: Fold, vector: Typed) -> Typed:
+        """Fold the lanes of a vector pairwise into one scalar."""
         lanes = self.lanes
         while lanes > 1:
             lanes //= 2
@@ -351,6 +417,13 @@ def folded(fold: Fold) -> str:
     """The value that a fold combines with its accumulator."""
     (name,) = (n for n in names(fold.expr) if n != fold.name)
     return name
+
+
+def is_sum(fold: Fold) -> bool:
+    """Whether a fold adds floating-point numbers."""
+    value = folded(fold)
+    sums = (f"{fold.name} + {value}", f"{value} + {fold.name}")
+    return fold.dtype.kind == "f" and fold.expr in sums
 
 
 def combine(scalars: Scalars, fold: Fold, acc: Typed, x: Typed) -> Typed:

@@ -10,6 +10,7 @@ from ..errors import ShapeError
 from ..infer import Attrs, Resolved, Types, axis_of
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
+from ..summation import running_dtype
 from ..types import TensorType
 from . import movement
 from .elementwise import chain, conj
@@ -39,7 +40,8 @@ def _running_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
 def _running(ufunc: Any, start: int, x: Any, axis: int, exclusive: bool, reverse: bool) -> Any:
     x = np.flip(x, axis) if reverse else x
     dtype = np.dtype("int32") if x.dtype == bool else x.dtype
-    out = ufunc.accumulate(x, axis=axis, dtype=dtype)
+    wide = running_dtype(dtype) if ufunc is np.add else dtype
+    out = ufunc.accumulate(x, axis=axis, dtype=wide).astype(dtype, copy=False)
     if exclusive:
         ends = np.moveaxis(out, axis, 0)
         shifted = np.full_like(ends, start)
@@ -52,7 +54,8 @@ def _running(ufunc: Any, start: int, x: Any, axis: int, exclusive: bool, reverse
 def cumsum(x: Any, *, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Any:
     """Running sums along an axis; ``exclusive`` leaves out the element itself.
 
-    ``reverse`` sums from the end. Keeps the dtype, bool sums as int32.
+    ``reverse`` sums from the end. Keeps the dtype, bool sums as int32; floating point is summed
+    in double precision, each result rounded once.
     """
     return _running(np.add, 0, x, axis, exclusive, reverse)
 

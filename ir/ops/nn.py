@@ -15,8 +15,8 @@ from .elementwise import masked_multiply, maximum, square, squared_difference, w
 from .exponential import exp, log, log1p, rsqrt, softplus
 from .movement import expand_dims, squeeze
 from .operand import as_tensor
+from .reduce import in_single, mean
 from .reduce import max as largest
-from .reduce import mean
 from .reduce import sum as total
 from .sorting import take_along_axis
 
@@ -51,6 +51,8 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     array([0.5, 0.5], dtype=float32)
     """
     x = _floating(x)
+    if x.dtype == np.float16:
+        return in_single(softmax, x, axis)
     e = exp(x - _peak(x, axis))
     return e * (1 / total(e, axis=axis, keepdims=True))  # one division a line, not an element
 
@@ -64,6 +66,8 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     array([    0., -1000.], dtype=float32)
     """
     x = _floating(x)
+    if x.dtype == np.float16:
+        return in_single(log_softmax, x, axis)
     shifted = x - _peak(x, axis)
     return shifted - log(total(exp(shifted), axis=axis, keepdims=True))
 
@@ -77,6 +81,8 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     1000.6931762695312
     """
     x = _floating(x)
+    if x.dtype == np.float16:
+        return in_single(logsumexp, x, axis, keepdims)
     peak = _peak(x, axis)
     peak = where(isfinite(peak), peak, 0)  # inf - inf would be NaN
     out = log(total(exp(x - peak), axis=axis, keepdims=True)) + peak

@@ -12,6 +12,7 @@ from ..infer import RULES, Attrs, Resolved, Types, axes_of, axis_of
 from ..op import OPS, Sample, composite, op
 from ..promote import as_floating
 from ..shapes import Sizes, show_shape
+from ..summation import add_up
 from ..types import TensorType
 from . import movement
 from .elementwise import chain
@@ -42,10 +43,10 @@ def _sum_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over ``axis`` (None: all); keeps the dtype, bool sums as int32; of nothing: 0.
 
-    Pairwise order: the error is within ``log2(n) * eps * sum(|x|)``. Integers wrap.
+    Along any axis and for any length ``n`` the error is within ``log2(n) * eps * sum(|x|)``, or
+    ``32 * eps * sum(|x|)`` if that is more. float16 is summed in float32. Integers wrap.
     """
-    dtype = np.dtype("int32") if x.dtype == bool else x.dtype
-    return np.sum(x, axis=axis, keepdims=keepdims, dtype=dtype)
+    return add_up(x.astype(np.int32) if x.dtype == bool else x, axis, keepdims)
 
 
 @sum.gradient
@@ -245,8 +246,7 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
     x = as_tensor(x)
     x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
     if x.dtype == np.float16:
-        wide = OPS["cast"](x, dtype=np.dtype("float32"))
-        return OPS["cast"](var(wide, axis, correction, keepdims), dtype=np.dtype("float16"))
+        return in_single(var, x, axis, correction, keepdims)
     distance = x - mean(x, axis=axis, keepdims=True)
     total = sum(_squared_abs(distance), axis=axis, keepdims=keepdims)
     whole = int(correction) if correction == int(correction) else correction
@@ -255,6 +255,12 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
 
 def _squared_abs(x: Any) -> Any:
     return OPS["real"](x * OPS["conjugate"](x)) if x.dtype.kind == "c" else x * x
+
+
+def in_single(function: Any, x: Any, *args: Any) -> Any:
+    """A function of a float16 tensor, computed in float32: what it sums need not fit float16."""
+    wide = function(OPS["cast"](x, dtype=np.dtype("float32")), *args)
+    return OPS["cast"](wide, dtype=np.dtype("float16"))
 
 
 def root(x: Any) -> Any:
@@ -266,6 +272,9 @@ def root(x: Any) -> Any:
 @composite(*[s for s in _SOME if s.inputs != ("f[]",)], Sample("f[3,4]", axis=0, correction=1))
 def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation: the square root of ``var``; its gradient is 0 where it is 0."""
+    x = as_tensor(x)
+    if x.dtype == np.float16:
+        return in_single(std, x, axis, correction, keepdims)
     return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
@@ -278,6 +287,8 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     """
     x = as_tensor(x)
     x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
+    if x.dtype == np.float16:
+        return in_single(vector_norm, x, axis, keepdims, ord)
     folded: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if ord == 2:
         return root(sum(_squared_abs(x), **folded))

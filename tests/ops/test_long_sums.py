@@ -1,0 +1,107 @@
+"""Long sums keep their digits, along every axis, eagerly and compiled; half precision as well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+from twofold.ir.summation import add_up
+
+MODES = {
+    "eager": lambda f: f,
+    "arrays": lambda f: tf.function(f, jit_compile=False),
+    "native": lambda f: tf.function(f, jit_compile=True),
+}
+FORMS: list[tuple[tuple[int, ...], Any]] = [
+    ((300_000,), None), ((2, 150_000), 1), ((150_000, 2), 0), ((9_000, 40), 0), ((6_000, 17), 0),
+    ((200, 40, 30), (0, 2)), ((4, 300, 70), (1, 2)), ((70, 3, 70), (0, 2)), ((30, 5_000), None),
+    ((3, 9_000, 20), 1), ((9_000, 3, 20), (0, 1)), ((2, 3, 4), (0, 1)), ((0, 3), 0), ((3, 0), 1),
+]  # fmt: skip
+FUNCTIONS = {
+    "sum": (tf.sum, np.sum),
+    "sum of squares": (
+        lambda x, axis: tf.sum(x * x, axis=axis),
+        lambda x, axis: np.sum(x * x, axis=axis),
+    ),
+    "logsumexp": (tf.logsumexp, lambda x, axis: np.log(np.sum(np.exp(x), axis=axis))),
+}
+BOUNDS = {"float32": 2e-6, "float64": 1e-12}
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_sums_of_a_constant_are_within_their_bound(name: str, mode: str, dtype: str) -> None:
+    ours, numpys = FUNCTIONS[name]
+    for shape, axis in FORMS:
+        if 0 in shape and name == "logsumexp":
+            continue
+        f = MODES[mode](lambda x, axis=axis: ours(x, axis=axis))
+        x = np.full(shape, 0.3, dtype)
+        want = numpys(x.astype(np.longdouble), axis=axis)
+        got = f(tf.constant(x)).numpy()
+        assert (got.shape, got.dtype) == (np.shape(want), x.dtype)
+        np.testing.assert_allclose(got, want.astype(dtype), rtol=BOUNDS[dtype])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_statistics_far_from_zero(mode: str) -> None:
+    x = np.random.default_rng(0).uniform(250, 320, (100_000, 3)).astype(np.float32)
+    wide = x.astype(np.float64)
+    for ours, numpys in ((tf.mean, np.mean), (tf.var, np.var), (tf.std, np.std)):
+        got = MODES[mode](lambda x, f=ours: f(x, axis=0))(tf.constant(x)).numpy()
+        np.testing.assert_allclose(got, numpys(wide, axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_half_precision_results_that_fit_come_from_sums_that_do_not(mode: str) -> None:
+    half = lambda values: tf.constant(np.asarray(values, np.float16))  # noqa: E731
+    cases: list[tuple[Any, Any, float]] = [
+        (lambda x: tf.nn.softmax(x)[0], half(np.zeros(70_000)), 1 / 70_000),
+        (lambda x: tf.nn.log_softmax(x)[0], half(np.zeros(70_000)), -np.log(70_000)),
+        (tf.logsumexp, half(np.zeros(70_000)), np.log(70_000)),
+        (tf.norm, half([300, 400]), 500),
+        (tf.std, half([300, -300]), 300),
+        (tf.sum, half(np.ones(5_000)), 5_000),
+        (lambda x: tf.sum(x, axis=0)[0], half(np.ones((5_000, 3))), 5_000),
+        (lambda x: tf.mean(x, axis=0)[0], half(np.ones((5_000, 3))), 1),
+        (lambda x: tf.cumsum(x)[-1], half(np.ones(5_000)), 5_000),
+        (lambda x: x @ tf.ones_like(x), half(np.ones(5_000)), 5_000),
+    ]
+    for function, x, want in cases:
+        got = MODES[mode](function)(x)
+        assert got.dtype == np.float16
+        np.testing.assert_allclose(float(got), want, rtol=2e-3)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_running_sums_do_not_stop_growing(mode: str) -> None:
+    count = 2**24 + 1_000
+    got = MODES[mode](lambda x: tf.cumsum(x, axis=0)[-1])(tf.ones((count,)))
+    assert abs(got.item() / count - 1) < 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["f", "d", "F", "D", "e", "i", "B"])
+def test_any_axes_and_layout_are_numpys_sum(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 3, (5, 70, 33)).astype(dtype)
+    for array in (x, x.T, x[:, ::-2], np.asfortranarray(x), np.broadcast_to(x[:, :1], x.shape)):
+        for axis in (None, 0, 1, -1, (0, 1), (0, 2), (1, 2), (0, 1, 2), ()):
+            for keepdims in (False, True):
+                exact = "f" if dtype == "e" else dtype  # NumPy's own half sums lose digits
+                want = np.sum(array, axis=axis, keepdims=keepdims, dtype=exact).astype(dtype)
+                got = np.asarray(add_up(array, axis, keepdims))
+                assert (got.shape, got.dtype) == (want.shape, want.dtype)
+                np.testing.assert_array_equal(got, want)
+
+
+def test_special_values_pass_through_long_sums() -> None:
+    x = np.ones((5_000, 4), np.float32)
+    x[100, 0], x[4_000, 1], x[17, 2], x[4_999, 2] = np.inf, np.nan, np.inf, -np.inf
+    for mode in MODES.values():
+        for axis, array in ((0, x), (1, x.T.copy())):
+            got = mode(lambda x, axis=axis: tf.sum(x, axis=axis))(tf.constant(array)).numpy()
+            np.testing.assert_array_equal(got, [np.inf, np.nan, np.nan, 5_000])
