@@ -8,21 +8,27 @@ watched (``guards.py``), and ``Changed`` tells the caller to run the function it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from twofold.ir.errors import StagingError
 from twofold.ir.tree import Structure, flatten
 
-from .guards import Watch
+from .guards import Watch, is_library_object
 from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import Traced
 
-__all__ = ["Changed", "Effects", "reason"]
+__all__ = ["Changed", "Effects", "reason", "refuse_streams"]
 
 
 class Changed(StagingError):
-    """The function changes Python state that it was given or that it reads by name."""
+    """The function changes Python state that it was given or that it reads by name.
+
+    ``lasting``: so it is known of earlier calls.
+    """
+
+    lasting = False
 
 
 def reason(name: str, changed: str) -> str:
@@ -31,6 +37,18 @@ def reason(name: str, changed: str) -> str:
         f"{name} changes {changed}, so calls of it run as plain Python; return the new value "
         f"instead, or keep it in a tf.Variable"
     )
+
+
+def refuse_streams(name: str, leaves: list[Any]) -> None:
+    """Raise Changed if an argument is an iterator: reading it changes it, and tracing would."""
+    for leaf in leaves:
+        if isinstance(leaf, Iterator) and is_library_object(leaf):
+            made = Changed(
+                f"{name} takes a {type(leaf).__name__}, which changes when it is read, so calls "
+                f"of it run as plain Python; pass what it yields instead"
+            )
+            made.lasting = True
+            raise made
 
 
 class Effects:

@@ -23,7 +23,7 @@ from twofold.runtime.tensor import Tensor
 
 from . import config, observe
 from .concrete import Bound, ConcreteFunction
-from .effects import Changed, reason
+from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
 from .key import Key, Keys, object_key
 from .method import BoundMethod, reduce_function
@@ -108,7 +108,7 @@ class Function:
     def _refuse_or_tell(self, changed: Changed) -> None:
         if self.strict or self.input_signature is not None:
             raise changed
-        if self.plain and not self._told:
+        if changed.lasting and not self._told:
             self._told = True
             warnings.warn(
                 f"{str(changed).partition(chr(10))[0]}; strict=True makes it an error",
@@ -143,7 +143,10 @@ class Function:
                 return found
             objects = object_key(key)
             if objects in self.plain:
-                raise Changed(self.plain[objects])
+                known = Changed(self.plain[objects])
+                known.lasting = True
+                raise known
+            refuse_streams(self.name, leaves)
             try:
                 made = self._trace(key, leaves, structure)
             except Changed as changed:

@@ -26,19 +26,16 @@ from twofold.ir.location import is_internal
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-__all__ = ["Watch", "watch"]
+from .state import MISSING, Reader, Restore, attributes_of, state_of
 
-_MISSING = object()
-_ALL = slice(None)
+__all__ = ["Watch", "is_library_object", "watch"]
+
 _OPAQUE = (Tensor, Variable, np.ndarray, np.dtype, np.generic)
 _BY_VALUE = (int, float, complex, str, bytes, bool)
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
 MAX_ITEMS = 256  # containers with more items are compared by identity and length only
 MAX_OBJECTS = 500  # containers and objects that are looked into
-
-Reader = Callable[[], Any]
-Restore = Callable[[Any], None]
 
 
 class Watch:
@@ -99,7 +96,7 @@ def _held(value: Any) -> Any:
         return tuple(map(_held, value))
     if value.__class__ is types.MethodType:
         return _Method(value)
-    if isinstance(value, (*_OPAQUE, *_BY_VALUE, types.FunctionType)) or value is _MISSING:
+    if isinstance(value, (*_OPAQUE, *_BY_VALUE, types.FunctionType)) or value is MISSING:
         return value
     if not hasattr(value, "__dict__") or isinstance(value, type | types.ModuleType):
         return value
@@ -207,13 +204,9 @@ class _Walker:
                 self.own(name, value)
             return
         self.seen[id(value)] = value
-        if isinstance(value, list):
-            self.items(name, value, lambda: tuple(value), lambda old: value.__setitem__(_ALL, old))
-        elif isinstance(value, tuple):
-            self.items(name, value, lambda: value)
-        elif isinstance(value, dict):
-            read = lambda: (*value.keys(), *value.values())  # noqa: E731
-            self.items(name, value, read, functools.partial(_put_items, value))
+        state = state_of(value)
+        if state is not None:
+            self.items(name, value, *state)
         elif not _is_library(_file_of(type(value))):
             self.instance(name, value)
 
@@ -232,7 +225,7 @@ class _Walker:
 
     def instance(self, name: str, value: Any) -> None:
         """An object of a user's class: its attributes, and what its class has."""
-        self.items(name, value, _attributes(value), _put_attributes(value))
+        self.items(name, value, *attributes_of(value))
         kind = type(value)
         for base in kind.__mro__[:-1]:
             self.value(base.__name__, base)
@@ -241,20 +234,19 @@ class _Walker:
             self.function(call, f"{name}.__call__")
 
     def items(
-        self, name: str, value: Any, snapshot: Callable[[], tuple[Any, ...]],
-        restore: Restore | None = None,
-    ) -> None:  # fmt: skip
+        self, name: str, value: Any, snapshot: Callable[[], Any], restore: Restore | None = None
+    ) -> None:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
             if isinstance(value, list):
                 last = lambda: (len(value), *value[-1:])  # noqa: E731
-                self.found.add(
-                    f"len({name})", last, lambda old: value.__delitem__(slice(old[0], None))
-                )
+                cut = lambda old: value.__delitem__(slice(old[0], None))  # noqa: E731
+                self.found.add(f"len({name})", last, cut)
             else:
                 self.found.add(f"len({name})", lambda: len(value))
             return
         self.found.add(name, snapshot, restore)
-        for item in snapshot():
+        held = snapshot()
+        for item in held if held.__class__ is tuple else ():
             self.value(f"{name}[...]", item)
 
     def learn(self, names: dict[str, None]) -> None:
@@ -279,81 +271,29 @@ class _Walker:
         if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
             return
         put = functools.partial(_put_attribute, owner, key)
-        self.found.add(f"{name}.{key}", lambda: space.get(key, _MISSING), put)
+        self.found.add(f"{name}.{key}", lambda: space.get(key, MISSING), put)
         self.value(f"{name}.{key}", value.fget if isinstance(value, property) else value)
 
 
-def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
-    """A reader of an object's attributes that does not keep the object alive, if it can."""
-    try:
-        ref: Callable[[], Any] = weakref.ref(value)
-    except TypeError:
-        ref = lambda: value  # noqa: E731
-    slots = _slots(type(value))
-
-    def read() -> tuple[Any, ...]:
-        held = getattr(ref(), "__dict__", {})
-        return (*held.keys(), *held.values())
-
-    def read_slots() -> tuple[Any, ...]:
-        owner = ref()
-        return (*read(), *[getattr(owner, key, _MISSING) for key in slots])
-
-    return read_slots if slots else read
-
-
 def _put_item(space: dict[str, Any], key: str, old: Any) -> None:
-    if old is _MISSING:
+    if old is MISSING:
         space.pop(key, None)
     else:
         space[key] = old
 
 
 def _put_cell(cell: Any, old: Any) -> None:
-    if old is _MISSING:
+    if old is MISSING:
         del cell.cell_contents
     else:
         cell.cell_contents = old
 
 
 def _put_attribute(owner: Any, key: str, old: Any) -> None:
-    if old is _MISSING:
+    if old is MISSING:
         delattr(owner, key)
     else:
         setattr(owner, key, old)
-
-
-def _put_items(held: dict[Any, Any], old: tuple[Any, ...]) -> None:
-    half = len(old) // 2
-    held.clear()
-    held.update(zip(old[:half], old[half:], strict=True))
-
-
-def _put_attributes(value: Any) -> Restore:
-    """What gives an object the attributes back that ``_attributes`` read."""
-
-    def put(old: tuple[Any, ...]) -> None:
-        slots = _slots(type(value))
-        held = old[: len(old) - len(slots)]
-        if hasattr(value, "__dict__"):
-            _put_items(vars(value), held)
-        for key, before in zip(slots, old[len(held) :], strict=True):
-            if before is not _MISSING:
-                object.__setattr__(value, key, before)
-            elif hasattr(value, key):
-                object.__delattr__(value, key)
-
-    return put
-
-
-def _slots(kind: type) -> list[str]:
-    """The attributes that a class and its bases keep in slots."""
-    return [
-        key
-        for base in kind.__mro__
-        for key, member in vars(base).items()
-        if isinstance(member, types.MemberDescriptorType)
-    ]
 
 
 def _names(code: types.CodeType) -> dict[str, None]:
@@ -377,25 +317,28 @@ def _loads(code: types.CodeType, name: str) -> bool:
 
 
 def _reader(space: dict[str, Any], key: str) -> Reader:
-    return lambda: space.get(key, _MISSING)
+    return lambda: space.get(key, MISSING)
 
 
 def _cell(cell: Any) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # not assigned yet
-        return _MISSING
+        return MISSING
 
 
 def _file_of(owner: Any) -> str:
-    """The file of a class or module; classes of the interpreter count as library code."""
-    if isinstance(owner, types.ModuleType):
-        builtin = owner.__name__ in sys.builtin_module_names
-        return getattr(owner, "__file__", None) or ("<frozen>" if builtin else "")
-    module = sys.modules.get(owner.__module__)
-    return getattr(module, "__file__", None) or (
-        "" if owner.__module__ != "builtins" else "<frozen>"
-    )
+    """The file of a class or module; those of the interpreter count as library code."""
+    module = owner if isinstance(owner, types.ModuleType) else sys.modules.get(owner.__module__)
+    if module is None:
+        return ""
+    builtin = module.__name__ in sys.builtin_module_names
+    return getattr(module, "__file__", None) or ("<frozen>" if builtin else "")
+
+
+def is_library_object(value: Any) -> bool:
+    """Whether the class of an object is of a library or the interpreter."""
+    return _is_library(_file_of(type(value)))
 
 
 def _is_library(filename: str) -> bool:

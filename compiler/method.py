@@ -73,6 +73,18 @@ def reduce_function(function: Any, options: dict[str, Any], rebuild: Any) -> Any
         found = None
     if isinstance(found, staticmethod | classmethod):
         found = found.__func__
-    if found is function:
+    if found is function and not (function.__module__ == "__main__" and _by_cloudpickle()):
         return name
     return rebuild, (function.python_function, options)
+
+
+def _by_cloudpickle() -> bool:
+    """Whether cloudpickle asks, which sends what a script defines by value."""
+    if "cloudpickle" not in sys.modules:
+        return False
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] == "cloudpickle":
+            return True
+        frame = frame.f_back
+    return False

@@ -80,6 +80,10 @@ class SymNumber:
         """The Python number; pins it."""
         return self.numbers.pin(self.slot)
 
+    def fits(self, dtype: Any) -> bool:
+        """Whether the number becomes the dtype without a change of what it means."""
+        return dtype.kind == "f" or (isinstance(self, int) and dtype.kind in "iu")
+
     def tensor(self, dtype: Any) -> Any:
         """The number as a tensor of the graph."""
         return self.numbers.stage(self.slot, dtype)

@@ -72,6 +72,12 @@ class Traced(Tensor):
     def become(self, value: Any) -> None:
         self._change(value)
 
+    def __copy__(self) -> Any:
+        return type(self)(self.value, self.trace)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return type(self)(self.value, self.trace)
+
     def _refuse(self, what: str) -> NoReturn:
         name = f" {self.value.name!r}" if self.value.name else ""
         if self.trace.ended:

@@ -92,6 +92,8 @@ class Variable(Operators, NumpyProtocols):
         """
         if isinstance(value, Variable):
             value = value.read_value()
+        elif hasattr(value, "symbolic_number") and value.fits(self.dtype):  # while tracing
+            value = value.tensor(self.dtype)
         elif not isinstance(value, Tensor):
             value = OPS["identity"](exact_array(value, self.dtype))
         if value.dtype != self.dtype:

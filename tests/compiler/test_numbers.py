@@ -173,6 +173,18 @@ def test_a_concrete_function_takes_any_number_of_its_kind() -> None:
         c(X, 3.0, 2)
 
 
+def test_a_variable_takes_a_number() -> None:
+    rate, count = tf.Variable(0.5), tf.Variable(3)
+    f = tf.function(lambda v, n: (rate.assign(v), count.assign(n), rate * 1)[2], jit_compile=False)
+    for v, n in ((0.25, 1), (1e30, 2), (0.1, 7)):
+        assert f(v, n).numpy() == np.float32(v)
+        assert (rate.numpy(), count.numpy()) == (np.float32(v), n)
+    assert f.experimental_get_tracing_count() == 2
+    with pytest.raises(ValueError):
+        f(0.5, 2**40)
+    assert (rate.numpy(), count.numpy()) == (0.5, 7)
+
+
 def test_numbers_of_another_trace_are_told_apart() -> None:
     inner = tf.function(lambda x, v: x * v, jit_compile=False)
     outer = tf.function(lambda x, v: inner(x, v * 2) + inner(x, 3.0), jit_compile=False)

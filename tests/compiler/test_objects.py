@@ -3,11 +3,14 @@ is what plain Python does, on every call."""
 
 from __future__ import annotations
 
+import array
 import collections
 import copy
 import dataclasses
 import enum
 import functools
+import itertools
+import random
 import warnings
 from typing import Any, NamedTuple
 
@@ -141,7 +144,8 @@ READS: list[tuple[Any, Any]] = [
     (make_tagged, lambda d: (d.w, d["k"], len(d), list(d))), (make_listed, lambda d: (d.w, d[0], len(d))),
     (Failure, lambda e: e.w * 2), (lambda w: Point(w, w), lambda p: p.norm()),
     (lambda w: Shade.DARK, lambda s: X * s.value), (lambda w: [{"a": Scaled(w)}], lambda c: c[0]["a"].w * 2),
-    (Plain, lambda p: p.w * 2), (lambda w: collections.OrderedDict(b=w, a=Frozen(w)), lambda d: list(d)),
+    (Plain, lambda p: p.w * 2), (Scaled, lambda s: copy.deepcopy(s).w * 2), (Scaled, lambda s: copy.copy(s.w) + 1),
+    (lambda w: collections.OrderedDict(b=w, a=Frozen(w)), lambda d: list(d)),
 ]  # fmt: skip
 
 
@@ -278,6 +282,54 @@ def test_a_flag_that_toggles_toggles_on_every_call() -> None:
 
     with pytest.warns(UserWarning, match="plain Python"):
         assert [float(f(switch)[0]) for _ in range(6)] == [1.0, 0.0] * 3
+
+
+def generator() -> Any:
+    yield from (1.0, 2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize("make", [
+    generator, lambda: iter([1.0, 2.0, 3.0, 4.0]), lambda: itertools.count(1.5), lambda: random.Random(1),
+    lambda: np.random.default_rng(1), lambda: np.random.RandomState(1), lambda: enumerate([5, 6, 7, 8]),
+])  # fmt: skip
+def test_streams_and_random_generators_go_on_from_call_to_call(make: Any) -> None:
+    def f(x: Any, stream: Any) -> Any:
+        value = stream.random() if hasattr(stream, "random") else next(stream)
+        if hasattr(stream, "random_sample"):
+            value = stream.random_sample()
+        return x * (value[1] if isinstance(value, tuple) else value)
+
+    compiled, ours, theirs = tf.function(f, jit_compile=False), make(), make()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(4):
+            assert repr(compiled(X, ours)) == repr(f(X, theirs))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: {1}, lambda: collections.deque([1]), lambda: bytearray(b"a"), lambda: array.array("d", [1]),
+    lambda: collections.UserList([1]), lambda: collections.UserDict({1: 1}), lambda: collections.Counter("a"),
+    lambda: collections.defaultdict(int, {1: 1}), lambda: list(range(300)),
+])  # fmt: skip
+def test_containers_of_every_kind_are_watched_and_change_on_every_call(make: Any) -> None:
+    def grow(x: Any, c: Any) -> Any:
+        n = len(c)
+        if isinstance(c, set):
+            c.add(n + 1)
+        elif hasattr(c, "append"):
+            c.append(n + 1)
+        else:
+            c[n + 1] = 1
+        return x * n
+
+    compiled, ours, theirs = tf.function(grow, jit_compile=False), make(), make()
+    length = tf.function(lambda x, c: x * len(c), jit_compile=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(4):
+            assert repr(compiled(X, ours)) == repr(grow(X, theirs))
+            assert repr(ours) == repr(theirs)
+            assert float(length(X, ours)[0]) == len(theirs)
 
 
 def test_strict_refuses_what_would_run_as_plain_python() -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +94,37 @@ def test_closures_go_by_value_where_the_pickler_can() -> None:
     assert made(X).numpy().tolist() == [3.0, 6.0]
     assert (made.name, made.jit_compile) == ("scaled", False)
     assert copy.deepcopy(f)(X).numpy().tolist() == [3.0, 6.0]
+
+
+SCRIPT = """
+import sys, cloudpickle
+import twofold as tf
+
+@tf.function(jit_compile=False)
+def double(x):
+    return x * 2
+
+class Model:
+    def __init__(self):
+        self.w = tf.Variable([3.0])
+
+    @tf.function(jit_compile=False)
+    def step(self, x):
+        return double(x) * self.w
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(cloudpickle.dumps((double, Model().step)))
+"""
+
+
+def test_what_a_script_defines_goes_by_value_where_the_pickler_does_so(tmp_path: Path) -> None:
+    pytest.importorskip("cloudpickle")
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    text = subprocess.run([sys.executable, script], capture_output=True, check=True).stdout
+    function, step = pickle.loads(text)
+    assert function(X).numpy().tolist() == [2.0, 4.0]
+    assert step(X).numpy().tolist() == [6.0, 12.0]
 
 
 def test_traces_and_tapes_say_what_to_do_instead() -> None:

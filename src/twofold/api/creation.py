@@ -129,10 +129,13 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
         value = OPS["stack"]([_tensor(v, dtype) for v in value])
     if isinstance(value, Tensor):
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
-    if hasattr(value, "symbolic_number") and isinstance(value, float):
-        want = weak_dtype(float) if dtype is None else dtype
-        if want.kind == "f":
-            return value.tensor(want)  # type: ignore[attr-defined,no-any-return]
+    if hasattr(value, "symbolic_number"):
+        small = isinstance(value, float) or -(2**31) <= value < 2**31
+        want = (
+            dtype if dtype is not None else weak_dtype(float if value.__class__ is float else int)
+        )
+        if small and value.fits(want):
+            return value.tensor(want)  # type: ignore[no-any-return]
     array = as_array(value) if dtype is None else exact_array(value, dtype)
     given = not isinstance(value, list | tuple | bool | int | float | complex)
     if not bind.ground().tracing:

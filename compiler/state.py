@@ -1,0 +1,133 @@
+"""What an object holds, as a value to compare with later, and how to put it back.
+
+A snapshot is a tuple of what a container or an object holds, or bytes where that is its content.
+"""
+
+from __future__ import annotations
+
+import array
+import functools
+import pickle
+import random
+import types
+import weakref
+from collections import UserDict, UserList, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["MISSING", "Reader", "Restore", "attributes_of", "state_of"]
+
+MISSING = object()
+
+Reader = Callable[[], Any]
+Restore = Callable[[Any], None]
+State = tuple[Reader, Restore | None]
+
+
+def state_of(value: Any) -> State | None:
+    """Reads the items of a container, or the state of a random generator; None for other
+    objects."""
+    if isinstance(value, list | UserList):
+        return lambda: tuple(value), functools.partial(value.__setitem__, slice(None))
+    if isinstance(value, tuple):
+        return lambda: value, None
+    if isinstance(value, Mapping):
+        plain = isinstance(value, dict | UserDict)
+        read = lambda: (*value.keys(), *value.values())  # noqa: E731
+        return read, functools.partial(_put_items, value) if plain else None
+    if isinstance(value, set):
+        return lambda: tuple(sorted(value, key=id)), functools.partial(_refill, value, value.update)
+    if isinstance(value, deque):
+        return lambda: tuple(value), functools.partial(_refill, value, value.extend)
+    if isinstance(value, bytearray):
+        return lambda: bytes(value), functools.partial(value.__setitem__, slice(None))
+    if isinstance(value, array.array):
+        return value.tobytes, functools.partial(_put_bytes, value)
+    return _random_state(value)
+
+
+def _random_state(value: Any) -> State | None:
+    get: Callable[[], Any]
+    put: Callable[[Any], None]
+    if isinstance(value, random.Random):
+        get, put = value.getstate, value.setstate
+    elif isinstance(value, np.random.RandomState):
+        get, put = value.get_state, value.set_state
+    elif isinstance(value, np.random.Generator):
+        bits = value.bit_generator
+        get, put = (
+            functools.partial(getattr, bits, "state"),
+            functools.partial(setattr, bits, "state"),
+        )
+    else:
+        return None
+    return lambda: pickle.dumps(get()), lambda old: put(pickle.loads(old))
+
+
+def attributes_of(value: Any) -> State:
+    """Reads the attributes of an object, without keeping it alive if that can be."""
+    return _attributes(value), _put_attributes(value)
+
+
+def _refill(held: Any, fill: Callable[[Any], Any], old: tuple[Any, ...]) -> None:
+    held.clear()
+    fill(old)
+
+
+def _put_bytes(held: array.array[Any], old: bytes) -> None:
+    del held[:]
+    held.frombytes(old)
+
+
+def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
+    """A reader of an object's attributes that does not keep the object alive, if it can."""
+    try:
+        ref: Callable[[], Any] = weakref.ref(value)
+    except TypeError:
+        ref = lambda: value  # noqa: E731
+    slots = _slots(type(value))
+
+    def read() -> tuple[Any, ...]:
+        held = getattr(ref(), "__dict__", {})
+        return (*held.keys(), *held.values())
+
+    def read_slots() -> tuple[Any, ...]:
+        owner = ref()
+        return (*read(), *[getattr(owner, key, MISSING) for key in slots])
+
+    return read_slots if slots else read
+
+
+def _put_items(held: Any, old: tuple[Any, ...]) -> None:
+    half = len(old) // 2
+    held.clear()
+    held.update(zip(old[:half], old[half:], strict=True))
+
+
+def _put_attributes(value: Any) -> Restore:
+    """What gives an object the attributes back that ``_attributes`` read."""
+
+    def put(old: tuple[Any, ...]) -> None:
+        slots = _slots(type(value))
+        held = old[: len(old) - len(slots)]
+        if hasattr(value, "__dict__"):
+            _put_items(vars(value), held)
+        for key, before in zip(slots, old[len(held) :], strict=True):
+            if before is not MISSING:
+                object.__setattr__(value, key, before)
+            elif hasattr(value, key):
+                object.__delattr__(value, key)
+
+    return put
+
+
+def _slots(kind: type) -> list[str]:
+    """The attributes that a class and its bases keep in slots."""
+    return [
+        key
+        for base in kind.__mro__
+        for key, member in vars(base).items()
+        if isinstance(member, types.MemberDescriptorType)
+    ]
