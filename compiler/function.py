@@ -12,6 +12,7 @@ import inspect
 import threading
 import types
 import warnings
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,7 @@ from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
 from .key import Key, Keys, object_key
 from .method import BoundMethod, reduce_function
-from .signature import Token, bind_arguments, call_key, leaf_pattern
+from .signature import Token, bind_arguments, call_key, input_key, leaf_pattern
 from .tracing import trace_function
 
 __all__ = ["Function"]
@@ -63,11 +64,11 @@ class Function:
         self._exact: OrderedDict[Any, Any] = OrderedDict()
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
         self._tracing_count = 0
-        self.keys = Keys()
+        self._keys = Keys()
         self._changes: dict[Key, int] = {}  # consecutive traces that changed Python state
-        self.plain: dict[Key, str] = {}  # why calls with such arguments run as plain Python
+        self._plain: dict[Key, str] = {}  # why calls with such arguments run as plain Python
         self._told = False
-        self._latest: ConcreteFunction | None = None
+        self._latest: weakref.ref[ConcreteFunction] | None = None
         self._reasons: deque[str] = deque(maxlen=STORM)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -81,6 +82,8 @@ class Function:
                         ]
                     )
                 )
+                if entry is None and self._keys.ints:
+                    entry = self._exact.get(tuple(map(input_key, args)))
             except TypeError:
                 entry = None
             if entry is not None and (entry.free or entry.ready(args)):
@@ -117,7 +120,7 @@ class Function:
 
     def _bound(self, leaves: list[Any], structure: Structure) -> Bound:
         """The call prepared for these exact arguments."""
-        entry: Bound | None = self._exact.get(self.keys.exact(leaves, structure))
+        entry: Bound | None = self._exact.get(self._keys.exact(leaves, structure))
         if entry is not None and entry.ready(leaves):
             return entry
         concrete = self.concrete(leaves, structure)
@@ -125,25 +128,25 @@ class Function:
         if concrete.trace.changed:
             return entry
         with self._lock:
-            self._exact[self.keys.exact(leaves, structure)] = entry
+            self._exact[self._keys.exact(leaves, structure)] = entry
             while len(self._exact) > EXACT_ENTRIES:
                 self._exact.popitem(last=False)
         return entry
 
     def concrete(self, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         """The trace that fits these arguments, made if there is none."""
-        found = self._fitting(self.keys.pattern(leaves, structure), leaves)
+        found = self._fitting(self._keys.pattern(leaves, structure), leaves)
         if found is not None:
             return found
         with self._lock:
-            self.keys.meet(leaves, structure)
-            key = self.keys.pattern(leaves, structure)
+            self._keys.meet(leaves, structure)
+            key = self._keys.pattern(leaves, structure)
             found = self._fitting(key, leaves)
             if found is not None:
                 return found
             objects = object_key(key)
-            if objects in self.plain:
-                known = Changed(self.plain[objects])
+            if objects in self._plain:
+                known = Changed(self._plain[objects])
                 known.lasting = True
                 raise known
             refuse_streams(self.name, leaves)
@@ -163,7 +166,7 @@ class Function:
         does so twice in a row runs as plain Python from then on."""
         self._changes[objects] = self._changes.get(objects, 0) + 1
         if self._changes[objects] >= CHANGES:
-            self.plain[objects] = why.partition("\n")[0]
+            self._plain[objects] = why.partition("\n")[0]
 
     def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
         for concrete in self._traces.get(key, ()):
@@ -174,8 +177,8 @@ class Function:
     def _trace(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         concrete = self._traced(key, leaves, structure)
         if concrete.by_value:
-            self.keys.by_value(structure, concrete.by_value)
-            concrete.key = key = self.keys.pattern(leaves, structure)
+            self._keys.by_value(structure, concrete.by_value)
+            concrete.key = key = self._keys.pattern(leaves, structure)
         self._tracing_count += 1
         self._remember(concrete, leaves)
         if concrete.trace.changed:  # it has happened; another call must not skip it
@@ -208,9 +211,10 @@ class Function:
 
     def _remember(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:
         """Why the function was traced again; a warning with all reasons, if it happens often."""
-        if self._latest is not None:
-            self._reasons.append(why_again(self._latest, concrete.key, leaves))
-        self._latest = concrete
+        latest = None if self._latest is None else self._latest()
+        if latest is not None:
+            self._reasons.append(why_again(latest, concrete.key, leaves))
+        self._latest = weakref.ref(concrete)
         if self._tracing_count == STORM:
             warnings.warn(
                 f"{self.name} has been traced {STORM} times. What each new trace was made for:\n  "
@@ -233,10 +237,10 @@ class Function:
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """Why a call with these arguments would use a trace or make a new one."""
         leaves, structure = bind_arguments(self, args, kwargs)
-        key = self.keys.pattern(leaves, structure)
+        key = self._keys.pattern(leaves, structure)
         group = self._traces.get(key, [])
-        if object_key(key) in self.plain:
-            return self.plain[object_key(key)]
+        if object_key(key) in self._plain:
+            return self._plain[object_key(key)]
         if not group:
             kinds = ", ".join(map(describe, leaves))
             return f"{self.name} has no trace for arguments of these kinds: {kinds}"
@@ -258,9 +262,9 @@ class Function:
         with self._lock:
             self._exact.clear()
             self._traces.clear()
-            self.keys.clear()
+            self._keys.clear()
             self._changes.clear()
-            self.plain.clear()
+            self._plain.clear()
             self._latest = None
 
     def _purge(self, token: Token) -> None:
@@ -268,7 +272,7 @@ class Function:
         with self._lock:
             for key in [k for k in self._traces if token in k]:
                 del self._traces[key]
-            for table in (self._changes, self.plain):
+            for table in (self._changes, self._plain):
                 for key in [k for k in table if token in k]:
                     del table[key]
             for key in [k for k in self._exact if _mentions(k, token)]:

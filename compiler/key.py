@@ -29,6 +29,7 @@ class Keys:
 
     def __init__(self) -> None:
         self._inputs: dict[Structure, dict[int, bool]] = {}  # by leaf: a number that is an input
+        self.ints = False  # whether some int is an input
         self._first: dict[tuple[Structure, int], int] = {}  # the first value of an int
 
     def pattern(self, leaves: list[Any], structure: Structure) -> Key:
@@ -62,6 +63,7 @@ class Keys:
         changed = [
             i for i in ints if self._first.setdefault((structure, i), leaves[i]) != leaves[i]
         ]
+        self.ints |= bool(changed)
         self._set(structure, changed, True)
         return bool(changed)
 

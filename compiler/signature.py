@@ -21,7 +21,7 @@ from twofold.runtime.tensor import Tensor
 
 from .spec import TensorSpec
 
-__all__ = ["Token", "bind_arguments", "call_key", "leaf_key", "leaf_pattern"]
+__all__ = ["Token", "bind_arguments", "call_key", "input_key", "leaf_key", "leaf_pattern"]
 
 _BY_VALUE = (int, str, bool, type(None), bytes)
 
@@ -107,6 +107,11 @@ def leaf_key(x: Any) -> Any:
 def call_key(x: Any) -> Any:
     """The exact key of one argument as a call first tries it: a float is an input."""
     return float if x.__class__ is float else leaf_key(x)
+
+
+def input_key(x: Any) -> Any:
+    """The same where an int is an input as well."""
+    return x.__class__ if x.__class__ in (int, float) else leaf_key(x)
 
 
 def leaf_pattern(x: Any) -> Any:

@@ -38,6 +38,8 @@ class Again(NamedTuple):
 
 
 LEAF = Structure(None, (), ())
+_ATOMS = frozenset((bool, int, float, complex, str, bytes, type(None)))
+_PLAIN = frozenset((list, dict, OrderedDict))
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
 _HEAP_TYPE = 1 << 9  # a class that a class statement made
 
@@ -55,36 +57,41 @@ def flatten(tree: Any, stop: Any = ()) -> tuple[Leaves, Structure]:
 
 def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Structure:
     kind = tree.__class__
-    if kind is tuple:
-        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
-    named = isinstance(tree, tuple) and hasattr(kind, "_fields")
-    if not named and kind not in (list, dict, OrderedDict) and not _has_state(kind):
+    if kind in _ATOMS:
         leaves.append(tree)
         return LEAF
+    if kind is tuple:
+        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
+    if kind not in _PLAIN:
+        if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+            inner = tuple([_flatten(t, leaves, seen, stop) for t in tree])
+            return Structure(kind, kind._fields, inner)
+        if not (hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")):
+            leaves.append(tree)
+            return LEAF
+        if not _can_be_made(kind):
+            leaves.append(tree)
+            return LEAF
     if id(tree) in stop:
         leaves.append(tree)
         return LEAF
-    if named:
-        keys: tuple[Any, ...] = kind._fields
-        children: Any = tree
-    else:
-        if id(tree) in seen:
-            return Structure(Again(seen[id(tree)]), (), ())
-        seen[id(tree)] = len(leaves.containers)
-        leaves.containers.append(tree)
-        keys, children = _contents(tree, kind)
-    inner = tuple([_flatten(c, leaves, seen, stop) for c in children])
-    if all(k.__class__ is str for k in keys):
-        return Structure(kind, keys, inner)
-    return Structure(kind, keys, inner, tuple(map(type, keys)))
-
-
-def _contents(tree: Any, kind: Any) -> tuple[tuple[Any, ...], Any]:
-    """The keys and the children of a mutable container."""
+    if id(tree) in seen:
+        return Structure(Again(seen[id(tree)]), (), ())
+    seen[id(tree)] = len(leaves.containers)
+    leaves.containers.append(tree)
     if kind is list:
-        return (), tree
-    if kind is dict or kind is OrderedDict:
-        return tuple(tree), list(tree.values())
+        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
+    items = tree if kind in _PLAIN else _state(tree, kind)
+    keys = tuple(items)
+    inner = tuple([_flatten(t, leaves, seen, stop) for t in items.values()])
+    for key in keys:
+        if key.__class__ is not str:
+            return Structure(kind, keys, inner, tuple(map(type, keys)))
+    return Structure(kind, keys, inner)
+
+
+def _state(tree: Any, kind: Any) -> dict[Any, Any]:
+    """The attributes of an object, and its items under one more key."""
     state = {**vars(tree)} if hasattr(tree, "__dict__") else {}
     for name in _slots(kind):
         if (value := getattr(tree, name, _slots)) is not _slots:  # one that has been set
@@ -94,13 +101,12 @@ def _contents(tree: Any, kind: Any) -> tuple[tuple[Any, ...], Any]:
         state[_ITEMS] = list(tree)
     elif base is not object:
         state[_ITEMS] = dict(dict.items(tree))
-    return tuple(state), list(state.values())
+    return state
 
 
-def _has_state(kind: type) -> bool:
-    """Whether this is a dataclass or a class made by attrs, whose objects can be made anew."""
-    marked = hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")
-    return marked and _base(kind) is not None and not issubclass(kind, Enum)
+def _can_be_made(kind: type) -> bool:
+    """Whether an object of a class can be made from its state, without ``__init__``."""
+    return _base(kind) is not None and not issubclass(kind, Enum)
 
 
 def _base(kind: type) -> type | None:
