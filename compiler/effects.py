@@ -3,7 +3,8 @@
 A trace runs the Python function once, on stand-ins of its containers, and later calls do not run
 it at all. A function that changes a list, an attribute or a global would do so once instead of on
 every call, or leave a traced tensor there. So what the trace changed is put back as far as it is
-watched (``guards.py``), and ``Changed`` tells the caller to run the function itself.
+watched (``guards.py``), and ``Changed`` tells the caller to run the function itself. (What another
+thread changes in the same containers at the same time can be put back with it.)
 """
 
 from __future__ import annotations
@@ -55,8 +56,9 @@ class Effects:
     """The state before a trace, to compare with after it."""
 
     def __init__(self, seen: Watch, structure: Structure, leaves: list[Any], names: list[str]):
-        self.seen, self.structure, self.leaves, self.names = seen, structure, leaves, names
-        self.before = [read() for read in seen.reads]
+        self.structure, self.leaves, self.names = structure, leaves, names
+        self.watched = [*zip(seen.names, seen.reads, seen.restores, strict=True), *seen.long]
+        self.before = [read() for _, read, _ in self.watched]
 
     def settle(self, name: str, arguments: Any) -> str:
         """What the trace changed by name, if that may stay; else undo it and raise Changed.
@@ -65,19 +67,29 @@ class Effects:
         has happened once, as it should.
         """
         inside = self._changed_arguments(arguments)
-        outside = [i for i, read in enumerate(self.seen.reads) if not _same(read(), self.before[i])]
-        names = ", ".join(dict.fromkeys([*inside, *(self.seen.names[i] for i in outside)]))
-        if inside or any(_holds_traced(self.seen.reads[i]()) for i in outside):
+        outside = [
+            (what, now)
+            for (what, read, _), old in zip(self.watched, self.before, strict=True)
+            if not _same(now := read(), old)
+        ]
+        names = ", ".join(dict.fromkeys([*inside, *(what for what, _ in outside)]))
+        if inside or any(_holds_traced(now) for _, now in outside):
             self.undo()
             raise Changed(reason(name, names))
         return names
 
+    def settle_error(self, name: str, arguments: Any) -> None:
+        """After an error of the user's code: raise Changed if it changed an argument before."""
+        inside = self._changed_arguments(arguments)
+        if inside:
+            self.undo()
+            raise Changed(reason(name, ", ".join(inside)))
+
     def undo(self) -> None:
         """Put back what is watched."""
-        parts = zip(self.seen.reads, self.seen.restores, self.before, strict=True)
-        for read, restore, before in parts:
-            if restore is not None and not _same(read(), before):
-                restore(before)
+        for (_, read, restore), old in zip(self.watched, self.before, strict=True):
+            if restore is not None and not _same(read(), old):
+                restore(old)
 
     def _changed_arguments(self, arguments: Any) -> list[str]:
         """The arguments in which something else stands than before."""

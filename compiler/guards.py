@@ -41,13 +41,14 @@ MAX_OBJECTS = 500  # containers and objects that are looked into
 class Watch:
     """A list of readers and the values that they gave."""
 
-    __slots__ = ("names", "reads", "reads_type", "restores", "values")
+    __slots__ = ("long", "names", "reads", "reads_type", "restores", "values")
 
     def __init__(self) -> None:
         self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
         self.names: list[str] = []
         self.reads: list[Reader] = []
         self.restores: list[Restore | None] = []
+        self.long: list[tuple[str, Reader, Restore | None]] = []  # compared around a trace only
         self.values: list[Any] = []
 
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> None:
@@ -207,7 +208,7 @@ class _Walker:
         state = state_of(value)
         if state is not None:
             self.items(name, value, *state)
-        elif not _is_library(_file_of(type(value))):
+        elif isinstance(value, types.SimpleNamespace) or not _is_library(_file_of(type(value))):
             self.instance(name, value)
 
     def callable(self, name: str, value: Any) -> None:
@@ -237,12 +238,8 @@ class _Walker:
         self, name: str, value: Any, snapshot: Callable[[], Any], restore: Restore | None = None
     ) -> None:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
-            if isinstance(value, list):
-                last = lambda: (len(value), *value[-1:])  # noqa: E731
-                cut = lambda old: value.__delitem__(slice(old[0], None))  # noqa: E731
-                self.found.add(f"len({name})", last, cut)
-            else:
-                self.found.add(f"len({name})", lambda: len(value))
+            self.found.add(f"len({name})", lambda: len(value))
+            self.found.long.append((name, snapshot, restore))
             return
         self.found.add(name, snapshot, restore)
         held = snapshot()

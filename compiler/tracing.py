@@ -16,7 +16,7 @@ from twofold.ir.tree import Structure, kinds_of, rebuild
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
 
-from .effects import Effects
+from .effects import Changed, Effects
 from .guards import Watch, watch
 from .key import Key
 from .numbers import Numbers
@@ -81,14 +81,21 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         for captured in tracer.captures:
             if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
                 seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
-    except (TypeError, AttributeError) as error:
+    except Changed:
+        raise
+    except Exception as error:
         refused = isinstance(error, StagingError | ReturnTypeError)
-        again = tracer.numbers.values and not isinstance(error, TwofoldError)  # plain numbers next
-        if refused or again:
+        plain = isinstance(error, TypeError | AttributeError) and not isinstance(
+            error, TwofoldError
+        )
+        if refused or (plain and tracer.numbers.values):  # it is tried with plain numbers next
             effects.undo()
+        else:
+            effects.settle_error(function.name, (args, kwargs))
         raise
     finally:
         seen.restores.clear()
+        seen.long.clear()
         tracer.ended = tracer.numbers.ended = True
         bind.pop(token)
     return Trace(

@@ -134,8 +134,8 @@ class ReturnTypeError(TwofoldError, TypeError):
 class GraphError(TwofoldError, RuntimeError):
     """A graph was built or executed with values that do not belong to it.
 
-    Cause: a tensor of one trace was kept in a set, a deque or an object of a library, and used
-    after the trace ended. (Lists, dicts and attributes are put right.)
+    Cause: a tensor of one trace was kept in an object of a library, such as a queue, and used
+    after the trace ended. (Containers, attributes and globals are put right.)
     Fix: return the tensor from the function instead of storing it.
     """
 

@@ -343,6 +343,21 @@ def test_strict_refuses_what_would_run_as_plain_python() -> None:
         tf.function(lambda c: c.append(X)).get_concrete_function(items)
 
 
+def test_a_change_before_an_error_of_the_users_code_stays() -> None:
+    def f(s: Any, log: list[int]) -> Any:
+        s.n += 1
+        log.append(s.n)
+        raise KeyError(s.n)
+
+    compiled, s, log = tf.function(f, jit_compile=False), Scaled(X), [0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for n in (5, 6, 7, 8):
+            with pytest.raises(KeyError, match=str(n)):
+                compiled(s, log)
+    assert (s.n, log) == (8, [0, 5, 6, 7, 8])
+
+
 def test_a_refused_trace_leaves_no_change_behind() -> None:
     p = Plain(X)
 

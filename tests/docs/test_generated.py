@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -80,9 +80,9 @@ def return_type_error() -> None:
 
 
 def graph_error() -> None:
-    kept: deque[Any] = deque()
-    tf.function(lambda x: kept.append(x) or x)(tf.constant(1.0))
-    tf.function(lambda x: x + kept[0])(tf.constant(1.0))
+    kept: SimpleQueue[Any] = SimpleQueue()
+    tf.function(lambda x: kept.put(x) or x)(tf.constant(1.0))
+    tf.function(lambda x: x + kept.get())(tf.constant(1.0))
 
 
 def verify_error() -> None:
