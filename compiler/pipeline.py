@@ -15,6 +15,7 @@ from twofold.ir.graph import Graph
 from twofold.ir.scanner import meant
 
 from .arrays.reference import ArrayOps
+from .native.program import NativeExecutable
 from .passes.cse import cse
 from .passes.dce import dce
 from .passes.driver import Pass
@@ -115,6 +116,4 @@ def compile_graph(graph: Graph, native: bool) -> Executable:
     graph = run(graph)
     if not native:
         return ArrayExecutable(graph)
-    from .native.program import NativeExecutable  # noqa: PLC0415  (loads numba)
-
     return NativeExecutable(graph)

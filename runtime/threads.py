@@ -9,10 +9,11 @@ It calls ``body`` on ``[0, grain)``, ``[grain, 2 * grain)`` ... up to ``n``, on 
 returns when every call has returned. The chunks depend on ``n`` and ``grain`` only, so a body that
 keeps one partial result per chunk gives the same numbers with any number of threads.
 
-Everything is native code, written in LLVM's language below and compiled once per process (about
-20 ms): the workers never touch the interpreter, so they need no GIL, do not appear in
-``threading``, cannot be caught half-way by the interpreter's exit, and can be started by
-``parallel_for`` itself when they are missing, which is what a forked child needs.
+Everything is native code, written in LLVM's language below and loaded once per process as kernels
+are (from the cache on disk, or compiled in about 20 ms): the workers never touch the interpreter,
+so they need no GIL, do not appear in ``threading``, cannot be caught half-way by the interpreter's
+exit, and can be started by ``parallel_for`` itself when they are missing, which is what a forked
+child needs.
 
 Protocol. One 64-bit word, the gate, says everything about the current job: its number (epoch),
 whether it is open, how many workers are in it, and whether the caller sleeps until they leave.
@@ -33,16 +34,19 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import platform
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, NamedTuple
+
+from .loader import Code
 
 __all__ = [
     "MAX_THREADS",
     "SPIN_MICROSECONDS",
-    "SYMBOL",
     "get_num_threads",
     "parallel_for_address",
     "set_num_threads",
@@ -60,9 +64,6 @@ whose own threads keep the other core, that job took 80 us plus the whole spin (
 290 us with 5, 20, 50 and 200 us). Hence a short spin, which yields the core every 2 us or so
 (81 us with any spin).
 """
-
-SYMBOL: Final = "twofold_parallel_for"
-"""The name under which LLVM's JIT finds ``parallel_for``, for code that is cached on disk."""
 
 # The gate: bits 0-15 workers inside, bit 16 open, bit 17 caller sleeps, bits 32-63 epoch.
 _OPEN = 1 << 16
@@ -441,6 +442,7 @@ _PAUSES["arm64"] = _PAUSES["aarch64"]
 class _Native(NamedTuple):
     parallel_for: int
     limit: ctypes.c_int64
+    code: Code
 
 
 _requested: int | None = None  # by set_num_threads
@@ -482,20 +484,23 @@ def set_num_threads(count: int) -> None:
             _loaded.limit.value = count
 
 
-def parallel_for_address() -> int:
-    """The address of ``parallel_for`` (see the module's text); compiles it at the first call.
+def parallel_for_address(build: Callable[[str], Code]) -> int:
+    """The address of ``parallel_for`` (see the module's text); ``build`` loads its LLVM at first.
 
-    The address holds for this process and its forked children. Code that is cached on disk
-    refers to it as ``SYMBOL``, which LLVM's JIT knows after this call.
+    The address holds for this process and its forked children.
 
-    >>> parallel_for_address() == parallel_for_address()
+    >>> from twofold.compiler.native.machine import pool_address
+    >>> pool_address() == pool_address()
     True
     """
     global _loaded
     if _loaded is None:
+        # Without the lock: building takes locks of its own.
+        threaded = sys.platform != "win32"  # which has no pthreads
+        code = build(_assembly(platform.machine().lower()) if threaded else _COMMON + _SERIAL)
         with _lock:
             if _loaded is None:
-                _loaded = _compile()
+                _loaded = _start(code, threaded)
     return _loaded.parallel_for
 
 
@@ -511,34 +516,23 @@ def _default_num_threads() -> int:
     return int(text)
 
 
-def _compile() -> _Native:
-    from llvmlite import binding  # noqa: PLC0415  (loads LLVM: not before the first kernel)
-
+def _start(code: Code, threaded: bool) -> _Native:
     count = get_num_threads()
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    target = binding.Target.from_default_triple().create_target_machine(opt=2)
-    threaded = sys.platform != "win32"  # which has no pthreads
-    module = binding.parse_assembly(_assembly(target.triple) if threaded else _COMMON + _SERIAL)
-    module.triple = target.triple
-    engine = binding.create_mcjit_compiler(module, target)
-    engine.finalize_object()
-    address = engine.get_function_address("parallel_for")
+    names = code.addresses
     limit = ctypes.c_int64(1)
     if threaded:
-        limit = ctypes.c_int64.from_address(engine.get_global_value_address("limit"))
-        spins = ctypes.c_int64.from_address(engine.get_global_value_address("spins"))
-        spins.value = _spins(engine.get_function_address("wait"))
-        reset = ctypes.CFUNCTYPE(None)(engine.get_function_address("reset"))
-        os.register_at_fork(after_in_child=reset)
+        limit = ctypes.c_int64.from_address(names["limit"])
+        spins = ctypes.c_int64.from_address(names["spins"])
+        spins.value = _spins(names["wait"])
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=ctypes.CFUNCTYPE(None)(names["reset"]))
     limit.value = count
-    binding.add_symbol(SYMBOL, address)
-    engine.detach()  # workers sleep in this code until the process ends: it is never freed
-    return _Native(address, limit)
+    # Workers sleep in this code until the process ends, so _loaded keeps it.
+    return _Native(names["parallel_for"], limit, code)
 
 
-def _assembly(triple: str) -> str:
-    declaration, pause = _PAUSES.get(triple.partition("-")[0], ("", ""))
+def _assembly(machine: str) -> str:
+    declaration, pause = _PAUSES.get(machine, ("", ""))
     words = {
         "PAUSE_DECLARATION": declaration,
         "PAUSE": pause,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
     verify_passes(True)  # every pass, in every test, checks the graph that it made
     if config.getoption("--update-golden") and os.environ.get("CI", "").lower() == "true":
         raise pytest.UsageError("--update-golden is refused in CI: the goldens are the reference")
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # the workers inherit it: one cache for a run
+        os.environ["TWOFOLD_CACHE_DIR"] = tempfile.mkdtemp(prefix="twofold-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["TWOFOLD_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture

@@ -1,105 +1,22 @@
-"""Matrix products: the kernel function that calls BLAS, and how a product is shared.
+"""Matrix products to LLVM: the kernel function that calls BLAS, unit by unit.
 
-A product is cut as ``runtime/products.py`` says: into panels, or along its inner axis if that is
-long; products of a batch are units of their own. All cuts depend on the sizes alone, never on the
-number of threads, so neither do the results.
-
-A unit is, by mode: ``BATCH`` one product, ``COLUMNS`` a column of c, ``ROWS`` a row of c, ``INNER``
-a chunk of the inner axis, whose sums go to memory of their own; ``emit_total`` adds those up.
-``Words`` lists the context of the function.
+``cut.py`` says what units there are and what the context holds; ``emit_total`` adds up the sums of
+the mode ``INNER``.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llvmlite import ir
 
 from twofold.runtime.blas import find_blas
-from twofold.runtime.products import (
-    COLUMNS,
-    MOST_CHUNKS,
-    ROWS,
-    SHARED_FLOPS,
-    THIN,
-    inner_block,
-    panels,
-)
+from twofold.runtime.products import COLUMNS, ROWS
 
 from .code import I32, I64, POINTER, Code, new_function
+from .cut import INNER, Words
 
-__all__ = ["BATCH", "INNER", "Cut", "Words", "cut", "emit_gemm", "emit_total"]
+__all__ = ["emit_gemm", "emit_total"]
 
-BATCH, INNER = 0, 3
 DOUBLE = ir.DoubleType()
-
-
-class Cut(NamedTuple):
-    """How a product is run: mode, units, units of a panel, terms of a block, terms of a chunk."""
-
-    mode: int
-    units: int
-    grain: int
-    block: int
-    chunk: int
-
-    @property
-    def long(self) -> bool:
-        """Whether sums of blocks are added in double precision."""
-        return self.block < self.chunk or self.mode == INNER
-
-
-def cut(m: int, n: int, k: int, batch: int) -> Cut:
-    """The cut of ``batch`` products of m x k by k x n.
-
-    >>> cut(128, 512, 784, 1)
-    Cut(mode=1, units=512, grain=128, block=784, chunk=784)
-    >>> cut(1, 1, 10**7, 1)
-    Cut(mode=3, units=31, grain=1, block=4096, chunk=323584)
-    """
-    block = max(inner_block(m, n, k), 1)
-    if batch != 1:
-        grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
-        return Cut(BATCH, batch, grain, block, max(k, 1))
-    mode, units, grain = panels(m, n, k)
-    if block < k and (grain >= units or m * n <= THIN):
-        chunk = -(-k // (MOST_CHUNKS * block)) * block
-        chunks = -(-k // chunk)
-        return Cut(INNER, chunks, 1 if 2 * m * n * k >= SHARED_FLOPS else chunks, block, chunk)
-    return Cut(mode, units, grain, block, max(k, 1))
-
-
-class Words(NamedTuple):
-    """The context of a product: addresses, CBLAS's numbers, sizes, the cut.
-
-    ``a_unit b_unit c_unit acc_unit`` are bytes from unit to unit, ``a_step b_step`` bytes from term
-    to term of the inner axis. ``acc`` is the memory of sums in double precision, used if ``long``.
-    """
-
-    a: object
-    b: object
-    c: object
-    acc: object
-    gemm: object
-    gemv: object
-    trans_a: object
-    trans_b: object
-    m: object
-    n: object
-    k: object
-    lda: object
-    ldb: object
-    ldc: object
-    mode: object
-    a_unit: object
-    b_unit: object
-    c_unit: object
-    acc_unit: object
-    a_step: object
-    b_step: object
-    block: object
-    chunk: object
-    long: object
 
 
 def emit_gemm(module: ir.Module, real: ir.Type, name: str) -> ir.Function:

@@ -28,12 +28,11 @@ from .points import (
     combine,
     from_memory,
     is_sum,
-    lanes_of,
     to_memory,
 )
 from .scalars import Scalars, Typed, element_type
 
-__all__ = ["emit_combine", "emit_kernel", "lanes_of"]
+__all__ = ["emit_combine", "emit_kernel"]
 
 Indices = Mapping[int, ir.Value]
 Known = Mapping[str, "Typed | Slot"]

@@ -16,6 +16,7 @@ from llvmlite import ir
 from twofold.ir.dims import DimLike
 
 from ..kernel.expression import names
+from ..kernel.lanes import lanes_of
 from ..kernel.loops import Kernel
 from ..kernel.statements import (
     Access,
@@ -36,25 +37,12 @@ from ..kernel.statements import (
 from .code import I1, I32, I64, POINTER, Code
 from .scalars import Scalars, Typed, element_type
 
-__all__ = ["SPILL", "SPILL_ROWS", "VECTOR_BYTES", "Point", "Points", "lanes_of"]
+__all__ = ["SPILL", "SPILL_ROWS", "Point", "Points"]
 
-VECTOR_BYTES = 64
 CHAINS = 4  # accumulators of a fold in a light loop
 SPILL = 2048  # elements that vector accumulators of a sum add before they spill to double precision
 SPILL_ROWS = 128  # the same for rows of which each adds to the same accumulators
 BOOL, INT64, DOUBLE = np.dtype(bool), np.dtype("int64"), np.dtype("float64")
-
-
-def lanes_of(kernel: Kernel) -> int:
-    """Elements in a vector: 64 bytes of the widest dtype in the sweeps' loops, or 1."""
-    if not kernel.straight:
-        return 1
-    inner = [s for sweep in kernel.sweeps for s in sweep.inner]
-    dtypes = [s.dtype for s in inner if isinstance(s, Load | Apply | Fold)]
-    dtypes += [const.dtype for const in kernel.consts]
-    dtypes += [buffer.dtype for buffer in kernel.buffers]
-    dtypes += [INT64 for s in inner if isinstance(s, Position)]
-    return VECTOR_BYTES // max([d.itemsize for d in dtypes] + [4])
 
 
 class Slot(NamedTuple):

@@ -24,13 +24,19 @@ from twofold.runtime.products import COLUMNS, ROWS
 from ..arrays.reference import ArrayOps
 from ..kernel.build import build_kernel
 from ..kernel.expression import calls
+from ..kernel.lanes import lanes_of
 from ..kernel.loops import Kernel
-from ..kernel.source import function_name, python_source
 from ..kernel.statements import Apply, walk
 from ..passes.plan_memory import slot_sizes
-from .gemm import BATCH, INNER, Words, cut
-from .machine import MachineKernel, compile_kernels, driver, product_addresses
-from .points import lanes_of
+from .cut import BATCH, INNER, Words, cut
+from .machine import (
+    MachineKernel,
+    compile_kernels,
+    driver,
+    inspect,
+    pool_address,
+    product_addresses,
+)
 from .steps import python_values, roots, step_kind
 
 __all__ = ["NativeExecutable"]
@@ -47,21 +53,28 @@ class KernelInfo:
 
     def __init__(self, kernel: Kernel, machine: MachineKernel) -> None:
         self.kernel, self.machine = kernel, machine
-        # The machine's name has a number, which depends on earlier compiles.
-        self.name = function_name(kernel)
+
+    @property
+    def name(self) -> str:
+        """The name of the kernel as a Python function."""
+        from ..kernel.source import function_name  # noqa: PLC0415  (a call needs no readable form)
+
+        return function_name(self.kernel)
 
     @property
     def python(self) -> str:
         """The loop nest as readable Python."""
+        from ..kernel.source import python_source  # noqa: PLC0415
+
         return python_source(self.kernel, self.name)
 
     def llvm(self) -> str:
-        """LLVM IR of the batch that the kernel was compiled in."""
-        return "\n".join(self.machine.unit.inspect_llvm().values())
+        """Optimised LLVM IR."""
+        return inspect(self.machine.source)[0]
 
     def asm(self) -> str:
-        """Assembly of the batch that the kernel was compiled in."""
-        return "\n".join(self.machine.unit.inspect_asm().values())
+        """Assembly."""
+        return inspect(self.machine.source)[1]
 
 
 class NativeExecutable:
@@ -118,7 +131,6 @@ class _Writer:
         self.variables = {v: first + i for i, v in enumerate(refs)}  # slots of the Variables
         self.template: list[Any] = [None] * (first + len(refs))
         self.pending: list[Callable[[list[Any]], None]] = []
-        self.programs: list[np.ndarray[Any, Any]] = []
 
     def reserve(self, nbytes: int) -> int:
         """An aligned part of the arena."""
@@ -296,18 +308,15 @@ class _Writer:
         """Close the native segment written so far."""
         if not self.n_steps:
             return
-        head = [self.n_steps, self.widest + 1, threads.parallel_for_address(), 0, 0]
-        program = np.array(head + self.words, np.int64)
-        self.programs.append(program)
-        drive, address = self.exe.drive, program.ctypes.data
+        head = [self.n_steps, self.widest + 1, pool_address()]
+        run = self.exe.drive(np.array(head + self.words, np.int64))
+        guard = one_thread()
 
         def multiply(slots: list[Any]) -> None:
             with guard:
-                drive(id(slots), address)
+                run(slots)
 
-        guard = one_thread()
-        has_products = self.has_products
-        self.actions.append(multiply if has_products else lambda slots: drive(id(slots), address))
+        self.actions.append(multiply if self.has_products else run)
         self.words, self.n_steps, self.widest, self.has_products = [], 0, 0, False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:
@@ -318,7 +327,7 @@ class _Writer:
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         template, fresh, actions = self.template, self.fresh, self.actions
         arena, stop = self.arena, len(inputs) + 1
-        keep = self.programs  # the actions hold addresses of these arrays
+        keep = self.exe.kernels  # the programs hold addresses of their code
 
         def run(arrays: list[Any], keep: Any = keep) -> list[Any]:
             slots = template.copy()

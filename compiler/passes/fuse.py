@@ -4,7 +4,7 @@
     %1: f32[n,768] = tanh(%0)         ->    region (%x: ..., %b: ...) { add ... tanh ... }
 
 Invariant kept: a group is convex (no path leaves it and comes back), so that the groups form an
-acyclic graph, which networkx orders; nodes with effects keep their order. A value that is used
+acyclic graph; nodes with effects keep their order. A value that is used
 outside of its group is an output of the group; nothing is computed twice except constants.
 
 A movement with an access map costs nothing where it is read: it goes into the kernel of every node
@@ -14,6 +14,7 @@ that reads it, and is made as an array only for those that are no kernels (``_Mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush
 
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
@@ -295,20 +296,34 @@ def _is_scalar_constant(node: Node) -> bool:
     return node.op.name == "constant" and node.out.type.rank == 0
 
 
+def _in_order(groups: list[_Group]) -> Iterator[_Group]:
+    """The groups, each after those that it uses, else by their first nodes (Kahn 1962)."""
+    waits = {group: len(group.sources()) for group in groups}
+    users: dict[_Group, list[_Group]] = {group: [] for group in groups}
+    for group in groups:
+        for source in group.sources():
+            users[source].append(group)
+    ready = [(g.first, i, g) for i, g in enumerate(groups) if not waits[g]]
+    heapify(ready)
+    count = 0
+    while ready:
+        group = heappop(ready)[2]
+        yield group
+        count += 1
+        for user in users[group]:
+            waits[user] -= 1
+            if not waits[user]:
+                heappush(ready, (user.first, count + len(groups), user))
+    assert count == len(groups), "fusion made a cycle"
+
+
 def _regrouped(graph: Graph, groups: Iterable[_Group], moved: _Moved) -> Graph:
     """The graph with a node for each group, in an order that respects what they use."""
-    import networkx as nx
-
-    order = {group: group.first for group in groups}
-    dag: nx.DiGraph[_Group] = nx.DiGraph()
-    dag.add_nodes_from(order)
-    dag.add_edges_from((p, g) for g in order for p in g.sources())
-    assert nx.is_directed_acyclic_graph(dag), "fusion made a cycle"
     readers = moved.readers(graph)
     new = Rebuilt(graph.name)
     for value in graph.inputs:
         new.input(value)
-    for group in nx.lexicographical_topological_sort(dag, key=lambda g: order[g]):
+    for group in _in_order(list(groups)):
         if group.space is None:
             (node,) = group.nodes()
             _need(new, node.inputs)

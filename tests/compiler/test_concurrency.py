@@ -166,7 +166,7 @@ def test_an_interrupt_while_tracing_or_compiling_leaves_the_locks_free(
         f(x)
     stop[0] = False
 
-    def interrupted(kernels: Any) -> Any:
+    def interrupted(source: Any) -> Any:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -228,7 +228,7 @@ class TestFork:
         inside, go_on = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with machine._lock:
+            with machine._compiling:
                 inside.set()
                 go_on.wait(60)
 

@@ -11,7 +11,7 @@ from support.random_programs import SIZES, random_graph, random_inputs
 
 import twofold as tf
 from twofold.compiler.arrays.reference import execute
-from twofold.compiler.native import machine, program
+from twofold.compiler.native import driver, program
 from twofold.compiler.pipeline import PASSES, compile_graph
 from twofold.ir.verify import verify
 from twofold.runtime import threads
@@ -58,9 +58,9 @@ def test_lists_and_arrays_lie_as_the_driver_expects() -> None:
 
     a = np.arange(3.0)
     items = [None, a]
-    table = ctypes.c_int64.from_address(id(items) + machine.ITEMS_OFFSET).value
+    table = ctypes.c_int64.from_address(id(items) + driver.ITEMS_OFFSET).value
     assert ctypes.c_int64.from_address(table + 8).value == id(a)
-    assert ctypes.c_int64.from_address(id(a) + machine.DATA_OFFSET).value == a.ctypes.data
+    assert ctypes.c_int64.from_address(id(a) + driver.DATA_OFFSET).value == a.ctypes.data
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from llvmlite import binding
 
-from twofold.runtime import threads
-from twofold.runtime.threads import (
-    MAX_THREADS,
-    get_num_threads,
-    parallel_for_address,
-    set_num_threads,
-)
+from twofold.compiler.native.codegen import object_code
+from twofold.compiler.native.machine import pool_address
+from twofold.runtime.loader import load
+from twofold.runtime.threads import MAX_THREADS, get_num_threads, set_num_threads
 
 needs_pthreads = pytest.mark.skipif(sys.platform == "win32", reason="serial on Windows")
 needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="no fork on Windows")
@@ -65,18 +61,14 @@ def restored_number_of_threads() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def body() -> Iterator[int]:
-    binding.initialize_native_target()
-    binding.initialize_native_asmprinter()
-    target = binding.Target.from_default_triple().create_target_machine()
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(NATIVE_BODY), target)
-    engine.finalize_object()
-    yield engine.get_function_address("body")
+    code = load(object_code(NATIVE_BODY, "body"))
+    yield code.addresses["body"]
 
 
 def run_native(body: int, n: int, grain: int) -> np.ndarray[Any, Any]:
     """Visits of each index, and at the start of each chunk its end."""
     pairs = np.zeros((max(n, 1), 2), np.int64)
-    PARALLEL_FOR(parallel_for_address())(body, pairs.ctypes.data, n, grain)
+    PARALLEL_FOR(pool_address())(body, pairs.ctypes.data, n, grain)
     return pairs
 
 
@@ -92,7 +84,7 @@ def run_python(function: Callable[[int, int], object], n: int, grain: int) -> No
 
     callback = PYTHON_BODY(guarded)
     pointer = ctypes.cast(callback, ctypes.c_void_p)
-    PARALLEL_FOR(parallel_for_address())(pointer, None, n, grain)
+    PARALLEL_FOR(pool_address())(pointer, None, n, grain)
     if errors:
         raise errors[0]
 
@@ -197,10 +189,6 @@ def test_idle_workers_burn_no_cpu() -> None:
     assert time.process_time() - start < 0.05
 
 
-def test_compiled_code_finds_the_function_by_name() -> None:
-    assert binding.address_of_symbol(threads.SYMBOL) == parallel_for_address()
-
-
 @pytest.mark.parametrize("wrong", [0, -1, MAX_THREADS + 1, 2.0, "2", True, None])
 def test_a_wrong_number_of_threads_is_refused(wrong: Any) -> None:
     before = get_num_threads()
@@ -212,12 +200,13 @@ def test_a_wrong_number_of_threads_is_refused(wrong: Any) -> None:
 def script(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     prelude = """
         import ctypes, os, signal, sys, threading, time
+        from twofold.compiler.native.machine import pool_address
         from twofold.runtime.threads import *
         BODY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         RUN = ctypes.CFUNCTYPE(None, BODY, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         def together(count):  # returns only if `count` threads are inside at once
             barrier = threading.Barrier(count, timeout=20)
-            RUN(parallel_for_address())(BODY(lambda *_: barrier.wait() and None), None, count, 1)
+            RUN(pool_address())(BODY(lambda *_: barrier.wait() and None), None, count, 1)
     """
     return subprocess.run(
         [
@@ -250,7 +239,7 @@ def test_a_child_forked_while_the_pool_is_busy_has_a_pool_of_its_own() -> None:
         set_num_threads(2)
         inside = threading.Event()
         slow = BODY(lambda *_: (inside.set(), time.sleep(0.3)) and None)
-        busy = threading.Thread(target=lambda: RUN(parallel_for_address())(slow, None, 2, 1))
+        busy = threading.Thread(target=lambda: RUN(pool_address())(slow, None, 2, 1))
         busy.start()
         inside.wait()
         child = os.fork()
@@ -304,7 +293,7 @@ def test_ctrl_c_during_a_job_arrives_after_it_and_between_jobs_at_once() -> None
             except KeyboardInterrupt:
                 return round(time.perf_counter() - start, 1)
         # the worker's nap is not interrupted: signals go to Python's threads
-        print(interrupted(lambda: RUN(parallel_for_address())(nap, 600_000, 2, 1)) >= 0.6)
+        print(interrupted(lambda: RUN(pool_address())(nap, 600_000, 2, 1)) >= 0.6)
         print(interrupted(lambda: None) < 10)
         together(2)
     """)

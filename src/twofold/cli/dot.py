@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.printer import value_names
 
-__all__ = ["LIMIT", "dot_text"]
+if TYPE_CHECKING:
+    import networkx as nx
+
+__all__ = ["LIMIT", "dot_text", "network"]
 
 LIMIT = 2000  # nodes; graphviz takes minutes for more
 
@@ -30,33 +34,48 @@ def dot_text(graph: Graph, limit: int = LIMIT) -> str:
     return "\n".join(_lines(graph, limit)) + "\n"
 
 
-def _lines(graph: Graph, limit: int) -> Iterator[str]:
+def network(graph: Graph, limit: int = LIMIT) -> nx.DiGraph:
+    """The graph for networkx, in program order: boxes as graphviz shows them, and their uses."""
+    import networkx as nx  # noqa: PLC0415  (slow: only where a graph is drawn)
+
+    dag: nx.DiGraph = nx.DiGraph(name=graph.name)
     names = value_names(graph)
-    ids: dict[Value, str] = {}
-    yield f"digraph {_quote(graph.name)} {{"
-    yield '  node [shape=box, fontname="monospace", fontsize=10]'
+    homes: dict[Value, str] = {}
     for value in graph.inputs:
-        ids[value] = f"v{len(ids)}"
-        yield f"  {ids[value]} [label={_quote(f'{names[value]}: {value.type}')}, style=rounded]"
+        homes[value] = f"v{len(homes)}"
+        dag.add_node(homes[value], label=f"{names[value]}: {value.type}", style="rounded")
     for count, node in enumerate(graph.nodes):
         if count == limit:
-            yield f'  more [label="and {len(graph.nodes) - limit} more nodes", style=dashed]'
+            left = len(graph.nodes) - limit
+            dag.add_node("more", label=f"and {left} more nodes", style="dashed")
             break
-        yield from _node(node, f"v{len(graph.inputs) + count}", names, ids)
+        own = f"v{len(graph.inputs) + count}"
+        dag.add_node(
+            own, label=_label(node, names), **({"style": "filled"} if node.regions else {})
+        )
+        dag.add_edges_from((homes[value], own) for value in dict.fromkeys(node.inputs))
+        homes.update(dict.fromkeys(node.outputs, own))
     for i, value in enumerate(graph.outputs):
-        yield f'  out{i} [label="return", shape=plaintext]'
-        yield f"  {ids.get(value, 'more')} -> out{i}"
-    yield "}"
+        dag.add_node(f"out{i}", label="return", shape="plaintext")
+        dag.add_edge(homes.get(value, "more"), f"out{i}")
+    return dag
 
 
-def _node(node: Node, own: str, names: dict[Value, str], ids: dict[Value, str]) -> Iterator[str]:
+def _label(node: Node, names: dict[Value, str]) -> str:
     outputs = [f"{names[v]}: {v.type}" for v in node.outputs]
     inside = [f"  {inner.op.name}" for region in node.regions for inner in region.nodes[:12]]
-    label = _quote("\n".join([node.op.name, *inside, *outputs]))
-    yield f"  {own} [label={label}{', style=filled' if node.regions else ''}]"
-    for value in dict.fromkeys(node.inputs):
-        yield f"  {ids[value]} -> {own}"
-    ids.update(dict.fromkeys(node.outputs, own))
+    return "\n".join([node.op.name, *inside, *outputs])
+
+
+def _lines(graph: Graph, limit: int) -> Iterator[str]:
+    dag = network(graph, limit)
+    yield f"digraph {_quote(graph.name)} {{"
+    yield '  node [shape=box, fontname="monospace", fontsize=10]'
+    for name, facts in dag.nodes.items():
+        shown = [f"{k}={_quote(v) if k == 'label' else v}" for k, v in facts.items()]
+        yield f"  {name} [{', '.join(shown)}]"
+        yield from (f"  {source} -> {name}" for source in dag.predecessors(name))
+    yield "}"
 
 
 def _quote(text: str) -> str:

@@ -56,7 +56,7 @@ def loop_stages(graph: Graph) -> list[Stage]:
 
 
 def machine_text(graph: Graph, form: str) -> str:
-    """All kernels as ``llvm`` or ``asm``; kernels that were compiled together come together."""
+    """All kernels as ``llvm`` or ``asm``, each once."""
     texts = [getattr(kernel, form)() for kernel in _kernels(graph)]
     return "\n".join(dict.fromkeys(texts))
 

@@ -1,0 +1,79 @@
+"""LLVM to object code, by numba's code generator.
+
+numba's ahead-of-time code generator is what its compiler of extension modules uses: it verifies a
+module, optimises it with numba's pass pipeline and emits position-independent code. Here it is told
+to write for this CPU, so numba's switches (``NUMBA_CPU_NAME``, ``NUMBA_OPT`` ...) and its care with
+features that a virtual machine reports and does not have hold for kernels too. numba's front end,
+which took 45 ms for each batch of kernels, is not involved; importing numba takes half a second,
+once, in the first process that compiles something: what the cache on disk has is not compiled.
+
+Objects are ELF on every system, since ``runtime/elf.py`` is all that reads them.
+
+Lock discipline: numba's own compiler lock while LLVM works; callers hold ``machine._compiling``.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+__all__ = ["inspect", "object_code"]
+
+
+def object_code(llvm: str, name: str) -> bytes:
+    """Compile a module, given as text, to an object file.
+
+    >>> object_code("define i32 @three() { ret i32 3 }", "example")[:4]
+    b'\\x7fELF'
+    """
+    from numba.core.compiler_lock import global_compiler_lock
+
+    with global_compiler_lock:
+        object_: bytes = _library(llvm, name).emit_native_object()
+    return object_
+
+
+def inspect(llvm: str, name: str) -> tuple[str, str]:
+    """The optimised LLVM and the assembly of a module, as ``object_code`` makes them."""
+    from numba.core.compiler_lock import global_compiler_lock
+
+    with global_compiler_lock:
+        library = _library(llvm, name)
+        library.finalize()
+        return library.get_llvm_str(), library.get_asm_str()
+
+
+def _library(llvm: str, name: str) -> Any:
+    """A module in numba's hands, not yet optimised."""
+    from llvmlite import binding  # noqa: PLC0415  (loads LLVM)
+
+    library = _generator().create_library(name)
+    module = binding.parse_assembly(llvm)
+    module.verify()
+    library.add_llvm_module(module)
+    return library
+
+
+@functools.cache
+def _generator() -> Any:
+    from llvmlite import binding  # noqa: PLC0415  (loads LLVM)
+    from numba.core import config
+    from numba.core.codegen import AOTCPUCodegen
+
+    base: Any = AOTCPUCodegen
+
+    class Generator(base):  # type: ignore[misc]
+        """For this CPU rather than for any of its family."""
+
+        def _customize_tm_features(self) -> Any:
+            return self._get_host_cpu_features()
+
+    made: Any = Generator("twofold", "host")
+    if sys.platform != "linux":  # where objects have another format by themselves
+        target = binding.Target.from_triple(made._tm.triple + "-elf")
+        made._tm = target.create_target_machine(
+            cpu=made._get_host_cpu_name(), features=made._get_host_cpu_features(),
+            opt=config.OPT, reloc="pic", codemodel="default",
+        )  # fmt: skip
+    return made

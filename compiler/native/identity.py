@@ -1,0 +1,124 @@
+"""What machine code depends on besides its kernel: versions, the CPU, the interpreter.
+
+An entry of the cache on disk is used only where all of this is the same. It is found without LLVM
+and without numba, which cost more to import than a kernel to load.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from twofold._version import __version__
+
+__all__ = ["differences", "identity"]
+
+CPU_FIELDS = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features",
+              "CPU implementer", "CPU architecture", "CPU variant", "CPU part")  # fmt: skip
+WORDS = {
+    "cpu": "a CPU of another kind",
+    "emitter": "another version of twofold's emitter",
+    "llvmlite": "another version of llvmlite",
+    "numba": "another version of numba",
+    "python": "another Python",
+    "switches": "other NUMBA_ or LLVM switches",
+    "system": "another operating system",
+    "twofold": "another version of twofold",
+    "features": "a CPU with other features",
+}
+
+
+@functools.cache
+def identity() -> dict[str, str]:
+    """The names and values of everything that an entry of the cache must agree with.
+
+    >>> sorted(identity())[:4]
+    ['cpu', 'emitter', 'features', 'llvmlite']
+    """
+    import llvmlite  # noqa: PLC0415  (a stub that knows its version; LLVM itself is not loaded)
+
+    name, features = _cpu()
+    return {
+        "twofold": __version__,
+        "emitter": _emitter(),
+        "llvmlite": llvmlite.__version__,
+        "numba": _numba(),
+        # The driver reads lists and arrays by their layout.
+        "python": f"{sys.implementation.cache_tag} {object.__basicsize__}",
+        "system": f"{sys.platform} {platform.machine()}",
+        "cpu": name,
+        "features": _digest(features),
+        "switches": " ".join(
+            f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(("NUMBA_", "LLVM_"))
+        ),
+    }
+
+
+def differences(theirs: dict[str, str]) -> Iterator[str]:
+    """In words, what an identity has that is not so here."""
+    ours = identity()
+    for key in sorted({*ours, *theirs}):
+        a, b = theirs.get(key, ""), ours.get(key, "")
+        if a != b:
+            what = WORDS.get(key, f"another {key}")
+            shown = "" if key in ("emitter", "features") else f": {a or 'none'}, here {b or 'none'}"
+            yield what + shown
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _emitter() -> str:
+    """A digest of the sources that write machine code, so that nobody has to count versions."""
+    here = Path(__file__).parent
+    found = hashlib.blake2b(digest_size=16)
+    folders = (here, here / "vecmath", here.parent / "kernel")
+    for path in sorted(p for folder in folders for p in folder.glob("*.py")):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
+
+
+def _numba() -> str:
+    """The version of numba, read from its file: importing it takes half a second."""
+    spec = importlib.util.find_spec("numba")
+    if spec is None or not spec.submodule_search_locations:
+        return "none"
+    text = (Path(spec.submodule_search_locations[0]) / "_version.py").read_text()
+    found = [line for line in text.splitlines() if '"version"' in line]
+    return found[0].split('"')[3] if found else _digest(text)
+
+
+def _cpu() -> tuple[str, str]:
+    """The CPU's name, and a text that is the same on CPUs with the same features only."""
+    fields = dict(_cpu_fields())
+    if not fields:
+        return _cpu_by_llvm()
+    name = fields.get("model name") or fields.get("CPU part") or platform.machine()
+    return name, repr(sorted(fields.items()))
+
+
+def _cpu_fields() -> Iterator[tuple[str, str]]:
+    """What Linux says about the first CPU; nothing elsewhere."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                key, colon, value = line.partition(":")
+                if not colon:
+                    return  # the end of the first CPU
+                if key.strip() in CPU_FIELDS:
+                    yield key.strip(), value.strip()
+    except OSError:
+        return
+
+
+def _cpu_by_llvm() -> tuple[str, str]:
+    from llvmlite import binding  # noqa: PLC0415  (slow: only where the system does not say it)
+
+    return binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
