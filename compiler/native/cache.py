@@ -27,13 +27,14 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .identity import differences, identity
 
-__all__ = ["Entry", "clear", "entries", "explain", "folder", "get", "note", "notes", "put"]
+__all__ = ["Entry", "clear", "entries", "explain", "folder", "get", "note", "notes", "off",
+           "put"]  # fmt: skip
 
 FIRST_LINE = b"twofold object code, form 1\n"
 SUFFIX, PARTIAL = ".twofold", ".partial"
@@ -44,6 +45,7 @@ DIGEST = 32
 _KNOWN = os.name == "posix"  # whether owners and modes say who may write
 
 _notes: dict[str, None] = {}  # what went wrong, each once
+_switched_off = 0  # how many ``off`` blocks run
 _written = 0  # bytes since the size was last looked at
 
 
@@ -70,10 +72,21 @@ def folder() -> Path | None:
     ``TWOFOLD_CACHE_DIR``, else ``twofold`` in the user's folder for caches. Raises ``Unusable`` if
     the user has no home.
     """
-    if os.environ.get("TWOFOLD_CACHE", "1").lower() in ("0", "no", "off", "false"):
+    if _switched_off or os.environ.get("TWOFOLD_CACHE", "1").lower() in ("0", "no", "off", "false"):
         return None
     chosen = os.environ.get("TWOFOLD_CACHE_DIR")
     return Path(chosen).absolute() if chosen else _user_caches() / "twofold"
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """Compile as if there were no cache while the block runs, in the whole process."""
+    global _switched_off
+    _switched_off += 1
+    try:
+        yield
+    finally:
+        _switched_off -= 1
 
 
 def _user_caches() -> Path:

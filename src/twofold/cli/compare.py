@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -13,6 +12,8 @@ from typing import Any
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from twofold.compiler.native import cache
+from twofold.compiler.native.codegen import object_code
 from twofold.compiler.native.machine import driver
 from twofold.compiler.observe import observed
 from twofold.ir.errors import TargetError
@@ -61,8 +62,9 @@ def compare(
     Exit codes: 0 all agree; 1 a difference, or the script failed; 2 no such file or function.
     """
     found = find_target(target)
-    start_up = _start_compiler()
-    with _progress() as show:
+    # Without what earlier runs have compiled, so that the table says what compiling costs.
+    with cache.off(), _progress() as show:
+        start_up = _start_compiler()
         comparison = Comparison(found.function, calls, rtol, atol, show)
         status = _run(found, args, comparison, as_json)
     records = list(comparison.records.values())
@@ -80,13 +82,10 @@ def compare(
 
 
 def _start_compiler() -> float:
-    """Seconds to load LLVM and compile the driver, which no single function should be charged.
-
-    Without the cache on disk, so that the table says what compiling costs.
-    """
-    os.environ["TWOFOLD_CACHE"] = "0"
+    """Seconds to load numba and LLVM, which no single function should be charged."""
     start = perf_counter()
     driver()
+    object_code("", "nothing")
     return perf_counter() - start
 
 
