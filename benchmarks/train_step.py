@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-import twofold as tf
-
-__all__ = ["STEPS"]
+__all__ = ["STEPS", "step_of_twofold"]
 
 RATE, EPSILON = 1e-3, 1e-7
 
@@ -32,13 +30,20 @@ def start(sizes: tuple[int, ...], batch: int) -> tuple[list[Any], Any, Any]:
 
 def by_twofold(sizes: tuple[int, ...], batch: int) -> Callable[[], Any]:
     """Variables, a tape, Adam in five lines."""
+    return step_of_twofold(sizes, batch, jit=True)
+
+
+def step_of_twofold(sizes: tuple[int, ...], batch: int, *, jit: bool | None) -> Callable[[], Any]:
+    """The step with one of the values of ``jit_compile``."""
+    import twofold as tf
+
     arrays, x, y = start(sizes, batch)
     parameters = [tf.Variable(a) for a in arrays]
     means = [tf.Variable(np.zeros_like(a), trainable=False) for a in arrays]
     squares = [tf.Variable(np.zeros_like(a), trainable=False) for a in arrays]
     count = tf.Variable(0.0, trainable=False)
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=jit)
     def step(x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
             h = x

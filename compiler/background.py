@@ -11,21 +11,27 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
+from types import MethodType
 
 __all__ = ["submit", "wait"]
 
-_lock = threading.Lock()
-_jobs: deque[Callable[[], None]] = deque()
+_lock = threading.RLock()  # a collection of garbage under it may run a __del__ that submits
+_jobs: deque[Callable[[], Callable[[], None] | None]] = deque()
 _worker: threading.Thread | None = None
 
 
 def submit(job: Callable[[], None]) -> None:
-    """Run a job soon, in the worker thread. It must not raise."""
+    """Run a job soon, in the worker thread. It must not raise.
+
+    A bound method is held weakly: what is to be compiled may go before its turn comes.
+    """
     global _worker
+    held = weakref.WeakMethod(job) if isinstance(job, MethodType) else lambda: job
     with _lock:
-        _jobs.append(job)
+        _jobs.append(held)
         if _worker is None:
             _worker = threading.Thread(target=_work, name="twofold-compiler", daemon=True)
             _worker.start()
@@ -38,8 +44,11 @@ def _work() -> None:
             if not _jobs:
                 _worker = None
                 return
-            job = _jobs.popleft()
-        job()
+            held = _jobs.popleft()
+        job = held()
+        if job is not None:
+            job()
+        del job, held
 
 
 def wait(timeout: float | None = None) -> None:
@@ -57,7 +66,7 @@ def _at_exit() -> None:
 
 def _after_fork() -> None:
     global _lock, _worker
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _jobs.clear()
     _worker = None
 

@@ -49,6 +49,7 @@ __all__ = [
     "SPIN_MICROSECONDS",
     "get_num_threads",
     "parallel_for_address",
+    "pool_llvm",
     "set_num_threads",
 ]
 
@@ -71,6 +72,7 @@ _SLEEPS = 1 << 17
 _INSIDE = _OPEN - 1
 _EPOCH = 1 << 32
 
+_THREADED = sys.platform != "win32"  # which has no pthreads
 _ROUNDS_PER_YIELD = 64  # a power of two
 
 _SERIAL = """
@@ -447,7 +449,7 @@ class _Native(NamedTuple):
 
 _requested: int | None = None  # by set_num_threads
 _loaded: _Native | None = None
-_lock = threading.Lock()  # guards the two above
+_lock = threading.RLock()  # guards the two above
 if hasattr(os, "register_at_fork"):  # a child must not inherit it locked
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
@@ -484,8 +486,8 @@ def set_num_threads(count: int) -> None:
             _loaded.limit.value = count
 
 
-def parallel_for_address(build: Callable[[str], Code]) -> int:
-    """The address of ``parallel_for`` (see the module's text); ``build`` loads its LLVM at first.
+def parallel_for_address(build: Callable[[], Code]) -> int:
+    """The address of ``parallel_for`` (see the module's text); ``build`` loads ``pool_llvm`` first.
 
     The address holds for this process and its forked children.
 
@@ -495,13 +497,16 @@ def parallel_for_address(build: Callable[[str], Code]) -> int:
     """
     global _loaded
     if _loaded is None:
-        # Without the lock: building takes locks of its own.
-        threaded = sys.platform != "win32"  # which has no pthreads
-        code = build(_assembly(platform.machine().lower()) if threaded else _COMMON + _SERIAL)
+        code = build()  # without the lock: building takes locks of its own
         with _lock:
             if _loaded is None:
-                _loaded = _start(code, threaded)
+                _loaded = _start(code)
     return _loaded.parallel_for
+
+
+def pool_llvm() -> str:
+    """The pool as LLVM for this machine."""
+    return _assembly(platform.machine().lower()) if _THREADED else _COMMON + _SERIAL
 
 
 @functools.cache
@@ -516,11 +521,11 @@ def _default_num_threads() -> int:
     return int(text)
 
 
-def _start(code: Code, threaded: bool) -> _Native:
+def _start(code: Code) -> _Native:
     count = get_num_threads()
     names = code.addresses
     limit = ctypes.c_int64(1)
-    if threaded:
+    if _THREADED:
         limit = ctypes.c_int64.from_address(names["limit"])
         spins = ctypes.c_int64.from_address(names["spins"])
         spins.value = _spins(names["wait"])
@@ -553,10 +558,14 @@ def _assembly(machine: str) -> str:
 
 
 def _spins(address: int) -> int:
-    """Rounds of waiting that last ``SPIN_MICROSECONDS`` on this CPU."""
+    """Rounds of waiting that last ``SPIN_MICROSECONDS`` on this CPU.
+
+    The rounds that are timed are too few to yield the core, which would take as long as another
+    process likes. What calling takes and what yielding takes about cancel out.
+    """
     wait = ctypes.CFUNCTYPE(None, ctypes.c_int64)(address)
-    rounds, best = 2000, float("inf")
-    for _ in range(4):
+    rounds, best = _ROUNDS_PER_YIELD - 2, float("inf")
+    for _ in range(16):
         start = time.perf_counter()
         wait(rounds)
         best = min(best, time.perf_counter() - start)

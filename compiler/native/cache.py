@@ -61,6 +61,11 @@ class Entry(NamedTuple):
     milliseconds: float  # that compiling took
     made: float
 
+    @property
+    def key(self) -> str:
+        """The digest of the content."""
+        return digest(self.content)
+
 
 class Unusable(Exception):
     """The folder, or what lies in it, cannot be used; says why."""
@@ -121,7 +126,7 @@ def get(content: str) -> bytes | None:
         if place is None:
             return None
         with _Folder(place) as here:
-            return _object(here.read(file_name(content)), content)
+            return _object(here.read(file_name(content), mark=True), content)
     except FileNotFoundError:
         return None
     except (OSError, Unusable) as error:
@@ -216,8 +221,8 @@ class _Folder:
     def _name(self, name: str) -> str:
         return name if _KNOWN else str(self.place / name)
 
-    def read(self, name: str) -> bytes:
-        """A file of this user, and the mark that it was used."""
+    def read(self, name: str, *, mark: bool = False) -> bytes:
+        """A file of this user; ``mark`` that it was used."""
         flags = os.O_RDONLY
         if _KNOWN:
             flags |= os.O_NOFOLLOW | os.O_NONBLOCK
@@ -229,7 +234,7 @@ class _Folder:
             if _KNOWN:
                 _check_private(found, name)
             data = file.read()
-        if time.time() - found.st_mtime > TOUCH_AFTER:
+        if mark and time.time() - found.st_mtime > TOUCH_AFTER:
             with suppress(OSError):
                 os.utime(self._name(name), dir_fd=self.fd)
         return data

@@ -18,7 +18,7 @@ import functools
 import sys
 from typing import Any
 
-__all__ = ["inspect", "object_code"]
+__all__ = ["generator", "inspect", "object_code"]
 
 
 def object_code(llvm: str, name: str) -> bytes:
@@ -48,7 +48,7 @@ def _library(llvm: str, name: str) -> Any:
     """A module in numba's hands, not yet optimised."""
     from llvmlite import binding  # noqa: PLC0415  (loads LLVM)
 
-    library = _generator().create_library(name)
+    library = generator().create_library(name)
     module = binding.parse_assembly(llvm)
     module.verify()
     library.add_llvm_module(module)
@@ -56,15 +56,32 @@ def _library(llvm: str, name: str) -> Any:
 
 
 @functools.cache
-def _generator() -> Any:
+def generator() -> Any:
+    """numba's code generator for this CPU; the first call imports numba."""
     from llvmlite import binding  # noqa: PLC0415  (loads LLVM)
     from numba.core import config
-    from numba.core.codegen import AOTCPUCodegen
+    from numba.core.codegen import AOTCodeLibrary, AOTCPUCodegen
 
+    library: Any = AOTCodeLibrary
     base: Any = AOTCPUCodegen
+
+    class Library(library):  # type: ignore[misc]
+        """Optimises once: numba's first, cheaper run is for reference counts, and we have none."""
+
+        def _optimize_functions(self, ll_module: Any) -> None:
+            ll_module.data_layout = self._codegen._data_layout
+
+        def _optimize_final_module(self) -> None:
+            manager, builder = self._codegen._module_pass_manager()
+            try:
+                manager.run(self._final_module, builder)
+            finally:
+                _dispose(manager)
 
     class Generator(base):  # type: ignore[misc]
         """For this CPU rather than for any of its family."""
+
+        _library_class = Library
 
         def _customize_tm_features(self) -> Any:
             return self._get_host_cpu_features()
@@ -77,3 +94,13 @@ def _generator() -> Any:
             opt=config.OPT, reloc="pic", codemodel="default",
         )  # fmt: skip
     return made
+
+
+def _dispose(manager: Any) -> None:
+    """Free a pass manager: llvmlite (0.47 to 0.50) inherits an empty ``_dispose`` for it, so that
+    each run of the passes would keep 120 kB."""
+    from llvmlite.binding import ffi, newpassmanagers  # noqa: PLC0415  (loads LLVM)
+
+    if type(manager)._dispose is ffi.ObjectRef._dispose:
+        newpassmanagers.NewPassManager._dispose(manager)
+        manager.detach()

@@ -29,10 +29,12 @@ from twofold.runtime.blas import find_blas
 from ..kernel.loops import Kernel
 from . import cache
 
-__all__ = ["MachineKernel", "Source", "compile_kernels", "driver", "inspect", "pool_address",
-           "product_addresses"]  # fmt: skip
+__all__ = ["MachineKernel", "Source", "compile_kernels", "driver", "driver_source", "inspect",
+           "kernel_source", "pool_address", "pool_source", "product_addresses",
+           "products_source"]  # fmt: skip
 
-_lock = threading.Lock()  # guards _loaded
+# Both are re-entrant: a collection of garbage may run a user's __del__ under them, which may call.
+_lock = threading.RLock()  # guards _loaded
 _compiling = threading.RLock()
 _loaded: weakref.WeakValueDictionary[str, loader.Code] = weakref.WeakValueDictionary()
 
@@ -140,8 +142,9 @@ def _from_disk(source: Source) -> loader.Code | None:
 
 
 def _compile(source: Source) -> loader.Code:
-    from .codegen import object_code  # noqa: PLC0415  (numba, on a miss)
+    from .codegen import generator, object_code  # noqa: PLC0415  (numba, on a miss)
 
+    generator()  # imports numba, which is not this kernel's time
     start = perf_counter()
     made = object_code(source.llvm(source.symbol), source.name)
     code = _publish(source, loader.load(made))
@@ -169,16 +172,21 @@ class _Method(ctypes.Structure):
 METH_O = 8
 
 
-@functools.cache
-def driver() -> Callable[[np.ndarray[Any, Any]], Callable[[list[Any]], None]]:
-    """``driver()(program)`` is a function that runs the program on a list of slots."""
+def driver_source() -> Source:
+    """What the driver is compiled from."""
 
     def llvm(symbol: str) -> str:
         from .driver import driver_llvm  # noqa: PLC0415  (not needed for what the cache has)
 
         return driver_llvm(symbol)
 
-    source = Source("driver", "driver", llvm)
+    return Source("driver", "the driver", llvm)
+
+
+@functools.cache
+def driver() -> Callable[[np.ndarray[Any, Any]], Callable[[list[Any]], None]]:
+    """``driver()(program)`` is a function that runs the program on a list of slots."""
+    source = driver_source()
     (code,) = provide([source])
     method = _Method(b"run", code.addresses[source.symbol], METH_O, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
@@ -192,11 +200,16 @@ def driver() -> Callable[[np.ndarray[Any, Any]], Callable[[list[Any]], None]]:
     return entry
 
 
-@functools.cache
-def _products() -> loader.Code:
+def products_source() -> Source:
+    """What the kernel functions of matrix products are compiled from."""
     blas = find_blas()
     bits = 64 if blas is None else blas.int_bits
-    (code,) = provide([Source("products", f"products, {bits}-bit integers", _products_llvm)])
+    return Source("products", f"products with {bits}-bit integers", _products_llvm)
+
+
+@functools.cache
+def _products() -> loader.Code:
+    (code,) = provide([products_source()])
     return code
 
 
@@ -223,11 +236,12 @@ def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int]:
     return gemm, total
 
 
+def pool_source() -> Source:
+    """What the pool of threads is compiled from."""
+    text = threads.pool_llvm()
+    return Source("threads", text, lambda symbol: text)
+
+
 def pool_address() -> int:
     """The address of ``parallel_for``; see ``runtime/threads.py``."""
-    return threads.parallel_for_address(_pool_code)
-
-
-def _pool_code(text: str) -> loader.Code:
-    (code,) = provide([Source("threads", text, lambda symbol: text)])
-    return code
+    return threads.parallel_for_address(lambda: provide([pool_source()])[0])

@@ -31,15 +31,20 @@ from ..passes.plan_memory import slot_sizes
 from .cut import BATCH, INNER, Words, cut
 from .machine import (
     MachineKernel,
+    Source,
     compile_kernels,
     driver,
+    driver_source,
     inspect,
+    kernel_source,
     pool_address,
+    pool_source,
     product_addresses,
+    products_source,
 )
 from .steps import python_values, roots, step_kind
 
-__all__ = ["NativeExecutable"]
+__all__ = ["NativeExecutable", "sources"]
 
 BLOCK = 16384  # points of a `total` kernel that make one partial result
 PARALLEL_WORK = 400_000  # weighted points below which one thread is faster
@@ -109,6 +114,15 @@ class NativeExecutable:
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         """The call for exact sizes."""
         return _Writer(self, env).finish()
+
+
+def sources(graph: Graph) -> list[Source]:
+    """All that an executable of a planned graph is compiled from: kernels, then what they share."""
+    kinds = [step_kind(n) for n in graph.nodes]
+    kernels = [n for n, kind in zip(graph.nodes, kinds, strict=True) if kind == "kernel"]
+    products = [products_source()] if "gemm" in kinds else []
+    return [*(kernel_source(build_kernel(n)) for n in kernels), *products, driver_source(),
+            pool_source()]  # fmt: skip
 
 
 class _Writer:

@@ -71,7 +71,8 @@ def load(space: str, name: str) -> Any:
     if isinstance(meant, str):
         module, _, attribute = meant.partition(":")
         return getattr(importlib.import_module(module), attribute)
-    target = registry()[meant.op]
+    target = REGISTRY.public(meant.op)
+    assert target is not None, f"{meant.op} is not public"
     return renamed(target, name, meant.keywords) if meant.keywords else target
 
 

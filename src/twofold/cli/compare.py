@@ -13,7 +13,7 @@ import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from twofold.compiler.native import cache
-from twofold.compiler.native.codegen import object_code
+from twofold.compiler.native.codegen import generator
 from twofold.compiler.native.machine import driver
 from twofold.compiler.observe import observed
 from twofold.ir.errors import TargetError
@@ -85,7 +85,7 @@ def _start_compiler() -> float:
     """Seconds to load numba and LLVM, which no single function should be charged."""
     start = perf_counter()
     driver()
-    object_code("", "nothing")
+    generator()
     return perf_counter() - start
 
 

@@ -31,7 +31,7 @@ from .stages import (
 )  # fmt: skip
 from .target import Target, find_target, functions_of, known_as, load_script, user_traceback
 
-__all__ = ["dump"]
+__all__ = ["dump", "first_call"]
 
 
 @click.command(short_help="Print the stages of a function.")
@@ -80,7 +80,7 @@ def dump(
                                  param_hint="--after")  # fmt: skip
     if not found.function:
         raise click.BadParameter("write FILE:FN, for instance model.py:step", param_hint="FILE:FN")
-    concrete = _first_call(found, args)
+    concrete = first_call(found, args)
     text = _render(concrete.graph, concrete.name, step, form, not no_locations)
     write(text, output)
 
@@ -116,7 +116,7 @@ class _Reached(BaseException):
         self.concrete = concrete
 
 
-def _first_call(found: Target, args: tuple[str, ...]) -> ConcreteFunction:
+def first_call(found: Target, args: tuple[str, ...]) -> ConcreteFunction:
     """Run the script until the function is called; its trace."""
     with load_script(found, args) as (module, start):
         try:

@@ -19,6 +19,7 @@ EXIT_INTERRUPTED = 130  # Ctrl-C
 
 # Command -> what its module does; the module is imported when the command is used.
 COMMANDS = {
+    "cache": "The machine code that is kept on disk: list it, explain a miss, clear it.",
     "compare": "Run a script's functions eagerly and compiled; check that both agree; time both.",
     "dump": "Print what a function is after each step of the compiler.",
     "opt": "Run passes on graphs that are given as text.",
@@ -76,6 +77,7 @@ def main() -> None:
     twofold run step.ir --size n=8            a graph as text, on random inputs
     twofold opt step.ir --passes fold,cse     passes on a graph as text
     twofold ops softmax                       one op: signature, dtypes, page
+    twofold cache why model.py:step           which kernels come from the cache on disk, and why not
 
     Exit codes: 0 all is well; 1 results disagree or something failed; 2 wrong usage, no such file
     or function; 130 interrupted. Where output is no terminal it is plain text without colours.
