@@ -31,7 +31,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .identity import differences, identity
+from .identity import differences, identity, unchanged
 
 __all__ = ["Entry", "clear", "entries", "explain", "folder", "get", "note", "notes", "off",
            "put"]  # fmt: skip
@@ -140,6 +140,8 @@ def put(content: str, name: str, code: bytes, milliseconds: float) -> None:
         place = folder()
         if place is None:
             return
+        if not unchanged():
+            raise Unusable("twofold's sources have changed since this process imported them")
         _Folder.make(place)
         with _Folder(place) as here:
             here.write(file_name(content), _pack(content, name, code, milliseconds))

@@ -12,18 +12,20 @@ import importlib.util
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from twofold._version import __version__
 
-__all__ = ["differences", "identity"]
+__all__ = ["differences", "identity", "unchanged"]
 
+_IMPORTED = time.time()
 CPU_FIELDS = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features",
               "CPU implementer", "CPU architecture", "CPU variant", "CPU part")  # fmt: skip
 WORDS = {
     "cpu": "a CPU of another kind",
-    "emitter": "another version of twofold's emitter",
+    "emitter": "other sources of twofold",
     "llvmlite": "another version of llvmlite",
     "numba": "another version of numba",
     "python": "another Python",
@@ -75,12 +77,27 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def unchanged() -> bool:
+    """Whether twofold's sources are still those that this process has imported.
+
+    Else what it compiles is not what they say, and must not be kept under their digest.
+    """
+    return all(path.stat().st_mtime <= _IMPORTED for path in _sources())
+
+
+def _sources() -> Iterator[Path]:
+    """The files of the floors: whatever they hold may have a part in the code that is written."""
+    top = Path(__file__).parents[2]
+    for floor in ("compiler", "ir", "runtime"):
+        for folder, folders, files in os.walk(top / floor):
+            folders[:] = sorted(set(folders) - {"__pycache__"})
+            yield from (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
+
+
 def _emitter() -> str:
-    """A digest of the sources that write machine code, so that nobody has to count versions."""
-    here = Path(__file__).parent
+    """A digest of the sources, so that nobody has to count versions."""
     found = hashlib.blake2b(digest_size=16)
-    folders = (here, here / "vecmath", here.parent / "kernel")
-    for path in sorted(p for folder in folders for p in folder.glob("*.py")):
+    for path in _sources():
         found.update(path.name.encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 

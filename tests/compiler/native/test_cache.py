@@ -182,6 +182,30 @@ def test_another_identity_has_entries_of_its_own(
     assert len(list(place.glob("*.twofold"))) == 2
 
 
+def test_code_of_sources_that_have_changed_since_is_not_kept(
+    place: Path, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = max(path.stat().st_mtime for path in identity._sources())
+    monkeypatch.setattr(identity, "_IMPORTED", newest - 1)
+    works_without(compiler)
+    assert "sources have changed" in " ".join(cache.notes())
+    monkeypatch.setattr(identity, "_IMPORTED", newest)
+    assert [value(7), value(7)] == [7, 7]
+    assert len(compiler.made) == 3
+
+
+def test_every_source_that_writes_code_is_in_the_digest() -> None:
+    found = {path.name for path in identity._sources()}
+    assert {
+        "nest.py",
+        "driver.py",
+        "gemm.py",
+        "products.py",
+        "dims.py",
+        "trigonometric.py",
+    } <= found
+
+
 def works_without(compiler: Compiler) -> None:
     before = len(compiler.made)
     assert [value(7), value(7)] == [7, 7]
