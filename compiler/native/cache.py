@@ -9,7 +9,7 @@ half-written or foreign is as good as absent, and is compiled again.
   folders have mode 0700, files 0600. A link in the place of folder or entry is not followed.
 - *Atomic.* An entry is written beside its name and renamed, so a process that is killed, or two
   that write one entry, leave a whole one or none.
-- *Bounded.* Above ``TWOFOLD_CACHE_MB`` (256) the entries go that were not used for longest.
+- *Bounded.* Above ``TWOFOLD_CACHE_MB`` (64) the entries go that were not used for longest.
 - *Optional.* Whatever goes wrong with the disk is noted in ``notes()`` and in the log
   ``twofold.cache`` (level debug), and the process compiles as if there were no cache, which is what
   ``TWOFOLD_CACHE=0`` asks for.
@@ -278,7 +278,7 @@ def _check_private(found: os.stat_result, what: object) -> None:
 
 def limit() -> int:
     """Bytes that the entries may take together."""
-    text = os.environ.get("TWOFOLD_CACHE_MB", "256")
+    text = os.environ.get("TWOFOLD_CACHE_MB", "64")
     if not text.strip().isdecimal():
         raise Unusable(f"TWOFOLD_CACHE_MB is a number of megabytes, not {text!r}")
     return int(text) << 20
@@ -295,7 +295,7 @@ def _bound(here: _Folder, written: int) -> None:
     _written = 1
     now = time.time()
     files = sorted(here.files(), key=lambda f: f[1].st_mtime)
-    total = sum(f.st_size for _, f in files)
+    total = sum(_on_disk(f) for _, f in files)
     goal = most if total <= most else most - most // 4
     for name, found in files:
         if name.endswith(PARTIAL):
@@ -303,7 +303,12 @@ def _bound(here: _Folder, written: int) -> None:
                 here.remove(name)
         elif total > goal:
             here.remove(name)
-            total -= found.st_size
+            total -= _on_disk(found)
+
+
+def _on_disk(found: os.stat_result) -> int:
+    """The bytes that a file takes on disk, where the system tells."""
+    return max(found.st_size, getattr(found, "st_blocks", 0) * 512)
 
 
 def entries() -> Iterator[Entry]:

@@ -55,7 +55,7 @@ def run(script: Path) -> None:
 
 
 def test_the_list_names_size_age_cpu_and_versions(script: Path, tmp_path: Path) -> None:
-    assert twofold("cache", "ls").stdout == f"0 in {tmp_path / 'cache'}, 0 B of 268 MB\n"
+    assert twofold("cache", "ls").stdout == f"0 in {tmp_path / 'cache'}, 0 B of 67.1 MB\n"
     run(script)
     shown = twofold("cache", "ls").stdout.splitlines()
     assert shown[0].split() == ["key", "size", "unused", "compiled", "name"]
