@@ -36,6 +36,8 @@ def cache() -> None:
     twofold cache clear --unused-for 7d
 
     TWOFOLD_CACHE=0 switches it off, TWOFOLD_CACHE_DIR moves it, TWOFOLD_CACHE_MB bounds it.
+
+    Exit codes: 0 done; 1 the script of `why` failed; 2 wrong usage, or the folder is unusable.
     """
 
 
