@@ -9,7 +9,7 @@ import numpy as np
 from twofold.ir.graph import Graph, Value
 from twofold.runtime.convert import as_array
 
-__all__ = ["copied", "keeps_inputs", "share_memory", "write_back"]
+__all__ = ["copied", "keeps_inputs", "share_memory", "shares_results", "write_back"]
 
 
 def share_memory(x: Any, y: Any) -> bool:
@@ -29,6 +29,14 @@ def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
 def copied(x: Any) -> np.ndarray[Any, Any]:
     """A copy of the caller's array, which the caller may write to later."""
     return as_array(x).copy()
+
+
+def shares_results(graph: Graph) -> bool:
+    """Whether two results of an optimised graph (outputs, what Variables are given) may be one
+    array."""
+    results = graph.outputs + [n.inputs[1] for n in graph.nodes if n.op.name == "assign"]
+    alias = any(v.node is not None and v.node.op.shares_memory == "alias" for v in results)
+    return alias or len(set(results)) < len(results)
 
 
 def keeps_inputs(graph: Graph) -> bool:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import Any
 
 from twofold.ir import bind
+from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
+from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
 from twofold.runtime.convert import as_array
-from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
-from . import background
-from .alias import copied, keeps_inputs, share_memory, write_back
-from .gradient import Differentiated, differentiate, interpret
+from . import background, gradient
+from .alias import copied, keeps_inputs, share_memory, shares_results, write_back
+from .callee import PREPARED, Callee, Sized, distinct
 from .key import matches
 from .numbers import NumberInput, Numbers, is_argument
-from .pipeline import Executable, compile_graph
+from .pipeline import Executable
 from .signature import bind_arguments
 from .tracing import Trace
 
@@ -31,8 +31,8 @@ __all__ = ["Bound", "ConcreteFunction"]
 
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
-PREPARED = 64  # exact sizes that a trace keeps prepared
-MAX_DERIVATIVES = 8  # derivatives kept for relations of sizes that only the reverse walk needs
+
+assert gradient  # imported for the gradient of calls
 
 
 class ConcreteFunction:
@@ -48,11 +48,9 @@ class ConcreteFunction:
         self.key = trace.key  # with the numbers that count by value, once it is stored
         self.numbers: Numbers | None = None  # None: it depends on none
         self._settle_numbers()
+        self.callee = Callee(self.graph, self.sizes, self.jit_compile is True)
         self._bounds: dict[tuple[int, ...], Bound] = {}
         self._calls, self._seconds, self._submitted = 0, 0.0, False
-        self._lock = threading.Lock()
-        self._executable: Executable | None = None
-        self._derivatives: list[Differentiated] = []
 
     def _settle_numbers(self) -> None:
         """Find the numbers that count by value; keep the others if anything depends on them."""
@@ -97,23 +95,12 @@ class ConcreteFunction:
 
     def executable(self) -> Executable:
         """What runs the graph now; compiled first if ``jit_compile`` asks for it."""
-        with self._lock:
-            if self._executable is None:
-                self._executable = compile_graph(self.graph, self.jit_compile is True)
-            return self._executable
+        return self.callee.executable()
 
     def compile(self) -> Executable:
         """Compile to machine code now, if that has not been done."""
-        ready = self._executable
-        if ready is not None and ready.native:
-            return ready
-        made = compile_graph(self.graph, True)  # without the lock: calls go on meanwhile
-        derivatives = [
-            d if d.native else differentiate(self, d.env, native=True)
-            for d in list(self._derivatives)
-        ]
-        with self._lock:
-            self._executable, self._derivatives, self._bounds = made, derivatives, {}
+        made = self.callee.compile()
+        self._bounds = {}
         self._function.forget_bound()
         return made
 
@@ -143,10 +130,12 @@ class ConcreteFunction:
             self._bounds[key] = found
         return found
 
-    def call(self, leaves: list[Any], top: Any = None) -> Any:
-        """Run on argument leaves; ``top`` is the tape that stands above, if one does."""
-        if top is None:
+    def call(self, leaves: list[Any]) -> Any:
+        """Run on argument leaves; interpreters that stand above get a call of ``call``."""
+        if bind.current.get() is None:
             return self.bound(leaves)(leaves)
+        if self.overlap(leaves):
+            return self.run_python(leaves)
         numbers: list[Any] = []
         captures, containers = self.captures, getattr(leaves, "containers", ())
         if self.numbers is not None:
@@ -155,38 +144,26 @@ class ConcreteFunction:
                 captures = [c.array(numbers) if c.__class__ is NumberInput else c for c in captures]
             except (ArithmeticError, TypeError, ValueError):
                 return self.run_python(leaves)
-        inputs = [leaves[i] for i in self.positions] + captures
-        held = [x.value if isinstance(x, Tensor) else x for x in inputs]
-        watching = [t for t in _tapes(top) if any(t.watches(x) for x in held)]
-        if not watching:
-            return self.bound(leaves)(leaves)
-        # Writes to arguments, and reads of a Variable after an assignment (which are sources of
-        # their own), are recorded by running the Python itself.
-        if self.outputs.writes or any(t.watches(v) for t in watching for v in self.trace.reread):
-            return self.run_python(leaves)
         env = self.environment(leaves)
-        inputs = [x if isinstance(x, Tensor | Variable) else wrap(copied(x)) for x in inputs]
-        if len(watching) > 1:
-            reads = [x.read_value() if isinstance(x, Variable) else x for x in inputs]
-            outs = interpret(self.graph, inputs, reads, env)
-            return self.outputs.build(outs, env, numbers, containers)
+        inputs = tuple(map(_value, [*[leaves[i] for i in self.positions], *captures]))
         start = perf_counter()
-        outs = self._derivative(env).call(inputs, watching[0], env)
+        outs = bind.run(Call(OPS["call"], inputs, {}, (Sized(self.callee, env),)))
         if self.jit_compile is None:
             self.warm(perf_counter() - start)
-        return self.outputs.build(outs, env, numbers, containers)
+        for position, output in self.outputs.writes:
+            write_back(leaves[position], outs[output])
+        return self.outputs.build([wrap(o) for o in outs], env, numbers, containers)
 
-    def _derivative(self, env: dict[str, int]) -> Differentiated:
-        """The forward and backward executables, made when a tape first asks for them."""
-        with self._lock:
-            for made in self._derivatives:
-                if made.fits(env):
-                    return made
-            ready = self._executable
-            native = self.jit_compile is True or (ready is not None and ready.native)
-            made = differentiate(self, env, native=native)
-            self._derivatives = [*self._derivatives[1 - MAX_DERIVATIVES :], made]
-            return made
+    def overlap(self, leaves: Sequence[Any]) -> bool:
+        """Whether what the function writes to can be seen through another of its inputs."""
+        if not self.outputs.writes:
+            return False
+        written = {position for position, _ in self.outputs.writes}
+        others = [(i, leaves[i]) for i in self.positions] + [(-1, x) for x in self.captures]
+        return any(
+            i != j and (x is y or share_memory(x, y))
+            for i, x in others if i in written for j, y in others
+        )  # fmt: skip
 
     def run_python(self, leaves: Sequence[Any]) -> Any:
         """Run the Python function on these argument leaves."""
@@ -199,7 +176,7 @@ class ConcreteFunction:
         if not same or not self.fits(leaves):
             reasons = "; ".join(self.misfits(leaves)) if same else f"it takes {self!r}"
             raise ArgumentError(f"the arguments do not fit this trace of {self.name}: {reasons}")
-        return self.call(leaves, bind.current.get())
+        return self.call(leaves)
 
     def __reduce__(self) -> Any:
         raise TypeError(
@@ -215,7 +192,7 @@ class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "captures", "convert", "free", "positions", "run", "run_python", "watch",
+        "aliases", "captures", "concrete", "convert", "free", "positions", "run", "watch",
         "wrap_outputs", "writes",
     )  # fmt: skip
 
@@ -230,16 +207,18 @@ class Bound:
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
         self.wrap_outputs = concrete.outputs.builder(env)
-        self.convert = copied if keeps_inputs(executable.graph) else as_array
-        self.run_python = concrete.run_python
+        keeps = keeps_inputs(executable.graph)
+        self.convert = copied if keeps else as_array
+        self.aliases = keeps or shares_results(executable.graph)
+        self.concrete = concrete
 
     def ready(self, leaves: Any) -> bool:
         """Whether what the trace relies on, sizes apart, holds for a call."""
         return self.watch.unchanged()
 
     def __call__(self, leaves: Any) -> Any:
-        if self.writes and self.overlap(leaves):
-            return self.run_python(leaves)
+        if self.writes and self.concrete.overlap(leaves):
+            return self.concrete.run_python(leaves)
         results = self.results(leaves, self.captures)
         return self.wrap_outputs(results)
 
@@ -257,20 +236,11 @@ class Bound:
                 captured = captured if kind is Variable else self.convert(captured)
             arrays.append(captured)
         results: list[Any] = self.run(arrays)
+        if self.aliases:
+            results = distinct(results, arrays)
         for position, output in self.writes:
             write_back(leaves[position], results[output])
         return results
-
-    def overlap(self, leaves: Any) -> bool:
-        """Whether what the function writes to can be seen through another of its inputs."""
-        inputs = [leaves[i] for i in self.positions]
-        written = {position for position, _ in self.writes}
-        others = [(i, x) for i, x in zip(self.positions, inputs, strict=True)]
-        others += [(-1, x) for x in self.captures]
-        return any(
-            i != j and (x is y or share_memory(x, y))
-            for i, x in others if i in written for j, y in others
-        )  # fmt: skip
 
 
 class NumberBound(Bound):
@@ -289,15 +259,17 @@ class NumberBound(Bound):
         return (not self.numbers.guards or self.numbers.hold(leaves)) and self.watch.unchanged()
 
     def __call__(self, leaves: Any) -> Any:
-        if self.writes and self.overlap(leaves):
-            return self.run_python(leaves)
+        if self.writes and self.concrete.overlap(leaves):
+            return self.concrete.run_python(leaves)
         try:
             numbers = self.numbers.of_call(leaves)
             captures = [
                 c.array(numbers) if c.__class__ is NumberInput else c for c in self.captures
             ]
         except (ArithmeticError, TypeError, ValueError):
-            return self.run_python(leaves)  # the same error, where the user's code makes it
+            return self.concrete.run_python(
+                leaves
+            )  # the same error, where the user's code makes it
         results = self.results(leaves, captures)
         containers = getattr(leaves, "containers", ())
         return self.build([wrap(a) for a in results], numbers=numbers, containers=containers)
@@ -315,10 +287,8 @@ def _timed(run: Any, concrete: ConcreteFunction) -> Any:
     return timed
 
 
-def _tapes(top: Any) -> list[Any]:
-    tapes = []
-    while top is not None:
-        if isinstance(top.interpreter, GradientTape):
-            tapes.append(top.interpreter)
-        top = top.below
-    return tapes
+def _value(x: Any) -> Any:
+    """An input of a call: a value, or a Variable."""
+    if isinstance(x, Variable):
+        return x
+    return x.value if isinstance(x, Tensor) else copied(x)

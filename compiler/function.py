@@ -28,6 +28,7 @@ from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
 from .key import Key, Keys, object_key
 from .method import BoundMethod, reduce_function
+from .nested import call_nested
 from .signature import Token, bind_arguments, call_key, input_key, leaf_pattern
 from .tracing import trace_function
 
@@ -91,18 +92,19 @@ class Function:
         return self._call(args, kwargs)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if bind.ground().tracing or config.functions_run_eagerly():
+        if config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
+        if bind.ground().tracing:
+            return call_nested(self, args, kwargs)
         if observe.observer is not None:
             return observe.observer(self, args, kwargs)
         leaves, structure = bind_arguments(self, args, kwargs)
         try:
             prepared: Callable[[list[Any]], Any]
-            frame = _current.get()
-            if frame is None:
+            if _current.get() is None:
                 prepared = self._bound(leaves, structure)
             else:
-                prepared = functools.partial(self.concrete(leaves, structure).call, top=frame)
+                prepared = self.concrete(leaves, structure).call
         except Changed as changed:
             self._refuse_or_tell(changed)
             return self.python_function(*args, **kwargs)

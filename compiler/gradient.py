@@ -1,283 +1,319 @@
-"""Derivatives of a call: a tape around ``f(x)`` differentiates f's graph, compiled.
+"""The gradient of ``call``: a forward graph that also returns what the reverse needs, and a
+backward graph. Both are calls as any other, so outer tapes differentiate them the same way.
 
-The graph is interpreted once more under a tracer with a tape above it, which appends the reverse
-walk; what depends on cotangents becomes the backward graph, the rest the forward graph, and the
-values that cross are kept as residuals.
+The graph is replayed under a tracer with a tape above it, which appends the reverse walk. What was
+there before is the forward graph, what the walk added the backward graph, for those outputs whose
+cotangents are given: an output that was not used does not send zeros back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from twofold.ir import bind
-from twofold.ir.attrs import attrs_at, dims_of
+from twofold.ir.attrs import dims_of
 from twofold.ir.bind import Call
 from twofold.ir.dims import symbols_of
-from twofold.ir.evaluate import Region, evaluate
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
-from twofold.ir.rebuild import copied
+from twofold.ir.rebuild import Rebuilt, copied, resized
 from twofold.ir.types import RefType
-from twofold.ir.vjp import Entry, backward, differentiable
+from twofold.ir.vjp import Linear, Sources, backward, differentiable
 from twofold.runtime.tape import GradientTape
-from twofold.runtime.tensor import Tensor, wrap
-from twofold.runtime.variable import Variable, read
 
-from .numbers import NumberInput
-from .pipeline import Executable, compile_graph
-from .sizes import Guard
+from .callee import Callee, Sized
+from .passes.inline import inline
+from .sizes import Guard, TraceSizes
 from .trace import Traced, Tracer
 
-__all__ = ["Differentiated", "differentiate", "interpret"]
+__all__ = ["linearize"]
 
-Run = Callable[[list[Any]], list[Any]]
-
-
-PREPARED = 64  # exact sizes that a derivative keeps prepared
+MAX_DERIVATIVES = 8  # derivatives that a callee keeps, by what is watched and relations of sizes
 
 
-class Differentiated:
-    """A forward executable that also returns residuals, and the backward executable."""
+class Kept(NamedTuple):
+    """Where the backward graph finds a value of the forward one."""
+
+    kind: str  # input | output: of the call; made: by a node, and returned by the forward graph
+    key: Any  # a position, or the number of the node and of its output
+
+
+class Backward(NamedTuple):
+    """The reverse walk for some cotangents."""
+
+    graph: Graph  # takes what was kept, then the cotangents
+    kept: list[Kept]
+    wanted: list[int]  # which sources its outputs are the gradients of
+
+
+class Derived(NamedTuple):
+    """A graph replayed, with its reverse walk."""
+
+    primal: Graph
+    later: list[tuple[int, Value]]  # Variables' positions and their later values
+    back: Backward
+    guards: list[Guard]
+
+
+class Derivative:
+    """The gradient of a graph for what is watched of its inputs."""
 
     def __init__(
-        self, concrete: Any, env: dict[str, int], native: bool, graphs: tuple[Graph, Graph],
-        wanted: list[int], connected: list[int], guards: list[Guard],
-    ) -> None:  # fmt: skip
-        self.graph: Graph = concrete.graph
-        self.forward: Executable = compile_graph(graphs[0], native)
-        self.backward: Executable = compile_graph(graphs[1], native)
-        self.wanted = wanted  # positions of the inputs that get a gradient
-        self._connected = connected  # for each of them the cotangents it depends on, as bits
-        self.n_outputs, self.native = len(self.graph.outputs), native
-        self.env, self._guards = env, guards  # the sizes it was made for, and what it relies on
-        self._prepared: dict[tuple[int, ...], tuple[Run, Run]] = {}
+        self, graph: Graph, sizes: TraceSizes, sources: Sources, callee: Callee | None = None
+    ) -> None:
+        self.sources, self._graph, self._callee = sources, graph, callee
+        used = tuple(i for i, v in enumerate(graph.outputs) if differentiable(v))
+        made = derive(graph, sizes, sources, used)
+        self.guards = made.guards
+        self.later = [
+            (position, len(graph.outputs) + k) for k, (position, _) in enumerate(made.later)
+        ]
+        self.place, self.forward = _forward(made, len(graph.outputs))
+        self._made: dict[Any, Any] = {}  # regions and backward graphs
+        self._backs: list[tuple[tuple[int, ...], list[Guard], Backward]] = [
+            (used, made.guards, made.back)
+        ]
 
     def fits(self, env: dict[str, int]) -> bool:
         """Whether what the reverse walk relies on holds for these sizes."""
-        return all(g.holds(env) for g in self._guards)
+        return all(g.holds(env) for g in self.guards)
 
-    def prepare(self, env: dict[str, int]) -> tuple[Run, Run]:
-        """Both executables for exact sizes."""
-        key = tuple(env.values())
-        found = self._prepared.get(key)
+    def back(
+        self, used: tuple[int, ...], sizes: TraceSizes, env: dict[str, int] | None
+    ) -> Backward:
+        """The reverse walk from the outputs ``used``, for sizes like those of ``env``."""
+        hints = sizes.hints if env is None else env
+        for outputs, guards, back in self._backs:
+            if outputs == used and all(g.holds(hints) for g in guards):
+                return back
+        at = sizes if env is None else sizes.at(env)
+        made = derive(self._graph, at, self.sources, used)
+        self._backs.append((used, made.guards, made.back))
+        return made.back
+
+    def region(self, graph: Graph, env: dict[str, int] | None) -> Any:
+        """One of the graphs as the region of a call."""
+        if env is None or self._callee is None:
+            return graph
+        parent = self._callee
+        found = self._made.get(graph)
         if found is None:
-            if len(self._prepared) >= PREPARED:
-                self._prepared.clear()
-            found = self.forward.prepare(env), self.backward.prepare(env)
-            self._prepared[key] = found
+            found = self._made[graph] = Callee(graph, parent.sizes, parent.native)
+        return Sized(found, env)
+
+    def compile(self) -> None:
+        """Compile to machine code what runs on array operations so far."""
+        for callee in list(self._made.values()):
+            callee.compile()
+
+
+@OPS["call"].linearization
+def linearize(call: Call, sources: Sources) -> Linear:
+    """The forward call of ``call`` and its pullback."""
+    region = call.regions[0]
+    env: dict[str, int] | None = None
+    if isinstance(region, Sized):
+        derivative, env = _of_callee(region.callee, region.env, sources), region.env
+        sizes = region.callee.sizes
+    else:
+        tracer = bind.ground()
+        assert isinstance(tracer, Tracer)
+        sizes = tracer.sizes
+        graph = inline(resized(region, sizes.solution()))  # with what the trace knows by now
+        derivative = Derivative(graph, sizes, sources)
+    forward = derivative.region(derivative.forward, env)
+    n_outputs = len(derivative.forward.outputs) - len(derivative.place) - len(derivative.later)
+
+    def pull(inputs: Sequence[Any], results: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
+        used = tuple(i for i, g in enumerate(cotangents) if g is not None)
+        back = derivative.back(used, sizes, env)
+        given = [_find(kept, derivative, inputs, results, n_outputs) for kept in back.kept]
+        ground = bind.ground()
+        given += [ground.value(cotangents[i]) for i in used]
+        made = derivative.region(back.graph, env)
+        types = made.types if env is None else None  # those of arrays are seen when they are there
+        outs = bind.run(Call(OPS["call"], tuple(given), {}, (made,), types))
+        found: list[Any] = [None] * len(inputs)
+        for position, out in zip(back.wanted, outs, strict=True):
+            found[position] = ground.tensor(out)
         return found
 
-    def call(self, inputs: Sequence[Any], tape: Any, env: dict[str, int]) -> list[Tensor]:
-        """Run forward and record one entry whose pullback runs backward."""
-        reads = [read(x) if isinstance(x, Variable) else x.value for x in inputs]
-        forward, back = self.prepare(env)
-        results = forward([x if isinstance(x, Variable) else x.array for x in inputs])
-        results = [r.view() if any(r is x for x in reads) else r for r in results]
-        outs = results[: self.n_outputs]
-        residuals = results[self.n_outputs :]
-        targets = tuple(o for o in outs if differentiable(o))
-        sources = tuple(reads[i] for i in self.wanted)
-
-        def pullback(cotangents: Any) -> Sequence[Any]:
-            if is_recorded([*sources, *[c.value for c in cotangents if c is not None]]):
-                return self._recorded_pullback(inputs, reads, cotangents, env)
-            given = [
-                np.zeros(o.shape, o.dtype) if c is None else c.array
-                for c, o in zip(cotangents, targets, strict=True)
-            ]
-            used = sum(1 << i for i, c in enumerate(cotangents) if c is not None)
-            grads = back([*residuals, *given])
-            return [
-                wrap(g) if needs & used else None
-                for g, needs in zip(grads, self._connected, strict=True)
-            ]
-
-        if targets:
-            call = Call(OPS["fused"], tuple(sources), {})
-            tape.record(Entry(call, sources, targets, pullback))
-        return [wrap(o) for o in outs]
-
-    def _recorded_pullback(
-        self, inputs: Sequence[Any], reads: list[Any], cotangents: Sequence[Any],
-        env: dict[str, int],
-    ) -> Sequence[Any]:  # fmt: skip
-        """The pullback operation by operation, for a tape that watches what it depends on."""
-        sources = [wrap(reads[i]) for i in self.wanted]
-        token = bind.current.set(None)  # as when the call was made: nobody else records it
-        try:
-            with GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(sources)
-                outs = interpret(self.graph, inputs, [wrap(r) for r in reads], env, assign=False)
-        finally:
-            bind.pop(token)
-        targets = [o for o in outs if differentiable(o)]
-        pairs = [(o, c) for o, c in zip(targets, cotangents, strict=True) if c is not None]
-        grads: Sequence[Any] = tape.gradient([o for o, _ in pairs], sources, [c for _, c in pairs])
-        return grads
+    types = None if env is not None else derivative.forward.types
+    taken = Call(call.op, call.inputs, call.attrs, (forward,), types, call.place)
+    return Linear(taken, n_outputs, tuple(derivative.later), pull)
 
 
-def is_recorded(tensors: Sequence[Any]) -> bool:
-    """Whether a tape that is recording now watches one of these."""
-    frame = bind.current.get()
-    while frame is not None:
-        tape = frame.interpreter
-        if isinstance(tape, GradientTape) and any(tape.watches(x) for x in tensors):
-            return True
-        frame = frame.below
-    return False
+def _find(
+    kept: Kept, derivative: Derivative, inputs: Sequence[Any], results: Sequence[Any], first: int
+) -> Any:
+    if kept.kind == "input":
+        return inputs[kept.key]
+    if kept.kind == "output":
+        return results[kept.key]
+    return results[derivative.place[kept.key]]
 
 
-def differentiate(concrete: Any, env: dict[str, int], *, native: bool) -> Differentiated:
-    """Forward and backward executables for a concrete function.
+def _of_callee(callee: Callee, env: dict[str, int], sources: Sources) -> Derivative:
+    """The derivative for what is watched, made when a tape first asks for it."""
+    with callee.lock:
+        for made in callee.derivatives:
+            if isinstance(made, Derivative) and made.sources == sources and made.fits(env):
+                return made
+        made = Derivative(callee.inlined, callee.sizes.at(env), sources, callee)
+        callee.derivatives[:] = [*callee.derivatives[1 - MAX_DERIVATIVES :], made]
+        return made
 
-    Where the reverse walk asks how sizes compare, ``env`` answers; the answers become guards of
-    the derivative, not of the function.
+
+def _forward(made: Derived, n_outputs: int) -> tuple[dict[Any, int], Graph]:
+    """The graph that also returns later values of Variables and what the reverse keeps, and where
+    it returns those."""
+    graph = made.primal
+    outputs = graph.outputs[:n_outputs] + [value for _, value in made.later]
+    place: dict[Any, int] = {}
+    for kept in made.back.kept:
+        if kept.kind == "made":
+            place[kept.key] = len(outputs)
+            node, index = kept.key
+            outputs.append(graph.nodes[node].outputs[index])
+    forward = Graph(graph.name + "_forward", graph.inputs, graph.nodes, outputs)
+    return place, copied(forward)
+
+
+def derive(graph: Graph, sizes: TraceSizes, sources: Sources, used: tuple[int, ...]) -> Derived:
+    """Replay a graph and walk back from the outputs ``used``.
+
+    Where the reverse walk asks how sizes compare, ``sizes`` answers and takes note.
     """
-    tracer = Tracer(concrete.graph.name + "_vjp")
-    tracer.sizes = concrete.sizes.at(env)
-    inputs = [tracer.graph.input(v.type, v.name) for v in concrete.graph.inputs]
-    n_inputs = len(inputs)
-    hidden = zip(inputs[len(concrete.positions) :], concrete.captures, strict=True)
-    numbers = [v for v, c in hidden if c.__class__ is NumberInput]  # they get no gradient
-    tape = GradientTape(persistent=True)
-    token = bind.push(tracer)
+    tracer = Tracer(graph.name)
+    tracer.sizes = sizes
+    joint = tracer.graph
+    clean = bind.below(None)  # whoever stands on the stack now has no part in this
+    bind.push(tracer)
     try:
-        with tape:
-            for value in inputs:
-                if isinstance(value.type, RefType) or value in numbers:
-                    continue
-                if differentiable(value.type):
-                    tape.watch(Traced(value, tracer))
-            outputs, reads = replay(concrete.graph, inputs, tape, tracer)
-        sources = [reads.get(id(value), value) for value in inputs]
-        grads, wanted = _pull(tape, tracer, outputs, sources)
+        with GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            replay = _Replay(graph, tracer, tape, sources)
+        count = len(joint.nodes)
+        cotangents = [joint.input(graph.outputs[i].type, f"g{i}") for i in used]
+        seeds: dict[int, Any] = {}
+        for i, g in zip(used, cotangents, strict=True):
+            out = id(replay.outputs[i])
+            seeds[out] = seeds[out] + Traced(g, tracer) if out in seeds else Traced(g, tracer)
+        table = backward(tape.entries, seeds, tape.known)
+        wanted = [k for k, v in enumerate(replay.sources) if v is not None and id(v) in table]
+        grads = [tracer.value(table[id(replay.sources[k])]) for k in wanted]
     finally:
-        bind.pop(token)
-    tracer.graph.substitute(tracer.sizes.solution())
-    graphs = _split(tracer.graph, n_inputs, outputs, grads)
-    connected = _dependence(tracer.graph, tracer.graph.inputs[n_inputs:], grads)
-    return Differentiated(concrete, env, native, graphs, wanted, connected, tracer.sizes.guards)
+        bind.pop(clean)
+    joint.substitute(sizes.solution())
+    primal = Graph(graph.name, joint.inputs[: len(graph.inputs)], joint.nodes[:count])
+    primal.outputs = replay.outputs
+    walk = _needed(joint.nodes[count:], grads)
+    backward_graph, kept = _reverse(walk, cotangents, grads, replay, primal)
+    return Derived(primal, replay.later, Backward(backward_graph, kept, wanted), sizes.guards)
 
 
-def replay(
-    graph: Graph, inputs: Sequence[Any], tape: GradientTape, tracer: Tracer
-) -> tuple[list[Any], dict[int, Any]]:
-    """Bind every node of a graph again; reads of Variables are watched.
+class _Replay:
+    """Every node of a graph again, under a tracer and a tape that watches the sources."""
 
-    Returns the values of the outputs, and ref id -> value that was read.
-    """
-    reads: dict[int, Any] = {}
+    def __init__(self, graph: Graph, tracer: Tracer, tape: GradientTape, sources: Sources) -> None:
+        self.tape, self.tracer = tape, tracer
+        self.later: list[tuple[int, Value]] = []
+        table = {v: tracer.graph.input(v.type, v.name) for v in graph.inputs}
+        self._refs = {table[v]: i for i, v in enumerate(graph.inputs)}
+        self.read: dict[int, Value] = {}  # the values of Variables at the start
+        watched = set(sources.inputs)
+        for i, v in enumerate(graph.inputs):
+            if i in watched and not isinstance(v.type, RefType):
+                self._watch(table[v])
+        for node in graph.nodes:
+            outs = self._run(node, tuple([table[v] for v in node.inputs]), watched, sources.later)
+            table.update(zip(node.outputs, outs, strict=True))
+        self.outputs = [table[v] for v in graph.outputs]
+        self.sources: list[Value | None] = [
+            self.read.get(i) if isinstance(v.type, RefType) else table[v]
+            for i, v in enumerate(graph.inputs)
+        ]
+        self.sources = [v if i in watched else None for i, v in enumerate(self.sources)]
+        self.sources += [value for _, value in self.later]
 
-    def run_node(node: Node, ins: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
-        if node.op.name == "read":
-            if id(ins[0]) not in reads:
-                out = Traced(tracer.graph.add(node.op, ins, names=(ins[0].name,)).out, tracer)
-                reads[id(ins[0])] = out.value
-                if differentiable(out):
-                    tape.watch(out)
-            return [reads[id(ins[0])]]
-        if node.op.name == "assign":
-            tracer.graph.add(node.op, (ins[0], ins[1]), sizes=tracer.sizes, loc=node.loc)
-            return ()
+    def _run(
+        self, node: Node, inputs: tuple[Value, ...], watched: set[int], later: tuple[int, ...]
+    ) -> tuple[Any, ...]:
+        name = node.op.name
+        position = self._refs.get(inputs[0], -1) if node.op.kind == "state" else -1
+        if name == "read" and position in self.read:
+            return (self.read[position],)
         types = [v.type for v in node.outputs]
-        return bind.run(Call(node.op, tuple(ins), node.attrs, node.regions, types))
+        place = (node.loc, node.outputs[0].name if node.outputs else "")
+        outs = bind.run(Call(node.op, inputs, node.attrs, node.regions, types, place))
+        if name == "read":
+            self.read[position] = outs[0]
+            if position in watched:
+                self._watch(outs[0])
+        if name == "held" and position in later and differentiable(outs[0]):
+            self.later.append((position, outs[0]))
+            self._watch(outs[0])
+        return outs
 
-    return evaluate(graph, inputs, run_node), reads
-
-
-def _pull(
-    tape: GradientTape, tracer: Tracer, outputs: list[Any], sources: list[Any]
-) -> tuple[list[Value], list[int]]:
-    """Append the reverse walk for a cotangent input for each floating output."""
-    seeds: dict[int, Any] = {}
-    for i, out in enumerate(outputs):
-        if differentiable(out):
-            g = Traced(tracer.graph.input(out.type, f"g{i}"), tracer)
-            seeds[id(out)] = seeds[id(out)] + g if id(out) in seeds else g
-    entries: list[Entry] = tape.entries
-    table = backward(entries, seeds, tape.known)
-    wanted = [i for i, x in enumerate(sources) if id(x) in table]
-    return [table[id(sources[i])].value for i in wanted], wanted
+    def _watch(self, value: Value) -> None:
+        if differentiable(value):
+            self.tape.watch(Traced(value, self.tracer))
 
 
-def _dependence(graph: Graph, cotangents: list[Value], grads: list[Value]) -> list[int]:
-    """For each gradient the cotangents that it depends on: bit i stands for cotangent i."""
-    needs = {value: 1 << i for i, value in enumerate(cotangents)}
-    for node in graph.nodes:
-        bits = 0
-        for value in node.inputs:
-            bits |= needs.get(value, 0)
-        if bits:
-            needs.update(dict.fromkeys(node.outputs, bits))
-    return [needs.get(g, 0) for g in grads]
+def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
+    """The nodes that the outputs depend on."""
+    live = set(outputs)
+    found = []
+    for node in reversed(nodes):
+        if node.pinned or live.intersection(node.outputs):
+            live.update(node.inputs)
+            found.append(node)
+    return found[::-1]
 
 
-def _split(
-    joint: Graph, n_inputs: int, outputs: list[Value], grads: list[Value]
-) -> tuple[Graph, Graph]:
-    """Forward graph (outputs, then residuals) and backward graph (residuals, cotangents)."""
-    cotangents = joint.inputs[n_inputs:]
-    late: set[Value] = set(cotangents)
-    back_nodes: list[Node] = []
-    front_nodes: list[Node] = []
-    for node in joint.nodes:
-        if any(v in late for v in node.inputs):
-            late.update(node.outputs)
-            back_nodes.append(node)
+def _reverse(
+    nodes: Sequence[Node], cotangents: Sequence[Value], grads: Sequence[Value], replay: _Replay,
+    primal: Graph,
+) -> tuple[Graph, list[Kept]]:  # fmt: skip
+    """The graph of the reverse walk, and where it finds the values of the forward graph."""
+    places = {v: Kept("made", (n, k)) for n, node in enumerate(primal.nodes)
+              for k, v in enumerate(node.outputs)}  # fmt: skip
+    places |= {v: Kept("output", i) for i, v in reversed(list(enumerate(primal.outputs)))}
+    places |= {v: Kept("input", i) for i, v in enumerate(primal.inputs)}
+    places |= {v: Kept("input", i) for i, v in replay.read.items()}
+    new = Rebuilt(primal.name + "_backward")
+    back, table = new.graph, new.table
+    kept: list[Kept] = []
+    late = {v for node in nodes for v in node.outputs} | set(cotangents)
+    for value in [v for node in nodes for v in node.inputs] + list(grads):
+        if value in late or value in table:
+            continue
+        if value.node is not None and not value.node.inputs and not value.node.pinned:
+            new.run([value.node])  # a constant is not kept, it is written again
         else:
-            front_nodes.append(node)
-    crossing: dict[Value, None] = {}
-    for value in [v for n in back_nodes for v in n.inputs] + grads:
-        if value not in late:
-            crossing[value] = None
-    crossing.update(_size_sources(joint.inputs[:n_inputs], back_nodes, [*crossing, *cotangents]))
-    forward = Graph(
-        joint.name + "_forward", joint.inputs[:n_inputs], front_nodes, [*outputs, *crossing]
-    )
-    back = Graph(joint.name + "_backward", [*crossing, *cotangents], back_nodes, grads)
-    return copied(forward), copied(back)
+            new.input(value)
+            kept.append(places[value])
+    for i in _size_sources(primal.inputs, nodes, [*table, *cotangents]):
+        new.input(primal.inputs[i])
+        kept.append(Kept("input", i))
+    for value in cotangents:
+        new.input(value)
+    new.run(nodes)
+    back.outputs = [table[v] for v in grads]
+    return copied(back), kept
 
 
-def _size_sources(inputs: list[Value], nodes: list[Node], given: list[Value]) -> dict[Value, None]:
+def _size_sources(
+    inputs: Sequence[Value], nodes: Sequence[Node], given: Sequence[Value]
+) -> list[int]:
     """Inputs whose shapes say the sizes that the nodes use and ``given`` values do not have."""
     sizes = [d for node in nodes for attr in node.attrs.values() for d in dims_of(attr)]
     needed = frozenset().union(*map(symbols_of, sizes))
     needed = needed.union(*[v.type.symbols() for node in nodes for v in node.outputs])
     needed = needed.difference(*[v.type.symbols() for v in given])
-    sources: dict[Value, None] = {}
-    for value in inputs:
+    sources = []
+    for i, value in enumerate(inputs):
         if not needed.isdisjoint(value.type.symbols()):
-            sources[value] = None
+            sources.append(i)
             needed -= value.type.symbols()
     return sources
-
-
-def interpret(
-    graph: Graph, inputs: Sequence[Any], reads: Sequence[Any], env: dict[str, int], *,
-    assign: bool = True,
-) -> list[Any]:  # fmt: skip
-    """Bind every node under the tapes that stand above: derivatives of any order.
-
-    ``reads``: the inputs, with the values of Variables in their place. ``assign=False``: leave
-    the Variables alone.
-    """
-    start = dict(zip(map(id, inputs), reads, strict=True))
-
-    def run_node(node: Node, ins: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
-        attrs = attrs_at(node.attrs, env)
-        if regions:
-            outs: Sequence[Any] = node.op.body(*ins, regions=regions, **attrs)
-            return outs
-        if node.op.name == "read":
-            return [start[id(ins[0])]]
-        if node.op.name == "assign":
-            if assign:
-                ins[0].assign(ins[1])
-            return ()
-        out = node.op(*ins, **attrs) if not node.op.variadic else node.op(list(ins), **attrs)
-        return out if isinstance(out, tuple) else (out,)
-
-    return evaluate(graph, inputs, run_node)

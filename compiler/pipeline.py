@@ -20,13 +20,17 @@ from .passes.cse import cse
 from .passes.dce import dce
 from .passes.driver import Pass
 from .passes.fold import fold
+from .passes.forward import forward
 from .passes.fuse import fuse
+from .passes.inline import inline
 from .passes.plan_memory import plan_memory
 from .passes.simplify import simplify
 
 __all__ = ["PASSES", "Executable", "Step", "compile_graph", "run"]
 
 PASSES: list[Pass] = [
+    inline,
+    forward,
     fold,
     simplify,
     cse,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import operator
 import zlib
 from typing import Any, NoReturn
+from weakref import ref
 
 import numpy as np
 
@@ -32,7 +33,7 @@ from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
 from .symnumber import SymNumber, symbol
 
-__all__ = ["TRACED_TEXT", "Traced", "TracedArray", "Tracer"]
+__all__ = ["TRACED_TEXT", "Traced", "TracedArray", "Tracer", "place"]
 
 _PYTHON = (bool, int, float, complex)
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
@@ -45,7 +46,8 @@ class Traced(Tensor):
     value: Value
 
     def __init__(self, value: Value, trace: Tracer) -> None:
-        self.value, self.trace = value, trace
+        self.value = value
+        self.enter(trace)
 
     @property
     def dtype(self) -> Any:
@@ -71,6 +73,13 @@ class Traced(Tensor):
 
     def become(self, value: Any) -> None:
         self._change(value)
+        self.enter(bind.ground())
+
+    def enter(self, trace: Any) -> None:
+        """The value is one of this trace from now on."""
+        self.trace = trace
+        if trace.outer is not None:
+            trace.cells.append(ref(self))
 
     def __copy__(self) -> Any:
         return type(self)(self.value, self.trace)
@@ -166,24 +175,32 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", 
 
 
 class Tracer(bind.Ground):
-    """Stages every call as a node of ``graph``; its values are those of the graph."""
+    """Stages every call as a node of ``graph``; its values are those of the graph.
+
+    A tracer with an ``outer`` one makes a region of that one's graph: what it takes from outside
+    are inputs of the region, ``imports`` says which values and Variables; see ``nested.py``.
+    """
 
     tracing = True
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, outer: Tracer | None = None) -> None:
         self.graph = Graph(name)
-        self.sizes = TraceSizes()
-        self.numbers = Numbers(self.number, symbol)
+        self.outer = outer
+        self.sizes: TraceSizes = TraceSizes() if outer is None else outer.sizes
+        self.imports: list[Any] = []
+        self._imported: dict[int, tuple[Any, Value]] = {}  # id -> the value outside, that inside
+        self.cells: list[ref[Traced]] = []  # tensors with values of this region
+        self.numbers: Numbers = Numbers(self.number, symbol) if outer is None else outer.numbers
         # Tensor, ndarray, Variable or NumberInput behind each hidden input
         self.captures: list[Any] = []
         self._staged: dict[NumberInput, Value] = {}
         self._captured: dict[int, Traced] = {}
         self._refs: dict[int, Value] = {}
         self._state: dict[int, Value] = {}  # Variable -> its current value
-        self._assigned: set[int] = set()
-        self.reread: list[Variable] = []  # read after they were assigned to
+        self.given: dict[int, tuple[Any, Value]] = {}  # Variables and what they were assigned
         self._contents: dict[int, tuple[Any, int]] = {}  # captured arrays and their checksums
-        self._alive: list[Any] = []
+        self._nodes: set[int] = set()  # ids of those counted
+        self._counted = 0
         self.refused: StagingError | None = None  # raised again if the user's code swallows it
         self.ended = False
         self.returns: Location | None = None  # where the function returns
@@ -211,7 +228,7 @@ class Tracer(bind.Ground):
         plain = {k: to_dims(v) for k, v in attrs.items()}
         full, types = op.resolve([v.type for v in inputs], plain, self.sizes)
         check_attrs(op.name, full)
-        return Call(op, inputs, full, (), types, _place())
+        return Call(op, inputs, full, (), types, place())
 
     def run(self, call: Call) -> tuple[Any, ...]:
         """Append a node; its outputs are the call's."""
@@ -219,17 +236,24 @@ class Tracer(bind.Ground):
         if op.name == "read":
             return (self._read(call.inputs[0]),)
         if op.name == "assign":
-            self._assign(*call.inputs)
+            variable, value = call.inputs
+            self._assign(variable, value, call.place or place())
             return ()
         loc, name = call.place or (None, "")
         inputs = [self._held(x) for x in call.inputs]
-        node = Node(op, inputs, call.attrs, call.types, call.regions, loc, (name,))
+        regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
+        node = Node(op, inputs, call.attrs, call.types, regions, loc, (name,))
         self.graph.nodes.append(node)
         return node.outputs
 
     def tensor(self, value: Any) -> Any:
         """A traced tensor; an array from outside stays a plain one, captured when it is used."""
-        return Traced(value, self) if isinstance(value, Value) else wrap(value)
+        if not isinstance(value, Value):
+            return wrap(value)
+        owner = self
+        while owner.outer is not None and not owner.owns(value):
+            owner = owner.outer
+        return Traced(value, owner)
 
     def value(self, tensor: Any) -> Any:
         """The value of a tensor in the graph."""
@@ -243,16 +267,13 @@ class Tracer(bind.Ground):
 
     def _held(self, x: Any) -> Value:
         """An input of a call that an interpreter made."""
+        if isinstance(x, Variable):
+            return self._ref(x)
         return x if isinstance(x, Value) else self.capture(x).value
 
     def _operand(self, arg: Any) -> tuple[Any, Operand]:
         if isinstance(arg, Traced):
-            if arg.trace is not self:
-                raise GraphError(
-                    f"tensor {arg!r} belongs to another trace; a traced tensor cannot be kept "
-                    f"and used after its function returned"
-                )
-            return arg.value, arg.dtype
+            return self._reach(arg), arg.dtype
         if arg.__class__ in _PYTHON:
             return arg, arg.__class__
         if isinstance(arg, SymInt):
@@ -278,6 +299,8 @@ class Tracer(bind.Ground):
 
     def number(self, slot: int, want: np.dtype[Any]) -> Traced:
         """A hidden input for a Python number. Raises ConversionError if it does not fit."""
+        if self.outer is not None:
+            return Traced(self._import(self.outer.number(slot, want).value), self)
         given = NumberInput(slot, np.dtype(want))
         if given not in self._staged:
             given.array(self.numbers.values)
@@ -287,9 +310,39 @@ class Tracer(bind.Ground):
             self.captures.append(given)
         return Traced(self._staged[given], self)
 
+    def _reach(self, tensor: Traced) -> Value:
+        """The value of a traced tensor in this graph. Raises GraphError if there is none."""
+        if tensor.trace is self:
+            return tensor.value
+        if self.outer is None:
+            raise GraphError(
+                f"tensor {tensor!r} belongs to another trace; a traced tensor cannot be kept "
+                f"and used after its function returned"
+            )
+        return self._import(self.outer._reach(tensor))
+
+    def _import(self, value: Value) -> Value:
+        """A value of the outer graph as an input of this one."""
+        found = self._imported.get(id(value))
+        if found is None:
+            found = self._imported[id(value)] = value, self.graph.input(value.type, value.name)
+            self.imports.append(value)
+        return found[1]
+
+    def owns(self, value: Value) -> bool:
+        """Whether this is a value of this graph, not of an outer one."""
+        while self._counted < len(self.graph.nodes):
+            self._nodes.add(id(self.graph.nodes[self._counted]))
+            self._counted += 1
+        if value.node is None:
+            return any(value is v for v in self.graph.inputs)
+        return id(value.node) in self._nodes
+
     def capture(self, arg: Any) -> Traced:
         """A hidden input for an eager tensor or a NumPy array; lists become constants."""
         held = arg.array if isinstance(arg, Tensor) else arg
+        if self.outer is not None and isinstance(held, np.ndarray):
+            return Traced(self._import(self.outer.capture(arg).value), self)
         if not isinstance(held, np.ndarray):
             node = self.graph.add(OPS["constant"], (), {"value": as_array(held)})
             return Traced(node.out, self)
@@ -314,37 +367,43 @@ class Tracer(bind.Ground):
             )
 
     def _ref(self, variable: Variable) -> Value:
-        ref = self._refs.get(id(variable))
-        if ref is None:
+        found = self._refs.get(id(variable))
+        if found is None:
             name = "".join(c if c.isalnum() else "_" for c in variable.name)
-            ref = self.graph.input(RefType(variable.dtype, variable.shape), name)
-            self._refs[id(variable)] = ref
-            self.captures.append(variable)
-        return ref
+            found = self.graph.input(RefType(variable.dtype, variable.shape), name)
+            self._refs[id(variable)] = found
+            (self.captures if self.outer is None else self.imports).append(variable)
+        return found
 
     def _read(self, variable: Any) -> Value:
-        """The Variable's current value in the graph."""
+        """The Variable's current value in the graph. A region is given the value at its start."""
         if isinstance(variable, Value):
             return self.graph.add(OPS["read"], (variable,), names=(variable.name,)).out
         current = self._state.get(id(variable))
-        if id(variable) in self._assigned and not any(v is variable for v in self.reread):
-            self.reread.append(variable)
         if current is None:
-            ref = self._ref(variable)
-            node = self.graph.add(OPS["read"], (ref,), names=(ref.name,))
-            current = self._state[id(variable)] = node.out
+            if id(variable) in self.given:
+                target, value = self._ref(variable), self.given[id(variable)][1]
+                current = self.graph.add(OPS["held"], (target, value), names=(target.name,)).out
+            elif self.outer is not None:
+                current = self._import(read(variable))
+            else:
+                target = self._ref(variable)
+                current = self.graph.add(OPS["read"], (target,), names=(target.name,)).out
+            self._state[id(variable)] = current
         return current
 
-    def _assign(self, variable: Any, value: Any) -> None:
+    def _assign(self, variable: Any, value: Any, where: Any) -> None:
         """Append an ``assign`` node; later reads see ``value``."""
-        ref = variable if isinstance(variable, Value) else self._ref(variable)
+        target = variable if isinstance(variable, Value) else self._ref(variable)
         held = self._held(value)
-        self.graph.add(OPS["assign"], (ref, held), loc=user_location(), sizes=self.sizes)
-        if ref is variable:
-            return
-        self._assigned.add(id(variable))
-        # A value of its own: for a tape, what is read from now on is a new source.
-        self._state[id(variable)] = self.graph.add(OPS["stop_gradient"], (held,)).out
+        self.graph.add(OPS["assign"], (target, held), loc=where[0], sizes=self.sizes)
+        if target is not variable:
+            self.was_given(variable, held)
+
+    def was_given(self, variable: Any, value: Value) -> None:
+        """A Variable has another value from now on, for tapes a new source."""
+        self.given[id(variable)] = variable, value
+        self._state.pop(id(variable), None)
 
     def finish(self, outputs: list[Value]) -> Graph:
         """The graph with unified sizes. Raises the StagingError that the function caught."""
@@ -357,7 +416,7 @@ class Tracer(bind.Ground):
         return self.graph
 
 
-def _place() -> tuple[Location | None, str]:
+def place() -> tuple[Location | None, str]:
     """Where the user calls an operation now, and the name that its result gets there."""
     frame = user_frame()
     return (user_location(frame), user_name(frame)) if frame else (None, "")

@@ -40,7 +40,6 @@ class Trace:
     sizes: TraceSizes
     numbers: Numbers
     watch: Watch
-    reread: list[Any]  # Variables that are read after they were assigned to
     changed: str  # names of Python state that the trace changed: it is for one call
 
 
@@ -100,7 +99,7 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         bind.pop(token)
     return Trace(
         key, names, positions, tracer.captures, outputs, tracer.sizes, tracer.numbers, seen,
-        tracer.reread, changed,
+        changed,
     )  # fmt: skip
 
 

@@ -49,7 +49,9 @@ class Call:
     @property
     def types(self) -> Sequence[TensorType]:
         """The types of the outputs."""
-        if self._types is None:  # arrays say their types when they are there
+        if self._types is None and self.regions:
+            self._types = self.regions[0].types
+        elif self._types is None:  # arrays say their types when they are there
             given = [TensorType(x.dtype, x.shape) for x in self.inputs]
             self._types = self.op.resolve(given, self.attrs, Sizes())[1]
         return self._types

@@ -182,6 +182,25 @@ class Graph:
                 seen.update(dict.fromkeys(sorted(symbols_of(dim))))
         return tuple(seen)
 
+    @property
+    def types(self) -> list[TensorType]:
+        """The types of the outputs."""
+        return [v.type for v in self.outputs]
+
+    def refs(self) -> tuple[set[int], set[int]]:
+        """The positions of the ref inputs that are read, and of those whose value is used again
+        after they were written to."""
+        place = {v: i for i, v in enumerate(self.inputs)}
+        found: dict[str, set[int]] = {"read": set(), "held": set()}
+        for node in self.nodes:
+            if node.op.name in found:
+                found[node.op.name].add(place[node.inputs[0]])
+            for region in node.regions:
+                for inner, at in zip(region.refs(), found.values(), strict=True):
+                    first = len(node.inputs) - len(region.inputs)
+                    at |= {place[node.inputs[first + i]] for i in inner}
+        return found["read"], found["held"]
+
     def uses(self) -> dict[Value, list[Node]]:
         """For each value the nodes that take it as an input."""
         table: dict[Value, list[Node]] = {v: [] for v in self.inputs}

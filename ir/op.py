@@ -62,6 +62,7 @@ class Op(Facts):
     has_attrs: bool
     variadic: bool
     vjp: Gradient | None
+    linearize: Callable[..., Any] | None  # of a region op: its gradient
     arity: int
     plain: bool  # tensors are all that it takes, a fixed number of them
     direct: Callable[..., Any]  # the op on its tensors alone
@@ -82,7 +83,7 @@ class Op(Facts):
             promoted=slice(None) if facts.promoted is None else facts.promoted,
             effects=frozenset(facts.effects), samples=tuple(facts.samples),
             shares_memory=facts.shares_memory or kind.shares_memory,
-            pure=kind.pure if facts.pure is None else facts.pure, memo={}, vjp=None,
+            pure=kind.pure if facts.pure is None else facts.pure, memo={}, vjp=None, linearize=None,
             arity=len(tensors), plain=not (defaults or variadic),
             direct=functools.partial(_on_tensors, self), _computes_in={},
         )  # fmt: skip
@@ -177,6 +178,15 @@ class Op(Facts):
         if self.vjp is not None:
             raise DeclarationError(f"op {self.name} has a gradient rule already")
         vars(self)["vjp"] = rule
+        return rule
+
+    def linearization(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator that attaches the gradient of a region op, a function of a call of it.
+
+        ``rule(call, sources)`` returns the call that runs instead and keeps what the reverse walk
+        needs, and the pullback: a ``vjp.Linear``.
+        """
+        vars(self)["linearize"] = rule
         return rule
 
     def shortcut(self, direct: Callable[..., Any]) -> None:

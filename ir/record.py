@@ -73,7 +73,8 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 
-EFFECTS: Mapping[str, bool] = {"read": False, "write": True, "raise": True}  # name -> pins a node
+# name -> whether it pins a node; "hold": it stands for what a Variable was given
+EFFECTS: Mapping[str, bool] = {"read": False, "hold": False, "write": True, "raise": True}
 
 
 class Sample:

@@ -56,7 +56,7 @@ def _check_inputs(op: Op, types: Sequence[TensorType]) -> None:
     refs = [isinstance(t, RefType) for t in types]
     if op.kind == "state" and not (refs and refs[0]):
         raise VerifyError(f"{op.name} takes a ref as its first input")
-    if op.kind != "state" and any(refs):
+    if op.kind not in ("state", "region") and any(refs):
         raise VerifyError(f"{op.name} takes tensors, not a ref; read the ref first")
     if op.promote == "none" and op.accepts == "biufc":
         return

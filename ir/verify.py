@@ -172,7 +172,8 @@ class _Verifier:
         """The refs that a node reads and those that it writes."""
         refs = {v for v in node.inputs if isinstance(v.type, RefType)}
         if not refs or not node.regions:
-            return (refs, set()) if "read" in node.op.effects else (set(), refs)
+            effects = node.op.effects
+            return refs if "read" in effects else set(), refs if "write" in effects else set()
         reads: set[Value] = set()
         writes: set[Value] = set()
         for region in node.regions:

@@ -13,7 +13,7 @@ from . import bind
 from .bind import Call
 from .op import OPS
 
-__all__ = ["Entry", "backward", "differentiable", "match"]
+__all__ = ["Entry", "Linear", "Sources", "backward", "differentiable", "match", "refs_of"]
 
 
 class Entry(NamedTuple):
@@ -25,6 +25,37 @@ class Entry(NamedTuple):
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
     pull: Callable[[list[Any]], Sequence[Any]] | None = None
+
+
+class Sources(NamedTuple):
+    """What a tape watches of a region op's call: inputs by position (a Variable's: its value at the
+    start), and Variables whose later values, after a write, are sources as well."""
+
+    inputs: tuple[int, ...]
+    later: tuple[int, ...] = ()
+
+
+class Linear(NamedTuple):
+    """A call of a region op that keeps what its reverse walk needs; see ``Op.linearization``."""
+
+    call: Call
+    own: int  # so many of its outputs, the first, are those of the call that it stands for
+    later: tuple[tuple[int, int], ...]  # a Variable's position, and the output with a later value
+    # From the inputs (Variables read), the outputs of ``call`` and the cotangents to those of the
+    # inputs and then of the later values.
+    pull: Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any]]
+
+
+def refs_of(call: Call) -> tuple[set[int], set[int]]:
+    """The positions of the Variables that the regions of a call read at their start, and of those
+    whose later values they use. The inputs of a region are the last ones of the call."""
+    read: set[int] = set()
+    later: set[int] = set()
+    for region in call.regions:
+        first = len(call.inputs) - len(region.inputs)
+        for inner, found in zip(region.refs(), (read, later), strict=True):
+            found |= {first + i for i in inner}
+    return read, later
 
 
 def backward(

@@ -55,6 +55,8 @@ class Eager(bind.Ground):
     def run(self, call: Call) -> tuple[Any, ...]:
         """Run the NumPy body; every output is a value of its own."""
         op, inputs, attrs = call.op, call.inputs, call.attrs
+        if call.regions:
+            return tuple(op.body(*inputs, regions=[r.run for r in call.regions], **attrs))
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:

@@ -6,6 +6,7 @@ import enum
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Token
+from functools import partial
 from typing import Any
 
 from twofold.ir import bind
@@ -14,7 +15,7 @@ from twofold.ir.errors import ArgumentError, ShapeError, TapeError
 from twofold.ir.op import OPS
 from twofold.ir.shapes import show_shape
 from twofold.ir.tree import flatten, unflatten
-from twofold.ir.vjp import Entry, backward, differentiable, match
+from twofold.ir.vjp import Entry, Linear, Sources, backward, differentiable, match, refs_of
 
 from .jacobian import batch_jacobian, jacobian
 from .tensor import Tensor
@@ -150,6 +151,8 @@ class GradientTape:
 
     def run(self, call: Call) -> tuple[Any, ...]:
         """Pass the call down; record it if an input is watched."""
+        if call.regions and call.op.linearize is not None and not self._paused:
+            return self._run_regions(call)
         outs = bind.run(call)
         if self._paused:
             return outs
@@ -160,10 +163,34 @@ class GradientTape:
             self.record(Entry(call, call.inputs, outs))
         return outs
 
+    def _run_regions(self, call: Call) -> tuple[Any, ...]:
+        """Run a call that holds graphs; if they use what is watched, one that keeps what the
+        reverse walk needs."""
+        inputs = list(call.inputs)
+        read_at, again = refs_of(call)
+        for i in read_at:
+            (inputs[i],) = bind.run(Call(OPS["read"], (call.inputs[i],), {}))
+            self._accessed(call.inputs[i], inputs[i])
+        watched = tuple(i for i, x in enumerate(inputs) if id(x) in self._known)
+        later = tuple(i for i in again if self._accessible(call.inputs[i]))
+        if not watched and not later:
+            return bind.run(call)
+        linear: Linear = call.op.linearize(call, Sources(watched, later))
+        results = bind.run(linear.call)
+        for position, output in linear.later:
+            self._accessed(call.inputs[position], results[output])
+            inputs.append(results[output])
+        outs = results[: linear.own]
+        self.record(Entry(call, tuple(inputs), outs, partial(linear.pull, inputs, results)))
+        return outs
+
+    def _accessible(self, variable: Any) -> bool:
+        """Whether reading a Variable makes it watched."""
+        return self.watch_accessed_variables and getattr(variable, "trainable", False)
+
     def _accessed(self, variable: Any, value: Any) -> None:
         """A Variable was read: watch it if it is trainable."""
-        wanted = self.watch_accessed_variables and getattr(variable, "trainable", False)
-        if wanted and differentiable(value):
+        if self._accessible(variable) and differentiable(value):
             self._watch_variable(variable, value)
 
     def record(self, entry: Entry) -> None:
@@ -172,14 +199,6 @@ class GradientTape:
         for out in entry.outputs:
             if differentiable(out):
                 self._known[id(out)] = out
-
-    def watches(self, x: Any) -> bool:
-        """Whether what is done with this value or Variable is recorded."""
-        if self._paused:
-            return False
-        if isinstance(x, Variable):
-            return id(x) in self._reads or (self.watch_accessed_variables and x.trainable)
-        return id(x) in self._known
 
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None,

@@ -36,3 +36,16 @@ def assign(ref: Any, value: Any) -> Any:
     """Give a Variable a new value."""
     ref.array = value.view()  # for a tape what is read from now on is a new value
     return ()
+
+
+def _held_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    return attrs, (types[1],)
+
+
+@op("state", _held_rule, promote="none", effects=("hold",), public=False)
+def held(ref: Any, value: Any) -> Any:
+    """The value of a Variable that was given ``value``: the same, but no gradient flows through.
+
+    For a tape it is one of the values of the Variable, a source.
+    """
+    return value

@@ -92,7 +92,7 @@ def test_a_file_can_be_written(train: str, tmp_path: Path) -> None:
         (":never", (), 2, "ended without a call of never"),
         (":nothing", (), 2, "it has: Model.call, double, never, signed, step"),
         ("", (), 2, "write FILE:FN"),
-        (":step", ("--after", "melt"), 2, "'melt' is not one of trace, fold"),
+        (":step", ("--after", "melt"), 2, "'melt' is not one of trace, inline"),
     ],
 )
 def test_a_target_that_is_not_there_is_explained(

@@ -1,0 +1,127 @@
+"""A graph that can be called: its executables, prepared calls and derivatives.
+
+A call under interpreters (tapes, counters) is a call of the op ``call`` whose region is a
+``Sized``, the callee for exact sizes. It runs compiled; its gradient is in ``gradient.py``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from twofold.ir.graph import Graph
+from twofold.ir.rebuild import resized
+from twofold.ir.types import TensorType
+
+from .passes.inline import inline
+from .pipeline import Executable, compile_graph
+from .sizes import TraceSizes
+
+__all__ = ["Callee", "Derivable", "Sized", "distinct"]
+
+PREPARED = 64  # exact sizes that a callee keeps prepared
+Run = Callable[[list[Any]], list[Any]]
+
+
+class Derivable(Protocol):
+    """What a callee keeps for its gradient."""
+
+    def compile(self) -> None:
+        """Compile to machine code what runs on array operations so far."""
+
+
+class Callee:
+    """A graph and what runs it. ``sizes``: its symbols, and what was relied on about them."""
+
+    def __init__(self, graph: Graph, sizes: TraceSizes, native: bool) -> None:
+        self.graph, self.sizes, self.native = graph, sizes, native
+        self.lock = threading.RLock()
+        self.derivatives: list[Derivable] = []
+        self._executable: Executable | None = None
+        self._prepared: dict[tuple[int, ...], Run] = {}
+
+    @cached_property
+    def inlined(self) -> Graph:
+        """The graph without calls, as gradients take it."""
+        return inline(self.graph)
+
+    @cached_property
+    def refs(self) -> tuple[set[int], set[int]]:
+        """See ``Graph.refs``."""
+        return self.inlined.refs()
+
+    def executable(self) -> Executable:
+        """What runs the graph now."""
+        with self.lock:
+            if self._executable is None:
+                self._executable = compile_graph(self.graph, self.native)
+            return self._executable
+
+    def compile(self) -> Executable:
+        """Compile to machine code now, with the derivatives, if that has not been done."""
+        ready = self._executable
+        if ready is not None and ready.native:
+            return ready
+        made = compile_graph(self.graph, True)  # without the lock: calls go on meanwhile
+        for derivative in list(self.derivatives):
+            derivative.compile()
+        with self.lock:
+            self._executable, self.native = made, True
+            self._prepared.clear()
+        return made
+
+    def prepared(self, env: dict[str, int]) -> Run:
+        """The executable for exact sizes."""
+        key = tuple(env.values())
+        found = self._prepared.get(key)
+        if found is None:
+            with self.lock:
+                found = self.executable().prepare(env)
+                if len(self._prepared) >= PREPARED:
+                    self._prepared.clear()
+                self._prepared[key] = found
+        return found
+
+
+class Sized(NamedTuple):
+    """A callee for exact sizes: the region of an eager call."""
+
+    callee: Callee
+    env: dict[str, int]
+
+    def run(self, *values: Any) -> tuple[Any, ...]:
+        """The outputs for input arrays (Variables for refs), each a value of its own."""
+        return tuple(distinct(self.callee.prepared(self.env)(list(values)), values))
+
+    @property
+    def inputs(self) -> Sequence[Any]:
+        """The inputs of the graph."""
+        return self.callee.graph.inputs
+
+    @property
+    def types(self) -> list[TensorType]:
+        """The types of the outputs, with their sizes."""
+        return [v.type.substitute(dict(self.env)) for v in self.callee.graph.outputs]
+
+    def refs(self) -> tuple[set[int], set[int]]:
+        """See ``Graph.refs``."""
+        return self.callee.refs
+
+    def graph(self) -> Graph:
+        """The graph with its sizes, as a region of a graph."""
+        return resized(self.callee.graph, self.env)
+
+
+def distinct(outs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """Arrays as values: none is the object of another, of an input, or of what a Variable holds."""
+    taken = {id(x if isinstance(x, np.ndarray) else x.array) for x in inputs}
+    found = []
+    for out in outs:
+        out = out.view() if id(out) in taken else out
+        taken.add(id(out))
+        found.append(out)
+    return found
