@@ -1,0 +1,120 @@
+"""Passes alone and in any order: valid graphs, the same values bit for bit, regions included."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from support.outlined import outlined
+from support.random_programs import SIZES, random_graph, random_inputs
+
+from twofold.compiler.arrays.reference import execute
+from twofold.compiler.passes.driver import Pass
+from twofold.compiler.passes.text import show_passes
+from twofold.compiler.pipeline import PASSES
+from twofold.ir.equality import difference
+from twofold.ir.graph import Graph
+from twofold.ir.op import Op, op
+from twofold.ir.parser import parse
+from twofold.ir.registry import REGISTRY
+from twofold.ir.verify import verify
+
+SEEDS = st.integers(0, 10**6)
+EXAMPLES = settings(
+    max_examples=60,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture(scope="module")
+def block() -> Iterator[Op]:
+    """A region op that runs its region once."""
+
+    def no_rule(*args: Any) -> Any:
+        raise AssertionError("the types are those of the region")
+
+    @op("region", no_rule, promote="none", public=False)
+    def test_block(*inputs: Any, regions: Any) -> Any:
+        """Its region."""
+        return regions[0](*inputs)
+
+    yield test_block
+    REGISTRY.forget("test_block")
+
+
+def program(seed: int, block: Op) -> tuple[Graph, list[Any], list[Any]]:
+    """A random graph with regions in regions, inputs for it, and what it computes."""
+    rng = random.Random(seed)
+    flat = random_graph(rng, rng.randint(4, 25))
+    graph = outlined(flat, block, rng)
+    verify(graph)
+    inputs = random_inputs(flat, seed, SIZES)
+    want = execute(flat, inputs, SIZES)
+    assert_same(execute(graph, inputs, SIZES), want, "outlining")
+    return graph, inputs, want
+
+
+def assert_same(found: list[Any], want: list[Any], what: str) -> None:
+    for a, b in zip(found, want, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape), what
+        nan = np.isnan(a) if a.dtype.kind == "f" else np.zeros(a.shape, bool)
+        np.testing.assert_array_equal(a, b, err_msg=what)
+        if a.dtype.kind == "f":
+            np.testing.assert_array_equal(np.signbit(a)[~nan], np.signbit(b)[~nan], err_msg=what)
+
+
+def checked(graph: Graph, each: Pass, inputs: list[Any], want: list[Any], what: str) -> Graph:
+    before = str(graph)
+    after = each(graph, verify=True)
+    assert str(graph) == before, f"{each} changed its input"
+    assert difference(parse(str(after)), after) == ""
+    assert_same(execute(after, inputs, SIZES), want, what)
+    return after
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@EXAMPLES
+@given(SEEDS, st.lists(st.sampled_from(PASSES), min_size=1, max_size=7))
+def test_passes_in_any_order_keep_every_bit(block: Op, seed: int, passes: list[Pass]) -> None:
+    graph, inputs, want = program(seed, block)
+    for each in passes:
+        graph = checked(graph, each, inputs, want, f"{each} of {show_passes(passes)}")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("each", PASSES, ids=str)
+@EXAMPLES
+@given(SEEDS)
+def test_a_pass_on_its_own_result_changes_nothing(block: Op, each: Pass, seed: int) -> None:
+    graph, inputs, want = program(seed, block)
+    once = checked(graph, each, inputs, want, str(each))
+    assert difference(each(once), once) == ""
+
+
+@pytest.mark.parametrize("max_ops", [0, 1, 2, 5])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_no_kernel_has_more_ops_than_asked_for(block: Op, max_ops: int) -> None:
+    fuse = next(p for p in PASSES if p.name == "fuse").having(max_ops=max_ops)
+    for seed in range(20):
+        graph, inputs, want = program(seed, block)
+        out = checked(graph, fuse, inputs, want, str(fuse))
+        kernels = [n.regions[0] for n in out.walk() if n.op.name == "fused"]
+        sizes = [sum(n.op.name != "constant" for n in k.nodes) for k in kernels]
+        assert max(sizes, default=0) <= max(max_ops, 1)
+
+
+def test_effects_are_those_of_nested_regions_in_linear_time(block: Op) -> None:
+    graph = parse("graph g(%x: i32[n]) { %y = floor_divide(%x, %x) return %y }")
+    for _ in range(1200):
+        around = Graph("g")
+        x = around.input(graph.inputs[0].type, "x")
+        around.outputs = [around.add(block, [x], regions=[graph], types=[x.type]).out]
+        graph = around
+    assert graph.nodes[0].effects == {"raise"}
+    assert graph.nodes[0].pinned
