@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.attrs import map_attr
+from twofold.ir.attrs import map_attr, plain
 from twofold.ir.dims import Dim, DimLike
 from twofold.ir.op import OPS
 
@@ -133,7 +133,7 @@ def size_or_int(dim: DimLike, sizes: TraceSizes) -> Any:
 
 
 def to_dims(value: Any) -> Any:
-    """An attribute as the graph holds it: SymInt -> Dim, lists -> tuples, nested."""
+    """An attribute as graphs hold it: SymInt -> Dim, lists -> tuples, IntEnum -> int, nested."""
     return map_attr(value, _to_dim)
 
 

@@ -35,6 +35,7 @@ __all__ = [
     "leaves",
     "map_attr",
     "map_attrs",
+    "plain",
     "refused",
     "show_attr",
     "substituted",
@@ -42,6 +43,9 @@ __all__ = [
 
 _PYTHON = frozenset({bool, int, float, complex, str, type(None), type(Ellipsis)})
 _PLAIN = _PYTHON | {Dim}
+_DERIVED: dict[type, Callable[[Any], Any]] = {
+    int: int.__int__, float: float.__float__, complex: complex.__complex__, str: str.__str__,
+}  # fmt: skip
 
 # ---- structure -----------------------------------------------------------------------------------
 
@@ -95,6 +99,19 @@ def map_attr(value: Any, fn: Callable[[Any], Any]) -> Any:
 def map_attrs(attrs: Mapping[str, Any], fn: Callable[[Any], Any]) -> dict[str, Any]:
     """Attributes with ``fn`` of each leaf in its place."""
     return {name: map_attr(value, fn) for name, value in attrs.items()}
+
+
+def plain(leaf: Any) -> Any:
+    """A number or a string of a derived class, such as an ``IntEnum``, as its plain value.
+
+    NumPy's numbers stay what they are; so does everything else.
+    """
+    if leaf.__class__ in _PLAIN or (isinstance(leaf, np.generic) and not isinstance(leaf, str)):
+        return leaf
+    for kind, value in _DERIVED.items():
+        if isinstance(leaf, kind):
+            return value(leaf)
+    return leaf
 
 
 # ---- sizes ---------------------------------------------------------------------------------------

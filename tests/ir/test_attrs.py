@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from support.attr_values import F32, VALUES, N
 
+import twofold as tf
 from twofold.ir.attrs import (
     attr_key,
     attrs_at,
@@ -16,6 +17,7 @@ from twofold.ir.attrs import (
     dims_of,
     leaves,
     map_attr,
+    plain,
     refused,
     show_attr,
     substituted,
@@ -70,6 +72,32 @@ def test_lists_become_tuples() -> None:
 
 class Colour(enum.IntEnum):
     RED = 1
+
+
+class Text(str):
+    """A derived string."""
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+@pytest.mark.parametrize(
+    ("derived", "value"),
+    [(Colour.RED, 1), (Text("ij->ji"), "ij->ji"), (np.str_("f32"), "f32"), (True, True),
+     (type("Half", (float,), {})(0.5), 0.5), (np.float64(0.5), np.float64(0.5)),
+     (np.int64(3), np.int64(3)), (N, N), (None, None)],
+)  # fmt: skip
+def test_numbers_and_strings_of_derived_classes_have_plain_values(derived: Any, value: Any) -> None:
+    assert attr_key(plain(derived)) == attr_key(value)
+
+
+def test_a_compiled_function_takes_an_enumeration_as_an_attribute() -> None:
+    @tf.function
+    def f(x: Any) -> Any:
+        return tf.sum(x, axis=Colour.RED) + tf.arange(Colour.RED, 3, dtype=tf.float32)
+
+    x = tf.ones((2, 3))
+    assert f(x).numpy().tolist() == f.python_function(x).numpy().tolist() == [4.0, 5.0]
 
 
 REFUSED = [[1], {"a": 1}, {1}, object(), len, np.dtype("O"), np.dtype("M8[s]"), np.array(["a"]),
