@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.attrs import map_attr, plain
+from twofold.ir.attrs import map_attr, plain_value
 from twofold.ir.dims import Dim, DimLike
 from twofold.ir.op import OPS
 
@@ -138,7 +138,7 @@ def to_dims(value: Any) -> Any:
 
 
 def _to_dim(leaf: Any) -> Any:
-    return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else plain(leaf)
+    return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else plain_value(plain(leaf))
 
 
 def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:

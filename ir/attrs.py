@@ -35,8 +35,9 @@ __all__ = [
     "leaves",
     "map_attr",
     "map_attrs",
-    "plain",
+    "plain_value",
     "refused",
+    "same_attrs",
     "show_attr",
     "substituted",
 ]
@@ -101,7 +102,7 @@ def map_attrs(attrs: Mapping[str, Any], fn: Callable[[Any], Any]) -> dict[str, A
     return {name: map_attr(value, fn) for name, value in attrs.items()}
 
 
-def plain(leaf: Any) -> Any:
+def plain_value(leaf: Any) -> Any:
     """A number or a string of a derived class, such as an ``IntEnum``, as its plain value.
 
     NumPy's numbers stay what they are; so does everything else.
@@ -209,6 +210,13 @@ def attrs_key(attrs: Mapping[str, Any]) -> Hashable:
     if not attrs:
         return ()
     return tuple([(name, attr_key(attrs[name])) for name in sorted(attrs)])
+
+
+def same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two nodes have the same attributes, by type and bits."""
+    if a.keys() != b.keys():
+        return False
+    return all(value is b[n] or attr_key(value) == attr_key(b[n]) for n, value in a.items())
 
 
 # ---- text ----------------------------------------------------------------------------------------

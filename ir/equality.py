@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .attrs import attrs_key
+from .attrs import same_attrs
 from .graph import Graph, Node, Value
 
 __all__ = ["difference", "equal"]
@@ -63,7 +63,7 @@ def _compare_nodes(m: Node, n: Node, same: dict[Value, Value], where: str, locat
         return f"{where} is {n.op.name} in the other"
     if [same.get(v) for v in m.inputs] != list(n.inputs):
         return f"{where} takes other inputs"
-    if attrs_key(m.attrs) != attrs_key(n.attrs):
+    if not same_attrs(m.attrs, n.attrs):
         return f"{where} has attributes {m.attrs}, {n.attrs} in the other"
     if m.memory != n.memory:
         return f"{where} lies in {m.memory}, in {n.memory} in the other"

@@ -37,7 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .attrs import attrs_key, dims_of, refused
+from .attrs import dims_of, refused, same_attrs
 from .dims import symbols_of
 from .errors import VerifyError
 from .graph import Graph, Node, Value
@@ -129,7 +129,7 @@ class _Verifier:
         types = None if node.attrs or op.has_attrs else self.resolved.get(key)
         if types is None:
             attrs, types = self.resolve(graph, node)
-            if (node.attrs or attrs) and attrs_key(attrs) != attrs_key(node.attrs):
+            if (node.attrs or attrs) and not same_attrs(attrs, node.attrs):
                 _fail("Attributes", f"{op.name} makes the attributes {attrs}", graph, node)
             self.resolved[key] = types
         if len(types) != len(node.outputs):

@@ -17,8 +17,9 @@ from twofold.ir.attrs import (
     dims_of,
     leaves,
     map_attr,
-    plain,
+    plain_value,
     refused,
+    same_attrs,
     show_attr,
     substituted,
 )
@@ -88,7 +89,7 @@ class Text(str):
      (np.int64(3), np.int64(3)), (N, N), (None, None)],
 )  # fmt: skip
 def test_numbers_and_strings_of_derived_classes_have_plain_values(derived: Any, value: Any) -> None:
-    assert attr_key(plain(derived)) == attr_key(value)
+    assert attr_key(plain_value(derived)) == attr_key(value)
 
 
 def test_a_compiled_function_takes_an_enumeration_as_an_attribute() -> None:
@@ -126,6 +127,12 @@ def test_keys_tell_all_values_apart(i: int) -> None:
     same = [j for j, v in enumerate(VALUES) if attr_key(v) == attr_key(VALUES[i])]
     assert same == [i]
     hash(attr_key(VALUES[i]))
+
+
+def test_attributes_are_the_same_by_name_type_and_bits() -> None:
+    assert same_attrs({"a": (1, np.zeros(2)), "b": None}, {"b": None, "a": (1, np.zeros(2))})
+    for other in ({"a": True}, {"a": 1.0}, {"b": 1}, {}, {"a": 1, "b": 1}):
+        assert not same_attrs({"a": 1}, other)
 
 
 def test_dim_is_a_leaf_only_as_a_dim() -> None:
