@@ -135,11 +135,13 @@ class TraceSizes(Sizes):
             yield name, other
 
     def require_positive(self, a: DimLike) -> bool:
-        """That a size is at least one: answered by the example call, and relied on from now on."""
+        """That a size is at least one: answered by the example call. The answer is relied on from
+        now on, a no as well: what has no elements may take another way."""
         a = self.resolve(a)
         if super().require_positive(a):
             return True
         if self.hint(a) <= 0:
+            self.guard(a, "<=", 0)
             return False
         self.guard(1, "<=", a)
         return True

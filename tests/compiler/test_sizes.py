@@ -157,6 +157,14 @@ def test_squeeze_relies_on_the_one() -> None:
         f(ones(2, 3))
 
 
+@pytest.mark.parametrize("key", [slice(None, None, -1), slice(-2, None, -3), slice(-1, None, -2)])
+def test_a_slice_of_nothing_says_nothing_about_slices_of_something(key: slice) -> None:
+    f = tf.function(lambda x: x[key] * 1, jit_compile=False)
+    for n in (0, 40, 1, 0, 5):
+        x = np.arange(n, dtype=np.float32)
+        np.testing.assert_array_equal(f(tf.constant(x)).numpy(), x[key])
+
+
 def test_a_reshape_that_does_not_divide_raises_as_eager_does() -> None:
     f = tf.function(lambda x: tf.reshape(x, (x.shape[0] // 2, 4)), jit_compile=False)
     assert f(ones(6, 2)).shape == (3, 4)
