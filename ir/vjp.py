@@ -72,11 +72,15 @@ def backward(
         received = [table.get(id(out)) for out in entry.outputs]
         if all(g is None for g in received):
             continue
-        for x, g in zip(entry.inputs, _pull(entry, received), strict=True):
-            if g is None or id(x) not in reachable or not differentiable(x):
-                continue
-            g = match(g() if callable(g) else g, tensor(x))
-            table[id(x)] = table[id(x)] + g if id(x) in table else g
+        try:
+            for x, g in zip(entry.inputs, _pull(entry, received), strict=True):
+                if g is None or id(x) not in reachable or not differentiable(x):
+                    continue
+                g = match(g() if callable(g) else g, tensor(x))
+                table[id(x)] = table[id(x)] + g if id(x) in table else g
+        except Exception as error:
+            error.add_note(f"in the gradient of {entry.call.op.name}")
+            raise
     return table
 
 

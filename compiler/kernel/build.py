@@ -19,7 +19,7 @@ from .expression import RESERVED, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
-from .space import AxisMap, Space, is_one, note_move
+from .space import AxisMap, Space, is_one, loop_of, note_move
 from .statements import Access, Apply, Const, Fold, Index, Load, Store
 
 __all__ = ["build_kernel", "contiguous"]
@@ -128,15 +128,13 @@ class _Builder:
         if value in self.ids:
             return self.ids[value]
         view = self.views[value]
-        strides: list[DimLike] = [0] * len(self.space.dims)
-        lead = len(axis_map) - len(view.shape)
-        for i, dim in enumerate(view.shape):
-            axis = axis_map[lead + i]
-            if axis is not None and not is_one(dim):
-                strides[axis] = view.strides[i]
-        access = Access(view.buffer, Index(view.offset, tuple(strides)))
+        axes = axis_map[len(axis_map) - len(view.shape) :]
+        index = self.index(
+            view, [None if is_one(d) else a for a, d in zip(axes, view.shape, strict=True)]
+        )
+        access = Access(view.buffer, index)
         if access not in self.loads:
-            full = not self.reduced or any(not is_zero(strides[a]) for a in self.reduced)
+            full = not self.reduced or any(not is_zero(index.strides[a]) for a in self.reduced)
             load = Load(self.values.new_name("v"), self.buffers[view.buffer][1], access)
             self.loads[access] = self.values.add(load, full, 0 if full else -1)
         return self.loads[access]
@@ -145,13 +143,22 @@ class _Builder:
         """The store of a group output."""
         axis_map = self.space.axes[value]
         name = self.operand(value, axis_map)
-        strides: list[DimLike] = [0] * len(self.space.dims)
-        own = contiguous(value.type.shape)
-        for axis, stride in zip(axis_map, own, strict=True):
-            if axis is not None:
-                strides[axis] = stride
+        shape = value.type.shape
+        own = _View(len(self.buffers), 0, contiguous(shape), shape)
         self.buffers.append((f"out{i}", value.type.dtype, True))
-        return Store(Access(len(self.buffers) - 1, Index(0, tuple(strides))), name)
+        return Store(Access(own.buffer, self.index(own, axis_map)), name)
+
+    def index(self, view: _View, axes: Sequence[int | None]) -> Index:
+        """Where an element of a view lies whose axes run along these loops, or backwards."""
+        offset = view.offset
+        strides: list[DimLike] = [0] * len(self.space.dims)
+        for axis, stride, size in zip(axes, view.strides, view.shape, strict=True):
+            if axis is None:
+                continue
+            if axis < 0:
+                offset, stride = offset + stride * (size - 1), -1 * stride
+            strides[loop_of(axis)] = stride
+        return Index(offset, tuple(strides))
 
 
 def _with_a_loop(kernel: Kernel) -> Kernel:

@@ -3,11 +3,12 @@
 A group loops over ``dims`` (sizes other than 1). The axes in ``reduced`` are folded by its
 reductions. A value is at *full* level if it has an element for every point, at *outer* level if
 it has one for each point of the kept axes. ``axes[value]`` gives for each axis of the value the
-loop it runs along, or None for an axis of size 1.
+loop it runs along, or None for an axis of size 1; ``~a`` is loop ``a`` from its end to its front.
 
 What a movement op makes of a value is read where the value is (``moves``): of a value from outside
 the group by offset and strides, so it may stand in any loop; of a value that the group computes
-only if it is the element of the same point.
+only if each point needs one element of it, its own or, of a reversed axis, that of a point which
+then has the other's: ``flip(tanh(x))`` is one kernel, ``h + flip(h)`` reads ``h`` from memory.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from twofold.ir.access import AccessMap, Axis, access_of
 from twofold.ir.dims import DimLike
 from twofold.ir.graph import Node, Value
 
-__all__ = ["AxisMap", "Moves", "Space", "is_one", "nontrivial", "note_move"]
+__all__ = ["AxisMap", "Moves", "Space", "is_one", "loop_of", "nontrivial", "note_move"]
 
 AxisMap = tuple[int | None, ...]
 Moves = dict[Value, tuple[Value, AccessMap]]  # moved value -> where it lies in which other value
@@ -27,6 +28,11 @@ Moves = dict[Value, tuple[Value, AccessMap]]  # moved value -> where it lies in 
 def is_one(dim: DimLike) -> bool:
     """Whether a size is known to be 1."""
     return isinstance(dim, int) and dim == 1
+
+
+def loop_of(entry: int) -> int:
+    """The loop that an axis runs along, in either direction."""
+    return entry if entry >= 0 else ~entry
 
 
 def nontrivial(shape: Sequence[DimLike]) -> tuple[DimLike, ...]:
@@ -76,7 +82,7 @@ class Space:
 
     def level(self, axis_map: AxisMap) -> str | None:
         """``full``, ``outer`` or None (neither)."""
-        have = {a for a in axis_map if a is not None}
+        have = {loop_of(a) for a in axis_map if a is not None}
         if len(have) == len(self.dims):
             return "full"
         return "outer" if self.reduced and have == self.kept else None
@@ -108,7 +114,7 @@ class Space:
         folded = node.attrs["axis"]
         if have is None or self.level(have) is None:
             return None
-        loops = frozenset(a for i in folded if (a := have[i]) is not None)
+        loops = frozenset(loop_of(a) for i in folded if (a := have[i]) is not None)
         reduced: frozenset[int] | None = loops
         if not loops:  # only axes of size 1: nothing to fold
             reduced = self.reduced
@@ -138,10 +144,15 @@ class Space:
             return None
         loops: list[int | None] = []
         for axis, size in zip(access.axes, value.type.shape, strict=True):
-            loop = None if axis.source is None else have[axis.source]
-            if loop is not None and (axis != Axis(axis.source) or size != self.dims[loop]):
-                return None
-            loops.append(loop)
+            entry = None if axis.source is None else have[axis.source]
+            if entry is not None:
+                if size != self.dims[loop_of(entry)]:
+                    return None
+                if axis == (axis.source, size - 1, -1):
+                    entry = ~entry
+                elif axis != Axis(axis.source):
+                    return None
+            loops.append(entry)
         return tuple(loops)
 
     def filled(self, value: Value) -> AxisMap | None:
@@ -173,11 +184,11 @@ class Space:
         for i in reversed(range(len(shape))):
             given = out[i]
             if given is not None:
-                if given >= limit:
+                if loop_of(given) >= limit:
                     return None
-                limit = given
+                limit = loop_of(given)
             elif not is_one(shape[i]):
-                floor = max((a for a in out[:i] if a is not None), default=-1)
+                floor = max((loop_of(a) for a in out[:i] if a is not None), default=-1)
                 limit = next(
                     (a for a in reversed(range(floor + 1, limit)) if self.dims[a] == shape[i]), -1
                 )

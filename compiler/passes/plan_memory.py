@@ -12,6 +12,7 @@ large as its largest value, for all sizes that the graph's symbols can take.
 
 from __future__ import annotations
 
+from twofold.ir.access import Axis, access_of
 from twofold.ir.dims import DimLike, dim_max, provably_eq, provably_le
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
@@ -96,7 +97,9 @@ def _over_input(
     """The slot of an input that dies here and that the kernel reads exactly where it writes."""
     if node.op.name != "fused" or node.attrs["reduced"]:
         return None
-    moved = {v for n in node.regions[0].nodes if n.op.kind == "movement" for v in n.inputs}
+    moved = _moved(node.regions[0])
+    if moved is None:
+        return None
     for source, inner in zip(node.inputs, node.regions[0].inputs, strict=True):
         root = table[source]
         if root not in dying or root not in held or root in reused or inner in moved:
@@ -109,6 +112,22 @@ def _over_input(
             reused.add(root)
             return held[root]
     return None
+
+
+def _moved(region: Graph) -> set[Value] | None:
+    """The inputs of a region that it reads elsewhere than at its own point; None if what it
+    computes, and so writes, stands at other points than what it reads."""
+    outside, moved = set(region.inputs), set()
+    for node in region.nodes:
+        access = access_of(node)
+        if access is None:
+            continue
+        if node.inputs[0] in outside:
+            moved.add(node.inputs[0])
+            outside.add(node.out)
+        elif any(a.source is not None and a != Axis(a.source) for a in access.axes):
+            return None
+    return moved
 
 
 def _read_otherwise(node: Node, root: Value, table: dict[Value, Value], source: Value) -> bool:

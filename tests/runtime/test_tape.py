@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.ir.op import OPS
 
 
 def recorded(function: Any, *sources: Any, **options: Any) -> tuple[Any, Any]:
@@ -231,3 +232,17 @@ def test_an_exception_closes_the_tape() -> None:
     with tf.GradientTape() as other:
         other.watch(x)
     assert other.gradient(z, x) is None
+
+
+def test_an_error_in_a_gradient_rule_says_whose_rule_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tanh_vjp(g: Any, out: Any, x: Any) -> Any:
+        return (lambda: 1 / 0,)
+
+    monkeypatch.setitem(vars(OPS["tanh"]), "vjp", tanh_vjp)
+    x = tf.constant(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.tanh(x)
+    with pytest.raises(ZeroDivisionError) as caught:
+        tape.gradient(y, x)
+    assert caught.value.__notes__ == ["in the gradient of tanh"]

@@ -158,3 +158,16 @@ def test_a_view_of_a_value_keeps_it_alive() -> None:
 def test_results_and_what_python_sees_are_arrays_of_their_own() -> None:
     places = plan(f"{HEAD}%a = exp(%x) %s = sort(%a) %b = tanh(%s) %c = exp(%b) return %a, %c }}")
     assert all(p == "new" for memory in places for p in memory)
+
+
+def test_a_kernel_that_turns_what_it_computes_does_not_write_over_what_it_reads() -> None:
+    turned = "flip(%h) {axis=(0,)}"
+    for last, over in ((turned, False), ("negative(%h)", True)):
+        graph = parse(
+            "graph f(%x: f32[n,64], %w: f32[64,64]) {\n"
+            f"%a = matmul(%x, %w) %h = tanh(%a) %t = {last} %c = matmul(%t, %w)\nreturn %c }}"
+        )
+        planned = plan_memory(fuse(graph))
+        (kernel,) = [n for n in planned.nodes if n.op.name == "fused"]
+        (product, _) = [n for n in planned.nodes if n.op.name == "matmul"]
+        assert (kernel.memory == product.memory) is over
