@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
@@ -147,7 +148,7 @@ class ConcreteFunction:
         env = self.environment(leaves)
         inputs = tuple(map(_value, [*[leaves[i] for i in self.positions], *captures]))
         start = perf_counter()
-        outs = bind.run(Call(OPS["call"], inputs, {}, (Sized(self.callee, env),)))
+        outs = self.in_turn(bind.run)(Call(OPS["call"], inputs, {}, (Sized(self.callee, env),)))
         if self.jit_compile is None:
             self.warm(perf_counter() - start)
         for position, output in self.outputs.writes:
@@ -164,6 +165,21 @@ class ConcreteFunction:
             i != j and (x is y or share_memory(x, y))
             for i, x in others if i in written for j, y in others
         )  # fmt: skip
+
+    def in_turn(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        """``run`` so that no other thread draws from the generators of this trace meanwhile."""
+        states = [c for c in self.captures if c.__class__ is Variable and c.turn is not None]
+        turns = [c.turn for c in sorted(states, key=lambda c: c.serial)]
+        if not turns:
+            return run
+
+        def one_at_a_time(*args: Any) -> Any:
+            with ExitStack() as stack:
+                for turn in turns:
+                    stack.enter_context(turn)
+                return run(*args)
+
+        return one_at_a_time
 
     def run_python(self, leaves: Sequence[Any]) -> Any:
         """Run the Python function on these argument leaves."""
@@ -198,7 +214,7 @@ class Bound:
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
         executable = concrete.executable()
-        self.run = executable.prepare(env)
+        self.run = concrete.in_turn(executable.prepare(env))
         if not executable.native and concrete.jit_compile is None:
             self.run = _timed(self.run, concrete)
         self.positions = concrete.positions

@@ -7,8 +7,10 @@ numbers as an eager one.
 
 from __future__ import annotations
 
+import contextvars
 import os
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -42,8 +44,42 @@ def _first_state(seed: Any) -> np.ndarray[Any, Any]:
     return np.array([0, *key, *[0] * (2 - len(key))], np.uint64)
 
 
+class Turn:
+    """Who may draw: a context for one thread at a time, which it may enter again.
+
+    A compiled call that draws is inside from reading the state to writing its successor.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        _turns.add(self)
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+
+
+_turns: weakref.WeakSet[Turn] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """The thread that holds a lock may not be in the child."""
+    for turn in _turns:
+        turn.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 class Generator:
-    """A stream of random numbers. Thread safety: each draw takes its own part of the stream.
+    """A stream of random numbers, of which every draw takes its own part.
+
+    Threads may share a generator: no two draws give the same numbers, whether they are eager or
+    made by compiled calls. A forked child goes on with the same stream as its parent, and so draws
+    the same numbers: give each child one of ``split()``.
 
     >>> import twofold as tf
     >>> g = tf.random.Generator.from_seed(1)
@@ -59,7 +95,7 @@ class Generator:
                 f"generator with Generator.from_seed(seed)"
             )
         self.state = Variable(value, trainable=False, name="generator")
-        self._lock = threading.Lock()
+        self.state.turn = Turn()
 
     def __reduce__(self) -> Any:
         return Generator, (self.state.array.copy(),)  # not the lock
@@ -81,11 +117,12 @@ class Generator:
 
     def reset_from_seed(self, seed: Any) -> None:
         """Start again from a seed; functions that use this generator see it."""
-        self.state.assign(_first_state(seed))
+        with self.state.turn:
+            self.state.assign(_first_state(seed))
 
     def draw(self) -> Any:
         """The present state, for one draw; the generator moves on."""
-        with self._lock:
+        with self.state.turn:
             state = self.state.read_value()
             self.state.assign(OPS["random_next"](state))
         return state
@@ -157,7 +194,9 @@ def _source(seed: int | None) -> Generator:
         return _global
     found = _seeded.get(seed)
     if found is None:
-        fresh = Generator.from_seed((0 if _seed[0] is None else _seed[0], seed))
+        first = (0 if _seed[0] is None else _seed[0], seed)
+        # Its state is a Variable, which no trace can own: the first use may be in one.
+        fresh = contextvars.Context().run(Generator.from_seed, first)
         found = _seeded.setdefault(seed, fresh)
     return found
 

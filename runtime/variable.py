@@ -39,9 +39,10 @@ class Variable(Operators, NumpyProtocols):
     array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "array", "name", "serial", "trainable")
+    __slots__ = ("__weakref__", "array", "name", "serial", "trainable", "turn")
     __array_priority__ = 100.0
     array: np.ndarray[Any, Any]
+    turn: Any  # of a generator's state: held by who reads it to assign its successor; else None
 
     def __init__(
         self, initial_value: Any, trainable: bool = True, *, name: str = "Variable",
@@ -57,6 +58,7 @@ class Variable(Operators, NumpyProtocols):
         self.array = np.array(array, order="C")
         self.trainable, self.name = trainable, name
         self.serial = next(_serial)
+        self.turn = None
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pytest
 
+import twofold as tf
 import twofold.ir.ops
-import twofold.runtime.eager  # noqa: F401  installs the executor
+import twofold.runtime.eager
 from twofold.compiler.arrays.reference import execute
 from twofold.compiler.trace import Tracer
 from twofold.ir import bind
@@ -97,6 +100,73 @@ def test_threads_never_draw_the_same_numbers() -> None:
         thread.join()
     assert np.unique(np.concatenate(found)).size == 400
     assert g.state.numpy()[0] == 200
+
+
+def test_threads_never_draw_the_same_numbers_when_some_of_the_calls_are_compiled() -> None:
+    g = Generator.from_seed(3)
+
+    def draw(x: Any) -> Any:
+        return [g.uniform((2,), dtype=np.float64), x * g.uniform((1,), dtype=np.float64)]
+
+    def taped(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            found = compiled[0](x)
+        tape.gradient(found[1], x)
+        return found
+
+    compiled = [tf.function(draw, jit_compile=True), tf.function(draw, jit_compile=False)]
+    ways = [draw, taped, *compiled]
+    one = tf.constant(1.0, tf.float64)
+    for way in ways:
+        way(one)
+
+    def work(way: Any) -> list[Any]:
+        return [part.numpy() for _ in range(25) for part in way(one)]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = [n for part in pool.map(work, ways * 2) for n in part]
+    assert np.unique(np.concatenate(found)).size == 8 * 25 * 3
+    assert g.state.numpy()[0] == 8 * 25 * 2 + 4 * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_goes_on_with_the_stream_even_if_another_thread_was_drawing() -> None:
+    g = Generator.from_seed(3)
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with g.state.turn:
+            entered.set()
+            leave.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    entered.wait()
+    mine, child_says = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(child_says, g.uniform((2,)).numpy().tobytes())
+        os._exit(0)
+    leave.set()
+    holder.join()
+    assert os.waitpid(child, 0)[1] == 0
+    assert os.read(mine, 8) == g.uniform((2,)).numpy().tobytes()
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_a_seed_may_be_used_first_in_a_compiled_function(jit_compile: bool) -> None:
+    def body(seed: int) -> Any:
+        return [random.normal((2,), seed=seed), random.normal((2,), seed=seed)]
+
+    random.set_seed(3)
+    want = [t.numpy() for _ in range(2) for t in body(2_001 + jit_compile)]
+    random.set_seed(3)
+    random._seeded.pop(2_001 + jit_compile)
+    f = tf.function(body, jit_compile=jit_compile)
+    found = [t.numpy() for _ in range(2) for t in f(2_001 + jit_compile)]
+    np.testing.assert_array_equal(found, want)
 
 
 def test_traced_draws_are_the_eager_ones_and_leave_the_same_state() -> None:
