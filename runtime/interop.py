@@ -7,6 +7,7 @@ or a graph that silently misses an operation would be a wrong answer, so there i
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -19,6 +20,9 @@ from twofold.ir.errors import ArgumentError, StagingError
 from twofold.ir.op import OPS, Op
 from twofold.ir.registry import REGISTRY
 
+from . import numpy_shapes  # noqa: F401  (enters its functions)
+from .numpy_calls import CALLS, NotCovered, tensor
+
 __all__ = ["NumpyProtocols"]
 
 # NumPy's name -> ours, where they differ.
@@ -28,19 +32,18 @@ NAMES = {
     "arctanh": "atanh", "concatenate": "concat", "conj": "conjugate", "divide": "divide",
     "invert": "bitwise_invert", "bitwise_not": "bitwise_invert", "left_shift": "bitwise_left_shift",
     "right_shift": "bitwise_right_shift", "mod": "remainder", "true_divide": "divide",
-    "rint": "round", "around": "round", "fabs": "abs", "float_power": "power", "pow": "power",
+    "rint": "round", "fabs": "abs", "float_power": "power", "pow": "power",
+    "degrees": "rad2deg", "radians": "deg2rad",
 }  # fmt: skip
 
 # The parameters of a NumPy function by position, where ours have other names or another order.
 PARAMETERS: dict[str, dict[str, str]] = {
     "transpose": {"axes": "perm"},
     "reshape": {"newshape": "shape", "a": "x"},
-    "var": {"ddof": "correction"},
-    "std": {"ddof": "correction"},
 }
-# Same name, another meaning or signature than ours.
-DIFFERENT = {"copysign_", "where_", "take_", "split", "repeat", "pad", "unique", "nonzero", "round",
-             "sort", "einsum", "tile", "gradient", "size", "shape", "dot", "clip"}  # fmt: skip
+RUNNING = {np.add: "cumsum", np.multiply: "cumprod"}
+# Same name, another meaning than ours.
+DIFFERENT = {"unique", "nonzero", "gradient"}
 
 
 def our_function(name: str) -> Callable[..., Any] | None:
@@ -66,6 +69,11 @@ class NumpyProtocols:
             return OPS["floor_divide"](*inputs), OPS["remainder"](*inputs)
         if method == "__call__" and not kwargs and ours is not None:
             return ours(*inputs)
+        if method == "outer" and not kwargs and ours is not None:
+            a, b = map(tensor, inputs)
+            return ours(OPS["reshape"](a, shape=(*a.shape, *[1] * len(b.shape))), b)
+        if method == "accumulate" and ufunc in RUNNING and set(kwargs) <= {"axis"}:
+            return OPS[RUNNING[ufunc]](inputs[0], axis=kwargs.get("axis", 0))
         fold = folding(ufunc.__name__) if method == "reduce" else None
         if fold is not None and set(kwargs) <= {"axis", "keepdims"}:
             axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
@@ -75,6 +83,9 @@ class NumpyProtocols:
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        written = CALLS.get(function)
+        if written is not None:
+            return _covered(written, function, args, kwargs)
         name = function.__name__
         ours = our_function(name)
         if ours is None or name in DIFFERENT:
@@ -104,6 +115,21 @@ class NumpyProtocols:
 
     def __reduce__(self) -> Any:
         return _rebuild, (self.array,)  # type: ignore[attr-defined]
+
+
+def _covered(
+    written: Callable[..., Any], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Run what stands in for a NumPy function, if it takes these arguments."""
+    given = {k: v for k, v in kwargs.items() if v is not np._NoValue}
+    try:
+        inspect.signature(written).bind(*args, **given)
+    except TypeError:
+        return on_arrays(function, args, kwargs)
+    try:
+        return written(*args, **given)
+    except NotCovered:
+        return on_arrays(function, args, kwargs)
 
 
 def _accepted(function: Any) -> set[str]:

@@ -1,0 +1,331 @@
+"""NumPy functions whose signature or meaning differs from our op's, written in our ops.
+
+``CALLS`` maps a NumPy function to what runs on tensors in its place, with NumPy's parameters as far
+as ops cover them; ``interop.py`` looks here first. A call whose arguments do not fit the signature,
+or that raises ``NotCovered``, is none of ours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.registry import REGISTRY
+
+__all__ = ["CALLS", "NotCovered", "along", "flat", "numpy_call", "ours", "tensor"]
+
+
+class NotCovered(Exception):
+    """No op does what this call of a NumPy function asks for."""
+
+
+class _Ours:
+    """Public ops and composites by name."""
+
+    def __getattr__(self, name: str) -> Any:
+        return REGISTRY.public(name)
+
+
+ours: Any = _Ours()
+CALLS: dict[Any, Callable[..., Any]] = {}
+
+
+def numpy_call(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function stand in for NumPy's."""
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        CALLS.update(dict.fromkeys(functions, function))
+        return function
+
+    return enter
+
+
+def tensor(x: Any) -> Any:
+    """An argument as a tensor."""
+    return ours.identity(x)
+
+
+def flat(x: Any) -> Any:
+    """The elements in row-major order."""
+    return ours.reshape(x, shape=(-1,))
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    return x if dtype is None else ours.cast(x, dtype=dtype)
+
+
+def along(x: Any, axis: int, part: slice) -> Any:
+    """A slice of one axis."""
+    axis %= len(x.shape)
+    return x[(*[slice(None)] * axis, part)]
+
+
+# ---- Elementwise and selection
+
+
+@numpy_call(np.clip)
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    return ours.clip(a, a_min if min is None else min, a_max if max is None else max)
+
+
+@numpy_call(np.round, np.around)
+def _round(a: Any, decimals: int = 0) -> Any:
+    a = tensor(a)
+    if a.dtype.kind in "biu":
+        if decimals < 0:
+            raise NotCovered
+        return a
+    if decimals == 0:
+        return ours.round(a)
+    scale = 10.0 ** abs(decimals)
+    return ours.round(a * scale) / scale if decimals > 0 else ours.round(a / scale) * scale
+
+
+@numpy_call(np.where)
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return ours.where(condition, x, y)
+
+
+@numpy_call(np.select)
+def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    if len(condlist) != len(choicelist):
+        raise NotCovered
+    out = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        out = ours.where(condition, choice, out)
+    return out
+
+
+@numpy_call(np.fix)
+def _fix(x: Any) -> Any:
+    return ours.trunc(x)
+
+
+@numpy_call(np.sinc)
+def _sinc(x: Any) -> Any:
+    zero = ours.equal(x, 0)
+    angle = math.pi * ours.where(zero, 1, x)
+    return ours.where(zero, 1, ours.sin(angle) / angle)
+
+
+@numpy_call(np.allclose)
+def _allclose(
+    a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    return bool(ours.all(ours.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)))
+
+
+@numpy_call(np.array_equal)
+def _array_equal(a1: Any, a2: Any) -> bool:
+    a1, a2 = tensor(a1), tensor(a2)
+    return a1.shape == a2.shape and bool(ours.all(ours.equal(a1, a2)))
+
+
+@numpy_call(np.copy)
+def _copy(a: Any) -> Any:
+    return tensor(a)
+
+
+@numpy_call(np.shape)
+def _shape(a: Any) -> Any:
+    return a.shape
+
+
+@numpy_call(np.ndim)
+def _ndim(a: Any) -> int:
+    return len(a.shape)
+
+
+@numpy_call(np.size)
+def _size(a: Any, axis: int | None = None) -> Any:
+    return math.prod(a.shape) if axis is None else a.shape[axis]
+
+
+# ---- Reductions
+
+
+def _masked(name: str, a: Any, where: Any) -> Any:
+    """The elements to reduce; those that ``where`` leaves out are the identity."""
+    if where is True:
+        return a
+    neutral = {"sum": 0, "prod": 1}.get(name)
+    if neutral is None:
+        raise NotCovered
+    return ours.where(where, a, neutral)
+
+
+def _reduction(name: str, combine: str) -> Callable[..., Any]:
+    def run(
+        a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False,
+        initial: Any = None, where: Any = True,
+    ) -> Any:  # fmt: skip
+        if out is not None:
+            raise NotCovered
+        a = _masked(name, _cast(a, dtype), where)
+        found = getattr(ours, name)(a, axis=axis, keepdims=bool(keepdims))
+        return found if initial is None else getattr(ours, combine)(found, initial)
+
+    return run
+
+
+def _extreme(name: str, combine: str) -> Callable[..., Any]:
+    fold = _reduction(name, combine)
+
+    def run(
+        a: Any, axis: Any = None, out: None = None, keepdims: Any = False, initial: Any = None
+    ) -> Any:
+        return fold(a, axis, None, out, keepdims, initial)
+
+    return run
+
+
+numpy_call(np.sum)(_reduction("sum", "add"))
+numpy_call(np.prod)(_reduction("prod", "multiply"))
+numpy_call(np.max, np.amax)(_extreme("max", "maximum"))
+numpy_call(np.min, np.amin)(_extreme("min", "minimum"))
+
+
+@numpy_call(np.mean)
+def _mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False
+) -> Any:
+    if out is not None:
+        raise NotCovered
+    return ours.mean(_cast(a, dtype), axis=axis, keepdims=bool(keepdims))
+
+
+def _spread(name: str) -> Callable[..., Any]:
+    def run(
+        a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
+        keepdims: Any = False, *, correction: float | None = None,
+    ) -> Any:  # fmt: skip
+        if out is not None:
+            raise NotCovered
+        less = ddof if correction is None else correction
+        function = getattr(ours, name)
+        return function(_cast(a, dtype), axis=axis, correction=less, keepdims=bool(keepdims))
+
+    return run
+
+
+numpy_call(np.var)(_spread("var"))
+numpy_call(np.std)(_spread("std"))
+
+
+@numpy_call(np.average)
+def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    if weights is None:
+        return ours.mean(a, axis=axis, keepdims=keepdims)
+    a, weights = tensor(a), tensor(weights)
+    if a.shape != weights.shape:
+        raise NotCovered
+    total = ours.sum(a * weights, axis=axis, keepdims=keepdims)
+    return total / ours.sum(weights, axis=axis, keepdims=keepdims)
+
+
+@numpy_call(np.ptp)
+def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return ours.max(a, axis=axis, keepdims=keepdims) - ours.min(a, axis=axis, keepdims=keepdims)
+
+
+def _without_nan(a: Any) -> Any:
+    return ours.where(ours.isnan(a), 0, a)
+
+
+@numpy_call(np.nansum)
+def _nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return ours.sum(_without_nan(a), axis=axis, keepdims=keepdims)
+
+
+@numpy_call(np.nanmean)
+def _nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    a = tensor(a)
+    count = ours.sum(
+        ours.cast(ours.logical_not(ours.isnan(a)), dtype=a.dtype), axis=axis, keepdims=keepdims
+    )
+    return ours.sum(_without_nan(a), axis=axis, keepdims=keepdims) / count
+
+
+def _running(name: str) -> Callable[..., Any]:
+    def run(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+        a = _cast(a, dtype)
+        return getattr(ours, name)(flat(a) if axis is None else a, axis=axis or 0)
+
+    return run
+
+
+numpy_call(np.cumsum)(_running("cumsum"))
+numpy_call(np.cumprod)(_running("cumprod"))
+
+
+@numpy_call(np.linalg.norm)
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    x = tensor(x)
+    axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    if ord is None or (ord == "fro" and len(axes) == 2):
+        ord = 2
+    elif len(axes) != 1:
+        raise NotCovered
+    return ours.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+
+
+# ---- Products
+
+
+@numpy_call(np.inner)
+def _inner(a: Any, b: Any) -> Any:
+    a, b = tensor(a), tensor(b)
+    return ours.tensordot(a, b, axes=((-1,), (-1,))) if a.shape and b.shape else a * b
+
+
+@numpy_call(np.vdot)
+def _vdot(a: Any, b: Any) -> Any:
+    return ours.matmul(ours.conjugate(flat(a)), flat(b))
+
+
+@numpy_call(np.einsum)
+def _einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
+    if not isinstance(subscripts, str):
+        raise NotCovered
+    return ours.einsum(subscripts.replace(" ", ""), *operands)
+
+
+@numpy_call(np.trace)
+def _trace(a: Any, offset: int = 0) -> Any:
+    return ours.sum(_diagonal(a, offset), axis=-1)
+
+
+@numpy_call(np.diagonal)
+def _diagonal(a: Any, offset: int = 0) -> Any:
+    a = tensor(a)
+    if len(a.shape) != 2:
+        raise NotCovered
+    a = a[:, offset:] if offset >= 0 else a[-offset:]
+    size = min(a.shape)
+    return ours.einsum("ii->i", a[:size, :size])
+
+
+@numpy_call(np.diag)
+def _diag(v: Any, k: int = 0) -> Any:
+    v = tensor(v)
+    if len(v.shape) == 2:
+        return _diagonal(v, k)
+    if k or len(v.shape) != 1:
+        raise NotCovered
+    return ours.where(ours.eye(v.shape[0], dtype=bool), v, ours.zeros_like(v))
+
+
+# ---- Order
+
+
+@numpy_call(np.sort)
+def _sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    return ours.sort(flat(a), axis=0) if axis is None else ours.sort(a, axis=axis)
+
+
+@numpy_call(np.argsort)
+def _argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    return ours.argsort(flat(a), axis=0) if axis is None else ours.argsort(a, axis=axis)
