@@ -7,6 +7,9 @@ where in the user's file, what was expected and what to do next.
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 from .location import Location, user_location
 
 __all__ = [
@@ -34,13 +37,22 @@ class TwofoldError(Exception):
 
     Cause: see the subclass. Catch this class to catch all of them. ``location`` is the place in
     the user's source (``file``, ``line``, ``column``), or None if no user code is on the stack;
-    the message ends with it.
+    the text ends with it. ``message`` is the text without it. Errors can be pickled and copied.
     """
 
     def __init__(self, message: str = "", location: Location | None = None) -> None:
+        super().__init__(message)
+        self.message = message
         self.location = location or user_location()
-        where = f"\n  at {self.location}" if self.location is not None else ""
-        super().__init__(message + where)
+
+    def __str__(self) -> str:
+        return self.message if self.location is None else f"{self.message}\n  at {self.location}"
+
+    def at(self, location: Location | None) -> Self:
+        """The same error at another place; the same place if that is not known."""
+        moved = copy.copy(self)
+        moved.location = location or self.location
+        return moved
 
 
 class ShapeError(TwofoldError, ValueError):
@@ -153,9 +165,8 @@ class VerifyError(TwofoldError, ValueError):
     ) -> None:
         parts = [f"{invariant}: {reason}" if invariant else reason]
         parts += [f"in {node}"] if node else []
-        parts += [f"at {location}"] if location is not None else []
-        Exception.__init__(self, "\n  ".join(parts))
-        self.location = location
+        Exception.__init__(self, reason, invariant, node, location)
+        self.message, self.location = "\n  ".join(parts), location
         self.reason, self.invariant, self.node = reason, invariant, node
 
 
@@ -167,10 +178,10 @@ class IRSyntaxError(TwofoldError, ValueError):
     """
 
     def __init__(self, reason: str, line: int = 0, column: int = 0, source: str = "") -> None:
+        Exception.__init__(self, reason, line, column, source)
         caret = f"\n  {source}\n  {' ' * max(column - 1, 0)}^" if source else ""
         where = f"line {line}, column {column}: " if line else ""
-        Exception.__init__(self, f"{where}{reason}{caret}")
-        self.location = None
+        self.message, self.location = f"{where}{reason}{caret}", None
         self.reason, self.line, self.column = reason, line, column
 
 
@@ -182,6 +193,7 @@ class TargetError(TwofoldError, LookupError):
 
     def __init__(self, message: str) -> None:
         Exception.__init__(self, message)
+        self.message = message
         self.location = None  # what is wrong is the command, not a line of the user's source
 
 

@@ -43,7 +43,7 @@ def structural_types(
     try:
         return op.resolve(types, attrs, RECORDED)
     except TwofoldError as error:
-        raise VerifyError(str(error).split("\n  at ")[0]) from None
+        raise VerifyError(error.message) from None
     except Exception as error:  # noqa: BLE001  (a rule may meet any attribute value in a text)
         raise VerifyError(
             f"{op.name} does not take these attributes: {type(error).__name__}: {error}"
@@ -66,7 +66,7 @@ def _check_inputs(op: Op, types: Sequence[TensorType]) -> None:
     try:
         wanted = op.input_dtypes(given)
     except TwofoldError as error:
-        raise VerifyError(str(error).split("\n  at ")[0]) from None
+        raise VerifyError(error.message) from None
     for i, (have, want) in enumerate(zip(given, wanted, strict=True)):
         if have != want:
             raise VerifyError(

@@ -35,7 +35,7 @@ Sizes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NoReturn
 
 from .attrs import dims_of, refused, same_attrs
 from .dims import symbols_of
@@ -260,7 +260,7 @@ def _undefined(value: Value, elsewhere: bool, graph: Graph) -> str:
     return f"{value!r} is not defined in this graph"
 
 
-def _fail(invariant: str, reason: str, graph: Graph, node: Node | None = None) -> Any:
+def _fail(invariant: str, reason: str, graph: Graph, node: Node | None = None) -> NoReturn:
     if node is None:
         raise VerifyError(reason, invariant, f"graph {graph.name}")
     names = value_names(graph)

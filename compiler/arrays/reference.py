@@ -61,6 +61,6 @@ class ArrayOps:
         try:
             out = quiet.run(node.op.body, *inputs, **attrs)
         except TwofoldError as error:
-            raise type(error)(str(error.args[0]).split("\n  at ")[0], node.loc) from None
+            raise error.at(node.loc) from None
         outs = out if out.__class__ is tuple else (out,)
         return [o if isinstance(o, np.ndarray) else np.asarray(o) for o in outs]

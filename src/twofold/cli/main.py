@@ -61,9 +61,8 @@ class Commands(click.Group):
 
 def _message(error: TwofoldError) -> str:
     """The message; where no script is on the stack the location would be a line of click."""
-    text = str(error)
     ours = error.location is not None and error.location.file == click.core.__file__
-    return text.rpartition("\n  at ")[0] if ours else text
+    return error.message if ours else str(error)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

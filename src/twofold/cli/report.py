@@ -33,7 +33,7 @@ def figures(record: Record) -> dict[str, Any]:
         "calls": record.calls,
         "traces": len(record.traces),
         "agrees": record.failure is None,
-        "failure": None if record.failure is None else record.failure.args[0],
+        "failure": None if record.failure is None else record.failure.message,
         "largest_difference": record.worst,
         "eager_seconds": eager,
         "compiled_seconds": compiled,
