@@ -62,7 +62,8 @@ def _alive(group: _Group) -> _Group:
 def fuse(graph: Graph, *, max_ops: int = 96) -> Graph:
     """Group elementwise chains and reductions into kernels.
 
-    max_ops: nodes in one kernel; compile time grows faster than linearly beyond.
+    max_ops: nodes in one kernel, not counting what only moves elements; compile time grows
+        faster than linearly beyond.
     """
     moved = _Moved(graph)
     return _regrouped(graph, _Fusion(graph, moved, max_ops).run(), moved)

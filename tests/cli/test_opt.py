@@ -118,7 +118,8 @@ def test_the_list_says_what_each_pass_does_and_takes() -> None:
             assert f"{option}: {option.about}" in out
     listed = json.loads(ok("--list", "--json").stdout)["passes"]
     assert [p["pass"] for p in listed] == [p.name for p in PASSES]
-    assert listed[4]["options"] == {"max_ops": {"type": "int", "default": 96}}
+    fuse = next(p for p in listed if p["pass"] == "fuse")
+    assert fuse["options"] == {"max_ops": {"type": "int", "default": 96}}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_the_list_says_what_each_pass_does_and_takes() -> None:
     [
         (("--passes", "fold,simplfy"), "there is no pass simplfy; did you mean simplify?"),
         (("--passes", "fold,simplfy"), "  fold,simplfy\n       ^"),
-        (("--passes", "quite_other"), "the passes are fold, simplify, cse, dce"),
+        (("--passes", "quite_other"), "the passes are inline, forward, fold"),
         (("--passes", "fold cse"), "expected ','"),
         (("--passes", "fuse{max_op=3}"), "fuse has no option max_op; did you mean max_ops?"),
         (("--passes", "dce{x=3}"), "dce has no option x; its options: none"),
