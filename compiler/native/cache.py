@@ -37,6 +37,9 @@ __all__ = ["Entry", "clear", "entries", "explain", "folder", "get", "note", "not
            "put"]  # fmt: skip
 
 FIRST_LINE = b"twofold object code, form 1\n"
+NUMBER = (int, float)
+FIELDS: dict[str, Any] = {"name": str, "content": str, "identity": dict, "length": int,
+                          "made": NUMBER, "milliseconds": NUMBER}  # fmt: skip
 SUFFIX, PARTIAL = ".twofold", ".partial"
 LARGEST = 64 << 20  # bytes of an entry
 TOUCH_AFTER = 3600.0  # seconds between two marks that an entry was used
@@ -175,10 +178,14 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
         raise Unusable("an entry does not start as entries do")
     if hashlib.blake2b(body, digest_size=DIGEST).digest() != sign:
         raise Unusable("an entry is damaged")
-    line, newline, code = body[len(FIRST_LINE) :].partition(b"\n")
-    head = json.loads(line)
-    if not newline or len(code) != head["length"]:
-        raise Unusable("an entry has another length than it says")
+    line, _, code = body[len(FIRST_LINE) :].partition(b"\n")
+    try:
+        head = json.loads(line)
+        right = all(isinstance(head[key], kind) for key, kind in FIELDS.items())
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise Unusable(f"an entry's head cannot be read: {error!r}") from None
+    if not right or len(code) != head["length"]:
+        raise Unusable("an entry's head is not that of its code")
     return head, code
 
 

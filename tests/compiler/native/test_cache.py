@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -132,9 +133,26 @@ def repacked(entry: Path, change: Callable[[dict[str, Any]], None]) -> None:
     head, code = cache._unpack(entry.read_bytes())
     change(head)
     data = cache.FIRST_LINE + json.dumps(head).encode() + b"\n" + code
-    import hashlib
-
     entry.write_bytes(data + hashlib.blake2b(data, digest_size=32).digest())
+
+
+HEADS = [b"", b"[]", b"7", b"{", b"null", b'"text"', b"{}", b"\xff\xfe", b"[" * 100_000,
+         b'{"length": 3}',
+         b'{"content": 7, "identity": {}, "name": "x", "length": 3, "made": 0, "milliseconds": 0}',
+         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_whole_entry_with_a_wrong_head_is_rebuilt(
+    head: bytes, place: Path, compiler: Compiler
+) -> None:
+    value(7)
+    data = cache.FIRST_LINE + head + b"\n" + b"abc"
+    only_entry(place).write_bytes(data + hashlib.blake2b(data, digest_size=32).digest())
+    assert cache.explain("the number 7").startswith("miss: an entry's head ")
+    assert list(cache.entries()) == []
+    assert value(7) == 7
+    assert compiler.made == ["number7"] * 2
 
 
 @pytest.mark.parametrize("key", sorted(identity.identity()))
