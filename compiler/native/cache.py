@@ -144,7 +144,7 @@ def put(content: str, name: str, code: bytes, milliseconds: float) -> None:
         if place is None:
             return
         if not unchanged():
-            raise Unusable("twofold's sources have changed since this process imported them")
+            raise Unusable("twofold's sources are not those that this process imported")
         _Folder.make(place)
         with _Folder(place) as here:
             here.write(file_name(content), _pack(content, name, code, milliseconds))

@@ -78,11 +78,12 @@ def _digest(text: str) -> str:
 
 
 def unchanged() -> bool:
-    """Whether twofold's sources are still those that this process has imported.
+    """Whether twofold's sources are there, and still those that this process has imported.
 
     Else what it compiles is not what they say, and must not be kept under their digest.
     """
-    return all(path.stat().st_mtime <= _IMPORTED for path in _sources())
+    times = [path.stat().st_mtime for path in _sources()]
+    return bool(times) and max(times) <= _IMPORTED
 
 
 def _sources() -> Iterator[Path]:
