@@ -18,8 +18,10 @@ from twofold.ir.rebuild import resized
 from twofold.ir.types import TensorType
 
 from .passes.inline import inline
-from .pipeline import Executable, compile_graph
+from .pipeline import compile_graph
 from .sizes import TraceSizes
+from .target import Executable
+from .targets import target_for
 
 __all__ = ["Callee", "Derivable", "Sized", "distinct"]
 
@@ -58,7 +60,7 @@ class Callee:
         """What runs the graph now."""
         with self.lock:
             if self._executable is None:
-                self._executable = compile_graph(self.graph, self.native)
+                self._executable = compile_graph(self.graph, target_for(self.native))
             return self._executable
 
     def compile(self) -> Executable:
@@ -66,7 +68,9 @@ class Callee:
         ready = self._executable
         if ready is not None and ready.native:
             return ready
-        made = compile_graph(self.graph, True)  # without the lock: calls go on meanwhile
+        made = compile_graph(
+            self.graph, target_for(True)
+        )  # without the lock: calls go on meanwhile
         for derivative in list(self.derivatives):
             derivative.compile()
         with self.lock:

@@ -24,8 +24,8 @@ from .alias import copied, keeps_inputs, share_memory, shares_results, write_bac
 from .callee import PREPARED, Callee, Sized, distinct
 from .key import matches
 from .numbers import NumberInput, Numbers, is_argument
-from .pipeline import Executable
 from .signature import bind_arguments
+from .target import Executable
 from .tracing import Trace
 
 __all__ = ["Bound", "ConcreteFunction"]

@@ -1,21 +1,19 @@
 """From a graph to an executable: the passes in order, then lowering.
 
-Read the list aloud: it is the whole optimiser. Each pass takes a graph and returns a new one.
+Read the list aloud: it is the whole optimiser. Each pass takes a graph and returns a new one; the
+last two ask the target as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 from twofold.ir.errors import ArgumentError
-from twofold.ir.evaluate import evaluate
 from twofold.ir.graph import Graph
 from twofold.ir.scanner import meant
 
-from .arrays.reference import ArrayOps
-from .native.program import NativeExecutable
 from .passes.cse import cse
 from .passes.dce import dce
 from .passes.driver import Pass
@@ -23,10 +21,11 @@ from .passes.fold import fold
 from .passes.forward import forward
 from .passes.fuse import fuse
 from .passes.inline import inline
-from .passes.plan_memory import plan_memory
+from .passes.schedule import schedule
 from .passes.simplify import simplify
+from .target import PLAN, Executable, Target
 
-__all__ = ["PASSES", "Executable", "Step", "compile_graph", "run"]
+__all__ = ["PASSES", "Applied", "compile_graph", "run"]
 
 PASSES: list[Pass] = [
     inline,
@@ -36,11 +35,11 @@ PASSES: list[Pass] = [
     cse,
     dce,
     fuse,
-    plan_memory,
+    schedule,
 ]
 
 
-class Step(NamedTuple):
+class Applied(NamedTuple):
     """What one pass did: its time, and the nodes before and after, those of regions included."""
 
     name: str
@@ -51,14 +50,16 @@ class Step(NamedTuple):
 
 
 def run(
-    graph: Graph, passes: Sequence[Pass] | None = None, *, after: str | None = None,
-    verify: bool | None = None, time: Callable[[Step], object] | None = None,
+    graph: Graph, passes: Sequence[Pass] | None = None, *, target: Target = PLAN,
+    after: str | None = None, verify: bool | None = None,
+    time: Callable[[Applied], object] | None = None,
 ) -> Graph:  # fmt: skip
     """Apply passes in order (default: ``PASSES``); the graph that is given stays as it is.
 
+    target: what the passes ask that plan; the default is a plan for any target.
     after: the name of the pass to stop after, its first occurrence in the list.
     verify: check the graph after every pass (default: what ``config.verify_passes`` says).
-    time: is called with a ``Step`` after every pass; ``steps.append`` collects them.
+    time: is called with an ``Applied`` after every pass; ``found.append`` collects them.
 
     Raises ArgumentError if there is no pass ``after``, VerifyError if a result is not valid.
 
@@ -76,10 +77,10 @@ def run(
         raise ArgumentError(f"there is no pass {after}{hint}")
     for each in passes:
         start = perf_counter()
-        result = each(graph, verify=verify)
+        result = each(graph, target=target, verify=verify)
         if time is not None:
             seconds = perf_counter() - start
-            time(Step(str(each), seconds, _count(graph), _count(result), result))
+            time(Applied(str(each), seconds, _count(graph), _count(result), result))
         graph = result
         if each.name == after:
             break
@@ -90,34 +91,6 @@ def _count(graph: Graph) -> int:
     return sum(1 for _ in graph.walk())
 
 
-class Executable(Protocol):
-    """Runs a graph;"""
-
-    graph: Graph
-    native: bool
-    kernels: list[Any]
-
-    def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
-        """A function from input arrays (Variables for refs) to output arrays."""
-
-
-class ArrayExecutable:
-    """Runs a graph node by node on array operations."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.native = False
-        self.kernels: list[Any] = []
-
-    def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
-        """A function from input arrays (Variables for refs) to output arrays."""
-        graph, run_node = self.graph, ArrayOps(env)
-        return lambda arrays: evaluate(graph, arrays, run_node)
-
-
-def compile_graph(graph: Graph, native: bool) -> Executable:
-    """Optimise and lower a graph."""
-    graph = run(graph)
-    if not native:
-        return ArrayExecutable(graph)
-    return NativeExecutable(graph)
+def compile_graph(graph: Graph, target: Target) -> Executable:
+    """Optimise a graph for a target and lower it."""
+    return target.lower(run(graph, target=target))

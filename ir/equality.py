@@ -65,8 +65,8 @@ def _compare_nodes(m: Node, n: Node, same: dict[Value, Value], where: str, locat
         return f"{where} takes other inputs"
     if not same_attrs(m.attrs, n.attrs):
         return f"{where} has attributes {m.attrs}, {n.attrs} in the other"
-    if m.memory != n.memory:
-        return f"{where} lies in {m.memory}, in {n.memory} in the other"
+    if m.step != n.step:
+        return f"{where} runs {m.step}, {n.step} in the other"
     if locations and m.loc != n.loc:
         return f"{where} is at {m.loc}, at {n.loc} in the other"
     if len(m.regions) != len(n.regions):

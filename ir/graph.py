@@ -17,6 +17,7 @@ from .op import Attrs, Op
 from .printer import print_graph
 from .record import EFFECTS
 from .shapes import Sizes
+from .step import Step
 from .types import TensorType
 
 __all__ = ["Graph", "Location", "Node", "Value"]
@@ -47,7 +48,7 @@ _bare = object.__new__
 class Node:
     """One operation: inputs, canonical attributes, regions, outputs, where the user wrote it."""
 
-    __slots__ = ("_effects", "attrs", "inputs", "loc", "memory", "op", "outputs", "regions")
+    __slots__ = ("_effects", "attrs", "inputs", "loc", "op", "outputs", "regions", "step")
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Node:
         names: Sequence[str] = (),
     ) -> None:
         self.op, self.attrs, self.loc = op, attrs, loc
-        self.memory: tuple[str, ...] = ()  # where each output lies, once planned
+        self.step: Step | None = None  # how it runs, once it is scheduled
         self.inputs: tuple[Value, ...] = tuple(inputs)
         self.regions: tuple[Graph, ...] = tuple(regions)
         self._effects: frozenset[str] | None = None
@@ -78,7 +79,7 @@ class Node:
         """A copy with other inputs, of the same types; it holds the same regions."""
         new = _bare(Node)
         new.op, new.inputs, new.attrs = self.op, tuple(inputs), self.attrs.copy()
-        new.loc, new.memory, new.regions, new._effects = self.loc, self.memory, self.regions, None
+        new.loc, new.step, new.regions, new._effects = self.loc, self.step, self.regions, None
         new.outputs = tuple([Value(v.type, v.name, new, v.index) for v in self.outputs])
         return new
 

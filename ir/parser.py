@@ -24,6 +24,7 @@ from .literal import parse_attr, parse_type
 from .location import Location
 from .op import OPS, Attrs, Op
 from .scanner import BARE, QUOTED, Scanner, meant, token, unquote
+from .step import NEW, Input, Kind, Place, Slot, Step, misfit
 from .structural import structural_types
 from .types import TensorType
 from .verify import verify_regions
@@ -45,7 +46,10 @@ _SIMPLE_TYPE = token(r"((?:ref )?\w+\[[^\[\]\n]*\])")
 _SIMPLE_ATTRS = token(r"(\{[^{}\"#\n]*\})")
 _OPEN, _CLOSE, _COMMA = token(r"\("), token(r"\)"), token(",")
 _BEGIN, _END, _RETURN = token(r"\{"), token(r"\}"), token(r"return\b")
-_IN, _MEMORY = token(r"in\b(?!\s*\()"), token(r"(new|slot\d{1,9})\b")
+_BY = token(r"by\b(?!\s*\()")
+_KIND = token(rf"(?:({'|'.join(k.value for k in Kind if k is not Kind.LIBRARY)})\b"
+              rf"|library\s+({BARE}))")  # fmt: skip
+_IN, _PLACED = token(r"in\b(?!\s*\()"), token(r"(?:(new)|slot(\d{1,9})|input(\d{1,9}))\b")
 _KEYWORD = token(r"(region|return)\b")
 
 
@@ -243,10 +247,10 @@ class _Parser:
         return attrs
 
     def end_of_node(self, node: Node, char: str) -> None:
-        """``in slot0, new`` and ``@ file.py:12:9``, if they are there."""
+        """``by kernel in slot0, new`` and ``@ file.py:12:9``, if they are there."""
         s = self.s
-        if char == "i" and s.take(_IN):
-            node.memory = self.memory(len(node.outputs))
+        if char == "b" and s.take(_BY):
+            node.step = self.step(node)
             char = s.next()
         if char == "@":
             at = s.here()
@@ -254,15 +258,27 @@ class _Parser:
             file = found[1] or unquote(s, found[2], at)
             node.loc = Location(file, int(found[3]), int(found[4]))
 
-    def memory(self, outputs: int) -> tuple[str, ...]:
-        """Where each output of a node lies."""
-        s = self.s
-        places = [s.expect(_MEMORY, "'new' or a slot such as slot0")[1]]
-        while s.take(_COMMA):
-            places.append(s.expect(_MEMORY, "'new' or a slot such as slot0")[1])
-        if len(places) != outputs:
-            s.fail(f"{len(places)} places for {outputs} outputs")
-        return tuple(places)
+    def step(self, node: Node) -> Step:
+        """How a node runs, and where each output lies."""
+        s, at = self.s, self.s.here()
+        found = s.expect(_KIND, f"one of {', '.join(kind.value for kind in Kind)}")
+        kind = Kind(found[1]) if found[1] else Kind.LIBRARY
+        places: list[Place] = []
+        if s.take(_IN):
+            places.append(self.placed())
+            while s.take(_COMMA):
+                places.append(self.placed())
+        step = Step(kind, tuple(places), found[2] or "")
+        reason = misfit(step, len(node.inputs), len(node.outputs))
+        if reason:
+            s.fail(reason, at)
+        return step
+
+    def placed(self) -> Place:
+        found = self.s.expect(_PLACED, "'new', a slot such as slot0 or an input such as input0")
+        if found[1]:
+            return NEW
+        return Slot(int(found[2])) if found[2] else Input(int(found[3]))
 
     def type(self) -> TensorType:
         """A type; those seen before are looked up by their text."""

@@ -5,11 +5,11 @@
       return %0
     }
 
-One line a node: outputs with their types, the op, inputs, ``{attributes}``, ``in`` and the planned
-memory of each output (``new`` or ``slot0``), the user's location. Regions follow their node,
-indented, ``region name(...) { ... }`` each. A value has the user's name, made unique with ``.1``,
-``.2``; a value without one has a number. Names of graphs and values that are not identifiers, and
-files with blanks, quotes or ``#``, are in quotes.
+One line a node: outputs with their types, the op, inputs, ``{attributes}``, once it is scheduled
+how it runs and where its outputs lie (``by kernel in slot0, new``: ``step.py``), the user's
+location. Regions follow their node, indented, ``region name(...) { ... }`` each. A value has the
+user's name, made unique with ``.1``, ``.2``; a value without one has a number. Names of graphs and
+values that are not identifiers, and files with blanks, quotes or ``#``, are in quotes.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def print_node(node: Node, names: dict[Value, str], *, locations: bool = True) -
     if node.attrs:
         attrs = [f"{k}={show_attr(v)}" for k, v in sorted(node.attrs.items())]
         text = f"{text} {{{', '.join(attrs)}}}"
-    if node.memory:
-        text = f"{text} in {', '.join(node.memory)}"
+    if node.step is not None:
+        text = f"{text} {node.step}"
     if locations and node.loc is not None:
         return f"{text:<70}  @ {_place(node.loc)}"
     return text

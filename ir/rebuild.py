@@ -49,7 +49,7 @@ class Rebuilt:
         return new
 
     def keep(self, node: Node) -> tuple[Value, ...]:
-        """Append a copy of a node, which keeps names, memory, regions and the user's line."""
+        """Append a copy of a node, which keeps names, step, regions and the user's line."""
         table = self.table
         copy = node.like([table[v] for v in node.inputs])
         self.graph.nodes.append(copy)

@@ -4,7 +4,7 @@ Values
     Every value is made once: as an input of one graph or an output of one node. A node and the
     results use only values that stand above in the same graph; a region sees nothing of the graph
     around it but what it receives as its inputs. The outputs of a node know their node and place.
-    If memory is planned for a node, it is for each of its outputs.
+    The step of a node, if it has one, has a place for each output; see ``step.py``.
 
 Types
     The number and dtypes of a node's inputs are what its op computes in (casts are nodes), and
@@ -43,6 +43,7 @@ from .errors import VerifyError
 from .graph import Graph, Node, Value
 from .op import Attrs
 from .printer import print_node, value_names
+from .step import misfit
 from .structural import structural_types
 from .types import RefType, TensorType
 
@@ -107,8 +108,10 @@ class _Verifier:
             if isinstance(value.type, RefType):
                 _fail("Effects", f"output {i} is a ref; only inputs are", graph, node)
 
-        if node.memory and len(node.memory) != len(node.outputs):
-            _fail("Values", f"{len(node.memory)} places in memory are planned", graph, node)
+        if node.step is not None:
+            reason = misfit(node.step, len(node.inputs), len(node.outputs))
+            if reason:
+                _fail("Values", reason, graph, node)
 
     def define(self, graph: Graph, node: Node | None, value: Value) -> None:
         if value in self.made:

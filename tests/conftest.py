@@ -60,14 +60,14 @@ class Ref:
 class Outcome:
     """What a graph did with one set of inputs: outputs, Variables afterwards, or the error."""
 
-    def __init__(self, graph: Graph, seed: int, values: list[float] | None) -> None:
+    def __init__(self, graph: Graph, seed: int, values: list[float] | None, run: Any) -> None:
         rng = np.random.default_rng(seed)
         env = {name: 2 + (i + seed) % 4 for i, name in enumerate(sorted(graph.symbols()))}
         inputs = [make_input(v.type, env, rng, values) for v in graph.inputs]
         self.error: type[Exception] | None = None
         self.outputs: list[Any] = []
         try:
-            self.outputs = execute(graph, inputs, env)
+            self.outputs = run(graph, inputs, env)
         except TwofoldError as error:
             self.error = type(error)
         self.state = [x.array for x in inputs if isinstance(x, Ref)]
@@ -101,5 +101,6 @@ def make_input(kind: TensorType, env: dict[str, int], rng: Any, values: list[flo
 
 @pytest.fixture
 def outcome() -> Any:
-    """``outcome(graph, seed, values=None)``: run a graph on inputs made from the seed."""
-    return lambda graph, seed, values=None: Outcome(graph, seed, values)
+    """``outcome(graph, seed, values=None)``: run a graph on inputs made from the seed; ``run``
+    takes the graph, its inputs and the sizes."""
+    return lambda graph, seed, values=None, run=execute: Outcome(graph, seed, values, run)

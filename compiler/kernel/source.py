@@ -6,6 +6,7 @@ expressions call; it is the oracle of the machine code in the tests.
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterable
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any
 from twofold.ir.dims import DimLike, substitute, symbol
 from twofold.ir.op import OPS
 
-from .expression import KERNEL_DTYPES, RESERVED, names, rename
+from .expression import CONSTANTS, KERNEL_DTYPES, RESERVED, names, parse, rename
 from .functions import FUNCTIONS
 from .loops import Kernel, Sweep
 from .statements import (
@@ -31,7 +32,9 @@ from .statements import (
     Store,
     Var,
     While,
+    expressions_of,
     name_of,
+    walk,
 )
 from .text import index_text
 
@@ -150,8 +153,10 @@ class _Source:
                 self.line(depth + 2, "break")
                 self.block(body, depth + 1)
             case For(name, start, stop, body):
-                bounds = f"{self.index(start)}, {self.index(stop)}"
-                self.line(depth, f"for {name} in range({bounds}):")
+                numbers = f"range({self.index(start)}, {self.index(stop)})"
+                if any(name in names(expr) for s in walk(body) for expr in expressions_of(s)):
+                    numbers = f"map(int64, {numbers})"
+                self.line(depth, f"for {name} in {numbers}:")
                 self.inner(body, depth)
 
     def inner(self, block: Iterable[Statement], depth: int) -> None:
@@ -161,9 +166,9 @@ class _Source:
             self.line(depth + 1, "pass")
 
     def expression(self, expr: str, dtype: str) -> str:
-        """An expression; one of literals alone is given its dtype."""
+        """An expression; one whose result could be a Python number is given its dtype."""
         text = rename(expr, {**self.literals, "cast": dtype})
-        return text if names(expr) else f"{dtype}({text})"
+        return text if _is_numpy(parse(expr)) else f"{dtype}({text})"
 
     def index(self, index: Index) -> str:
         made = Index(
@@ -175,6 +180,24 @@ class _Source:
 
     def place(self, access: Access) -> str:
         return f"{self.kernel.buffers[access.buffer].name}[{self.index(access.index)}]"
+
+
+def _is_numpy(node: ast.expr) -> bool:
+    """Whether the value is NumPy's for certain, so that it has a dtype; literals have none."""
+    match node:
+        case ast.Constant():
+            return False
+        case ast.BinOp(left, _, right):
+            return _is_numpy(left) or _is_numpy(right)
+        case ast.UnaryOp(op, operand):
+            return not isinstance(op, ast.Not) and _is_numpy(operand)
+        case ast.BoolOp(_, values):
+            return all(map(_is_numpy, values))
+        case ast.Compare(left, _, comparators):
+            return any(map(_is_numpy, (left, *comparators)))
+        case ast.IfExp(_, body, orelse):
+            return _is_numpy(body) and _is_numpy(orelse)
+    return not (isinstance(node, ast.Name) and node.id in CONSTANTS)
 
 
 def _free(name: str, taken: set[str]) -> str:

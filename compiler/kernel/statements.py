@@ -12,7 +12,8 @@ from twofold.ir.dims import DimLike
 
 __all__ = [
     "Access", "Apply", "Block", "Const", "Fold", "For", "If", "Index", "Load", "Position", "Set",
-    "Statement", "Store", "Var", "While", "blocks_of", "in_code", "index_of", "name_of", "walk",
+    "Statement", "Store", "Var", "While", "blocks_of", "expressions_of", "in_code", "index_of",
+    "name_of", "walk",
 ]  # fmt: skip
 
 DType = np.dtype[Any]
@@ -169,6 +170,13 @@ def index_of(statement: Statement) -> Index | None:
     if isinstance(statement, Load | Store):
         return statement.access.index
     return statement.index if isinstance(statement, Position) else None
+
+
+def expressions_of(statement: Statement) -> tuple[str, ...]:
+    """The expressions of a statement, without those of its blocks."""
+    if isinstance(statement, Apply | Fold | Var | Set):
+        return (statement.expr,)
+    return (statement.test,) if isinstance(statement, If | While) else ()
 
 
 def name_of(statement: Statement) -> str | None:

@@ -1,11 +1,12 @@
 """The record of a pass, and the one driver that takes it through a graph and its regions.
 
     @graph_pass(kernels=False)
-    def fuse(graph: Graph, *, max_ops: int = 96) -> Graph:
+    def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
         '''Group elementwise chains and reductions into kernels. ...'''
 
 A pass is written for one graph; called, it is lifted over the regions: ``fuse(graph)`` fuses in the
-bodies of calls as well. Keyword-only parameters are its options. ``fuse.having(max_ops=8)`` is the
+bodies of calls as well. A second parameter, ``target``, is what the graph is compiled for: such a
+pass plans. Keyword-only parameters are its options. ``fuse.having(max_ops=8)`` is the
 pass with another value, and its text is ``fuse{max_ops=8}``.
 """
 
@@ -24,6 +25,7 @@ from twofold.ir.scanner import meant
 from twofold.ir.verify import verify as check
 
 from .. import config
+from ..target import PLAN, Target
 
 __all__ = ["Option", "Pass", "graph_pass"]
 
@@ -52,21 +54,23 @@ class Pass:
         self.__module__ = function.__module__
         self._function, self.kernels = function, kernels
         self.options = _options(function)
+        self.plans = "target" in inspect.signature(function).parameters
         self.values = {name: o.default for name, o in self.options.items()} | (values or {})
 
-    def __call__(self, graph: Graph, *, verify: bool | None = None) -> Graph:
+    def __call__(self, graph: Graph, *, target: Target = PLAN, verify: bool | None = None) -> Graph:
         """A new graph; the one that is given stays as it is.
 
+        ``target``: what a pass that plans asks (default: a plan for any target).
         ``verify``: check the result (default: what ``config.verify_passes`` says). Raises
         VerifyError if it breaks an invariant.
         """
-        result = lift(self._apply, graph, self._enters)
+        result = lift(lambda part: self._apply(part, target), graph, self._enters)
         if config.passes_are_verified() if verify is None else verify:
             self._check(result)
         return result
 
-    def _apply(self, graph: Graph) -> Graph:
-        return self._function(graph, **self.values)
+    def _apply(self, graph: Graph, target: Target) -> Graph:
+        return self._function(graph, *([target] if self.plans else []), **self.values)
 
     def _enters(self, node: Node) -> bool:
         return self.kernels or not node.op.kernel
@@ -134,10 +138,10 @@ def graph_pass(*, kernels: bool = True) -> Callable[[Callable[..., Graph]], Pass
 
 def _options(function: Callable[..., Graph]) -> dict[str, Option]:
     """The keyword-only parameters; each has a default and one of the types in ``TYPES``."""
-    found = list(inspect.signature(function).parameters.values())[1:]
+    found = inspect.signature(function).parameters.values()
     doc = inspect.getdoc(function) or ""
     return {p.name: Option(p.name, TYPES[p.annotation], p.default, _about(doc, p.name))
-            for p in found}  # fmt: skip
+            for p in found if p.kind is p.KEYWORD_ONLY}  # fmt: skip
 
 
 def _about(doc: str, name: str) -> str:

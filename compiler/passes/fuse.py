@@ -20,8 +20,8 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
 
-from ..kernel.expression import kernelable
 from ..kernel.space import AxisMap, Moves, Space, note_move
+from ..target import Target
 from .driver import graph_pass
 
 __all__ = ["fuse"]
@@ -59,14 +59,16 @@ def _alive(group: _Group) -> _Group:
 
 
 @graph_pass(kernels=False)
-def fuse(graph: Graph, *, max_ops: int = 96) -> Graph:
-    """Group elementwise chains and reductions into kernels.
+def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
+    """Group elementwise chains and reductions that the target can fuse into kernels.
 
     max_ops: nodes in one kernel, not counting what only moves elements; compile time grows
         faster than linearly beyond.
     """
-    moved = _Moved(graph)
-    return _regrouped(graph, _Fusion(graph, moved, max_ops).run(), moved)
+    if not any(map(target.can_fuse, graph.nodes)):
+        return rebuild(graph)
+    moved = _Moved(graph, target)
+    return _regrouped(graph, _Fusion(graph, target, moved, max_ops).run(), moved)
 
 
 class _Moved:
@@ -75,17 +77,18 @@ class _Moved:
     A movement is *free* if only kernels read it, or if its output is its input's memory anyway.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, target: Target) -> None:
+        can_fuse = target.can_fuse
         self.moves: Moves = {}
         self.free: set[Value] = set()
         returned = set(graph.outputs)
         users = graph.uses()
         depth: dict[Value, int] = {}
         for node in graph.nodes:
-            if not kernelable(node) or note_move(node, self.moves) is None:
+            if not can_fuse(node) or note_move(node, self.moves) is None:
                 continue
             deep = depth.get(node.inputs[0], 0) + 1
-            read = node.out not in returned and all(map(kernelable, users[node.out]))
+            read = node.out not in returned and all(map(can_fuse, users[node.out]))
             if deep <= MAX_MOVES and (read or node.op.shares_memory == "alias"):
                 self.free.add(node.out)
                 depth[node.out] = deep
@@ -111,8 +114,9 @@ class _Moved:
 
 
 class _Fusion:
-    def __init__(self, graph: Graph, moved: _Moved, max_ops: int) -> None:
+    def __init__(self, graph: Graph, target: Target, moved: _Moved, max_ops: int) -> None:
         self.graph, self.moved, self.max_ops = graph, moved, max_ops
+        self.can_fuse = target.can_fuse
         self.group_of: dict[Value, _Group] = {}
         self.groups: dict[_Group, None] = {}
         self.effect: _Group | None = None
@@ -136,12 +140,13 @@ class _Fusion:
 
     def _visit(self, index: int, node: Node) -> None:
         sources = list(dict.fromkeys(g for v in node.inputs if (g := self._home(v))))
-        if kernelable(node):
+        can_fuse = self.can_fuse(node)
+        if can_fuse:
             for home in sorted(sources, key=lambda g: -g.last):
                 if self._join(home, index, node, sources):
                     return
         group = _Group(index, node)
-        if kernelable(node):
+        if can_fuse:
             space = Space.starting_at(node, self.moved.moves)
             if space.add(node):
                 group.space = space

@@ -66,7 +66,7 @@ def test_without_names_the_compilers_passes_run(file: str) -> None:
 
 def test_one_run_can_follow_another(file: str) -> None:
     early = ok(file, "--after", "dce").stdout
-    assert ok("-", "--passes", "fuse,plan_memory", stdin=early).stdout == ok(file).stdout
+    assert ok("-", "--passes", "fuse,schedule", stdin=early).stdout == ok(file).stdout
 
 
 def test_options_change_what_a_pass_does(file: str) -> None:

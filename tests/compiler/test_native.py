@@ -11,7 +11,8 @@ from support.random_programs import SIZES, random_graph, random_inputs
 
 import twofold as tf
 from twofold.compiler.arrays.reference import execute
-from twofold.compiler.native import driver, program
+from twofold.compiler.native import driver, launch
+from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import PASSES, compile_graph
 from twofold.ir.verify import verify
 from twofold.runtime import threads
@@ -41,7 +42,7 @@ def test_random_programs_agree_with_the_reference(block: int) -> None:
         for apply in PASSES:
             stage = apply(stage)
             verify(stage)
-        executable = compile_graph(graph, True)
+        executable = compile_graph(graph, NATIVE)
         for sizes in (SIZES, *OTHER_SIZES):
             inputs = random_inputs(graph, seed, sizes)
             try:
@@ -76,8 +77,8 @@ def test_lists_and_arrays_lie_as_the_driver_expects() -> None:
 def test_results_do_not_depend_on_the_number_of_threads(
     function: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "PARALLEL_WORK", 1000)
-    monkeypatch.setattr(program, "CHUNK_WORK", 3000)
+    monkeypatch.setattr(launch, "PARALLEL_WORK", 1000)
+    monkeypatch.setattr(launch, "CHUNK_WORK", 3000)
     x = tf.constant(np.random.default_rng(0).standard_normal((301, 257)).astype(np.float32))
     results, before = [], threads.get_num_threads()
     try:

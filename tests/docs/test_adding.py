@@ -1,4 +1,4 @@
-"""The worked examples of ``adding_an_op.md`` and ``adding_a_pass.md`` do what the pages say."""
+"""The worked examples of the pages on adding an op, a pass and a target do what those say."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def forget() -> Iterator[Callable[[], None]]:
     act()
 
 
-@pytest.mark.parametrize("name", ["adding_an_op.md", "adding_a_pass.md"])
+@pytest.mark.parametrize("name", ["adding_an_op.md", "adding_a_pass.md", "adding_a_target.md"])
 def test_the_page_runs(
     name: str, tmp_path: Path, forget: Callable[[], None], update_golden: bool
 ) -> None:

@@ -119,7 +119,7 @@ def test_repeated_element_is_refused_where_it_would_fill_the_memory() -> None:
 
 PIECES = [
     "%x", "%h", "f32[n,3]", "ref f32[3]", "{", "}", "(", ")", "[", "]", ",", "=", ":", "@", "#",
-    '"', "in slot0", "in ", "axis=", "<n>", "...", "nan(0x7fc00001)", "region body(", "return",
+    '"', "by kernel in slot0", "by library ", "in ", "axis=", "<n>", "...", "nan(0x7fc00001)", "region body(", "return",
     "graph g(", "-1", "1e999",
     "base64", "constant", "reshape", "concat", "strided_slice", "None", "(,)", "\n", "\x00", "é", "0" * 400,
 ]  # fmt: skip

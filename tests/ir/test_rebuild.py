@@ -15,8 +15,8 @@ from twofold.ir.rebuild import Rebuilt, copied, lift, rebuild, resized
 from twofold.ir.verify import verify
 
 TEXT = """graph f(%x: f32[n,3], %v: ref f32[n,3]) {
-  %a: f32[n,3] = exp(%x) in slot0                                         @ a.py:1:2
-  %b: f32[n,3] = fused(%a) {dims=(<n>, 3), reduced=()} in new             @ a.py:2:2
+  %a: f32[n,3] = exp(%x) by library exp in slot0                          @ a.py:1:2
+  %b: f32[n,3] = fused(%a) {dims=(<n>, 3), reduced=()} by kernel in new   @ a.py:2:2
     region body(%p: f32[n,3]) {
       %q: f32[n,3] = tanh(%p)                                                 @ a.py:3:2
       %r: f32[n,3] = fused(%q) {dims=(<n>, 3)}
@@ -66,7 +66,7 @@ def test_lifted_a_function_reaches_every_region_once() -> None:
     out = lift(apply, graph)
     verify(out)
     assert seen == ["f", "body", "deep"]
-    want = TEXT.replace("exp", "sin").replace(" in slot0", "")
+    want = TEXT.replace(" by library exp in slot0", "").replace("exp", "sin")
     assert difference(out, parse(want)) == ""
     assert str(graph) == TEXT
 

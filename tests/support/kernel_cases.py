@@ -17,10 +17,12 @@ import twofold as tf
 from twofold.compiler.arrays.reference import bind_symbols, execute, run_node
 from twofold.compiler.kernel.source import kernel_namespace
 from twofold.compiler.native.program import NativeExecutable
-from twofold.compiler.native.steps import step_kind
+from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import compile_graph
+from twofold.compiler.planned import step_of
 from twofold.ir.dims import evaluate
 from twofold.ir.graph import Graph
+from twofold.ir.step import Kind
 
 Arrays = list[np.ndarray[Any, Any]]
 F32, F64, I8, I32, I64, U8, U16, U64, BOOL = (
@@ -170,7 +172,7 @@ def compiled(name: str) -> tuple[Graph, NativeExecutable]:
     sizes = {"n": 5, "m": 7, "k": 3}
     tensors = [tf.constant(a) for a in make_inputs(case, sizes)]
     graph = tf.function(case.function, jit_compile=False).graph(*tensors)
-    made = compile_graph(graph, True)
+    made = compile_graph(graph, NATIVE)
     assert isinstance(made, NativeExecutable)
     return graph, made
 
@@ -191,7 +193,7 @@ def by_source(made: NativeExecutable, arrays: Arrays) -> Arrays:
     table = dict(zip(made.graph.inputs, arrays, strict=True))
     for node in made.graph.nodes:
         inputs = [table[v] for v in node.inputs]
-        if step_kind(node) != "kernel":
+        if step_of(node).kind is not Kind.KERNEL:
             table.update(zip(node.outputs, run_node(node, inputs, env), strict=True))
             continue
         outs = [np.empty([evaluate(d, env) for d in v.type.shape], v.type.dtype)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.compiler.native.steps import step_kind
-from twofold.compiler.passes.plan_memory import slot_sizes
+from twofold.compiler.planned import slot_sizes, step_of
 from twofold.ir.dims import DimLike, evaluate, symbols_of
-from twofold.ir.graph import Graph, Value
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.step import Kind, New
 
 __all__ = ["kernel_count", "moved_bytes", "planned_bytes"]
 
-_FREE = ("alias", "read", "constant", "dim")  # steps that touch no elements
+_FREE = (Kind.ALIAS, Kind.READ, Kind.CONSTANT, Kind.DIM)  # steps that touch no elements
 
 
 def moved_bytes(graph: Graph, env: dict[str, int]) -> int:
@@ -19,7 +19,7 @@ def moved_bytes(graph: Graph, env: dict[str, int]) -> int:
     return sum(
         _bytes(value, env)
         for node in graph.nodes
-        if step_kind(node) not in _FREE
+        if not _free(node)
         for value in (*node.inputs, *node.outputs)
     )
 
@@ -29,17 +29,21 @@ def planned_bytes(graph: Graph, env: dict[str, int]) -> int:
     own = sum(
         _bytes(value, env)
         for node in graph.nodes
-        if step_kind(node) not in _FREE
-        for i, value in enumerate(node.outputs)
-        if not node.memory or node.memory[i] == "new"
+        if not _free(node)
+        for value, place in zip(node.outputs, step_of(node).places, strict=True)
+        if isinstance(place, New)
     )
     return own + sum(_known(size, env) for size in slot_sizes(graph))
 
 
 def kernel_count(graph: Graph) -> tuple[int, int]:
     """Steps that are machine code (fused kernels and matrix products), and steps of NumPy."""
-    kinds = [step_kind(node) for node in graph.nodes]
-    return sum(k in ("kernel", "gemm") for k in kinds), kinds.count("python")
+    kinds = [step_of(node).kind for node in graph.nodes]
+    return sum(k in (Kind.KERNEL, Kind.LIBRARY) for k in kinds), kinds.count(Kind.ARRAYS)
+
+
+def _free(node: Node) -> bool:
+    return step_of(node).kind in _FREE
 
 
 def _bytes(value: Value, env: dict[str, int]) -> int:

@@ -19,7 +19,9 @@ import numpy as np
 from twofold.compiler import config, observe
 from twofold.compiler.concrete import ConcreteFunction
 from twofold.compiler.function import Function
+from twofold.compiler.passes.schedule import schedule
 from twofold.compiler.signature import bind_arguments
+from twofold.compiler.targets import target_for
 from twofold.ir import bind
 from twofold.ir.errors import AgreementError
 
@@ -161,7 +163,7 @@ def _count(record: Record, concrete: ConcreteFunction, leaves: list[Any]) -> Non
     """Bytes and kernels of the latest call."""
     planned, env = concrete.compile().graph, concrete.environment(leaves)
     record.kernels, record.array_steps = kernel_count(planned)
-    record.eager_moved = moved_bytes(concrete.graph, env)
+    record.eager_moved = moved_bytes(schedule(concrete.graph, target=target_for(False)), env)
     record.compiled_moved = moved_bytes(planned, env)
     record.compiled_memory = planned_bytes(planned, env)
 

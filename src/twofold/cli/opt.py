@@ -11,7 +11,7 @@ from rich.table import Table
 
 from twofold.compiler.passes.driver import Pass
 from twofold.compiler.passes.text import read_passes, show_passes
-from twofold.compiler.pipeline import PASSES, Step, run
+from twofold.compiler.pipeline import PASSES, Applied, run
 from twofold.ir.errors import IRSyntaxError
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse_all
@@ -32,7 +32,7 @@ class Optimised(NamedTuple):
     """A graph after the passes, and what each of them did."""
 
     graph: Graph
-    steps: list[Step]
+    steps: list[Applied]
 
 
 @click.command(short_help="Run passes on graphs given as text.")
@@ -60,7 +60,7 @@ def opt(
     \b
     twofold opt step.ir
     twofold opt step.ir --passes fold,simplify,cse --verify
-    twofold opt step.ir --passes "fuse{max_ops=8},plan_memory" --time -o planned.ir
+    twofold opt step.ir --passes "fuse{max_ops=8},schedule" --time -o planned.ir
     twofold dump model.py:step --after trace | twofold opt - --after dce
     twofold opt --list
 
@@ -108,7 +108,7 @@ def _passes(names: str | None, after: str | None) -> list[Pass]:
 
 def _optimised(graph: Graph, passes: list[Pass], after: str | None, checks: bool) -> Optimised:
     verify(graph)
-    steps: list[Step] = []
+    steps: list[Applied] = []
     result = run(graph, passes, after=after, verify=checks, time=steps.append)
     return Optimised(result, steps)
 

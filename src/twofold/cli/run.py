@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from twofold.compiler.pipeline import compile_graph
+from twofold.compiler.targets import target_for
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
 from twofold.ir.printer import value_names
@@ -65,7 +66,7 @@ def run(
     graph = parse(text_of(file))
     arrays, env = make_inputs(graph, given_inputs(inputs), given_sizes(sizes), seed)
     before = [x.array.copy() if isinstance(x, Variable) else None for x in arrays]
-    executable = compile_graph(graph, native=True) if compiled else compile_graph(graph, False)
+    executable = compile_graph(graph, target_for(compiled))
     call = executable.prepare(env)
     start = perf_counter()
     outputs = call(arrays)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from twofold.compiler.pipeline import PASSES, compile_graph, run
+from twofold.compiler.targets import target_for
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.printer import print_graph
@@ -62,4 +63,4 @@ def machine_text(graph: Graph, form: str) -> str:
 
 
 def _kernels(graph: Graph) -> list[Any]:
-    return list(compile_graph(graph, native=True).kernels)
+    return list(compile_graph(graph, target_for(True)).kernels)

@@ -11,7 +11,7 @@ from support.kernel_cases import CASES, by_machine, by_reference, compiled, make
 
 import twofold as tf
 from twofold.compiler.arrays.reference import bind_symbols
-from twofold.compiler.native import driver, program
+from twofold.compiler.native import driver, launch, writer
 from twofold.runtime import threads
 
 
@@ -37,8 +37,8 @@ def test_data_of_an_array_lie_where_the_driver_looks() -> None:
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Every step is shared by the threads, in small chunks."""
-    monkeypatch.setattr(program, "PARALLEL_WORK", 1)
-    monkeypatch.setattr(program, "CHUNK_WORK", 64)
+    monkeypatch.setattr(launch, "PARALLEL_WORK", 1)
+    monkeypatch.setattr(launch, "CHUNK_WORK", 64)
     before = threads.get_num_threads()
     yield
     threads.set_num_threads(before)
@@ -92,7 +92,7 @@ def test_tails_read_and_write_nothing_outside(name: str, m: int) -> None:
         return room.view(dtype)[64 : 64 + count].reshape(shape)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(program.np, "empty", guarded)
+        patch.setattr(writer.np, "empty", guarded)
         run = made.prepare(bind_symbols(made.graph, arrays))
     found = run(arrays)
     for room, start, length in fresh:

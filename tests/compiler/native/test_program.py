@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler.native import program
+from twofold.compiler.native import launch
 from twofold.compiler.native.program import NativeExecutable
-from twofold.compiler.native.steps import step_kind
+from twofold.compiler.planned import step_of
 from twofold.ir.errors import IntegerDivisionError
 from twofold.runtime import threads
 
@@ -35,8 +35,8 @@ def test_each_way_of_running_a_node_is_used_and_agrees() -> None:
 
     x = tf.constant(RNG.standard_normal((3, 4)))
     made = executable(f, x)
-    kinds = {step_kind(n) for n in made.graph.nodes}
-    assert kinds >= {"kernel", "gemm", "alias", "read", "assign", "python"}
+    kinds = {step_of(n).kind.value for n in made.graph.nodes}
+    assert kinds >= {"kernel", "library", "alias", "read", "assign", "arrays"}
     start = v.numpy()
     want = [t.numpy() for t in f(x)]
     after = v.numpy()
@@ -93,17 +93,16 @@ def test_effects_before_an_error_happen_and_later_ones_do_not() -> None:
 @pytest.mark.parametrize("points", [0, 1, 1000, 10**6])
 def test_small_work_stays_on_one_thread(points: int) -> None:
     made = executable(lambda x: tf.tanh(x) + 1, tf.zeros((3,)))
-    writer = program._Writer(made, {"n": points})
     (node,) = made.graph.nodes
     before = threads.get_num_threads()
     try:
         threads.set_num_threads(2)
         kernel = made.code[node].kernel
-        grain = writer.grain(kernel, points, points)
-        shared = points * program._weight(kernel) >= program.PARALLEL_WORK
+        grain = launch.grain_of(kernel, points, points)
+        shared = points * launch.weight_of(kernel) >= launch.PARALLEL_WORK
         assert (grain < points) == shared
         threads.set_num_threads(1)
-        assert writer.grain(kernel, points, points) == max(points, 1)
+        assert launch.grain_of(kernel, points, points) == max(points, 1)
     finally:
         threads.set_num_threads(before)
 

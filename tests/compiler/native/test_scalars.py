@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from llvmlite import ir
 
 import twofold as tf
+from twofold.compiler.kernel import functions as kernel_functions
+from twofold.compiler.native.scalars import Scalars
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -7.0, 1e-40, -1e-40, 1e30, -1e30,
            np.inf, -np.inf, np.nan, 0.1, 7.25, 1e-7]  # fmt: skip
@@ -171,3 +174,13 @@ def test_sums_keep_the_documented_bound(shape: tuple[int, int]) -> None:
         chains = 1 if axis == 0 else 16  # a column is added up in order
         bound = np.finfo(np.float32).eps * size * (terms / chains + 8)
         assert (np.abs(found.numpy() - exact) <= bound).all()
+
+
+@pytest.mark.parametrize("name", kernel_functions.FUNCTIONS)
+def test_machine_code_has_every_function_that_the_loop_ir_knows(name: str) -> None:
+    function = kernel_functions.FUNCTIONS[name]
+    builder = ir.IRBuilder(ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "f").append_basic_block())  # fmt: skip
+    scalars, dtype = Scalars(builder, 4), np.dtype("float32")
+    args = {f"x{i}": scalars.constant(0.5, dtype) for i in range(function.arity)}
+    out = np.dtype(bool) if function.test else dtype
+    assert scalars.apply(f"{name}({', '.join(args)})", args, out).dtype == out

@@ -13,7 +13,7 @@ from twofold.compiler.passes.dce import dce
 from twofold.compiler.passes.driver import Pass, graph_pass
 from twofold.compiler.passes.fuse import fuse
 from twofold.compiler.passes.text import read_passes, show_passes
-from twofold.compiler.pipeline import PASSES, Step, run
+from twofold.compiler.pipeline import PASSES, Applied, run
 from twofold.ir.errors import ArgumentError, IRSyntaxError, VerifyError
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
@@ -128,7 +128,7 @@ def test_run_checks_where_it_is_told_to() -> None:
 
 
 def test_run_stops_after_a_pass_and_tells_of_every_step() -> None:
-    steps: list[Step] = []
+    steps: list[Applied] = []
     graph = parse(GRAPH)
     out = run(graph, after="dce", time=steps.append)
     assert [s.name for s in steps] == ["inline", "forward", "fold", "simplify", "cse", "dce"]
@@ -139,12 +139,12 @@ def test_run_stops_after_a_pass_and_tells_of_every_step() -> None:
 
 
 def test_run_names_the_nearest_pass() -> None:
-    with pytest.raises(ArgumentError, match="no pass plan_memroy; did you mean plan_memory"):
-        run(parse(GRAPH), after="plan_memroy")
+    with pytest.raises(ArgumentError, match="no pass shcedule; did you mean schedule"):
+        run(parse(GRAPH), after="shcedule")
     with pytest.raises(ArgumentError, match="the passes are dce"):
         run(parse(GRAPH), [dce], after="fuse")
 
 
 def test_the_pipeline_can_be_read_aloud() -> None:
-    text = "[inline, forward, fold, simplify, cse, dce, fuse, plan_memory]"
+    text = "[inline, forward, fold, simplify, cse, dce, fuse, schedule]"
     assert str(pipeline.PASSES) == text

@@ -1,4 +1,4 @@
-"""Memory plans: two values that are alive at the same time never share a slot."""
+"""How nodes run, and where values lie: two that are alive at the same time share no slot."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from support.graph_families import chain, diamonds, with_sorts
 from support.random_programs import random_graph
 
-from twofold.compiler.native.steps import python_values, roots, step_kind
 from twofold.compiler.passes.fuse import fuse
-from twofold.compiler.passes.plan_memory import plan_memory, slot_sizes
+from twofold.compiler.passes.schedule import schedule
+from twofold.compiler.planned import roots, slot_sizes, step_of
 from twofold.ir.dims import evaluate
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.parser import parse
+from twofold.ir.step import NEW, Input, Kind, Place, Slot
 from twofold.ir.verify import verify
 
 SIZES = [{"n": n, "m": m, "k": k} for n, m, k in [(1, 1, 1), (7, 3, 2), (2, 50, 1), (40, 1, 9)]]
@@ -33,25 +34,36 @@ def moved(node: Node, value: Value) -> bool:
     )
 
 
+def seen_by_python(graph: Graph, table: dict[Value, Value]) -> set[Value]:
+    """Roots that the caller or array operations see."""
+    seen = set(graph.inputs) | {table[v] for v in graph.outputs}
+    for node in graph.nodes:
+        if step_of(node).kind in (Kind.ARRAYS, Kind.ASSIGN, Kind.CONSTANT, Kind.DIM):
+            seen.update(table[v] for v in (*node.inputs, *node.outputs))
+    return seen
+
+
 def check(graph: Graph) -> int:
-    """Assert the invariants of a planned graph; returns how many values lie in slots."""
+    """Assert the invariants of a scheduled graph; returns how many values lie in slots."""
     table = roots(graph)
-    visible = python_values(graph, table)
+    visible = seen_by_python(graph, table)
     last: dict[Value, int] = {}
     for i, node in enumerate(graph.nodes):
         for value in (*node.inputs, *node.outputs):
             last[table[value]] = i
     for value in graph.outputs:
         last[table[value]] = len(graph.nodes)
-    owner: dict[str, Value] = {}
+    owner: dict[Place, Value] = {}
     placed = 0
     for i, node in enumerate(graph.nodes):
-        native = step_kind(node) in ("kernel", "gemm")
-        assert len(node.memory) == (len(node.outputs) if native else 0)
-        for value, place in zip(node.outputs, node.memory, strict=False):
-            assert (place == "new") == (value in visible)
-            if place == "new":
+        for value, place in zip(node.outputs, step_of(node).places, strict=True):
+            if isinstance(place, Input):
+                assert step_of(node).kind in (Kind.ALIAS, Kind.READ)
                 continue
+            assert (place == NEW) == (value in visible)
+            if place == NEW:
+                continue
+            assert step_of(node).kind in (Kind.KERNEL, Kind.LIBRARY)
             placed += 1
             before = owner.get(place)
             if before is not None and last[before] >= i:
@@ -71,11 +83,11 @@ def check_sizes(graph: Graph) -> None:
     """Each slot is large enough for each of its values, whatever the sizes."""
     found = slot_sizes(graph)
     for node in graph.nodes:
-        for value, place in zip(node.outputs, node.memory, strict=False):
-            if place == "new":
+        for value, place in zip(node.outputs, step_of(node).places, strict=True):
+            if not isinstance(place, Slot):
                 continue
             for env in SIZES:
-                nbytes = found[int(place[4:])]
+                nbytes = found[place.index]
                 have = nbytes if isinstance(nbytes, int) else evaluate(nbytes, env)
                 want: Any = value.type.nbytes
                 assert have >= (want if isinstance(want, int) else evaluate(want, env))
@@ -88,26 +100,28 @@ def test_random_graphs(block: int) -> None:
         rng = random.Random(seed)
         graph = fuse(random_graph(rng, 40))
         before = str(graph)
-        planned = plan_memory(graph)
+        planned = schedule(graph)
         verify(planned)
         assert str(graph) == before
         placed += check(planned)
-        check(plan_memory(fuse(with_sorts(rng, 30))))
+        check(schedule(fuse(with_sorts(rng, 30))))
     assert placed > 20
 
 
 def test_a_long_chain_of_kernels_takes_one_or_two_slots() -> None:
     for make in (chain, diamonds):
-        planned = plan_memory(fuse(make(3000)))
+        planned = schedule(fuse(make(3000)))
         check(planned)
         assert 1 <= len(slot_sizes(planned)) <= 2
 
 
-def plan(text: str) -> list[tuple[str, ...]]:
-    planned = plan_memory(fuse(parse(text)))
+def plan(text: str) -> list[tuple[Place, ...]]:
+    """The places of kernels and library calls."""
+    planned = schedule(fuse(parse(text)))
     verify(planned)
     check(planned)
-    return [n.memory for n in planned.nodes if n.memory]
+    native = (Kind.KERNEL, Kind.LIBRARY)
+    return [s.places for s in map(step_of, planned.nodes) if s.kind in native]
 
 
 HEAD = "graph f(%x: f32[n,n], %y: f32[n,n], %w: f64[n,n]) {\n"
@@ -127,17 +141,17 @@ IN_PLACE = {
 def test_a_kernel_writes_over_an_input_only_where_it_reads_it(name: str) -> None:
     text, in_place = IN_PLACE[name]
     places = plan(f"{HEAD}{MATMUL}{text} %r = matmul(%b, %x) return %r }}")
-    assert places[0] == ("slot0",)
-    assert (places[1] == ("slot0",)) == in_place
-    assert places[-1] == ("new",)
+    assert places[0] == (Slot(0),)
+    assert (places[1] == (Slot(0),)) == in_place
+    assert places[-1] == (NEW,)
 
 
 def test_a_value_used_later_is_not_overwritten() -> None:
     places = plan(
         f"{HEAD}{MATMUL}%b = exp(%a) %c = matmul(%b, %y) %r = matmul(%a, %c) return %r }}"
     )
-    assert places[0] == ("slot0",)
-    assert places[1] != ("slot0",)
+    assert places[0] == (Slot(0),)
+    assert places[1] != (Slot(0),)
 
 
 def test_a_view_of_a_value_keeps_it_alive() -> None:
@@ -150,14 +164,14 @@ def test_a_view_of_a_value_keeps_it_alive() -> None:
       %r = sort(%flat)
       return %t, %r
     }"""
-    planned = plan_memory(fuse(parse(text)))
+    planned = schedule(fuse(parse(text)))
     check(planned)
-    assert planned.nodes[0].memory == ("new",)  # Python code sees it through the view
+    assert step_of(planned.nodes[0]).places == (NEW,)  # Python code sees it through the view
 
 
 def test_results_and_what_python_sees_are_arrays_of_their_own() -> None:
     places = plan(f"{HEAD}%a = exp(%x) %s = sort(%a) %b = tanh(%s) %c = exp(%b) return %a, %c }}")
-    assert all(p == "new" for memory in places for p in memory)
+    assert all(p == NEW for each in places for p in each)
 
 
 def test_a_kernel_that_turns_what_it_computes_does_not_write_over_what_it_reads() -> None:
@@ -167,7 +181,7 @@ def test_a_kernel_that_turns_what_it_computes_does_not_write_over_what_it_reads(
             "graph f(%x: f32[n,64], %w: f32[64,64]) {\n"
             f"%a = matmul(%x, %w) %h = tanh(%a) %t = {last} %c = matmul(%t, %w)\nreturn %c }}"
         )
-        planned = plan_memory(fuse(graph))
+        planned = schedule(fuse(graph))
         (kernel,) = [n for n in planned.nodes if n.op.name == "fused"]
         (product, _) = [n for n in planned.nodes if n.op.name == "matmul"]
-        assert (kernel.memory == product.memory) is over
+        assert (step_of(kernel).places == step_of(product).places) is over

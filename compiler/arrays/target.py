@@ -1,0 +1,49 @@
+"""Array operations as a target: nothing is fused, every node runs by its op's NumPy body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twofold.ir.evaluate import evaluate
+from twofold.ir.graph import Graph, Node
+
+from .reference import ArrayOps
+
+__all__ = ["ARRAYS", "ArrayExecutable", "ArrayTarget"]
+
+
+class ArrayExecutable:
+    """Runs a graph node by node on array operations."""
+
+    native = False
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.kernels: list[Any] = []
+
+    def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
+        """A function from input arrays (Variables for refs) to output arrays."""
+        graph, run_node = self.graph, ArrayOps(env)
+        return lambda arrays: evaluate(graph, arrays, run_node)
+
+
+class ArrayTarget:
+    """See the module."""
+
+    name = "arrays"
+
+    def can_fuse(self, node: Node) -> bool:
+        """Never: there are no kernels."""
+        return False
+
+    def library_call(self, node: Node) -> str | None:
+        """None: products are ``np.matmul`` of arrays, as everything else."""
+        return None
+
+    def lower(self, graph: Graph) -> ArrayExecutable:
+        """The interpreter of a planned graph."""
+        return ArrayExecutable(graph)
+
+
+ARRAYS = ArrayTarget()

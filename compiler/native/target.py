@@ -1,0 +1,34 @@
+"""Machine code as a target: kernels through LLVM, products through the BLAS of the process."""
+
+from __future__ import annotations
+
+from twofold.ir.graph import Graph, Node
+from twofold.runtime.blas import find_blas
+
+from ..kernel.expression import kernelable
+from ..target import routine_of
+from .program import NativeExecutable
+
+__all__ = ["NATIVE", "NativeTarget"]
+
+
+class NativeTarget:
+    """See the module."""
+
+    name = "native"
+
+    def can_fuse(self, node: Node) -> bool:
+        """Whatever the loop IR can spell."""
+        return kernelable(node)
+
+    def library_call(self, node: Node) -> str | None:
+        """Products of real matrices, if a BLAS was found."""
+        routine = routine_of(node)
+        return routine if routine is not None and find_blas() is not None else None
+
+    def lower(self, graph: Graph) -> NativeExecutable:
+        """The program of a planned graph, its kernels compiled."""
+        return NativeExecutable(graph)
+
+
+NATIVE = NativeTarget()

@@ -1,0 +1,36 @@
+"""What follows from the steps of a scheduled graph: whose memory a value shares, sizes of slots."""
+
+from __future__ import annotations
+
+from twofold.ir.dims import DimLike, dim_max
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.step import Input, Slot, Step
+
+__all__ = ["roots", "slot_sizes", "step_of"]
+
+
+def step_of(node: Node) -> Step:
+    """The step of a node of a scheduled graph."""
+    assert node.step is not None, f"{node!r} is not scheduled"
+    return node.step
+
+
+def roots(graph: Graph) -> dict[Value, Value]:
+    """For each value the value whose memory it shares: itself, unless a step says otherwise."""
+    table: dict[Value, Value] = {v: v for v in graph.inputs}
+    for node in graph.nodes:
+        for value, place in zip(node.outputs, step_of(node).places, strict=True):
+            own = node.inputs[place.index] if isinstance(place, Input) else value
+            table[value] = table.get(own, own)
+    return table
+
+
+def slot_sizes(graph: Graph) -> list[DimLike]:
+    """The size in bytes of each slot of a scheduled graph (a maximum where values differ)."""
+    sizes: dict[int, DimLike] = {}
+    for node in graph.nodes:
+        for value, place in zip(node.outputs, step_of(node).places, strict=True):
+            if isinstance(place, Slot):
+                have, nbytes = sizes.get(place.index), value.type.nbytes
+                sizes[place.index] = nbytes if have is None else dim_max(have, nbytes)
+    return [sizes[i] for i in sorted(sizes)]

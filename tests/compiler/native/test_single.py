@@ -1,0 +1,190 @@
+"""Loop nests with control flow in machine code: the same numbers as their Python, in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.random_kernels import random_kernel
+
+from twofold.compiler.kernel.loops import Kernel
+from twofold.compiler.kernel.parse import parse_kernel
+from twofold.compiler.kernel.source import kernel_namespace, python_source
+from twofold.compiler.native import single
+from twofold.compiler.native.machine import compile_kernels
+from twofold.compiler.native.single import run_kernel
+from twofold.ir.errors import ArgumentError, VerifyError
+
+from ...test_golden import FOLDER, read_cases
+
+
+def as_python(kernel: Kernel, arrays: list[Any], sizes: dict[str, int]) -> None:
+    """Run the readable form."""
+    space = dict(kernel_namespace())
+    exec(python_source(kernel, "kernel_as_python"), space)
+    with np.errstate(all="ignore"):
+        space["kernel_as_python"](*arrays, *(sizes[s] for s in kernel.symbols()))
+
+
+def both(kernel: Kernel, arrays: list[Any], sizes: dict[str, int]) -> list[tuple[Any, Any]]:
+    """The buffers after the machine code and after the Python."""
+    machine, python = ([a.copy() for a in arrays] for _ in range(2))
+    run_kernel(kernel, machine, sizes)
+    as_python(kernel, python, sizes)
+    return list(zip(machine, python, strict=True))
+
+
+LOGISTIC = """
+kernel logistic(x0: f64, y: out f64) for (i: n) {
+  sweep {
+    a: f64 = x0[i]
+    last: i64 = at (steps)
+    var x: f64 = a
+    var k: i64 = 0
+    while k < last {
+      x = 3.9 * x * (1.0 - x)
+      k = k + 1
+    }
+    y[i] = x
+  }
+}
+"""
+
+
+def test_a_million_steps_run_in_one_native_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map is chaotic: one differing bit anywhere would show in every digit of the result."""
+    calls = []
+    driver = single.driver()
+
+    def counted(program: Any) -> Any:
+        run = driver(program)
+
+        def go(slots: list[Any]) -> None:
+            calls.append(1)
+            run(slots)
+
+        return go
+
+    monkeypatch.setattr(single, "driver", lambda: counted)
+    arrays = [np.array([0.3]), np.zeros(1)]
+    pairs = both(parse_kernel(LOGISTIC), arrays, {"n": 1, "steps": 1_000_000})
+    assert len(calls) == 1
+    assert pairs[1][0].tobytes() == pairs[1][1].tobytes()
+    assert 0 < pairs[1][0][0] < 1
+
+
+KERNELS = {c.title: parse_kernel(c.given) for c in read_cases(FOLDER / "source" / "control.ir")}
+COLLATZ = "the steps of Collatz's sequence"
+
+
+def test_collatz() -> None:
+    ((_, _), (machine, python)) = both(
+        KERNELS[COLLATZ], [np.arange(1, 31), np.zeros(30, np.int64)], {"n": 30}
+    )
+    assert machine.tolist() == python.tolist()
+    assert machine[26] == 111  # the famous one
+
+
+def test_newton() -> None:
+    x = np.array([1e-9, 0.5, 2.0, 49.0, 1e12])
+    kernel = KERNELS["what a test needs is computed ahead of it"]
+    (_, (machine, python)) = both(kernel, [x, np.zeros(5)], {"n": 5})
+    assert machine.tobytes() == python.tobytes()
+    np.testing.assert_allclose(machine, np.sqrt(x), rtol=1e-9)
+
+
+def test_computed_positions_and_further_loops() -> None:
+    kernel = KERNELS["loops of their own, computed positions, a size as a number"]
+    x = np.arange(8, dtype=np.float32)
+    at = np.array([7, 0, 3, 3, 1, 2])
+    (_, _, (machine, python)) = both(kernel, [x, at, np.zeros(6, np.float32)], {"n": 2, "m": 3})
+    assert machine.tolist() == python.tolist() == [7, 7, 10, 3, 4, 6]
+
+
+FOLDED = """
+kernel f(x: i64, y: out i64) for ({loops}) {{
+  sweep {{
+    a: i64 = x[i * (m) + j]
+    var v: i64 = a
+    while v > 9 {{
+      v = v >> 1
+    }}
+    fold most: i64 = maximum(most, v) from -100
+    fold sum: i64 = sum + v from 0
+  }} after {{
+    both: i64 = 100 * most + sum
+    y[{out}] = both
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize(("loops", "out", "axis"), [
+    ("i: n, fold j: m", "i", 1), ("fold i: n, j: m", "j", 0), ("fold i: n, fold j: m", "0", None),
+])  # fmt: skip
+def test_control_flow_in_folded_loops(loops: str, out: str, axis: int | None) -> None:
+    x = np.random.default_rng(0).integers(0, 1000, (37, 21))
+    kernel = parse_kernel(FOLDED.format(loops=loops, out=out))
+    v = x.copy()
+    while (v > 9).any():
+        v[v > 9] >>= 1
+    expected = np.atleast_1d(100 * v.max(axis=axis) + v.sum(axis=axis))
+    y = np.zeros_like(expected)
+    (_, (machine, python)) = both(kernel, [x.reshape(-1), y], {"n": 37, "m": 21})
+    assert machine.tolist() == python.tolist() == expected.tolist()
+
+
+STRIDED = """
+kernel f(x: f32, k: i64, y: out f32) for (i: n, j: m) {
+  sweep {
+    v: f32 = x[i + j * (n)]
+    p: i64 = at (5) + i * (m) + j
+    w: f32 = cast(p)
+    u: f32 = v * w
+    y[i + j * (n)] = u
+  }
+}
+"""
+
+
+def test_positions_and_scattered_stores_in_vectors() -> None:
+    for n, m in ((3, 40), (1, 16), (5, 7)):
+        arrays = [np.arange(n * m, dtype=np.float32), np.zeros(1, np.int64),
+                  np.zeros(n * m, np.float32)]  # fmt: skip
+        (_, _, (machine, python)) = both(parse_kernel(STRIDED), arrays, {"n": n, "m": m})
+        assert machine.tolist() == python.tolist()
+
+
+def test_random_kernels_equal_their_python() -> None:
+    kernels = [random_kernel(seed) for seed in range(60)]
+    for kernel in kernels:
+        assert parse_kernel(str(kernel)) == kernel
+    compile_kernels(kernels)  # together, which is quicker
+    rng = np.random.default_rng(1)
+    for kernel in kernels:
+        arrays = [rng.integers(-50, 50, 12), rng.uniform(-2, 2, 12), np.zeros(12, np.int64),
+                  np.zeros(12)]  # fmt: skip
+        for machine, python in both(kernel, arrays, {"n": 12}):
+            same = machine == python
+            if machine.dtype.kind == "f":
+                same |= np.isnan(machine) & np.isnan(python)
+            assert same.all(), f"{kernel}\n{python_source(kernel, 'f')}"
+
+
+def test_arrays_that_do_not_fit_are_refused() -> None:
+    kernel = parse_kernel(LOGISTIC)
+    x, y, sizes = np.zeros(1), np.zeros(1), {"n": 1, "steps": 1}
+    fixed = np.zeros(1)
+    fixed.flags.writeable = False
+    for arrays, given, message in [
+        ([x], sizes, "2 buffers"), ([x, y.astype("f4")], sizes, "float64"),
+        ([x, np.zeros(4)[::2]], sizes, "contiguous"), ([x, fixed], sizes, "read-only"),
+        ([x, y], {"n": 1}, "steps"),
+    ]:  # fmt: skip
+        with pytest.raises(ArgumentError, match=message):
+            run_kernel(kernel, arrays, given)
+    with pytest.raises(VerifyError, match="line 4"):
+        run_kernel(
+            parse_kernel(LOGISTIC.replace("(steps)", "(steps) + a"), check=False), [x, y], sizes
+        )
