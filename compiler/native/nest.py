@@ -18,6 +18,7 @@ from ..kernel.functions import CHEAP
 from ..kernel.loops import Kernel, Sweep
 from ..kernel.statements import Apply, Load, Position
 from .code import I64, POINTER, new_function
+from .lanes import Value, element_type
 from .points import (
     CHAINS,
     SPILL,
@@ -26,16 +27,13 @@ from .points import (
     Points,
     Slot,
     combine,
-    from_memory,
     is_sum,
-    to_memory,
 )
-from .scalars import Scalars, Typed, element_type
 
 __all__ = ["emit_combine", "emit_kernel"]
 
 Indices = Mapping[int, ir.Value]
-Known = Mapping[str, "Typed | Slot"]
+Known = Mapping[str, "Value | Slot"]
 
 
 class _Nest(Points):
@@ -246,10 +244,8 @@ def _column_block(e: _Nest, block: Point) -> None:
             point = block.inner()
             point.indices = {**here, last: row}
             e.run(sweep.inner, point)
-    kinds = Scalars(e.b, e.lanes)
     for fold in sweep.folds:
-        found = e.b.load(e.accs[fold.name][0], typ=kinds.type(fold.dtype))
-        block.values[fold.name] = e.with_spilled(fold, Typed(found, fold.dtype), e.lanes)
+        block.values[fold.name] = e.with_spilled(fold, e.accumulator(fold, 0))
     e.run(sweep.after, block)
 
 
@@ -273,7 +269,7 @@ def _run_total(e: _Nest) -> None:
             ):
                 e.folding(sweep, here, I64(0), e.dims[e.vec], known.values, True)
         for i, fold in enumerate(sweep.folds):
-            raw = to_memory(e.b, e.across(fold))
+            raw = e.across(fold).to_memory()
             e.b.store(raw, _partial(e, partials, units, i, unit), align=8)
 
 
@@ -292,19 +288,19 @@ def emit_combine(module: ir.Module, kernel: Kernel, name: str) -> ir.Function:
     e = _Nest(kernel, fn)
     (sweep,) = kernel.sweeps
     partials, units = e.extra(1), e.extra(2)
-    known, scalars = Point({}, {}), Scalars(e.b, 1)
+    known, one = Point({}, {}), e.one
     for i, fold in enumerate(sweep.folds):
         wide = np.dtype("float64") if fold.dtype == np.dtype("float32") else fold.dtype
-        slot = e.code.slot(scalars.type(wide))
-        e.b.store(scalars.constant(fold.identity, wide).ir, slot)
+        slot = e.code.slot(one.type(wide))
+        e.b.store(one.constant(fold.identity, wide).ir, slot)
         with e.code.loop(I64(0), units) as unit:
             at = _partial(e, partials, units, i, unit)
             raw = e.b.load(at, typ=element_type(fold.dtype, memory=True), align=8)
-            x = scalars.cast(from_memory(e.b, raw, fold.dtype), wide)
-            acc = Typed(e.b.load(slot, typ=scalars.type(wide)), wide)
-            e.b.store(combine(scalars, fold, acc, x).ir, slot)
-        final = Typed(e.b.load(slot, typ=scalars.type(wide)), wide)
-        known.values[fold.name] = scalars.cast(final, fold.dtype)
+            x = one.from_memory(raw, fold.dtype).cast(wide)
+            acc = one.value(e.b.load(slot, typ=one.type(wide)), wide)
+            e.b.store(combine(fold, acc, x).ir, slot)
+        final = one.value(e.b.load(slot, typ=one.type(wide)), wide)
+        known.values[fold.name] = final.cast(fold.dtype)
     e.run(kernel.before, known)
     e.run(sweep.after, known)
     e.code.finish()

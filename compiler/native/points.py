@@ -35,14 +35,15 @@ from ..kernel.statements import (
     in_code,
 )
 from .code import I1, I32, I64, POINTER, Code
-from .scalars import Scalars, Typed, element_type
+from .lanes import BOOL, Lanes, Value, element_type
+from .scalars import evaluate
 
 __all__ = ["SPILL", "SPILL_ROWS", "Point", "Points"]
 
 CHAINS = 4  # accumulators of a fold in a light loop
 SPILL = 2048  # elements that vector accumulators of a sum add before they spill to double precision
 SPILL_ROWS = 128  # the same for rows of which each adds to the same accumulators
-BOOL, INT64, DOUBLE = np.dtype(bool), np.dtype("int64"), np.dtype("float64")
+INT64, DOUBLE = np.dtype("int64"), np.dtype("float64")
 
 
 class Slot(NamedTuple):
@@ -57,7 +58,7 @@ class Point:
     its lanes and the position that its loop stops at."""
 
     def __init__(
-        self, indices: Mapping[int, ir.Value], values: Mapping[str, Typed | Slot],
+        self, indices: Mapping[int, ir.Value], values: Mapping[str, Value | Slot],
         vector: bool = False, mask: ir.Value | None = None, stop: ir.Value = None,
     ) -> None:  # fmt: skip
         self.indices, self.values = dict(indices), dict(values)
@@ -84,7 +85,8 @@ class Points:
         }
         self.dims = [self.params[d] for d in kernel.dims]
         self.vec = len(kernel.loops) - 1  # vectors run along the last loop
-        self.consts = {c.name: Scalars(self.b, 1).constant(c.value, c.dtype) for c in kernel.consts}
+        self.one, self.all = Lanes(self.b, 1), Lanes(self.b, self.lanes)
+        self.consts = {c.name: self.one.constant(c.value, c.dtype) for c in kernel.consts}
         self.accs: dict[str, list[ir.Value]] = {}
         self.wide: dict[str, ir.Value] = {}  # vectors in double precision that sums spill to
         self.since = None  # a slot: terms since the last spill
@@ -96,9 +98,9 @@ class Points:
         place = self.b.gep(self.context, [I64(i)], source_etype=I64)
         return self.b.load(place, typ=kind)
 
-    def scalars(self, point: Point) -> Scalars:
-        """What writes expressions at a point."""
-        return Scalars(self.b, self.lanes if point.vector else 1)
+    def at(self, point: Point) -> Lanes:
+        """The lanes of a point."""
+        return self.all if point.vector else self.one
 
     def number(self, item: DimLike) -> ir.Value:
         """A stride, offset or size as an LLVM integer."""
@@ -152,22 +154,23 @@ class Points:
                 bounds = self.address(start, point), self.address(stop, point)
                 with self.code.loop(*bounds) as index:
                     here = point.inner()
-                    here.values[name] = Typed(index, INT64)
+                    here.values[name] = self.one.value(index, INT64)
                     self.run(body, here)
 
-    def value(self, name: str, point: Point) -> Typed:
+    def value(self, name: str, point: Point) -> Value:
         """A value in as many lanes as the point has; what a variable holds now."""
         found = self.consts.get(name) or point.values[name]
         if isinstance(found, Slot):
-            found = Typed(self.b.load(found.place, typ=element_type(found.dtype)), found.dtype)
+            now = self.b.load(found.place, typ=element_type(found.dtype))
+            found = self.one.value(now, found.dtype)
         if point.vector and self.lanes > 1 and not isinstance(found.ir.type, ir.VectorType):
-            return self.scalars(point).splat(found.ir, found.dtype)
+            return self.at(point).splat(found.ir, found.dtype)
         return found
 
-    def expression(self, expr: str, dtype: np.dtype[Any], point: Point) -> Typed:
+    def expression(self, expr: str, dtype: np.dtype[Any], point: Point) -> Value:
         """The value of an expression."""
         args = {name: self.value(name, point) for name in names(expr)}
-        return self.scalars(point).apply(expr, args, dtype)
+        return evaluate(self.at(point), expr, args, dtype)
 
     # ---- Places
 
@@ -183,31 +186,30 @@ class Points:
             total = self.b.add(total, step)
         return total
 
-    def position(self, index: Index, point: Point) -> Typed:
+    def position(self, index: Index, point: Point) -> Value:
         """A position as a value, of every lane in a vector."""
-        scalars = self.scalars(point)
-        first = scalars.splat(self.address(index, point), INT64)
+        lanes = self.at(point)
+        first = lanes.splat(self.address(index, point), INT64)
         stride = index.strides[self.vec]
-        if scalars.lanes == 1 or _is(stride, 0):
+        if lanes.count == 1 or _is(stride, 0):
             return first
-        lanes = ir.Constant(scalars.type(INT64), list(range(self.lanes)))
-        steps = self.b.mul(lanes, scalars.splat(self.number(stride), INT64).ir)
-        return Typed(self.b.add(first.ir, steps), INT64)
+        numbers = lanes.value(ir.Constant(lanes.type(INT64), list(range(lanes.count))), INT64)
+        return first + numbers * lanes.splat(self.number(stride), INT64)
 
     def mask(self, index: ir.Value, stop: ir.Value) -> ir.Value:
         """The lanes of a vector starting at ``index`` that lie before ``stop``."""
         kind = ir.VectorType(I64, self.lanes)
-        left = Scalars(self.b, self.lanes).splat(self.b.sub(stop, index), INT64).ir
+        left = self.all.splat(self.b.sub(stop, index), INT64).ir
         return self.b.icmp_signed("<", ir.Constant(kind, list(range(self.lanes))), left)
 
-    def load(self, access: Access, dtype: np.dtype[Any], point: Point) -> Typed:
+    def load(self, access: Access, dtype: np.dtype[Any], point: Point) -> Value:
         """Read one element or one vector along the last loop."""
         place = self.address(access.index, point)
         pointer = self.pointers[access.buffer]
         stride = access.index.strides[self.vec] if point.vector else 0
         if self.lanes == 1 or _is(stride, 0):
-            one = from_memory(self.b, self._element(pointer, place, dtype), dtype)
-            return self.scalars(point).splat(one.ir, dtype)
+            one = self.one.from_memory(self._element(pointer, place, dtype), dtype)
+            return self.at(point).splat(one.ir, dtype)
         if _is(stride, 1):
             raw = self._vector(pointer, place, dtype, point.mask)
         elif _is(stride, -1):
@@ -215,7 +217,7 @@ class Points:
             raw = self._turned(self._vector(pointer, first, dtype, self._turned(point.mask)))
         else:
             raw = self._gather(pointer, place, dtype, point, stride)
-        return from_memory(self.b, raw, dtype)
+        return self.all.from_memory(raw, dtype)
 
     def _element(self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any]) -> ir.Value:
         kind = element_type(dtype, memory=True)
@@ -225,7 +227,7 @@ class Points:
     def _vector(
         self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], mask: ir.Value | None
     ) -> ir.Value:
-        kind = Scalars(self.b, self.lanes).type(dtype, memory=True)
+        kind = self.all.type(dtype, memory=True)
         at = self.b.gep(pointer, [place], source_etype=element_type(dtype, memory=True))
         if mask is None:
             return self.b.load(at, typ=kind, align=dtype.itemsize)
@@ -244,7 +246,7 @@ class Points:
         self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], point: Point,
         stride: DimLike,
     ) -> ir.Value:  # fmt: skip
-        raw = ir.Constant(Scalars(self.b, self.lanes).type(dtype, memory=True), ir.Undefined)
+        raw = ir.Constant(self.all.type(dtype, memory=True), ir.Undefined)
         last = self.b.sub(self.b.sub(point.stop, point.indices[self.vec]), I64(1))
         for lane in range(self.lanes):
             step = self.b.mul(self.code.least(I64(lane), last), self.number(stride))
@@ -252,10 +254,10 @@ class Points:
             raw = self.b.insert_element(raw, element, I32(lane))
         return raw
 
-    def store(self, access: Access, value: Typed, point: Point) -> None:
+    def store(self, access: Access, value: Value, point: Point) -> None:
         """Write one element or one vector along the last loop."""
         place, pointer = self.address(access.index, point), self.pointers[access.buffer]
-        raw, dtype = to_memory(self.b, value), value.dtype
+        raw, dtype = value.to_memory(), value.dtype
         stride = access.index.strides[self.vec]
         if not point.vector or self.lanes == 1 or _is(stride, 1):
             self._put(raw, pointer, place, dtype, point.mask)
@@ -297,16 +299,20 @@ class Points:
 
     def reset(self, folds: Iterable[Fold], spills: bool = True) -> None:
         """Set accumulators to their identities; long sums spill to others in double precision."""
-        scalars = Scalars(self.b, self.lanes)
         self.wide = {}
         for fold in folds:
             if fold.name not in self.accs:
-                kind = scalars.type(fold.dtype)
+                kind = self.all.type(fold.dtype)
                 self.accs[fold.name] = [self.code.slot(kind) for _ in range(CHAINS)]
             for slot in self.accs[fold.name]:
-                self.b.store(scalars.constant(fold.identity, fold.dtype).ir, slot)
+                self.b.store(self.all.constant(fold.identity, fold.dtype).ir, slot)
             if spills and is_sum(fold):
-                self.wide[fold.name] = self.code.slot(scalars.type(DOUBLE))
+                self.wide[fold.name] = self.code.slot(self.all.type(DOUBLE))
+
+    def accumulator(self, fold: Fold, chain: int) -> Value:
+        """What one of a fold's accumulators holds now."""
+        slot = self.accs[fold.name][chain]
+        return self.all.value(self.b.load(slot, typ=self.all.type(fold.dtype)), fold.dtype)
 
     def start_counting(self) -> None:
         """For sums over several loops: ``count`` says how many terms are coming."""
@@ -335,70 +341,66 @@ class Points:
         something already if it happens ``again``."""
         if fold.name not in self.wide:
             return
-        scalars, slot = Scalars(self.b, self.lanes), self.wide[fold.name]
-        part = scalars.cast(self.vector(fold), DOUBLE)
-        zero = scalars.constant(0.0, DOUBLE).ir
-        before = self.b.select(again, self.b.load(slot, typ=scalars.type(DOUBLE)), zero)
-        self.b.store(combine(scalars, fold, Typed(before, DOUBLE), part).ir, slot)
+        slot, part = self.wide[fold.name], self.vector(fold).cast(DOUBLE)
+        held = self.b.load(slot, typ=self.all.type(DOUBLE))
+        before = self.b.select(again, held, self.all.constant(0.0, DOUBLE).ir)
+        self.b.store(combine(fold, self.all.value(before, DOUBLE), part).ir, slot)
         for acc in self.accs[fold.name]:
-            self.b.store(scalars.constant(fold.identity, fold.dtype).ir, acc)
+            self.b.store(self.all.constant(fold.identity, fold.dtype).ir, acc)
 
-    def with_spilled(self, fold: Fold, found: Typed, lanes: int) -> Typed:
-        """A fold's result and what it has spilled, rounded once."""
+    def with_spilled(self, fold: Fold, found: Value) -> Value:
+        """A fold's result, in one lane or all, and what it has spilled, rounded once."""
         if fold.name not in self.wide:
             return found
-        scalars = Scalars(self.b, lanes)
-        slot = self.code.slot(scalars.type(fold.dtype))
+        kind = found.lanes.type(fold.dtype)
+        slot = self.code.slot(kind)
         self.b.store(found.ir, slot)
         with self.b.if_then(self.spilled(), likely=False):
-            kind = Scalars(self.b, self.lanes).type(DOUBLE)
-            wide = Typed(self.b.load(self.wide[fold.name], typ=kind), DOUBLE)
-            if lanes == 1:
+            held = self.b.load(self.wide[fold.name], typ=self.all.type(DOUBLE))
+            wide = self.all.value(held, DOUBLE)
+            if found.lanes.count == 1:
                 wide = self.lanes_together(fold, wide)
-            both = combine(scalars, fold, wide, scalars.cast(found, DOUBLE))
-            self.b.store(scalars.cast(both, fold.dtype).ir, slot)
-        return Typed(self.b.load(slot, typ=scalars.type(fold.dtype)), fold.dtype)
+            both = combine(fold, wide, found.cast(DOUBLE))
+            self.b.store(both.cast(fold.dtype).ir, slot)
+        return found.made(self.b.load(slot, typ=kind))
 
     def accumulate(self, fold: Fold, point: Point) -> None:
         """Fold a vector into the vector accumulator; masked lanes of folded points keep what they
         have."""
-        scalars = Scalars(self.b, self.lanes)
-        x = scalars.cast(self.value(folded(fold), point), fold.dtype)
+        x = self.value(folded(fold), point).cast(fold.dtype)
         if point.mask is not None and self.vec in self.kernel.reduced:
-            neutral = scalars.constant(fold.identity, fold.dtype)
-            x = Typed(self.b.select(point.mask, x.ir, neutral.ir), fold.dtype)
-        slot = self.accs[fold.name][self.chain]
-        acc = Typed(self.b.load(slot, typ=scalars.type(fold.dtype)), fold.dtype)
-        self.b.store(combine(scalars, fold, acc, x).ir, slot)
+            neutral = self.all.constant(fold.identity, fold.dtype)
+            x = self.all.value(point.mask, BOOL).select(x, neutral)
+        acc = self.accumulator(fold, self.chain)
+        self.b.store(combine(fold, acc, x).ir, self.accs[fold.name][self.chain])
 
-    def vector(self, fold: Fold) -> Typed:
+    def vector(self, fold: Fold) -> Value:
         """The accumulators of a fold, pairwise folded into one vector."""
-        scalars = Scalars(self.b, self.lanes)
-        kind = scalars.type(fold.dtype)
-        parts = [Typed(self.b.load(s, typ=kind), fold.dtype) for s in self.accs[fold.name]]
+        parts = [self.accumulator(fold, chain) for chain in range(CHAINS)]
         while len(parts) > 1:
             pairs = zip(parts[::2], parts[1::2], strict=True)
-            parts = [combine(scalars, fold, x, y) for x, y in pairs]
+            parts = [combine(fold, x, y) for x, y in pairs]
         return parts[0]
 
-    def across(self, fold: Fold) -> Typed:
+    def across(self, fold: Fold) -> Value:
         """Fold the accumulators, then their lanes, pairwise into one scalar."""
-        return self.with_spilled(fold, self.lanes_together(fold, self.vector(fold)), 1)
+        return self.with_spilled(fold, self.lanes_together(fold, self.vector(fold)))
 
-    def lanes_together(self, fold: Fold, vector: Typed) -> Typed:
+    def lanes_together(self, fold: Fold, vector: Value) -> Value:
         """Fold the lanes of a vector pairwise into one scalar."""
         lanes = self.lanes
         while lanes > 1:
             lanes //= 2
             low, high = self._half(vector, 0, lanes), self._half(vector, lanes, lanes)
-            vector = combine(Scalars(self.b, lanes), fold, low, high)
+            vector = combine(fold, low, high)
         return vector
 
-    def _half(self, vector: Typed, start: int, lanes: int) -> Typed:
-        if lanes == 1:
-            return Typed(self.b.extract_element(vector.ir, I32(start)), vector.dtype)
-        picked = ir.Constant(ir.VectorType(I32, lanes), list(range(start, start + lanes)))
-        return Typed(self.b.shuffle_vector(vector.ir, vector.ir, picked), vector.dtype)
+    def _half(self, vector: Value, start: int, count: int) -> Value:
+        lanes = Lanes(self.b, count)
+        if count == 1:
+            return lanes.value(self.b.extract_element(vector.ir, I32(start)), vector.dtype)
+        picked = ir.Constant(ir.VectorType(I32, count), list(range(start, start + count)))
+        return lanes.value(self.b.shuffle_vector(vector.ir, vector.ir, picked), vector.dtype)
 
 
 def folded(fold: Fold) -> str:
@@ -414,24 +416,9 @@ def is_sum(fold: Fold) -> bool:
     return fold.dtype.kind == "f" and fold.expr in sums
 
 
-def combine(scalars: Scalars, fold: Fold, acc: Typed, x: Typed) -> Typed:
+def combine(fold: Fold, acc: Value, x: Value) -> Value:
     """The accumulator with one more value; both may be wider than the fold's dtype."""
-    return scalars.apply(fold.expr, {fold.name: acc, folded(fold): x}, acc.dtype)
-
-
-def from_memory(b: ir.IRBuilder, raw: ir.Value, dtype: np.dtype[Any]) -> Typed:
-    """What was loaded, as a value: bools are bytes in memory."""
-    if dtype.kind != "b":
-        return Typed(raw, dtype)
-    return Typed(b.icmp_unsigned("!=", raw, ir.Constant(raw.type, None)), dtype)
-
-
-def to_memory(b: ir.IRBuilder, value: Typed) -> ir.Value:
-    """A value as it is stored."""
-    if value.dtype.kind != "b":
-        return value.ir
-    lanes = value.ir.type.count if isinstance(value.ir.type, ir.VectorType) else 1
-    return b.zext(value.ir, Scalars(b, lanes).type(value.dtype, memory=True))
+    return evaluate(acc.lanes, fold.expr, {fold.name: acc, folded(fold): x}, acc.dtype)
 
 
 def _is(size: DimLike, number: int) -> bool:

@@ -1,362 +1,194 @@
-"""Scalar expressions to LLVM: typed values of one lane or many, by the rules of the dtypes.
-
-Arithmetic on floating values carries no fast-math flags and is not contracted: it gives the same
-bits as NumPy. Integers wrap. A bool is an i1 in registers and a byte in memory.
-"""
+"""Scalar expressions to LLVM, by the rules of the dtypes; ``lanes.py`` has the values."""
 
 from __future__ import annotations
 
 import ast
 import math
 import operator
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
-from llvmlite import ir
 
 from ..kernel.expression import parse
-from .vecmath import VectorMath
+from .lanes import BOOL, Lanes, Value
+from .vecmath import FUNCTIONS
 
-__all__ = ["Scalars", "Typed"]
+__all__ = ["evaluate"]
 
-BOOL = np.dtype(bool)
-_SPECIAL = {"inf": math.inf, "nan": math.nan}
-
-
-class Typed(NamedTuple):
-    """An LLVM value and the dtype that says what it means."""
-
-    ir: Any
-    dtype: np.dtype[Any]
-
-
-def element_type(dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
-    """The LLVM type of one element, in a register or in memory."""
-    if dtype.kind == "b":
-        return ir.IntType(8 if memory else 1)
-    if dtype.kind == "f":
-        return ir.FloatType() if dtype.itemsize == 4 else ir.DoubleType()
-    return ir.IntType(8 * dtype.itemsize)
+_CONSTANTS = {"inf": math.inf, "nan": math.nan}
+_SYMBOLS: Mapping[type, str] = {
+    ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=",
+}  # fmt: skip
+_BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
+    ast.Div: operator.truediv, ast.BitOr: operator.or_, ast.BitAnd: operator.and_,
+    ast.BitXor: operator.xor,
+}  # fmt: skip
+_ON_LITERALS: Mapping[type, Callable[[Any], Any]] = {
+    ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Not: operator.not_,
+}  # fmt: skip
 
 
-class Scalars:
-    """Emits expressions at the builder's position for a number of lanes."""
+def evaluate(lanes: Lanes, expr: str, args: Mapping[str, Value], dtype: np.dtype[Any]) -> Value:
+    """The value of an expression, cast to its dtype; literals take the dtype of what they meet."""
+    result = _Expression(lanes, args, dtype).visit(parse(expr))
+    return result.cast(dtype) if isinstance(result, Value) else lanes.constant(result, dtype)
 
-    def __init__(self, builder: ir.IRBuilder, lanes: int) -> None:
-        self.builder, self.lanes = builder, lanes
 
-    def type(self, dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
-        """The register (or memory) type of this many elements."""
-        element = element_type(dtype, memory)
-        return element if self.lanes == 1 else ir.VectorType(element, self.lanes)
+class _Expression:
+    """Visits a syntax tree; a part is a Value, or a Python number if it is a literal."""
 
-    def constant(self, value: Any, dtype: np.dtype[Any]) -> Typed:
-        """The same constant in every lane."""
-        if dtype.kind == "f":
-            item: Any = float(np.asarray(value).astype(dtype))
-        else:
-            item = int(bool(value)) if dtype.kind == "b" else int(value)
-        kind = self.type(dtype)
-        return Typed(ir.Constant(kind, item if self.lanes == 1 else [item] * self.lanes), dtype)
+    def __init__(self, lanes: Lanes, args: Mapping[str, Value], out: np.dtype[Any]) -> None:
+        self.lanes, self.args, self.out = lanes, args, out
 
-    def splat(self, value: Any, dtype: np.dtype[Any]) -> Typed:
-        """A scalar repeated in every lane."""
-        if self.lanes == 1:
-            return Typed(value, dtype)
-        kind = self.type(dtype)
-        start = self.builder.insert_element(
-            ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
-        )
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return Typed(self.builder.shuffle_vector(start, start, mask), dtype)
+    def visit(self, node: ast.expr) -> Any:
+        return getattr(self, type(node).__name__.lower())(node)
 
-    def apply(self, expr: str, args: Mapping[str, Typed], out: np.dtype[Any]) -> Typed:
-        """The value of an expression, of dtype ``out``."""
-        result = self._visit(parse(expr), args, out)
-        if not isinstance(result, Typed):
-            return self.constant(result, out)
-        return self.cast(result, out)
+    def name(self, node: ast.Name) -> Any:
+        return self.args[node.id] if node.id in self.args else _CONSTANTS[node.id]
 
-    def cast(self, x: Typed, dtype: np.dtype[Any]) -> Typed:
-        """Convert as NumPy's ``astype``; floating to integer is not supported here."""
-        if x.dtype == dtype:
-            return x
-        b, kind = self.builder, self.type(dtype)
-        src = x.dtype
-        if dtype.kind == "b":
-            return self._nonzero(x)
-        if src.kind == "f" and dtype.kind == "f":
-            made = b.fpext(x.ir, kind) if dtype.itemsize > src.itemsize else b.fptrunc(x.ir, kind)
-        elif dtype.kind == "f":
-            made = b.sitofp(x.ir, kind) if src.kind == "i" else b.uitofp(x.ir, kind)
-        elif src.kind == "b" or (src.kind == "u" and dtype.itemsize > src.itemsize):
-            made = b.zext(x.ir, kind)
-        elif dtype.itemsize > src.itemsize:
-            made = b.sext(x.ir, kind)
-        else:
-            made = b.trunc(x.ir, kind) if dtype.itemsize < src.itemsize else x.ir
-        return Typed(made, dtype)
+    def constant(self, node: ast.Constant) -> Any:
+        return node.value
 
-    def _nonzero(self, x: Typed) -> Typed:
-        if x.dtype.kind == "b":
-            return x
-        zero = self.constant(0, x.dtype).ir
-        if x.dtype.kind == "f":
-            return Typed(self.builder.fcmp_unordered("!=", x.ir, zero), BOOL)
-        return Typed(self.builder.icmp_signed("!=", x.ir, zero), BOOL)
+    def binop(self, node: ast.BinOp) -> Any:
+        left, right = self.visit(node.left), self.visit(node.right)
+        if not isinstance(left, Value) and not isinstance(right, Value):
+            return _fold(node.op, left, right)
+        x, y = self.common(left, right)
+        if isinstance(node.op, ast.LShift | ast.RShift):
+            return shift(x, y, left=isinstance(node.op, ast.LShift))
+        if isinstance(node.op, ast.Pow):
+            return call("pow", x, y)
+        if isinstance(node.op, ast.FloorDiv | ast.Mod):
+            return divmod_(x, y)[isinstance(node.op, ast.Mod)]
+        return _BINARY[type(node.op)](x, y)
 
-    def _visit(self, node: ast.expr, args: Mapping[str, Typed], out: np.dtype[Any]) -> Any:
-        def go(n: ast.expr) -> Any:
-            return self._visit(n, args, out)
+    def unaryop(self, node: ast.UnaryOp) -> Any:
+        operand = self.visit(node.operand)
+        if not isinstance(operand, Value):
+            return _ON_LITERALS[type(node.op)](operand)
+        if isinstance(node.op, ast.Not):
+            return ~operand.nonzero()
+        if isinstance(node.op, ast.Invert):
+            return ~operand
+        return -operand if isinstance(node.op, ast.USub) else operand
 
-        def typed(n: ast.expr) -> Typed:
-            value = go(n)
-            return value if isinstance(value, Typed) else self.constant(value, out)
+    def compare(self, node: ast.Compare) -> Value:
+        left, total = self.visit(node.left), None
+        for op, comparator in zip(node.ops, node.comparators, strict=True):
+            right = self.visit(comparator)
+            x, y = self.common(left, right)
+            one = x.compare(_SYMBOLS[type(op)], y)
+            total = one if total is None else total & one
+            left = right
+        assert total is not None
+        return total
 
-        if isinstance(node, ast.Name):
-            return args[node.id] if node.id in args else _SPECIAL[node.id]
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, ast.BinOp):
-            left, right = go(node.left), go(node.right)
-            if not isinstance(left, Typed) and not isinstance(right, Typed):
-                return _fold(node.op, left, right)
-            return self._binary(node.op, *self._common(left, right))
-        if isinstance(node, ast.UnaryOp):
-            operand = go(node.operand)
-            if not isinstance(operand, Typed):
-                signs: dict[type, Any] = {ast.USub: operator.neg, ast.UAdd: operator.pos,
-                                          ast.Not: operator.not_}  # fmt: skip
-                return signs[type(node.op)](operand)
-            return self._unary(node.op, operand)
-        if isinstance(node, ast.Compare):
-            return self._comparisons(node, go)
-        if isinstance(node, ast.BoolOp):
-            parts = [self._nonzero(typed(v)) for v in node.values]
-            total = parts[0].ir
-            for part in parts[1:]:
-                join = self.builder.and_ if isinstance(node.op, ast.And) else self.builder.or_
-                total = join(total, part.ir)
-            return Typed(total, BOOL)
-        if isinstance(node, ast.IfExp):
-            test = self._nonzero(typed(node.test))
-            yes, no = self._common(go(node.body), go(node.orelse), out)
-            return Typed(self.builder.select(test.ir, yes.ir, no.ir), yes.dtype)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            values = [go(a) for a in node.args]
-            return self._call(node.func.id, values, out)
-        raise TypeError(f"{ast.unparse(node)} cannot stand in a kernel expression")
+    def boolop(self, node: ast.BoolOp) -> Value:
+        parts = [self.typed(self.visit(v)).nonzero() for v in node.values]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total & part if isinstance(node.op, ast.And) else total | part
+        return total
 
-    def _common(self, a: Any, b: Any, default: np.dtype[Any] | None = None) -> tuple[Typed, Typed]:
-        """Two values of one dtype; a literal takes the other's."""
-        like = next((v.dtype for v in (a, b) if isinstance(v, Typed)), default)
-        assert like is not None
-        x = a if isinstance(a, Typed) else self.constant(a, like)
-        y = b if isinstance(b, Typed) else self.constant(b, like)
+    def ifexp(self, node: ast.IfExp) -> Value:
+        test = self.typed(self.visit(node.test)).nonzero()
+        yes, no = self.common(self.visit(node.body), self.visit(node.orelse))
+        return test.select(yes, no)
+
+    def call(self, node: ast.Call) -> Value:
+        assert isinstance(node.func, ast.Name)  # ``parse`` has seen to it
+        values = [self.visit(a) for a in node.args]
+        like = next((v.dtype for v in values if isinstance(v, Value)), self.out)
+        args = [v if isinstance(v, Value) else self.lanes.constant(v, like) for v in values]
+        return args[0].cast(self.out) if node.func.id == "cast" else call(node.func.id, *args)
+
+    def typed(self, value: Any) -> Value:
+        """A literal as a value of the result's dtype."""
+        return value if isinstance(value, Value) else self.lanes.constant(value, self.out)
+
+    def common(self, a: Any, b: Any) -> tuple[Value, Value]:
+        """Two values of one dtype; a literal takes the other's, two literals the result's."""
+        like = next((v.dtype for v in (a, b) if isinstance(v, Value)), self.out)
+        x = a if isinstance(a, Value) else self.lanes.constant(a, like)
+        y = b if isinstance(b, Value) else self.lanes.constant(b, like)
         return x, y
 
-    def _binary(self, op: ast.operator, x: Typed, y: Typed) -> Typed:
-        b, kind = self.builder, x.dtype.kind
-        if kind == "f":
-            return Typed(self._float_binary(op, x, y), x.dtype)
-        if kind == "b":
-            table: dict[type, Any] = {
-                ast.Add: b.or_,
-                ast.BitOr: b.or_,
-                ast.Mult: b.and_,
-                ast.BitAnd: b.and_,
-                ast.BitXor: b.xor,
-            }
-            return Typed(table[type(op)](x.ir, y.ir), x.dtype)
-        if isinstance(op, ast.LShift | ast.RShift):
-            return self._shift(op, x, y)
-        plain: dict[type, Any] = {
-            ast.Add: b.add,
-            ast.Sub: b.sub,
-            ast.Mult: b.mul,
-            ast.BitOr: b.or_,
-            ast.BitAnd: b.and_,
-            ast.BitXor: b.xor,
-        }
-        return Typed(plain[type(op)](x.ir, y.ir), x.dtype)
 
-    def _float_binary(self, op: ast.operator, x: Typed, y: Typed) -> Any:
-        b = self.builder
-        table: dict[type, Any] = {
-            ast.Add: b.fadd,
-            ast.Sub: b.fsub,
-            ast.Mult: b.fmul,
-            ast.Div: b.fdiv,
-        }
-        if type(op) in table:
-            return table[type(op)](x.ir, y.ir)
-        if isinstance(op, ast.Pow):
-            return self._math("pow", x, y).ir
-        quotient, remainder = self._divmod(x, y)
-        return quotient.ir if isinstance(op, ast.FloorDiv) else remainder.ir
+def call(name: str, *args: Value) -> Value:
+    """A function of ``kernel/functions.py`` on values of one dtype."""
+    own = _OWN.get(name)
+    if own is not None:
+        return own(*args)
+    if args[0].dtype.kind != "f" and name in ("maximum", "minimum"):
+        x, y = args
+        return x.compare(">" if name == "maximum" else "<", y).select(x, y)
+    return FUNCTIONS[name].build(*args)
 
-    def _divmod(self, x: Typed, y: Typed) -> tuple[Typed, Typed]:
-        """NumPy's floating floor_divide and remainder, from C's fmod."""
-        b, dtype = self.builder, x.dtype
-        zero = self.constant(0.0, dtype)
-        raw = b.frem(x.ir, y.ir)
-        div = b.fdiv(b.fsub(x.ir, raw), y.ir)
-        is_zero = b.fcmp_ordered("==", raw, zero.ir)
-        opposite = b.xor(b.fcmp_ordered("<", raw, zero.ir), b.fcmp_ordered("<", y.ir, zero.ir))
-        adjust = b.and_(opposite, b.not_(is_zero))
-        mod = b.select(adjust, b.fadd(raw, y.ir), raw)
-        mod = b.select(is_zero, self._math("copysign", zero, y).ir, mod)
-        div = b.select(adjust, b.fsub(div, self.constant(1.0, dtype).ir), div)
-        whole = self._math("floor", Typed(div, dtype)).ir
-        up = b.fcmp_ordered(">", b.fsub(div, whole), self.constant(0.5, dtype).ir)
-        whole = b.select(up, b.fadd(whole, self.constant(1.0, dtype).ir), whole)
-        exact = b.fdiv(x.ir, y.ir)
-        signed_zero = self._math("copysign", zero, Typed(exact, dtype)).ir
-        whole = b.select(b.fcmp_unordered("!=", div, zero.ir), whole, signed_zero)
-        by_zero = b.fcmp_ordered("==", y.ir, zero.ir)
-        return (
-            Typed(b.select(by_zero, exact, whole), dtype),
-            Typed(b.select(by_zero, raw, mod), dtype),
-        )
 
-    def _shift(self, op: ast.operator, x: Typed, y: Typed) -> Typed:
-        """Shifts as NumPy does them: a count beyond the width shifts everything out."""
-        b, dtype = self.builder, x.dtype
-        width = 8 * dtype.itemsize
-        inside = b.icmp_unsigned("<", y.ir, self.constant(width, dtype).ir)
-        if isinstance(op, ast.LShift):
-            count = b.select(inside, y.ir, self.constant(0, dtype).ir)
-            return Typed(b.select(inside, b.shl(x.ir, count), self.constant(0, dtype).ir), dtype)
-        if dtype.kind == "i":
-            count = b.select(inside, y.ir, self.constant(width - 1, dtype).ir)
-            return Typed(b.ashr(x.ir, count), dtype)
-        count = b.select(inside, y.ir, self.constant(0, dtype).ir)
-        return Typed(b.select(inside, b.lshr(x.ir, count), self.constant(0, dtype).ir), dtype)
+def shift(x: Value, y: Value, left: bool) -> Value:
+    """Shifts as NumPy does them: a count beyond the width shifts everything out."""
+    width, zero = x.like(8 * x.dtype.itemsize), x.like(0)
+    inside = y.made(x.lanes.builder.icmp_unsigned("<", y.ir, width.ir), BOOL)
+    if not left and x.dtype.kind == "i":
+        return x >> inside.select(y, 8 * x.dtype.itemsize - 1)
+    count = inside.select(y, zero)
+    return inside.select(x << count if left else x >> count, zero)
 
-    def _unary(self, op: ast.unaryop, x: Typed) -> Typed:
-        b = self.builder
-        if isinstance(op, ast.Not):
-            return Typed(b.not_(self._nonzero(x).ir), BOOL)
-        if isinstance(op, ast.Invert):
-            return Typed(b.not_(x.ir), x.dtype)
-        if isinstance(op, ast.UAdd):
-            return x
-        return Typed(b.fneg(x.ir) if x.dtype.kind == "f" else b.neg(x.ir), x.dtype)
 
-    def _comparisons(self, node: ast.Compare, go: Any) -> Typed:
-        left = go(node.left)
-        total: Any = None
-        for op, comparator in zip(node.ops, node.comparators, strict=True):
-            right = go(comparator)
-            x, y = self._common(left, right)
-            one = self._compare(op, x, y)
-            total = one if total is None else self.builder.and_(total, one)
-            left = right
-        return Typed(total, BOOL)
+def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
+    """NumPy's floating floor_divide and remainder, from C's fmod."""
+    b, zero = x.lanes.builder, x.like(0.0)
+    raw = x.made(b.frem(x.ir, y.ir))
+    div = (x - raw) / y
+    is_zero = raw.equals(zero)
+    opposite = (raw < zero) ^ (y < zero)
+    adjust = opposite & ~is_zero
+    mod = adjust.select(raw + y, raw)
+    mod = is_zero.select(call("copysign", zero, y), mod)
+    div = adjust.select(div - 1.0, div)
+    whole = call("floor", div)
+    up = (div - whole) > 0.5
+    whole = up.select(whole + 1.0, whole)
+    exact = x / y
+    signed_zero = call("copysign", zero, exact)
+    whole = div.compare("!=", zero).select(whole, signed_zero)
+    by_zero = y.equals(zero)
+    return by_zero.select(exact, whole), by_zero.select(raw, mod)
 
-    def _compare(self, op: ast.cmpop, x: Typed, y: Typed) -> Any:
-        symbol = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==",
-                  ast.NotEq: "!="}[type(op)]  # fmt: skip
-        b = self.builder
-        if x.dtype.kind == "f":
-            compare = b.fcmp_unordered if symbol == "!=" else b.fcmp_ordered
-            return compare(symbol, x.ir, y.ir)
-        compare = b.icmp_signed if x.dtype.kind == "i" else b.icmp_unsigned
-        return compare(symbol, x.ir, y.ir)
 
-    def _call(self, name: str, values: list[Any], out: np.dtype[Any]) -> Typed:
-        like = next((v.dtype for v in values if isinstance(v, Typed)), out)
-        args = [v if isinstance(v, Typed) else self.constant(v, like) for v in values]
-        if name == "cast":
-            return self.cast(args[0], out)
-        if name in ("floordiv", "mod"):
-            return self._divmod(args[0], args[1])[name == "mod"]
-        special = getattr(self, f"_call_{name}", None)
-        if special is not None:
-            found: Typed = special(*args)
-            return found
-        return self._math(name, *args)
+def _sign(x: Value) -> Value:
+    zero, one = x.like(0), x.like(1)
+    if x.dtype.kind == "f":
+        sign = call("copysign", one, x)
+        flat = x.is_nan().select(x, zero)  # sign(-0.0) is 0.0
+        return x.made(x.lanes.builder.fcmp_ordered("!=", x.ir, zero.ir), BOOL).select(sign, flat)
+    nonzero = x.made(x.lanes.builder.icmp_unsigned("!=", x.ir, zero.ir), BOOL)
+    found = nonzero.select(one, zero)
+    return (x < zero).select(x.like(-1), found) if x.dtype.kind == "i" else found
 
-    def _math(self, name: str, *args: Typed) -> Typed:
-        dtype = args[0].dtype
-        vm = VectorMath(self.builder, dtype, self.lanes)
-        return Typed(vm.call(name, *[a.ir for a in args]), dtype)
 
-    def _call_fma(self, x: Typed, y: Typed, z: Typed) -> Typed:
-        return Typed(self._intrinsic("fma", x, y, z), x.dtype)
+def _is_inf(x: Value) -> Value:
+    return abs(x).equals(math.inf) if x.dtype.kind == "f" else x.lanes.constant(False, BOOL)
 
-    def _intrinsic(self, name: str, *args: Typed) -> Any:
-        kind = self.type(args[0].dtype)
-        suffix = f"{'f' if args[0].dtype.kind == 'f' else 'i'}{8 * args[0].dtype.itemsize}"
-        full = f"llvm.{name}.{suffix if self.lanes == 1 else f'v{self.lanes}{suffix}'}"
-        module = self.builder.module
-        fn = module.globals.get(full) or ir.Function(
-            module, ir.FunctionType(kind, [kind] * len(args)), full
-        )
-        return self.builder.call(fn, [a.ir for a in args])
 
-    def _call_isnan(self, x: Typed) -> Typed:
-        if x.dtype.kind != "f":
-            return self.constant(False, BOOL)
-        return Typed(self.builder.fcmp_unordered("uno", x.ir, x.ir), BOOL)
-
-    def _call_isinf(self, x: Typed) -> Typed:
-        if x.dtype.kind != "f":
-            return self.constant(False, BOOL)
-        size = self._intrinsic("fabs", x)
-        return Typed(
-            self.builder.fcmp_ordered("==", size, self.constant(math.inf, x.dtype).ir), BOOL
-        )
-
-    def _call_isfinite(self, x: Typed) -> Typed:
-        if x.dtype.kind != "f":
-            return self.constant(True, BOOL)
-        size = self._intrinsic("fabs", x)
-        return Typed(
-            self.builder.fcmp_ordered("<", size, self.constant(math.inf, x.dtype).ir), BOOL
-        )
-
-    def _call_abs(self, x: Typed) -> Typed:
-        if x.dtype.kind == "f":
-            return Typed(self._intrinsic("fabs", x), x.dtype)
-        if x.dtype.kind in "ub":
-            return x
-        b = self.builder
-        negative = b.icmp_signed("<", x.ir, self.constant(0, x.dtype).ir)
-        return Typed(b.select(negative, b.neg(x.ir), x.ir), x.dtype)
-
-    def _call_sign(self, x: Typed) -> Typed:
-        b, zero, one = self.builder, self.constant(0, x.dtype), self.constant(1, x.dtype)
-        if x.dtype.kind == "f":
-            sign = self._math("copysign", one, x)
-            is_nan = b.fcmp_unordered("uno", x.ir, x.ir)
-            flat = b.select(is_nan, x.ir, zero.ir)  # sign(-0.0) is 0.0
-            return Typed(b.select(b.fcmp_ordered("!=", x.ir, zero.ir), sign.ir, flat), x.dtype)
-        positive = b.icmp_unsigned("!=", x.ir, zero.ir)
-        got = b.select(positive, one.ir, zero.ir)
-        if x.dtype.kind == "i":
-            negative = b.icmp_signed("<", x.ir, zero.ir)
-            got = b.select(negative, self.constant(-1, x.dtype).ir, got)
-        return Typed(got, x.dtype)
-
-    def _call_maximum(self, x: Typed, y: Typed) -> Typed:
-        return self._extreme(x, y, "maximum", ">")
-
-    def _call_minimum(self, x: Typed, y: Typed) -> Typed:
-        return self._extreme(x, y, "minimum", "<")
-
-    def _extreme(self, x: Typed, y: Typed, name: str, symbol: str) -> Typed:
-        b = self.builder
-        if x.dtype.kind == "f":
-            return self._math(name, x, y)
-        compare = b.icmp_signed if x.dtype.kind == "i" else b.icmp_unsigned
-        return Typed(b.select(compare(symbol, x.ir, y.ir), x.ir, y.ir), x.dtype)
+def _is_finite(x: Value) -> Value:
+    return abs(x) < math.inf if x.dtype.kind == "f" else x.lanes.constant(True, BOOL)
 
 
 def _fold(op: ast.operator, left: Any, right: Any) -> Any:
-    table: dict[type, Any] = {
-        ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-        ast.Div: operator.truediv, ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv,
-    }  # fmt: skip
+    table = {**_BINARY, ast.Pow: operator.pow, ast.FloorDiv: operator.floordiv}
     return table[type(op)](left, right)
+
+
+_OWN: Mapping[str, Callable[..., Value]] = {
+    "abs": abs,
+    "fma": lambda x, y, z: x.intrinsic("fma", y, z),
+    "floordiv": lambda x, y: divmod_(x, y)[0],
+    "mod": lambda x, y: divmod_(x, y)[1],
+    "isnan": Value.is_nan,
+    "isinf": _is_inf,
+    "isfinite": _is_finite,
+    "sign": _sign,
+}

@@ -1,4 +1,4 @@
-"""Array functions y[i] = f(x[i], ...) compiled from `VectorMath`, for its tests and timings."""
+"""Array functions y[i] = f(x[i], ...) compiled from the vector mathematics, for its tests."""
 
 from collections.abc import Callable
 from functools import cache
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from twofold.compiler.native.vecmath import FUNCTIONS, VectorMath
+from twofold.compiler.native.lanes import Lanes
+from twofold.compiler.native.vecmath import FUNCTIONS
 
 WIDTH = ('"prefer-vector-width"="512"', '"min-legal-vector-width"="512"')
 
@@ -41,8 +42,9 @@ def build_loop(module: ir.Module, name: str, dtype: Any, lanes: int) -> ir.Funct
 
     align = np.dtype(dtype).itemsize
     inputs = [builder.load(at(arg), typ=shape, align=align) for arg in fn.args[:arity]]
-    result = VectorMath(builder, np.dtype(dtype), lanes).call(name, *inputs)
-    builder.store(result, at(fn.args[arity]), align=align)
+    writer = Lanes(builder, lanes)
+    values = [writer.value(x, np.dtype(dtype)) for x in inputs]
+    builder.store(FUNCTIONS[name].build(*values).ir, at(fn.args[arity]), align=align)
     following = builder.add(index, i64(lanes))
     index.add_incoming(following, builder.block)
     builder.cbranch(builder.icmp_signed("<", following, fn.args[-1]), loop, done)

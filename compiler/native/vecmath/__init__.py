@@ -1,7 +1,8 @@
 """Inlined vector mathematics for kernels: stated accuracy, exact special cases.
 
-`VectorMath` emits each function as straight-line LLVM code at the builder's position, for one
-lane or an explicit vector. `FUNCTIONS` lists them with their error bounds. Only lgamma calls libm.
+`FUNCTIONS` lists them with their error bounds; `FUNCTIONS[name].build(*values)` writes one on
+values of float32 or float64 (`lanes.py`), for one lane or an explicit vector. Only lgamma calls
+libm. Some open basic blocks (a rare path for huge arguments).
 """
 
 from __future__ import annotations
@@ -18,6 +19,5 @@ from . import (  # noqa: F401
     trigonometric,
 )
 from .registry import FUNCTIONS, MathFunction
-from .vector import VectorMath
 
-__all__ = ["FUNCTIONS", "MathFunction", "VectorMath"]
+__all__ = ["FUNCTIONS", "MathFunction"]

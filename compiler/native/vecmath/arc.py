@@ -8,8 +8,8 @@ at 400 bits, rounded one by one.
 
 from __future__ import annotations
 
+from ..lanes import INF, Value
 from .arithmetic import fma, select, sqrt
-from .emit import INF, Real
 from .reduction import HALF_PI_F32, HALF_PI_F64
 from .registry import math_function
 
@@ -61,40 +61,40 @@ ASIN_F64 = (
 )
 
 
-def half_pi(x: Real) -> tuple[float, float]:
+def half_pi(x: Value) -> tuple[float, float]:
     """pi/2 rounded to the format, and the rounded rest."""
-    high, low, _ = x.em.pick(HALF_PI_F32, HALF_PI_F64)
+    high, low, _ = x.pick(HALF_PI_F32, HALF_PI_F64)
     return high, low
 
 
-def atan_ratio(num: Real, den: Real) -> Real:
+def atan_ratio(num: Value, den: Value) -> Value:
     """atan(num / den) in [0, pi/2] for num, den >= 0, not both 0 nor both inf."""
     high, low = half_pi(num)
     steep = num > den * TAN_3PI_8
     middle = num > den * TAN_PI_8
     top = select(steep, -den, select(middle, num - den, num))
     bottom = select(steep, num, select(middle, num + den, den))
-    base = select(steep, high, select(middle, high / 2, 0.0))
-    base_rest = select(steep, low, select(middle, low / 2, 0.0))
+    base = select(steep, high, select(middle, num.like(high / 2), 0.0))
+    base_rest = select(steep, low, select(middle, num.like(low / 2), 0.0))
     t = top / bottom
     z = t * t
-    return base + (t + fma(t * z, z.polynomial(num.em.pick(ATAN_F32, ATAN_F64)), base_rest))
+    return base + (t + fma(t * z, z.polynomial(num.pick(ATAN_F32, ATAN_F64)), base_rest))
 
 
 @math_function("atan", ulp_f32=2.5, ulp_f64=2.5)
-def atan(x: Real) -> Real:
+def atan(x: Value) -> Value:
     """The inverse tangent, in [-pi/2, pi/2]."""
-    return atan_ratio(abs(x), x.em.real(1.0)).with_sign(x)
+    return atan_ratio(abs(x), x.like(1.0)).with_sign(x)
 
 
 @math_function("atan2", ulp_f32=3.0, ulp_f64=3.0)
-def atan2(y: Real, x: Real) -> Real:
+def atan2(y: Value, x: Value) -> Value:
     """The angle of the point (x, y), in [-pi, pi], with C's values at zeros and infinities."""
     num, den = abs(y), abs(x)
     largest = select(num > den, num, den)
     # Keep num + den finite, and the comparisons with multiples out of the subnormal range.
-    bias = x.em.fmt.bias
-    down = select(largest > 2.0 ** (bias - 2), 0.25, 1.0)
+    bias = x.fmt.bias
+    down = select(largest > 2.0 ** (bias - 2), num.like(0.25), 1.0)
     scale = select(largest < 2.0 ** (24 - bias), 2.0**30, down)
     both_infinite = num.equals(INF) & den.equals(INF)
     num = select(both_infinite, 1.0, num * scale)
@@ -105,16 +105,16 @@ def atan2(y: Real, x: Real) -> Real:
     return select(x.sign().equals(0), angle, behind).with_sign(y)
 
 
-def asin_parts(a: Real) -> tuple[Real, Real]:
+def asin_parts(a: Value) -> tuple[Value, Value]:
     """(s, c) with asin = s + c on [0, 1/2]; above, asin(sqrt((1 - a) / 2)) = s + c."""
     above = a > 0.5
     z = select(above, (1.0 - a) * 0.5, a * a)
     s = select(above, sqrt(z), a)
-    return s, s * z * z.polynomial(a.em.pick(ASIN_F32, ASIN_F64))
+    return s, s * z * z.polynomial(a.pick(ASIN_F32, ASIN_F64))
 
 
 @math_function("asin", ulp_f32=2.0, ulp_f64=2.0)
-def asin(x: Real) -> Real:
+def asin(x: Value) -> Value:
     """The inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1]."""
     high, low = half_pi(x)
     a = abs(x)
@@ -124,7 +124,7 @@ def asin(x: Real) -> Real:
 
 
 @math_function("acos", ulp_f32=2.0, ulp_f64=2.0)
-def acos(x: Real) -> Real:
+def acos(x: Value) -> Value:
     """The inverse cosine, in [0, pi]; NaN outside [-1, 1]."""
     high, low = half_pi(x)
     s, c = asin_parts(abs(x))

@@ -7,52 +7,46 @@ is from Kahan's lecture notes.
 
 from __future__ import annotations
 
-from .emit import Int, Mask, Real
+from ..lanes import Number, Value
 
 
-def fma(a: Real, b: Real | float, c: Real | float) -> Real:
+def fma(a: Value, b: Number, c: Number) -> Value:
     """a * b + c with one rounding."""
-    em = a.em
-    return Real(em, em.intrinsic("fma", a.ir, em.real(b).ir, em.real(c).ir))
+    return a.intrinsic("fma", b, c)
 
 
-def sqrt(x: Real) -> Real:
+def sqrt(x: Value) -> Value:
     """The correctly rounded square root, IEEE 754 section 5.4.1; NaN below zero."""
-    return Real(x.em, x.em.intrinsic("sqrt", x.ir))
+    return x.intrinsic("sqrt")
 
 
-def select(mask: Mask, yes: Real | float, no: Real | float) -> Real:
-    """`yes` where the mask holds, else `no`."""
-    em = mask.em
-    return Real(em, em.builder.select(mask.ir, em.real(yes).ir, em.real(no).ir))
+def select(mask: Value, yes: Number, no: Number) -> Value:
+    """`yes` where the mask holds, else `no`; one of them is a value."""
+    like = yes if isinstance(yes, Value) else no
+    assert isinstance(like, Value)
+    return mask.select(like.like(yes), no)
 
 
-def select_int(mask: Mask, yes: Int | int, no: Int | int) -> Int:
-    """`yes` where the mask holds, else `no`."""
-    em = mask.em
-    return Int(em, em.builder.select(mask.ir, em.int(yes).ir, em.int(no).ir))
-
-
-def clamp(x: Real, low: float, high: float) -> Real:
+def clamp(x: Value, low: float, high: float) -> Value:
     """`x` limited to [low, high]; NaN stays NaN."""
     x = select(x < low, low, x)
     return select(x > high, high, x)
 
 
-def nearest(x: Real, scale: Real | float = 1.0) -> tuple[Real, Int]:
-    """round(x * scale) to nearest even, as a Real and as an Int; |result| < 2**(mantissa - 1)."""
-    fmt = x.em.fmt
+def nearest(x: Value, scale: Number = 1.0) -> tuple[Value, Value]:
+    """round(x * scale), ties to even, as float and as integer; |result| < 2**(mantissa - 1)."""
+    fmt = x.fmt
     shifted = fma(x, scale, fmt.magic)
     return shifted - fmt.magic, shifted.bits() - fmt.magic_bits
 
 
-def power_of_two(n: Int) -> Real:
+def power_of_two(n: Value) -> Value:
     """2**n, exact, for n in the exponent range of normal numbers."""
-    fmt = n.em.fmt
+    fmt = n.fmt
     return ((n + fmt.bias) << fmt.mantissa).real()
 
 
-def scale_by_power(x: Real, n: Int) -> Real:
+def scale_by_power(x: Value, n: Value) -> Value:
     """x * 2**n with one rounding, also where the result is subnormal, for x in [1/2, 4].
 
     The first factor keeps the product normal, so only the second can round.
@@ -61,21 +55,21 @@ def scale_by_power(x: Real, n: Int) -> Real:
     return x * power_of_two(half) * power_of_two(n - half)
 
 
-def two_sum(a: Real, b: Real | float) -> tuple[Real, Real]:
+def two_sum(a: Value, b: Number) -> tuple[Value, Value]:
     """s + e == a + b exactly, s rounded to nearest (Knuth)."""
-    b = a.em.real(b)
+    b = a.like(b)
     s = a + b
     c = s - a
     return s, (a - (s - c)) + (b - c)
 
 
-def fast_two_sum(a: Real, b: Real) -> tuple[Real, Real]:
+def fast_two_sum(a: Value, b: Value) -> tuple[Value, Value]:
     """s + e == a + b exactly where |a| >= |b| (Dekker)."""
     s = a + b
     return s, b - (s - a)
 
 
-def two_product(a: Real, b: Real | float) -> tuple[Real, Real]:
+def two_product(a: Value, b: Number) -> tuple[Value, Value]:
     """p + e == a * b exactly, p rounded to nearest."""
     p = a * b
     return p, fma(a, b, -p)

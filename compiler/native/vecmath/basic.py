@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..lanes import Value
 from .arithmetic import fma, select, sqrt
-from .emit import Real
 from .registry import math_function
 
 math_function("sqrt", ulp_f32=0.5, ulp_f64=0.5)(sqrt)
@@ -11,54 +11,54 @@ math_function("fma", ulp_f32=0.5, ulp_f64=0.5)(fma)
 
 
 @math_function("rsqrt", ulp_f32=1.5, ulp_f64=1.5)
-def rsqrt(x: Real) -> Real:
+def rsqrt(x: Value) -> Value:
     """1 / sqrt(x): inf at 0, -inf at -0, NaN below."""
     return 1.0 / sqrt(x)
 
 
 @math_function("abs", ulp_f32=0.0, ulp_f64=0.0)
-def absolute(x: Real) -> Real:
+def absolute(x: Value) -> Value:
     """|x|; clears the sign bit, of NaN too."""
     return abs(x)
 
 
 @math_function("copysign", ulp_f32=0.0, ulp_f64=0.0)
-def copysign(x: Real, y: Real) -> Real:
+def copysign(x: Value, y: Value) -> Value:
     """The magnitude of x with the sign bit of y."""
     return abs(x).with_sign(y)
 
 
 @math_function("floor", ulp_f32=0.0, ulp_f64=0.0)
-def floor(x: Real) -> Real:
+def floor(x: Value) -> Value:
     """The largest integer not above x."""
-    return Real(x.em, x.em.intrinsic("floor", x.ir))
+    return x.intrinsic("floor")
 
 
 @math_function("ceil", ulp_f32=0.0, ulp_f64=0.0)
-def ceil(x: Real) -> Real:
+def ceil(x: Value) -> Value:
     """The smallest integer not below x."""
-    return Real(x.em, x.em.intrinsic("ceil", x.ir))
+    return x.intrinsic("ceil")
 
 
 @math_function("trunc", ulp_f32=0.0, ulp_f64=0.0)
-def trunc(x: Real) -> Real:
+def trunc(x: Value) -> Value:
     """x without its fraction."""
-    return Real(x.em, x.em.intrinsic("trunc", x.ir))
+    return x.intrinsic("trunc")
 
 
 @math_function("round", ulp_f32=0.0, ulp_f64=0.0)
-def round_half_even(x: Real) -> Real:
+def round_half_even(x: Value) -> Value:
     """The nearest integer, ties to even."""
-    return Real(x.em, x.em.intrinsic("rint", x.ir))
+    return x.intrinsic("rint")
 
 
 @math_function("maximum", ulp_f32=0.0, ulp_f64=0.0)
-def maximum(x: Real, y: Real) -> Real:
+def maximum(x: Value, y: Value) -> Value:
     """The larger of x and y; NaN if either is NaN."""
     return select(x.is_nan(), x, select(x > y, x, y))
 
 
 @math_function("minimum", ulp_f32=0.0, ulp_f64=0.0)
-def minimum(x: Real, y: Real) -> Real:
+def minimum(x: Value, y: Value) -> Value:
     """The smaller of x and y; NaN if either is NaN."""
     return select(x.is_nan(), x, select(x < y, x, y))

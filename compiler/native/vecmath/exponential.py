@@ -7,8 +7,8 @@ whose coefficients come from a weighted Lawson fit at 400 bits, rounded one by o
 
 from __future__ import annotations
 
+from ..lanes import Value
 from .arithmetic import clamp, fma, nearest, power_of_two, scale_by_power, select
-from .emit import Int, Real
 from .registry import math_function
 
 LOG2_E = 1.4426950408889634
@@ -54,51 +54,51 @@ EXP2_F64 = (
 )
 
 
-def reduce_ln2(x: Real) -> tuple[Real, Int]:
+def reduce_ln2(x: Value) -> tuple[Value, Value]:
     """(r, n) with x = n ln2 + r and |r| <= ln2/2."""
-    high, low = x.em.pick(LN2_F32, LN2_F64)
+    high, low = x.pick(LN2_F32, LN2_F64)
     n, n_int = nearest(x, LOG2_E)
     return fma(n, -low, fma(n, -high, x)), n_int
 
 
-def expm1_reduced(r: Real) -> Real:
+def expm1_reduced(r: Value) -> Value:
     """exp(r) - 1 for |r| <= ln2/2."""
-    return fma(r * r, r.polynomial(r.em.pick(EXP_F32, EXP_F64)), r)
+    return fma(r * r, r.polynomial(r.pick(EXP_F32, EXP_F64)), r)
 
 
-def exp_reduced(r: Real) -> Real:
+def exp_reduced(r: Value) -> Value:
     """exp(r) for |r| <= ln2/2."""
-    return r.polynomial((1.0, 1.0, *r.em.pick(EXP_F32, EXP_F64)))
+    return r.polynomial((1.0, 1.0, *r.pick(EXP_F32, EXP_F64)))
 
 
-def exp_of_negative(x: Real) -> Real:
+def exp_of_negative(x: Value) -> Value:
     """exp(x) for x <= 0 or NaN."""
-    lowest = x.em.pick(-104.0, -746.0)
+    lowest = x.pick(-104.0, -746.0)
     r, n = reduce_ln2(select(x < lowest, lowest, x))
     return scale_by_power(exp_reduced(r), n)
 
 
 @math_function("exp", ulp_f32=1.0, ulp_f64=1.0)
-def exp(x: Real) -> Real:
+def exp(x: Value) -> Value:
     """e**x. Overflows to inf above 88.72 / 709.78, underflows gradually to 0."""
-    highest = x.em.pick(89.0, 710.0)
+    highest = x.pick(89.0, 710.0)
     return exp_of_negative(select(x > highest, highest, x))
 
 
 @math_function("exp2", ulp_f32=1.0, ulp_f64=1.0)
-def exp2(x: Real) -> Real:
+def exp2(x: Value) -> Value:
     """2**x, exact at integers."""
-    x = clamp(x, x.em.pick(-150.0, -1075.0), x.em.pick(128.0, 1024.0))
+    x = clamp(x, x.pick(-150.0, -1075.0), x.pick(128.0, 1024.0))
     n, n_int = nearest(x)
     r = x - n
-    return scale_by_power(r.polynomial((1.0, *x.em.pick(EXP2_F32, EXP2_F64))), n_int)
+    return scale_by_power(r.polynomial((1.0, *x.pick(EXP2_F32, EXP2_F64))), n_int)
 
 
 @math_function("expm1", ulp_f32=2.5, ulp_f64=2.5)
-def expm1(x: Real) -> Real:
+def expm1(x: Value) -> Value:
     """e**x - 1 without cancellation near 0."""
-    small = x.em.pick(2.0**-26, 2.0**-55)
-    r, n = reduce_ln2(clamp(x, x.em.pick(-18.0, -38.0), x.em.pick(89.0, 710.0)))
+    small = x.pick(2.0**-26, 2.0**-55)
+    r, n = reduce_ln2(clamp(x, x.pick(-18.0, -38.0), x.pick(89.0, 710.0)))
     # Half the result, so that the factor stays finite up to the overflow limit.
     half = power_of_two(n - 1)
     result = fma(half, expm1_reduced(r), half - 0.5) * 2.0
@@ -106,7 +106,7 @@ def expm1(x: Real) -> Real:
 
 
 @math_function("sigmoid", ulp_f32=3.0, ulp_f64=3.0)
-def sigmoid(x: Real) -> Real:
+def sigmoid(x: Value) -> Value:
     """1 / (1 + e**-x), to full relative accuracy in both tails."""
     e = exp_of_negative(-abs(x))
     return select(x < 0.0, e, 1.0) / (e + 1.0)

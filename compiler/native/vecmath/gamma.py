@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from .emit import Real, declare
+from ..lanes import Value, declare
 from .registry import math_function
 
 
 @math_function("lgamma", ulp_f32=1.0, ulp_f64=8.0)
-def lgamma(x: Real) -> Real:
+def lgamma(x: Value) -> Value:
     """log |gamma(x)|; inf at 0 and at negative integers. In float64 within 4 units for x > -2.4,
     within 8 beside the zeros left of it. Scalar, through the C library."""
-    em, wide = x.em, x.em.widened()
-    builder, f64 = em.builder, ir.DoubleType()
+    lanes, wide = x.lanes, x.wide()
+    builder, f64 = lanes.builder, ir.DoubleType()
     function = declare(builder.module, "lgamma", ir.FunctionType(f64, [f64]))
-    value = x.wide().ir
-    if em.lanes == 1:
-        return Real(wide, builder.call(function, [value])).narrow(em)
+    value = wide.ir
+    if lanes.count == 1:
+        return wide.made(builder.call(function, [value])).narrow(x)
     result = ir.Constant(value.type, ir.Undefined)
-    for lane in range(em.lanes):
+    for lane in range(lanes.count):
         index = ir.IntType(32)(lane)
         one = builder.call(function, [builder.extract_element(value, index)])
         result = builder.insert_element(result, one, index)
-    return Real(wide, result).narrow(em)
+    return wide.made(result).narrow(x)

@@ -7,8 +7,8 @@ an argument in which nothing cancels (Kahan, Branch cuts for complex elementary 
 
 from __future__ import annotations
 
+from ..lanes import INF, NAN, Value
 from .arithmetic import fma, power_of_two, scale_by_power, select, sqrt
-from .emit import INF, NAN, Real
 from .exponential import exp_reduced, reduce_ln2
 from .logarithm import log1p_finite
 from .registry import math_function
@@ -50,77 +50,77 @@ SINH_F64 = (
 )
 
 
-def odd_polynomial(a: Real, coefficients: tuple[float, ...]) -> Real:
+def odd_polynomial(a: Value, coefficients: tuple[float, ...]) -> Value:
     """a + a**3 p(a*a)."""
     z = a * a
     return fma(a * z, z.polynomial(coefficients), a)
 
 
-def half_exp(a: Real) -> Real:
+def half_exp(a: Value) -> Value:
     """exp(a) / 2 for a >= 0; overflows where sinh and cosh do."""
-    highest = a.em.pick(90.0, 711.0)
+    highest = a.pick(90.0, 711.0)
     r, n = reduce_ln2(select(a > highest, highest, a))
     return scale_by_power(exp_reduced(r), n - 1)
 
 
 @math_function("tanh", ulp_f32=2.0, ulp_f64=2.0)
-def tanh(x: Real) -> Real:
+def tanh(x: Value) -> Value:
     """The hyperbolic tangent; 1 - 2 / (e**2x + 1) away from 0."""
-    limit = x.em.pick(10.0, 20.0)
+    limit = x.pick(10.0, 20.0)
     a = abs(x)
     clipped = select(a > limit, limit, a)
     r, n = reduce_ln2(clipped + clipped)
     e = exp_reduced(r) * power_of_two(n)
     large = 1.0 - 2.0 / (e + 1.0)
-    small = odd_polynomial(a, x.em.pick(TANH_F32, TANH_F64))
+    small = odd_polynomial(a, x.pick(TANH_F32, TANH_F64))
     return select(a < TANH_SPLIT, small, large).with_sign(x)
 
 
 @math_function("sinh", ulp_f32=2.0, ulp_f64=2.0)
-def sinh(x: Real) -> Real:
+def sinh(x: Value) -> Value:
     """The hyperbolic sine, up to its own overflow limit 89.42 / 710.48."""
     a = abs(x)
     h = half_exp(a)
-    small = odd_polynomial(a, x.em.pick(SINH_F32, SINH_F64))
+    small = odd_polynomial(a, x.pick(SINH_F32, SINH_F64))
     return select(a < 1.0, small, h - 0.25 / h).with_sign(x)
 
 
 @math_function("cosh", ulp_f32=2.0, ulp_f64=2.0)
-def cosh(x: Real) -> Real:
+def cosh(x: Value) -> Value:
     """The hyperbolic cosine, up to its own overflow limit 89.42 / 710.48."""
     h = half_exp(abs(x))
     return h + 0.25 / h
 
 
 @math_function("asinh", ulp_f32=3.0, ulp_f64=3.0)
-def asinh(x: Real) -> Real:
+def asinh(x: Value) -> Value:
     """The inverse hyperbolic sine, log1p(a + a*a / (1 + sqrt(1 + a*a)))."""
     a = abs(x)
     # Beyond, asinh(a) is log(2 a) to working precision and a*a would overflow in the end.
-    big = a > x.em.pick(2.0**14, 2.0**30)
+    big = a > x.pick(2.0**14, 2.0**30)
     square = a * a
     grown = a + square / (sqrt(square + 1.0) + 1.0)
-    result = log1p_finite(select(big, a - 1.0, grown)) + select(big, LN2, 0.0)
-    result = select(a < x.em.pick(2.0**-14, 2.0**-30), a, result)
+    result = log1p_finite(select(big, a - 1.0, grown)) + select(big, x.like(LN2), 0.0)
+    result = select(a < x.pick(2.0**-14, 2.0**-30), a, result)
     return select(a < INF, result, a).with_sign(x)
 
 
 @math_function("acosh", ulp_f32=3.0, ulp_f64=3.0)
-def acosh(x: Real) -> Real:
+def acosh(x: Value) -> Value:
     """The inverse hyperbolic cosine, log1p(t + sqrt(t*t + 2 t)) with t = x - 1; NaN below 1."""
-    big = x > x.em.pick(2.0**14, 2.0**30)
+    big = x > x.pick(2.0**14, 2.0**30)
     t = x - 1.0
     grown = t + sqrt(fma(t, t, t + t))
-    result = log1p_finite(select(big, t, grown)) + select(big, LN2, 0.0)
+    result = log1p_finite(select(big, t, grown)) + select(big, x.like(LN2), 0.0)
     return select(x < INF, select(x < 1.0, NAN, result), x)
 
 
 @math_function("atanh", ulp_f32=3.0, ulp_f64=3.0)
-def atanh(x: Real) -> Real:
+def atanh(x: Value) -> Value:
     """The inverse hyperbolic tangent, log1p(2 a + 2 a a / (1 - a)) / 2; NaN outside [-1, 1]."""
     a = abs(x)
     twice = a + a
     result = log1p_finite(fma(twice, a / (1.0 - a), twice)) * 0.5
-    result = select(a < x.em.pick(2.0**-14, 2.0**-30), a, result)
-    result = select(a < 1.0, result, select(a.equals(1.0), INF, NAN))
+    result = select(a < x.pick(2.0**-14, 2.0**-30), a, result)
+    result = select(a < 1.0, result, select(a.equals(1.0), x.like(INF), NAN))
     return result.with_sign(x)

@@ -9,6 +9,7 @@ Coefficients: weighted Lawson fit at 400 bits, rounded one by one.
 
 from __future__ import annotations
 
+from ..lanes import INF, NAN, Value
 from .arithmetic import (
     clamp,
     fast_two_sum,
@@ -17,12 +18,10 @@ from .arithmetic import (
     power_of_two,
     scale_by_power,
     select,
-    select_int,
     two_product,
     two_sum,
 )
 from .basic import trunc
-from .emit import INF, NAN, Mask, Real
 from .exponential import exp_reduced, reduce_ln2
 from .logarithm import LOG2_E, split, split_any
 from .registry import math_function
@@ -65,7 +64,7 @@ CBRT_F64 = (
 LARGEST_EXPONENT = 2.0**64
 
 
-def log_as_sum(x: Real) -> tuple[Real, Real]:
+def log_as_sum(x: Value) -> tuple[Value, Value]:
     """log(x) = high + low to about 2**-66, for positive finite float64 x."""
     m, e = split_any(x)
     f = m - 1.0
@@ -76,7 +75,7 @@ def log_as_sum(x: Real) -> tuple[Real, Real]:
     z, z_rest = two_product(s, s)
     z_rest = fma(s + s, s_rest, z_rest)
     # t = 2/3 + z p(z), cube = s**3, both as sums.
-    t, t_rest = fast_two_sum(x.em.real(TWO_THIRDS[0]), z * z.polynomial(LOG_TAIL))
+    t, t_rest = fast_two_sum(x.like(TWO_THIRDS[0]), z * z.polynomial(LOG_TAIL))
     t_rest = t_rest + TWO_THIRDS[1]
     cube, cube_rest = two_product(s, z)
     cube_rest = fma(s_rest, z, fma(s, z_rest, cube_rest))
@@ -88,7 +87,7 @@ def log_as_sum(x: Real) -> tuple[Real, Real]:
     return fast_two_sum(high, low + fma(e, LN2_EXACT[1], u_rest))
 
 
-def pow_magnitude_f64(a: Real, y: Real) -> Real:
+def pow_magnitude_f64(a: Value, y: Value) -> Value:
     """a**y for positive finite a and |y| <= LARGEST_EXPONENT."""
     high, low = log_as_sum(a)
     p, p_rest = two_product(y, high)
@@ -98,9 +97,8 @@ def pow_magnitude_f64(a: Real, y: Real) -> Real:
     return scale_by_power(exp_reduced(r + select(in_range, p_rest, 0.0)), n)
 
 
-def pow_magnitude_f32(a: Real, y: Real) -> Real:
+def pow_magnitude_f32(a: Value, y: Value) -> Value:
     """a**y for positive finite a and |y| <= LARGEST_EXPONENT, through float64."""
-    em = a.em
     m, e, _ = split(a.wide())
     s = (m - 1.0) / (m + 1.0)
     z = s * s
@@ -109,34 +107,34 @@ def pow_magnitude_f32(a: Real, y: Real) -> Real:
     n, n_int = nearest(t)
     r = t - n
     # 2**-160 and 2**130 are normal in float64, so the only rounding is the last.
-    return (r.polynomial((1.0, *EXP2_SHORT)) * power_of_two(n_int)).narrow(em)
+    return (r.polynomial((1.0, *EXP2_SHORT)) * power_of_two(n_int)).narrow(a)
 
 
-def is_integer(y: Real) -> Mask:
+def is_integer(y: Value) -> Value:
     """Whether y is an integer, infinities counted as such."""
     return trunc(y).equals(y)
 
 
 @math_function("pow", ulp_f32=1.0, ulp_f64=1.5)
-def pow_(x: Real, y: Real) -> Real:
+def pow_(x: Value, y: Value) -> Value:
     """x**y with C's table of special values: pow(x, 0) = pow(1, y) = 1, NaN for negative x and
     fractional y, the sign of an odd power, and zeros and infinities."""
     a = abs(x)
     exponent = clamp(y, -LARGEST_EXPONENT, LARGEST_EXPONENT)
-    build = x.em.pick(pow_magnitude_f32, pow_magnitude_f64)
+    build = x.pick(pow_magnitude_f32, pow_magnitude_f64)
     result = build(a, exponent)
     infinite, zero = a.equals(INF), a.equals(0.0)
-    result = select(infinite | zero, select(infinite ^ (y < 0.0), INF, 0.0), result)
+    result = select(infinite | zero, select(infinite ^ (y < 0.0), x.like(INF), 0.0), result)
     integer = is_integer(y)
     result = select((x < 0.0) & (a < INF) & ~integer, NAN, result)
     odd = integer & ~is_integer(y * 0.5)
-    result = result.flipped_by(select_int(odd, x.sign(), 0))
+    result = result.flipped_by(select(odd, x.sign(), 0))
     result = select(x.is_nan() | y.is_nan(), NAN, result)
     return select(y.equals(0.0) | x.equals(1.0), 1.0, result)
 
 
 @math_function("cbrt", ulp_f32=1.0, ulp_f64=1.0)
-def cbrt(x: Real) -> Real:
+def cbrt(x: Value) -> Value:
     """The real cube root: a polynomial of the fraction, then one step of Halley's method."""
     a = abs(x)
     m, e = split_any(a)
@@ -144,9 +142,9 @@ def cbrt(x: Real) -> Real:
     k, k_int = nearest(e, 1.0 / 3.0)
     j = e - k * 3.0
     low, high = j < 0.0, j > 0.0
-    root = m.polynomial(x.em.pick(CBRT_F32, CBRT_F64))
-    root = root * select(low, 2.0 ** (-1 / 3), select(high, 2.0 ** (1 / 3), 1.0))
-    y = m * select(low, 0.5, select(high, 2.0, 1.0))
+    root = m.polynomial(x.pick(CBRT_F32, CBRT_F64))
+    root = root * select(low, 2.0 ** (-1 / 3), select(high, x.like(2.0 ** (1 / 3)), 1.0))
+    y = m * select(low, 0.5, select(high, x.like(2.0), 1.0))
     square, square_rest = two_product(root, root)
     # y - root**3 without cancellation error.
     residual = fma(-root, square_rest, fma(-root, square, y))

@@ -15,10 +15,10 @@ from functools import cache
 import numpy as np
 from llvmlite import ir
 
+from ..lanes import INF, Lanes, Value, declare
 from .arithmetic import fast_two_sum, fma, nearest, two_product, two_sum
-from .emit import INF, Emitter, Int, Real, declare
 
-FLOAT64 = np.dtype(np.float64)
+FLOAT64, INT64 = np.dtype(np.float64), np.dtype(np.int64)
 TWO_OVER_PI = 0.6366197723675814
 # pi/2 as an unevaluated sum of three numbers of the format.
 HALF_PI_F32 = (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15)
@@ -31,12 +31,12 @@ TABLE_BITS = 1280
 EXACT_REDUCTION = "twofold.vecmath.reduce_half_pi"
 
 
-def reduce_half_pi(a: Real) -> tuple[Int, Real, Real]:
+def reduce_half_pi(a: Value) -> tuple[Value, Value, Value]:
     """(q, high, low) with a = n pi/2 + high + low, |high| <= pi/4 and q = n modulo 4, for a >= 0.
 
     Only the low two bits of q are meaningful; high is NaN where a is inf or NaN.
     """
-    p1, p2, p3 = a.em.pick(HALF_PI_F32, HALF_PI_F64)
+    p1, p2, p3 = a.pick(HALF_PI_F32, HALF_PI_F64)
     n, q = nearest(a, TWO_OVER_PI)
     first = fma(n, -p1, a)
     product, product_rest = two_product(n, p2)
@@ -46,17 +46,16 @@ def reduce_half_pi(a: Real) -> tuple[Int, Real, Real]:
     return replace_huge(a, q, high, low)
 
 
-def replace_huge(a: Real, q: Int, high: Real, low: Real) -> tuple[Int, Real, Real]:
+def replace_huge(a: Value, q: Value, high: Value, low: Value) -> tuple[Value, Value, Value]:
     """The same triple with the exact reduction in lanes where `a` is beyond the fast one."""
-    em = a.em
-    builder, before = em.builder, em.builder.block
-    limit = em.pick(LIMIT_F32, LIMIT_F64)
-    huge = em.any((a >= limit) & (a < INF))
+    builder = a.lanes.builder
+    before, limit = builder.block, a.pick(LIMIT_F32, LIMIT_F64)
+    huge = a.lanes.any((a >= limit) & (a < INF))
     with builder.if_then(huge, likely=False):
         exact = exact_lanes(a, q, high, low, limit)
         after = builder.block
 
-    def merge(fast: Int | Real, slow: Int | Real) -> ir.Value:
+    def merge(fast: Value, slow: Value) -> ir.Value:
         phi = builder.phi(fast.ir.type)
         phi.add_incoming(fast.ir, before)
         phi.add_incoming(slow.ir, after)
@@ -64,40 +63,41 @@ def replace_huge(a: Real, q: Int, high: Real, low: Real) -> tuple[Int, Real, Rea
 
     slow_q, slow_high, slow_low = exact
     return (
-        Int(em, merge(q, slow_q)),
-        Real(em, merge(high, slow_high)),
-        Real(em, merge(low, slow_low)),
+        q.made(merge(q, slow_q)),
+        high.made(merge(high, slow_high)),
+        low.made(merge(low, slow_low)),
     )
 
 
-def exact_lanes(a: Real, q: Int, high: Real, low: Real, limit: float) -> tuple[Int, Real, Real]:
+def exact_lanes(
+    a: Value, q: Value, high: Value, low: Value, limit: float
+) -> tuple[Value, Value, Value]:
     """Pass the lanes through memory to the exact reduction, as float64."""
-    em, wide = a.em, a.em.widened()
-    builder = em.builder
+    lanes, builder = a.lanes, a.lanes.builder
     function = declare_exact_reduction(builder.module)
     values = [a.wide().ir, high.wide().ir]
-    if em.is_double:
+    if a.is_double:
         values += [low.ir, q.ir]
     else:
-        values += [low.wide().ir, builder.sext(q.ir, wide.int_type)]
+        values += [low.wide().ir, q.cast(INT64).ir]
     with builder.goto_entry_block():
         slots = [builder.alloca(value.type) for value in values]
     for slot, value in zip(slots, values, strict=True):
         builder.store(value, slot, align=8)
     i64, pointer = ir.IntType(64), ir.PointerType()
     addresses = [builder.bitcast(slot, pointer) for slot in slots]
-    builder.call(function, [*addresses, i64(em.lanes), ir.Constant(ir.DoubleType(), limit)])
+    builder.call(function, [*addresses, i64(lanes.count), ir.Constant(ir.DoubleType(), limit)])
     _, new_high, new_low, new_q = (
         builder.load(slot, typ=value.type, align=8)
         for slot, value in zip(slots, values, strict=True)
     )
-    if em.is_double:
-        return Int(em, new_q), Real(em, new_high), Real(em, new_low)
+    if a.is_double:
+        return q.made(new_q), high.made(new_high), low.made(new_low)
     # Sum in float64, then split into two float32 parts.
-    total = Real(wide, new_high)
-    first = total.narrow(em)
-    rest = (total - first.wide() + Real(wide, new_low)).narrow(em)
-    return Int(em, builder.trunc(new_q, em.int_type)), first, rest
+    total = lanes.value(new_high, FLOAT64)
+    first = total.narrow(a)
+    rest = (total - first.wide() + lanes.value(new_low, FLOAT64)).narrow(a)
+    return lanes.value(new_q, INT64).cast(q.dtype), first, rest
 
 
 @cache
@@ -163,7 +163,7 @@ def declare_exact_reduction(module: ir.Module) -> ir.Function:
     return fn
 
 
-def payne_hanek(builder: ir.IRBuilder, a: ir.Value) -> tuple[ir.Value, Real, Real]:
+def payne_hanek(builder: ir.IRBuilder, a: ir.Value) -> tuple[ir.Value, Value, Value]:
     """(q, high, low) of one double a >= 2**10, in straight-line 64- and 128-bit integers."""
     i64, i128 = ir.IntType(64), ir.IntType(128)
     bits = builder.bitcast(a, i64)
@@ -190,8 +190,8 @@ def payne_hanek(builder: ir.IRBuilder, a: ir.Value) -> tuple[ir.Value, Real, Rea
     magnitude = builder.sub(builder.xor(fraction, flip), flip)
     high, low_part = fraction_to_radians(builder, magnitude)
     sign = builder.shl(builder.trunc(negative, i64), i64(63))
-    em = high.em
-    return quadrant, high.flipped_by(Int(em, sign)), low_part.flipped_by(Int(em, sign))
+    signs = high.lanes.value(sign, INT64)
+    return quadrant, high.flipped_by(signs), low_part.flipped_by(signs)
 
 
 def window(builder: ir.IRBuilder, offset: ir.Value) -> list[ir.Value]:
@@ -216,20 +216,20 @@ def window(builder: ir.IRBuilder, offset: ir.Value) -> list[ir.Value]:
     return [builder.call(funnel, [words[k], words[k + 1], shift]) for k in range(3)]
 
 
-def fraction_to_radians(builder: ir.IRBuilder, magnitude: ir.Value) -> tuple[Real, Real]:
+def fraction_to_radians(builder: ir.IRBuilder, magnitude: ir.Value) -> tuple[Value, Value]:
     """magnitude * 2**-128 * pi/2 as a sum of two doubles, for 0 < magnitude <= 2**127."""
-    em = Emitter(builder, FLOAT64, 1)
+    one = Lanes(builder, 1)
     i64, i128 = ir.IntType(64), ir.IntType(128)
     kind = ir.FunctionType(i128, [i128, ir.IntType(1)])
     count = declare(builder.module, "llvm.ctlz.i128", kind)
     zeros = builder.call(count, [magnitude, ir.IntType(1)(0)])
     normal = builder.shl(magnitude, zeros)
     scale_bits = builder.shl(builder.sub(i64(1023), builder.trunc(zeros, i64)), i64(52))
-    scale = Int(em, scale_bits).real()
+    scale = one.value(scale_bits, INT64).real()
     head = builder.trunc(builder.lshr(normal, i128(75)), i64)
     tail = builder.and_(builder.trunc(builder.lshr(normal, i128(22)), i64), i64((1 << 53) - 1))
-    high = Int(em, head).to_real() * scale * 2.0**-53
-    low = Int(em, tail).to_real() * scale * 2.0**-106
+    high = one.value(head, INT64).to_real() * scale * 2.0**-53
+    low = one.value(tail, INT64).to_real() * scale * 2.0**-106
     product, rest = two_product(high, HALF_PI_F64[0])
     rest = fma(low, HALF_PI_F64[0], fma(high, HALF_PI_F64[1], rest))
     return fast_two_sum(product, rest)

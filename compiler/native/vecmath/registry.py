@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .emit import Real
+from ..lanes import Value
 
 
 @dataclass(frozen=True)
 class MathFunction:
-    """One function of `VectorMath`.
+    """One function.
 
     `ulp_f32` and `ulp_f64` bound the error over all finite results, in units in the last place of
     the exactly rounded result; 0.5 is correct rounding, 0.0 means the operation is exact.
@@ -22,7 +22,7 @@ class MathFunction:
     ulp_f32: float
     ulp_f64: float
     doc: str
-    build: Callable[..., Real]
+    build: Callable[..., Value]
 
     def ulp(self, bits: int) -> float:
         """The bound for a 32- or 64-bit element."""
@@ -34,10 +34,10 @@ FUNCTIONS: dict[str, MathFunction] = {}
 
 def math_function(
     name: str, *, ulp_f32: float, ulp_f64: float
-) -> Callable[[Callable[..., Real]], Callable[..., Real]]:
-    """Register a builder of Reals under `name` with its error bounds."""
+) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """Register a builder of values under `name` with its error bounds."""
 
-    def register(build: Callable[..., Real]) -> Callable[..., Real]:
+    def register(build: Callable[..., Value]) -> Callable[..., Value]:
         arity = len(inspect.signature(build).parameters)
         doc = inspect.cleandoc(build.__doc__ or "")
         FUNCTIONS[name] = MathFunction(name, arity, ulp_f32, ulp_f64, doc, build)

@@ -9,8 +9,8 @@ fit at 400 bits, rounded one by one.
 
 from __future__ import annotations
 
+from ..lanes import Value
 from .arithmetic import fma, power_of_two, scale_by_power, select, two_product
-from .emit import Real
 from .exponential import exp_reduced, expm1_reduced, reduce_ln2
 from .registry import math_function
 
@@ -108,32 +108,32 @@ ERFC_F64 = (
 )
 
 
-def erf_quotient(x: Real) -> Real:
+def erf_quotient(x: Value) -> Value:
     """erf(x) / x - 1 for |x| <= 1."""
-    return (x * x).polynomial(x.em.pick(ERF_F32, ERF_F64))
+    return (x * x).polynomial(x.pick(ERF_F32, ERF_F64))
 
 
 @math_function("erf", ulp_f32=1.5, ulp_f64=1.5)
-def erf(x: Real) -> Real:
+def erf(x: Value) -> Value:
     """The error function 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x."""
     a = abs(x)
-    limit = x.em.pick(4.0, 6.0)
-    q = select(a > limit, limit, a).polynomial(x.em.pick(ERF_TAIL_F32, ERF_TAIL_F64))
+    limit = x.pick(4.0, 6.0)
+    q = select(a > limit, limit, a).polynomial(x.pick(ERF_TAIL_F32, ERF_TAIL_F64))
     r, n = reduce_ln2(-q)
     large = 1.0 - exp_reduced(r) * power_of_two(n)
     return select(a < 1.0, fma(a, erf_quotient(a), a), large).with_sign(x)
 
 
 @math_function("erfc", ulp_f32=3.5, ulp_f64=3.5)
-def erfc(x: Real) -> Real:
+def erfc(x: Value) -> Value:
     """1 - erf(x) without cancellation; underflows gradually above 9.2 / 26.5."""
-    limit, k = x.em.pick((10.1, 2.0), (27.3, 4.0))
+    limit, k = x.pick((10.1, 2.0), (27.3, 4.0))
     a = abs(x)
     a = select(a > limit, limit, a)
     square, rest = two_product(a, a)
     r, n = reduce_ln2(-square)
     t = (a - k) / (a + k)
-    scaled = t.polynomial(x.em.pick(ERFC_F32, ERFC_F64)) / fma(a, 2.0, 1.0)
+    scaled = t.polynomial(x.pick(ERFC_F32, ERFC_F64)) / fma(a, 2.0, 1.0)
     # exp(r) * scaled with one rounding fewer than the product.
     tail = scale_by_power(fma(expm1_reduced(r - rest), scaled, scaled), n)
     # Up to 1 the quotient is below 0.16 and 1 - x is exact above 1/2: almost one rounding.

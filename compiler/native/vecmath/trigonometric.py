@@ -7,8 +7,8 @@ them and the sign, and the low part enters to first order.
 
 from __future__ import annotations
 
+from ..lanes import Value
 from .arithmetic import fma, select
-from .emit import Int, Mask, Real
 from .reduction import reduce_half_pi
 from .registry import math_function
 
@@ -34,30 +34,29 @@ COS_F64 = (
 )
 
 
-def sin_cos_reduced(high: Real, low: Real) -> tuple[Real, Real]:
+def sin_cos_reduced(high: Value, low: Value) -> tuple[Value, Value]:
     """(sin, cos) of high + low, |high| <= pi/4, low below half a unit of high."""
-    em = high.em
     z = high * high
-    cube = fma(z * high, z.polynomial(em.pick(SIN_F32, SIN_F64)), low)
+    cube = fma(z * high, z.polynomial(high.pick(SIN_F32, SIN_F64)), low)
     # 1 - z/2 rounds; its error is exactly (1 - w) - z/2.
     half = z * 0.5
     w = 1.0 - half
-    tail = fma(z * z, z.polynomial(em.pick(COS_F32, COS_F64)), (1.0 - w) - half)
+    tail = fma(z * z, z.polynomial(high.pick(COS_F32, COS_F64)), (1.0 - w) - half)
     return high + cube, w + fma(-high, low, tail)
 
 
-def quadrant_sign(q: Int) -> Int:
+def quadrant_sign(q: Value) -> Value:
     """The sign bit, in place, of bit 1 of q."""
-    return (q << (q.em.fmt.bits - 2)) & q.em.fmt.sign_bit
+    return (q << (q.fmt.bits - 2)) & q.fmt.sign_bit
 
 
-def odd(q: Int) -> Mask:
+def odd(q: Value) -> Value:
     """Whether q is odd, where sine and cosine change places."""
     return (q & 1).equals(1)
 
 
 @math_function("sin", ulp_f32=1.5, ulp_f64=1.5)
-def sin(x: Real) -> Real:
+def sin(x: Value) -> Value:
     """The sine of x in radians, right for every finite x; NaN at infinities."""
     q, high, low = reduce_half_pi(abs(x))
     s, c = sin_cos_reduced(high, low)
@@ -65,7 +64,7 @@ def sin(x: Real) -> Real:
 
 
 @math_function("cos", ulp_f32=1.5, ulp_f64=1.5)
-def cos(x: Real) -> Real:
+def cos(x: Value) -> Value:
     """The cosine of x in radians, right for every finite x; NaN at infinities."""
     q, high, low = reduce_half_pi(abs(x))
     s, c = sin_cos_reduced(high, low)
@@ -73,11 +72,11 @@ def cos(x: Real) -> Real:
 
 
 @math_function("tan", ulp_f32=3.0, ulp_f64=3.0)
-def tan(x: Real) -> Real:
+def tan(x: Value) -> Value:
     """The tangent of x in radians, as sin / cos of the reduced argument."""
     q, high, low = reduce_half_pi(abs(x))
     s, c = sin_cos_reduced(high, low)
     swap = odd(q)
     ratio = select(swap, c, s) / select(swap, s, c)
     # tan(r + pi/2) = -cos(r) / sin(r): bit 0 of q is the sign.
-    return ratio.flipped_by((q << (q.em.fmt.bits - 1)) ^ x.sign())
+    return ratio.flipped_by((q << (q.fmt.bits - 1)) ^ x.sign())

@@ -12,7 +12,8 @@ from llvmlite import ir
 
 import twofold as tf
 from twofold.compiler.kernel import functions as kernel_functions
-from twofold.compiler.native.scalars import Scalars
+from twofold.compiler.native.lanes import Lanes
+from twofold.compiler.native.scalars import evaluate
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 1.5, 2.5, -2.5, 3.0, -7.0, 1e-40, -1e-40, 1e30, -1e30,
            np.inf, -np.inf, np.nan, 0.1, 7.25, 1e-7]  # fmt: skip
@@ -180,7 +181,7 @@ def test_sums_keep_the_documented_bound(shape: tuple[int, int]) -> None:
 def test_machine_code_has_every_function_that_the_loop_ir_knows(name: str) -> None:
     function = kernel_functions.FUNCTIONS[name]
     builder = ir.IRBuilder(ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "f").append_basic_block())  # fmt: skip
-    scalars, dtype = Scalars(builder, 4), np.dtype("float32")
-    args = {f"x{i}": scalars.constant(0.5, dtype) for i in range(function.arity)}
+    lanes, dtype = Lanes(builder, 4), np.dtype("float32")
+    args = {f"x{i}": lanes.constant(0.5, dtype) for i in range(function.arity)}
     out = np.dtype(bool) if function.test else dtype
-    assert scalars.apply(f"{name}({', '.join(args)})", args, out).dtype == out
+    assert evaluate(lanes, f"{name}({', '.join(args)})", args, out).dtype == out

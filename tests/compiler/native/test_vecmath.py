@@ -7,7 +7,6 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from llvmlite import ir
 from support.vecmath_kernels import evaluate, vector_lanes
 from support.vecmath_reference import (
     UNARY,
@@ -19,7 +18,7 @@ from support.vecmath_reference import (
     worst_exact,
 )
 
-from twofold.compiler.native.vecmath import FUNCTIONS, VectorMath
+from twofold.compiler.native.vecmath import FUNCTIONS
 
 DTYPES = (np.float32, np.float64)
 INF, NAN = math.inf, math.nan
@@ -220,26 +219,3 @@ def test_lgamma_is_within_four_units_right_of_its_negative_zeros() -> None:
     x = np.random.default_rng(7).uniform(-2.4, 30, 400)
     error, where = worst_exact(UNARY["lgamma"].exact, np.float64, evaluate("lgamma", x), x)
     assert error <= 4, where
-
-
-def builder_of_one_block() -> ir.IRBuilder:
-    fn = ir.Function(ir.Module(), ir.FunctionType(ir.VoidType(), []), "f")
-    return ir.IRBuilder(fn.append_basic_block())
-
-
-def test_wrong_uses_are_refused() -> None:
-    builder = builder_of_one_block()
-    with pytest.raises(ValueError, match="float32 or float64, not int32"):
-        VectorMath(builder, np.dtype(np.int32), 4)
-    with pytest.raises(ValueError, match="at least 1"):
-        VectorMath(builder, np.dtype(np.float32), 0)
-    vm = VectorMath(builder, np.dtype(np.float32), 1)
-    one = ir.FloatType()(1.0)
-    with pytest.raises(TypeError, match="exp takes 1 arguments, not 2"):
-        vm.exp(one, one)
-    with pytest.raises(TypeError, match="exp needs float, got double"):
-        vm.exp(ir.DoubleType()(1.0))
-    with pytest.raises(AttributeError, match="no function 'gamma'"):
-        vm.gamma(one)
-    with pytest.raises(KeyError):
-        vm.call("gamma", one)

@@ -1,0 +1,359 @@
+"""The one wrapper of LLVM values: so many lanes of one dtype, written with operators.
+
+``Lanes`` is where values are written: a builder and a number of lanes. A ``Value`` has a dtype, and
+its operators follow it as NumPy's do: floating arithmetic carries no fast-math flag and is not
+contracted, so it gives NumPy's bits and error-free transformations hold; integers wrap; a bool is
+an i1 in registers and a byte in memory. An operand that is a Python number takes the dtype of the
+other one. The same text builds scalar code (one lane) and explicit vector code.
+
+``fma`` is always the single-rounding ``llvm.fma``: on a machine without the instruction LLVM calls
+the C library's, which is correct, and slow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+__all__ = ["BOOL", "INF", "NAN", "Format", "Lanes", "Number", "Value", "declare", "element_type"]
+
+BOOL = np.dtype(bool)
+INF, NAN = float("inf"), float("nan")
+
+
+@dataclass(frozen=True)
+class Format:
+    """The numbers that describe an IEEE 754 binary interchange format.
+
+    `mantissa` counts the stored bits, `magic` is 1.5 * 2**mantissa: adding it rounds to an
+    integer and leaves that integer in the low bits.
+    """
+
+    bits: int
+    mantissa: int
+    bias: int
+
+    @property
+    def magic(self) -> float:
+        return 1.5 * 2.0**self.mantissa
+
+    @property
+    def magic_bits(self) -> int:
+        return (self.bias + self.mantissa << self.mantissa) | 1 << (self.mantissa - 1)
+
+    @property
+    def sign_bit(self) -> int:
+        return 1 << (self.bits - 1)
+
+    @property
+    def tiny(self) -> float:
+        """The smallest normal number."""
+        return 2.0 ** (1 - self.bias)
+
+
+FORMATS = {4: Format(32, 23, 127), 8: Format(64, 52, 1023)}
+
+
+def element_type(dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
+    """The LLVM type of one element, in a register or in memory."""
+    if dtype.kind == "b":
+        return ir.IntType(8 if memory else 1)
+    if dtype.kind == "f":
+        return ir.FloatType() if dtype.itemsize == 4 else ir.DoubleType()
+    return ir.IntType(8 * dtype.itemsize)
+
+
+def declare(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Function:
+    """The function `name` of `module`, declared on first use."""
+    return module.globals.get(name) or ir.Function(module, kind, name)
+
+
+class Lanes:
+    """Values of so many lanes at the position of a builder.
+
+    The builder's block may change while values are computed (a rare path opens blocks), so read
+    `builder.block` after a call when you need the current one.
+    """
+
+    __slots__ = ("builder", "count")
+
+    def __init__(self, builder: ir.IRBuilder, count: int) -> None:
+        self.builder, self.count = builder, count
+
+    def type(self, dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
+        """The register (or memory) type of this many elements."""
+        element = element_type(dtype, memory)
+        return element if self.count == 1 else ir.VectorType(element, self.count)
+
+    def value(self, value: ir.Value, dtype: np.dtype[Any]) -> Value:
+        """An LLVM value of this many lanes."""
+        return Value(self, value, dtype)
+
+    def constant(self, number: Any, dtype: np.dtype[Any]) -> Value:
+        """The same number in every lane; integers wrap to the width of the dtype."""
+        if dtype.kind == "f":
+            item: Any = float(np.asarray(number).astype(dtype))
+        elif dtype.kind == "b":
+            item = int(bool(number))
+        else:
+            half = 1 << (8 * dtype.itemsize - 1)
+            item = int(number)
+            item = item if dtype.kind == "u" else (item + half) % (2 * half) - half
+        items = item if self.count == 1 else [item] * self.count
+        return Value(self, ir.Constant(self.type(dtype), items), dtype)
+
+    def splat(self, value: ir.Value, dtype: np.dtype[Any]) -> Value:
+        """A scalar repeated in every lane."""
+        if self.count == 1:
+            return Value(self, value, dtype)
+        start = self.builder.insert_element(
+            ir.Constant(self.type(dtype), ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
+        )
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), self.count), [0] * self.count)
+        return Value(self, self.builder.shuffle_vector(start, start, mask), dtype)
+
+    def from_memory(self, raw: ir.Value, dtype: np.dtype[Any]) -> Value:
+        """What was loaded, as a value."""
+        if dtype.kind == "b":
+            raw = self.builder.icmp_unsigned("!=", raw, ir.Constant(raw.type, None))
+        return Value(self, raw, dtype)
+
+    def any(self, mask: Value) -> ir.Value:
+        """One i1: whether a bool holds in some lane."""
+        if self.count == 1:
+            return mask.ir
+        kind = ir.FunctionType(ir.IntType(1), [mask.ir.type])
+        name = f"llvm.vector.reduce.or.v{self.count}i1"
+        return self.builder.call(declare(self.builder.module, name, kind), [mask.ir])
+
+
+class Value:
+    """An LLVM value, the lanes that it belongs to and the dtype that says what it means."""
+
+    __slots__ = ("dtype", "ir", "lanes")
+
+    def __init__(self, lanes: Lanes, value: ir.Value, dtype: np.dtype[Any]) -> None:
+        self.lanes, self.ir, self.dtype = lanes, value, dtype
+
+    # ---- What it is
+
+    @property
+    def fmt(self) -> Format:
+        """The format of the dtype, or of the floating dtype of the same width."""
+        return FORMATS[self.dtype.itemsize]
+
+    @property
+    def is_double(self) -> bool:
+        """Whether an element is a float64."""
+        return self.dtype.kind == "f" and self.dtype.itemsize == 8
+
+    def pick(self, single: Any, double: Any) -> Any:
+        """The argument for this element type: coefficients, limits, degrees."""
+        return double if self.is_double else single
+
+    def like(self, number: Number) -> Value:
+        """A number as a value of this dtype; a value stays as it is."""
+        return number if isinstance(number, Value) else self.lanes.constant(number, self.dtype)
+
+    def made(self, value: ir.Value, dtype: np.dtype[Any] | None = None) -> Value:
+        """Another value of these lanes, by default of this dtype."""
+        return Value(self.lanes, value, self.dtype if dtype is None else dtype)
+
+    def to_memory(self) -> ir.Value:
+        """The value as it is stored."""
+        if self.dtype.kind != "b":
+            return self.ir
+        return self.lanes.builder.zext(self.ir, self.lanes.type(self.dtype, memory=True))
+
+    # ---- Arithmetic
+
+    def _apply(self, other: Number, floating: str, integer: str, boolean: str = "") -> Value:
+        kind = self.dtype.kind
+        name = floating if kind == "f" else boolean if kind == "b" else integer
+        assert name, f"no such operation on {self.dtype}"
+        return self.made(getattr(self.lanes.builder, name)(self.ir, self.like(other).ir))
+
+    def __add__(self, other: Number) -> Value:
+        return self._apply(other, "fadd", "add", "or_")
+
+    def __radd__(self, other: float) -> Value:
+        return self.like(other) + self
+
+    def __sub__(self, other: Number) -> Value:
+        return self._apply(other, "fsub", "sub")
+
+    def __rsub__(self, other: float) -> Value:
+        return self.like(other) - self
+
+    def __mul__(self, other: Number) -> Value:
+        return self._apply(other, "fmul", "mul", "and_")
+
+    def __rmul__(self, other: float) -> Value:
+        return self.like(other) * self
+
+    def __truediv__(self, other: Number) -> Value:
+        return self._apply(other, "fdiv", "")
+
+    def __rtruediv__(self, other: float) -> Value:
+        return self.like(other) / self
+
+    def __neg__(self) -> Value:
+        b = self.lanes.builder
+        return self.made(b.fneg(self.ir) if self.dtype.kind == "f" else b.neg(self.ir))
+
+    def __abs__(self) -> Value:
+        if self.dtype.kind == "f":
+            return self.intrinsic("fabs")
+        return self if self.dtype.kind in "ub" else (self < 0).select(-self, self)
+
+    def __and__(self, other: Number) -> Value:
+        return self._apply(other, "", "and_", "and_")
+
+    def __or__(self, other: Number) -> Value:
+        return self._apply(other, "", "or_", "or_")
+
+    def __xor__(self, other: Number) -> Value:
+        return self._apply(other, "", "xor", "xor")
+
+    def __invert__(self) -> Value:
+        return self.made(self.lanes.builder.not_(self.ir))
+
+    def __lshift__(self, count: Number) -> Value:
+        """Counts beyond the width give any number: see ``scalars.py`` for NumPy's shift."""
+        return self._apply(count, "", "shl")
+
+    def __rshift__(self, count: Number) -> Value:
+        """Arithmetic for signed integers, logical for others."""
+        return self._apply(count, "", "ashr" if self.dtype.kind == "i" else "lshr")
+
+    def logical_shift_right(self, count: Number) -> Value:
+        """With zeros from the left."""
+        return self._apply(count, "", "lshr")
+
+    def intrinsic(self, name: str, *others: Number) -> Value:
+        """An LLVM intrinsic that is overloaded on this type alone."""
+        lanes, kind = self.lanes, self.ir.type
+        suffix = f"{'f' if self.dtype.kind == 'f' else 'i'}{8 * self.dtype.itemsize}"
+        full = f"llvm.{name}.{suffix if lanes.count == 1 else f'v{lanes.count}{suffix}'}"
+        args = [self.ir, *(self.like(x).ir for x in others)]
+        fn = declare(lanes.builder.module, full, ir.FunctionType(kind, [kind] * len(args)))
+        return self.made(lanes.builder.call(fn, args))
+
+    # ---- Comparisons
+
+    def compare(self, symbol: str, other: Number) -> Value:
+        """``<`` and so on; with NaN all are false but ``!=``."""
+        b, right = self.lanes.builder, self.like(other).ir
+        if self.dtype.kind == "f":
+            of_kind = b.fcmp_unordered if symbol == "!=" else b.fcmp_ordered
+        else:
+            of_kind = b.icmp_signed if self.dtype.kind == "i" else b.icmp_unsigned
+        return self.made(of_kind(symbol, self.ir, right), BOOL)
+
+    def __lt__(self, other: Number) -> Value:
+        return self.compare("<", other)
+
+    def __le__(self, other: Number) -> Value:
+        return self.compare("<=", other)
+
+    def __gt__(self, other: Number) -> Value:
+        return self.compare(">", other)
+
+    def __ge__(self, other: Number) -> Value:
+        return self.compare(">=", other)
+
+    def equals(self, other: Number) -> Value:
+        """Equality: false where either side is NaN."""
+        return self.compare("==", other)
+
+    def is_nan(self) -> Value:
+        """Whether it is a NaN; false for dtypes without one."""
+        if self.dtype.kind != "f":
+            return self.lanes.constant(False, BOOL)
+        return self.made(self.lanes.builder.fcmp_unordered("uno", self.ir, self.ir), BOOL)
+
+    def nonzero(self) -> Value:
+        """Its truth value, as Python has it: NaN is true."""
+        if self.dtype.kind == "b":
+            return self
+        b, zero = self.lanes.builder, self.like(0).ir
+        if self.dtype.kind == "f":
+            return self.made(b.fcmp_unordered("!=", self.ir, zero), BOOL)
+        return self.made(b.icmp_signed("!=", self.ir, zero), BOOL)
+
+    def select(self, yes: Value, no: Number) -> Value:
+        """``yes`` where this bool holds, else ``no``."""
+        chosen = self.lanes.builder.select(self.ir, yes.ir, yes.like(no).ir)
+        return yes.made(chosen)
+
+    # ---- Bits and conversions
+
+    def bits(self) -> Value:
+        """The bits of a floating value as signed integers of its width."""
+        dtype = np.dtype(f"i{self.dtype.itemsize}")
+        return self.made(self.lanes.builder.bitcast(self.ir, self.lanes.type(dtype)), dtype)
+
+    def real(self) -> Value:
+        """The bits of an integer reread as floating point."""
+        dtype = np.dtype(f"f{self.dtype.itemsize}")
+        return self.made(self.lanes.builder.bitcast(self.ir, self.lanes.type(dtype)), dtype)
+
+    def to_real(self) -> Value:
+        """A signed integer converted to floating point of its width; exact below 2**mantissa."""
+        return self.cast(np.dtype(f"f{self.dtype.itemsize}"))
+
+    def sign(self) -> Value:
+        """The sign bit in place, all other bits zero, as an integer."""
+        return self.bits() & self.fmt.sign_bit
+
+    def with_sign(self, sign: Value) -> Value:
+        """A magnitude (sign bit clear) given the sign bit of `sign`."""
+        bit = sign.sign() if sign.dtype.kind == "f" else sign
+        return (self.bits() | bit).real()
+
+    def flipped_by(self, sign: Value) -> Value:
+        """Negated where the in-place sign bit `sign` is set."""
+        return (self.bits() ^ sign).real()
+
+    def polynomial(self, coefficients: Sequence[float]) -> Value:
+        """sum c[k] x**k by Horner's rule, one fma a coefficient; constant term first."""
+        result = self.like(coefficients[-1])
+        for c in reversed(coefficients[:-1]):
+            result = result.intrinsic("fma", self, c)
+        return result
+
+    def wide(self) -> Value:
+        """The same lanes in float64."""
+        return self.cast(np.dtype(np.float64))
+
+    def narrow(self, like: Value) -> Value:
+        """These float64 lanes rounded to the dtype of another value."""
+        return self.cast(like.dtype)
+
+    def cast(self, dtype: np.dtype[Any]) -> Value:
+        """Convert as NumPy's ``astype``; floating to integer is not supported here."""
+        if self.dtype == dtype:
+            return self
+        if dtype.kind == "b":
+            return self.nonzero()
+        b, kind, src = self.lanes.builder, self.lanes.type(dtype), self.dtype
+        wider = dtype.itemsize > src.itemsize
+        if src.kind == "f":
+            assert dtype.kind == "f", "a cast of floating to integer may fail"
+            made = b.fpext(self.ir, kind) if wider else b.fptrunc(self.ir, kind)
+        elif dtype.kind == "f":
+            made = b.sitofp(self.ir, kind) if src.kind == "i" else b.uitofp(self.ir, kind)
+        elif src.kind == "b" or (src.kind == "u" and wider):
+            made = b.zext(self.ir, kind)
+        elif wider:
+            made = b.sext(self.ir, kind)
+        else:
+            made = b.trunc(self.ir, kind) if dtype.itemsize < src.itemsize else self.ir
+        return self.made(made, dtype)
+
+
+Number = Value | float
