@@ -25,7 +25,8 @@ def functions_run_eagerly() -> bool:
 
 
 def verify_passes(check: bool) -> None:
-    """Whether every pass checks the graph that it made: on in the tests, for whoever writes one."""
+    """Whether every pass checks the graph that it made, and kernels are checked before they are
+    compiled: on in the tests, for whoever writes one."""
     global _verified
     _verified = bool(check)
 

@@ -19,10 +19,10 @@ from twofold.ir.graph import Graph, Node
 from twofold.ir.op import Attrs
 from twofold.runtime.quiet import quiet
 
-__all__ = ["ArrayOps", "bind_symbols", "execute", "run_node"]
+__all__ = ["ArrayOps", "execute", "run_node", "sizes_of"]
 
 
-def bind_symbols(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
+def sizes_of(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
     """The value of each size symbol, read off the input arrays."""
     env: dict[str, int] = {}
     for value, array in zip(graph.inputs, arrays, strict=True):
@@ -34,7 +34,7 @@ def bind_symbols(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
 
 def execute(graph: Graph, arrays: Sequence[Any], env: dict[str, int] | None = None) -> list[Any]:
     """Run a graph on arrays (Variables for ``ref`` inputs); returns the output arrays."""
-    env = bind_symbols(graph, arrays) if env is None else env
+    env = sizes_of(graph, arrays) if env is None else env
     return evaluate(graph, arrays, ArrayOps(env))
 
 

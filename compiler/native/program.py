@@ -12,8 +12,10 @@ from twofold.ir.graph import Graph, Value
 from twofold.ir.step import Kind, New
 from twofold.runtime.blas import find_blas
 
+from .. import config
 from ..kernel.build import build_kernel
 from ..kernel.loops import Kernel
+from ..kernel.verify import verify
 from ..planned import roots, slot_sizes, step_of
 from .machine import (
     MachineKernel,
@@ -71,6 +73,9 @@ class NativeExecutable:
         self.slot_bytes = slot_sizes(graph)
         fused = [n for n in graph.nodes if step_of(n).kind is Kind.KERNEL]
         kernels = {n: build_kernel(n) for n in fused}
+        if config.passes_are_verified():
+            for kernel in kernels.values():
+                verify(kernel)
         machine = compile_kernels(list(kernels.values()))
         self.kernels = [KernelInfo(k, m) for k, m in zip(kernels.values(), machine, strict=True)]
         self.code = dict(zip(kernels, self.kernels, strict=True))

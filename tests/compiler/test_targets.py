@@ -20,7 +20,7 @@ from support.random_programs import random_graph
 from support.toy_target import ToyTarget
 
 import twofold as tf
-from twofold.compiler.arrays.reference import bind_symbols
+from twofold.compiler.arrays.reference import sizes_of
 from twofold.compiler.arrays.target import ARRAYS
 from twofold.compiler.native import target as native_target
 from twofold.compiler.native.target import NATIVE
@@ -41,7 +41,7 @@ def test_the_toy_runs_graphs_of_every_form_of_kernel(name: str) -> None:
     graph, case = compiled(name)[0], CASES[name]
     arrays = make_inputs(case, {"n": 3, "m": 17, "k": 2})
     made = compile_graph(graph, ToyTarget())
-    found = made.prepare(bind_symbols(made.graph, arrays))(arrays)
+    found = made.prepare(sizes_of(made.graph, arrays))(arrays)
     for a, b in zip(found, by_reference(graph, arrays), strict=True):
         if case.exact:
             assert_same_bits(np.asarray(a), b)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import twofold as tf
-from twofold.compiler.arrays.reference import bind_symbols, execute, run_node
+from twofold.compiler.arrays.reference import execute, run_node, sizes_of
 from twofold.compiler.kernel.source import kernel_namespace
 from twofold.compiler.native.program import NativeExecutable
 from twofold.compiler.native.target import NATIVE
@@ -184,12 +184,12 @@ def by_reference(graph: Graph, arrays: Arrays) -> Arrays:
 
 def by_machine(made: NativeExecutable, arrays: Arrays) -> Arrays:
     """The compiled program."""
-    return made.prepare(bind_symbols(made.graph, arrays))(list(arrays))
+    return made.prepare(sizes_of(made.graph, arrays))(list(arrays))
 
 
 def by_source(made: NativeExecutable, arrays: Arrays) -> Arrays:
     """The optimised graph, with each kernel as its readable Python."""
-    env = bind_symbols(made.graph, arrays)
+    env = sizes_of(made.graph, arrays)
     table = dict(zip(made.graph.inputs, arrays, strict=True))
     for node in made.graph.nodes:
         inputs = [table[v] for v in node.inputs]

@@ -14,6 +14,7 @@ from twofold.compiler import pipeline
 from twofold.compiler.native import cache as store
 from twofold.compiler.native.identity import differences
 from twofold.compiler.native.program import sources
+from twofold.compiler.native.target import NATIVE
 from twofold.ir.errors import TargetError
 
 from .dump import first_call
@@ -151,7 +152,7 @@ def _function(target: str, args: Sequence[str]) -> list[dict[str, str]]:
     if not found.function:
         raise click.BadParameter("write FILE:FN, for instance model.py:step, or a key",
                                  param_hint="FILE:FN | KEY")  # fmt: skip
-    graph = pipeline.run(first_call(found, tuple(args)).graph)
+    graph = pipeline.run(first_call(found, tuple(args)).graph, target=NATIVE)
     unique = {source.content: source for source in sources(graph)}
     return [
         {"key": store.digest(s.content), "name": s.name, "why": store.explain(s.content),

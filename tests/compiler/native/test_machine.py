@@ -10,7 +10,7 @@ import pytest
 from support.kernel_cases import CASES, by_machine, by_reference, compiled, make_inputs
 
 import twofold as tf
-from twofold.compiler.arrays.reference import bind_symbols
+from twofold.compiler.arrays.reference import sizes_of
 from twofold.compiler.native import driver, launch, writer
 from twofold.runtime import threads
 
@@ -93,7 +93,7 @@ def test_tails_read_and_write_nothing_outside(name: str, m: int) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer.np, "empty", guarded)
-        run = made.prepare(bind_symbols(made.graph, arrays))
+        run = made.prepare(sizes_of(made.graph, arrays))
     found = run(arrays)
     for room, start, length in fresh:
         assert (room[:start] == 0xA5).all()
