@@ -67,7 +67,8 @@ class _Builder:
             self.visit(node)
         outputs = [self.output(i, v) for i, v in enumerate(self.region.outputs)]
         plan = schedule(self.values, outputs)
-        kernel = Kernel(self.region.name, (), self.loops, plan.consts, plan.before, plan.sweeps)
+        name = _identifier(self.region.name)
+        kernel = Kernel(name, (), self.loops, plan.consts, plan.before, plan.sweeps)
         names = _unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
         buffers = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
         kernel = replace(kernel, buffers=tuple(buffers))
@@ -172,12 +173,17 @@ def _with_a_loop(kernel: Kernel) -> Kernel:
     return replace(loads, loops=(Loop("i0", 1),), sweeps=(replace(sweep, inner=inner),))
 
 
+def _identifier(name: str) -> str:
+    """A name as Python and the text of kernels take it."""
+    clean = "".join(c if f"x{c}".isidentifier() else "_" for c in name)
+    return clean if clean.isidentifier() else f"x{clean}"
+
+
 def _unique(names: list[str], sizes: Collection[str]) -> list[str]:
     """Names for the buffers that are no other name of the text."""
     used, out = {*sizes, *RESERVED}, []
     for name in names:
-        clean = "".join(c if c.isalnum() else "_" for c in name) or "x"
-        clean = stem = clean if not clean[0].isdigit() else f"x{clean}"
+        clean = stem = _identifier(name)
         count = 1
         while clean in used or _OWN.match(clean):
             count += 1

@@ -18,9 +18,12 @@ from support.kernel_cases import (
 )
 
 import twofold as tf
+from twofold.compiler.kernel.build import build_kernel
 from twofold.compiler.kernel.functions import FUNCTIONS
-from twofold.compiler.kernel.source import kernel_namespace
+from twofold.compiler.kernel.parse import parse_kernel
+from twofold.compiler.kernel.source import kernel_namespace, python_source
 from twofold.ir.errors import TwofoldError
+from twofold.ir.parser import parse
 
 SIZES = [
     {"n": n, "m": m, "k": k}
@@ -78,3 +81,20 @@ def test_namespace_has_every_function_that_an_expression_may_call() -> None:
         assert callable(space[name]), name
     assert space["floordiv"](-7.0, 2.0) == -4.0
     assert space["int8"](3).dtype == np.int8
+
+
+def test_any_name_of_a_graph_text_becomes_one_of_python() -> None:
+    graph = parse("""graph f(%"a b": f32[n], %"2²": f32[n]) {
+      %y: f32[n] = fused(%"a b", %"2²") {dims=(<n>,), reduced=()}
+        region "my kernel: 1"(%"a b": f32[n], %"2²": f32[n]) {
+          %0: f32[n] = add(%"a b", %"2²")
+          return %0
+        }
+      return %y
+    }""")
+    kernel = build_kernel(graph.nodes[0])
+    assert (kernel.name, [b.name for b in kernel.buffers]) == (
+        "my_kernel__1", ["a_b", "x2_", "out0"],
+    )  # fmt: skip
+    assert parse_kernel(str(kernel)) == kernel
+    compile(python_source(kernel, kernel.name), "<kernel>", "exec")
