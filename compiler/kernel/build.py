@@ -35,12 +35,13 @@ class _View(NamedTuple):
 
 
 def contiguous(shape: Sequence[DimLike]) -> tuple[DimLike, ...]:
-    """Row-major strides in elements; 0 for axes of size 1."""
+    """Row-major strides in elements; 0 for axes of size 1, and for no others: beside an empty axis
+    strides are as if it had one element."""
     strides: list[DimLike] = []
     step: DimLike = 1
     for dim in reversed(shape):
         strides.append(0 if is_one(dim) else step)
-        step = step * dim
+        step = step if is_zero(dim) else step * dim
     return tuple(reversed(strides))
 
 

@@ -29,6 +29,7 @@ def test_contiguous_strides() -> None:
     assert contiguous((2, 1, 4)) == (4, 0, 1)
     assert contiguous((3, n)) == (n, 1)
     assert contiguous(()) == ()
+    assert contiguous((0, 1, 3, 0)) == (3, 0, 1, 1)
 
 
 def test_neighbouring_axes_become_one_loop() -> None:
@@ -112,3 +113,15 @@ def test_the_key_says_everything_that_the_code_depends_on() -> None:
               key(lambda x: tf.tanh(x) * -0.0, (3, 4)), key(lambda x: tf.tanh(x) * 0.0, (3, 4)),
               key(lambda x: tf.tanh(tf.transpose(x)) * 2, (3, 4))]  # fmt: skip
     assert len({same, *others}) == 1 + len(others)
+
+
+def test_nothing_is_stored_for_points_that_are_not_there() -> None:
+    def f(x: Any) -> Any:
+        nothing = tf.expand_dims(x, 0)[:, :, 1:2]
+        return nothing, tf.sum(nothing)
+
+    x = tf.constant(np.full((1, 1), 3.0))
+    for kernel in kernels(f, (1, 1), dtype="float64"):
+        verify(kernel)
+    empty, total = tf.function(f, jit_compile=True)(x)
+    assert empty.shape == (1, 1, 0) and total.numpy() == 0
