@@ -173,8 +173,13 @@ def run(call: Call) -> Values:
 
 def perform(op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Call an op on arguments as the user gave them; its output, or a tuple of several."""
-    here = ground()
-    outs = run(here.prepare(op, args, attrs))
+    frame = current.get()
+    if frame is None:
+        here = _bottom[0]
+        outs = here.run(here.prepare(op, args, attrs))
+    else:
+        here = frame.ground
+        outs = run(here.prepare(op, args, attrs))
     if len(outs) == 1:
         return here.tensor(outs[0])
     return tuple([here.tensor(value) for value in outs])

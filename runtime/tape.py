@@ -211,11 +211,12 @@ class GradientTape:
         TapeError, ArgumentError, and ShapeError for a weight that does not broadcast to its
         target; a call that raises leaves the tape as it was.
         """
-        zero = self._ready(sources, unconnected_gradients)
+        leaves, tree = flatten(sources)
+        zero = self._ready(leaves, unconnected_gradients)
         seeds = self._seeds(target, output_gradients)
-        found = self.pull(seeds, flatten(sources)[0], zero)
+        found = self.pull(seeds, leaves, zero)
         self._finished()
-        return unflatten(flatten(sources)[1], found)
+        return unflatten(tree, found)
 
     def jacobian(
         self, target: Any, sources: Any,
@@ -238,8 +239,8 @@ class GradientTape:
         array([[2., 0.],
                [0., 4.]], dtype=float32)
         """
-        zero = self._ready(sources, unconnected_gradients)
         leaves, tree = flatten(sources)
+        zero = self._ready(leaves, unconnected_gradients)
         found = jacobian(self, self._target(target), leaves, zero)
         self._finished()
         return unflatten(tree, found)
@@ -255,9 +256,9 @@ class GradientTape:
         target must depend on their own row of the source alone. Raises ShapeError if the two
         differ along axis 0, and what ``gradient`` raises.
         """
-        zero = self._ready(source, unconnected_gradients)
         if not isinstance(source, Tensor | Variable):
             raise TapeError("batch_jacobian takes one source, a tensor or a Variable")
+        zero = self._ready([source], unconnected_gradients)
         found = batch_jacobian(self, self._target(target), source, zero)
         self._finished()
         return found
@@ -273,14 +274,14 @@ class GradientTape:
         table = backward(self._entries, cotangents, self._known)
         return [self._of_source(x, table, zero) for x in sources]
 
-    def _ready(self, sources: Any, unconnected: Any) -> bool:
+    def _ready(self, sources: Sequence[Any], unconnected: Any) -> bool:
         """Check a call that walks back; whether unconnected sources give zeros."""
         if self._used and not self.persistent:
             raise TapeError(
                 "gradient() was already called on this tape; make it "
                 "GradientTape(persistent=True) to call it again"
             )
-        for x in flatten(sources)[0]:
+        for x in sources:
             if not isinstance(x, Tensor | Variable):
                 raise TapeError(f"cannot differentiate with respect to {type(x).__name__}")
         choice = getattr(unconnected, "value", unconnected)
