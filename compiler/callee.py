@@ -68,13 +68,15 @@ class Callee:
         ready = self._executable
         if ready is not None and ready.native:
             return ready
-        made = compile_graph(
-            self.graph, target_for(True)
-        )  # without the lock: calls go on meanwhile
-        for derivative in list(self.derivatives):
+        # without the lock: calls go on meanwhile
+        made = compile_graph(self.graph, target_for(True))
+        with self.lock:
+            self.native = True  # what is derived from now on is compiled at once
+            derivatives = list(self.derivatives)
+        for derivative in derivatives:
             derivative.compile()
         with self.lock:
-            self._executable, self.native = made, True
+            self._executable = made
             self._prepared.clear()
         return made
 
