@@ -62,8 +62,7 @@ def _alive(group: _Group) -> _Group:
 def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
     """Group elementwise chains and reductions that the target can fuse into kernels.
 
-    max_ops: nodes in one kernel, not counting what only moves elements; compile time grows
-        faster than linearly beyond.
+    max_ops: nodes in one kernel, movements aside; compile time grows faster than linearly beyond.
     """
     if not any(map(target.can_fuse, graph.nodes)):
         return rebuild(graph)

@@ -105,7 +105,8 @@ def test_no_kernel_has_more_ops_than_asked_for(block: Op, max_ops: int) -> None:
         graph, inputs, want = program(seed, block)
         out = checked(graph, fuse, inputs, want, str(fuse))
         kernels = [n.regions[0] for n in out.walk() if n.op.name == "fused"]
-        sizes = [sum(n.op.kind in ("elementwise", "reduce") for n in k.nodes) for k in kernels]
+        free = ("constant", "movement")  # what kernels hold for nothing
+        sizes = [sum(not {n.op.name, n.op.kind} & {*free} for n in k.nodes) for k in kernels]
         assert max(sizes, default=0) <= max(max_ops, 1)
 
 
