@@ -60,7 +60,9 @@ class ConcreteFunction:
         staged = {left for function, left, _ in numbers.steps if function is is_argument}
         self.by_value = numbers.pinned_leaves() | (inputs - staged)
         numbers.count_by_value(self.by_value)
-        used = numbers.guards or self.outputs.numbers or self.outputs.arguments
+        used = (
+            numbers.guards or numbers.computed() or self.outputs.numbers or self.outputs.arguments
+        )
         if used or any(c.__class__ is NumberInput for c in self.captures):
             self.numbers = numbers
 

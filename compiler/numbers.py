@@ -136,6 +136,10 @@ class Numbers:
             self.pinned.add(slot)
         return value
 
+    def computed(self) -> bool:
+        """Whether there are steps, which may raise."""
+        return any(f is not None and f is not is_argument for f, _, _ in self.steps)
+
     def pinned_leaves(self) -> set[int]:
         """The positions of the arguments that pinned values depend on."""
         todo, found = list(self.pinned), set()

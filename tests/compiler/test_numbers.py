@@ -107,6 +107,12 @@ def test_python_errors_of_numbers_are_raised_where_python_raises_them() -> None:
     assert traces(lambda x, v: (v**0.5, v**-1), (4.0, -4.0, 0.0, 9.0)) <= 3
     assert traces(lambda x, v: tf.cast(x, tf.int8) + v, (1, 2, 3, 300, 4)) == 2
 
+    def unused(x: Any, v: float) -> Any:
+        1 / v
+        return x
+
+    assert traces(unused, (1.0, 2.0, 0.0, 3.0)) == 1
+
     def caught(x: Any, v: float) -> Any:
         try:
             return x / (1 / v)
