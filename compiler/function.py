@@ -20,6 +20,7 @@ from typing import Any
 from twofold.ir import bind
 from twofold.ir.errors import TwofoldError
 from twofold.ir.tree import Structure
+from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
@@ -322,11 +323,6 @@ class Function:
 def _rebuild(python_function: Any, options: dict[str, Any]) -> Function:
     """A function that was pickled as its Python function and its options."""
     return Function(python_function, **options)
-
-
-def counted(n: int, noun: str) -> str:
-    """``1 trace``, ``2 traces``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _mentions(key: tuple[Any, ...], token: Token) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from twofold.ir.tree import LEAF, Structure
+from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from .signature import Token, leaf_key, leaf_pattern
@@ -99,7 +100,7 @@ def part_text(part: Any) -> str:
     if isinstance(part, type):
         return f"any {part.__name__}"
     if part[0] is Tensor:
-        return f"{part[1]} of {part[2]} axes" if part[2] != 1 else f"{part[1]} of 1 axis"
+        return f"{part[1]} of {counted(part[2], 'axis')}"
     if part[0] is float:
         return repr(float.fromhex(part[1]))
     return repr(part[1]) if len(part) == 2 else f"{part[0].__name__}{part[1:]}"

@@ -17,6 +17,7 @@ import numpy as np
 
 from twofold.ir.errors import ArgumentError
 from twofold.ir.tree import Structure, flatten, unflatten
+from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from .spec import TensorSpec
@@ -135,7 +136,7 @@ def bind_arguments(
         wanted = tuple(signature)
         if len(wanted) != len(args) or kwargs:
             raise ArgumentError(
-                f"{function.name} takes {len(wanted)} arguments by its input "
+                f"{function.name} takes {counted(len(wanted), 'argument')} by its input "
                 f"signature, {len(args) + len(kwargs)} given"
             )
         leaves = list(_fitted(wanted, args, "argument ", {}))

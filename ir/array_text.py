@@ -16,6 +16,7 @@ import numpy as np
 from .number_text import make_array, parse_element, show_element
 from .scanner import QUOTED, Scanner, token
 from .types import DTYPE_NAMES, RefType, TensorType
+from .words import counted
 
 __all__ = ["parse_array", "show_array"]
 
@@ -63,7 +64,7 @@ def _listed(s: Scanner, kind: TensorType, at: int) -> _Array:
         if s.next() != "]":
             s.expect(_COMMA, "',' or ']'")
     if len(items) != count:
-        s.fail(f"{kind} has {count} elements, {len(items)} are given", at)
+        s.fail(f"{kind} has {counted(count, 'element')}, {len(items)} are given", at)
     return make_array(s, kind.dtype, shape, items, at)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .attrs import same_attrs
 from .graph import Graph, Node, Value
+from .words import counted
 
 __all__ = ["difference", "equal"]
 
@@ -34,7 +35,7 @@ def _compare(a: Graph, b: Graph, stack: list[tuple[Graph, Graph]], locations: bo
     if a.name != b.name:
         return f"graph {a.name} is called {b.name} in the other"
     if len(a.nodes) != len(b.nodes):
-        return f"graph {a.name} has {len(a.nodes)} nodes, the other {len(b.nodes)}"
+        return f"graph {a.name} has {counted(len(a.nodes), 'node')}, the other {len(b.nodes)}"
     same: dict[Value, Value] = {}
     where = f"the inputs of graph {a.name}"
     found = _compare_values(a.inputs, b.inputs, same, where)
@@ -50,7 +51,7 @@ def _compare(a: Graph, b: Graph, stack: list[tuple[Graph, Graph]], locations: bo
 
 def _compare_values(a: Any, b: Any, same: dict[Value, Value], where: str) -> str:
     if len(a) != len(b):
-        return f"{where}: {len(a)} values, {len(b)} in the other"
+        return f"{where}: {counted(len(a), 'value')}, {len(b)} in the other"
     for x, y in zip(a, b, strict=True):
         if x.type != y.type or x.name != y.name:
             return f"{where}: {x!r} is {y!r} in the other"

@@ -34,6 +34,7 @@ from .promote import Operand, as_floating, result_dtype, weak_dtype
 from .record import KINDS, Attrs, Facts, Rule, Sample, check, refuse_unknown, signature_of
 from .registry import COMPOSITES, OPS, REGISTRY, Composite, composite
 from .types import TensorType
+from .words import counted
 
 __all__ = ["COMPOSITES", "KINDS", "OPS", "Attrs", "Composite", "Op", "Sample", "composite", "op"]
 
@@ -94,7 +95,9 @@ class Op(Facts):
         return _bind.perform(self, *self._sort_arguments(args, attrs))
 
     def _arity(self, given: int) -> TypeError:
-        return TypeError(f"{self.name}() takes {len(self.tensors)} tensors, {given} given")
+        return TypeError(
+            f"{self.name}() takes {counted(len(self.tensors), 'tensor')}, {given} given"
+        )
 
     def _sort_arguments(self, args: tuple[Any, ...], attrs: Attrs) -> tuple[tuple[Any, ...], Attrs]:
         """Separate tensors from attributes, which may be given by position or by keyword."""

@@ -21,6 +21,7 @@ import numpy as np
 
 from twofold.ir.access import access_of
 from twofold.ir.graph import Node
+from twofold.ir.words import counted
 
 from .functions import FLOAT_ONLY, FUNCTIONS
 
@@ -79,7 +80,7 @@ def _check_node(node: ast.AST) -> None:
         if name not in FUNCTIONS:
             raise ExpressionError(f"there is no function {name} in kernels")
         if len(node.args) != FUNCTIONS[name].arity or node.keywords:
-            raise ExpressionError(f"{name} takes {FUNCTIONS[name].arity} arguments")
+            raise ExpressionError(f"{name} takes {counted(FUNCTIONS[name].arity, 'argument')}")
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ..errors import ArgumentError, ShapeError
 from ..op import OPS, Sample, composite
 from ..shapes import show_shape
+from ..words import counted
 from . import movement, reduce
 from .contract import matmul
 from .create import arange
@@ -51,7 +52,9 @@ def parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     counts = [r - len(p.replace("...", "")) for p, r in zip(inputs, ranks, strict=True)]
     for part, count, rank in zip(inputs, counts, ranks, strict=True):
         if count < 0 or (count and "..." not in part):
-            raise ArgumentError(f"einsum: {part!r} in {equation!r} for a tensor of {rank} axes")
+            raise ArgumentError(
+                f"einsum: {part!r} in {equation!r} for a tensor of {counted(rank, 'axis')}"
+            )
     dotted = [c for p, c in zip(inputs, counts, strict=True) if "..." in p]
     widest = "".join(free[: max(dotted, default=0)])
     spelled = [

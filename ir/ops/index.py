@@ -23,6 +23,7 @@ from ..errors import (
 )
 from ..op import OPS, Sample, composite
 from ..shapes import show_shape
+from ..words import counted
 from . import movement
 from .create import arange, cast
 from .gather import gather, gather_nd, tensor_scatter_nd_update
@@ -65,7 +66,9 @@ def read_key(key: Any, rank: int) -> list[Item]:
         raise ArgumentError("an index can have only one ellipsis (...)")
     used = sum(i.axes for i in items if i is not None)
     if used > rank:
-        raise IndexOutOfBoundsError(f"too many indices: {used} for a tensor of {rank} axes")
+        raise IndexOutOfBoundsError(
+            f"too many indices: {used} for a tensor of {counted(rank, 'axis')}"
+        )
     rest = [Item("gap", axes=0)] + [Item("slice", FULL)] * (rank - used)
     at = items.index(None) if None in items else len(items)
     spelled = [*items[:at], *rest, *items[at + 1 :]]

@@ -12,6 +12,7 @@ from ..infer import Attrs, Resolved, Types, axes_of, axis_of
 from ..op import Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
+from ..words import counted
 from .operand import as_tensor, sequence_attr, shape_attr, size_attr
 
 
@@ -132,8 +133,8 @@ def _reshape_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
         target.size, x.size
     ):
         raise ShapeError(
-            f"cannot reshape {show_shape(x.shape)} ({x.size} elements) to {show_shape(shape)} "
-            f"({target.size} elements)"
+            f"cannot reshape {show_shape(x.shape)} ({counted(x.size, 'element')}) to "
+            f"{show_shape(shape)} ({counted(target.size, 'element')})"
         )
     return {"shape": tuple(shape)}, (target,)
 
@@ -156,7 +157,7 @@ def _transpose_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     perm = attrs["perm"]
     order = tuple(reversed(range(x.rank))) if perm is None else tuple(perm)
     if axes_of(order, x.rank, op.name) != tuple(range(x.rank)):
-        raise ArgumentError(f"transpose: {order} is not a permutation of {x.rank} axes")
+        raise ArgumentError(f"transpose: {order} is not a permutation of {counted(x.rank, 'axis')}")
     order = tuple(axis_of(a, x.rank, op.name) for a in order)
     return {"perm": order}, (x.with_shape([x.shape[a] for a in order]),)
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..dims import Dim, DimLike
 from ..errors import ArgumentError
 from ..op import OPS
+from ..words import counted
 
 __all__ = ["as_tensor", "product", "shape_attr", "size_attr"]
 
@@ -63,5 +64,7 @@ def sequence_attr(value: Any, length: int, what: str) -> Sequence[Any]:
     else:
         given = (value,) * length
     if len(given) != length:
-        raise ArgumentError(f"{what} takes {length} values here, {len(given)} given: {given}")
+        raise ArgumentError(
+            f"{what} takes {counted(length, 'value')} here, {len(given)} given: {given}"
+        )
     return given

@@ -10,6 +10,7 @@ from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
+from ..words import counted
 from . import movement
 from .joining import concat
 from .operand import as_tensor, size_attr
@@ -22,7 +23,9 @@ def _pad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
     pads = tuple([(size_attr(a, "pad"), size_attr(b, "pad")) for a, b in attrs["pads"]])
     if len(pads) != x.rank:
-        raise ArgumentError(f"pad: {len(pads)} pairs of widths for {x.rank} axes: {pads}")
+        raise ArgumentError(
+            f"pad: {counted(len(pads), 'pair')} of widths for {counted(x.rank, 'axis')}: {pads}"
+        )
     if any(isinstance(w, int) and w < 0 for pair in pads for w in pair):
         raise ArgumentError(f"pad: widths must not be negative: {pads}")
     shape = [a + d + b for (a, b), d in zip(pads, x.shape, strict=True)]

@@ -19,6 +19,7 @@ from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
+from ..words import counted
 from .operand import as_tensor, sequence_attr, size_attr
 
 FULL = (None, None, None)
@@ -31,7 +32,8 @@ def resolve_index(
     """The canonical index and the shape of the result. Raises IndexOutOfBoundsError."""
     if len(index) > len(shape):
         raise IndexOutOfBoundsError(
-            f"{what}: {len(index)} indices for {len(shape)} axes, shape {show_shape(shape)}"
+            f"{what}: {counted(len(index), 'index')} for {counted(len(shape), 'axis')}, "
+            f"shape {show_shape(shape)}"
         )
     entries: list[Any] = []
     result: list[DimLike] = []

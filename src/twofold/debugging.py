@@ -12,6 +12,7 @@ import numpy as np
 
 from twofold.api.creation import convert_to_tensor
 from twofold.ir.infer import as_dtype
+from twofold.ir.words import counted
 
 __all__ = ["assert_all_finite", "assert_equal", "assert_near", "assert_rank", "assert_type"]
 
@@ -57,7 +58,9 @@ def assert_rank(x: Any, rank: int, message: str = "") -> None:
     """
     have = convert_to_tensor(x).ndim
     if have != rank:
-        raise AssertionError(_text(message, f"the tensor has {have} axes, expected {rank}"))
+        raise AssertionError(
+            _text(message, f"the tensor has {counted(have, 'axis')}, expected {rank}")
+        )
 
 
 def assert_type(x: Any, tf_type: Any, message: str = "") -> None:

@@ -13,6 +13,7 @@ from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.promote import weak_dtype
+from twofold.ir.words import counted
 from twofold.runtime.convert import as_array, exact_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
@@ -157,5 +158,5 @@ def _arranged(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
         flat = OPS["reshape"](tensor, shape=())
         return OPS["broadcast_to"](flat, shape=shape)  # type: ignore[no-any-return]
     if tensor.size != math.prod(shape):
-        raise ConversionError(f"{tensor.size} elements do not fill the shape {shape}")
+        raise ConversionError(f"{counted(tensor.size, 'element')} do not fill the shape {shape}")
     return OPS["reshape"](tensor, shape=shape)  # type: ignore[no-any-return]
