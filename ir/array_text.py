@@ -64,7 +64,7 @@ def _listed(s: Scanner, kind: TensorType, at: int) -> _Array:
         if s.next() != "]":
             s.expect(_COMMA, "',' or ']'")
     if len(items) != count:
-        s.fail(f"{kind} has {counted(count, 'element')}, {len(items)} are given", at)
+        s.fail(f"{kind} has {counted(count, 'element')}, given: {len(items)}", at)
     return make_array(s, kind.dtype, shape, items, at)
 
 

@@ -71,5 +71,5 @@ def _compare_nodes(m: Node, n: Node, same: dict[Value, Value], where: str, locat
     if locations and m.loc != n.loc:
         return f"{where} is at {m.loc}, at {n.loc} in the other"
     if len(m.regions) != len(n.regions):
-        return f"{where} has {len(m.regions)} regions, {len(n.regions)} in the other"
+        return f"{where} has {counted(len(m.regions), 'region')}, {len(n.regions)} in the other"
     return _compare_values(m.outputs, n.outputs, same, where)

@@ -28,6 +28,7 @@ from .step import NEW, Input, Kind, Place, Slot, Step, misfit
 from .structural import structural_types
 from .types import TensorType
 from .verify import verify_regions
+from .words import counted
 
 __all__ = ["parse", "parse_all"]
 
@@ -314,7 +315,7 @@ class _Parser:
             if text != "?":
                 self.resolved[key] = found
         if len(found[1]) != len(outputs):
-            s.fail(f"{op.name} has {len(found[1])} outputs, {len(outputs)} are given", at)
+            s.fail(f"{op.name} has {counted(len(found[1]), 'output')}, given: {len(outputs)}", at)
         for (_, declared, place), inferred in zip(outputs, found[1], strict=True):
             if declared is not None and declared != inferred:
                 s.pos = place

@@ -15,6 +15,7 @@ from .errors import TwofoldError, VerifyError
 from .op import Attrs, Op
 from .shapes import Sizes
 from .types import RefType, TensorType
+from .words import counted
 
 __all__ = ["RECORDED", "RecordedSizes", "structural_types"]
 
@@ -52,7 +53,7 @@ def structural_types(
 
 def _check_inputs(op: Op, types: Sequence[TensorType]) -> None:
     if not op.variadic and len(types) != len(op.tensors):
-        raise VerifyError(f"{op.name} takes {len(op.tensors)} inputs, not {len(types)}")
+        raise VerifyError(f"{op.name} takes {counted(len(op.tensors), 'input')}, not {len(types)}")
     refs = [isinstance(t, RefType) for t in types]
     if op.kind == "state" and not (refs and refs[0]):
         raise VerifyError(f"{op.name} takes a ref as its first input")

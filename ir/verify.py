@@ -46,6 +46,7 @@ from .printer import print_node, value_names
 from .step import misfit
 from .structural import structural_types
 from .types import RefType, TensorType
+from .words import counted
 
 __all__ = ["verify", "verify_regions"]
 
@@ -136,7 +137,7 @@ class _Verifier:
                 _fail("Attributes", f"{op.name} makes the attributes {attrs}", graph, node)
             self.resolved[key] = types
         if len(types) != len(node.outputs):
-            _fail("Types", f"{op.name} has {len(types)} outputs", graph, node)
+            _fail("Types", f"{op.name} has {counted(len(types), 'output')}", graph, node)
         for value, want in zip(node.outputs, types, strict=True):
             if value.type is not want and value.type != want:
                 _fail("Types", f"{op.name} gives {want}, recorded is {value.type}", graph, node)

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from twofold.ir.errors import VerifyError
+from twofold.ir.words import counted
 
 from .expression import KERNEL_DTYPES, RESERVED, ExpressionError, names, result_dtype
 from .loops import Kernel
@@ -96,7 +97,8 @@ class _Verifier:
 
     def index(self, index: Index, scope: Scope) -> None:
         if len(index.strides) != len(self.kernel.loops):
-            self.fail("Places", f"{len(index.strides)} strides for {len(self.kernel.loops)} loops")
+            strides, loops = len(index.strides), len(self.kernel.loops)
+            self.fail("Places", f"{counted(strides, 'stride')} for {counted(loops, 'loop')}")
         if not self.folded:
             for axis in self.kernel.reduced:
                 if not _is_zero(index.strides[axis]):
@@ -132,7 +134,7 @@ class _Verifier:
         if not kernel.loops:
             self.fail("Folds", "a kernel has a loop")
         if count < 1 or (count > 1 and kernel.mode != "row"):
-            self.fail("Folds", f"a {kernel.mode} kernel has {count} sweeps")
+            self.fail("Folds", f"a {kernel.mode} kernel has {counted(count, 'sweep')}")
         if not kernel.reduced and (kernel.before or kernel.sweeps[0].after):
             self.fail("Folds", "without folded loops everything stands in the sweep")
 

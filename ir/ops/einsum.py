@@ -43,7 +43,9 @@ def parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     left, arrow, right = text.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(ranks):
-        raise ArgumentError(f"einsum: {equation!r} has {len(inputs)} operands, {len(ranks)} given")
+        raise ArgumentError(
+            f"einsum: {equation!r} has {counted(len(inputs), 'operand')}, {len(ranks)} given"
+        )
     for part in (*inputs, right):
         rest = part.replace("...", "", 1)
         if any(c not in string.ascii_letters for c in rest):
