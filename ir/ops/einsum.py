@@ -1,14 +1,12 @@
 """Einstein summation, decomposed into transpose, reshape, matmul and sum.
 
-The pair to contract next is the one whose result has the fewest axes, the first such pair on a
-tie: the choice needs no sizes, so a trace with symbolic sizes computes in the order of eager mode.
+More than two operands are multiplied two at a time, in the order of ``contraction_path.py``.
 """
 
 from __future__ import annotations
 
 import string
 from collections import Counter
-from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, ShapeError
@@ -17,6 +15,7 @@ from ..shapes import show_shape
 from ..words import counted
 from . import movement, reduce
 from .contract import matmul
+from .contraction_path import order
 from .create import arange
 from .gather import gather_nd
 from .joining import stack
@@ -103,8 +102,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     terms = [_unrepeated(Term(x, p), equation) for x, p in zip(tensors, labels, strict=True)]
     sizes = _label_sizes(terms, equation)
     terms = [_without_ones(t, sizes) for t in terms]
-    while len(terms) > 1:
-        i, j = _next_pair(terms, result)
+    for i, j in order([t.labels for t in terms], result, sizes) if len(terms) > 1 else ():
         others = [t for k, t in enumerate(terms) if k not in (i, j)]
         keep = set(result).union(*[t.labels for t in others])
         terms = [*others, _contract(terms[i], terms[j], keep, sizes)]
@@ -158,15 +156,6 @@ def _without_ones(term: Term, sizes: dict[str, Any]) -> Term:
         return term
     kept = "".join(c for i, c in enumerate(labels) if i not in ones)
     return Term(movement.squeeze(value, axis=ones), kept)
-
-
-def _next_pair(terms: list[Term], result: str) -> tuple[int, int]:
-    def axes_left(pair: tuple[int, int]) -> int:
-        i, j = pair
-        others = [t.labels for k, t in enumerate(terms) if k not in pair]
-        return len(set(terms[i].labels + terms[j].labels) & set(result).union(*others))
-
-    return min(combinations(range(len(terms)), 2), key=axes_left)
 
 
 def _summed(term: Term, keep: set[str]) -> Term:
