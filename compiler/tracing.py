@@ -122,7 +122,7 @@ def _return_location(python_function: Any) -> Location | None:
 
 
 def _leaf_names(function: Any, structure: Structure) -> list[str]:
-    """A name for each leaf: its parameter's, with the path inside of containers."""
+    """A name for each leaf: its parameter's, with the path inside containers."""
     code = getattr(function.python_function, "__code__", None)
     params = code.co_varnames[: code.co_argcount] if code is not None else ()
     names: list[str] = []

@@ -144,14 +144,14 @@ def _sized(attrs: Mapping[str, Any], fn: Callable[[Any], Any]) -> dict[str, Any]
 
 
 def check_attrs(op: str, attrs: Mapping[str, Any]) -> None:
-    """Refuse attributes of which one is outside of the set. Raises ArgumentError."""
+    """Refuse attributes of which one is outside the set. Raises ArgumentError."""
     reason = refused(attrs)
     if reason:
         raise ArgumentError(f"{op}: {reason}")
 
 
 def refused(attrs: Mapping[str, Any]) -> str:
-    """Which attribute is outside of the set, in words; ``""`` if none is."""
+    """Which attribute is outside the set, in words; ``""`` if none is."""
     for name, value in attrs.items():
         kind = value.__class__
         if kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value))):
@@ -179,7 +179,7 @@ def attr_key(value: Any) -> Hashable:
     """A hashable key that two attribute values share only if they are the same, bit for bit.
 
     Values are compared by type and bits: ``1``, ``1.0`` and ``True`` differ, so do ``0.0`` and
-    ``-0.0``, and a NaN equals a NaN with the same bits. What is outside of the set is the same
+    ``-0.0``, and a NaN equals a NaN with the same bits. What is outside the set is the same
     only if it is one object.
 
     >>> attr_key(0.0) == attr_key(-0.0), attr_key((1, 2)) == attr_key((1, 2))
@@ -225,7 +225,7 @@ def same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
 def show_attr(value: Any) -> str:
     """An attribute value as text, which ``literal.parse_attr`` reads.
 
-    What is outside of the set shows as ``object(...)``, which is in no valid text: error messages
+    What is outside the set shows as ``object(...)``, which is in no valid text: error messages
     print nodes that are not valid.
     """
     kind = value.__class__

@@ -159,7 +159,7 @@ def below(frame: Frame | None) -> Token[Frame | None]:
 
 
 def run(call: Call) -> Values:
-    """Run a call under the present stack; inside of an interpreter's ``run`` that is what stands
+    """Run a call under the present stack; inside an interpreter's ``run`` that is what stands
     below it."""
     frame = current.get()
     if frame is None:

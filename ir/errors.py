@@ -99,7 +99,7 @@ class DeclarationError(TwofoldError, TypeError):
 
 
 class IndexOutOfBoundsError(TwofoldError, IndexError):
-    """An index lies outside of the axis it addresses.
+    """An index lies outside the axis it addresses.
 
     Cause: ``tf.gather(tf.zeros(3), 7)``. The same error is raised eagerly and compiled; an
     index is never clamped.
@@ -120,14 +120,14 @@ class TapeError(TwofoldError, RuntimeError):
 
     Cause: a second ``gradient`` call on a tape that is not persistent, ``watch`` on a closed
     tape, or the gradient of something that is not a tensor.
-    Fix: ``GradientTape(persistent=True)``, or compute inside of the ``with`` block.
+    Fix: ``GradientTape(persistent=True)``, or compute inside the ``with`` block.
     """
 
 
 class StagingError(TwofoldError, TypeError):
     """A compiled function needed the concrete value of a tensor while it was traced.
 
-    Cause: ``if x > 0:`` with a tensor ``x`` inside of ``@tf.function``. Control flow on tensor
+    Cause: ``if x > 0:`` with a tensor ``x`` inside ``@tf.function``. Control flow on tensor
     values is going to be captured as graph control flow; until then it is refused here.
     Fix: use ``tf.where(x > 0, a, b)``, move the test out of the function, or run eagerly with
     ``tf.config.run_functions_eagerly(True)``.

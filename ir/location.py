@@ -1,6 +1,6 @@
 """Where in the user's source an operation was called, and the name it was given there.
 
-The innermost frame outside of this package is the user's. Its code object says line and column
+The innermost frame outside this package is the user's. Its code object says line and column
 (PEP 657) and, if the next instruction stores the result, the name of the variable.
 """
 

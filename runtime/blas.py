@@ -1,4 +1,4 @@
-"""The matrix product that compiled code calls: addresses inside of the BLAS that NumPy uses.
+"""The matrix product that compiled code calls: addresses inside the BLAS that NumPy uses.
 
 NumPy has already loaded a tuned BLAS, so nothing is shipped and no second one is loaded: a symbol
 looked up through the handle of NumPy's core extension is found in the libraries that the

@@ -18,7 +18,7 @@ Invariants:
 - A block is at most one eighth (12.5%) larger than what was asked for and starts at a multiple of
   ``ALIGNMENT`` bytes.
 - No lock: ``deque.append`` and ``deque.pop`` are atomic, and a finalizer may run anywhere, also
-  inside of a section that a lock would guard. The byte counters decide nothing but statistics
+  inside a section that a lock would guard. The byte counters decide nothing but statistics
   and are recounted from the shelves before anything is thrown away.
 """
 

@@ -119,7 +119,7 @@ class Layout:
                     home = self.sections.get(section)
                     if home is not None:
                         if value > home.size:
-                            raise ObjectError("a symbol lies outside of its section")
+                            raise ObjectError("a symbol lies outside its section")
                         place = home.place + value
                 elif section and info & 15 != FILE:
                     raise ObjectError(f"a symbol of kind {section:#x} is not known here")
@@ -136,7 +136,7 @@ class Layout:
             for at in range(row[4], row[4] + row[5], 24):
                 offset, info, addend = self._unpack("<QQq", at)
                 if offset + 4 > home.size or info >> 32 >= len(self.symbols):
-                    raise ObjectError("an address to fill in lies outside of its section")
+                    raise ObjectError("an address to fill in lies outside its section")
                 found.append((home.place + offset, info & 0xFFFFFFFF, info >> 32, addend))
         return found
 

@@ -38,7 +38,7 @@ class UnconnectedGradients(enum.Enum):
 
 
 class GradientTape:
-    """Records what happens to watched tensors inside of its ``with`` block.
+    """Records what happens to watched tensors inside its ``with`` block.
 
     >>> import twofold as tf
     >>> x = tf.constant(3.0)
@@ -90,7 +90,7 @@ class GradientTape:
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
-        """Record nothing inside of this ``with`` block, as for a gradient that is only printed.
+        """Record nothing inside this ``with`` block, as for a gradient that is only printed.
 
         Raises TapeError on a tape that is not recording.
 
@@ -119,7 +119,9 @@ class GradientTape:
     def watch(self, tensor: Any) -> None:
         """Record what happens to a tensor (or a structure of them) from now on."""
         if self._token is None:
-            raise TapeError("watch() on a tape that is not recording; call it inside of `with`")
+            raise TapeError(
+                "watch() on a tape that is not recording; call it inside its `with` block"
+            )
         leaves = flatten(tensor)[0]
         for x in leaves:
             if not isinstance(x, Tensor | Variable):
@@ -314,7 +316,7 @@ class GradientTape:
         if not isinstance(y, Tensor):
             raise TapeError(
                 f"the gradient of {type(y).__name__} is not defined; the target "
-                f"must be a tensor computed inside of the tape"
+                f"must be a tensor computed inside the tape"
             )
         return y
 

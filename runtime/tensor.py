@@ -151,7 +151,7 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         """Hold another value. Raises StagingError for a value that is traced."""
         if value.__class__ is not _ndarray:
             raise StagingError(
-                "a tensor made outside of a compiled function is written to while the function "
+                "a tensor made outside a compiled function is written to while the function "
                 "is traced; pass it as an argument, or make it a tf.Variable and assign to it"
             )
         self._change(value)

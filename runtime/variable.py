@@ -50,7 +50,7 @@ class Variable(Operators, NumpyProtocols):
     ) -> None:  # fmt: skip
         if bind.ground().tracing:
             raise StagingError(
-                "a Variable is made inside of a compiled function; make it outside, so that calls "
+                "a Variable is made inside a compiled function; make it outside, so that calls "
                 "of the function share it"
             )
         value = initial_value() if callable(initial_value) else initial_value

@@ -1,7 +1,7 @@
 """What writing to a tensor needs: storing in place where nobody can tell, and a memory of what was.
 
 A write gives the tensor's cell another value, made by an op, so that it is recorded, staged and
-differentiated as any other. Outside of tapes and traces a basic write goes into the array itself
+differentiated as any other. Outside tapes and traces a basic write goes into the array itself
 if nobody else refers to it, which its reference count tells: a view, a tape, a Variable or a
 caller's array would count.
 """

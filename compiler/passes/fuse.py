@@ -5,7 +5,7 @@
 
 Invariant kept: a group is convex (no path leaves it and comes back), so that the groups form an
 acyclic graph; nodes with effects keep their order. A value that is used
-outside of its group is an output of the group; nothing is computed twice except constants.
+outside its group is an output of the group; nothing is computed twice except constants.
 
 A movement with an access map costs nothing where it is read: it goes into the kernel of every node
 that reads it, and is made as an array only for those that are no kernels (``_Moved``).

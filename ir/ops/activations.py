@@ -27,7 +27,7 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 @composite(SAMPLE)
 def relu6(x: Any) -> Any:
-    """``min(max(x, 0), 6)``, elementwise; gradient 1 strictly inside of (0, 6), else 0.
+    """``min(max(x, 0), 6)``, elementwise; gradient 1 strictly inside (0, 6), else 0.
 
     >>> import twofold as tf
     >>> tf.nn.relu6([-1.0, 3.0, 8.0]).numpy()

@@ -1,6 +1,6 @@
 """Reading and writing at computed positions: gather, scatter and what is made of them.
 
-An index counts from the end if it is negative, as in NumPy; one outside of its axis raises
+An index counts from the end if it is negative, as in NumPy; one outside its axis raises
 IndexOutOfBoundsError in both modes and is never clamped.
 """
 

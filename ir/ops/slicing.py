@@ -57,7 +57,7 @@ def _resolve_position(item: Any, size: DimLike, axis: int, sizes: Sizes, what: s
 
 
 def out_of_bounds(index: Any, axis: int, size: Any) -> IndexOutOfBoundsError:
-    """The error for an index outside of its axis."""
+    """The error for an index outside its axis."""
     allowed = f"; it must be between {-size} and {size - 1}" if size != 0 else ""
     return IndexOutOfBoundsError(
         f"index {index} is out of bounds for axis {axis} with size {size}{allowed}"
@@ -234,7 +234,7 @@ def slice_axis(x: Any, axis: int, start: Any, stop: Any, step: Any = None) -> An
 def slice_(x: Any, begin: Any, size: Any) -> Any:
     """The block that starts at ``begin`` and has the given sizes; -1 takes the rest of an axis.
 
-    Raises ShapeError where the block does not lie inside of ``x``.
+    Raises ShapeError where the block does not lie inside ``x``.
     """
     x = as_tensor(x)
     rank = len(x.shape)

@@ -149,7 +149,7 @@ def searchsorted(
 def _by_value(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     raise StagingError(
         f"the size of the result of {op.name} depends on the values of its input, which exist "
-        f"only when the function runs; use tf.where(condition, a, b), or call it outside of "
+        f"only when the function runs; use tf.where(condition, a, b), or call it outside "
         f"the function"
     )
 
@@ -247,7 +247,7 @@ def one_hot(
 ) -> Any:  # fmt: skip
     """``on_value`` at the position that each index names along a new axis, ``off_value`` elsewhere.
 
-    An index outside of ``0..depth-1`` gives a line of ``off_value``.
+    An index outside ``0..depth-1`` gives a line of ``off_value``.
     """
     indices = as_tensor(indices)
     rank = len(indices.shape) + 1

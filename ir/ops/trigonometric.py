@@ -79,7 +79,7 @@ def tan_vjp(g: Any, out: Any, x: Any) -> Any:
     samples=UNARY,
 )
 def asin(x: Array) -> Array:
-    """Inverse sine, elementwise, in [-pi/2, pi/2]; NaN for reals outside of [-1, 1].
+    """Inverse sine, elementwise, in [-pi/2, pi/2]; NaN for reals outside [-1, 1].
 
     The gradient at -1 and 1 is infinite.
 
@@ -104,7 +104,7 @@ def asin_vjp(g: Any, out: Any, x: Any) -> Any:
     samples=UNARY,
 )
 def acos(x: Array) -> Array:
-    """Inverse cosine, elementwise, in [0, pi]; NaN for reals outside of [-1, 1].
+    """Inverse cosine, elementwise, in [0, pi]; NaN for reals outside [-1, 1].
 
     The gradient at -1 and 1 is infinite.
 

@@ -1,7 +1,7 @@
 """``tf.debugging``: assertions on tensors.
 
 Those on rank and dtype hold for all calls, so a compiled function checks them once, while it is
-traced. Those on values need the values: inside of ``@tf.function`` they raise StagingError.
+traced. Those on values need the values: inside ``@tf.function`` they raise StagingError.
 """
 
 from __future__ import annotations

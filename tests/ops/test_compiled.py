@@ -1,4 +1,4 @@
-"""Every op and composite gives the same inside of a compiled function as it gives eagerly."""
+"""Every op and composite gives the same inside a compiled function as it gives eagerly."""
 
 from __future__ import annotations
 

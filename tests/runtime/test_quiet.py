@@ -1,4 +1,4 @@
-"""NumPy's floating-point warnings stay silent in ops, also in an op inside of an op."""
+"""NumPy's floating-point warnings stay silent in ops, also in an op inside an op."""
 
 from __future__ import annotations
 

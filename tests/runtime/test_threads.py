@@ -261,7 +261,7 @@ def test_a_child_forked_while_the_pool_is_busy_has_a_pool_of_its_own() -> None:
     [
         "",  # workers still spin
         "time.sleep(0.01)",  # workers sleep
-        # another thread is inside of a job
+        # another thread is inside a job
         "threading.Thread(target=together, args=(3,), daemon=True).start(); time.sleep(0.05)",
     ],
 )

@@ -51,7 +51,7 @@ def compare(
     Then a table: median times of a call, what tracing and compiling took and after how many calls
     they have paid, kernels, bytes moved and peak memory (eager > compiled).
 
-    FILE is a path or the dotted name of a module. A function that is called inside of another
+    FILE is a path or the dotted name of a module. A function that is called inside another
     decorated function belongs to that one, unless FN selects it.
 
     \b

@@ -1,4 +1,4 @@
-"""All stages side by side as one HTML page without references to anything outside of it."""
+"""All stages side by side as one HTML page without references to anything outside it."""
 
 from __future__ import annotations
 
