@@ -56,7 +56,7 @@ def trace(function: Function, examples: list[Array]) -> tuple[Any, Tracer]:
     return tracer.finish(values), tracer
 
 
-def check(function: Function, first: Any, second: Any) -> None:
+def check(function: Function, first: Any, second: Any, exact: bool = True) -> None:
     """Trace for one set of shapes, run for another, compare with eager mode there."""
     graph, tracer = trace(function, arrays(first))
     inputs = arrays(second)
@@ -68,7 +68,10 @@ def check(function: Function, first: Any, second: Any) -> None:
     expected = expected if isinstance(expected, tuple | list) else (expected,)
     for value, f, e in zip(graph.outputs, found, expected, strict=True):
         assert value.type.substitute(env).shape == f.shape == e.array.shape
-        np.testing.assert_array_equal(f, e.array)
+        if exact:
+            np.testing.assert_array_equal(f, e.array)
+        else:
+            np.testing.assert_allclose(f, e.array, rtol=1e-13)
 
 
 TWO = ((3, 4),), ((5, 7),)
@@ -116,8 +119,6 @@ CASES: list[tuple[str, Function, Any]] = [
     ("outer", lambda x, y: made("outer")(x, y), (((3,), (4,)), ((5,), (6,)))),
     ("einsum", lambda x, y: made("einsum")("bij,bkj->bik", x, y),
      (((2, 3, 4), (2, 5, 4)), ((3, 4, 5), (3, 2, 5)))),
-    ("einsum chain", lambda x, y, z: made("einsum")("ij,jk,kl->il", x, y, z),
-     (((2, 3), (3, 4), (4, 5)), ((5, 4), (4, 3), (3, 2)))),
     ("einsum diagonal", lambda x: made("einsum")("ii->i", x), (((3, 3),), ((5, 5),))),
     ("tril", lambda x: made("tril")(x), TWO),
     ("meshgrid", lambda x, y: made("meshgrid")(x, y), (((3,), (4,)), ((5,), (6,)))),
@@ -167,3 +168,8 @@ def test_unequal_sizes_are_refused_while_traced() -> None:
 def test_a_size_that_depends_on_values_is_refused_while_traced(function: Function) -> None:
     with pytest.raises(StagingError, match="depends on the values"):
         trace(function, arrays(((3,),)))
+
+
+def test_a_chain_of_products_is_taken_in_the_order_of_the_sizes_that_are_known() -> None:
+    sizes = ((2, 3), (3, 4), (4, 5)), ((5, 4), (4, 3), (3, 2))
+    check(lambda x, y, z: made("einsum")("ij,jk,kl->il", x, y, z), *sizes, exact=False)
