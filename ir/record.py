@@ -46,7 +46,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "reduce": Kind(
         "folds axes away with one scalar expression; fuses",
-        frozenset({"expr", "identity", "folds"}),
+        frozenset({"expr", "identity", "neutral", "folds"}),
     ),
     "movement": Kind(
         "every element of the output is one of an input; fuses if it has axes",
@@ -128,6 +128,9 @@ class Facts:
         "the body runs on arrays",
     )
     identity: Any = _fact(None, "where a reduction starts", "")
+    neutral: bool = _fact(
+        False, "folding the identity and one element gives that element, bit for bit", "no"
+    )
     folds: str | None = _fact(
         None, "the elementwise op that a reduction repeats: `sum` folds `add`", ""
     )

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
+from twofold.ir.access import nontrivial
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
@@ -74,6 +75,8 @@ class _Moved:
     """The movements of a graph: which are read through, and where every moved value lies.
 
     A movement is *free* if only kernels read it, or if its output is its input's memory anyway.
+    One that reads across the rows of its input is free for a single reader only: another element
+    of a cache line is wanted so much later that several readers share an array instead.
     """
 
     def __init__(self, graph: Graph, target: Target) -> None:
@@ -88,9 +91,18 @@ class _Moved:
                 continue
             deep = depth.get(node.inputs[0], 0) + 1
             read = node.out not in returned and all(map(can_fuse, users[node.out]))
+            if len(users[node.out]) > 1 and self._across(node.out):
+                read = False
             if deep <= MAX_MOVES and (read or node.op.shares_memory == "alias"):
                 self.free.add(node.out)
                 depth[node.out] = deep
+
+    def _across(self, value: Value) -> bool:
+        """Whether neighbours in the last axis of a moved value are of different rows."""
+        base, access = self.moves[value]
+        inner, last = nontrivial(value.type.shape), nontrivial(base.type.shape)
+        source = access.axes[inner[-1]].source if inner else None
+        return source is not None and source in last and source != last[-1]
 
     def readers(self, graph: Graph) -> dict[Value, set[Node | None]]:
         """The nodes that read each value, also through free movements; None for the caller."""

@@ -185,10 +185,10 @@ ROWS = [
     Row(Term("squeeze", Term("expand_dims", X, axis=A), axis=A), X),
     Row(Term("expand_dims", Term("squeeze", X, axis=A), axis=A), X),
 
-    # a reduction over no axes                       sum and prod: exact for integers only, as
-    Row(Term("sum", X, axis=()), X, is_integer),   # 0 + (-0.0) is 0.0
-    Row(Term("prod", X, axis=()), X, is_integer),
-    *[Row(Term(name, X, axis=()), X) for name in ("max", "min", "any", "all")],
+    # a reduction over no axes                       0 + (-0.0) is 0.0: exact for integers only,
+    # unless the identity is neutral bit for bit
+    *[Row(Term(op.name, X, axis=()), X, None if op.neutral else is_integer)
+      for op in OPS.values() if op.kind == "reduce"],
 
     # matmul(a.T, b) = matmul(a, b, transpose_a)     the same call of BLAS
     Row(Term("matmul", Term("transpose", X, perm=P), Y, transpose_a=TA, transpose_b=TB),

@@ -96,6 +96,7 @@ def _extreme(x: Any, lowest: bool) -> Any:
 @op(
     "reduce",
     expr="maximum(acc, x)",
+    neutral=True,
     folds="maximum",
     identity=-math.inf,
     accepts="biuf",
@@ -113,6 +114,7 @@ def max(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
 @op(
     "reduce",
     expr="minimum(acc, x)",
+    neutral=True,
     folds="minimum",
     identity=math.inf,
     accepts="biuf",
@@ -149,6 +151,7 @@ def _share(g: Any, out: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     promote="bool",
     result="bool",
     expr="acc or x",
+    neutral=True,
     folds="logical_or",
     identity=False,
     samples=SAMPLES,
@@ -163,6 +166,7 @@ def any(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     promote="bool",
     result="bool",
     expr="acc and x",
+    neutral=True,
     folds="logical_and",
     identity=True,
     samples=SAMPLES,
