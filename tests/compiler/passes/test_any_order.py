@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,8 @@ from twofold.compiler.passes.text import show_passes
 from twofold.compiler.pipeline import PASSES
 from twofold.ir.equality import difference
 from twofold.ir.graph import Graph
-from twofold.ir.op import Op, op
+from twofold.ir.op import OPS
 from twofold.ir.parser import parse
-from twofold.ir.registry import REGISTRY
 from twofold.ir.verify import verify
 
 SEEDS = st.integers(0, 10**6)
@@ -32,27 +30,11 @@ EXAMPLES = settings(
 )
 
 
-@pytest.fixture(scope="module")
-def block() -> Iterator[Op]:
-    """A region op that runs its region once."""
-
-    def no_rule(*args: Any) -> Any:
-        raise AssertionError("the types are those of the region")
-
-    @op("region", no_rule, promote="none", public=False)
-    def test_block(*inputs: Any, regions: Any) -> Any:
-        """Its region."""
-        return regions[0](*inputs)
-
-    yield test_block
-    REGISTRY.forget("test_block")
-
-
-def program(seed: int, block: Op) -> tuple[Graph, list[Any], list[Any]]:
+def program(seed: int) -> tuple[Graph, list[Any], list[Any]]:
     """A random graph with regions in regions, inputs for it, and what it computes."""
     rng = random.Random(seed)
     flat = random_graph(rng, rng.randint(4, 25))
-    graph = outlined(flat, block, rng)
+    graph = outlined(flat, OPS["call"], rng)
     verify(graph)
     inputs = random_inputs(flat, seed, SIZES)
     want = execute(flat, inputs, SIZES)
@@ -81,8 +63,8 @@ def checked(graph: Graph, each: Pass, inputs: list[Any], want: list[Any], what: 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @EXAMPLES
 @given(SEEDS, st.lists(st.sampled_from(PASSES), min_size=1, max_size=7))
-def test_passes_in_any_order_keep_every_bit(block: Op, seed: int, passes: list[Pass]) -> None:
-    graph, inputs, want = program(seed, block)
+def test_passes_in_any_order_keep_every_bit(seed: int, passes: list[Pass]) -> None:
+    graph, inputs, want = program(seed)
     for each in passes:
         graph = checked(graph, each, inputs, want, f"{each} of {show_passes(passes)}")
 
@@ -91,18 +73,18 @@ def test_passes_in_any_order_keep_every_bit(block: Op, seed: int, passes: list[P
 @pytest.mark.parametrize("each", PASSES, ids=str)
 @EXAMPLES
 @given(SEEDS)
-def test_a_pass_on_its_own_result_changes_nothing(block: Op, each: Pass, seed: int) -> None:
-    graph, inputs, want = program(seed, block)
+def test_a_pass_on_its_own_result_changes_nothing(each: Pass, seed: int) -> None:
+    graph, inputs, want = program(seed)
     once = checked(graph, each, inputs, want, str(each))
     assert difference(each(once), once) == ""
 
 
 @pytest.mark.parametrize("max_ops", [0, 1, 2, 5])
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_no_kernel_has_more_ops_than_asked_for(block: Op, max_ops: int) -> None:
+def test_no_kernel_has_more_ops_than_asked_for(max_ops: int) -> None:
     fuse = next(p for p in PASSES if p.name == "fuse").having(max_ops=max_ops)
     for seed in range(20):
-        graph, inputs, want = program(seed, block)
+        graph, inputs, want = program(seed)
         out = checked(graph, fuse, inputs, want, str(fuse))
         kernels = [n.regions[0] for n in out.walk() if n.op.name == "fused"]
         free = ("constant", "movement")  # what kernels hold for nothing
@@ -110,12 +92,12 @@ def test_no_kernel_has_more_ops_than_asked_for(block: Op, max_ops: int) -> None:
         assert max(sizes, default=0) <= max(max_ops, 1)
 
 
-def test_effects_are_those_of_nested_regions_in_linear_time(block: Op) -> None:
+def test_effects_are_those_of_nested_regions_in_linear_time() -> None:
     graph = parse("graph g(%x: i32[n]) { %y = floor_divide(%x, %x) return %y }")
     for _ in range(1200):
         around = Graph("g")
         x = around.input(graph.inputs[0].type, "x")
-        around.outputs = [around.add(block, [x], regions=[graph], types=[x.type]).out]
+        around.outputs = [around.add(OPS["call"], [x], regions=[graph], types=[x.type]).out]
         graph = around
     assert graph.nodes[0].effects == {"raise"}
     assert graph.nodes[0].pinned
