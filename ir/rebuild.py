@@ -17,7 +17,7 @@ as inputs. So a part of a graph becomes one of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .dims import DimLike
@@ -77,22 +77,46 @@ class Rebuilt:
                 table.update(zip(outputs, values, strict=True))
 
     def inline(
-        self, region: Graph, inputs: Sequence[Value], visit: Visit = keep,
+        self, region: Graph, inputs: Sequence[Value], enter: Callable[[Node], bool] | None = None,
         at: Location | None = None,
     ) -> list[Value]:  # fmt: skip
         """Append the nodes of a region for these inputs; returns what it returns.
 
-        A node without a line of its own gets the place ``at``. The regions of its nodes are
-        copied, so that a region may be inlined any number of times.
+        Nodes for which ``enter(node)`` holds are replaced by what their only region does, at any
+        depth. A node without a line of its own gets that of the node around it, at last ``at``.
+        Regions of the other nodes are copied, so a region may be inlined any number of times.
         """
         self.table.update(zip(region.inputs, inputs, strict=True))
-        start = len(self.graph.nodes)
-        self.run(region.nodes, visit)
-        for node in self.graph.nodes[start:]:
-            node.loc = node.loc or at
-            if node.regions:
-                node.hold([copied(held) for held in node.regions])
+        # Deeper than Python's calls may be: the nodes to come, what they are in, its line.
+        stack: list[tuple[Iterator[Node], Node | None, Location | None]] = [
+            (iter(region.nodes), None, at)
+        ]
+        while stack:
+            nodes, around, place = stack[-1]
+            node = next(nodes, None)
+            if node is None:
+                stack.pop()
+                if around is not None:
+                    self._stand_for(around)
+            elif enter is not None and enter(node):
+                given = [self.table[v] for v in node.inputs]
+                self.table.update(zip(node.regions[0].inputs, given, strict=True))
+                stack.append((iter(node.regions[0].nodes), node, node.loc or place))
+            else:
+                self.run([node])
+                copy = self.graph.nodes[-1]
+                copy.loc = copy.loc or place
+                if copy.regions:
+                    copy.hold([copied(held) for held in copy.regions])
         return [self.table[v] for v in region.outputs]
+
+    def _stand_for(self, node: Node) -> None:
+        """What the region of a node returned stands for its outputs, and has their names if it has
+        none of its own."""
+        for value, inside in zip(node.outputs, node.regions[0].outputs, strict=True):
+            made = self.table[value] = self.table[inside]
+            if made.node is not None and not made.name:
+                made.name = value.name
 
 
 def rebuild(

@@ -14,10 +14,8 @@ Invariant: effects stay in program order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.rebuild import Rebuilt, rebuild
+from twofold.ir.graph import Graph
+from twofold.ir.rebuild import Rebuilt
 
 from .driver import graph_pass
 
@@ -27,14 +25,7 @@ __all__ = ["inline"]
 @graph_pass()
 def inline(graph: Graph) -> Graph:
     """Replace calls by what they call."""
-    return rebuild(graph, _visit)
-
-
-def _visit(new: Rebuilt, node: Node) -> Sequence[Value]:
-    if node.op.name != "call":
-        return new.keep(node)
-    made = new.inline(node.regions[0], [new[v] for v in node.inputs], _visit, node.loc)
-    for value, outside in zip(made, node.outputs, strict=True):
-        if value.node is not None and not value.name:
-            value.name = outside.name  # the called function did not name it, the caller did
-    return made
+    new = Rebuilt(graph.name)
+    given = [new.input(value) for value in graph.inputs]
+    new.graph.outputs = new.inline(graph, given, enter=lambda node: node.op.name == "call")
+    return new.graph

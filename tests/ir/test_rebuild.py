@@ -117,14 +117,12 @@ def test_a_view_of_a_graph_becomes_a_graph_of_its_own() -> None:
     assert difference(part, parse(want)) == ""
 
 
-def inline_all(new: Rebuilt, node: Node) -> Sequence[Value]:
-    if node.op.name != "fused":
-        return new.keep(node)
-    return new.inline(node.regions[0], [new[v] for v in node.inputs], inline_all, at=node.loc)
-
-
 def test_inlined_nodes_keep_their_lines_and_else_have_that_of_the_call() -> None:
-    out = rebuild(parse(TEXT), inline_all)
+    graph = parse(TEXT)
+    new = Rebuilt("flat")
+    inputs = [new.input(v) for v in graph.inputs]
+    new.graph.outputs = new.inline(graph, inputs, enter=lambda node: node.op.name == "fused")
+    out = new.graph
     verify(out)
     lines = [(n.op.name, n.loc.line if n.loc else None) for n in out.nodes]
     assert lines == [("exp", 1), ("tanh", 3), ("exp", 2), ("assign", None)]
