@@ -1,15 +1,29 @@
-"""Memory that a call shares with its caller: what is copied, what is written back."""
+"""Memory that a call shares with its caller: what is copied, written back, what overlaps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from twofold.ir.graph import Graph, Value
+from twofold.ir.graph import Graph, Node, Value
 from twofold.runtime.convert import as_array
 
-__all__ = ["copied", "keeps_inputs", "share_memory", "shares_results", "write_back"]
+__all__ = [
+    "Aliasing",
+    "PlainPython",
+    "copied",
+    "keeps_inputs",
+    "overlapping",
+    "owned_outputs",
+    "shares_results",
+    "write_back",
+]
+
+
+class PlainPython(Exception):
+    """A call that no trace can make: the Python function runs instead."""
 
 
 def share_memory(x: Any, y: Any) -> bool:
@@ -18,12 +32,53 @@ def share_memory(x: Any, y: Any) -> bool:
     return both and bool(np.may_share_memory(x, y))
 
 
+def overlapping(arrays: Sequence[Any]) -> bool:
+    """Whether two of these are one object or may have elements in common."""
+    held = [x for x in arrays if isinstance(x, np.ndarray)]
+    return any(share_memory(x, y) for i, x in enumerate(held) for y in held[:i])
+
+
+class Aliasing:
+    """Which inputs of a function may not be one memory, because the trace took them for two.
+
+    A trace knows nothing of overlap: each array that it was given or captured is a cell of its
+    own. So a call whose arrays overlap runs the Python function where one of them is written to,
+    and where one object is given twice, which Python can tell (``a is b``).
+    """
+
+    def __init__(
+        self, arrays: list[int], tensors: list[int], written: list[Any], captures: list[Any]
+    ) -> None:
+        self.arrays, self.tensors, self.written = arrays, tensors, written
+        self.captured = [c for c in captures if isinstance(c, np.ndarray)]
+
+    @property
+    def trivial(self) -> bool:
+        """Whether there is nothing to check on a call."""
+        several = len(self.arrays) + len(self.captured) > 1 and bool(self.arrays)
+        return not several and not (self.written and len(self.tensors) > 1)
+
+    def clash(self, leaves: Any) -> bool:
+        """Whether this call needs the Python function."""
+        arrays = [leaves[i] for i in self.arrays]
+        outer = [*arrays, *self.captured]
+        for i, x in enumerate(arrays):
+            for y in outer[i + 1 :]:
+                if x is y:
+                    return True
+        for where in self.written:
+            target = leaves[where] if where.__class__ is int else where
+            if isinstance(target, np.ndarray):
+                if any(x is not target and np.may_share_memory(x, target) for x in outer):
+                    return True
+            elif sum(leaves[i] is target for i in self.tensors) > 1:
+                return True
+        return False
+
+
 def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
-    """Give a tensor or an array that the function wrote to its new value."""
-    if isinstance(argument, np.ndarray):
-        np.copyto(argument, array)
-    else:
-        argument.become(array)
+    """Give a tensor that the function wrote to its new value."""
+    argument.become(array)
 
 
 def copied(x: Any) -> np.ndarray[Any, Any]:
@@ -41,7 +96,11 @@ def shares_results(graph: Graph) -> bool:
 
 def keeps_inputs(graph: Graph) -> bool:
     """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
-    input: only operations that may return their operand lie between them."""
+    input: only operations that may return their operand lie between them.
+
+    Where writes go to an array before the end, later nodes may still read what it held before, so
+    then its elements are copied too.
+    """
     stack, seen = list(graph.outputs), set()
     stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
     outside: dict[Value, Value] = {}  # input of a region -> what is given for it
@@ -60,4 +119,41 @@ def keeps_inputs(graph: Graph) -> bool:
             stack.append(node.regions[0].outputs[value.index])
         elif node.op.shares_memory != "never":
             stack.extend(node.inputs)
+    return _writes_early(graph)
+
+
+def _writes_early(graph: Graph) -> bool:
+    """Whether nodes that compute come after one that writes."""
+    written = False
+    for node in graph.nodes:
+        if node.op.name == "assign":
+            written = True
+        elif written and node.op.name != "read":
+            return True
     return False
+
+
+def owned_outputs(graph: Graph) -> frozenset[int]:
+    """The outputs of an optimised graph whose memory is nobody else's."""
+    uses = graph.uses()
+    return frozenset(
+        i for i, value in enumerate(graph.outputs)
+        if value.node is not None
+        and graph.outputs.count(value) == 1
+        and _is_made(value)
+        and all(_makes_an_array(user) for user in uses[value])
+    )  # fmt: skip
+
+
+def _is_made(value: Value) -> bool:
+    node = value.node
+    if node is None:
+        return False
+    if node.regions:
+        return _is_made(node.regions[0].outputs[value.index])
+    return _makes_an_array(node)
+
+
+def _makes_an_array(node: Node) -> bool:
+    """Whether a node returns memory of its own at each call."""
+    return node.op.shares_memory == "never" and node.op.name not in ("constant", "dim", "read")

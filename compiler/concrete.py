@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError
@@ -20,9 +22,10 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from . import background, gradient
-from .alias import copied, keeps_inputs, share_memory, shares_results, write_back
+from .alias import Aliasing, copied, keeps_inputs, owned_outputs, shares_results, write_back
 from .callee import PREPARED, Callee, Sized, distinct
 from .key import matches
+from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument
 from .signature import bind_arguments
 from .target import Executable
@@ -46,6 +49,11 @@ class ConcreteFunction:
         self.graph: Graph = trace.outputs.graph
         self.captures, self.positions = trace.captures, trace.positions
         self.outputs, self.sizes, self.watch = trace.outputs, trace.sizes, trace.watch
+        self.aliasing = Aliasing(
+            [i for i in trace.positions if trace.key[i + 1][0] is np.ndarray],
+            [i for i in trace.positions if trace.key[i + 1][0] is Tensor],
+            [*[i for i, _ in trace.outputs.writes], *trace.targets], trace.captures,
+        )  # fmt: skip
         self.key = trace.key  # with the numbers that count by value, once it is stored
         self.numbers: Numbers | None = None  # None: it depends on none
         self._settle_numbers()
@@ -82,6 +90,8 @@ class ConcreteFunction:
     def fits(self, leaves: list[Any]) -> bool:
         """Whether every guard holds for these arguments and the surroundings are unchanged."""
         env = self.environment(leaves)
+        if any(leaves[i].strides != strides for i, strides in self.trace.strides.items()):
+            return False
         return (
             all(g.holds(env) for g in self.sizes.guards)
             and (self.numbers is None or self.numbers.hold(leaves))
@@ -94,7 +104,15 @@ class ConcreteFunction:
         yield from (f"needs {g}" for g in self.sizes.guards if not g.holds(env))
         if self.numbers is not None:
             yield from self.numbers.misfits(leaves)
+        for i, strides in self.trace.strides.items():
+            if leaves[i].strides != strides:
+                yield f"needs the strides {strides} of {self.trace.leaf_names[i]}"
         yield from self.watch.changes()
+
+    def written(self, leaves: list[Any]) -> list[Any]:
+        """The tensors and ndarrays that a call writes to."""
+        arrays = [leaves[t] if t.__class__ is int else t for t in self.trace.targets]
+        return [*[leaves[i] for i, _ in self.outputs.writes], *arrays]
 
     def executable(self) -> Executable:
         """What runs the graph now; compiled first if ``jit_compile`` asks for it."""
@@ -137,10 +155,10 @@ class ConcreteFunction:
         """Run on argument leaves; interpreters that stand above get a call of ``call``."""
         if bind.current.get() is None:
             return self.bound(leaves)(leaves)
-        if self.overlap(leaves):
+        if self.trace.targets or self.aliasing.clash(leaves):
             return self.run_python(leaves)
         numbers: list[Any] = []
-        captures, containers = self.captures, getattr(leaves, "containers", ())
+        captures = self.captures
         if self.numbers is not None:
             try:
                 numbers = self.numbers.of_call(leaves)
@@ -155,18 +173,7 @@ class ConcreteFunction:
             self.warm(perf_counter() - start)
         for position, output in self.outputs.writes:
             write_back(leaves[position], outs[output])
-        return self.outputs.build([wrap(o) for o in outs], env, numbers, containers)
-
-    def overlap(self, leaves: Sequence[Any]) -> bool:
-        """Whether what the function writes to can be seen through another of its inputs."""
-        if not self.outputs.writes:
-            return False
-        written = {position for position, _ in self.outputs.writes}
-        others = [(i, leaves[i]) for i in self.positions] + [(-1, x) for x in self.captures]
-        return any(
-            i != j and (x is y or share_memory(x, y))
-            for i, x in others if i in written for j, y in others
-        )  # fmt: skip
+        return self.outputs.build([wrap(o) for o in outs], leaves, env, numbers)
 
     def in_turn(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """``run`` so that no other thread draws from the generators of this trace meanwhile."""
@@ -210,8 +217,8 @@ class Bound:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "aliases", "captures", "concrete", "convert", "free", "positions", "run", "watch",
-        "wrap_outputs", "writes",
+        "aliases", "aliasing", "captures", "concrete", "convert", "free", "positions", "run",
+        "watch", "wrap_outputs", "writes",
     )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
@@ -224,7 +231,8 @@ class Bound:
         self.watch = concrete.watch
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
-        self.wrap_outputs = concrete.outputs.builder(env)
+        self.wrap_outputs = concrete.outputs.builder(env, owned_outputs(executable.graph))
+        self.aliasing = None if concrete.aliasing.trivial else concrete.aliasing
         keeps = keeps_inputs(executable.graph)
         self.convert = copied if keeps else as_array
         self.aliases = keeps or shares_results(executable.graph)
@@ -235,10 +243,10 @@ class Bound:
         return self.watch.unchanged()
 
     def __call__(self, leaves: Any) -> Any:
-        if self.writes and self.concrete.overlap(leaves):
+        if self.aliasing is not None and self.aliasing.clash(leaves):
             return self.concrete.run_python(leaves)
         results = self.results(leaves, self.captures)
-        return self.wrap_outputs(results)
+        return self.wrap_outputs(results, leaves)
 
     def results(self, leaves: Any, captures: list[Any]) -> list[Any]:
         """The output arrays of a call; what it writes to has been written."""
@@ -250,8 +258,10 @@ class Bound:
             kind = captured.__class__
             if kind is Tensor:
                 captured = captured.array
-            else:
-                captured = captured if kind is Variable else self.convert(captured)
+            elif kind is Target:
+                captured = captured.at(leaves)
+            elif kind is not Variable:
+                captured = self.convert(captured)
             arrays.append(captured)
         results: list[Any] = self.run(arrays)
         if self.aliases:
@@ -277,7 +287,7 @@ class NumberBound(Bound):
         return (not self.numbers.guards or self.numbers.hold(leaves)) and self.watch.unchanged()
 
     def __call__(self, leaves: Any) -> Any:
-        if self.writes and self.concrete.overlap(leaves):
+        if self.aliasing is not None and self.aliasing.clash(leaves):
             return self.concrete.run_python(leaves)
         try:
             numbers = self.numbers.of_call(leaves)
@@ -289,8 +299,7 @@ class NumberBound(Bound):
                 leaves
             )  # the same error, where the user's code makes it
         results = self.results(leaves, captures)
-        containers = getattr(leaves, "containers", ())
-        return self.build([wrap(a) for a in results], numbers=numbers, containers=containers)
+        return self.build([wrap(a) for a in results], leaves, numbers=numbers)
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:

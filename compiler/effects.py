@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from twofold.ir.errors import StagingError
 from twofold.ir.tree import Structure, flatten
 
@@ -59,6 +61,7 @@ class Effects:
         self.structure, self.leaves, self.names = structure, leaves, names
         self.watched = [*zip(seen.names, seen.reads, seen.restores, strict=True), *seen.long]
         self.before = [read() for _, read, _ in self.watched]
+        self.arrays = [(a, a.copy()) for a in seen.arrays]
 
     def settle(self, name: str, arguments: Any) -> str:
         """What the trace changed by name, if that may stay; else undo it and raise Changed.
@@ -73,6 +76,9 @@ class Effects:
             if not _same(now := read(), old)
         ]
         names = ", ".join(dict.fromkeys([*inside, *(what for what, _ in outside)]))
+        if any(a.tobytes() != old.tobytes() for a, old in self.arrays):
+            self.undo()
+            raise Changed(reason(name, "a NumPy array in an attribute or a container"))
         if inside or any(_holds_traced(now) for _, now in outside):
             self.undo()
             raise Changed(reason(name, names))
@@ -90,6 +96,9 @@ class Effects:
         for (_, read, restore), old in zip(self.watched, self.before, strict=True):
             if restore is not None and not _same(read(), old):
                 restore(old)
+        for array, held in self.arrays:
+            if array.flags.writeable and array.shape == held.shape:
+                np.copyto(array, held)
 
     def _changed_arguments(self, arguments: Any) -> list[str]:
         """The arguments in which something else stands than before."""
@@ -119,7 +128,7 @@ def _same_value(now: Any, before: Any) -> bool:
 
 
 def _holds_traced(value: Any, depth: int = 4) -> bool:
-    if isinstance(value, Traced | SymInt | SymNumber):
+    if isinstance(value, Traced | SymInt | SymNumber) or getattr(type(value), "in_trace", False):
         return True
     if depth and isinstance(value, list | tuple | set):
         return any(_holds_traced(v, depth - 1) for v in value)

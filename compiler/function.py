@@ -24,11 +24,13 @@ from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
+from .alias import PlainPython
 from .concrete import Bound, ConcreteFunction
 from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
 from .key import Key, Keys, object_key
 from .method import BoundMethod, reduce_function
+from .ndarrays.arena import is_foreign
 from .nested import call_nested
 from .signature import Token, bind_arguments, call_key, input_key, leaf_pattern
 from .tracing import trace_function
@@ -100,6 +102,8 @@ class Function:
         if observe.observer is not None:
             return observe.observer(self, args, kwargs)
         leaves, structure = bind_arguments(self, args, kwargs)
+        if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
+            return self.python_function(*args, **kwargs)
         try:
             prepared: Callable[[list[Any]], Any]
             if _current.get() is None:
@@ -108,6 +112,8 @@ class Function:
                 prepared = self.concrete(leaves, structure).call
         except Changed as changed:
             self._refuse_or_tell(changed)
+            return self.python_function(*args, **kwargs)
+        except PlainPython:
             return self.python_function(*args, **kwargs)
         return prepared(leaves)
 

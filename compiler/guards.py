@@ -28,7 +28,7 @@ from twofold.runtime.variable import Variable
 
 from .state import MISSING, Reader, Restore, attributes_of, state_of
 
-__all__ = ["Watch", "is_library_object", "watch"]
+__all__ = ["Watch", "is_library", "is_library_object", "watch"]
 
 _OPAQUE = (Tensor, Variable, np.ndarray, np.dtype, np.generic)
 _BY_VALUE = (int, float, complex, str, bytes, bool)
@@ -41,7 +41,7 @@ MAX_OBJECTS = 500  # containers and objects that are looked into
 class Watch:
     """A list of readers and the values that they gave."""
 
-    __slots__ = ("long", "names", "reads", "reads_type", "restores", "values")
+    __slots__ = ("arrays", "long", "names", "reads", "reads_type", "restores", "values")
 
     def __init__(self) -> None:
         self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
@@ -50,6 +50,7 @@ class Watch:
         self.restores: list[Restore | None] = []
         self.long: list[tuple[str, Reader, Restore | None]] = []  # compared around a trace only
         self.values: list[Any] = []
+        self.arrays: list[np.ndarray[Any, Any]] = []  # in attributes and items that code can read
 
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> None:
         """Remember what a reader gives now; ``restore`` puts it back."""
@@ -146,6 +147,7 @@ def watch(function: Callable[..., Any], arguments: Iterable[Any]) -> Watch:
     for argument in arguments:
         name = argument.__name__ if isinstance(argument, type) else "argument"
         walker.value(name, argument)
+    walker.attribute_arrays()
     return found
 
 
@@ -161,11 +163,12 @@ class _Walker:
         self.seen: dict[int, Any] = {}
         self.attributes: dict[str, None] = {}  # names that the code reads
         self.owners: list[tuple[str, Any]] = []  # classes and modules
+        self.instances: list[Any] = []
 
     def function(self, function: Any, name: str) -> None:
         """Globals, cells and defaults of a user function."""
         code = getattr(function, "__code__", None)
-        if code is None or id(function) in self.seen or _is_library(code.co_filename):
+        if code is None or id(function) in self.seen or is_library(code.co_filename):
             return
         self.seen[id(function)] = function
         names = _names(code)
@@ -200,7 +203,7 @@ class _Walker:
         if id(value) in self.seen or len(self.seen) > MAX_OBJECTS:
             return
         if isinstance(value, type | types.ModuleType):
-            if not _is_library(_file_of(value)):
+            if not is_library(_file_of(value)):
                 self.seen[id(value)] = value
                 self.own(name, value)
             return
@@ -208,8 +211,15 @@ class _Walker:
         state = state_of(value)
         if state is not None:
             self.items(name, value, *state)
-        elif isinstance(value, types.SimpleNamespace) or not _is_library(_file_of(type(value))):
+        elif isinstance(value, types.SimpleNamespace) or not is_library(_file_of(type(value))):
             self.instance(name, value)
+
+    def attribute_arrays(self) -> None:
+        """Find the arrays in attributes that some code names."""
+        for owner in self.instances:
+            held = getattr(owner, "__dict__", {})
+            found = [held.get(key) for key in self.attributes]
+            self.found.arrays += [x for x in found if type(x) is np.ndarray]
 
     def callable(self, name: str, value: Any) -> None:
         """A function, or what wraps one."""
@@ -226,6 +236,7 @@ class _Walker:
 
     def instance(self, name: str, value: Any) -> None:
         """An object of a user's class: its attributes, and what its class has."""
+        self.instances.append(value)
         self.items(name, value, *attributes_of(value))
         kind = type(value)
         for base in kind.__mro__[:-1]:
@@ -244,6 +255,8 @@ class _Walker:
         self.found.add(name, snapshot, restore)
         held = snapshot()
         for item in held if held.__class__ is tuple else ():
+            if type(item) is np.ndarray and not hasattr(value, "__dict__"):
+                self.found.arrays.append(item)
             self.value(f"{name}[...]", item)
 
     def learn(self, names: dict[str, None]) -> None:
@@ -335,10 +348,10 @@ def _file_of(owner: Any) -> str:
 
 def is_library_object(value: Any) -> bool:
     """Whether the class of an object is of a library or the interpreter."""
-    return _is_library(_file_of(type(value)))
+    return is_library(_file_of(type(value)))
 
 
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
     """Whether code belongs to a library, the standard library or this package."""
     if filename == "<string>":  # executed text is the user's
         return False

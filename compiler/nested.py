@@ -30,7 +30,7 @@ def call_nested(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     inner, where = Tracer(function.name, outer), place()
     token = bind.push(inner)
     try:
-        return function.python_function(*args, **kwargs)
+        return outer.arrays.hooked(function.python_function)(*args, **kwargs)
     finally:
         bind.pop(token)
         _stage(inner, outer, where)

@@ -14,6 +14,9 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from .guards import Watch
+from .ndarrays.base import TracedScalar, is_traced
+from .ndarrays.returned import Returned, Roots
+from .ndarrays.selection import Selection
 from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import TRACED_TEXT, Traced, Tracer
@@ -27,15 +30,17 @@ class Outputs:
     """How graph outputs and Python values make up what the function returns."""
 
     def __init__(
-        self, result: Any, tracer: Tracer, written: dict[int, Traced], seen: Watch,
-        containers: list[Any],
+        self, result: Any, tracer: Tracer, leaves: list[Any], written: dict[int, Traced],
+        seen: Watch, containers: list[Any],
     ) -> None:  # fmt: skip
+        self._given = {id(x): i for i, x in enumerate(leaves) if isinstance(x, Traced)}
+        self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
         given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
-        leaves, self.structure = flatten(result, given)
+        returned, self.structure = flatten(result, given)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
         places: dict[int, int] = {}  # a tensor returned twice is one object, as without tracing
-        for leaf in leaves:
+        for leaf in returned:
             self.leaves.append(
                 ("argument", given[id(leaf)]) if id(leaf) in given
                 else self._leaf(leaf, values, tracer, places, seen)
@@ -56,7 +61,13 @@ class Outputs:
     def _leaf(
         self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
     ) -> tuple[str, Any]:
+        if type(leaf) is Selection:
+            leaf.refuse("the size")
+        if is_traced(leaf):
+            return self._of_numpy(leaf, values, tracer, places)
         if isinstance(leaf, Traced):
+            if id(leaf) in self._given:
+                return "leaf", self._given[id(leaf)]
             if id(leaf) not in places:
                 places[id(leaf)] = len(values)
                 values.append(tracer.value(leaf))
@@ -81,10 +92,31 @@ class Outputs:
             tracer.returns,
         )
 
-    def builder(self, env: dict[str, int]) -> Any:
-        """A function from output arrays to the returned value, for a trace without numbers."""
+    def _of_numpy(
+        self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int]
+    ) -> tuple[str, Any]:
+        """A NumPy scalar, an argument, a view of one, or an array that the function made."""
+        if type(leaf) is TracedScalar:
+            values.append(tracer.value(leaf))
+            return "scalar", len(values) - 1
+        if leaf.cell.source.__class__ is int and not leaf.chain:
+            return "leaf", leaf.cell.source
+        found = self._returned.get(id(leaf))
+        if found is None:
+            output = None
+            if leaf.cell.source is None:
+                if id(leaf.cell) not in places:
+                    places[id(leaf.cell)] = len(values)
+                    values.append(tracer.value(leaf.cell.tensor))
+                output = places[id(leaf.cell)]
+            found = self._returned[id(leaf)] = Returned(leaf, output)
+        return "ndarray", found
+
+    def builder(self, env: dict[str, int], owned: frozenset[int] = frozenset()) -> Any:
+        """A function from output arrays and argument leaves to the returned value, for a trace
+        without numbers. ``owned``: outputs whose memory is nobody else's."""
         if self.structure is LEAF and self.leaves[0][0] == "tensor":
-            return lambda arrays: wrap(arrays[0])
+            return lambda arrays, leaves: wrap(arrays[0])
         if (
             not self.writes
             and self.structure.kind is tuple
@@ -94,19 +126,32 @@ class Outputs:
             )
             and len(self.leaves) == len(self.structure.children) == self.count
         ):
-            return lambda arrays: tuple([wrap(a) for a in arrays])
-        return lambda arrays: self.build([wrap(a) for a in arrays], env)
+            return lambda arrays, leaves: tuple([wrap(a) for a in arrays])
+        return lambda arrays, leaves: self.build(
+            [wrap(a) for a in arrays], leaves, env, owned=owned
+        )
 
     def build(
-        self, tensors: list[Any], env: dict[str, int], numbers: Sequence[Any] = (),
-        containers: Sequence[Any] = (),
+        self, tensors: list[Any], leaves: Any, env: dict[str, int], numbers: Sequence[Any] = (),
+        owned: frozenset[int] = frozenset(),
     ) -> Any:  # fmt: skip
-        """The returned value for these output tensors, sizes, numbers by slot, and containers of
-        the arguments."""
+        """The returned value for these output tensors, argument leaves, sizes, and numbers by
+        slot."""
         out = []
+        containers = getattr(leaves, "containers", ())
+        roots = Roots(tensors, leaves, env, owned) if self._returned else None
+        made: dict[int, Any] = {}  # one object for what is returned twice
         for kind, x in self.leaves:
             if kind == "tensor":
                 out.append(tensors[x])
+            elif kind == "leaf":
+                out.append(leaves[x])
+            elif kind == "scalar":
+                out.append(tensors[x].array[()])
+            elif kind == "ndarray":
+                if id(x) not in made:
+                    made[id(x)] = x.make(roots)
+                out.append(made[id(x)])
             elif kind == "array":
                 out.append(x.copy())
             elif kind == "number":
@@ -115,4 +160,6 @@ class Outputs:
                 out.append(containers[x])
             else:
                 out.append(evaluate(x, env) if kind == "size" else x)
+        if roots is not None:
+            roots.finish()
         return unflatten(self.structure, out)

@@ -93,9 +93,9 @@ def leaf_key(x: Any) -> Any:
     if kind in _BY_VALUE:
         return kind, x
     if kind is np.ndarray:
-        return kind, x.dtype, x.shape
+        return kind, x.dtype, x.shape, x.strides, x.flags.writeable
     if isinstance(x, np.generic):
-        return np.ndarray, x.dtype, ()
+        return kind, x.dtype
     if kind is complex:
         return kind, x.real.hex(), x.imag.hex()
     if kind is slice or kind is range:
@@ -117,8 +117,13 @@ def input_key(x: Any) -> Any:
 
 def leaf_pattern(x: Any) -> Any:
     """The key of one argument with sizes left open."""
-    if isinstance(x, Tensor | np.ndarray | np.generic):
+    if isinstance(x, Tensor):
         return Tensor, x.dtype, x.ndim
+    if isinstance(x, np.ndarray):
+        flags = x.flags
+        return np.ndarray, x.dtype, x.ndim, flags.c_contiguous, flags.writeable
+    if isinstance(x, np.generic):
+        return np.generic, x.dtype, 0
     return leaf_key(x)
 
 

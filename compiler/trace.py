@@ -7,8 +7,6 @@ with an ``assign`` node for each assignment in program order.
 
 from __future__ import annotations
 
-import operator
-import zlib
 from typing import Any, NoReturn
 from weakref import ref
 
@@ -18,7 +16,7 @@ from twofold.ir import bind
 from twofold.ir.attrs import check_attrs, map_attrs
 from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
-from twofold.ir.errors import ConversionError, DTypeError, GraphError, StagingError
+from twofold.ir.errors import ConversionError, GraphError, StagingError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
@@ -28,12 +26,13 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
+from .ndarrays.arena import Arrays
 from .numbers import NumberInput, Numbers
 from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
 from .symnumber import SymNumber, symbol
 
-__all__ = ["TRACED_TEXT", "Traced", "TracedArray", "Tracer", "place"]
+__all__ = ["TRACED_TEXT", "Traced", "Tracer", "place"]
 
 _PYTHON = (bool, int, float, complex)
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
@@ -151,29 +150,6 @@ class Traced(Tensor):
         return repr(self)
 
 
-def _augmented(name: str) -> Any:
-    def method(self: TracedArray, other: Any) -> Any:
-        result = getattr(operator, name)(self, other)
-        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            raise DTypeError(
-                f"a {result.dtype} result cannot be written into an array of dtype {self.dtype}"
-            )
-        self[...] = result
-        return self
-
-    return method
-
-
-class TracedArray(Traced):
-    """A NumPy array of the caller: ``a += 1`` writes to it, as it does without tracing."""
-
-    __slots__ = ()
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and_", "or_", "xor"):
-    setattr(TracedArray, f"__i{_name.rstrip('_')}__", _augmented(_name))
-
-
 class Tracer(bind.Ground):
     """Stages every call as a node of ``graph``; its values are those of the graph.
 
@@ -198,7 +174,7 @@ class Tracer(bind.Ground):
         self._refs: dict[int, Value] = {}
         self._state: dict[int, Value] = {}  # Variable -> its current value
         self.given: dict[int, tuple[Any, Value]] = {}  # Variables and what they were assigned
-        self._contents: dict[int, tuple[Any, int]] = {}  # captured arrays and their checksums
+        self.arrays: Arrays = Arrays(self) if outer is None else outer.arrays
         self._nodes: set[int] = set()  # ids of those counted
         self._counted = 0
         self.refused: StagingError | None = None  # raised again if the user's code swallows it
@@ -243,6 +219,8 @@ class Tracer(bind.Ground):
         inputs = [self._held(x) for x in call.inputs]
         regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
         node = Node(op, inputs, call.attrs, call.types, regions, loc, (name,))
+        if "raise" in node.effects:
+            self.arrays.flush(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs
 
@@ -272,6 +250,8 @@ class Tracer(bind.Ground):
         return x if isinstance(x, Value) else self.capture(x).value
 
     def _operand(self, arg: Any) -> tuple[Any, Operand]:
+        if getattr(type(arg), "in_trace", False):  # an ndarray or a NumPy scalar of a trace
+            arg = arg.tensor()
         if isinstance(arg, Traced):
             return self._reach(arg), arg.dtype
         if arg.__class__ in _PYTHON:
@@ -347,24 +327,14 @@ class Tracer(bind.Ground):
             node = self.graph.add(OPS["constant"], (), {"value": as_array(held)})
             return Traced(node.out, self)
         found = self._captured.get(id(arg))
-        if isinstance(arg, np.ndarray):
-            self._contents.setdefault(id(arg), (arg, _checksum(arg)))
-            self._refuse_changed(arg)
         if found is None:
             array = as_array(held)
             value = self.graph.input(TensorType(array.dtype, array.shape), "captured")
             found = self._captured[id(arg)] = Traced(value, self)
             self.captures.append(arg)
+            if isinstance(arg, np.ndarray):
+                self.arrays.meet(arg, value)
         return found
-
-    def _refuse_changed(self, array: np.ndarray[Any, Any]) -> None:
-        """Raise StagingError if a captured array is no longer what it was: the graph reads it
-        when it runs, so an earlier operation would see the later contents."""
-        if _checksum(array) != self._contents[id(array)][1]:
-            raise StagingError(
-                "a NumPy array was written to after an operation of the compiled function used it; "
-                "make it a tensor with tf.constant, or finish it before it is used"
-            )
 
     def _ref(self, variable: Variable) -> Value:
         found = self._refs.get(id(variable))
@@ -409,8 +379,6 @@ class Tracer(bind.Ground):
         """The graph with unified sizes. Raises the StagingError that the function caught."""
         if self.refused is not None:
             raise self.refused
-        for array, _ in self._contents.values():
-            self._refuse_changed(array)
         self.graph.outputs = outputs
         self.graph.substitute(self.sizes.solution())
         return self.graph
@@ -422,13 +390,10 @@ def place() -> tuple[Location | None, str]:
     return (user_location(frame), user_name(frame)) if frame else (None, "")
 
 
-def _checksum(array: np.ndarray[Any, Any]) -> int:
-    return zlib.crc32(np.ascontiguousarray(array).data.cast("B")) if array.size else 0
-
-
 def _holds_traced(items: Any) -> bool:
     return any(
         isinstance(i, Traced | Variable | SymInt | SymNumber)
+        or getattr(type(i), "in_trace", False)
         or (isinstance(i, list | tuple) and _holds_traced(i))
         for i in items
     )

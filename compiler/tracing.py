@@ -10,21 +10,27 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import ReturnTypeError, StagingError, TwofoldError
+from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import Location
 from twofold.ir.tree import Structure, kinds_of, rebuild
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
 
+from .alias import PlainPython, overlapping
+from .arrays.reference import execute
 from .effects import Changed, Effects
 from .guards import Watch, watch
 from .key import Key
-from .numbers import Numbers
+from .ndarrays.cells import Target
+from .numbers import NumberInput, Numbers
 from .packing import Outputs
 from .sizes import TraceSizes
-from .trace import TracedArray, Tracer
+from .trace import Traced, Tracer
 
 __all__ = ["Trace", "trace_function"]
+
+_REFUSED = (StagingError, ReturnTypeError, GraphError)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,9 @@ class Trace:
     key: Key
     leaf_names: list[str]
     positions: list[int]  # the leaves that are graph inputs; then come the captures
-    captures: list[Any]  # Tensor, ndarray, Variable or NumberInput
+    captures: list[Any]  # Tensor, ndarray, Variable, NumberInput or Target
+    targets: list[Any]  # ndarrays that are written to: positions of leaves, or captured arrays
+    strides: dict[int, tuple[int, ...]]  # of leaves, where the trace relies on them
     outputs: Outputs
     sizes: TraceSizes
     numbers: Numbers
@@ -50,6 +58,7 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
     """
     tracer = Tracer(function.name)
     tracer.returns = _return_location(function.python_function)
+    arrays = tracer.arrays
     names = _leaf_names(function, structure)
     positions: list[int] = []
     traced: list[Any] = []
@@ -59,8 +68,7 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         if isinstance(leaf, Tensor | np.ndarray | np.generic):
             positions.append(i)
             made = tracer.input(as_plain(leaf), names[i], i)
-            in_place = isinstance(leaf, np.ndarray)  # it can be written to by ``a += 1``
-            traced.append(TracedArray(made.value, tracer) if in_place else made)
+            traced.append(made if isinstance(leaf, Tensor) else arrays.argument(leaf, i, made))
         elif (key[i + 1] is float or key[i + 1] is int) and not seen.reads_type:
             traced.append(tracer.numbers.argument(i, leaf, names[i]))
         else:
@@ -68,29 +76,31 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
     (args, kwargs), containers = rebuild(structure, traced)
     effects = Effects(seen, structure, traced, names)
     token = bind.push(tracer)
-    before = [traced[i].value for i in positions]
+    before = {i: x.value for i, x in enumerate(traced) if isinstance(x, Traced)}
     try:
-        result = function.python_function(*args, **kwargs)
+        try:
+            result = arrays.hooked(function.python_function)(*args, **kwargs)
+        finally:
+            arrays.finish()
         changed = effects.settle(function.name, (args, kwargs))
-        written = {
-            i: traced[i] for i, value in zip(positions, before, strict=True)
-            if traced[i].value is not value
-        }  # fmt: skip
-        outputs = Outputs(result, tracer, written, seen, containers)
-        for captured in tracer.captures:
-            if isinstance(captured, np.ndarray):  # its owner can resize or reshape it in place
-                seen.add("the shape of a captured array", lambda a=captured: a.shape)  # type: ignore[misc]
+        written = {i: traced[i] for i, v in before.items() if traced[i].value is not v}
+        arrays.flush(tracer)
+        outputs = Outputs(result, tracer, traced, written, seen, containers)
+        arrays.guards(seen)
     except Changed:
         raise
     except Exception as error:
-        refused = isinstance(error, StagingError | ReturnTypeError)
-        plain = isinstance(error, TypeError | AttributeError) and not isinstance(
-            error, TwofoldError
-        )
-        if refused or (plain and tracer.numbers.values):  # it is tried with plain numbers next
+        if isinstance(error, _REFUSED) or tracer.refused is not None or _again(tracer, error):
             effects.undo()
         else:
             effects.settle_error(function.name, (args, kwargs))
+            try:
+                _finish_writes(tracer, leaves, positions)
+            except PlainPython:
+                effects.undo()
+                raise
+        if tracer.refused is not None and error is not tracer.refused:
+            raise tracer.refused from error
         raise
     finally:
         seen.restores.clear()
@@ -98,9 +108,40 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         tracer.ended = tracer.numbers.ended = True
         bind.pop(token)
     return Trace(
-        key, names, positions, tracer.captures, outputs, tracer.sizes, tracer.numbers, seen,
-        changed,
+        key, names, positions, tracer.captures, arrays.cells.targets,
+        {i: leaves[i].strides for i in sorted(arrays.pinned)}, outputs, tracer.sizes,
+        tracer.numbers, seen, changed,
     )  # fmt: skip
+
+
+def _again(tracer: Tracer, error: Exception) -> bool:
+    """Whether the function is going to be traced once more, with plain numbers."""
+    kinds = isinstance(error, TypeError | AttributeError) and not isinstance(error, TwofoldError)
+    return kinds and bool(tracer.numbers.values)
+
+
+def _finish_writes(tracer: Tracer, leaves: list[Any], positions: list[int]) -> None:
+    """Do what the function wrote and assigned before it raised.
+
+    Raises what an operation before raises on the values, and PlainPython where arrays overlap.
+    """
+    tracer.arrays.flush(tracer)
+    if overlapping([*leaves, *tracer.captures]):
+        raise PlainPython
+    graph = tracer.finish([])
+    if not any(node.op.name == "assign" for node in graph.nodes):
+        return
+    numbers = tracer.numbers.of_call(leaves)
+    inputs = [as_plain(leaves[i]).copy() for i in positions]
+    for captured in tracer.captures:
+        if isinstance(captured, Target):
+            captured = captured.at(leaves)
+        elif isinstance(captured, NumberInput):
+            captured = captured.array(numbers)
+        elif not isinstance(captured, Variable):
+            captured = as_plain(captured).copy()
+        inputs.append(captured)
+    execute(graph, inputs, dict(tracer.sizes.hints))
 
 
 def _return_location(python_function: Any) -> Location | None:

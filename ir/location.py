@@ -14,6 +14,8 @@ from itertools import pairwise
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+import numpy as np
+
 __all__ = ["Location", "is_internal", "user_frame", "user_location", "user_name"]
 
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
@@ -41,6 +43,7 @@ def _roots() -> tuple[str, ...]:
         names.add(above)
     if os.path.basename(os.path.dirname(here)) == "twofold":
         names.add(os.path.dirname(here))
+    names.add(os.path.dirname(np.__file__))  # what calls from there was called by the user
     return tuple(name + os.sep for name in names)
 
 
@@ -49,12 +52,12 @@ _ROOTS = _roots()
 
 @cache
 def is_internal(filename: str) -> bool:
-    """Whether a file is part of this package, or no file at all."""
+    """Whether a file is part of this package or of NumPy, or no file at all."""
     return filename.startswith(_ROOTS) or filename == "<string>" or "<frozen" in filename
 
 
 def user_frame() -> FrameType | None:
-    """The innermost frame that is not of this package."""
+    """The innermost frame that is neither of this package nor of NumPy."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_internal(frame.f_code.co_filename):
         frame = frame.f_back

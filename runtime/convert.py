@@ -8,11 +8,12 @@ import numpy as np
 
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
+from twofold.ir.op import OPS
 from twofold.ir.types import DTYPE_NAMES
 
 from .quiet import quiet
 
-__all__ = ["as_array", "exact_array"]
+__all__ = ["as_array", "exact_array", "staged"]
 
 _INT32 = np.iinfo(np.int32)
 _ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
@@ -58,6 +59,16 @@ def exact_array(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
     if not typed and array.dtype.kind in "iu" and want.kind in "iu":
         _check_range(array, want)
     return _cast(array, want)
+
+
+def staged(value: Any, dtype: Any) -> Any:
+    """An array or a NumPy scalar of a trace as a tensor in ``dtype`` (None: its own); raises
+    ConversionError where ``exact_array`` would for every value."""
+    tensor = OPS["identity"](value)
+    if dtype is None or tensor.dtype == dtype:
+        return tensor
+    exact_array(np.zeros(1, tensor.dtype), dtype)
+    return OPS["cast"](tensor, dtype=dtype)
 
 
 def _cast(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> np.ndarray[Any, Any]:

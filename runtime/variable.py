@@ -15,7 +15,7 @@ from twofold.ir.op import OPS
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
 
-from .convert import as_array, exact_array
+from .convert import as_array, exact_array, staged
 from .interop import NumpyProtocols
 from .operators import Operators
 from .tensor import Tensor, wrap
@@ -96,6 +96,8 @@ class Variable(Operators, NumpyProtocols):
             value = value.read_value()
         elif hasattr(value, "symbolic_number") and value.fits(self.dtype):  # while tracing
             value = value.tensor(self.dtype)
+        elif getattr(type(value), "in_trace", False):
+            value = staged(value, self.dtype)
         elif not isinstance(value, Tensor):
             value = OPS["identity"](exact_array(value, self.dtype))
         if value.dtype != self.dtype:

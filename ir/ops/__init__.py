@@ -19,6 +19,8 @@ from . import (  # noqa: F401
     joining,
     movement,
     nn,
+    numpy_calls,
+    numpy_rules,
     padding,
     random,
     reduce,

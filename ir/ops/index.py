@@ -78,6 +78,8 @@ def read_key(key: Any, rank: int) -> list[Item]:
 def _read_item(part: Any) -> Item:
     if part is None:
         return Item("newaxis", axes=0)
+    if getattr(part, "in_trace", False):  # an ndarray or a NumPy scalar of a trace
+        part = as_tensor(part)
     if isinstance(part, slice):
         return Item("slice", (_bound(part.start), _bound(part.stop), _bound(part.step)))
     if isinstance(part, bool | np.bool_):

@@ -30,7 +30,7 @@ def as_tensor(x: Any) -> Any:
 def _holds_tensor(x: Any) -> bool:
     if isinstance(x, list | tuple):
         return any(map(_holds_tensor, x))
-    return bool(getattr(x, "is_tensor", False))
+    return bool(getattr(x, "is_tensor", False) or getattr(x, "in_trace", False))
 
 
 def product(sizes: Iterable[Any]) -> Any:

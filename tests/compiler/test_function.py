@@ -159,7 +159,7 @@ def test_no_result_or_state_aliases_an_array_of_the_caller(name: str, jit: bool)
 
     @tf.function(jit_compile=jit)
     def f(a: Any) -> Any:
-        outs = move(a), move(tf.identity(captured))
+        outs = move(tf.identity(a)), move(tf.identity(captured))
         for state, out in zip(states, outs, strict=True):
             state.assign(out)
         return outs
@@ -209,8 +209,8 @@ def test_scalars_and_repeated_inputs(jit: bool) -> None:
     assert f(x, x).item() == 12.0
     assert f(np.float32(3), np.array(2.0, np.float32)).item() == 9.0
     a = np.arange(6, dtype=np.float32)
-    assert f(a[:3], a[3:]).numpy().tolist() == [0.0, 5.0, 12.0]
-    assert f(a[1:4], a[:3]).numpy().tolist() == [1.0, 4.0, 9.0]
+    assert f(a[:3], a[3:]).tolist() == [0.0, 5.0, 12.0]
+    assert f(a[1:4], a[:3]).tolist() == [1.0, 4.0, 9.0]
 
 
 @JIT
@@ -333,7 +333,7 @@ def test_a_failing_value_raises_at_the_users_line(bad: Any, error: Any, jit: boo
 
 
 @pytest.mark.parametrize("stop", [ValueError, KeyboardInterrupt, StagingError, ShapeError])
-def test_a_failing_trace_leaves_nothing(stop: type[BaseException]) -> None:
+def test_a_failing_trace_leaves_no_trace(stop: type[BaseException]) -> None:
     v = tf.Variable([1.0])
     broken = [True]
 
@@ -347,7 +347,9 @@ def test_a_failing_trace_leaves_nothing(stop: type[BaseException]) -> None:
     x = x_of(1) * 5
     with pytest.raises(stop):
         f(x)
-    assert v.numpy().tolist() == [1.0]
+    # As without tracing: what was assigned before an exception of the function stays.
+    kept = stop in (ValueError, ShapeError)
+    assert v.numpy().tolist() == [5.0 if kept else 1.0]
     assert not f._traces
     assert not f._exact
     assert (x + 1).numpy().tolist() == [6.0]  # eager again
@@ -355,15 +357,16 @@ def test_a_failing_trace_leaves_nothing(stop: type[BaseException]) -> None:
     assert f(x).numpy().tolist() == [5.0] == v.numpy().tolist()
 
 
-def test_an_array_written_after_its_use_is_refused() -> None:
+def test_an_array_written_after_its_use_is_read_in_program_order() -> None:
     def f(x: Any) -> Any:
         a = np.zeros(2, np.float32)
         y = x + a
         a[0] = 100.0
         return y + a
 
-    with pytest.raises(StagingError, match="written to"):
-        tf.function(f, jit_compile=False)(x_of(2))
+    assert (
+        tf.function(f, jit_compile=False)(x_of(2)).numpy().tolist() == f(x_of(2)).numpy().tolist()
+    )
 
     def finished_first(x: Any) -> Any:
         a = np.zeros(2, np.float32)

@@ -49,6 +49,7 @@ USES: dict[str, Callable[[Any, Any], Any]] = {
     "alone": lambda x, v: tf.sqrt(v), "comparison with a tensor": lambda x, v: (v < x, x == v),
     "class": lambda x, v: (isinstance(v, float), v.__class__.__name__), "absolute": lambda x, v: (abs(v), +v),
     "filled": lambda x, v: tf.fill((2,), v), "numpy on a tensor": lambda x, v: np.multiply(x, v),
+    "numpy": lambda x, v: np.floor(v), "numpy array": lambda x, v: np.ones(2) * v,
     "power": lambda x, v: x**v, "where": lambda x, v: tf.where(x > 1.0, x, v),
 }  # fmt: skip
 
@@ -74,8 +75,8 @@ def test_an_int_becomes_an_input_with_its_second_value(f: Any) -> None:
 PINNED: dict[str, Callable[[Any, Any], Any]] = {
     "math": lambda x, v: x * math.sin(v), "text": lambda x, v: (x, f"{v:.1f}"),
     "repr": lambda x, v: repr(v), "key": lambda x, v: {0.5: 1}.get(v, 7), "type": lambda x, v: type(v).__name__,
-    "json": lambda x, v: json.dumps([v]), "method": lambda x, v: v.hex(), "numpy": lambda x, v: np.exp(v),
-    "numpy array": lambda x, v: np.ones(2) * v, "complex": lambda x, v: v * 1j, "rounded": lambda x, v: round(v, 1),
+    "json": lambda x, v: json.dumps([v]), "method": lambda x, v: v.hex(),
+    "complex": lambda x, v: v * 1j, "rounded": lambda x, v: round(v, 1),
 }  # fmt: skip
 
 

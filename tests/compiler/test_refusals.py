@@ -114,7 +114,7 @@ def test_augmented_assignment_to_an_array_argument_reaches_the_caller() -> None:
     one, two = np.arange(3.0), np.arange(3.0)
     expected = f(one, 1.0)
     got = tf.function(f, jit_compile=False)(two, 1.0)
-    np.testing.assert_array_equal(got.numpy(), expected)
+    np.testing.assert_array_equal(got, expected)
     np.testing.assert_array_equal(two, one)
 
 

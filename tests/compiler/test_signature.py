@@ -192,7 +192,10 @@ def test_threads_get_one_token_for_one_object() -> None:
 
 
 def test_patterns_leave_sizes_open() -> None:
-    assert leaf_pattern(tf.zeros((2, 3))) == leaf_pattern(np.zeros((4, 5), np.float32))
+    assert leaf_pattern(tf.zeros((2, 3))) == leaf_pattern(tf.zeros((4, 5)))
+    assert leaf_pattern(np.zeros((2, 3))) == leaf_pattern(np.zeros((4, 5)))
+    assert leaf_pattern(np.zeros((2, 3))) != leaf_pattern(np.zeros((3, 2)).T)
+    assert leaf_pattern(tf.zeros((2, 3))) != leaf_pattern(np.zeros((2, 3), np.float32))
     assert leaf_pattern(tf.zeros((2, 3))) != leaf_pattern(tf.zeros((2,)))
     assert leaf_pattern(tf.zeros(2)) != leaf_pattern(tf.zeros(2, dtype=tf.float64))
 

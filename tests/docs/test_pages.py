@@ -24,6 +24,12 @@ def test_the_line_of_a_call_runs(tmp_path: Path, update_golden: bool) -> None:
     check(DOCS / "architecture.md", tmp_path)
 
 
+def test_the_page_on_numpy_runs(tmp_path: Path, update_golden: bool) -> None:
+    if update_golden:
+        update(DOCS / "numpy.md", tmp_path)
+    check(DOCS / "numpy.md", tmp_path)
+
+
 def test_the_readme_example_runs(tmp_path: Path) -> None:
     assert any(b.language == "python" for b in blocks(ROOT / "README.md"))
     check(ROOT / "README.md", tmp_path)

@@ -13,8 +13,12 @@ from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.promote import weak_dtype
+<<<<<<< HEAD
 from twofold.ir.words import counted
 from twofold.runtime.convert import as_array, exact_array
+=======
+from twofold.runtime.convert import as_array, exact_array, staged
+>>>>>>> ecbd206 (NumPy arrays in compiled functions: cells, views, NumPy's dtypes and exceptions)
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
@@ -130,6 +134,8 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
         value = OPS["stack"]([_tensor(v, dtype) for v in value])
     if isinstance(value, Tensor):
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
+    if getattr(type(value), "in_trace", False):
+        return staged(value, dtype)  # type: ignore[no-any-return]
     if hasattr(value, "symbolic_number"):
         small = isinstance(value, float) or -(2**31) <= value < 2**31
         want = (
@@ -148,7 +154,9 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
 
 def _holds_tensors(items: Any) -> bool:
     return any(
-        isinstance(i, Tensor | Variable) or (isinstance(i, list | tuple) and _holds_tensors(i))
+        isinstance(i, Tensor | Variable)
+        or getattr(type(i), "in_trace", False)
+        or (isinstance(i, list | tuple) and _holds_tensors(i))
         for i in items
     )
 

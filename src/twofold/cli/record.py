@@ -77,7 +77,7 @@ class State:
 
     def __init__(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:
         self.variables = [c for c in concrete.captures if isinstance(c, Variable)]
-        self.written = [leaves[position] for position, _ in concrete.outputs.writes]
+        self.written = concrete.written(leaves)
 
     def names(self) -> Iterator[str]:
         """A name for each part."""

@@ -122,7 +122,7 @@ def test_bools() -> None:
 def test_a_bool_that_is_a_byte_other_than_one() -> None:
     odd = np.array([0, 1, 2, 255], np.uint8).view(bool)
     f = tf.function(lambda p: (~p, tf.cast(p, "int32"), p & True), jit_compile=True)
-    inverse, number, same = (t.numpy().tolist() for t in f(odd))
+    inverse, number, same = (np.asarray(t).tolist() for t in f(odd))
     assert inverse == [True, False, False, False]
     assert number == [0, 1, 1, 1]
     assert same == [False, True, True, True]

@@ -1,0 +1,167 @@
+"""The ndarrays of one trace: where they come from, what is known of them, what was written.
+
+The tracer has one of these. Arguments and captured arrays become cells here; at the end the writes
+to them are in the graph, and the arrays that the trace relied on are among its guards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.graph import Value
+from twofold.ir.op import OPS
+from twofold.ir.types import DTYPE_NAMES
+
+from ..alias import PlainPython
+from .base import TracedArray, TracedScalar
+from .cells import Cells
+from .known import contents, evaluate
+from .names import Names
+
+__all__ = ["Arrays", "is_foreign"]
+
+
+def is_foreign(x: Any) -> bool:
+    """Whether this is a NumPy array or scalar that no trace takes: a subclass, or of another
+    dtype. A function with such an argument runs as plain Python."""
+    if isinstance(x, np.ndarray):
+        return type(x) is not np.ndarray or not _has_dtype(x.dtype)
+    return isinstance(x, np.generic) and not _has_dtype(x.dtype)
+
+
+def _has_dtype(dtype: np.dtype[Any]) -> bool:
+    return dtype in DTYPE_NAMES and dtype.isnative
+
+
+class Arrays:
+    """The ndarrays of one trace; see the module."""
+
+    def __init__(self, tracer: Any) -> None:
+        self.tracer = tracer
+        self.cells = Cells(self)
+        self.pinned: set[int] = set()  # arguments whose strides were relied on
+        self.relied: dict[int, np.ndarray[Any, Any]] = {}  # captured arrays, by their contents
+        self._captured: dict[int, tuple[Any, Any]] = {}  # array -> what stands for it
+        self._inputs: dict[Value, np.ndarray[Any, Any]] = {}
+        self._known: dict[Value, Any] = {}
+        self._names: Any = None
+
+    # what the tracer gives
+
+    @property
+    def sizes(self) -> Any:
+        """The sizes of the trace."""
+        return self.tracer.sizes
+
+    @property
+    def graph(self) -> Any:
+        """The graph of the trace."""
+        return self.tracer.graph
+
+    @property
+    def ended(self) -> bool:
+        """Whether the trace is over."""
+        return bool(self.tracer.ended)
+
+    @property
+    def captures(self) -> list[Any]:
+        """What is behind the hidden inputs."""
+        found: list[Any] = self.tracer.captures
+        return found
+
+    @property
+    def refusal(self) -> Callable[[str], Exception]:
+        """A StagingError, kept so that the function cannot swallow it."""
+        found: Callable[[str], Exception] = self.tracer.refusal
+        return found
+
+    def value_of(self, tensor: Any) -> Value:
+        """The graph value of a tensor of the trace."""
+        found: Value = bind.ground().value(tensor)
+        return found
+
+    # arrays that come from outside
+
+    def argument(self, array: Any, position: int, tensor: Any) -> Any:
+        """What the function is given for an ndarray or a NumPy scalar."""
+        if isinstance(array, np.generic):
+            return TracedScalar(self, tensor)
+        return TracedArray(self, self.cells.outer(tensor, position, array))
+
+    def takes(self, array: Any) -> bool:
+        """Whether an array can be part of the trace."""
+        return not is_foreign(array)
+
+    def has_dtype(self, dtype: np.dtype[Any]) -> bool:
+        """Whether tensors have this dtype."""
+        return _has_dtype(dtype)
+
+    def array_of(self, array: np.ndarray[Any, Any]) -> Any:
+        """The array of the trace for one that the function captured."""
+        found = self._captured.get(id(array))
+        if found is None:
+            if not self.takes(array):
+                raise self.refusal(
+                    f"an array of dtype {array.dtype} and class {type(array).__name__} in a "
+                    f"compiled function"
+                )
+            tensor = self.tracer.capture(array)
+            cell = self.cells.outer(tensor, array, array)
+            found = self._captured[id(array)] = array, TracedArray(self, cell)
+        return found[1]
+
+    def meet(self, array: np.ndarray[Any, Any], value: Value) -> None:
+        """A captured array became an input of the graph."""
+        self._inputs[value] = array
+
+    @property
+    def captured_arrays(self) -> dict[Value, np.ndarray[Any, Any]]:
+        """The captured arrays by their inputs."""
+        return self._inputs
+
+    def constant(self, array: np.ndarray[Any, Any]) -> Any:
+        """A tensor of the trace that holds a copy of an array."""
+        return OPS["constant"](value=np.array(array))
+
+    # values that are known
+
+    def known(self, tensor: Any) -> Any:
+        """The array of a tensor, or None if an argument of the call is in it."""
+        return evaluate(self, self.value_of(tensor), self._known)
+
+    def relied_on(self, array: np.ndarray[Any, Any]) -> None:
+        """The trace is good only while a captured array holds what it holds now."""
+        self.relied[id(array)] = array
+
+    def guards(self, watch: Any) -> None:
+        """Add what the trace relied on in captured arrays to its guards."""
+        for array in self._inputs.values():  # its owner can resize or reshape it in place
+            watch.add("the shape of a captured array", lambda a=array: (a.shape, a.strides))
+        for array in watch.arrays:  # what plain NumPy made of it is part of the trace
+            if not any(held is array for held in self._inputs.values()):
+                self.relied_on(array)
+        for array in self.relied.values():
+            watch.add("the elements of a captured array", lambda a=array: contents(a))
+
+    # names
+
+    def hooked(self, function: Any) -> Any:
+        """A function whose names give arrays of the trace."""
+        if self._names is None:
+            self._names = Names(self)
+        return self._names.function(function)
+
+    def finish(self) -> None:
+        """Carry over what the function assigned to global names, and write what is left."""
+        if self._names is not None:
+            self._names.finish()
+
+    def flush(self, tracer: Any) -> None:
+        """Put the writes so far into the graph. Raises PlainPython in a region of it."""
+        if tracer is not self.tracer and any(cell.dirty for cell in self.cells.all):
+            raise PlainPython  # the region does not know the caller's arrays
+        self.cells.flush()

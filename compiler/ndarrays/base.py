@@ -1,0 +1,445 @@
+"""Arrays and NumPy scalars of a trace: what stands in for ``numpy.ndarray`` and ``numpy.generic``.
+
+Neither is a tensor. Their operators are NumPy's functions, with NumPy's dtypes, so ``int32 / 2``
+is float64; where they meet a tensor, the tensor's operator answers, as it does eagerly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from . import protocol
+from .cells import Cell
+from .links import Link
+
+__all__ = ["TracedArray", "TracedScalar", "TracedValue", "install_operators", "is_traced"]
+
+
+class TracedValue:
+    """What arrays and scalars of a trace have in common; see the module."""
+
+    __slots__ = ("__weakref__", "home")
+    in_trace = True
+    home: Any  # the arrays of the trace
+
+    def tensor(self) -> Any:
+        """The present value as a tensor of the trace."""
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the elements."""
+        found: np.dtype[Any] = self.tensor().dtype
+        return found
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The sizes of the axes."""
+        found: tuple[Any, ...] = self.tensor().shape
+        return found
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.tensor().shape)
+
+    @property
+    def size(self) -> Any:
+        """The number of elements."""
+        return self.tensor().size
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> Any:
+        """Bytes of all elements."""
+        return self.size * self.itemsize
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise self.home.refusal(
+            f"{what} of a NumPy {'array' if self.shape else 'scalar'} ({self.dtype}) is needed "
+            f"while the function is traced, but the value exists only when it runs"
+        )
+
+    def known(self, what: str) -> Any:
+        """The value as a real array, if no argument is in it. Raises StagingError."""
+        found = self.home.known(self.tensor())
+        if found is None:
+            self._refuse(what)
+        return found
+
+    def __bool__(self) -> bool:
+        return bool(self.known("the truth value"))
+
+    def __int__(self) -> int:
+        return int(self.known("int()"))
+
+    def __float__(self) -> float:
+        return float(self.known("float()"))
+
+    def __complex__(self) -> complex:
+        return complex(self.known("complex()"))
+
+    def __index__(self) -> int:
+        return self.known("use as an index").__index__()  # type: ignore[no-any-return]
+
+    def item(self, *place: Any) -> Any:
+        """An element as a Python number, where it is known."""
+        return self.known("item()").item(*place)
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers, where they are known."""
+        return self.known("tolist()").tolist()
+
+    def tobytes(self, order: str = "C") -> bytes:
+        """The bytes of the elements, where they are known."""
+        found: bytes = self.known("tobytes()").tobytes(order)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.known("conversion to a NumPy array"), dtype=dtype)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"{protocol.TRACED_TEXT} {self.tensor().value.type}>"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            return format(self.known(f"the text {spec!r}")[()], spec)
+        return repr(self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of unsized object")
+        return int(self.shape[0])
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return protocol.ufunc(self.home, ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return protocol.function(self.home, function, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        method = protocol.METHODS.get(name)
+        if method is None or name.startswith(("_", "set_")):
+            return self._missing(name)
+        if name in _OF_ARRAYS and type(self) is TracedScalar:
+            self._refuse(f"{name}()")
+        if type(self) is TracedScalar:
+            return lambda *args, **kwargs: _as_scalar(method(self, *args, **kwargs))
+        return lambda *args, **kwargs: method(self, *args, **kwargs)
+
+    def _missing(self, name: str) -> Any:
+        real = np.ndarray if isinstance(self, TracedArray) else self.dtype.type
+        if name.startswith("__") or not hasattr(real, name):
+            raise AttributeError(
+                f"'{real.__module__}.{real.__name__}' object has no attribute '{name}'"
+            )
+        self._refuse(name)
+
+    @property
+    def T(self) -> Any:
+        """The axes in reverse order."""
+        return _as_scalar(protocol.METHODS["transpose"](self), self)
+
+    @property
+    def mT(self) -> Any:
+        """The last two axes exchanged."""
+        if self.ndim < 2:
+            raise ValueError("matrix transpose with ndim < 2 is undefined")
+        return protocol.METHODS["swapaxes"](self, -1, -2)
+
+    @property
+    def real(self) -> Any:
+        """The real parts."""
+        return protocol.METHODS["real"](self)
+
+    @real.setter
+    def real(self, value: Any) -> None:
+        protocol.METHODS["set_real"](self, value)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary parts."""
+        return protocol.METHODS["imag"](self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        protocol.METHODS["set_imag"](self, value)
+
+
+class TracedScalar(TracedValue):
+    """A NumPy scalar of a trace: a value that nobody can write to."""
+
+    __slots__ = ("_tensor",)
+
+    def __init__(self, trace: Any, tensor: Any) -> None:
+        self.home, self._tensor = trace, tensor
+
+    @property  # type: ignore[misc]  # isinstance(s, np.float64)
+    def __class__(self) -> Any:
+        return self._tensor.dtype.type
+
+    def tensor(self) -> Any:
+        return self._tensor
+
+    def __getitem__(self, key: Any) -> Any:
+        return protocol.getitem(self, key)
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError(f"'numpy.{self.dtype.type.__name__}' object is not iterable")
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.known("round()")[()], digits)
+
+    def is_integer(self) -> bool:
+        """Whether the value is whole, where it is known."""
+        found: bool = self.known("is_integer()")[()].is_integer()
+        return found
+
+
+class TracedArray(TracedValue):
+    """An ndarray of a trace: a view of a cell through a chain of links."""
+
+    __slots__ = ("_read", "cell", "chain", "contiguous", "layout", "parent", "writeable")
+    __class__ = np.ndarray  # type: ignore[assignment]  # isinstance(a, np.ndarray)
+
+    def __init__(
+        self, trace: Any, cell: Cell, parent: TracedArray | None = None, link: Link | None = None,
+        contiguous: bool | None = None,
+    ) -> None:  # fmt: skip
+        self.home, self.cell, self.parent = trace, cell, parent
+        self._read: tuple[int, Any] | None = None
+        if parent is None or link is None:
+            self.chain: tuple[Link, ...] = ()
+            self.layout, self.contiguous = cell.layout, cell.contiguous
+            self.writeable = cell.writeable
+            return
+        self.chain = (*parent.chain, link)
+        self.layout = link.apply(parent.layout, trace.sizes.hints)
+        self.contiguous = bool(contiguous)
+        self.writeable = parent.writeable and link.writeable
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """The sizes of the axes; another shape can be assigned where no copy is needed."""
+        found: tuple[Any, ...] = self.tensor().shape
+        return found
+
+    @shape.setter
+    def shape(self, wanted: Any) -> None:
+        protocol.METHODS["set_shape"](self, wanted)
+
+    def tensor(self) -> Any:
+        if self.parent is None:
+            return self.cell.tensor
+        if self._read is None or self._read[0] != self.cell.version:
+            self._read = self.cell.version, self.chain[-1].read(self.parent.tensor())
+        return self._read[1]
+
+    def take_shape(self, shaped: TracedArray) -> None:
+        """Become another view of the same cell: ``a.shape = ...`` changes the object itself."""
+        self.parent, self.chain = shaped.parent, shaped.chain
+        self.layout, self.contiguous, self._read = shaped.layout, shaped.contiguous, None
+
+    def store(self, value: Any) -> None:
+        """Write a tensor of this array's shape and dtype."""
+        array, version = self, self.cell.version + 1
+        while array.parent is not None:
+            array._read = version, value
+            value = array.chain[-1].write(array.parent.tensor(), value)
+            array = array.parent
+        array.cell.put(value)
+
+    def view(self, *args: Any, **kwargs: Any) -> Any:
+        """Another name's array over the same memory."""
+        return protocol.METHODS["view"](self, *args, **kwargs)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The strides; the trace then holds for this layout only."""
+        self.pin()
+        found: tuple[int, ...] = self.layout.strides
+        return found
+
+    @property
+    def flags(self) -> Any:
+        """The flags; the trace then holds for this layout only."""
+        self.pin()
+        return Flags(self)
+
+    @flags.setter
+    def flags(self, value: Any) -> None:
+        self._refuse("assignment to flags")
+
+    def setflags(self, write: Any = None, **others: Any) -> None:
+        """``a.setflags(write=False)``."""
+        if others or write is None:
+            self._refuse("setflags()")
+        self.flags.writeable = write
+
+    @property
+    def flat(self) -> Any:
+        """The elements in row-major order."""
+        return protocol.METHODS["flat"](self)
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        protocol.METHODS["flat"](self)[:] = value
+
+    @property
+    def base(self) -> Any:
+        """The array whose memory this is a view of, or None."""
+        if self.parent is None and self.cell.source is None:
+            return None
+        self._refuse("base")
+
+    def pin(self) -> None:
+        """Rely on the layout of the example call: its sizes and, of an outer array, its strides."""
+        if self.contiguous and self.cell.contiguous and not self.chain:
+            return
+        sizes = self.home.sizes
+        for array in self._line():
+            for n in array.tensor().value.type.shape:
+                if not isinstance(n, int):
+                    sizes.pin(n)
+        if self.cell.source.__class__ is int:
+            self.home.pinned.add(self.cell.source)
+
+    def _line(self) -> Iterator[TracedArray]:
+        array: TracedArray | None = self
+        while array is not None:
+            yield array
+            array = array.parent
+
+    def __getitem__(self, key: Any) -> Any:
+        return protocol.getitem(self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        protocol.setitem(self, key, value)
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(self.known("`in`").__contains__(value))
+
+    def __copy__(self) -> Any:
+        return protocol.METHODS["copy"](self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return protocol.METHODS["copy"](self)
+
+    @property
+    def __array_interface__(self) -> Any:
+        raise AttributeError("__array_interface__")
+
+
+class Flags:
+    """The flags of an array in a trace."""
+
+    def __init__(self, array: TracedArray) -> None:
+        object.__setattr__(self, "_array", array)
+
+    def __getattr__(self, name: str) -> Any:
+        array = self._array
+        if name == "writeable":
+            return array.writeable
+        if name == "owndata" and array.cell.source is None:
+            return array.parent is None
+        if name in ("c_contiguous", "f_contiguous", "contiguous", "aligned", "fnc", "forc"):
+            return getattr(array.layout.flags, name)
+        return array._refuse(f"flags.{name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        array = self._array
+        if name == "writeable" and not value and array.cell.source is None:
+            array.writeable = False
+            return
+        array._refuse(f"assignment to flags.{name}")
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self, name.lower())
+
+
+def _as_scalar(made: Any, of: Any = None) -> Any:
+    """What a method of a scalar makes: a scalar, where it has no axes."""
+    if type(made) is not TracedArray or made.ndim or type(of) is TracedArray:
+        return made
+    return TracedScalar(made.home, made.tensor())
+
+
+def is_traced(x: Any) -> bool:
+    """Whether this is an array or a scalar of a trace, whatever its ``__class__`` says."""
+    return type(x) is TracedArray or type(x) is TracedScalar
+
+
+_OF_ARRAYS = ("put", "fill", "sort", "partition", "flat")  # of no use on a scalar
+_ELSEWHERE = (Tensor, Variable)
+
+
+def _operator(function: Any, reflected: bool) -> Any:
+    def method(self: TracedValue, other: Any) -> Any:
+        if isinstance(other, _ELSEWHERE):
+            return NotImplemented
+        if function is np.matmul and type(self) is TracedScalar:
+            return NotImplemented  # NumPy's scalars have no product of matrices
+        inputs = (other, self) if reflected else (self, other)
+        return protocol.ufunc(self.home, function, "__call__", inputs, {})
+
+    return method
+
+
+def _in_place(function: Any) -> Any:
+    def method(self: TracedArray, other: Any) -> Any:
+        return protocol.ufunc(self.home, function, "__call__", (self, other), {"out": (self,)})
+
+    return method
+
+
+_BINARY = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide,
+    "floordiv": np.floor_divide, "mod": np.remainder, "pow": np.power, "and": np.bitwise_and,
+    "or": np.bitwise_or, "xor": np.bitwise_xor, "lshift": np.left_shift,
+    "rshift": np.right_shift, "matmul": np.matmul, "divmod": np.divmod,
+}  # fmt: skip
+_COMPARED = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+_UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
+
+
+def install_operators(kind: Any, in_place: Any) -> None:
+    """Give a class the operators of arrays; ``in_place``: the class whose ``+=`` writes."""
+    for name, function in _BINARY.items():
+        setattr(kind, f"__{name}__", _operator(function, False))
+        setattr(kind, f"__r{name}__", _operator(function, True))
+        if name != "divmod":
+            setattr(in_place, f"__i{name}__", _in_place(function))
+    for name, function in _COMPARED.items():
+        setattr(kind, f"__{name}__", _operator(function, False))
+    for name, function in _UNARY.items():
+        setattr(kind, f"__{name}__", _unary(function))
+
+
+def _unary(function: Any) -> Any:
+    return lambda self: protocol.ufunc(self.home, function, "__call__", (self,), {})
+
+
+install_operators(TracedValue, TracedArray)

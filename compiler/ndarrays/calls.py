@@ -1,0 +1,96 @@
+"""NumPy functions without an op of their own, as one node that calls them when the graph runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.op import OPS
+from twofold.ir.ops.numpy_calls import FUNCTIONS, leaves_of, resolve_function
+from twofold.ir.types import DTYPE_NAMES, TensorType
+from twofold.runtime.tensor import Tensor
+
+from ..symint import SymInt
+from ..symnumber import plain
+from .base import TracedArray, TracedScalar, is_traced
+from .operands import as_array, as_tensor, example, pin_sizes
+from .selection import Selection
+
+__all__ = ["call", "name_of"]
+
+
+def name_of(called: Any) -> str | None:
+    """The name of a function in the list, or None."""
+    module = (getattr(called, "__module__", "") or "").removeprefix("numpy").strip(".")
+    name = f"{module}.{called.__name__}" if module in ("linalg", "fft") else called.__name__
+    if name not in FUNCTIONS:
+        return None
+    return name if resolve_function(name) is called else None
+
+
+def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """The call as a node; the trace then holds for these sizes. Raises what the function raises
+    for arrays of these dtypes and shapes."""
+    pin_sizes(trace, (args, kwargs))
+    arrays: list[Any] = []
+    template = tuple([_template(trace, a, arrays) for a in args])
+    options = tuple([(k, _template(trace, v, arrays)) for k, v in kwargs.items()])
+    called = resolve_function(name)
+    with np.errstate(all="ignore"):
+        shown = called(*_shown(trace, args), **_shown(trace, kwargs))
+    results = []
+    for leaf in leaves_of(shown):
+        if leaf.dtype not in DTYPE_NAMES:
+            raise trace.refusal(f"np.{name} with a result of dtype {leaf.dtype}")
+        results.append(TensorType(leaf.dtype, leaf.shape))
+    made = OPS["numpy_function"](
+        *arrays, name=name, args=template, options=options, results=tuple(results)
+    )
+    outs = iter(made if isinstance(made, tuple) else (made,))
+    return _rebuilt(trace, shown, outs)
+
+
+def _template(trace: Any, x: Any, arrays: list[Any]) -> Any:
+    if type(x) is Selection:
+        x.refuse("its size")
+    if is_traced(x) or isinstance(x, Tensor | np.ndarray | np.generic):
+        arrays.append(as_tensor(trace, x))
+        return "@", len(arrays) - 1
+    if isinstance(x, SymInt):
+        return int(x)
+    x = plain(x)
+    if type(x) is list:
+        return ("[", *[_template(trace, part, arrays) for part in x])
+    if type(x) is tuple:
+        return tuple([_template(trace, part, arrays) for part in x])
+    if x is None or type(x) in (bool, int, float, complex, str) or isinstance(x, np.dtype):
+        return x
+    if isinstance(x, type):
+        return np.dtype(x)
+    raise trace.refusal(f"an argument of type {type(x).__name__} of a NumPy function")
+
+
+def _shown(trace: Any, x: Any) -> Any:
+    """Arguments with arrays of the example call's shapes whose values every function takes."""
+    if is_traced(x) or isinstance(x, Tensor):
+        made = example(trace, x) if type(x) is TracedArray else example(trace, as_array(trace, x))
+        if made.dtype.kind in "fc" and made.ndim > 1 and made.shape[-1] == made.shape[-2]:
+            made[...] = np.eye(made.shape[-1], dtype=made.dtype)  # positive definite
+        return made[()] if type(x) is TracedScalar else made
+    if type(x) in (list, tuple):
+        return type(x)([_shown(trace, part) for part in x])
+    if type(x) is dict:
+        return {k: _shown(trace, v) for k, v in x.items()}
+    return int(x) if isinstance(x, SymInt) else plain(x)
+
+
+def _rebuilt(trace: Any, shown: Any, outs: Any) -> Any:
+    if isinstance(shown, tuple) and hasattr(shown, "_fields"):
+        return type(shown)(*[_rebuilt(trace, part, outs) for part in shown])
+    if isinstance(shown, tuple | list):
+        return type(shown)([_rebuilt(trace, part, outs) for part in shown])
+    tensor = next(outs)
+    if not isinstance(shown, np.ndarray):
+        return TracedScalar(trace, tensor)
+    return TracedArray(trace, trace.cells.ordered(tensor, shown))

@@ -1,0 +1,212 @@
+"""NumPy's functions that make arrays, in a trace: each gives an array of the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.op import OPS
+
+from ..symint import SymInt
+from ..symnumber import SymNumber, plain
+from .base import TracedArray, is_traced
+from .operands import (
+    as_array,
+    as_tensor,
+    convert,
+    faithfully,
+    fresh,
+    holds_traced,
+    number,
+    refuse_dtype,
+)
+from .views import astype, copy
+
+__all__ = ["CREATE"]
+
+CREATE: dict[Any, Any] = {}
+_np: Any = np  # called with what the user gives, of any type
+
+
+Handler = Callable[..., Any]
+
+
+def _creates(*functions: Any) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        for function in functions:
+            CREATE[function] = handler
+        return handler
+
+    return register
+
+
+def _full(trace: Any, shape: Any, value: Any, order: str = "C") -> TracedArray:
+    refuse_dtype(trace, value.dtype)
+    shape = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
+    made = OPS["splat"](OPS["constant"](value=value), shape=shape[::-1] if order == "F" else shape)
+    array = fresh(trace, made)
+    return array.transpose() if order == "F" else array
+
+
+def _has_size(*values: Any) -> bool:
+    return any(
+        isinstance(v, SymInt) or (type(v) in (list, tuple) and _has_size(*v)) for v in values
+    )
+
+
+def _filling(function: Any, number: Any) -> None:
+    @_creates(function)
+    def made(
+        trace: Any, shape: Any, dtype: Any = float, order: str = "C", *, device: Any = None,
+        like: Any = None,
+    ) -> Any:  # fmt: skip
+        if not _has_size(shape):
+            _np.empty(0, dtype, order)
+            shape = function(shape, bool).shape  # what is no shape is an error of NumPy's
+        want = np.dtype(float if dtype is None else dtype)
+        return _full(trace, shape, np.array(number, want), order)
+
+
+_filling(np.zeros, 0)
+_filling(np.ones, 1)
+_filling(np.empty, 0)
+
+
+@_creates(np.full)
+def full(
+    trace: Any, shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *,
+    device: Any = None, like: Any = None,
+) -> Any:  # fmt: skip
+    """``np.full``."""
+    if is_traced(fill_value):
+        made = _full(trace, shape, np.zeros((), dtype or fill_value.dtype), order)
+        made[...] = fill_value
+        return made
+    value = np.array(plain(fill_value), dtype)
+    if value.ndim:
+        return _constant(trace, _np.full(shape, fill_value, dtype, order))
+    return _full(trace, shape, value, order)
+
+
+def _constant(trace: Any, value: Any) -> TracedArray:
+    refuse_dtype(trace, value.dtype)
+    return fresh(trace, trace.constant(value))
+
+
+@_creates(np.arange)
+def arange(trace: Any, *bounds: Any, dtype: Any = None, **options: Any) -> Any:
+    """``np.arange``; sizes of the trace stay open if the step is 1."""
+    named = {**options}
+    start, stop, step = named.pop("start", None), named.pop("stop", None), named.pop("step", None)
+    given = list(bounds)
+    if len(given) == 4:
+        dtype = given.pop()
+    sizes = [b for b in (*given, start, stop, step) if b is not None]
+    whole = all(type(b) is int or isinstance(b, SymInt) for b in sizes)
+    if (
+        _has_size(*sizes)
+        and whole
+        and not named
+        and not step
+        and len(given) in (1, 2)
+        and stop is None
+    ):
+        low, high = (0, given[0]) if len(given) == 1 else given
+        if start is None:
+            tensor = OPS["arange"](start=low, stop=high, step=1, dtype=np.dtype(np.int64))
+            return fresh(trace, convert(tensor, np.dtype(dtype or np.int64)))
+    plain = [_plain(b) for b in given]
+    names = {"start": start, "stop": stop, "step": step}
+    rest = {k: _plain(v) for k, v in names.items() if v is not None}
+    return _constant(trace, np.arange(*plain, dtype=dtype, **rest))
+
+
+def _plain(x: Any) -> Any:
+    """A bound as a number that NumPy takes."""
+    x = plain(x)
+    if isinstance(x, SymInt):
+        return int(x)
+    return x.known("a bound of np.arange")[()] if is_traced(x) else x
+
+
+@_creates(np.array)
+def array(
+    trace: Any, object: Any, dtype: Any = None, *, copy: Any = True, order: str = "K",
+    subok: bool = False, ndmin: int = 0, ndmax: int = 0, like: Any = None,
+) -> Any:  # fmt: skip
+    """``np.array``."""
+    made = _asarray(trace, object, dtype, order)
+    if copy and made is object:
+        made = _copied(made, order)
+    while made.ndim < ndmin:
+        made = made[None]
+    return made
+
+
+def _copied(x: TracedArray, order: str) -> TracedArray:
+    made: TracedArray = copy(x, order=order)
+    return made
+
+
+def _asarray(trace: Any, x: Any, dtype: Any = None, order: Any = None) -> Any:
+    if isinstance(x, np.ndarray) and not is_traced(x) and not trace.takes(x):
+        raise trace.refusal(f"an array of dtype {x.dtype} or class {type(x).__name__}")
+    if not isinstance(x, np.ndarray) and not holds_traced(x):
+        return _constant(trace, np.array(x, dtype, order=order or "K"))
+    if type(x) in (list, tuple):
+        return _listed(trace, x, dtype)
+    made = as_array(trace, x)
+    if dtype is not None and np.dtype(dtype) != made.dtype:
+        made = astype(made, dtype)
+    if order == "C" and not made.contiguous:
+        made.pin()
+        return made if made.layout.flags.c_contiguous else copy(made, order="C")
+    if order == "F":
+        made.pin()
+        return made if made.layout.flags.f_contiguous else copy(made, order="F")
+    return made
+
+
+def _listed(trace: Any, items: Any, dtype: Any) -> TracedArray:
+    """An array of nested lists with values of the trace among them."""
+    parts = [_asarray(trace, x) if type(x) in (list, tuple) else x for x in items]
+    kinds = [_weak(x) for x in parts]
+    want = np.dtype(dtype) if dtype is not None else np.result_type(*kinds)
+    tensors = [convert(as_tensor(trace, x), want) for x in parts]
+    made: TracedArray = faithfully(
+        trace, np.array, (items,), {}, lambda: fresh(trace, OPS["stack"](*tensors))
+    )
+    return made
+
+
+def _weak(x: Any) -> Any:
+    """The dtype of a number in a list: NumPy's default for Python's."""
+    if isinstance(x, SymNumber):
+        return np.asarray(number(x)).dtype
+    return x.dtype if is_traced(x) else np.asarray(int(x) if isinstance(x, SymInt) else x).dtype
+
+
+@_creates(np.asarray, np.asanyarray)
+def asarray(
+    trace: Any, a: Any, dtype: Any = None, order: Any = None, *, device: Any = None,
+    copy: Any = None, like: Any = None,
+) -> Any:  # fmt: skip
+    """``np.asarray``."""
+    made = _asarray(trace, a, dtype, order)
+    return _copied(made, order or "K") if copy and made is a else made
+
+
+@_creates(np.ascontiguousarray)
+def ascontiguousarray(trace: Any, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    """``np.ascontiguousarray``."""
+    made = _asarray(trace, a, dtype, "C")
+    return made if made.ndim else made[None]
+
+
+@_creates(np.asfortranarray)
+def asfortranarray(trace: Any, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    """``np.asfortranarray``."""
+    made = _asarray(trace, a, dtype, "F")
+    return made if made.ndim else made[None]

@@ -1,0 +1,430 @@
+"""``a[key]`` and ``a[key] = value`` on arrays of a trace.
+
+Positions and slices give views, index arrays copies, as in NumPy. An integer that is a value of
+the trace selects a view too, by a link that gathers.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.op import OPS
+from twofold.ir.ops import movement
+from twofold.ir.ops.index import getitem as get
+from twofold.ir.ops.index import setitem as put
+from twofold.runtime.tensor import Tensor
+
+from ..symint import SymInt
+from ..symnumber import SymNumber
+from .base import TracedArray, TracedScalar, is_traced
+from .links import Basic, Link
+from .operands import PYTHON, as_tensor, constant, convert, faithfully, fresh, laid_out, stand_ins
+from .protocol import hook
+from .selection import Selection, select, store
+
+__all__ = ["Position", "read", "write"]
+
+_FULL = slice(None)
+_Key = tuple[Any, ...]
+
+
+class Position(Link):
+    """One position along an axis, at an index that is a value of the trace."""
+
+    def __init__(self, axis: int, index: Any) -> None:
+        self.axis, self.index = axis, index
+
+    def read(self, x: Any) -> Any:
+        return OPS["gather"](x, self.index, axis=self.axis)
+
+    def write(self, x: Any, part: Any) -> Any:
+        return put(x, (*(_FULL,) * self.axis, self.index), part)
+
+    def apply(self, array: Any, env: Any) -> Any:
+        return array[(*(_FULL,) * self.axis, 0)]  # the layout is that of any position
+
+
+@hook("getitem")
+def read(array: Any, key: Any) -> Any:
+    """``array[key]``."""
+    trace = array.home
+    return faithfully(trace, operator.getitem, (array, key), {}, lambda: _read(trace, array, key))
+
+
+def _read(trace: Any, array: Any, key: Any) -> Any:
+    parts = _parts(trace, key)
+    if type(array) is TracedScalar:
+        array = fresh(trace, array.tensor())
+    _check_count(array, parts)
+    if not any(map(_is_advanced, parts)):
+        return _view(array, parts)
+    if any(_is_mask(p) for p in parts):
+        return _selection(trace, array, parts)
+    checked = _checked(trace, array, parts)
+    return laid_out(trace, get(array.tensor(), checked), operator.getitem, (array, checked))
+
+
+def _check_count(array: Any, parts: _Key) -> None:
+    named = sum(map(_axes, parts))
+    if named > array.ndim:
+        raise IndexError(
+            f"too many indices for array: array is {array.ndim}-dimensional, but {named} were "
+            f"indexed"
+        )
+
+
+def _parts(trace: Any, key: Any) -> _Key:
+    """The parts of a key: plain ones as they are, arrays and lists as tensors of the trace."""
+    parts = list(key) if type(key) is tuple else [key]
+    return tuple([_part(trace, p) for p in parts])
+
+
+def _part(trace: Any, part: Any) -> Any:
+    if part is None or part is Ellipsis or isinstance(part, SymInt) or type(part) is int:
+        return part
+    if isinstance(part, slice):
+        step = part.step
+        step = step if step is None else operator.index(step)
+        return slice(_bound(trace, part.start), _bound(trace, part.stop), step)
+    if is_traced(part):
+        known = trace.known(part.tensor()) if _wants_value(part) else None
+        if known is None:
+            position = type(part) is TracedScalar and part.dtype != bool
+            return Dynamic(part.tensor()) if position else part.tensor()
+        return _part(trace, known[()] if type(part) is TracedScalar else known)
+    if isinstance(part, np.integer):
+        return int(part)
+    if isinstance(part, Tensor):
+        return part
+    if type(part) is list and not part:
+        return constant(trace, np.zeros(0, np.int64))
+    if type(part) is bool or isinstance(part, np.bool_):
+        part = np.asarray(part)
+    if isinstance(part, np.ndarray) and part.dtype == bool and not part.ndim:
+        raise trace.refusal("a mask without axes as an index")
+    if isinstance(part, np.ndarray) and part.dtype == bool:
+        return _Positions(np.nonzero(part), part.shape)
+    if isinstance(part, np.ndarray | list | tuple):
+        if type(part) is list and isinstance(as_tensor(trace, part), Tensor):
+            made = np.asarray(part) if not _holds_tensor(part) else None
+            if made is not None and made.dtype == bool:
+                return _Positions(np.nonzero(made), made.shape)
+        return as_tensor(trace, part)
+    if hasattr(part, "__index__"):
+        return operator.index(part)
+    raise IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or "
+        "boolean arrays are valid indices"
+    )
+
+
+def _holds_tensor(items: Any) -> bool:
+    if type(items) in (list, tuple):
+        return any(map(_holds_tensor, items))
+    return is_traced(items) or isinstance(items, Tensor)
+
+
+def _wants_value(part: Any) -> bool:
+    return part.dtype.kind in "bi" or part.dtype.kind == "u"
+
+
+def _bound(trace: Any, bound: Any) -> Any:
+    if bound is None or isinstance(bound, SymInt):
+        return bound
+    return operator.index(bound)
+
+
+class Dynamic:
+    """A scalar of the trace in a key."""
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+
+
+class _Positions:
+    """A mask whose elements are known: the positions where it holds."""
+
+    def __init__(self, where: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+        self.where, self.shape = where, shape
+
+
+def _is_advanced(part: Any) -> bool:
+    return isinstance(part, Tensor | _Positions)
+
+
+def _is_mask(part: Any) -> bool:
+    return isinstance(part, Tensor) and part.dtype == bool
+
+
+def _view(array: TracedArray, parts: _Key) -> Any:
+    """A view, or a scalar if every axis has a position and nothing else is in the key."""
+    rank = array.ndim
+    plain = [_FULL if isinstance(p, Dynamic) else p for p in parts]
+    moving = _moving_axes(parts, rank)
+    positions = sum(isinstance(p, int | SymInt) and p is not None for p in plain)
+    scalar = positions + len(moving) == rank == len(parts)
+    link = Basic(tuple(plain), rank)
+    view = TracedArray(array.home, array.cell, array, link, _stays(array, plain))
+    if not moving:
+        if scalar:
+            return TracedScalar(array.home, view.tensor())
+        view.tensor()  # out of bounds is an error here, not at the first use
+        return view
+    for axis, part in reversed(moving):
+        index = _checked_index(array.home, part.tensor, view.shape[axis], _source_axis(parts, part))
+        link_ = Position(axis, index)
+        view = TracedArray(array.home, array.cell, view, link_, False)
+    return TracedScalar(array.home, view.tensor()) if scalar else view
+
+
+def _moving_axes(parts: _Key, rank: int) -> list[tuple[int, Dynamic]]:
+    """The axes, after the basic link, of the scalars of the trace in a key."""
+    used = sum(p is not None and p is not Ellipsis for p in parts)
+    axis, found = 0, []
+    for p in parts:
+        if isinstance(p, Dynamic):
+            found.append((axis, p))
+            axis += 1
+        elif p is Ellipsis:
+            axis += rank - used
+        elif p is None or isinstance(p, slice):
+            axis += 1
+    return found
+
+
+def _source_axis(parts: _Key, part: Any) -> int:
+    return sum(p is not None for p in parts[: [id(p) for p in parts].index(id(part))])
+
+
+def _stays(array: TracedArray, parts: list[Any]) -> bool:
+    """Whether a part of a row-major array is row-major for all sizes."""
+    if not array.contiguous:
+        return False
+    rest = [p for p in parts if p is not None and p is not Ellipsis]
+    while rest and isinstance(rest[0], int | SymInt):
+        rest.pop(0)
+    if parts and parts[0] is Ellipsis and any(p != _FULL for p in rest):
+        return False
+    if rest and isinstance(rest[0], slice) and rest[0].step in (None, 1):
+        rest.pop(0)
+    return all(isinstance(p, slice) and p == _FULL for p in rest)
+
+
+def _checked(trace: Any, array: TracedArray, parts: _Key) -> _Key:
+    """The parts with index arrays whose values are checked as NumPy checks them."""
+    out: list[Any] = []
+    axis = 0
+    named = sum(_axes(p) for p in parts)
+    for part in parts:
+        if part is Ellipsis:
+            axis += array.ndim - named
+        elif isinstance(part, Dynamic):
+            part = _checked_index(trace, part.tensor, array.shape[axis], axis)
+            axis += 1
+        elif isinstance(part, _Positions):
+            for i, (where, n) in enumerate(zip(part.where, part.shape, strict=True)):
+                _same_size(array, axis + i, n)
+                out.append(constant(trace, where))
+            axis += len(part.shape)
+            continue
+        elif isinstance(part, Tensor) and part.dtype != bool:
+            if axis >= array.ndim:
+                raise IndexError("too many indices for array")
+            part = _checked_index(trace, part, array.shape[axis], axis)
+            axis += 1
+        else:
+            if isinstance(part, int) and not -array.shape[axis] <= part < array.shape[axis]:
+                size = int(array.shape[axis])
+                raise IndexError(f"index {part} is out of bounds for axis {axis} with size {size}")
+            axis += _axes(part)
+        out.append(part)
+    return tuple(out)
+
+
+def _axes(part: Any) -> int:
+    if part is None or part is Ellipsis:
+        return 0
+    if isinstance(part, _Positions) or _is_mask(part):
+        return len(part.shape)
+    return 1
+
+
+def _same_size(array: TracedArray, axis: int, size: int) -> None:
+    if axis >= array.ndim:
+        raise IndexError("too many indices for array")
+    if array.shape[axis] != size:
+        raise IndexError(
+            f"boolean index did not match indexed array along axis {axis}; size of axis is "
+            f"{array.shape[axis]} but size of corresponding boolean axis is {size}"
+        )
+
+
+def _checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
+    if tensor.dtype.kind not in "iu":
+        raise IndexError("arrays used as indices must be of integer (or boolean) type")
+    known = trace.known(tensor)
+    if known is None or not known.size:
+        return OPS["numpy_index"](tensor, size=size, axis=axis)
+    low, high = int(known.min()), int(known.max())
+    if not (high < size and -low <= size):
+        wrong = known[(known < -int(size)) | (known >= int(size))].flat[0]
+        raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {int(size)}")
+    if low < 0:
+        return OPS["numpy_index"](tensor, size=size, axis=axis)
+    return constant(trace, known.astype(np.int64))
+
+
+def _selection(trace: Any, array: TracedArray, parts: _Key) -> Any:
+    """``a[mask]`` with a mask whose values are not known: the size depends on them."""
+    first, rest = parts[0], parts[1:]
+    if not _is_mask(first) or not all(_is_whole(p) for p in rest):
+        raise trace.refusal("a mask beside other indices")
+    if type(array) is not TracedArray or not first.shape:
+        raise trace.refusal("a mask without axes")
+    return select(trace, array, first)
+
+
+def _is_whole(part: Any) -> bool:
+    return part is Ellipsis or (isinstance(part, slice) and part == _FULL)
+
+
+@hook("setitem")
+def write(array: Any, key: Any, value: Any) -> None:
+    """``array[key] = value``."""
+    trace = array.home
+    if type(array) is TracedScalar:
+        raise TypeError(
+            f"'numpy.{array.dtype.type.__name__}' object does not support item assignment"
+        )
+    if not array.writeable:
+        raise ValueError("assignment destination is read-only")
+    if _is_written(array, key, value):
+        return
+    try:
+        faithfully(
+            trace,
+            operator.setitem,
+            (array, key, value),
+            {},
+            lambda: _write(trace, array, key, value),
+        )
+    except IndexError:
+        _write_example(trace, array, key, value)
+        raise
+
+
+def _write_example(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
+    """Raise what NumPy finds first where an index is out of bounds, and more may be wrong."""
+    parts = key if type(key) is tuple else (key,)
+    known = [trace.known(p.tensor()) if is_traced(p) else p for p in parts]
+    if any(p is None and k is not None for p, k in zip(known, parts, strict=True)):
+        return
+    shown = np.zeros(trace.cells.hints(array.shape), array.dtype)
+    place = tuple([int(p) if isinstance(p, SymInt) else p for p in known])
+    with np.errstate(all="ignore"):
+        shown[place] = stand_ins(trace, value)
+
+
+def _is_written(array: TracedArray, key: Any, value: Any) -> bool:
+    """Whether the value is that very part of the array: ``a[1:] += x`` ends with it."""
+    if type(value) is not TracedArray or value.parent is not array:
+        return False
+    link = value.chain[-1]
+    if not isinstance(link, Basic):
+        return False
+    given = key if type(key) is tuple else (key,)
+    return all(type(k) in (int, slice, type(None), type(...)) for k in given) and given == link.key
+
+
+def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
+    parts = _parts(trace, key)
+    if type(value) is Selection:
+        if len(parts) != 1 or not _is_mask(parts[0]):
+            value.refuse("its size")
+        store(array, parts[0], value)
+        return
+    _check_count(array, parts)
+    if not any(map(_is_advanced, parts)):
+        part = _part_of(array, parts)
+        shape = part.shape  # an index out of bounds is an error before what the value is
+        if not shape and len(parts) == array.ndim and Ellipsis not in parts:
+            _check_element(trace, array, value)
+        part.store(fit(value_of(trace, value, array.dtype, one=True), shape))
+        return
+    masks = [p for p in parts if _is_mask(p)]
+    checked = _checked(trace, array, parts)
+    tensor = value_of(trace, value, array.dtype)
+    old = array.tensor()
+    if masks:
+        array.store(_masked(trace, old, checked, tensor))
+    else:
+        array.store(put(old, checked, tensor))
+
+
+def _check_element(trace: Any, array: TracedArray, value: Any) -> None:
+    """Raise what NumPy raises where one element is given an array with axes."""
+    if getattr(value, "ndim", 0) and array.ndim:
+        one = np.zeros(1, array.dtype)
+        one[0] = np.zeros(trace.cells.hints(value.shape), value.dtype)
+
+
+def _part_of(array: TracedArray, parts: _Key) -> TracedArray:
+    """The view that a key without index arrays names, also where it is one element."""
+    plain = tuple([_FULL if isinstance(p, Dynamic) else p for p in parts])
+    view = TracedArray(array.home, array.cell, array, Basic(plain, array.ndim), False)
+    for axis, part in reversed(_moving_axes(parts, array.ndim)):
+        index = _checked_index(array.home, part.tensor, view.shape[axis], _source_axis(parts, part))
+        view = TracedArray(array.home, array.cell, view, Position(axis, index), False)
+    return view
+
+
+def value_of(trace: Any, value: Any, dtype: np.dtype[Any], *, one: bool = False) -> Any:
+    """A value as an array of ``dtype`` receives it: cast without a check, as NumPy does.
+
+    ``one``: a scalar is stored as Python stores a number, so an integer dtype must hold it.
+    """
+    if type(value) in PYTHON or (one and isinstance(value, np.generic) and not is_traced(value)):
+        held = np.zeros((), dtype)
+        held[...] = value
+        return constant(trace, held)
+    if isinstance(value, SymNumber):
+        floating = dtype.kind in "fc"
+        return value.tensor(dtype) if floating else value_of(trace, value.plain(), dtype)
+    narrow = type(value) is TracedScalar and dtype.kind in "iu" and value.dtype.kind in "iuf"
+    if one and narrow and not np.can_cast(value.dtype, dtype, "safe"):
+        return OPS["numpy_stored"](value.tensor(), dtype=dtype)
+    if is_traced(value) or isinstance(value, Tensor | np.ndarray | np.generic | SymInt):
+        return convert(as_tensor(trace, value), dtype)
+    if type(value) in (list, tuple) and _holds_tensor(value):
+        return convert(as_tensor(trace, value), dtype)
+    return constant(trace, np.asarray(value, dtype))
+
+
+def fit(value: Any, shape: Any) -> Any:
+    """A value broadcast to a shape; leading axes of size 1 beyond its rank are dropped."""
+    while len(value.shape) > len(shape) and value.shape[0] == 1:
+        value = movement.squeeze(value, axis=(0,))
+    return movement.broadcast_to(value, shape=shape)
+
+
+def _masked(trace: Any, old: Any, parts: _Key, value: Any) -> Any:
+    """A write through a mask whose values are not known."""
+    first, rest = parts[0], parts[1:]
+    alone = _is_mask(first) and all(map(_is_whole, rest))
+    if not alone:
+        raise trace.refusal("an assignment through a mask beside other indices")
+    covered = len(first.shape)
+    for m, n in zip(first.shape, old.shape, strict=False):
+        if m != n:
+            raise IndexError("boolean index did not match indexed array")
+    while len(value.shape) > len(old.shape) - covered and value.shape[0] == 1:
+        value = movement.squeeze(value, axis=(0,))
+    if not covered:
+        value = movement.broadcast_to(value, shape=old.shape)
+        return OPS["where"](first, value, old)
+    if len(value.shape) <= len(old.shape) - covered:
+        return put(old, first, value)
+    return OPS["numpy_place"](old, first, value)

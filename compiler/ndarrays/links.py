@@ -1,0 +1,176 @@
+"""Links of a chain from a base array to a view of it, by metadata alone.
+
+A view of an ndarray in a trace is a base cell and a chain of links. Each link can be read (the
+part that it shows, as a value), written (the whole with another part) and applied to a real array
+after the call, which gives the real view.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.dims import Dim, evaluate
+from twofold.ir.op import OPS
+from twofold.ir.ops import movement
+from twofold.ir.ops.index import Plan, plan_key, read_key
+from twofold.ir.ops.slicing import slice_update, strided_slice
+
+from ..symint import to_dims
+
+__all__ = ["Basic", "Broadcast", "Diagonal", "Link", "Part", "Reshape", "Transpose", "concrete"]
+
+Env = dict[str, int]
+
+
+def concrete(value: Any, env: Env) -> Any:
+    """Sizes in a key, a shape or a permutation as ints."""
+    if isinstance(value, Dim):
+        return evaluate(value, env)
+    if isinstance(value, tuple):
+        return tuple([concrete(v, env) for v in value])
+    if isinstance(value, slice):
+        return slice(*(concrete(p, env) for p in (value.start, value.stop, value.step)))
+    return value
+
+
+class Link:
+    """One step from an array to a view of it."""
+
+    writeable = True
+
+    def read(self, x: Any) -> Any:
+        """The part of the value ``x`` that the view shows."""
+        raise NotImplementedError
+
+    def write(self, x: Any, part: Any) -> Any:
+        """The value ``x`` with another part; ``part`` has the view's shape and dtype."""
+        raise NotImplementedError
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        """The real view of a real array."""
+        raise NotImplementedError
+
+
+class Basic(Link):
+    """Positions, slices and new axes: ``a[1:, None, 0]``."""
+
+    def __init__(self, key: Any, rank: int) -> None:
+        self.plan: Plan = plan_key(read_key(key, rank))
+        self.key = to_dims(key if isinstance(key, tuple) else (key,))
+
+    def read(self, x: Any) -> Any:
+        out = strided_slice(x, index=self.plan.entries)
+        new = self.plan.new_axes
+        return movement.expand_dims(out, axis=new) if new else out
+
+    def write(self, x: Any, part: Any) -> Any:
+        if self.plan.new_axes:
+            part = movement.squeeze(part, axis=self.plan.new_axes)
+        return slice_update(x, part, index=self.plan.entries)
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        key = concrete(self.key, env)
+        whole = any(k is Ellipsis for k in key)
+        return array[key if whole else (*key, ...)]  # the ellipsis keeps it a view
+
+
+class Transpose(Link):
+    """The axes in another order."""
+
+    def __init__(self, perm: tuple[int, ...]) -> None:
+        self.perm = perm
+
+    def read(self, x: Any) -> Any:
+        return movement.transpose(x, perm=self.perm)
+
+    def write(self, x: Any, part: Any) -> Any:
+        back = tuple(self.perm.index(i) for i in range(len(self.perm)))
+        return movement.transpose(part, perm=back)
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        return array.transpose(self.perm)
+
+
+class Reshape(Link):
+    """Another shape over the same elements in row-major order."""
+
+    def __init__(self, shape: tuple[Any, ...]) -> None:
+        self.shape = shape
+
+    def read(self, x: Any) -> Any:
+        return movement.reshape(x, shape=self.shape)
+
+    def write(self, x: Any, part: Any) -> Any:
+        return movement.reshape(part, shape=x.shape)
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        view = array.view()
+        out = view.reshape(concrete(to_dims(self.shape), env))
+        assert not array.size or np.may_share_memory(out, array)
+        return out
+
+
+class Part(Link):
+    """The real or the imaginary parts of complex elements."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read(self, x: Any) -> Any:
+        return OPS[self.name](x)
+
+    def write(self, x: Any, part: Any) -> Any:
+        real = part if self.name == "real" else OPS["real"](x)
+        imag = part if self.name == "imag" else OPS["imag"](x)
+        return OPS["complex"](real, imag)
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        return getattr(array, self.name)
+
+
+class Broadcast(Link):
+    """The elements repeated by strides of 0; nobody can write to it."""
+
+    writeable = False
+
+    def __init__(self, shape: tuple[Any, ...]) -> None:
+        self.shape = shape
+
+    def read(self, x: Any) -> Any:
+        return movement.broadcast_to(x, shape=self.shape)
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        return np.broadcast_to(array, concrete(to_dims(self.shape), env))
+
+
+class Diagonal(Link):
+    """A diagonal; nobody can write to it."""
+
+    writeable = False
+
+    def __init__(self, offset: int, axis1: int, axis2: int) -> None:
+        self.place = offset, axis1, axis2
+
+    def read(self, x: Any) -> Any:
+        offset, axis1, axis2 = self.place
+        rest = [i for i in range(len(x.shape)) if i not in (axis1, axis2)]
+        x = movement.transpose(x, perm=(*rest, axis1, axis2))
+        rows, columns = x.shape[-2:]
+        shape = (*x.shape[:-2], rows * columns)
+        flat = movement.reshape(x, shape=shape)
+        start = offset if offset >= 0 else -offset * columns
+        across = columns - max(offset, 0)
+        down = rows - max(-offset, 0)
+        count = across if across <= down else down
+        count = count if count > 0 else 0
+        stop = start + count * (columns + 1)
+        stop = stop if stop <= rows * columns else rows * columns
+        full = ((None, None, None),) * len(rest)
+        if isinstance(count, int) and count == 0:
+            start = stop = 0
+        return strided_slice(flat, index=(*full, (start, stop, int(columns) + 1)))
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        return array.diagonal(*self.place)

@@ -1,0 +1,366 @@
+"""Methods of arrays in a trace that compute, write or reorder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from twofold.ir.op import OPS
+from twofold.ir.ops.joining import repeat as repeated
+
+from ..symnumber import SymNumber
+from . import protocol
+from .base import TracedArray, TracedScalar
+from .indexing import fit
+from .operands import as_array, as_tensor, constant, convert, faithfully, fresh, laid_out, result
+from .protocol import implements, method
+from .ufuncs import CLIP
+from .views import ravel
+
+__all__ = ["copyto"]
+
+_np: Any = np  # called with what the user gives, of any type
+_NONE = np._NoValue
+
+
+def _fold(ufunc: Any, *names: str) -> None:
+    def folded(
+        x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
+        initial: Any = _NONE, where: Any = True,
+    ) -> Any:  # fmt: skip
+        options = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where,
+                   "out": (out,) if out is not None else ()}  # fmt: skip
+        if initial is not _NONE:
+            options["initial"] = initial
+        return protocol.ufunc(x.home, ufunc, "reduce", (x,), options)
+
+    method(*names)(folded)
+
+
+def _fold_without_dtype(ufunc: Any, name: str) -> None:
+    def folded(
+        x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = _NONE,
+        where: Any = True,
+    ) -> Any:  # fmt: skip
+        full = protocol.METHODS[f"_{name}"]
+        return full(x, axis, None, out, keepdims, initial, where)
+
+    _fold(ufunc, f"_{name}")
+    method(name)(folded)
+
+
+_fold(np.add, "sum")
+_fold(np.multiply, "prod")
+for _name, _ufunc in (("max", np.maximum), ("min", np.minimum)):
+    _fold_without_dtype(_ufunc, _name)
+
+
+def _truth(ufunc: Any, name: str) -> None:
+    def folded(
+        x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
+    ) -> Any:
+        options = {"axis": axis, "keepdims": keepdims, "where": where,
+                   "out": (out,) if out is not None else ()}  # fmt: skip
+        return protocol.ufunc(x.home, ufunc, "reduce", (x,), options)
+
+    method(name)(folded)
+
+
+_truth(np.logical_and, "all")
+_truth(np.logical_or, "any")
+
+
+def _axes(x: Any, axis: Any) -> list[int]:
+    if axis is None:
+        return list(range(x.ndim))
+    given = axis if isinstance(axis, tuple) else (axis,)
+    return [_axis(x, a) for a in given]
+
+
+def _count(x: Any, axis: Any, where: Any, keepdims: Any) -> Any:
+    """How many elements are folded: a number, possibly symbolic, or an array under ``where``."""
+    if where is not True:
+        mask = np.broadcast_to(as_array(x.home, where), x.shape)
+        return protocol.METHODS["sum"](mask, axis=axis, dtype=np.intp, keepdims=keepdims)
+    count: Any = 1
+    for a in _axes(x, axis):
+        count = x.shape[a] * count
+    return count
+
+
+def _mean_dtype(x: Any, dtype: Any) -> tuple[Any, Any]:
+    """The dtype that a mean adds in, and that of its result (None: as computed)."""
+    if dtype is not None:
+        return np.dtype(dtype), None
+    if x.dtype.kind in "biu":
+        return np.dtype("f8"), None
+    return (np.dtype("f4"), np.dtype("f2")) if x.dtype == np.float16 else (None, None)
+
+
+@method("mean")
+def mean(
+    x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *,
+    where: Any = True,
+) -> Any:  # fmt: skip
+    """``x.mean()``."""
+    keepdims = False if keepdims is _NONE else keepdims
+    where = True if where is _NONE else where
+    adds, final = _mean_dtype(x, dtype)
+    total = protocol.METHODS["sum"](x, axis, adds, None, keepdims, where=where)
+    value = protocol.ufunc(
+        x.home, np.true_divide, "__call__", (total, _count(x, axis, where, keepdims)),
+        {"dtype": total.dtype, "casting": "unsafe"} if total.dtype.kind in "fc" else {},
+    )  # fmt: skip
+    if final is not None and out is None:
+        value = protocol.METHODS["astype"](value, final)
+    return _delivered(value, out, x.home)
+
+
+@method("var")
+def var(
+    x: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0,
+    keepdims: Any = False, *, where: Any = True, mean: Any = _NONE, correction: Any = _NONE,
+) -> Any:  # fmt: skip
+    """``x.var()``."""
+    keepdims = False if keepdims is _NONE else keepdims
+    where = True if where is _NONE else where
+    ddof = ddof if correction is _NONE else correction
+    adds, final = _mean_dtype(x, dtype)
+    total = protocol.METHODS["sum"](x, axis, adds, None, True, where=where)
+    count = _count(x, axis, where, True)
+    middle = total / count if mean is _NONE else mean
+    if adds is not None and middle.dtype != adds and adds.kind in "fc":
+        middle = protocol.METHODS["astype"](middle, adds)
+    off = x - middle
+    squared = off * off if off.dtype.kind != "c" else (off * off.conj()).real
+    spread = protocol.METHODS["sum"](squared, axis, adds, None, keepdims, where=where)
+    left = _count(x, axis, where, keepdims) - ddof
+    left = np.maximum(left, 0) if where is not True else left if left > 0 else 0
+    value = protocol.ufunc(x.home, np.true_divide, "__call__", (spread, left), {})
+    if final is not None and out is None:
+        value = protocol.METHODS["astype"](value, final)
+    return _delivered(value, out, x.home)
+
+
+@method("std")
+def std(x: Any, *args: Any, out: Any = None, **options: Any) -> Any:
+    """``x.std()``."""
+    value = var(x, *args, **options)
+    return _delivered(protocol.ufunc(x.home, np.sqrt, "__call__", (value,), {}), out, x.home)
+
+
+def _delivered(value: Any, out: Any, trace: Any) -> Any:
+    if out is None:
+        return value
+    target = as_array(trace, out)
+    if target.ndim != value.ndim or type(target) is not TracedArray:
+        raise trace.refusal("out= of another number of axes")
+    copyto(target, value, casting="unsafe")
+    return target
+
+
+@method("conj", "conjugate")
+def conj(x: Any) -> Any:
+    """``x.conj()``."""
+    if x.dtype.kind != "c":
+        return x
+    return protocol.ufunc(x.home, np.conjugate, "__call__", (x,), {})
+
+
+@method("fill")
+def fill(x: TracedArray, value: Any) -> None:
+    """``x.fill(value)``."""
+    if not x.writeable:
+        raise ValueError("assignment destination is read-only")
+    x[...] = value
+
+
+@implements(np.copyto)
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    """``np.copyto``."""
+    if not isinstance(dst, np.ndarray):
+        raise TypeError(f"copyto() argument 1 must be numpy.ndarray, not {type(dst).__name__}")
+    if dst is src and dst.ndim:
+        return
+    src = src.plain() if isinstance(src, SymNumber) else src
+    trace = getattr(dst, "home", None) or src.home
+    target = as_array(trace, dst)
+    if not target.writeable:
+        if type(src) is TracedArray and src.cell is target.cell:
+            target._refuse("np.copyto within a read-only array, which may be a copy to itself,")
+        raise ValueError("assignment destination is read-only")
+    small = np.empty(0, target.dtype)
+    given, plain = src, type(src) in (bool, int, float, complex)
+    if not plain:
+        given = np.empty(0, as_tensor(trace, src).dtype)
+    _np.copyto(small, given, casting=casting)
+
+    def run() -> None:
+        if plain:  # NumPy says what becomes of a number
+            one = np.zeros(1, target.dtype)
+            _np.copyto(one, src, casting=casting)
+            held = constant(trace, one[0])
+        else:
+            held = as_tensor(trace, src)
+        value = fit(convert(held, target.dtype), target.shape)
+        if where is not True:
+            value = OPS["where"](as_tensor(trace, where), value, target.tensor())
+        target.store(value)
+
+    options = {"casting": casting, "where": where}
+    faithfully(trace, np.copyto, (target, src), options, run)
+
+
+@method("sort")
+def sort(
+    x: TracedArray, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> None:
+    """``x.sort()``: in place."""
+    axis = _axis(x, axis)
+    if not x.writeable:
+        raise ValueError("sort array is read-only")
+    x.store(OPS["sort"](x.tensor(), axis=axis))
+
+
+def _axis(x: Any, axis: int) -> int:
+    found: int = normalize_axis_index(axis, x.ndim)
+    return found
+
+
+@method("argsort")
+def argsort(
+    x: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+) -> Any:
+    """``x.argsort()``."""
+    if axis is None:
+        x, axis = ravel(x), -1
+    if not (stable or kind in ("stable", "mergesort")):
+        x._refuse("argsort() without kind='stable', whose order of ties is not defined,")
+    found = OPS["argsort"](x.tensor(), axis=_axis(x, axis))
+    return result(x.home, convert(found, np.dtype(np.intp)))
+
+
+def _arg(name: str) -> None:
+    def found(x: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+        keepdims = False if keepdims is _NONE else bool(keepdims)
+        if x.ndim == 0 and axis in (0, -1):
+            axis = None
+        if axis is not None:
+            axis = _axis(x, axis)
+
+        def run() -> Any:
+            tensor = OPS[name](x.tensor(), axis=axis, keepdims=keepdims)
+            value = result(x.home, convert(tensor, np.dtype(np.intp)))
+            return _delivered(value, out, x.home)
+
+        return faithfully(x.home, getattr(np, name), (x,), {"axis": axis}, run)
+
+    method(name)(found)
+
+
+_arg("argmax")
+_arg("argmin")
+
+
+def _running(name: str, ufunc: Any) -> None:
+    def found(x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        if axis is None or (x.ndim == 0 and axis in (0, -1)):
+            x, axis = ravel(x), 0
+        want = ufunc.accumulate(np.ones((1,) * x.ndim, x.dtype), axis=axis, dtype=dtype).dtype
+        tensor = OPS[name](convert(x.tensor(), want), axis=_axis(x, axis))
+        made = laid_out(x.home, tensor, ufunc.accumulate, (x, axis))
+        return _delivered(made, out, x.home)
+
+    method(name)(found)
+
+
+_running("cumsum", np.add)
+_running("cumprod", np.multiply)
+
+
+@method("clip")
+def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+    """``x.clip(low, high)``."""
+    options["out"] = (out,) if out is not None else ()
+    if min is None and max is None:
+        return protocol.ufunc(x.home, np.positive, "__call__", (x,), options)
+    if min is None:
+        return protocol.ufunc(x.home, np.minimum, "__call__", (x, max), options)
+    if max is None:
+        return protocol.ufunc(x.home, np.maximum, "__call__", (x, min), options)
+    return protocol.ufunc(x.home, CLIP, "__call__", (x, min, max), options)
+
+
+@method("round")
+def round_(x: Any, decimals: int = 0, out: Any = None) -> Any:
+    """``x.round(decimals)``."""
+    if x.dtype.kind in "iu" and decimals >= 0:
+        value = x if type(x) is TracedScalar else protocol.METHODS["copy"](x, "K")
+        value = TracedScalar(x.home, value.tensor()) if not value.ndim else value
+        return _delivered(value, out, x.home)
+    if x.dtype.kind == "b" or decimals != 0 or x.dtype.kind in "iu":
+        x._refuse("round() with decimals of this dtype")
+    value = protocol.ufunc(x.home, np.rint, "__call__", (x,), {})
+    return _delivered(value, out, x.home)
+
+
+@method("take")
+def take(x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
+    """``x.take(indices, axis)``."""
+    if mode != "raise":
+        x._refuse(f"take(mode={mode!r})")
+    if axis is None:
+        x, axis = ravel(x), 0
+    axis = _axis(x, axis)
+    index = as_array(x.home, indices)
+    if not index.size and index.dtype.kind == "f":
+        index = protocol.METHODS["astype"](index, np.intp)
+    value = x[(*(slice(None),) * axis, index)]
+    value = fresh(x.home, value.tensor()) if type(value) is TracedArray else value
+    return _delivered(value, out, x.home)
+
+
+@method("repeat")
+def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
+    """``x.repeat(repeats, axis)``."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    if not isinstance(repeats, int):
+        x._refuse("repeat() with several counts")
+    if repeats < 0:
+        raise ValueError("repeats may not contain negative values.")
+    return fresh(x.home, repeated(x.tensor(), repeats, axis=_axis(x, axis)))
+
+
+@method("dot")
+def dot(x: Any, other: Any, out: Any = None) -> Any:
+    """``x.dot(other)``."""
+    return _delivered(protocol.function(x.home, np.dot, (x, other), {}), out, x.home)
+
+
+@method("put")
+def put(x: TracedArray, indices: Any, values: Any, mode: str = "raise") -> None:
+    """``x.put(indices, values)``: through the row-major order of the elements."""
+    if mode != "raise":
+        x._refuse(f"put(mode={mode!r})")
+    if not x.writeable:
+        raise ValueError("put: output array is read-only")
+    places = as_array(x.home, indices)
+    known = x.home.known(places.tensor())
+    size = x.home.cells.hints((x.size,))[0]
+    if known is not None and not size and known.size:
+        np.put(np.zeros(0), known, 0)  # it raises
+    if known is None or np.any(known < -size) or np.any(known >= size):
+        x._refuse("put() at places that are not known to be in bounds")  # it writes some of them
+    protocol.METHODS["flat"](x)[indices] = values
+
+
+@method("trace")
+def trace_(
+    x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
+) -> Any:
+    """``x.home()``."""
+    found = protocol.METHODS["diagonal"](x, offset, axis1, axis2)
+    return protocol.METHODS["sum"](found, -1, dtype, out)

@@ -1,0 +1,260 @@
+"""Names that a traced function reads: NumPy, its functions and global arrays stand for the trace.
+
+The function runs with a namespace of its own, whose look-ups give for ``numpy`` a module that
+makes arrays of the trace, for a global or captured ndarray an array of the trace, and for another
+function of the user the same treatment. What the function assigns to global names is carried over.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy._core import fromnumeric
+
+from twofold.ir.errors import StagingError
+from twofold.ir.location import is_internal
+from twofold.runtime.tensor import Tensor
+
+from ..guards import is_library
+from . import protocol
+from .base import is_traced
+from .create import CREATE
+from .operands import fresh, holds_traced
+
+__all__ = ["Names"]
+
+_MISSING = object()
+
+
+class Names:
+    """What the names of traced functions mean in one trace."""
+
+    def __init__(self, trace: Any) -> None:
+        self.home = trace
+        self._spaces: dict[int, _Space] = {}
+        self._made: dict[int, tuple[Any, Any]] = {}  # by what they stand for, which stays alive
+
+    def function(self, called: Any) -> Any:
+        """The function with hooked names; anything else as it is."""
+        if isinstance(called, types.MethodType):
+            inner = self.function(called.__func__)
+            return (
+                types.MethodType(inner, called.__self__) if inner is not called.__func__ else called
+            )
+        if isinstance(called, functools.partial):
+            return functools.partial(self.function(called.func), *called.args, **called.keywords)
+        if not isinstance(called, types.FunctionType):
+            return called
+        return self._once(called, self._copied)
+
+    def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:
+        found = self._made.get(id(value))
+        if found is None:
+            found = self._made[id(value)] = (value, make(value))
+        return found[1]
+
+    def _copied(self, function: types.FunctionType) -> Any:
+        space = self._spaces.get(id(function.__globals__))
+        if space is None:
+            space = self._spaces[id(function.__globals__)] = _Space(function.__globals__, self)
+        cells = tuple([self._cell(c) for c in function.__closure__ or ()])
+        made = types.FunctionType(
+            function.__code__.replace(), space, function.__name__, function.__defaults__, cells
+        )
+        made.__kwdefaults__ = function.__kwdefaults__
+        made.__qualname__, made.__dict__ = function.__qualname__, dict(function.__dict__)
+        if function.__defaults__:
+            made.__defaults__ = tuple([self.value(v) for v in function.__defaults__])
+        return made
+
+    def _cell(self, cell: Any) -> Any:
+        """The cell itself, or one with what its value stands for."""
+        try:
+            held = cell.cell_contents
+        except ValueError:
+            return cell
+        shown = self.value(held)
+        return cell if shown is held else self._once(cell, lambda _: types.CellType(shown))
+
+    def finish(self) -> None:
+        """Carry over what was assigned to global names and to names of outer functions."""
+        for space in self._spaces.values():
+            space.finish()
+        for original, made in list(self._made.values()):
+            if isinstance(original, types.CellType):
+                self._carry(original, made)
+
+    def _carry(self, original: Any, made: Any) -> None:
+        now = made.cell_contents
+        if now is not self.value(original.cell_contents):
+            original.cell_contents = now
+
+    def value(self, value: Any) -> Any:
+        """What a name that means ``value`` gives in the trace."""
+        if value is np or (isinstance(value, types.ModuleType) and _is_numpy(value.__name__)):
+            return self._once(value, lambda m: Module(m, self))
+        if isinstance(value, np.ndarray) and not is_traced(value):
+            return self.home.array_of(value) if self.home.takes(value) else value
+        if value is _WRAPFUNC:
+            return _method_of
+        if isinstance(value, types.FunctionType):
+            return self.function(value) if _is_open(value) else value
+        if isinstance(value, np.ufunc) or _is_numpy_function(value):
+            return self._once(value, lambda f: Called(f, self.home))
+        return value
+
+
+_WRAPFUNC: Any = fromnumeric._wrapfunc  # type: ignore[attr-defined]
+
+
+def _method_of(array: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+    """What NumPy's ``_wrapfunc`` does, without a second try where the first raises TypeError."""
+    owner = array if hasattr(array, name) else np.asarray(array)
+    return getattr(owner, name)(*args, **kwargs)
+
+
+class _Space(dict[str, Any]):
+    """A function's globals, seen through ``Names``."""
+
+    def __init__(self, real: dict[str, Any], names: Names) -> None:
+        super().__init__(real)
+        self.real, self.names = real, names
+
+    def __getitem__(self, key: str) -> Any:
+        return self.names.value(super().__getitem__(key))
+
+    def finish(self) -> None:
+        """Carry assignments over."""
+        for key in list(self):
+            now = super().__getitem__(key)
+            if now is not self.real.get(key, _MISSING):
+                self.real[key] = now
+
+
+class Module(types.ModuleType):
+    """NumPy, or a part of it, in a trace."""
+
+    def __init__(self, real: Any, names: Names) -> None:
+        super().__init__(real.__name__, real.__doc__)
+        self.__dict__["_parts"] = real, names
+
+    def __getattr__(self, name: str) -> Any:
+        real, names = self.__dict__["_parts"]
+        return names.value(getattr(real, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise StagingError("an attribute of NumPy is assigned to in a compiled function")
+
+
+class Called:
+    """A function of NumPy in a trace: what it returns is of the trace."""
+
+    def __init__(self, real: Any, trace: Any) -> None:
+        self.real, self.home = real, trace
+        self.__name__ = getattr(real, "__name__", "function")
+        self.__doc__ = real.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        real, trace = self.real, self.home
+        args, kwargs = _real(args), _real(kwargs)
+        if trace.ended:
+            return real(*args, **kwargs)
+        make = CREATE.get(real)
+        if make is not None:
+            return make(trace, *args, **kwargs)
+        if (getattr(real, "__module__", "") or "").startswith("numpy.random"):
+            raise trace.refusal(
+                f"np.random.{self.__name__} would give the same numbers at every call of a "
+                f"compiled function; use tf.random, or pass the numbers as an argument: it"
+            )
+        if _meets_trace(args) or _meets_trace(list(kwargs.values())):
+            return self._traced(args, kwargs)
+        return _wrapped(trace, real(*args, **kwargs))
+
+    def _traced(self, args: Any, kwargs: Any) -> Any:
+        real, trace = self.real, self.home
+        if isinstance(real, np.ufunc):
+            found = protocol.ufunc(trace, real, "__call__", args, kwargs)
+            return real(*args, **kwargs) if found is NotImplemented else found
+        kind = getattr(real, "__self__", None)
+        if isinstance(kind, np.ufunc):
+            found = protocol.ufunc(trace, kind, real.__name__, args, kwargs)
+            return real(*args, **kwargs) if found is NotImplemented else found
+        if _has_tensor(args):
+            return real(*args, **kwargs)
+        return protocol.function(trace, real, args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.real, name)
+        return (
+            Called(found, self.home)
+            if callable(found) and isinstance(self.real, np.ufunc)
+            else found
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.real is (other.real if isinstance(other, Called) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.real)
+
+    def __repr__(self) -> str:
+        return repr(self.real)
+
+
+def _real(x: Any) -> Any:
+    """Arguments with NumPy's functions as they are."""
+    if isinstance(x, Called):
+        return x.real
+    if type(x) in (list, tuple):
+        return type(x)(map(_real, x))
+    return {k: _real(v) for k, v in x.items()} if type(x) is dict else x
+
+
+def _meets_trace(x: Any) -> bool:
+    if isinstance(x, np.ndarray) and not is_traced(x):
+        return True  # a real array that no name gave: it is an input of the graph
+    if type(x) in (list, tuple):
+        return any(map(_meets_trace, x))
+    return holds_traced(x) and not (isinstance(x, Tensor) and not hasattr(x, "trace"))
+
+
+def _has_tensor(x: Any) -> bool:
+    if type(x) in (list, tuple):
+        return any(map(_has_tensor, x))
+    return isinstance(x, Tensor)
+
+
+def _wrapped(trace: Any, made: Any) -> Any:
+    """A result of NumPy with its arrays as arrays of the trace."""
+    if isinstance(made, np.ndarray) and not is_traced(made) and trace.takes(made):
+        tensor = trace.constant(made)
+        return fresh(trace, tensor)
+    if type(made) in (list, tuple):
+        return type(made)(_wrapped(trace, part) for part in made)
+    return made
+
+
+def _is_numpy(name: str) -> bool:
+    return name == "numpy" or name.startswith("numpy.")
+
+
+def _is_numpy_function(value: Any) -> bool:
+    if isinstance(value, type) or not callable(value):
+        return False
+    module = getattr(value, "__module__", None)
+    owner = getattr(value, "__self__", None)
+    if isinstance(owner, np.ufunc):
+        return True
+    return isinstance(module, str) and _is_numpy(module) and not hasattr(value, "__array__")
+
+
+def _is_open(function: types.FunctionType) -> bool:
+    """Whether a function is looked into: the user's, and those that NumPy writes in Python."""
+    file = function.__code__.co_filename
+    module = function.__module__ or ""
+    return _is_numpy(module) or not (is_library(file) or is_internal(file))

@@ -1,0 +1,227 @@
+"""Between NumPy's operands and tensors of a trace: conversion, casts, results, NumPy's errors."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.errors import StagingError, TwofoldError
+from twofold.ir.op import OPS
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from ..symint import SymInt
+from ..symnumber import SymNumber
+from .base import TracedArray, TracedScalar, is_traced
+
+__all__ = ["as_array", "as_tensor", "convert", "copied", "dtype_of", "example", "faithfully",
+           "fresh", "holds_traced", "laid_out", "layouts", "number", "result",
+           "stand_ins"]  # fmt: skip
+
+PYTHON = (bool, int, float, complex)
+
+
+def holds_traced(x: Any) -> bool:
+    """Whether a value of a trace is in this argument, also inside of lists."""
+    if is_traced(x) or isinstance(x, Tensor | Variable | SymInt | SymNumber):
+        return True
+    if type(x) in (list, tuple):
+        return any(map(holds_traced, x))
+    return False
+
+
+def as_tensor(trace: Any, x: Any) -> Any:
+    """A tensor of the trace for an operand, with NumPy's dtype for Python numbers and lists."""
+    if is_traced(x):
+        return x.tensor()
+    if isinstance(x, Variable):
+        return OPS["identity"](x)
+    if isinstance(x, Tensor):
+        return x
+    if isinstance(x, SymInt):
+        return OPS["dim"](dim=x)
+    if isinstance(x, SymNumber):
+        return x.tensor(np.asarray(number(x)).dtype)
+    if type(x) in (list, tuple) and holds_traced(x):
+        parts = [as_tensor(trace, part) for part in x]
+        common = np.result_type(*[p.dtype for p in parts])
+        return OPS["stack"](*[convert(p, common) for p in parts])
+    if isinstance(x, np.ndarray):
+        return trace.array_of(x).tensor()
+    return constant(trace, np.asarray(x))
+
+
+def constant(trace: Any, value: Any) -> Any:
+    """A tensor of the trace with a value that never changes."""
+    refuse_dtype(trace, value.dtype)
+    return OPS["constant"](value=np.array(value))
+
+
+def refuse_dtype(trace: Any, dtype: Any) -> None:
+    """Raise StagingError for a dtype that tensors do not have."""
+    if not trace.has_dtype(dtype):
+        raise trace.refusal(f"a NumPy array of dtype {dtype} in a compiled function")
+
+
+def dtype_of(x: Any) -> Any:
+    """What ``ufunc.resolve_dtypes`` takes for an operand: a dtype, or the type of a number."""
+    if is_traced(x) or isinstance(x, Tensor | Variable | np.ndarray | np.generic):
+        return x.dtype
+    if isinstance(x, SymInt):
+        return int
+    if isinstance(x, SymNumber):
+        return type(number(x))
+    if type(x) in (int, float, complex):
+        return type(x)
+    if type(x) in (list, tuple) and holds_traced(x):
+        return np.result_type(*map(dtype_of, x))
+    return np.asarray(x).dtype
+
+
+def number(x: Any) -> Any:
+    """The value that a symbolic number has in the example call."""
+    return x.numbers.values[x.slot]
+
+
+def convert(x: Any, dtype: np.dtype[Any]) -> Any:
+    """``x.astype(dtype)`` with NumPy's meaning."""
+    if x.dtype == dtype:
+        return x
+    if x.dtype.kind in "fc" and dtype.kind in "iu":
+        return OPS["numpy_astype"](x, dtype=dtype)
+    return OPS["cast"](x, dtype=dtype)
+
+
+def operand(trace: Any, x: Any, dtype: np.dtype[Any]) -> Any:
+    """An operand in the dtype that the loop of a ufunc takes."""
+    if type(x) in PYTHON:
+        return constant(trace, np.asarray(x, dtype))
+    if isinstance(x, SymNumber):
+        return x.tensor(dtype)
+    return convert(as_tensor(trace, x), dtype)
+
+
+def layouts(trace: Any, inputs: Sequence[Any]) -> list[TracedArray]:
+    """The operands whose order in memory the result of a ufunc keeps."""
+    found = []
+    for x in inputs:
+        if type(x) is TracedArray:
+            found.append(x)
+        elif isinstance(x, np.ndarray):
+            found.append(trace.array_of(x))
+    return found
+
+
+def fresh(trace: Any, tensor: Any, like: Sequence[TracedArray] = ()) -> TracedArray:
+    """A new array of the trace."""
+    refuse_dtype(trace, tensor.dtype)
+    return TracedArray(trace, trace.cells.fresh(tensor, like))
+
+
+def copied(trace: Any, tensor: Any, like: TracedArray) -> TracedArray:
+    """A new array in the order that an array has in memory."""
+    refuse_dtype(trace, tensor.dtype)
+    return TracedArray(trace, trace.cells.copied(tensor, like))
+
+
+def result(trace: Any, tensor: Any, like: Sequence[TracedArray] = ()) -> Any:
+    """What a NumPy function returns: an array, or a scalar if there are no axes."""
+    if not tensor.shape:
+        return TracedScalar(trace, tensor)
+    return fresh(trace, tensor, like)
+
+
+def laid_out(trace: Any, tensor: Any, called: Any, args: Any) -> Any:
+    """A result whose axes lie in memory as those of what NumPy makes of arrays of these layouts."""
+    arrays = [x for x in args if type(x) is TracedArray]
+    if len(tensor.shape) < 2 or (called not in _REORDERS and all(a.contiguous for a in arrays)):
+        return result(trace, tensor)
+    shown = called(*[example(trace, x) for x in args])
+    return TracedArray(trace, trace.cells.ordered(tensor, shown))
+
+
+_REORDERS = (operator.getitem,)
+
+
+def example(trace: Any, x: Any) -> Any:
+    """An argument with real zeros, in the layout of the example call, for what is traced."""
+    if type(x) is TracedArray:
+        layout = x.layout
+        pairs = list(zip(layout.shape, layout.strides, strict=True))
+        if any(n > 1 and not stride for n, stride in pairs):  # elements that are repeated
+            once = np.zeros([n if stride else min(n, 1) for n, stride in pairs], layout.dtype)
+            return np.broadcast_to(once, layout.shape)
+        order = sorted(range(layout.ndim), key=lambda i: -abs(layout.strides[i]))
+        made = np.zeros([layout.shape[i] for i in order], layout.dtype)
+        return made.transpose(np.argsort(order)) if layout.ndim else made
+    if type(x) in (list, tuple):
+        return type(x)([example(trace, part) for part in x])
+    return stand_ins(trace, x)
+
+
+def as_array(trace: Any, x: Any) -> TracedArray:
+    """``np.asarray(x)``: an array itself, anything else as a new one."""
+    if type(x) is TracedArray:
+        return x
+    if isinstance(x, np.ndarray) and not is_traced(x):
+        found: TracedArray = trace.array_of(x)
+        return found
+    return fresh(trace, as_tensor(trace, x))
+
+
+def stand_ins(trace: Any, x: Any, shape: Callable[[Any], tuple[int, ...]] | None = None) -> Any:
+    """An argument with real arrays of zeros for what is traced, of the example call's shapes."""
+    if is_traced(x) or isinstance(x, Tensor | Variable):
+        hints = trace.cells.hints(x.shape)
+        wanted = hints if shape is None else shape(hints)
+        made = np.zeros(wanted, x.dtype)
+        if type(x) is TracedArray and not x.writeable:
+            made.flags.writeable = False
+        return made[()] if type(x) is TracedScalar else made
+    if isinstance(x, SymInt):
+        return trace.cells.hints((x,))[0]
+    if isinstance(x, SymNumber):
+        return number(x)
+    if isinstance(x, slice):
+        return slice(*[stand_ins(trace, p, shape) for p in (x.start, x.stop, x.step)])
+    if type(x) in (list, tuple):
+        return type(x)(stand_ins(trace, part, shape) for part in x)
+    if type(x) is dict:
+        return {k: stand_ins(trace, v, shape) for k, v in x.items()}
+    return x
+
+
+def pin_sizes(trace: Any, x: Any) -> None:
+    """Rely on the sizes of everything traced in an argument."""
+    if is_traced(x) or isinstance(x, Tensor):
+        for n in x.shape:
+            if isinstance(n, SymInt):
+                n.__index__()
+    elif isinstance(x, SymInt):
+        x.__index__()
+    elif isinstance(x, SymNumber):
+        x.plain()
+    elif type(x) in (list, tuple):
+        for part in x:
+            pin_sizes(trace, part)
+    elif type(x) is dict:
+        pin_sizes(trace, list(x.values()))
+
+
+def faithfully(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run: Any) -> Any:
+    """``run()``; where an op refuses, raise what NumPy raises for arrays of these shapes."""
+    try:
+        return run()
+    except StagingError:
+        raise
+    except TwofoldError as error:
+        pin_sizes(trace, (args, kwargs))
+        with np.errstate(all="ignore"):
+            called(*stand_ins(trace, args), **stand_ins(trace, kwargs))
+        name = getattr(called, "__name__", "this")
+        raise trace.refusal(
+            f"{name} with these arguments has no op here: {str(error).splitlines()[0]}"
+        ) from error

@@ -1,0 +1,305 @@
+"""Ufuncs on arrays of a trace: NumPy decides dtypes and errors, ops compute.
+
+``resolve_dtypes`` of the ufunc gives the dtypes of its loop, a call on empty arrays raises what
+NumPy raises for these dtypes, casts and numbers, and the op of that name computes in that loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy._core import umath
+
+from twofold.ir.op import OPS
+from twofold.runtime.interop import our_function
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from ..symint import SymInt
+from ..symnumber import SymNumber
+from .base import TracedArray, is_traced
+from .operands import (
+    as_array,
+    as_tensor,
+    convert,
+    dtype_of,
+    faithfully,
+    fresh,
+    laid_out,
+    layouts,
+    number,
+    operand,
+    result,
+)
+from .protocol import HOOKS, hook
+from .reductions import reduce
+from .selection import Selection
+
+__all__ = ["call"]
+
+CLIP: Any = umath.clip  # type: ignore[attr-defined]  # the ufunc behind np.clip
+COMPARED = {np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal}
+
+
+@hook("ufunc")
+def dispatch(trace: Any, ufunc: Any, kind: str, inputs: Any, options: Any) -> Any:
+    """A call of a ufunc or of one of its methods, or NotImplemented where a tensor answers."""
+    if any(type(x) is Selection for x in inputs):
+        return HOOKS["selection"](trace, ufunc, kind, inputs, options)
+    out = options.get("out")
+    outs = out if isinstance(out, tuple) else (out,) if out is not None else ()
+    if not any(map(is_traced, outs)) and any(isinstance(x, Tensor | Variable) for x in inputs):
+        return NotImplemented
+    options = {**options, "out": outs}
+    if kind == "__call__":
+        return call(trace, ufunc, inputs, **options)
+    if kind == "reduce" and len(inputs) > 3:  # out= by position
+        names = ("out", "keepdims", "initial", "where")
+        options.update(zip(names, inputs[3:], strict=False))
+        inputs = inputs[:3]
+        options["out"] = () if options["out"] is None else (options["out"],)
+    if kind == "reduce":
+        return reduce(trace, ufunc, *inputs, **options)
+    if kind == "outer":
+        return outer(trace, ufunc, *inputs, **options)
+    if kind == "accumulate":
+        return accumulate(trace, ufunc, *inputs, **options)
+    if kind == "at":
+        return at(trace, ufunc, *inputs)
+    raise trace.refusal(f"np.{ufunc.__name__}.{kind} has no op here")
+
+
+def call(
+    trace: Any, ufunc: Any, inputs: Any, out: Any = (), where: Any = True, order: str = "K",
+    subok: bool = True, **options: Any,
+) -> Any:  # fmt: skip
+    """``ufunc(*inputs, out=out, where=where)``."""
+    inputs, out = inputs[: ufunc.nin], inputs[ufunc.nin :] or out
+    as_arrays = len(out) == 1 and out[0] is Ellipsis  # arrays also where a result has no axes
+    outs = () if as_arrays else tuple(out)
+    outs += (None,) * (ufunc.nout - len(outs))
+    outs = tuple([as_array(trace, o) if isinstance(o, np.ndarray) else o for o in outs])
+    for o in outs:
+        if o is not None and type(o) is not TracedArray:
+            raise TypeError("return arrays must be of ArrayType")
+        if o is not None and not o.writeable:
+            raise ValueError("output array is read-only")
+    results = _probe(trace, ufunc, inputs, outs, options)
+
+    def run() -> Any:
+        return _compute(trace, ufunc, inputs, outs, results, where, options)
+
+    given: dict[str, Any] = {"out": outs} if any(o is not None for o in outs) else {}
+    if where is not True:
+        given["where"] = where
+    made = faithfully(trace, ufunc, inputs, {**given, **options}, run)
+    if as_arrays:
+        made = tuple([as_array(trace, x) for x in made])
+    return made[0] if len(made) == 1 else made
+
+
+def _probe(trace: Any, ufunc: Any, inputs: Any, outs: Any, options: Any) -> list[Any]:
+    """The dtypes of the results. Raises what the ufunc raises for these dtypes and numbers."""
+
+    def empty(x: Any, rank: int) -> Any:
+        if x is None or type(x) in (bool, int, float, complex):
+            return x
+        if isinstance(x, SymInt):
+            return 1
+        if isinstance(x, SymNumber):
+            return number(x)
+        return np.empty((0,) * rank, dtype_of(x))
+
+    ranks = [1] * len(inputs)
+    if ufunc.signature is not None:
+        ranks = [len(as_tensor(trace, x).shape) for x in inputs]
+    args = [empty(x, r) for x, r in zip(inputs, ranks, strict=False)]
+    given = (
+        {"out": tuple([empty(o, ranks[0]) for o in outs])}
+        if any(o is not None for o in outs)
+        else {}
+    )
+    if ufunc.signature is not None and given:
+        given = {}  # the shapes of its results are checked where it runs
+    with np.errstate(all="ignore"):
+        found = ufunc(*args, **given, **options)
+    found = found if isinstance(found, tuple) else (found,)
+    return [x.dtype for x in found]
+
+
+def _compute(
+    trace: Any, ufunc: Any, inputs: Any, outs: Any, dtypes: list[Any], where: Any, options: Any
+) -> tuple[Any, ...]:
+    values = _loop(trace, ufunc, inputs, dtypes, options)
+    like = layouts(trace, inputs) if ufunc.signature is None else []
+    made = []
+    for value, target, dtype in zip(values, outs, dtypes, strict=True):
+        if target is None:
+            value = convert(value, dtype)
+            if where is not True:  # what the mask leaves out is not defined
+                value = OPS["where"](as_tensor(trace, where), value, OPS["zeros_like"](value))
+            made.append(result(trace, value, like))
+            continue
+        value = convert(value, target.dtype)
+        old = target.tensor()
+        if where is not True:
+            value = OPS["where"](as_tensor(trace, where), value, old)
+        target.store(_fitted(value, old, ufunc, inputs, trace))
+        made.append(target)
+    return tuple(made)
+
+
+def _fitted(value: Any, old: Any, ufunc: Any, inputs: Any, trace: Any) -> Any:
+    """A result broadcast to the array that it is written to."""
+    if len(value.shape) > len(old.shape):
+        raise ValueError(
+            f"non-broadcastable output operand with shape {_text(old.shape)} doesn't match the "
+            f"broadcast shape {_text(value.shape)}"
+        )
+    return OPS["broadcast_to"](value, shape=old.shape)
+
+
+def _text(shape: Any) -> str:
+    inner = ",".join(map(str, shape))
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _loop(trace: Any, ufunc: Any, inputs: Any, dtypes: list[Any], options: Any) -> tuple[Any, ...]:
+    """The results in the dtypes of the loop."""
+    if ufunc in COMPARED:
+        always = _beyond(trace, ufunc, inputs)
+        if always is not None:
+            return (always,)
+    signature = options.get("signature", options.get("sig"))
+    if options.get("dtype") is not None:
+        signature = (None,) * ufunc.nin + (np.dtype(options["dtype"]),) * ufunc.nout
+    if isinstance(signature, str) or type(signature) is type:
+        raise trace.refusal(f"np.{ufunc.__name__} with signature={signature!r}")
+    kinds = tuple([dtype_of(x) for x in inputs]) + (None,) * ufunc.nout
+    rules = {"signature": signature, "casting": options.get("casting")}
+    loop = ufunc.resolve_dtypes(kinds, **{k: v for k, v in rules.items() if v is not None})
+    given = [operand(trace, x, d) for x, d in zip(inputs, loop, strict=False)]
+    ours = SPECIAL.get(ufunc) or _op_of(ufunc)
+    if ours is not None and ufunc.nout == 1 and len(set(loop[: ufunc.nin])) == 1:
+        value = ours(*given)
+        if value.dtype == loop[-1]:
+            return (value,)
+    names = ufunc_name(trace, ufunc)
+    made = OPS["numpy_ufunc"](*given, name=names, dtypes=tuple(loop[ufunc.nin :]))
+    return made if isinstance(made, tuple) else (made,)
+
+
+def _op_of(ufunc: Any) -> Any:
+    return our_function(ufunc.__name__) if ufunc.signature is None or ufunc is np.matmul else None
+
+
+def ufunc_name(trace: Any, ufunc: Any) -> str:
+    """The name of a ufunc of NumPy. Raises StagingError for another."""
+    name: str = ufunc.__name__
+    if getattr(np, name, None) is not ufunc:
+        raise trace.refusal(f"the ufunc {name} has no op here")
+    return name
+
+
+def _beyond(trace: Any, ufunc: Any, inputs: Any) -> Any:
+    """A comparison with a Python integer that the other's dtype cannot hold: always the same."""
+    for constant, other in (inputs, inputs[::-1]):
+        whole = number(constant) if isinstance(constant, SymNumber) else constant
+        if type(whole) is not int:
+            continue
+        dtype = dtype_of(other)
+        if not isinstance(dtype, np.dtype) or dtype.kind not in "iu":
+            continue
+        limits = np.iinfo(dtype)
+        if limits.min <= whole <= limits.max:
+            continue
+        if isinstance(constant, SymNumber):
+            constant.plain()
+        zero = np.zeros((), dtype)
+        says = ufunc(whole, zero) if constant is inputs[0] else ufunc(zero, whole)
+        tensor = as_tensor(trace, other)
+        return OPS["splat"](bool(says), shape=tensor.shape)
+    return None
+
+
+def outer(trace: Any, ufunc: Any, a: Any, b: Any, **options: Any) -> Any:
+    """``ufunc.outer(a, b)``."""
+    a, b = as_array(trace, a), as_array(trace, b)
+    return call(trace, ufunc, (a[(..., *(None,) * b.ndim)], b), **options)
+
+
+def accumulate(
+    trace: Any, ufunc: Any, array: Any, axis: Any = 0, dtype: Any = None, out: Any = ()
+) -> Any:
+    """``ufunc.accumulate(array, axis)``."""
+    x = as_array(trace, array)
+    want = ufunc.accumulate(np.ones((1,) * x.ndim, x.dtype), axis=axis, dtype=dtype).dtype
+    along = int(axis) % max(x.ndim, 1)
+    name = {np.add: "cumsum", np.multiply: "cumprod"}.get(ufunc)
+    if name is not None:
+        made = OPS[name](convert(x.tensor(), want), axis=along)
+    else:
+        made = OPS["numpy_accumulate"](
+            x.tensor(), name=ufunc_name(trace, ufunc), axis=along, dtype=want
+        )
+    if not out:
+        return laid_out(trace, made, ufunc.accumulate, (x, axis))
+    target = as_array(trace, out[0])
+    target[...] = fresh(trace, made)
+    return target
+
+
+def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
+    """``ufunc.at(array, indices, values)``: through the numbers of the elements."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError("first operand must be array")
+    target = as_array(trace, array)
+    if not target.writeable:
+        target._refuse(f"np.{ufunc.__name__}.at, which NumPy lets write to a read-only array,")
+    old = target.tensor()
+    count = target.size
+    numbers = fresh(trace, OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64)))
+    places = as_array(trace, numbers.reshape(target.shape)[indices]).tensor()
+    given = [as_tensor(trace, v) for v in values]
+    with np.errstate(all="ignore"):
+        ufunc.at(np.ones(1, old.dtype), [0], *[np.ones(1, v.dtype) for v in given])
+    given = [OPS["broadcast_to"](v, shape=places.shape) for v in given]
+    flat = OPS["numpy_at"](
+        OPS["reshape"](old, shape=(-1,)), places, *given, name=ufunc_name(trace, ufunc)
+    )
+    target.store(OPS["reshape"](flat, shape=old.shape))
+
+
+# ---- loops whose meaning differs from our op's ----------------------------------------------
+
+
+def _by_zero(name: str) -> Any:
+    """Integer division: 0 where the divisor is 0, as NumPy has it."""
+
+    def divide(x: Any, y: Any) -> Any:
+        if x.dtype.kind not in "iu":
+            return OPS[name](x, y)
+        one, zero = _number(y, 1), _number(y, 0)
+        none = OPS["equal"](y, zero)
+        return OPS["where"](none, zero, OPS[name](x, OPS["where"](none, one, y)))
+
+    return divide
+
+
+def _number(like: Any, value: int) -> Any:
+    return OPS["constant"](value=np.array(value, like.dtype))
+
+
+def _power(x: Any, y: Any) -> Any:
+    if y.dtype.kind == "i":
+        y = OPS["numpy_exponents"](y, x)
+    return OPS["power"](x, y)
+
+
+SPECIAL: dict[Any, Any] = {
+    np.floor_divide: _by_zero("floor_divide"),
+    np.remainder: _by_zero("remainder"),
+    np.fmod: _by_zero("fmod"),
+    np.power: _power,
+}

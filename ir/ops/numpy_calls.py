@@ -1,0 +1,110 @@
+"""A call of a NumPy function that has no op of its own, by name.
+
+``numpy_function`` runs a function of a closed list on arrays of fixed sizes. What it returns is one
+array or several, whose dtypes and shapes are attributes: whoever adds the node has asked NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError
+from ..infer import Attrs, Resolved, Types
+from ..op import op
+from ..shapes import Sizes
+from ..types import TensorType
+
+__all__ = ["FUNCTIONS", "leaves_of", "resolve_function"]
+
+# Sizes and dtypes of their results follow from those of their arguments; they only read them.
+_PLAIN = (
+    "argpartition argsort bartlett convolve corrcoef correlate cov cross cumulative_prod "
+    "cumulative_sum digitize fill_diagonal gradient hamming histogram_bin_edges i0 interp kron "
+    "lexsort median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin "
+    "nanpercentile nanprod nanquantile nanstd nansum nanvar partition percentile polyadd "
+    "polyder polyint polymul polysub polyval quantile searchsorted select sinc trapezoid unwrap "
+    "vander einsum inner dot vdot tensordot packbits ravel_multi_index unravel_index "
+    "take_along_axis choose linspace logspace geomspace insert delete append round take repeat "
+    "isclose nan_to_num real_if_close block piecewise"
+)
+_LINALG = (
+    "cholesky cond cross det diagonal eigh eigvalsh inv lstsq matrix_norm matrix_power "
+    "matrix_rank multi_dot norm outer pinv qr slogdet solve svd svdvals tensorinv tensorsolve "
+    "trace vecdot vector_norm"
+)
+_FFT = (
+    "fft fft2 fftfreq fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft irfft irfft2 irfftn "
+    "rfft rfft2 rfftfreq rfftn"
+)
+FUNCTIONS = frozenset(
+    [
+        *_PLAIN.split(),
+        *[f"linalg.{n}" for n in _LINALG.split()],
+        *[f"fft.{n}" for n in _FFT.split()],
+    ]
+) - {
+    "fill_diagonal",
+    "linalg.matrix_rank",
+    "piecewise",
+    "histogram_bin_edges",
+}
+
+
+def resolve_function(name: str) -> Any:
+    """NumPy's function of a name in the list. Raises ArgumentError."""
+    if name not in FUNCTIONS:
+        raise ArgumentError(f"numpy_function: {name!r} is not in the list of functions")
+    found: Any = np
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        raise ArgumentError(f"this NumPy has no function {name!r}")
+    return found
+
+
+def leaves_of(result: Any) -> list[Any]:
+    """The arrays of a result: of one, or of a tuple or list of them."""
+    if isinstance(result, tuple | list):
+        return [leaf for part in result for leaf in leaves_of(part)]
+    return [np.asarray(result)]
+
+
+def _filled(template: Any, arrays: tuple[Any, ...]) -> Any:
+    """Arguments with arrays for their places: ``("@", 0)`` is the first array."""
+    if isinstance(template, tuple):
+        if len(template) == 2 and template[0] == "@":
+            return arrays[template[1]]
+        if template[:1] == ("[",):
+            return [_filled(t, arrays) for t in template[1:]]
+        return tuple([_filled(t, arrays) for t in template])
+    return template
+
+
+def _function_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    resolve_function(attrs["name"])
+    outs = tuple(attrs["results"])
+    if not outs or not all(isinstance(t, TensorType) for t in outs):
+        raise ArgumentError("numpy_function: results are the types of its outputs")
+    return dict(attrs), outs
+
+
+@op("opaque", _function_rule, promote="none", may_raise=True, shares_memory="never", public=False)
+def numpy_function(*xs: Any, name: str, args: Any, options: Any, results: Any) -> Any:
+    """A function of NumPy by its name. ``args`` and ``options`` (pairs of a name and a value) hold
+    ``("@", i)`` for the i-th array and ``("[", ...)`` for a list."""
+    # Python scalars among arrays of no axes: NumPy functions may tell them apart.
+    arrays = tuple([x[()] if x.ndim == 0 else x for x in xs])
+    made = resolve_function(name)(
+        *_filled(args, arrays), **{k: _filled(v, arrays) for k, v in options}
+    )
+    outs = tuple([np.array(leaf) for leaf in leaves_of(made)])
+    return outs if len(outs) > 1 else outs[0]
+
+
+@numpy_function.gradient
+def numpy_function_vjp(
+    g: Any, out: Any, *xs: Any, name: str, args: Any, options: Any, results: Any
+) -> Any:
+    raise ArgumentError(f"np.{name} has no gradient; write it with functions that have one")
