@@ -13,12 +13,8 @@ from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.promote import weak_dtype
-<<<<<<< HEAD
 from twofold.ir.words import counted
-from twofold.runtime.convert import as_array, exact_array
-=======
 from twofold.runtime.convert import as_array, exact_array, staged
->>>>>>> ecbd206 (NumPy arrays in compiled functions: cells, views, NumPy's dtypes and exceptions)
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
