@@ -7,25 +7,6 @@ BLIS or a distribution's BLAS). Builds differ in how they spell symbols and in t
 integers; ``_SPELLINGS`` lists the combinations in use.
 
 ``TWOFOLD_BLAS=mkl`` takes Intel's MKL from the wheel of that name instead.
-
-Threads. OpenBLAS's own threads wait for about 30 ms after a product by yielding in a loop and keep
-the pool of ``threads.py`` off their cores; they wait for each other the same way. Measured on
-two cores, microseconds, for a loop of one pool job (8 x 10 us, so 40 at best) and one float32
-product: m, k, n = 128, 784, 512 with OpenBLAS on two threads 60-95 + 565, with OpenBLAS on one
-thread and the product cut into four column panels by ``parallel_for`` 41 + 560; 64, 256, 256:
-81 + 56 against 41 + 52; 64, 128, 64 (which OpenBLAS does not split): 41 + 9.0 against 41 + 5.4.
-With another process on one core the pool's mean doubled, OpenBLAS's on two threads grew tenfold.
-So products are cut into panels here, eager ones in ``products.py``, compiled ones in
-``compiler/native/gemm.py``, and BLAS works on one thread meanwhile (``one_thread``). The setting
-is one for the whole process: it is 1 from the start of the first product in flight to the end of
-the last one, in whichever threads they are, and then what it was before. In that time NumPy's own
-products in other threads have one thread, too. If somebody else changes the setting meanwhile
-(threadpoolctl), it stays as they left it, and the products in flight may have other last bits.
-After a fork the child starts with what the user had set in the parent.
-
-Concurrency. OpenBLAS from 0.3.28 until pull request 5838 (June 2026) may return wrong numbers when
-two threads of a program run *multithreaded* products of different transpose variants at the same
-time (OpenBLAS issue 5836, NumPy issues 29391 and 31618). Products on one thread are not affected.
 """
 
 from __future__ import annotations
@@ -34,8 +15,7 @@ import ctypes
 import functools
 import os
 import sys
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,8 +23,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CBLAS_NO_TRANS", "CBLAS_ROW_MAJOR", "CBLAS_TRANS", "Blas", "find_blas", "gemm",
-           "one_thread"]  # fmt: skip
+__all__ = ["CBLAS_NO_TRANS", "CBLAS_ROW_MAJOR", "CBLAS_TRANS", "Blas", "find_blas", "gemm"]
 
 CBLAS_ROW_MAJOR: Final = 101
 CBLAS_NO_TRANS: Final = 111
@@ -137,76 +116,6 @@ def find_blas() -> Blas | None:
         if blas is not None and _multiplies(blas):
             return blas
     return None
-
-
-class _OneThread:
-    """BLAS on one thread while any thread is inside; see the module's text.
-
-    The lock is re-entrant, and each step leaves a state that holds: a signal handler or a
-    finalizer that multiplies may come between any two of them.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self.inside = 0
-        self.before: int | None = None  # the number that was set, while it is 1 for us
-        self.set: Callable[[int], Any] | None = None
-        self.get: Callable[[], int] | None = None
-        self.found = False
-
-    def _find(self) -> None:
-        blas = find_blas()
-        addresses = blas.addresses if blas else {}
-        if "set_num_threads" in addresses:
-            self.set = ctypes.PYFUNCTYPE(None, ctypes.c_int)(addresses["set_num_threads"])
-            self.get = ctypes.PYFUNCTYPE(ctypes.c_int)(addresses["get_num_threads"])
-        self.found = True
-
-    def __enter__(self) -> None:
-        if not self.found:
-            self._find()
-        if self.set is None or self.get is None:
-            return
-        with self.lock:
-            self.inside += 1
-            if self.before is None:
-                self.before = self.get()
-            self.set(1)
-
-    def __exit__(self, *error: object) -> None:
-        if self.set is None or self.get is None:
-            return
-        with self.lock:
-            self.inside -= 1
-            if self.inside == 0:
-                self._restore()
-
-    def _restore(self) -> None:
-        before, self.before = self.before, None
-        if before is not None and self.set and self.get and self.get() == 1:
-            self.set(before)
-
-    def after_fork(self) -> None:
-        """Only the thread that forked is here, and it is not inside."""
-        self.lock = threading.RLock()
-        self.inside = 0
-        self._restore()
-
-
-_one_thread = _OneThread()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_one_thread.after_fork)
-
-
-def one_thread() -> _OneThread:
-    """A context in which BLAS works on one thread, whatever other threads are doing.
-
-    >>> with one_thread():
-    ...     blas = find_blas()
-    ...     blas is None or blas.get_num_threads() in (1, None)
-    True
-    """
-    return _one_thread
 
 
 def gemm(

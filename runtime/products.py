@@ -2,11 +2,11 @@
 
 NumPy's product has three habits that a promise cannot rest on. BLAS splits a product between its
 own threads, so the bits depend on their number, and OpenBLAS may even be wrong when two threads of
-a program do that at once (see ``blas.py``). Operands that BLAS cannot read, such as a broadcast
+a program do that at once (``one_thread.py``). Operands that BLAS cannot read, such as a broadcast
 view, are summed one after the other in their own precision: half of all digits are gone after ten
 million terms. And a long inner product is one long sum in BLAS, too.
 
-So here BLAS works on one thread (``blas.one_thread``), on operands that it can read, and
+So here BLAS works on one thread (``one_thread.py``), on operands that it can read, and
 
 - a large product is cut into panels of columns or rows, which threads share;
 - a long inner product is cut into blocks of ``BLOCK`` terms, whose sums are added in double
@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .blas import find_blas, one_thread
+from .blas import find_blas
+from .one_thread import one_thread
 from .sharing import share
 
 __all__ = ["BLOCK", "COLUMNS", "PANEL_FLOPS", "ROWS", "SHARED_FLOPS", "Panels", "inner_block",

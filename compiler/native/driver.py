@@ -1,12 +1,13 @@
 """The driver: one native function that runs a *program*, an int64 array made for exact sizes.
 
-    header: number of steps, words of the largest context, parallel_for
+    header: number of steps, words of the largest context, parallel_for, state of BLAS's threads
     step:   length, function, units, grain, n words, then (tag, value) for each context word
 
 A matrix product is a step like any other: its function cuts the product into panels of columns or
-rows, or runs the products of a batch, one BLAS call each. Who runs a program with products sets
-BLAS to one thread meanwhile: the pool shares panels faster than BLAS's own threads, which spin long
-after a product.
+rows, or runs the products of a batch, one BLAS call each. A program with products runs with BLAS on
+one thread: the pool shares panels faster than BLAS's own threads, which spin long after a product.
+Its header has the address of the state in ``runtime/one_thread.py`` (else 0), in which the program
+counts itself in and out, each in one step under the GIL. Eager products use these steps, too.
 
 A word's tag says what its value is: 0 a number, 1 a slot (the data of the array at that position
 of the slot list), 2 an offset into the arena, which is the array in slot 0.
@@ -16,20 +17,22 @@ behind the variable-size object head, and the first field of ``PyArrayObject`` a
 the data pointer (NumPy C API, stable). ``tests/compiler/native/test_machine.py`` checks both.
 
 ``twofold_entry`` is what Python calls: a C function of one argument (``METH_O``), the list, whose
-``self`` is the program's array. It gives up the GIL while the program runs.
+``self`` is the program's array. It gives up the GIL while the program runs. The two steps, without
+an argument, have the state's array as ``self``.
 """
 
 from __future__ import annotations
 
 from llvmlite import ir
 
-from .code import BODY, I64, POINTER, Code
+from .code import BODY, I32, I64, POINTER, Code
+from .machine import ENTER, LEAVE
 
 __all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "driver_llvm"]
 
 ITEMS_OFFSET = object.__basicsize__ + 8  # list: head, ob_size, then the pointer to the items
 DATA_OFFSET = object.__basicsize__  # ndarray: head, then the pointer to the data
-HEADER = 3
+HEADER = 4
 
 
 def driver_llvm(entry: str) -> str:
@@ -39,28 +42,84 @@ def driver_llvm(entry: str) -> str:
     drive = ir.Function(module, kind, "drive")
     drive.linkage = "internal"
     _Driver(drive).write()
-    _write_entry(module, drive, entry)
+    enter, leave = (_write_step(module, end) for end in (ENTER, LEAVE))
+    _write_entry(module, (enter, drive, leave), entry)
     return str(module)
 
 
-def _write_entry(module: ir.Module, drive: ir.Function, name: str) -> None:
-    def outside(name: str, result: ir.Type, *args: ir.Type) -> ir.Function:
-        return ir.Function(module, ir.FunctionType(result, args), name)
+def _outside(module: ir.Module, name: str, result: ir.Type, *args: ir.Type) -> ir.Function:
+    return ir.Function(module, ir.FunctionType(result, args), name)
 
-    save = outside("PyEval_SaveThread", POINTER)
-    restore = outside("PyEval_RestoreThread", ir.VoidType(), POINTER)
-    increase = outside("Py_IncRef", ir.VoidType(), POINTER)
+
+def _data_of(b: ir.IRBuilder, array: ir.Value) -> ir.Value:
+    place = b.gep(array, [I64(DATA_OFFSET)], source_etype=ir.IntType(8))
+    return b.load(place, typ=POINTER)
+
+
+def _write_entry(module: ir.Module, parts: tuple[ir.Function, ...], name: str) -> None:
+    enter, drive, leave = parts
+    save = _outside(module, "PyEval_SaveThread", POINTER)
+    restore = _outside(module, "PyEval_RestoreThread", ir.VoidType(), POINTER)
+    increase = _outside(module, "Py_IncRef", ir.VoidType(), POINTER)
     none = ir.GlobalVariable(module, ir.IntType(8), "_Py_NoneStruct")
-    fn = ir.Function(module, ir.FunctionType(POINTER, [POINTER, POINTER]), name)
+    kind = ir.FunctionType(POINTER, [POINTER, POINTER])
+    fn = ir.Function(module, kind, name)
     b = ir.IRBuilder(fn.append_basic_block("entry"))
     program, slots = fn.args
-    place = b.gep(program, [I64(DATA_OFFSET)], source_etype=ir.IntType(8))
-    data = b.load(place, typ=I64)
+    data = _data_of(b, program)
+    state = b.load(b.gep(data, [I64(HEADER - 1)], source_etype=I64), typ=I64)
+    guarded = b.icmp_signed("!=", state, I64(0))
+    with b.if_then(guarded):
+        b.call(enter, [b.inttoptr(state, POINTER)])
     thread = b.call(save, [])
-    b.call(drive, [b.ptrtoint(slots, I64), data])
+    b.call(drive, [b.ptrtoint(slots, I64), b.ptrtoint(data, I64)])
     b.call(restore, [thread])
+    with b.if_then(guarded):
+        b.call(leave, [b.inttoptr(state, POINTER)])
     b.call(increase, [none])
     b.ret(none)
+    for end, step in ((ENTER, enter), (LEAVE, leave)):
+        fn = ir.Function(module, kind, name + end)
+        b = ir.IRBuilder(fn.append_basic_block("entry"))
+        b.call(step, [_data_of(b, fn.args[0])])
+        b.call(increase, [none])
+        b.ret(none)
+
+
+def _write_step(module: ir.Module, end: str) -> ir.Function:
+    """Count a product in or out: a function of the address of the state."""
+    fn = ir.Function(module, ir.FunctionType(ir.VoidType(), [POINTER]), "step" + end)
+    fn.linkage = "internal"
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    inside, before, get, put = (b.gep(fn.args[0], [I64(i)], source_etype=I64) for i in range(4))
+    getter, setter = ir.FunctionType(I32, []), ir.FunctionType(ir.VoidType(), [I32])
+
+    def current() -> ir.Value:
+        return b.call(b.inttoptr(b.load(get, typ=I64), ir.PointerType(getter)), [])
+
+    def change(number: ir.Value) -> None:
+        b.call(b.inttoptr(b.load(put, typ=I64), ir.PointerType(setter)), [number])
+
+    def is_(value: ir.Value, number: int) -> ir.Value:
+        return b.icmp_signed("==", value, value.type(number))
+
+    if end == ENTER:
+        b.store(b.add(b.load(inside, typ=I64), I64(1)), inside)
+        number = current()
+        with b.if_then(is_(b.load(before, typ=I64), 0)):
+            b.store(b.sext(number, I64), before)
+        with b.if_then(b.not_(is_(number, 1))):
+            change(I32(1))
+    else:
+        count = b.sub(b.load(inside, typ=I64), I64(1))
+        b.store(count, inside)
+        with b.if_then(is_(count, 0)):
+            number = b.trunc(b.load(before, typ=I64), I32)
+            b.store(I64(0), before)
+            with b.if_then(b.not_(is_(number, 1))), b.if_then(is_(current(), 1)):
+                change(number)
+    b.ret_void()
+    return fn
 
 
 class _Driver:

@@ -91,10 +91,10 @@ def weight_of(kernel: Kernel) -> int:
     return max(total, 1)
 
 
-def encode(launches: Sequence[Launch]) -> np.ndarray[Any, Any]:
-    """The program of some launches."""
+def encode(launches: Sequence[Launch], blas_state: int = 0) -> np.ndarray[Any, Any]:
+    """The program of some launches; if they multiply, with ``machine.blas_state()``."""
     widest = max([len(launch.words) for launch in launches], default=0)
-    code = [len(launches), widest + 1, pool_address()]
+    code = [len(launches), widest + 1, pool_address(), blas_state]
     for function, units, grain, words in launches:
         flat = [x for pair in words for x in pair]
         code += [5 + len(flat), function, units, grain, len(words), *flat]

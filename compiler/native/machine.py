@@ -25,12 +25,13 @@ import numpy as np
 
 from twofold.runtime import loader, threads
 from twofold.runtime.blas import find_blas
+from twofold.runtime.one_thread import one_thread
 
 from ..kernel.loops import Kernel
 from . import cache
 
-__all__ = ["MachineKernel", "Source", "compile_kernels", "driver", "driver_source", "inspect",
-           "kernel_source", "pool_address", "pool_source", "product_addresses",
+__all__ = ["MachineKernel", "Source", "blas_state", "compile_kernels", "driver", "driver_source",
+           "inspect", "kernel_source", "pool_address", "pool_source", "product_addresses",
            "products_source"]  # fmt: skip
 
 # Both are re-entrant: a collection of garbage may run a user's __del__ under them, which may call.
@@ -169,7 +170,8 @@ class _Method(ctypes.Structure):
     )  # fmt: skip
 
 
-METH_O = 8
+METH_NOARGS, METH_O = 4, 8
+ENTER, LEAVE = "_enter", "_leave"  # ends of the names of the steps around products
 
 
 def driver_source() -> Source:
@@ -184,20 +186,37 @@ def driver_source() -> Source:
 
 
 @functools.cache
-def driver() -> Callable[[np.ndarray[Any, Any]], Callable[[list[Any]], None]]:
-    """``driver()(program)`` is a function that runs the program on a list of slots."""
+def _c_function(end: str, flags: int) -> Callable[[np.ndarray[Any, Any]], Any]:
+    """From an array to the driver's function whose name ends so, with the array as its ``self``."""
     source = driver_source()
     (code,) = provide([source])
-    method = _Method(b"run", code.addresses[source.symbol], METH_O, None)
+    method = _Method(b"run", code.addresses[source.symbol + end], flags, None)
     make = ctypes.pythonapi.PyCFunction_NewEx
-    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.py_object]
     make.restype = ctypes.py_object
-    place = ctypes.addressof(method)
+    place, keep = ctypes.addressof(method), (code, method)
 
-    def entry(program: np.ndarray[Any, Any], keep: Any = (code, method)) -> Any:
-        return make(place, program, None)
+    def bound(array: np.ndarray[Any, Any]) -> Any:
+        return make(place, array, keep)  # which holds its last argument, too
 
-    return entry
+    return bound
+
+
+@functools.cache
+def driver() -> Callable[[np.ndarray[Any, Any]], Callable[[list[Any]], None]]:
+    """``driver()(program)`` is a function that runs the program on a list of slots."""
+    return _c_function("", METH_O)
+
+
+@functools.cache
+def blas_state() -> int:
+    """The address that programs with products have in their header; 0 if BLAS has no setting."""
+    guard = one_thread()
+    if not guard.find():
+        return 0
+    enter, leave = (_c_function(end, METH_NOARGS)(guard.state) for end in (ENTER, LEAVE))
+    guard.replace(enter, leave)
+    return int(guard.state.ctypes.data)
 
 
 def products_source() -> Source:

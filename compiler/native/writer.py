@@ -16,7 +16,7 @@ from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import New, Slot
 from twofold.ir.types import RefType
-from twofold.runtime.blas import Blas, one_thread
+from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import THRESHOLD, empty, workspace
 from twofold.runtime.products import COLUMNS, ROWS
 
@@ -25,7 +25,7 @@ from ..kernel.loops import Kernel
 from ..planned import step_of
 from .cut import BATCH, INNER, Words, cut
 from .launch import ARENA, LITERAL, SLOT, Launch, Word, encode, kernel_launches
-from .machine import MachineKernel, product_addresses
+from .machine import MachineKernel, blas_state, product_addresses
 
 __all__ = ["Code", "Planned", "Writer"]
 
@@ -218,13 +218,8 @@ class Writer:
         """Close the native segment written so far."""
         if not self.launches:
             return
-        run, guard = self.exe.drive(encode(self.launches)), one_thread()
-
-        def multiply(slots: list[Any]) -> None:
-            with guard:
-                run(slots)
-
-        self.actions.append(multiply if self.has_products else run)
+        program = encode(self.launches, blas_state() if self.has_products else 0)
+        self.actions.append(self.exe.drive(program))
         self.launches, self.has_products = [], False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:

@@ -12,7 +12,8 @@ import pytest
 
 import twofold as tf
 from twofold.runtime import threads
-from twofold.runtime.blas import find_blas, one_thread
+from twofold.runtime.blas import find_blas
+from twofold.runtime.one_thread import OneThread, one_thread
 from twofold.runtime.products import matmul, panels
 from twofold.runtime.sharing import share
 
@@ -143,6 +144,54 @@ def test_eight_threads_get_the_bits_of_one() -> None:
 def test_panels_of_nothing() -> None:
     assert panels(0, 0, 5).grain == 1
     assert panels(3, 0, 5).units == 3
+
+
+def test_machine_code_and_eager_products_count_in_one_state() -> None:
+    guard, blas = one_thread(), find_blas()
+    if blas is None or not guard.find():
+        pytest.skip("this BLAS does not tell")
+    before = blas.get_num_threads()
+    a = np.ones((3, 3), np.float32)
+    program = tf.function(lambda a, b: a @ b, jit_compile=True)
+    with guard:
+        program(a, a)  # comes and goes, and leaves the number at one
+        assert (guard.state[0], blas.get_num_threads()) == (1, 1)
+        with guard:
+            assert guard.state[0] == 2
+    assert (guard.state[0], guard.state[1], blas.get_num_threads()) == (0, 0, before)
+
+
+def test_the_count_without_machine_code() -> None:
+    guard, blas = OneThread(), find_blas()
+    if blas is None or not guard.find():
+        pytest.skip("this BLAS does not tell")
+    before = blas.get_num_threads()
+    with guard:
+        with guard:
+            assert (guard.state[0], blas.get_num_threads()) == (2, 1)
+        done: list[int] = []
+        guard.replace(lambda: done.append(1), lambda: done.append(-1))
+        with guard:
+            pass
+        guard.replace(guard._enter, guard._leave)
+    assert (guard.state[0], blas.get_num_threads(), done) == (0, before, [1, -1])
+
+
+def test_products_of_many_threads_leave_nothing_behind() -> None:
+    blas = find_blas()
+    before = blas.get_num_threads() if blas else None
+    a = np.ones((200, 200), np.float32)
+    program = tf.function(lambda a, b: a @ b, jit_compile=True)
+    program(a, a)
+
+    def work(i: int) -> None:
+        for _ in range(200):
+            (program if i % 2 else matmul)(a, a)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert one_thread().state[:2].tolist() == [0, 0]
+    assert (blas.get_num_threads() if blas else None) == before
 
 
 def test_blas_has_one_thread_inside_and_its_own_number_again_outside() -> None:
