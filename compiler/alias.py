@@ -22,8 +22,16 @@ __all__ = [
 ]
 
 
-class PlainPython(Exception):
-    """A call that no trace can make: the Python function runs instead."""
+class PlainPython(BaseException):
+    """A call that no trace can make: the Python function runs instead.
+
+    No ``except Exception`` of the user catches it. ``lasting``: it holds for all arguments of
+    these kinds, not only for these arrays.
+    """
+
+    def __init__(self, lasting: bool = True) -> None:
+        super().__init__()
+        self.lasting = lasting
 
 
 def share_memory(x: Any, y: Any) -> bool:
@@ -35,7 +43,23 @@ def share_memory(x: Any, y: Any) -> bool:
 def overlapping(arrays: Sequence[Any]) -> bool:
     """Whether two of these are one object or may have elements in common."""
     held = [x for x in arrays if isinstance(x, np.ndarray)]
+    if any(map(overlaps_itself, held)):
+        return True
     return any(share_memory(x, y) for i, x in enumerate(held) for y in held[:i])
+
+
+def overlaps_itself(array: np.ndarray[Any, Any]) -> bool:
+    """Whether two elements of an array that can be written to may be one place in memory."""
+    if array.flags.forc or not array.flags.writeable or not array.size:
+        return False
+    reach = array.itemsize
+    for stride, n in sorted(
+        (abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1
+    ):
+        if stride < reach:
+            return True
+        reach += stride * (n - 1)
+    return False
 
 
 class Aliasing:
@@ -43,7 +67,8 @@ class Aliasing:
 
     A trace knows nothing of overlap: each array that it was given or captured is a cell of its
     own. So a call whose arrays overlap runs the Python function where one of them is written to,
-    and where one object is given twice, which Python can tell (``a is b``).
+    where one is written to whose own elements overlap, and where one object is given twice, which
+    Python can tell (``a is b``).
     """
 
     def __init__(
@@ -56,7 +81,8 @@ class Aliasing:
     def trivial(self) -> bool:
         """Whether there is nothing to check on a call."""
         several = len(self.arrays) + len(self.captured) > 1 and bool(self.arrays)
-        return not several and not (self.written and len(self.tensors) > 1)
+        to_arrays = any(w.__class__ is not int or w in self.arrays for w in self.written)
+        return not several and not to_arrays and not (self.written and len(self.tensors) > 1)
 
     def clash(self, leaves: Any) -> bool:
         """Whether this call needs the Python function."""
@@ -69,6 +95,8 @@ class Aliasing:
         for where in self.written:
             target = leaves[where] if where.__class__ is int else where
             if isinstance(target, np.ndarray):
+                if overlaps_itself(target):
+                    return True
                 if any(x is not target and np.may_share_memory(x, target) for x in outer):
                     return True
             elif sum(leaves[i] is target for i in self.tensors) > 1:

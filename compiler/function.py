@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twofold.ir import bind
-from twofold.ir.errors import TwofoldError
+from twofold.ir.errors import StagingError, TwofoldError
 from twofold.ir.tree import Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
@@ -71,6 +71,7 @@ class Function:
         self._keys = Keys()
         self._changes: dict[Key, int] = {}  # consecutive traces that changed Python state
         self._plain: dict[Key, str] = {}  # why calls with such arguments run as plain Python
+        self._untraced: set[Key] = set()  # arguments of these kinds always run as plain Python
         self._told = False
         self._latest: weakref.ref[ConcreteFunction] | None = None
         self._reasons: deque[str] = deque(maxlen=STORM)
@@ -158,9 +159,15 @@ class Function:
                 known = Changed(self._plain[objects])
                 known.lasting = True
                 raise known
+            if key in self._untraced:
+                raise PlainPython
             refuse_streams(self.name, leaves)
             try:
                 made = self._trace(key, leaves, structure)
+            except PlainPython as plain:
+                if plain.lasting and len(self._untraced) < EXACT_ENTRIES:
+                    self._untraced.add(key)
+                raise
             except Changed as changed:
                 self._count_change(objects, str(changed))
                 raise
@@ -237,7 +244,14 @@ class Function:
         if not args and not kwargs and self.input_signature is not None:
             args = tuple(self.input_signature)
         leaves, structure = bind_arguments(self, args, kwargs)
-        return self.concrete(leaves, structure)
+        try:
+            return self.concrete(leaves, structure)
+        except PlainPython:
+            raise StagingError(
+                f"{self.name} has no trace for these arguments, so calls with them run as plain "
+                f"Python: an operation inside a `try`, or one of a nested function after a write "
+                f"to a NumPy array, may raise"
+            ) from None
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
         """The graph of the trace for these arguments, before any pass."""
@@ -250,6 +264,8 @@ class Function:
         group = self._traces.get(key, [])
         if object_key(key) in self._plain:
             return self._plain[object_key(key)]
+        if key in self._untraced:
+            return f"{self.name} runs as plain Python for arguments of these kinds"
         if not group:
             kinds = ", ".join(map(describe, leaves))
             return f"{self.name} has no trace for arguments of these kinds: {kinds}"
@@ -274,6 +290,7 @@ class Function:
             self._keys.clear()
             self._changes.clear()
             self._plain.clear()
+            self._untraced.clear()
             self._latest = None
 
     def _purge(self, token: Token) -> None:
@@ -284,6 +301,7 @@ class Function:
             for table in (self._changes, self._plain):
                 for key in [k for k in table if token in k]:
                     del table[key]
+            self._untraced -= {k for k in self._untraced if token in k}
             for key in [k for k in self._exact if _mentions(k, token)]:
                 del self._exact[key]
 

@@ -18,7 +18,7 @@ from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
 from twofold.ir.errors import ConversionError, GraphError, StagingError
 from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.location import Location, user_frame, user_location, user_name
+from twofold.ir.location import Location, may_be_caught, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
 from twofold.ir.types import RefType, TensorType
@@ -26,6 +26,7 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
+from .alias import PlainPython
 from .ndarrays.arena import Arrays
 from .numbers import NumberInput, Numbers
 from .sizes import TraceSizes
@@ -220,6 +221,8 @@ class Tracer(bind.Ground):
         regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
         node = Node(op, inputs, call.attrs, call.types, regions, loc, (name,))
         if "raise" in node.effects:
+            if may_be_caught():
+                raise PlainPython  # the trace goes on as if nothing were raised
             self.arrays.flush(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs

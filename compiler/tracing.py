@@ -89,6 +89,9 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         arrays.guards(seen)
     except Changed:
         raise
+    except PlainPython:
+        effects.undo()
+        raise
     except Exception as error:
         if isinstance(error, _REFUSED) or tracer.refused is not None or _again(tracer, error):
             effects.undo()
@@ -127,7 +130,7 @@ def _finish_writes(tracer: Tracer, leaves: list[Any], positions: list[int]) -> N
     """
     tracer.arrays.flush(tracer)
     if overlapping([*leaves, *tracer.captures]):
-        raise PlainPython
+        raise PlainPython(lasting=False)
     graph = tracer.finish([])
     if not any(node.op.name == "assign" for node in graph.nodes):
         return

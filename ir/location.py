@@ -12,11 +12,11 @@ import sys
 from functools import cache
 from itertools import pairwise
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Location", "is_internal", "user_frame", "user_location", "user_name"]
+__all__ = ["Location", "is_internal", "may_be_caught", "user_frame", "user_location", "user_name"]
 
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 
@@ -97,3 +97,36 @@ def _stores(code: CodeType) -> dict[int, str]:
             for offset in range(before.offset, after.offset, 2):
                 table[offset] = str(after.argval)
     return table
+
+
+def may_be_caught() -> bool:
+    """Whether the user's code that is running now is inside a ``try``, in any frame up to the
+    start of the trace. (A ``with`` is none: most do not catch.)"""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code, at = frame.f_code, frame.f_lasti
+        if is_internal(code.co_filename) and code.co_filename != "<string>":
+            if code.co_name == "trace_function":
+                return False
+        elif any(start <= at < end for start, end in _tries(code)):
+            return True
+        frame = frame.f_back
+    return False
+
+
+@cache
+def _tries(code: CodeType) -> tuple[tuple[int, int], ...]:
+    """The offsets of instructions inside the body of a ``try``."""
+    if not code.co_exceptiontable:
+        return ()
+    steps = {}
+    instructions = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
+    for step, after in pairwise(instructions):
+        steps[step.offset] = step.opname, after.opname
+    entries: Any = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]
+    handlers = [(e.start, e.end, *steps.get(e.target, ("", ""))) for e in entries]
+    return tuple(
+        (start, end)
+        for start, end, first, second in handlers
+        if first == "PUSH_EXC_INFO" and second != "WITH_EXCEPT_START"
+    )

@@ -174,6 +174,8 @@ def fill(x: TracedArray, value: Any) -> None:
     """``x.fill(value)``."""
     if not x.writeable:
         raise ValueError("assignment destination is read-only")
+    if type(value) is TracedArray and value.ndim:
+        np.empty(1, x.dtype).fill(np.empty(2, value.dtype))  # it raises
     x[...] = value
 
 

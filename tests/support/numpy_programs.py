@@ -3,6 +3,7 @@ arguments, and a command that runs many of them:
 
     python -m support.numpy_programs --count 20000          # from tests/, jit_compile=False
     python -m support.numpy_programs --count 200 --jit
+    python -m support.numpy_programs --count 200 --default  # kernels arrive between the calls
 
 Each program is a function of arrays; it runs as it is and compiled, on copies of the same arrays,
 and both must agree in results, dtypes, identity, shared memory, exceptions and what the arrays hold
@@ -232,7 +233,8 @@ def run(seed: int, jit: bool | None = False) -> tuple[str, str]:
     text = Maker(seed).make(arrays)
     function = program(text, ", ".join("abc"[: len(arrays)]))
     try:
-        return text, compare(function, *arrays, jit=jit, refusals=True)
+        calls = 6 if jit is None else 2
+        return text, compare(function, *arrays, jit=jit, calls=calls, refusals=True)
     except Difference as error:
         shown = "\n".join(
             f"{n} = {a!r}  # strides {a.strides}" for n, a in zip("abc", arrays, strict=False)
@@ -245,13 +247,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--jit", action="store_true")
+    parser.add_argument("--default", action="store_true", help="jit_compile=None, six calls")
     parser.add_argument("--show", type=int, default=10, help="differences to print")
     options = parser.parse_args()
     ends: Counter[str] = Counter()
     start = time.perf_counter()
     for seed in range(options.start, options.start + options.count):
         try:
-            ends[run(seed, options.jit)[1]] += 1
+            ends[run(seed, None if options.default else options.jit)[1]] += 1
         except Difference as error:
             ends["differs"] += 1
             if ends["differs"] <= options.show:

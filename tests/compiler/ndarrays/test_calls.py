@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.same import compare, twins
+from support.same import compare, program, twins
 
 import twofold as tf
 from twofold.ir.errors import StagingError
@@ -287,3 +287,51 @@ def test_python_numbers_beside_arrays() -> None:
     small = np.arange(3, dtype=np.int8)
     with pytest.raises(OverflowError):
         tf.function(lambda a, n: a + n)(small, 300)
+
+
+@JIT
+@pytest.mark.parametrize("text", [
+    "try:\n    r = a[i]\nexcept IndexError:\n    a[...] = -1\n    r = a\na *= 2\nreturn r",
+    "try:\n    a[i] += 1\n    a[0] = 3\nfinally:\n    a[1] = 50\nreturn a",
+    "for k in range(3):\n    try:\n        a[k] = a[i][0]\n    except IndexError:\n        break\nreturn a",
+    "def inner():\n    return a[i]\ntry:\n    return inner()\nexcept IndexError as e:\n    a[1] = 8\n    raise",
+    "with np.errstate(all='ignore'):\n    return a[i]",
+])  # fmt: skip
+def test_an_exception_on_values_inside_a_try(text: str, jit: bool) -> None:
+    f = program("a += 1\n" + text, "a, i")
+    compare(f, np.arange(5.0), np.array([1, 7]), jit=jit)
+    compare(f, np.arange(5.0), np.array([1, 2]), jit=jit)
+
+
+@JIT
+@pytest.mark.parametrize("last", [7, 2])
+def test_a_nested_function_that_raises_after_a_write(last: int, jit: bool) -> None:
+    def inner(x: Any, i: Any) -> Any:
+        x[0] = 5
+        y = x[i]
+        x[1] = y[0]
+        return y
+
+    nested = tf.function(inner, jit_compile=jit)
+
+    def f(a: Any, i: Any) -> Any:
+        a += 1
+        return nested(a, i)
+
+    compare(f, np.arange(5.0), np.array([1, last]), jit=jit)
+    with pytest.raises(StagingError, match="plain"):
+        tf.function(f).graph(np.arange(5.0), np.array([1, last]))
+
+
+@JIT
+@pytest.mark.parametrize("text", ["a += 1", "a[1:] *= a[0]", "a.sort()\nreturn a", "return a + 1"])
+def test_an_array_that_overlaps_itself(text: str, jit: bool) -> None:
+    f = program(text)
+    windows = np.lib.stride_tricks.as_strided(np.arange(6.0), (4, 3), (8, 8))
+    compare(f, windows, jit=jit)
+    compiled = tf.function(f, jit_compile=jit)
+    compiled(np.zeros((4, 3)))  # the same trace
+    given, plain = twins([windows])[0], twins([windows])[0]
+    compiled(given)
+    f(plain)
+    np.testing.assert_array_equal(given, plain)

@@ -23,6 +23,8 @@ ON_FLOATS = [
     "np.add(a, 1, out=a)\nreturn np.multiply(a, 2, where=a > 4, out=a)",
     "np.copyto(a, 5)\nreturn a",
     "a.fill(3)",
+    "a.fill(a[0])",
+    "a.fill(a[0, 1])",
     "a[[0, 1]] = a[[1, 0]]",
     "a[0], a[1] = (a[1], a[0])",
     "a[a > 2] = 0",
