@@ -52,6 +52,8 @@ class Function:
     so that a function is traced and compiled once when several threads ask at once.
     """
 
+    is_compiled = True  # what ``guards`` asks; the code is behind ``__wrapped__``
+
     def __init__(
         self, python_function: Callable[..., Any], *, input_signature: Any = None,
         jit_compile: bool | None = None, name: str | None = None, strict: bool = False,
@@ -82,7 +84,7 @@ class Function:
                 entry = self._exact.get(
                     tuple(
                         [
-                            (a.array.dtype, a.array.shape) if a.__class__ is Tensor else call_key(a)
+                            (a.array.dtype, a.array.shape) if type(a) is Tensor else call_key(a)
                             for a in args
                         ]
                     )

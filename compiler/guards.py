@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.location import is_internal
+from twofold.ir.tree import dict_of
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -100,7 +101,7 @@ def _held(value: Any) -> Any:
         return _Method(value)
     if isinstance(value, (*_OPAQUE, *_BY_VALUE, types.FunctionType)) or value is MISSING:
         return value
-    if not hasattr(value, "__dict__") or isinstance(value, type | types.ModuleType):
+    if not type(value).__dictoffset__ or isinstance(value, type | types.ModuleType):
         return value
     try:
         return _Weak(value)
@@ -194,7 +195,8 @@ class _Walker:
 
     def value(self, name: str, value: Any) -> None:
         """The items or attributes of a container or object, and the code of a function."""
-        value = getattr(value, "python_function", value)
+        if getattr(type(value), "is_compiled", None) is True:
+            value = value.__wrapped__
         if value is None or isinstance(value, (*_OPAQUE, *_BY_VALUE)):
             return
         if isinstance(value, _FUNCTIONS):
@@ -217,7 +219,7 @@ class _Walker:
     def attribute_arrays(self) -> None:
         """Find the arrays in attributes that some code names."""
         for owner in self.instances:
-            held = getattr(owner, "__dict__", {})
+            held = dict_of(owner)
             found = [held.get(key) for key in self.attributes]
             self.found.arrays += [x for x in found if type(x) is np.ndarray]
 
@@ -255,7 +257,7 @@ class _Walker:
         self.found.add(name, snapshot, restore)
         held = snapshot()
         for item in held if held.__class__ is tuple else ():
-            if type(item) is np.ndarray and not hasattr(value, "__dict__"):
+            if type(item) is np.ndarray and not type(value).__dictoffset__:
                 self.found.arrays.append(item)
             self.value(f"{name}[...]", item)
 

@@ -37,7 +37,7 @@ class Keys:
         """The structure and a part for each leaf, sizes left open."""
         inputs = self._inputs.get(structure, _NONE)
         return structure, *[
-            kind if (kind := x.__class__) in (float, int) and inputs.get(i, kind is float)
+            kind if (kind := type(x)) in (float, int) and inputs.get(i, kind is float)
             else leaf_pattern(x)
             for i, x in enumerate(leaves)
         ]  # fmt: skip
@@ -46,7 +46,7 @@ class Keys:
         """The key with sizes; plain positional calls need no structure."""
         inputs = self._inputs.get(structure, _NONE)
         parts = tuple([
-            kind if (kind := x.__class__) in (float, int) and inputs.get(i, kind is float)
+            kind if (kind := type(x)) in (float, int) and inputs.get(i, kind is float)
             else leaf_key(x)
             for i, x in enumerate(leaves)
         ])  # fmt: skip
@@ -60,7 +60,7 @@ class Keys:
         if len(self._first) > STRUCTURES or len(self._inputs) > STRUCTURES:
             self.clear()
         known = self._inputs.get(structure, _NONE)
-        ints = [i for i, x in enumerate(leaves) if x.__class__ is int and i not in known]
+        ints = [i for i, x in enumerate(leaves) if type(x) is int and i not in known]
         changed = [
             i for i in ints if self._first.setdefault((structure, i), leaves[i]) != leaves[i]
         ]
@@ -90,7 +90,7 @@ def object_key(key: Key) -> Key:
 
 def matches(part: Any, x: Any) -> bool:
     """Whether a leaf is of the kind that a part of a key stands for."""
-    return bool(x.__class__ is part if part is float or part is int else leaf_pattern(x) == part)
+    return bool(type(x) is part if part is float or part is int else leaf_pattern(x) == part)
 
 
 def part_text(part: Any) -> str:

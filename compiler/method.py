@@ -17,6 +17,7 @@ class BoundMethod:
     """A compiled method of one instance; two of them are equal if function and instance are."""
 
     __slots__ = ("__func__", "__self__", "__weakref__")
+    is_compiled = True
 
     def __init__(self, function: Any, instance: Any) -> None:
         self.__func__ = function

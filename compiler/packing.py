@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,10 @@ from .trace import TRACED_TEXT, Traced, Tracer
 
 __all__ = ["Outputs"]
 
-_CONSTANT = (type(None), bool, int, float, complex, str, bytes, np.dtype, np.generic)
+_CONSTANT = (
+    type(None), bool, int, float, complex, str, bytes, range, Enum, types.EllipsisType, np.dtype,
+    np.generic,
+)  # fmt: skip
 
 
 class Outputs:

@@ -84,7 +84,7 @@ def _token(obj: Any) -> Token:
 
 def leaf_key(x: Any) -> Any:
     """The exact key of one argument."""
-    kind = x.__class__
+    kind = type(x)  # not ``__class__``, which runs the user's ``__getattribute__``
     if kind is Tensor:
         array = x.array
         return array.dtype, array.shape
@@ -94,7 +94,7 @@ def leaf_key(x: Any) -> Any:
         return kind, x
     if kind is np.ndarray:
         return kind, x.dtype, x.shape, x.strides, x.flags.writeable
-    if isinstance(x, np.generic):
+    if issubclass(kind, np.generic):
         return kind, x.dtype
     if kind is complex:
         return kind, x.real.hex(), x.imag.hex()
@@ -107,12 +107,12 @@ def leaf_key(x: Any) -> Any:
 
 def call_key(x: Any) -> Any:
     """The exact key of one argument as a call first tries it: a float is an input."""
-    return float if x.__class__ is float else leaf_key(x)
+    return float if type(x) is float else leaf_key(x)
 
 
 def input_key(x: Any) -> Any:
     """The same where an int is an input as well."""
-    return x.__class__ if x.__class__ in (int, float) else leaf_key(x)
+    return kind if (kind := type(x)) in (int, float) else leaf_key(x)
 
 
 def leaf_pattern(x: Any) -> Any:

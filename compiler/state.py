@@ -9,13 +9,14 @@ import array
 import functools
 import pickle
 import random
-import types
 import weakref
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
+from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
 __all__ = ["MISSING", "Reader", "Restore", "attributes_of", "state_of"]
 
@@ -87,17 +88,28 @@ def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
         ref: Callable[[], Any] = weakref.ref(value)
     except TypeError:
         ref = lambda: value  # noqa: E731
-    slots = _slots(type(value))
+    kind = type(value)
+    slots = [member for _, member in slots_of(kind)]
+    look = object.__getattribute__ if kind.__dictoffset__ else _no_dict
 
     def read() -> tuple[Any, ...]:
-        held = getattr(ref(), "__dict__", {})
+        owner = ref()
+        if type(owner) is not kind:  # its ``__class__`` was set
+            return (type(owner), *dict_of(owner).keys(), *dict_of(owner).values())
+        held = look(owner, "__dict__")
         return (*held.keys(), *held.values())
 
     def read_slots() -> tuple[Any, ...]:
         owner = ref()
-        return (*read(), *[getattr(owner, key, MISSING) for key in slots])
+        if type(owner) is not kind:
+            return read()
+        return (*read(), *[slot_value(owner, member) for member in slots])
 
     return read_slots if slots else read
+
+
+def _no_dict(owner: Any, name: str) -> dict[str, Any]:
+    return {}
 
 
 def _put_items(held: Any, old: tuple[Any, ...]) -> None:
@@ -108,26 +120,19 @@ def _put_items(held: Any, old: tuple[Any, ...]) -> None:
 
 def _put_attributes(value: Any) -> Restore:
     """What gives an object the attributes back that ``_attributes`` read."""
+    kind = type(value)
 
     def put(old: tuple[Any, ...]) -> None:
-        slots = _slots(type(value))
+        if type(value) is not kind:
+            object.__setattr__(value, "__class__", kind)
+        slots = slots_of(kind)
         held = old[: len(old) - len(slots)]
-        if hasattr(value, "__dict__"):
-            _put_items(vars(value), held)
-        for key, before in zip(slots, old[len(held) :], strict=True):
-            if before is not MISSING:
-                object.__setattr__(value, key, before)
-            elif hasattr(value, key):
-                object.__delattr__(value, key)
+        if held or dict_of(value):
+            _put_items(dict_of(value), held)
+        for (_, member), before in zip(slots, old[len(held) :], strict=True):
+            if before is not UNSET:
+                member.__set__(value, before)
+            elif slot_value(value, member) is not UNSET:
+                member.__delete__(value)
 
     return put
-
-
-def _slots(kind: type) -> list[str]:
-    """The attributes that a class and its bases keep in slots."""
-    return [
-        key
-        for base in kind.__mro__
-        for key, member in vars(base).items()
-        if isinstance(member, types.MemberDescriptorType)
-    ]

@@ -13,7 +13,10 @@ from collections import OrderedDict
 from enum import Enum
 from typing import Any, NamedTuple
 
-__all__ = ["LEAF", "Again", "Leaves", "Structure", "flatten", "kinds_of", "rebuild", "unflatten"]
+__all__ = [
+    "LEAF", "UNSET", "Again", "Leaves", "Structure", "dict_of", "flatten", "kinds_of", "rebuild",
+    "slot_value", "slots_of", "unflatten",
+]  # fmt: skip
 
 
 class Structure(NamedTuple):
@@ -40,6 +43,7 @@ class Again(NamedTuple):
 LEAF = Structure(None, (), ())
 _ATOMS = frozenset((bool, int, float, complex, str, bytes, type(None)))
 _PLAIN = frozenset((list, dict, OrderedDict))
+UNSET = object()
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
 _HEAP_TYPE = 1 << 9  # a class that a class statement made
 
@@ -56,7 +60,7 @@ def flatten(tree: Any, stop: Any = ()) -> tuple[Leaves, Structure]:
 
 
 def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Structure:
-    kind = tree.__class__
+    kind = type(tree)
     if kind in _ATOMS:
         leaves.append(tree)
         return LEAF
@@ -92,9 +96,9 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
 
 def _state(tree: Any, kind: Any) -> dict[Any, Any]:
     """The attributes of an object, and its items under one more key."""
-    state = {**vars(tree)} if hasattr(tree, "__dict__") else {}
-    for name in _slots(kind):
-        if (value := getattr(tree, name, _slots)) is not _slots:  # one that has been set
+    state = dict(dict_of(tree))
+    for name, member in slots_of(kind):
+        if (value := slot_value(tree, member)) is not UNSET:
             state[name] = value
     base = _base(kind)
     if base is list:
@@ -118,13 +122,32 @@ def _base(kind: type) -> type | None:
     raise AssertionError("every class extends object")
 
 
-def _slots(kind: type) -> list[str]:
+def dict_of(x: Any) -> dict[str, Any]:
+    """The attributes of an object that are in no slot. No code of its class runs, as
+    ``getattr`` would have ``__getattr__`` run."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(x, "__dict__")
+    except AttributeError:
+        return {}
+    return found
+
+
+def slots_of(kind: type) -> list[tuple[str, Any]]:
+    """The names and descriptors of the attributes that a class and its bases keep in slots."""
     return [
-        name
+        (name, member)
         for base in kind.__mro__
         for name, member in vars(base).items()
         if isinstance(member, types.MemberDescriptorType)
     ]
+
+
+def slot_value(x: Any, member: Any) -> Any:
+    """What a slot holds, or UNSET."""
+    try:
+        return member.__get__(x)
+    except AttributeError:
+        return UNSET
 
 
 def unflatten(structure: Structure, leaves: Any) -> Any:
@@ -164,11 +187,11 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
 def _fill(out: Any, base: Any, state: dict[str, Any]) -> None:
     """Give an object that was made without its ``__init__`` its attributes and items."""
     items = state.pop(_ITEMS, None)
-    own = getattr(out, "__dict__", None)
-    slots = _slots(type(out))
+    own = dict_of(out)
+    slots = dict(slots_of(type(out)))
     for name, value in state.items():
-        if own is None or name in slots:
-            object.__setattr__(out, name, value)
+        if name in slots:
+            slots[name].__set__(out, value)
         else:
             own[name] = value
     if items is not None and base is list:

@@ -28,6 +28,8 @@ from .variable import Variable, read
 __all__ = ["EAGER", "Eager"]
 
 _SIZES = Sizes()
+# attributes whose text tells what equality does not: 0.0 from -0.0, 1 from True in a nested tuple
+_EXACT = frozenset((float, complex, tuple, list))
 _PYTHON = (bool, int, float, complex)
 
 
@@ -140,7 +142,13 @@ def _resolve(
     for a in arrays:
         parts += a.dtype, a.shape
     for value in attrs.values():
-        parts += tuple(value) if value.__class__ is list else value, value.__class__
+        kind = value.__class__
+        parts += tuple(value) if kind is list else value, kind
+        if kind is tuple or kind is list:
+            inner = tuple(map(type, value))
+            parts.append(inner if _EXACT.isdisjoint(inner) else repr(value))
+        elif kind in _EXACT:
+            parts.append(repr(value))
     key = tuple(parts)
     try:
         found = op.memo.get(key)

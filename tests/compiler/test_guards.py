@@ -332,3 +332,58 @@ def test_a_watch_keeps_no_instance_alive() -> None:
     del node
     gc.collect()
     assert gone() is None
+
+
+def test_a_new_class_of_an_object_is_seen() -> None:
+    class Double:
+        def scale(self, x: Any) -> Any:
+            return x * 2
+
+    class Triple(Double):
+        def scale(self, x: Any) -> Any:
+            return x * 3
+
+    held = Double()
+    f = traced(lambda x: held.scale(x))
+    assert f(X).numpy() == [2.0]
+    held.__class__ = Triple
+    assert f(X).numpy() == [3.0]
+
+
+def test_what_a_compiled_bound_method_reads_is_seen() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.k = 2.0
+
+        @tf.function
+        def step(self, x: Any) -> Any:
+            return x * self.k
+
+    model = Model()
+    step = model.step
+    f = traced(lambda x: step(x))
+    assert f(X).numpy() == [2.0]
+    model.k = 5.0
+    assert f(X).numpy() == [5.0]
+
+
+def test_looking_at_an_object_runs_none_of_its_code() -> None:
+    class Settings:
+        __slots__ = ("asked", "empty", "values")
+
+        def __init__(self) -> None:
+            self.values, self.asked = {"k": 2.0}, []
+
+        def __getattr__(self, name: str) -> Any:
+            self.asked.append(name)
+            return self.values[name]  # KeyError for any other name
+
+        @tf.function(jit_compile=False)
+        def step(self, x: Any) -> Any:
+            return x * self.values["k"]
+
+    settings = Settings()
+    assert settings.step(X).numpy() == settings.step(X).numpy() == [2.0]
+    assert settings.asked == []
+    settings.values["k"] = 3.0
+    assert settings.step(X).numpy() == [3.0]

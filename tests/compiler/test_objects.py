@@ -424,3 +424,15 @@ def test_trees_come_back_as_they_were() -> None:
     assert made["b"][2] is not shared
     assert flatten(made)[1] == structure
     assert copy.copy(structure) == structure
+
+
+def test_members_of_an_enum_and_ranges_are_returned() -> None:
+    class Colour(enum.Enum):
+        RED = 1
+        BLUE = 2
+
+    f = tf.function(lambda c, x: (c, Colour.BLUE, range(3), ..., x * c.value))
+    for colour in (Colour.RED, Colour.BLUE, Colour.RED):
+        kept, blue, some, dots, y = f(colour, X)
+        assert kept is colour and blue is Colour.BLUE and some == range(3) and dots is ...
+        np.testing.assert_array_equal(y.numpy(), X.numpy() * colour.value)

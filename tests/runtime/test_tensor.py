@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.ir.errors import ArgumentError
 
 A = np.arange(24.0, dtype="float32").reshape(2, 3, 4)
 
@@ -170,3 +171,12 @@ def test_integers_wrap_and_do_not_divide_by_zero() -> None:
         with pytest.raises(ZeroDivisionError):
             divide()
     assert (tf.constant(1) / 0).item() == math.inf
+
+
+def test_equal_attributes_that_are_not_the_same_are_told_apart() -> None:
+    x = tf.constant([1.0])
+    signs = [np.signbit(tf.pad(x, [(1, 0)], constant_values=v).numpy()[0]) for v in (0.0, -0.0)]
+    assert signs == [False, True]
+    tf.reshape(x, (1, 1))
+    with pytest.raises(ArgumentError, match="must be an integer"):
+        tf.reshape(x, (1.0, 1))
