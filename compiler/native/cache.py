@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import secrets
 import stat
@@ -44,6 +45,7 @@ SUFFIX, PARTIAL = ".twofold", ".partial"
 LARGEST = 64 << 20  # bytes of an entry
 TOUCH_AFTER = 3600.0  # seconds between two marks that an entry was used
 ABANDONED = 3600.0  # seconds after which a partial file is nobody's
+LONGEST = 1e9  # milliseconds that compiling can have taken
 DIGEST = 32
 _KNOWN = os.name == "posix"  # whether owners and modes say who may write
 
@@ -184,9 +186,19 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], bytes]:
         right = all(isinstance(head[key], kind) for key, kind in FIELDS.items())
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Unusable(f"an entry's head cannot be read: {error!r}") from None
-    if not right or len(code) != head["length"]:
+    if not right or len(code) != head["length"] or not _sound(head):
         raise Unusable("an entry's head is not that of its code")
     return head, code
+
+
+def _sound(head: dict[str, Any]) -> bool:
+    """Whether what people are shown of a head can be shown: it may be no head of ours."""
+    texts = [head["name"], *head["identity"], *head["identity"].values()]
+    return (
+        all(isinstance(text, str) and (not text or text.isprintable()) for text in texts)
+        and 0 <= head["made"] < math.inf
+        and 0 <= head["milliseconds"] < LONGEST
+    )
 
 
 def _object(data: bytes, content: str) -> bytes:
@@ -215,7 +227,10 @@ class _Folder:
     def __enter__(self) -> _Folder:
         if not _KNOWN:
             return self
-        self.fd = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            self.fd = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except NotADirectoryError:
+            raise Unusable(f"{self.place} is a link, or lies in a file, or is one") from None
         try:
             _check_private(os.fstat(self.fd), self.place)
         except Unusable:
@@ -236,14 +251,17 @@ class _Folder:
         if _KNOWN:
             flags |= os.O_NOFOLLOW | os.O_NONBLOCK
         fd = os.open(self._name(name), flags, dir_fd=self.fd)
-        with open(fd, "rb") as file:
+        try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
                 raise Unusable(f"{name} is no entry")
             if _KNOWN:
                 _check_private(found, name)
-            data = file.read()
-        if mark and time.time() - found.st_mtime > TOUCH_AFTER:
+            with open(fd, "rb", closefd=False) as file:
+                data = file.read()
+        finally:
+            os.close(fd)
+        if mark and abs(time.time() - found.st_mtime) > TOUCH_AFTER:
             with suppress(OSError):
                 os.utime(self._name(name), dir_fd=self.fd)
         return data
@@ -264,11 +282,15 @@ class _Folder:
             raise
 
     def files(self) -> Iterator[tuple[str, os.stat_result]]:
-        """The entries and the partial files."""
+        """The entries and the partial files, and links in their place; no folders."""
         for name in os.listdir(self.place if self.fd is None else self.fd):
             if name.endswith((SUFFIX, PARTIAL)):
-                with suppress(OSError):
-                    yield name, os.stat(self._name(name), dir_fd=self.fd, follow_symlinks=False)
+                try:
+                    found = os.stat(self._name(name), dir_fd=self.fd, follow_symlinks=False)
+                except OSError:  # it has gone
+                    continue
+                if not stat.S_ISDIR(found.st_mode):
+                    yield name, found
 
     def remove(self, name: str) -> None:
         """Remove a file, unless it has gone."""
@@ -306,7 +328,7 @@ def _bound(here: _Folder, written: int) -> None:
     goal = most if total <= most else most - most // 4
     for name, found in files:
         if name.endswith(PARTIAL):
-            if now - found.st_mtime > ABANDONED:
+            if abs(now - found.st_mtime) > ABANDONED:  # the clock may have gone back
                 here.remove(name)
         elif total > goal:
             here.remove(name)
@@ -342,7 +364,8 @@ def clear(older_than: float = 0.0) -> int:
     now, count = time.time(), 0
     with _Folder(place) as here:
         for name, found in list(here.files()):
-            if now - found.st_mtime >= older_than:
+            # A clock that has gone back makes times of the future, which are not younger than 0 s.
+            if max(now - found.st_mtime, 0.0) >= older_than:
                 here.remove(name)
                 count += 1
     return count

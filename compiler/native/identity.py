@@ -11,9 +11,11 @@ import hashlib
 import importlib.util
 import os
 import platform
+import secrets
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from twofold._version import __version__
@@ -23,6 +25,7 @@ __all__ = ["differences", "identity", "unchanged"]
 _IMPORTED = time.time()
 CPU_FIELDS = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features",
               "CPU implementer", "CPU architecture", "CPU variant", "CPU part")  # fmt: skip
+NUMBA_FILE = ".numba_config.yaml"  # numba reads it in the working directory
 WORDS = {
     "cpu": "a CPU of another kind",
     "emitter": "other sources of twofold",
@@ -48,7 +51,8 @@ def identity() -> dict[str, str]:
     name, features = _cpu()
     return {
         "twofold": __version__,
-        "emitter": _emitter(),
+        # Nobody else's, if a new twofold was installed below this process.
+        "emitter": _emitter() if unchanged() else secrets.token_hex(16),
         "llvmlite": llvmlite.__version__,
         "numba": _numba(),
         # The driver reads lists and arrays by their layout.
@@ -56,9 +60,7 @@ def identity() -> dict[str, str]:
         "system": f"{sys.platform} {platform.machine()}",
         "cpu": name,
         "features": _digest(features),
-        "switches": " ".join(
-            f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(("NUMBA_", "LLVM_"))
-        ),
+        "switches": " ".join(_switches()),
     }
 
 
@@ -84,6 +86,15 @@ def unchanged() -> bool:
     """
     times = [path.stat().st_mtime for path in _sources()]
     return bool(times) and max(times) <= _IMPORTED
+
+
+def _switches() -> Iterator[str]:
+    """What numba and LLVM are told from outside: by variables, and by numba's file."""
+    for name, value in sorted(os.environ.items()):
+        if name.startswith(("NUMBA_", "LLVM_")):
+            yield f"{name}={value}" if value.isprintable() else f"{name}={value!a}"
+    with suppress(OSError):
+        yield f"{NUMBA_FILE}={_digest(Path(NUMBA_FILE).read_bytes().hex())}"
 
 
 def _sources() -> Iterator[Path]:

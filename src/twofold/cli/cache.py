@@ -103,6 +103,9 @@ def clear(age: str) -> None:
     if found is None:
         raise click.BadParameter(f"{age!r} is not a time such as 90s, 10m, 12h or 7d",
                                  param_hint="--unused-for")  # fmt: skip
+    if _checked(store.folder) is None:
+        click.echo("the cache is switched off (TWOFOLD_CACHE)")
+        return
     count = _checked(store.clear, int(found[1]) * UNITS[found[2]])
     click.echo(f"removed {count} {'entry' if count == 1 else 'entries'}")
 

@@ -155,6 +155,21 @@ def test_a_whole_entry_with_a_wrong_head_is_rebuilt(
     assert compiler.made == ["number7"] * 2
 
 
+@pytest.mark.parametrize("change", [
+    {"name": "\x1b[31m"}, {"name": "\ud800"}, {"identity": {"cpu": ["x"]}},
+    {"identity": {"cpu\n": "x"}}, {"made": float("nan")}, {"made": float("inf")},
+    {"milliseconds": -1.0}, {"milliseconds": 1e300},
+])  # fmt: skip
+def test_a_head_that_cannot_be_shown_is_no_entry(
+    change: dict[str, Any], place: Path, compiler: Compiler
+) -> None:
+    value(7)
+    repacked(only_entry(place), lambda head: head.update(change))
+    assert list(cache.entries()) == []
+    assert value(7) == 7
+    assert compiler.made == ["number7"] * 2
+
+
 @pytest.mark.parametrize("key", sorted(identity.identity()))
 def test_an_entry_of_another_version_or_cpu_is_rebuilt(
     key: str, place: Path, compiler: Compiler
@@ -213,6 +228,30 @@ def test_code_of_sources_that_have_changed_since_is_not_kept(
     monkeypatch.setattr(identity, "_IMPORTED", newest)
     assert [value(7), value(7)] == [7, 7]
     assert len(compiler.made) == 5
+
+
+def test_a_process_whose_sources_have_changed_loads_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours = identity.identity()["emitter"]
+    assert identity.identity.__wrapped__()["emitter"] == ours
+    monkeypatch.setattr(identity, "_IMPORTED", 0.0)
+    assert identity.identity.__wrapped__()["emitter"] != ours
+
+
+def test_the_switches_of_numba_and_llvm_are_part_of_the_identity(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = identity.identity.__wrapped__()["switches"]
+    monkeypatch.setenv("NUMBA_ODD", "\n")
+    assert identity.identity.__wrapped__()["switches"].isprintable()
+    monkeypatch.delenv("NUMBA_ODD")
+    seen = {before}
+    for text in ("opt: 1", "opt: 2"):
+        (tmp_path / identity.NUMBA_FILE).write_text(text)
+        seen.add(identity.identity.__wrapped__()["switches"])
+    assert len(seen) == 3
 
 
 def test_every_source_that_writes_code_is_in_the_digest() -> None:
@@ -297,8 +336,13 @@ def test_a_pipe_or_a_folder_in_the_place_of_an_entry_does_no_harm(
     assert value(7) == 7
     entry.unlink()
     entry.mkdir()
+    before = len(os.listdir("/dev/fd")) if os.path.isdir("/dev/fd") else 0
     assert value(7) == 7
     assert value(8) == 8
+    if before:
+        assert len(os.listdir("/dev/fd")) == before  # it was closed again
+    assert cache.clear() == 1
+    assert entry.is_dir()  # which is none of ours
 
 
 def test_a_file_in_the_place_of_the_folder(place: Path, compiler: Compiler) -> None:
@@ -400,9 +444,13 @@ def test_partial_files_that_nobody_finishes_are_removed(place: Path, compiler: C
     old, new = place / "a.partial", place / "b.partial"
     for file in (old, new):
         file.write_bytes(b"half")
+    future = place / "c.partial"  # the clock has gone back since
+    future.write_bytes(b"half")
     os.utime(old, (0, time.time() - 7200))
+    os.utime(future, (0, time.time() + 7200))
     value(7)
     assert not old.exists()
+    assert not future.exists()
     assert new.exists()
 
 
@@ -424,6 +472,10 @@ def test_clear_removes_entries_and_only_entries(place: Path, compiler: Compiler)
     assert cache.explain("the number 7") == "miss: never compiled here, or removed since"
     assert cache.clear() == 1
     assert [f.name for f in place.iterdir()] == ["notes.txt"]
+    value(9)
+    os.utime(only_entry(place), (0, time.time() + 7200))
+    assert cache.clear(older_than=1) == 0
+    assert cache.clear() == 1  # though it is from the future
 
 
 WRITER = """
