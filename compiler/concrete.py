@@ -31,7 +31,7 @@ from .signature import bind_arguments
 from .target import Executable
 from .tracing import Trace
 
-__all__ = ["Bound", "ConcreteFunction"]
+__all__ = ["ConcreteFunction", "PreparedCall"]
 
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
@@ -58,7 +58,7 @@ class ConcreteFunction:
         self.numbers: Numbers | None = None  # None: it depends on none
         self._settle_numbers()
         self.callee = Callee(self.graph, self.sizes, self.jit_compile is True)
-        self._bounds: dict[tuple[int, ...], Bound] = {}
+        self._prepared: dict[tuple[int, ...], PreparedCall] = {}
         self._calls, self._seconds, self._submitted = 0, 0.0, False
 
     def _settle_numbers(self) -> None:
@@ -121,8 +121,8 @@ class ConcreteFunction:
     def compile(self) -> Executable:
         """Compile to machine code now, if that has not been done."""
         made = self.callee.compile()
-        self._bounds = {}
-        self._function.forget_bound()
+        self._prepared = {}
+        self._function.forget_prepared()
         return made
 
     def warm(self, seconds: float) -> None:
@@ -139,22 +139,22 @@ class ConcreteFunction:
         except Exception as error:  # noqa: BLE001  (array operations keep answering; it is told)
             warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
 
-    def bound(self, leaves: list[Any]) -> Bound:
+    def prepared(self, leaves: list[Any]) -> PreparedCall:
         """The call prepared for exactly these shapes."""
         env, numbers = self.environment(leaves), self.numbers
         key = tuple(env.values())
-        found = self._bounds.get(key)
+        found = self._prepared.get(key)
         if found is None:
-            if len(self._bounds) >= PREPARED:
-                self._bounds.clear()
-            found = Bound(self, env) if numbers is None else NumberBound(self, env, numbers)
-            self._bounds[key] = found
+            if len(self._prepared) >= PREPARED:
+                self._prepared.clear()
+            found = PreparedCall(self, env) if numbers is None else NumberCall(self, env, numbers)
+            self._prepared[key] = found
         return found
 
     def call(self, leaves: list[Any]) -> Any:
         """Run on argument leaves; interpreters that stand above get a call of ``call``."""
         if bind.current.get() is None:
-            return self.bound(leaves)(leaves)
+            return self.prepared(leaves)(leaves)
         if self.trace.targets or self.aliasing.clash(leaves):
             return self.run_python(leaves)
         numbers: list[Any] = []
@@ -213,7 +213,7 @@ class ConcreteFunction:
         return f"<concrete function {self.name}({self.signature_text()})>"
 
 
-class Bound:
+class PreparedCall:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
@@ -271,7 +271,7 @@ class Bound:
         return results
 
 
-class NumberBound(Bound):
+class NumberCall(PreparedCall):
     """The same for a trace that depends on Python numbers, which each call computes first, or
     that returns a container that it was given."""
 

@@ -1,6 +1,6 @@
 """``@function``: signature -> cache -> executable.
 
-The hot path of a call is: exact-signature dictionary, bound executable, tensors. On a miss the
+The hot path of a call is: exact-signature dictionary, prepared call, tensors. On a miss the
 signature with symbolic sizes is looked up among the traces, and only if none fits is the Python
 function traced (``tracing.trace_function``) and compiled (``pipeline.compile_graph``).
 """
@@ -25,7 +25,7 @@ from twofold.runtime.tensor import Tensor
 
 from . import config, observe
 from .alias import PlainPython
-from .concrete import Bound, ConcreteFunction
+from .concrete import ConcreteFunction, PreparedCall
 from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
 from .key import Key, Keys, object_key
@@ -110,7 +110,7 @@ class Function:
         try:
             prepared: Callable[[list[Any]], Any]
             if _current.get() is None:
-                prepared = self._bound(leaves, structure)
+                prepared = self._prepared(leaves, structure)
             else:
                 prepared = self.concrete(leaves, structure).call
         except Changed as changed:
@@ -130,13 +130,13 @@ class Function:
                 stacklevel=4,
             )
 
-    def _bound(self, leaves: list[Any], structure: Structure) -> Bound:
+    def _prepared(self, leaves: list[Any], structure: Structure) -> PreparedCall:
         """The call prepared for these exact arguments."""
-        entry: Bound | None = self._exact.get(self._keys.exact(leaves, structure))
+        entry: PreparedCall | None = self._exact.get(self._keys.exact(leaves, structure))
         if entry is not None and entry.ready(leaves):
             return entry
         concrete = self.concrete(leaves, structure)
-        entry = concrete.bound(leaves)
+        entry = concrete.prepared(leaves)
         if concrete.trace.changed:
             return entry
         with self._lock:
@@ -307,7 +307,7 @@ class Function:
             for key in [k for k in self._exact if _mentions(k, token)]:
                 del self._exact[key]
 
-    def forget_bound(self) -> None:
+    def forget_prepared(self) -> None:
         """Drop prepared calls, after a concrete function changed its executable."""
         with self._lock:
             self._exact.clear()

@@ -56,14 +56,6 @@ class Call:
             self._types = self.op.resolve(given, self.attrs, Sizes())[1]
         return self._types
 
-    def replaced(self, **parts: Any) -> Call:
-        """The same call with other ``inputs``, ``attrs``, ``regions`` or ``types``."""
-        kept = {
-            "op": self.op, "inputs": self.inputs, "attrs": self.attrs, "regions": self.regions,
-            "types": self._types, "place": self.place,
-        }  # fmt: skip
-        return Call(**{**kept, **parts})
-
     def __repr__(self) -> str:
         return f"<call of {self.op.name} on {len(self.inputs)} inputs, {self.attrs}>"
 
