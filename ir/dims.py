@@ -1,16 +1,16 @@
-"""What one does with symbolic sizes: evaluate, compile, substitute, prove, print and parse.
+"""What one does with symbolic sizes: evaluate, compile, substitute, prove.
 
-The type itself and its canonical form are in ``dim_algebra``; this module is the whole interface.
+The type itself, its canonical form and its text are in ``dim_algebra``, whose names stand here as
+well; ``dim_text`` reads the text back.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product as cartesian
 from math import lcm
 from operator import floordiv, mod
-from typing import Any, NoReturn
+from typing import Any
 
 from .dim_algebra import (
     Dim,
@@ -38,8 +38,6 @@ __all__ = [
     "dim_max",
     "dim_min",
     "evaluate",
-    "parse_dim",
-    "parse_dim_prefix",
     "product",
     "provably_eq",
     "provably_le",
@@ -96,7 +94,7 @@ def substitute(d: DimLike, mapping: Mapping[str, DimLike]) -> DimLike:
 def _substitute_atom(atom: str, mapping: Mapping[str, DimLike]) -> DimLike:
     if not isinstance(atom, _Call):
         return mapping[atom] if atom in mapping else symbol(atom)
-    return _OPS[atom.op](*[substitute(arg, mapping) for arg in atom.args])
+    return DIM_OPS[atom.op](*[substitute(arg, mapping) for arg in atom.args])
 
 
 def compile_dims(
@@ -211,112 +209,8 @@ def _by_residues(d: DimLike, holds: Callable[[DimLike], bool]) -> bool:
     return True
 
 
-# ---- text ----------------------------------------------------------------------------------------
-
-
-def parse_dim(text: str) -> DimLike:
-    """The size that ``text`` spells: ``parse_dim(str(d)) == d``.
-
-    Raises DimSyntaxError with ``position``.
-
-    >>> parse_dim("(n + 3*4) // 2 * m")
-    m*(n//2)+6*m
-    """
-    d, end = parse_dim_prefix(text)
-    if text[end:].strip():
-        end += len(text[end:]) - len(text[end:].lstrip())
-        raise DimSyntaxError(f"unexpected {text[end]!r} after the size", end, text)
-    return d
-
-
-def parse_dim_prefix(text: str, pos: int = 0) -> tuple[DimLike, int]:
-    """The longest size that starts at ``pos``, and the position after it.
-
-    Raises DimSyntaxError with ``position``, also for parentheses nested over 100 deep.
-
-    >>> parse_dim_prefix("f32[2*n+1, 3]", 4)
-    (2*n+1, 9)
-    """
-    parser = _Parser(text, pos)
-    return parser.sum(), parser.pos
-
-
-_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|[0-9]{1,4000}|//|[-+*%(),]|)")
-
-
-class _Parser:
-    """Recursive descent with Python's precedence; ``pos`` is after the last token taken."""
-
-    def __init__(self, text: str, pos: int) -> None:
-        self.text, self.pos, self.depth = text, pos, 0
-
-    def peek(self) -> str:
-        found = _TOKEN.match(self.text, self.pos)
-        assert found is not None  # the pattern matches the empty text
-        self.start, self.end = found.span(1)
-        return found[1]
-
-    def take(self, *wanted: str) -> str:
-        """The next token if it is one of ``wanted``, else nothing."""
-        token = self.peek()
-        if token not in wanted:
-            return ""
-        self.pos = self.end
-        return token
-
-    def expect(self, token: str) -> None:
-        if not self.take(token):
-            self.fail(f"expected {token!r}")
-
-    def fail(self, reason: str) -> NoReturn:
-        raise DimSyntaxError(reason, self.start, self.text)
-
-    def sum(self) -> DimLike:
-        total = self.product()
-        while op := self.take("+", "-"):
-            term = self.product()
-            total = total + term if op == "+" else total - term
-        return total
-
-    def product(self) -> DimLike:
-        value = self.factor()
-        while op := self.take("*", "//", "%"):
-            self.peek()
-            divisor_at = self.start
-            right = self.factor()
-            if op != "*" and right == 0:
-                raise DimSyntaxError("division by 0", divisor_at, self.text)
-            value = value * right if op == "*" else _OPS[op](value, right)
-        return value
-
-    def factor(self) -> DimLike:
-        sign = 1
-        while self.take("-"):
-            sign = -sign
-        token = self.peek()
-        if token in ("", "*", "//", "%", "+", ",", ")"):
-            self.fail("expected a size")
-        self.pos = self.end
-        if token.isdigit():
-            return sign * int(token)
-        is_call = token in ("max", "min") and bool(self.take("("))
-        return sign * (self.group(token) if is_call or token == "(" else symbol(token))
-
-    def group(self, opener: str) -> DimLike:
-        """What follows ``(``, ``max(`` or ``min(``, up to the closing parenthesis."""
-        self.depth += 1
-        if self.depth > 100:
-            self.fail("parentheses are nested over 100 deep")
-        items = [self.sum()]
-        while opener != "(" and self.take(","):
-            items.append(self.sum())
-        self.expect(")")
-        self.depth -= 1
-        return items[0] if opener == "(" else _OPS[opener](*items)
-
-
 _INT_OPS: dict[str, Callable[..., int]] = {"//": floordiv, "%": mod, "max": max, "min": min}
-_OPS: dict[str, Callable[..., DimLike]] = {
+DIM_OPS: dict[str, Callable[..., DimLike]] = {
     "//": floordiv,
     "%": mod,
     "max": dim_max,

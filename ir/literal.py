@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .array_text import parse_array
-from .dims import DimLike, DimSyntaxError, parse_dim, parse_dim_prefix
+from .dim_text import parse_dim, parse_dim_prefix
+from .dims import DimLike, DimSyntaxError
 from .number_text import (
     KEYWORDS,
     make_array,

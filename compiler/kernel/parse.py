@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.dims import DimLike, DimSyntaxError, parse_dim_prefix
+from twofold.ir.dim_text import parse_dim_prefix
+from twofold.ir.dims import DimLike, DimSyntaxError
 from twofold.ir.number_text import KEYWORDS, parse_number
 from twofold.ir.scanner import BARE, Scanner, token
 from twofold.ir.types import DTYPES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (  # noqa: F401
     activations,
     bitwise,
+    casting,
     compare,
     complexes,
     contract,
@@ -27,9 +28,12 @@ from . import (  # noqa: F401
     region,
     rounding,
     segment,
+    sizes,
     slicing,
     sorting,
     special,
     state,
+    statistics,
+    triangles,
     trigonometric,
 )

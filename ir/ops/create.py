@@ -1,4 +1,4 @@
-"""Ops that make an array from attributes, and the cast between dtypes."""
+"""Ops that make an array from attributes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 
 from ..access import AccessMap, Axis
 from ..dims import Dim
-from ..errors import ArgumentError, ConversionError
+from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
 from ..types import TensorType
-from .operand import as_tensor, product, shape_attr, size_attr
+from .casting import cast
+from .operand import as_tensor, shape_attr, size_attr
 
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
 
@@ -28,43 +29,6 @@ def _constant_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolve
 def constant(*, value: Any) -> Any:
     """A value that is part of the graph."""
     return np.asarray(value)
-
-
-def _cast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    dtype = as_dtype(attrs["dtype"], "cast")
-    return {"dtype": dtype}, (types[0].with_dtype(dtype),)
-
-
-def _cast_raises(types: Types, attrs: Attrs) -> bool:
-    return types[0].dtype.kind in "fc" and attrs["dtype"].kind in "iu"
-
-
-@op(
-    "elementwise",
-    _cast_rule,
-    promote="none",
-    expr="cast(x)",
-    may_raise=_cast_raises,
-    samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))],
-)
-def cast(x: Any, *, dtype: Any) -> Any:
-    """Convert to another dtype: floating to integer truncates towards zero, complex to real drops
-    the imaginary part, and to bool is whether the value is nonzero.
-
-    Raises ConversionError for NaN or infinity cast to an integer dtype.
-    """
-    if x.dtype.kind in "fc" and dtype.kind in "iu" and not np.isfinite(x).all():
-        raise ConversionError(
-            f"cannot cast NaN or infinity to {dtype}: {int(np.sum(~np.isfinite(x)))} of {x.size} "
-            f"elements are not finite; replace them first, for instance with tf.where"
-        )
-    real = x.real if x.dtype.kind == "c" and dtype.kind in "iuf" else x
-    return real.astype(dtype)
-
-
-@cast.gradient
-def cast_vjp(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
-    return (g,)  # the walk casts a cotangent to its input's dtype
 
 
 def _dim_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -107,25 +71,6 @@ def splat(value: Any, *, shape: Any) -> Any:
 @splat.gradient
 def splat_vjp(g: Any, out: Any, value: Any, *, shape: Any) -> Any:
     return (lambda: OPS["sum"](g),)
-
-
-@op("elementwise", "same", promote="none", expr="x", shares_memory="alias",
-    samples=[Sample("f[3,4]")])  # fmt: skip
-def identity(x: Any) -> Any:
-    """The same value."""
-    return x
-
-
-@identity.gradient
-def identity_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (g,)
-
-
-@op("elementwise", "same", promote="none", expr="x", shares_memory="alias",
-    samples=[Sample("f[3,4]")])  # fmt: skip
-def stop_gradient(x: Any) -> Any:
-    """The same value, through which no gradient flows."""
-    return x
 
 
 @op("elementwise", "same", promote="none", expr="0", samples=[Sample("f[3,4]")])
@@ -274,35 +219,6 @@ def linspace(
     return out if dtype is None else cast(out, dtype=dtype)
 
 
-def band(x: Any, k: int, lower: bool) -> Any:
-    """``x`` with zeros above (or below) diagonal ``k`` of the last two axes."""
-    x = as_tensor(x)
-    if len(x.shape) < 2:
-        raise ArgumentError(f"a triangle needs two axes, the shape is {x.shape}")
-    rows = OPS["expand_dims"](arange(x.shape[-2], dtype=np.dtype("int64")), axis=(1,)) + k
-    cols = arange(x.shape[-1], dtype=np.dtype("int64"))
-    kept = OPS["greater_equal"](rows, cols) if lower else OPS["less_equal"](rows, cols)
-    return OPS["where"](kept, x, OPS["zeros_like"](x))
-
-
-@composite(Sample("f[3,4]"), Sample("f[2,3,4]", k=-1))
-def tril(x: Any, k: int = 0) -> Any:
-    """The lower triangle of the last two axes, up to diagonal ``k``; zeros elsewhere."""
-    return band(x, k, lower=True)
-
-
-@composite(Sample("f[3,4]"), Sample("f[2,3,4]", k=1))
-def triu(x: Any, k: int = 0) -> Any:
-    """The upper triangle of the last two axes, from diagonal ``k`` on; zeros elsewhere."""
-    return band(x, k, lower=False)
-
-
-@composite(Sample(3, 4), Sample(3, k=1))
-def tri(n_rows: Any, n_cols: Any = None, k: int = 0, dtype: Any = FLOAT) -> Any:
-    """Ones on and below diagonal ``k``, zeros above."""
-    return tril(ones((n_rows, n_rows if n_cols is None else n_cols), dtype=dtype), k)
-
-
 @composite(Sample("f[2]", "f[3]"), Sample("f[2]", "f[3]", "f[4]", indexing="ij"))
 def meshgrid(*xs: Any, indexing: str = "xy") -> Any:
     """The coordinate grids of 1-d coordinates; ``"xy"`` swaps the first two axes of ``"ij"``."""
@@ -319,22 +235,3 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> Any:
         own = tuple(n if axis == spot else 1 for axis, n in enumerate(shape))
         grids.append(OPS["broadcast_to"](OPS["reshape"](line, shape=own), shape=shape))
     return grids
-
-
-@composite(Sample("f[3,4]"), Sample("f[]"))
-def shape(x: Any, out_type: Any = INT) -> Any:
-    """The sizes of the axes as a 1-d tensor."""
-    sizes = as_tensor(x).shape
-    return cast(OPS["stack"](list(sizes)), dtype=out_type) if sizes else zeros((0,), out_type)
-
-
-@composite(Sample("f[3,4]"))
-def size(x: Any, out_type: Any = INT) -> Any:
-    """The number of elements as a tensor without axes."""
-    return cast(product(as_tensor(x).shape), dtype=out_type)
-
-
-@composite(Sample("f[3,4]"))
-def rank(x: Any) -> Any:
-    """The number of axes as a tensor without axes."""
-    return cast(len(as_tensor(x).shape), dtype=INT)

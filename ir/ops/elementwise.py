@@ -19,8 +19,9 @@ import numpy as np
 
 from ..errors import ArgumentError, IntegerDivisionError
 from ..op import OPS, Sample, op
+from .casting import cast
 from .compare import equal, greater, greater_equal, not_equal
-from .create import cast, zeros_like
+from .create import zeros_like
 
 Array = Any
 UNARY = [Sample("f[3,4]"), Sample("f[]"), Sample("f[0,2]")]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..op import OPS, Sample, op
+from .casting import cast
 from .compare import equal, not_equal
-from .create import cast
 from .elementwise import (
     BINARY,
     UNARY,

@@ -25,7 +25,8 @@ from ..op import OPS, Sample, composite
 from ..shapes import show_shape
 from ..words import counted
 from . import movement
-from .create import arange, cast
+from .casting import cast
+from .create import arange
 from .gather import gather, gather_nd, tensor_scatter_nd_update
 from .joining import stack
 from .operand import as_tensor, product

@@ -9,16 +9,16 @@ import numpy as np
 
 from ..op import Sample, composite
 from ..promote import as_floating
+from .casting import cast, stop_gradient
 from .compare import greater_equal, isfinite, less
-from .create import cast, stop_gradient
 from .elementwise import masked_multiply, maximum, square, squared_difference, where
 from .exponential import exp, log, log1p, rsqrt, softplus
 from .movement import expand_dims, squeeze
 from .operand import as_tensor
-from .reduce import in_single, mean
 from .reduce import max as largest
 from .reduce import sum as total
 from .sorting import take_along_axis
+from .statistics import in_single, mean
 
 __all__ = [
     "batch_normalization", "l2_loss", "l2_normalize", "layer_norm", "log_softmax", "logsumexp",

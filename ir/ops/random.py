@@ -20,7 +20,7 @@ from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
 from ..types import TensorType
 from . import movement
-from .create import cast
+from .casting import cast
 from .gather import gather
 from .operand import as_tensor, shape_attr, size_attr
 

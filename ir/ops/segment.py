@@ -12,7 +12,8 @@ from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from . import movement
-from .create import cast, ones
+from .casting import cast
+from .create import ones
 from .elementwise import where
 from .gather import gather, scatter_add
 from .operand import as_tensor, size_attr

@@ -15,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from twofold.ir import dims
+from twofold.ir.dim_text import parse_dim, parse_dim_prefix
 from twofold.ir.dims import (
     Dim,
     DimLike,
@@ -24,8 +25,6 @@ from twofold.ir.dims import (
     dim_max,
     dim_min,
     evaluate,
-    parse_dim,
-    parse_dim_prefix,
     product,
     provably_eq,
     provably_le,

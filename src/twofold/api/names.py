@@ -36,6 +36,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "rounding": ("", "math"),
     "segment": ("", "math"),
     "special": ("", "math"),
+    "statistics": ("", "math"),
     "trigonometric": ("", "math"),
 }
 

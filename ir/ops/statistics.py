@@ -1,0 +1,109 @@
+"""Statistics, written in reductions: counts, means, variances, norms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..infer import axes_of
+from ..op import OPS, Sample, composite
+from ..promote import as_floating
+from .operand import as_tensor, product
+from .reduce import SAMPLES, SOME, max, min, sum
+
+
+@composite(*SAMPLES)
+def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Number (int64) of nonzero elements over ``axis`` (None: all); NaN counts."""
+    nonzero = OPS["cast"](OPS["not_equal"](x, 0), dtype=np.dtype("int64"))
+    return sum(nonzero, axis=axis, keepdims=keepdims)
+
+
+def _count(x: Any, axis: Any) -> Any:
+    """The number of elements that a reduction over ``axis`` folds into one."""
+    count = product(x.shape[a] for a in axes_of(axis, len(x.shape), "mean"))
+    return count if isinstance(count, int) else OPS["dim"](dim=count)
+
+
+@composite(*SOME)
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean over ``axis`` (None: all), in floating point; NaN of nothing.
+
+    float16 is summed in float32. Integers give float32, 64-bit integers float64.
+    """
+    x = as_tensor(x)
+    dtype = as_floating(x.dtype)
+    wide = np.dtype("float32") if dtype == np.float16 else dtype
+    total = sum(OPS["cast"](x, dtype=wide) if x.dtype != wide else x, axis=axis, keepdims=keepdims)
+    out = OPS["divide"](total, _count(x, axis))
+    return out if dtype == wide else OPS["cast"](out, dtype=dtype)
+
+
+@composite(*SOME, Sample("f[3,4]", axis=0, correction=1))
+def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+    """Variance over ``axis`` (None: all): squared distances from the mean over ``n - correction``.
+
+    Two passes. Of complex numbers the squared absolute distance, which is real.
+    """
+    x = as_tensor(x)
+    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
+    if x.dtype == np.float16:
+        return in_single(var, x, axis, correction, keepdims)
+    distance = x - mean(x, axis=axis, keepdims=True)
+    total = sum(_squared_abs(distance), axis=axis, keepdims=keepdims)
+    whole = int(correction) if correction == int(correction) else correction
+    return OPS["divide"](total, _count(x, axis) - whole)
+
+
+def _squared_abs(x: Any) -> Any:
+    return OPS["real"](x * OPS["conjugate"](x)) if x.dtype.kind == "c" else x * x
+
+
+def in_single(function: Any, x: Any, *args: Any) -> Any:
+    """A function of a float16 tensor, computed in float32: what it sums need not fit float16."""
+    wide = function(OPS["cast"](x, dtype=np.dtype("float32")), *args)
+    return OPS["cast"](wide, dtype=np.dtype("float16"))
+
+
+def root(x: Any) -> Any:
+    """Square root of non-negative values, with derivative 0 at 0."""
+    zero = OPS["equal"](x, 0)
+    return OPS["where"](zero, 0, OPS["sqrt"](OPS["where"](zero, 1, x)))
+
+
+@composite(*[s for s in SOME if s.inputs != ("f[]",)], Sample("f[3,4]", axis=0, correction=1))
+def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+    """Standard deviation: the square root of ``var``; its gradient is 0 where it is 0."""
+    x = as_tensor(x)
+    if x.dtype == np.float16:
+        return in_single(std, x, axis, correction, keepdims)
+    return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
+
+
+@composite(*SOME, *[Sample("f[3,4]", axis=1, ord=p) for p in (1, 3, math.inf, -math.inf, 0)])
+def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
+    """The ``ord``-norm over ``axis`` (None: all elements): ``sum(|x|**ord) ** (1/ord)``.
+
+    ``inf`` and ``-inf`` give the largest and the smallest absolute value, 0 the number of nonzero
+    elements. The gradient is 0 where the norm is 0.
+    """
+    x = as_tensor(x)
+    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
+    if x.dtype == np.float16:
+        return in_single(vector_norm, x, axis, keepdims, ord)
+    folded: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
+    if ord == 2:
+        return root(sum(_squared_abs(x), **folded))
+    size = OPS["abs"](x)
+    if ord == 0:
+        return OPS["cast"](sum(OPS["not_equal"](x, 0), **folded), dtype=size.dtype)
+    if ord == 1:
+        return sum(size, **folded)
+    if math.isinf(ord):
+        return (max if ord > 0 else min)(size, **folded)
+    total = sum(OPS["power"](size, float(ord)), **folded)
+    zero = OPS["equal"](total, 0)
+    safe = OPS["power"](OPS["where"](zero, 1, total), 1.0 / ord)
+    return OPS["where"](zero, 0, safe)
