@@ -48,11 +48,12 @@ class Pass:
     """A function from graphs to new graphs, with a name, a documentation and options."""
 
     def __init__(
-        self, function: Callable[..., Graph], kernels: bool, values: dict[str, Any] | None = None
-    ) -> None:
+        self, function: Callable[..., Graph], kernels: bool, steps: bool = False,
+        values: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         self.name, self.__doc__ = function.__name__, inspect.getdoc(function)
         self.__module__ = function.__module__
-        self._function, self.kernels = function, kernels
+        self._function, self.kernels, self.steps = function, kernels, steps
         self.options = _options(function)
         self.plans = "target" in inspect.signature(function).parameters
         self.values = {name: o.default for name, o in self.options.items()} | (values or {})
@@ -65,6 +66,9 @@ class Pass:
         VerifyError if it breaks an invariant.
         """
         result = lift(lambda part: self._apply(part, target), graph, self._enters)
+        if not self.steps:  # a plan holds for exactly the nodes that it was made for
+            for node in result.walk():
+                node.step = None
         if config.passes_are_verified() if verify is None else verify:
             self._check(result)
         return result
@@ -90,7 +94,7 @@ class Pass:
             reason = self.refused(name, value)
             if reason:
                 raise ArgumentError(reason)
-        return Pass(self._function, self.kernels, self.values | values)
+        return Pass(self._function, self.kernels, self.steps, self.values | values)
 
     def refused(self, name: str, value: Any) -> str:
         """Why an option cannot have a value, in words; ``""`` if it can."""
@@ -131,9 +135,16 @@ class Pass:
         return str(self)
 
 
-def graph_pass(*, kernels: bool = True) -> Callable[[Callable[..., Graph]], Pass]:
-    """Declare a pass. ``kernels``: whether it enters the regions of fused nodes as well."""
-    return lambda function: Pass(function, kernels)
+def graph_pass(
+    *, kernels: bool = True, steps: bool = False
+) -> Callable[[Callable[..., Graph]], Pass]:
+    """Declare a pass.
+
+    kernels: whether it enters the regions of fused nodes as well.
+    steps: whether it writes the steps of nodes. After any other pass no node has one: what runs a
+    node and where its outputs lie is no longer true of a graph that has been changed.
+    """
+    return lambda function: Pass(function, kernels, steps)
 
 
 def _options(function: Callable[..., Graph]) -> dict[str, Option]:

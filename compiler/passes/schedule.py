@@ -29,7 +29,7 @@ _NAMED = {kind.value: kind for kind in (Kind.READ, Kind.ASSIGN, Kind.CONSTANT, K
 _PYTHON = (Kind.ARRAYS, Kind.ASSIGN, Kind.CONSTANT, Kind.DIM)  # take and make NumPy arrays
 
 
-@graph_pass(kernels=False)
+@graph_pass(kernels=False, steps=True)
 def schedule(graph: Graph, target: Target, *, in_place: bool = True) -> Graph:
     """Write on every node how it runs and where its outputs lie.
 

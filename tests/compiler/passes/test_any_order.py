@@ -56,6 +56,7 @@ def checked(graph: Graph, each: Pass, inputs: list[Any], want: list[Any], what: 
     after = each(graph, verify=True)
     assert str(graph) == before, f"{each} changed its input"
     assert difference(parse(str(after)), after) == ""
+    assert each.steps or all(node.step is None for node in after.walk()), f"{each} kept a plan"
     assert_same(execute(after, inputs, SIZES), want, what)
     return after
 

@@ -148,3 +148,18 @@ def test_run_names_the_nearest_pass() -> None:
 def test_the_pipeline_can_be_read_aloud() -> None:
     text = "[inline, forward, fold, simplify, cse, dce, fuse, schedule]"
     assert str(pipeline.PASSES) == text
+
+
+def test_a_plan_is_dropped_by_a_pass_that_changes_what_was_planned() -> None:
+    products = """graph f(%x: f32[n,4], %w: f32[4,4]) {
+      %0 = matmul(%x, %w)
+      %1 = matmul(%x, %w)
+      %2 = tanh(%0)
+      %3 = add(%1, %2)
+      return %3
+    }"""
+    for names in ("schedule,cse", "fuse,schedule,cse", "schedule,fuse", "schedule,dce"):
+        out = run(parse(products), read_passes(names, PASSES))
+        assert [node.step for node in out.walk()] == [None] * sum(1 for _ in out.walk()), names
+    again = run(parse(products), read_passes("fuse,schedule,cse,schedule", PASSES))
+    assert again.nodes[0].step is not None and again.nodes[1].step is not None
