@@ -103,15 +103,16 @@ def may_be_caught() -> bool:
     """Whether the user's code that is running now is inside a ``try``, in any frame up to the
     start of the trace. (A ``with`` is none: most do not catch.)"""
     frame: FrameType | None = sys._getframe(1)
+    caught = False
     while frame is not None:
         code, at = frame.f_code, frame.f_lasti
         if is_internal(code.co_filename) and code.co_filename != "<string>":
             if code.co_name == "trace_function":
-                return False
-        elif any(start <= at < end for start, end in _tries(code)):
-            return True
+                return caught
+        else:
+            caught = caught or any(start <= at < end for start, end in _tries(code))
         frame = frame.f_back
-    return False
+    return False  # no trace of a function: a graph that is derived from one, for instance
 
 
 @cache
