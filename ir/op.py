@@ -60,6 +60,7 @@ class Op(Facts):
     tensors: tuple[str, ...]
     defaults: Attrs
     attr_names: tuple[str, ...]
+    required: tuple[str, ...]  # attributes without a default
     has_attrs: bool
     variadic: bool
     vjp: Gradient | None
@@ -81,6 +82,7 @@ class Op(Facts):
             name=name, __name__=name, __doc__=body.__doc__, __module__=body.__module__,
             __signature__=signature, body=body, rule=rule, tensors=tensors, defaults=defaults,
             variadic=variadic, attr_names=tuple(defaults), has_attrs=bool(defaults),
+            required=tuple(k for k, v in defaults.items() if v is inspect.Parameter.empty),
             promoted=slice(None) if facts.promoted is None else facts.promoted,
             effects=frozenset(facts.effects), samples=tuple(facts.samples),
             shares_memory=facts.shares_memory or kind.shares_memory,
@@ -119,17 +121,15 @@ class Op(Facts):
                 f"{self.name}() takes {len(self.tensors) + len(self.attr_names)} "
                 f"arguments, {len(args) + len(extra)} given"
             )
-        full = dict(self.defaults)
-        full.update(zip(self.attr_names, extra, strict=False))
-        for key, value in attrs.items():
-            if key not in full:
-                raise TypeError(
-                    f"{self.name}() has no argument named {key!r}; it takes "
-                    f"{', '.join(self.tensors + self.attr_names)}"
-                )
-            full[key] = value
-        for key, value in full.items():
-            if value is inspect.Parameter.empty:
+        full = {**self.defaults, **dict(zip(self.attr_names, extra, strict=False)), **attrs}
+        if len(full) > len(self.attr_names):
+            unknown = next(key for key in full if key not in self.defaults)
+            raise TypeError(
+                f"{self.name}() has no argument named {unknown!r}; it takes "
+                f"{', '.join(self.tensors + self.attr_names)}"
+            )
+        for key in self.required:
+            if full[key] is inspect.Parameter.empty:
                 raise TypeError(f"{self.name}() needs the argument {key!r}")
         return args, full
 

@@ -40,6 +40,11 @@ class Eager(bind.Ground):
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Convert and promote the arguments."""
+        if len(args) == 1 and args[0].__class__ is Tensor:  # most calls with attributes
+            array = args[0].value
+            (want,) = op.input_dtypes((array.dtype,))
+            if want is array.dtype:
+                return _call(op, (array,), attrs)
         pairs = [_operand(a) for a in args]
         dtypes = op.input_dtypes([own for _, own in pairs])
         inputs = tuple(
@@ -49,10 +54,7 @@ class Eager(bind.Ground):
                 for arg, (value, own), want in zip(args, pairs, dtypes, strict=True)
             ]
         )  # fmt: skip
-        if not op.has_attrs:
-            return Call(op, inputs, attrs)
-        full, types = _resolve(op, inputs, attrs)
-        return Call(op, inputs, full, (), types)
+        return _call(op, inputs, attrs)
 
     def run(self, call: Call) -> tuple[Any, ...]:
         """Run the NumPy body; every output is a value of its own."""
@@ -91,6 +93,13 @@ class Eager(bind.Ground):
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The attributes; sizes are ints."""
         return attrs
+
+
+def _call(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
+    if not op.has_attrs:
+        return Call(op, inputs, attrs)
+    full, types = _resolve(op, inputs, attrs)
+    return Call(op, inputs, full, (), types)
 
 
 def _operand(value: Any) -> tuple[Any, Operand]:

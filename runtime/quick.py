@@ -24,19 +24,19 @@ __all__ = ["install"]
 _current = bind.current
 _ndarray = np.ndarray
 _new = object.__new__
-_SMALL = 65504  # the largest float16: a number up to it fits every floating dtype
+_SMALL = 65504.0  # the largest float16: a number up to it fits every floating dtype
 _FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is wrong, or does it
 
 
-def install(tensor: type[Any]) -> None:
-    """Give the ops that allow it their shortcut, for tensors of this class."""
+def install(tensor: type[Any], variable: type[Any]) -> None:
+    """Give the ops that allow it their shortcut, for tensors and Variables of these classes."""
     for op in OPS.values():
         plain = op.rule is RULES["elementwise"] and op.promote in ("common", "floating")
         if plain and op.plain and "f" in op.accepts and op.promoted == slice(None):
             if len(op.tensors) == 1:
                 op.shortcut(_unary(op, tensor))
             elif len(op.tensors) == 2:
-                op.shortcut(_binary(op, tensor))
+                op.shortcut(_binary(op, tensor, variable))
 
 
 def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
@@ -60,7 +60,7 @@ def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
     return direct
 
 
-def _binary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
+def _binary(op: Op, tensor: type[Any], variable: type[Any]) -> Callable[..., Any]:
     body, long_way = op.body, op.direct
 
     def direct(x: Any, y: Any) -> Any:
@@ -81,6 +81,14 @@ def _binary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
             if b.dtype.kind != "f" or not -_SMALL <= x <= _SMALL:
                 return long_way(x, y)
             a = np.array(x, b.dtype)
+        elif kind is variable and other is tensor:
+            a, b = x.array, y.value
+            if a.dtype is not b.dtype or a.dtype.kind != "f":
+                return long_way(x, y)
+        elif other is variable and kind is tensor:
+            a, b = x.value, y.array
+            if a.dtype is not b.dtype or a.dtype.kind != "f":
+                return long_way(x, y)
         elif hasattr(x, "read_value") or hasattr(y, "read_value"):
             return direct(_read(x), _read(y))
         else:

@@ -16,7 +16,6 @@ from twofold.ir import bind
 from twofold.ir.errors import ConversionError, ShapeError, StagingError
 from twofold.ir.ops.index import getitem, setitem
 
-from . import quick
 from .convert import as_array
 from .interop import NumpyProtocols
 from .methods import ArrayMethods
@@ -199,4 +198,3 @@ def wrap(array: Any) -> Tensor:
 
 _new = object.__new__
 Tensor.array = Tensor.value  # type: ignore[misc]  # one slot, two names
-quick.install(Tensor)

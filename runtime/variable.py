@@ -15,6 +15,7 @@ from twofold.ir.op import OPS
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
 
+from . import quick
 from .convert import as_array, exact_array, staged
 from .interop import NumpyProtocols
 from .operators import Operators
@@ -190,6 +191,9 @@ def read(variable: Variable) -> Any:
         return variable.array
     (value,) = bind.run(bind.Call(_READ, (variable,), {}))
     return value
+
+
+quick.install(Tensor, Variable)
 
 
 def _rebuild(kind: type[Variable], array: Any, trainable: bool, name: str) -> Variable:

@@ -144,7 +144,7 @@ def _reshape_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
              Sample("f[0,3]", shape=(3, 0))])  # fmt: skip
 def reshape(x: Any, *, shape: Any) -> Any:
     """The same elements in row-major order under another shape; one size may be -1."""
-    return np.reshape(x, shape)
+    return x.reshape(shape)
 
 
 @reshape.gradient
