@@ -219,7 +219,7 @@ class Tracer(bind.Ground):
         loc, name = call.place or (None, "")
         inputs = [self._held(x) for x in call.inputs]
         regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
-        node = Node(op, inputs, call.attrs, call.types, regions, loc, (name,))
+        node = Node(op, inputs, call.attrs, call.typed(self.sizes), regions, loc, (name,))
         if "raise" in node.effects:
             if may_be_caught():
                 raise PlainPython  # the trace goes on as if nothing were raised

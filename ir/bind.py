@@ -49,15 +49,24 @@ class Call:
     @property
     def types(self) -> Sequence[TensorType]:
         """The types of the outputs."""
+        return self.typed(ground().sizes) if self._types is None else self._types
+
+    def typed(self, sizes: Sizes) -> Sequence[TensorType]:
+        """The types of the outputs; if they are not known yet, ``sizes`` says how sizes compare."""
         if self._types is None and self.regions:
             self._types = self.regions[0].types
         elif self._types is None:  # arrays say their types when they are there
-            given = [TensorType(x.dtype, x.shape) for x in self.inputs]
-            self._types = self.op.resolve(given, self.attrs, Sizes())[1]
+            given = [_type_of(x) for x in self.inputs]
+            self._types = self.op.resolve(given, self.attrs, sizes)[1]
         return self._types
 
     def __repr__(self) -> str:
         return f"<call of {self.op.name} on {len(self.inputs)} inputs, {self.attrs}>"
+
+
+def _type_of(value: Any) -> TensorType:
+    """The type of an array or of a value of a graph."""
+    return TensorType(value.dtype, value.shape) if hasattr(value, "shape") else value.type
 
 
 class Interpreter(Protocol):
@@ -71,6 +80,7 @@ class Ground(ABC):
     """The interpreter that no call gets past, which says what values are."""
 
     tracing: bool  # whether calls are staged instead of executed
+    sizes: Sizes  # how sizes compare
 
     @abstractmethod
     def prepare(self, op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:

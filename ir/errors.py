@@ -119,8 +119,10 @@ class TapeError(TwofoldError, RuntimeError):
     """A gradient tape was used in a way that has no answer.
 
     Cause: a second ``gradient`` call on a tape that is not persistent, ``watch`` on a closed
-    tape, or the gradient of something that is not a tensor.
-    Fix: ``GradientTape(persistent=True)``, or compute inside the ``with`` block.
+    tape, the gradient of something that is not a tensor, or one through an op that holds graphs
+    and has no ``linearization``.
+    Fix: ``GradientTape(persistent=True)``, or compute inside the ``with`` block; give the op a
+    gradient, or stop it with ``tf.stop_gradient``.
     """
 
 

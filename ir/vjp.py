@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from . import bind
 from .bind import Call
+from .errors import TapeError
 from .op import OPS
 
 __all__ = ["Entry", "Linear", "Sources", "backward", "differentiable", "match", "refs_of"]
@@ -63,7 +64,8 @@ def backward(
 ) -> dict[int, Any]:
     """Propagate cotangents (by ``id`` of the value) through the entries, last first.
 
-    ``known`` holds the ids of values that gradients flow to; returns the completed table.
+    ``known`` holds the ids of values that gradients flow to; returns the completed table. Raises
+    TapeError where a cotangent reaches a region op that has no linearization.
     """
     reachable = set(known)
     table = dict(cotangents)
@@ -94,6 +96,11 @@ def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
         return entry.pull(received)
     call = entry.call
     rule = call.op.vjp
+    if rule is None and call.regions:
+        raise TapeError(
+            f"{call.op.name} holds graphs and has no gradient; give the op one with "
+            f"`linearization`, or stop the gradient before it with tf.stop_gradient"
+        )
     if rule is None:
         return (None,) * len(entry.inputs)
     ground = bind.ground()

@@ -37,6 +37,7 @@ class Eager(bind.Ground):
     """Executes each call when it is made."""
 
     tracing = False
+    sizes = _SIZES
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Convert and promote the arguments."""
@@ -60,7 +61,8 @@ class Eager(bind.Ground):
         """Run the NumPy body; every output is a value of its own."""
         op, inputs, attrs = call.op, call.inputs, call.attrs
         if call.regions:
-            return tuple(op.body(*inputs, regions=[r.run for r in call.regions], **attrs))
+            made = op.body(*inputs, regions=[r.run for r in call.regions], **attrs)
+            return tuple([_value(o, inputs) for o in made])
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:

@@ -180,3 +180,28 @@ def test_a_tape_in_a_trace_leaves_no_node_twice() -> None:
     kept = {v for n in graph.nodes for v in n.inputs} | set(graph.outputs)
     unused = [n.op.name for n in graph.nodes if not kept & set(n.outputs)]
     assert unused == []
+
+
+class Replacing:
+    """Runs ``sum`` over the last axis instead of ``sin``: a call that says no types."""
+
+    def run(self, call: Call) -> tuple[Any, ...]:
+        if call.op.name == "sin":
+            call = Call(OPS["sum"], call.inputs, {"axis": (1,), "keepdims": False})
+        return bind.run(call)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_a_call_that_an_interpreter_makes_in_a_trace_needs_no_types(jit: bool) -> None:
+    def f(x: Any) -> Any:
+        with tf.GradientTape() as tape, standing(Replacing()):
+            tape.watch(x)
+            y = tf.sin(x) * 2.0
+        return y, tape.gradient(y, x)
+
+    compiled = tf.function(f, jit_compile=jit)
+    for shape in ((2, 3), (5, 1), (0, 4)):
+        x = tf.ones(shape)
+        for found, want in zip(compiled(x), f(x), strict=True):
+            np.testing.assert_array_equal(found.numpy(), want.numpy())
+    assert compiled.experimental_get_tracing_count() == 1

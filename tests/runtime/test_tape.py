@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.ir import bind
+from twofold.ir.bind import Call
+from twofold.ir.errors import TapeError
 from twofold.ir.op import OPS
+from twofold.ir.parser import parse
 
 
 def recorded(function: Any, *sources: Any, **options: Any) -> tuple[Any, Any]:
@@ -246,3 +250,34 @@ def test_an_error_in_a_gradient_rule_says_whose_rule_it_is(monkeypatch: pytest.M
     with pytest.raises(ZeroDivisionError) as caught:
         tape.gradient(y, x)
     assert caught.value.__notes__ == ["in the gradient of tanh"]
+
+
+class Doubling:
+    """A region of arrays, which the op below runs."""
+
+    inputs = (None,)
+
+    def run(self, x: Any) -> tuple[Any, ...]:
+        return (x + x,)
+
+    def refs(self) -> tuple[set[int], set[int]]:
+        return set(), set()
+
+
+def test_a_region_op_without_a_gradient_is_refused_by_the_walk_through_it() -> None:
+    def doubled(x: Any, region: Any) -> Any:
+        attrs = {"dims": (), "reduced": ()}
+        (out,) = bind.run(Call(OPS["fused"], (x.value,), attrs, (region,)))
+        return bind.ground().tensor(out)
+
+    def walk(x: Any, region: Any) -> None:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y, z = doubled(x, region), x * 3.0
+        assert tape.gradient(z, x) is not None  # nothing flows through the other
+        with pytest.raises(TapeError, match="fused holds graphs and has no gradient"):
+            tape.gradient(y, x)
+
+    walk(tf.constant(2.0), Doubling())
+    graph = parse("graph g(%a: f32[]) { %b = add(%a, %a) return %b }")
+    tf.function(lambda x: walk(x, graph))(tf.constant(2.0))
