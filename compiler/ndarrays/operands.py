@@ -25,7 +25,7 @@ PYTHON = (bool, int, float, complex)
 
 
 def holds_traced(x: Any) -> bool:
-    """Whether a value of a trace is in this argument, also inside of lists."""
+    """Whether a value of a trace is in this argument, also inside lists."""
     if is_traced(x) or isinstance(x, Tensor | Variable | SymInt | SymNumber):
         return True
     if type(x) in (list, tuple):
