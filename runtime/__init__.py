@@ -1,0 +1,5 @@
+"""What runs. Importing any part of it fills the registry of ops and installs the eager executor."""
+
+from __future__ import annotations
+
+from . import eager  # noqa: F401

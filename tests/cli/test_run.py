@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +114,17 @@ def test_an_error_of_the_run_has_its_location_and_no_traceback(tmp_path: Path) -
     done = twofold("run", write(tmp_path, text, "zero.ir"), "--input", "x=[0, 1]")
     assert done.exit_code == 1
     assert "IntegerDivisionError" in done.stderr and "user.py:3:7" in done.stderr
+
+
+def test_a_graph_with_a_variable_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+    text = """graph f(%w: ref f32[2]) {
+  %0: f32[2] = read(%w)
+  %1: f32[2] = add(%0, %0)
+  assign(%w, %1)
+  return %1
+}
+"""
+    command = [sys.executable, "-m", "twofold.cli.main", "run", "-", "--input", "w=[1.0, 2.0]"]
+    env = os.environ | {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(command, input=text, capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.count("[2. 4.]") == 2, "the output, and what was assigned"

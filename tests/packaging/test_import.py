@@ -36,3 +36,17 @@ importlib.import_module("twofold.{floor}")
 print(importlib.util.find_spec("{floor}"))
 """
     assert run_python(code, tmp_path) == "None"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from twofold.runtime.variable import Variable; print((Variable(1.0) + 1).item())",
+        "from twofold.runtime.tensor import Tensor, wrap; print((1.0 + wrap(1.0)).item())",
+        "from twofold.runtime.random import Generator as G; print(1.0 + G.from_seed(1).normal((1,)).shape[0])",
+    ],
+)
+def test_a_part_of_the_runtime_that_is_imported_first_has_an_executor(
+    code: str, tmp_path: Path
+) -> None:
+    assert run_python(code, tmp_path) == "2.0"

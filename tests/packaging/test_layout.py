@@ -20,6 +20,16 @@ def test_every_package_has_an_init_file() -> None:
     assert inits <= places
 
 
+def test_no_file_is_longer_than_600_lines() -> None:
+    long = {
+        place: lines
+        for place in sorted(ROOT.rglob("*.py"))
+        if not any(part.startswith(".") for part in place.relative_to(ROOT).parts)
+        and (lines := len(place.read_text(encoding="utf-8").splitlines())) > 600
+    }
+    assert not long
+
+
 def test_the_floors_are_mapped_to_root_folders() -> None:
     mapped = PYPROJECT["tool"]["setuptools"]["package-dir"]
     assert mapped == {"": "src"} | {f"twofold.{floor}": floor for floor in FLOORS}
