@@ -245,24 +245,29 @@ class PreparedCall:
     def __call__(self, leaves: Any) -> Any:
         if self.aliasing is not None and self.aliasing.clash(leaves):
             return self.concrete.run_python(leaves)
-        results = self.results(leaves, self.captures)
-        return self.wrap_outputs(results, leaves)
+        return self.wrap_outputs(self.results(self.inputs(leaves), leaves), leaves)
 
-    def results(self, leaves: Any, captures: list[Any]) -> list[Any]:
-        """The output arrays of a call; what it writes to has been written."""
+    def inputs(self, leaves: Any, numbers: Sequence[Any] = ()) -> list[Any]:
+        """The input arrays of a call; ``numbers``: its Python numbers by slot."""
         arrays: list[Any] = [
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]
-        for captured in captures:
+        for captured in self.captures:
             kind = captured.__class__
-            if kind is Tensor:
+            if kind is NumberInput:
+                captured = captured.array(numbers)
+            elif kind is Tensor:
                 captured = captured.array
             elif kind is Target:
                 captured = captured.at(leaves)
             elif kind is not Variable:
                 captured = self.convert(captured)
             arrays.append(captured)
+        return arrays
+
+    def results(self, arrays: list[Any], leaves: Any) -> list[Any]:
+        """The output arrays of a call; what it writes to has been written."""
         results: list[Any] = self.run(arrays)
         if self.aliases:
             results = distinct(results, arrays)
@@ -281,7 +286,9 @@ class NumberCall(PreparedCall):
         super().__init__(concrete, env)
         self.numbers = numbers
         self.free = self.free and not numbers.guards
-        self.build = functools.partial(concrete.outputs.build, env=env)
+        outputs = concrete.outputs
+        special = outputs.numbers or outputs.arguments
+        self.build = functools.partial(outputs.build, env=env) if special else None
 
     def ready(self, leaves: Any) -> bool:
         return (not self.numbers.guards or self.numbers.hold(leaves)) and self.watch.unchanged()
@@ -291,14 +298,13 @@ class NumberCall(PreparedCall):
             return self.concrete.run_python(leaves)
         try:
             numbers = self.numbers.of_call(leaves)
-            captures = [
-                c.array(numbers) if c.__class__ is NumberInput else c for c in self.captures
-            ]
+            arrays = self.inputs(leaves, numbers)
         except (ArithmeticError, TypeError, ValueError):
-            return self.concrete.run_python(
-                leaves
-            )  # the same error, where the user's code makes it
-        results = self.results(leaves, captures)
+            # the same error, where the user's code makes it
+            return self.concrete.run_python(leaves)
+        results = self.results(arrays, leaves)
+        if self.build is None:
+            return self.wrap_outputs(results, leaves)
         return self.build([wrap(a) for a in results], leaves, numbers=numbers)
 
 

@@ -32,7 +32,7 @@ from .key import Key, Keys, object_key
 from .method import BoundMethod, reduce_function
 from .ndarrays.arena import is_foreign
 from .nested import call_nested
-from .signature import Token, bind_arguments, call_key, input_key, leaf_pattern
+from .signature import Token, bind_arguments, input_key, leaf_key, leaf_pattern
 from .tracing import trace_function
 
 __all__ = ["Function"]
@@ -84,11 +84,13 @@ class Function:
                 entry = self._exact.get(
                     tuple(
                         [
-                            (a.array.dtype, a.array.shape) if type(a) is Tensor else call_key(a)
+                            (a.array.dtype, a.array.shape) if type(a) is Tensor
+                            else float if type(a) is float  # tried as an input first
+                            else leaf_key(a)
                             for a in args
                         ]
                     )
-                )
+                )  # fmt: skip
                 if entry is None and self._keys.ints:
                     entry = self._exact.get(tuple(map(input_key, args)))
             except TypeError:
@@ -140,6 +142,8 @@ class Function:
         if concrete.trace.changed:
             return entry
         with self._lock:
+            if self._keys.pattern(leaves, structure) != concrete.key:
+                return entry  # another thread has found that a number of this key is an input
             self._exact[self._keys.exact(leaves, structure)] = entry
             while len(self._exact) > EXACT_ENTRIES:
                 self._exact.popitem(last=False)

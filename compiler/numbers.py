@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ __all__ = ["NumberGuard", "NumberInput", "Numbers", "is_argument"]
 
 MAX_STEPS = 1000  # beyond which numbers are taken by value: each call carries out every step
 MAX_TEXT = 40
-_SMALL = 65504.0  # the largest float16: what is smaller in size fits every floating dtype
+_BOUNDS = {"f": (-65504.0, 65504.0), "i": (0, 127), "u": (0, 127)}  # float16, int8
 
 Binary = Callable[[Any, Any], Any]
 
@@ -43,19 +43,26 @@ class NumberGuard(NamedTuple):
 
 
 class NumberInput(NamedTuple):
-    """A hidden input of the graph: the number in a slot, as an array of a dtype."""
+    """A hidden input of the graph: the number in a slot, as an array of a dtype. Between the
+    bounds a number fits every dtype of its kind, and there is no need to look closer."""
 
     slot: int
     dtype: np.dtype[Any]
+    least: float
+    most: float
 
-    def array(self, values: list[Any]) -> np.ndarray[Any, Any]:
+    @classmethod
+    def of(cls, slot: int, dtype: np.dtype[Any]) -> NumberInput:
+        """The input for a slot and a dtype."""
+        return cls(slot, dtype, *_BOUNDS.get(dtype.kind, (1, 0)))
+
+    def array(self, values: Sequence[Any]) -> np.ndarray[Any, Any]:
         """The array for a call. Raises ConversionError where the number does not fit."""
-        value = values[self.slot]
-        if self.dtype.kind == "f" and -_SMALL <= value <= _SMALL:
-            return np.array(value, self.dtype)
-        if self.dtype.kind in "iu" and 0 <= value <= 127:
-            return np.array(value, self.dtype)
-        return as_array(value, self.dtype, weak=True)
+        slot, dtype, least, most = self
+        value = values[slot]
+        if least <= value <= most:
+            return np.array(value, dtype)
+        return as_array(value, dtype, weak=True)
 
 
 class Numbers:

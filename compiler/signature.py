@@ -22,7 +22,7 @@ from twofold.runtime.tensor import Tensor
 
 from .spec import TensorSpec
 
-__all__ = ["Token", "bind_arguments", "call_key", "input_key", "leaf_key", "leaf_pattern"]
+__all__ = ["Token", "bind_arguments", "input_key", "leaf_key", "leaf_pattern"]
 
 _BY_VALUE = (int, str, bool, type(None), bytes)
 
@@ -105,13 +105,8 @@ def leaf_key(x: Any) -> Any:
     return _token(x)
 
 
-def call_key(x: Any) -> Any:
-    """The exact key of one argument as a call first tries it: a float is an input."""
-    return float if type(x) is float else leaf_key(x)
-
-
 def input_key(x: Any) -> Any:
-    """The same where an int is an input as well."""
+    """The exact key of one argument where a number is an input."""
     return kind if (kind := type(x)) in (int, float) else leaf_key(x)
 
 

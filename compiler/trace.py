@@ -284,7 +284,7 @@ class Tracer(bind.Ground):
         """A hidden input for a Python number. Raises ConversionError if it does not fit."""
         if self.outer is not None:
             return Traced(self._import(self.outer.number(slot, want).value), self)
-        given = NumberInput(slot, np.dtype(want))
+        given = NumberInput.of(slot, np.dtype(want))
         if given not in self._staged:
             given.array(self.numbers.values)
             text = self.numbers.texts[slot]

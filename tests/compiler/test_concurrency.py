@@ -14,9 +14,11 @@ import pytest
 
 import twofold as tf
 from twofold.compiler import background
+from twofold.compiler.concrete import ConcreteFunction
 from twofold.compiler.native import machine
 
 THREADS = 8
+X = tf.constant([1.0, 2.0])
 
 
 def in_threads(work: Callable[[int], Any], count: int = THREADS) -> list[Any]:
@@ -244,3 +246,23 @@ class TestFork:
         in_child(work)
         holder.join(60)
         assert not holder.is_alive()
+
+
+def test_a_number_that_becomes_an_input_meanwhile_is_no_constant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another thread's call with a second value falls between a trace and the table of calls."""
+    f = tf.function(lambda x, n: x * n, jit_compile=False)
+    bound, calls = ConcreteFunction.bound, []
+
+    def slow(self: ConcreteFunction, leaves: list[Any]) -> Any:
+        calls.append(leaves)
+        if len(calls) == 1:
+            other = threading.Thread(target=f, args=(X, 5))
+            other.start()
+            other.join()
+        return bound(self, leaves)
+
+    monkeypatch.setattr(ConcreteFunction, "bound", slow)
+    for n in (3, 7, 3, 5):
+        np.testing.assert_array_equal(f(X, n).numpy(), X.numpy() * n)
