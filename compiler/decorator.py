@@ -58,8 +58,9 @@ def function(
     """Compile a function: traced once for each kind of call, run as an optimised graph.
 
     ``input_signature``: a list of TensorSpecs (nested in lists, tuples and dicts as the arguments
-    are); calls must fit it. ``jit_compile``: None runs at once and compiles in the background, True
-    compiles before the first result, False never compiles. ``name``: the graph's name.
+    are); calls must fit it. It leaves out the ``self`` of a method. ``jit_compile``: None runs at
+    once and compiles in the background, True compiles before the first result, False never
+    compiles. ``name``: the graph's name.
     ``strict``: True refuses (StagingError) what would otherwise run as plain Python because
     compiling would change it, such as a function that changes a list that it is given.
 

@@ -66,6 +66,7 @@ class Function:
         self.input_signature = input_signature
         self.jit_compile, self.strict = jit_compile, strict
         self.name = name or str(getattr(python_function, "__name__", "function"))
+        self.of_class = False  # whether it is a method: ``input_signature`` leaves out ``self``
         self._lock = threading.RLock()
         self._exact: OrderedDict[Any, Any] = OrderedDict()
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
@@ -247,8 +248,8 @@ class Function:
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
         """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
-        if not args and not kwargs and self.input_signature is not None:
-            args = tuple(self.input_signature)
+        if len(args) == self.of_class and not kwargs and self.input_signature is not None:
+            args = (*args, *self.input_signature)
         leaves, structure = bind_arguments(self, args, kwargs)
         try:
             return self.concrete(leaves, structure)
@@ -319,6 +320,8 @@ class Function:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
+        if self.input_signature is not None:
+            self.of_class = True
         return BoundMethod(self, instance)
 
     @functools.cached_property
@@ -330,6 +333,7 @@ class Function:
             return None
 
     def __set_name__(self, owner: type, name: str) -> None:
+        self.of_class = True
         told = getattr(type(self.python_function), "__set_name__", None)
         if told is not None:
             told(self.python_function, owner, name)

@@ -134,13 +134,15 @@ def bind_arguments(
     signature = function.input_signature
     if signature is not None:
         wanted = tuple(signature)
+        owner = args[:1] if function.of_class and len(args) == len(wanted) + 1 else ()
+        args = args[len(owner) :]  # a signature leaves out ``self``
         if len(wanted) != len(args) or kwargs:
             raise ArgumentError(
                 f"{function.name} takes {counted(len(wanted), 'argument')} by its input "
                 f"signature, {len(args) + len(kwargs)} given"
             )
-        leaves = list(_fitted(wanted, args, "argument ", {}))
-        return leaves, flatten((unflatten(flatten(wanted)[1], leaves), {}))[1]
+        fitted = list(_fitted(wanted, args, "argument ", {}))
+        return flatten(((*owner, *unflatten(flatten(wanted)[1], fitted)), {}))
     leaves, structure = flatten((args, kwargs))
     named: dict[str, int] = {}
     leaves[:] = [x.example(named) if isinstance(x, TensorSpec) else x for x in leaves]

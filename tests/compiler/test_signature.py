@@ -275,3 +275,43 @@ def test_what_is_no_shape_is_refused(shape: Any) -> None:
         TensorSpec((1,), name=3)  # type: ignore[arg-type]
     with pytest.raises((TypeError, ValueError)):
         TensorSpec((1,), "float33")
+
+
+class Signed:
+    """Methods whose signature leaves out the object or the class."""
+
+    def __init__(self, k: float) -> None:
+        self.k = k
+
+    @tf.function(input_signature=[tf.TensorSpec((None,))])
+    def scaled(self, x: Any) -> Any:
+        return x * self.k
+
+    @classmethod
+    @tf.function(input_signature=[tf.TensorSpec((None,))])
+    def tripled(cls, x: Any) -> Any:
+        return x * 3
+
+    @staticmethod
+    @tf.function(input_signature=[tf.TensorSpec((None,))])
+    def doubled(x: Any) -> Any:
+        return x * 2
+
+    @tf.function(input_signature=[])
+    def own(self) -> Any:
+        return tf.constant(self.k)
+
+
+def test_a_signature_leaves_out_the_self_of_a_method() -> None:
+    x, a, b = tf.constant([1.0, 2.0]), Signed(5.0), Signed(7.0)
+    for call, factor in (
+        (a.scaled, 5), (b.scaled, 7), (functools.partial(Signed.scaled, a), 5),
+        (Signed.tripled, 3), (a.tripled, 3), (Signed.doubled, 2), (a.doubled, 2),
+    ):  # fmt: skip
+        np.testing.assert_array_equal(call(x).numpy(), x.numpy() * factor)
+    np.testing.assert_array_equal(a.scaled(x=x).numpy(), x.numpy() * 5)
+    assert a.own().numpy() == 5.0
+    assert a.scaled.get_concrete_function() is a.scaled.get_concrete_function(x)
+    for wrong in (lambda: a.scaled(x, x), lambda: a.doubled(x, x), lambda: a.scaled(1.0)):
+        with pytest.raises(ArgumentError):
+            wrong()
