@@ -28,11 +28,11 @@ from .alias import PlainPython
 from .concrete import ConcreteFunction, PreparedCall
 from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
-from .key import Key, Keys, object_key
+from .key import Key, Keys, object_key, plain_key
 from .method import BoundMethod, reduce_function
 from .ndarrays.arena import is_foreign
 from .nested import call_nested
-from .signature import Token, bind_arguments, input_key, leaf_key, leaf_pattern
+from .signature import Token, bind_arguments, input_key, leaf_key
 from .tracing import trace_function
 
 __all__ = ["Function"]
@@ -222,14 +222,15 @@ class Function:
                 part.at_death(self._purge)
         try:
             return ConcreteFunction(self, trace_function(self, leaves, structure, key))
-        except (TypeError, AttributeError) as error:
-            numbers = [i for i, part in enumerate(key[1:]) if part is float or part is int]
-            if not numbers or isinstance(error, TwofoldError):
+        except Changed:
+            raise
+        except (StagingError, TypeError, AttributeError) as error:
+            plain = plain_key(key, leaves, error)
+            if plain == key:
                 raise
-        # Some code in C takes only a true float or int: once more with plain numbers.
-        plain = (structure, *map(leaf_pattern, leaves))
         concrete = ConcreteFunction(self, trace_function(self, leaves, structure, plain))
-        concrete.by_value |= set(numbers)
+        parts = zip(key[1:], plain[1:], strict=True)
+        concrete.by_value |= {i for i, (tried, part) in enumerate(parts) if tried != part}
         return concrete
 
     def _remember(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:

@@ -4,6 +4,7 @@ Tensors count by dtype and rank, containers by structure, other objects by ident
 values by type and value, except numbers that are used as numbers: they are inputs of the trace
 (``symnumber.py``) and count by type alone. A float is tried as an input at once, an int when a
 second value of it is seen; if a trace needs its value after all, it counts by value from then on.
+So does a scalar of NumPy, which is an input at first.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+from twofold.ir.errors import StagingError, TwofoldError
 from twofold.ir.tree import LEAF, Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
-from .signature import Token, leaf_key, leaf_pattern
+from .signature import Token, leaf_key, leaf_pattern, scalar_key
 
-__all__ = ["Key", "Keys", "matches", "object_key", "part_text"]
+__all__ = ["Key", "Keys", "matches", "object_key", "part_text", "plain_key"]
 
 STRUCTURES = 1024  # structures of arguments about whose numbers something is remembered
 _NONE: dict[int, bool] = {}
@@ -38,6 +42,7 @@ class Keys:
         inputs = self._inputs.get(structure, _NONE)
         return structure, *[
             kind if (kind := type(x)) in (float, int) and inputs.get(i, kind is float)
+            else scalar_key(x) if inputs and _by_value(x, i, inputs)
             else leaf_pattern(x)
             for i, x in enumerate(leaves)
         ]  # fmt: skip
@@ -47,6 +52,7 @@ class Keys:
         inputs = self._inputs.get(structure, _NONE)
         parts = tuple([
             kind if (kind := type(x)) in (float, int) and inputs.get(i, kind is float)
+            else scalar_key(x) if inputs and _by_value(x, i, inputs)
             else leaf_key(x)
             for i, x in enumerate(leaves)
         ])  # fmt: skip
@@ -83,6 +89,29 @@ class Keys:
         self._first.clear()
 
 
+def _by_value(x: Any, leaf: int, inputs: dict[int, bool]) -> bool:
+    """Whether this is a scalar of NumPy whose value counts."""
+    return isinstance(x, np.generic) and not inputs.get(leaf, True)
+
+
+def plain_key(key: Key, leaves: list[Any], error: Exception) -> Key:
+    """The key with those numbers by value for whose sake a trace may have failed: scalars of NumPy
+    where a value was needed, Python numbers where code in C takes only a true float or int."""
+    if isinstance(error, StagingError):
+        parts = [
+            scalar_key(x) if isinstance(x, np.generic) else part
+            for x, part in zip(leaves, key[1:], strict=True)
+        ]
+    elif isinstance(error, TwofoldError):
+        return key
+    else:
+        parts = [
+            leaf_pattern(x) if part is float or part is int else part
+            for x, part in zip(leaves, key[1:], strict=True)
+        ]
+    return key[0], *parts
+
+
 def object_key(key: Key) -> Key:
     """What a key says about objects: the structure, and the objects among the leaves."""
     return key[0], *[part for part in key[1:] if isinstance(part, Token)]
@@ -90,7 +119,9 @@ def object_key(key: Key) -> Key:
 
 def matches(part: Any, x: Any) -> bool:
     """Whether a leaf is of the kind that a part of a key stands for."""
-    return bool(type(x) is part if part is float or part is int else leaf_pattern(x) == part)
+    if part is float or part is int:
+        return type(x) is part
+    return leaf_pattern(x) == part or (isinstance(x, np.generic) and scalar_key(x) == part)
 
 
 def part_text(part: Any) -> str:
@@ -103,4 +134,6 @@ def part_text(part: Any) -> str:
         return f"{part[1]} of {counted(part[2], 'axis')}"
     if part[0] is float:
         return repr(float.fromhex(part[1]))
+    if issubclass(part[0], np.generic) and part[0] is not np.generic:
+        return repr(np.frombuffer(part[2], part[1])[0])
     return repr(part[1]) if len(part) == 2 else f"{part[0].__name__}{part[1:]}"

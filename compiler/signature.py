@@ -22,7 +22,7 @@ from twofold.runtime.tensor import Tensor
 
 from .spec import TensorSpec
 
-__all__ = ["Token", "bind_arguments", "input_key", "leaf_key", "leaf_pattern"]
+__all__ = ["Token", "bind_arguments", "input_key", "leaf_key", "leaf_pattern", "scalar_key"]
 
 _BY_VALUE = (int, str, bool, type(None), bytes)
 
@@ -108,6 +108,11 @@ def leaf_key(x: Any) -> Any:
 def input_key(x: Any) -> Any:
     """The exact key of one argument where a number is an input."""
     return kind if (kind := type(x)) in (int, float) else leaf_key(x)
+
+
+def scalar_key(x: Any) -> Any:
+    """The key of a NumPy scalar whose value counts."""
+    return type(x), x.dtype, x.tobytes()
 
 
 def leaf_pattern(x: Any) -> Any:

@@ -65,7 +65,9 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
     objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
     seen = watch(function.python_function, [*objects, *kinds_of(structure)])
     for i, leaf in enumerate(leaves):
-        if isinstance(leaf, Tensor | np.ndarray | np.generic):
+        if isinstance(leaf, np.generic) and key[i + 1][0] is not np.generic:
+            traced.append(leaf)  # its value is in the key
+        elif isinstance(leaf, Tensor | np.ndarray | np.generic):
             positions.append(i)
             made = tracer.input(as_plain(leaf), names[i], i)
             traced.append(made if isinstance(leaf, Tensor) else arrays.argument(leaf, i, made))

@@ -205,6 +205,13 @@ class TracedScalar(TracedValue):
     def __round__(self, digits: int | None = None) -> Any:
         return round(self.known("round()")[()], digits)
 
+    def repeated(self, sequence: Any) -> Any:
+        """``self * sequence``, which repeats it as a Python int does. Raises TypeError."""
+        if self.dtype.kind not in "iu":
+            kind = self.dtype.type.__name__
+            raise TypeError(f"can't multiply sequence by non-int of type 'numpy.{kind}'")
+        return sequence * int(self.known("the number of repetitions"))
+
     def is_integer(self) -> bool:
         """Whether the value is whole, where it is known."""
         found: bool = self.known("is_integer()")[()].is_integer()
@@ -393,12 +400,18 @@ _OF_ARRAYS = ("put", "fill", "sort", "partition", "flat")  # of no use on a scal
 _ELSEWHERE = (Tensor, Variable)
 
 
+def _repeats(x: Any) -> bool:
+    return isinstance(x, list | tuple | str | bytes | bytearray)
+
+
 def _operator(function: Any, reflected: bool) -> Any:
     def method(self: TracedValue, other: Any) -> Any:
         if isinstance(other, _ELSEWHERE):
             return NotImplemented
         if function is np.matmul and type(self) is TracedScalar:
             return NotImplemented  # NumPy's scalars have no product of matrices
+        if function is np.multiply and type(self) is TracedScalar and _repeats(other):
+            return self.repeated(other)
         inputs = (other, self) if reflected else (self, other)
         return protocol.ufunc(self.home, function, "__call__", inputs, {})
 

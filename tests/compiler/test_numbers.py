@@ -198,3 +198,37 @@ def test_numbers_of_another_trace_are_told_apart() -> None:
     for v in (0.5, 1.5):
         assert outer(X, v).numpy().tolist() == (X * (v * 2) + X * 3.0).numpy().tolist()
     assert outer.experimental_get_tracing_count() == 1
+
+
+def test_a_numpy_scalar_counts_by_value_where_its_value_is_needed() -> None:
+    functions: list[Callable[[Any], Any]] = [
+        lambda n: tf.sum(tf.reshape(tf.range(6), (2, 3)), axis=n),
+        lambda n: tf.constant([1.0, 2.0, 3.0])[n],
+        lambda n: [10, 20, 30][n],
+        lambda n: tf.range(n + 1),
+        lambda n: tf.constant(1.0) if n > 0 else tf.constant(2.0),
+        lambda n: f"{n:02d}",
+        lambda n: int(n) + 1,
+    ]
+    for function in functions:
+        f = tf.function(function, jit_compile=False)
+        for n in (np.int64(0), np.int64(1), np.int32(1), np.int64(0), np.uint8(1)):
+            got, want = f(n), function(n)
+            assert type(got) is type(want)
+            np.testing.assert_array_equal(np.asarray(got), np.asarray(want))
+        assert f.experimental_get_tracing_count() <= 4
+    scale = tf.function(lambda x, k: x * k, jit_compile=False)
+    for k in (0.5, 1.5, 2.5):
+        np.testing.assert_array_equal(scale(X, np.float32(k)).numpy(), X.numpy() * np.float32(k))
+    assert scale.experimental_get_tracing_count() == 1
+    assert "needs" not in scale.explain(X, np.float32(9))
+
+
+def test_a_numpy_integer_repeats_a_sequence() -> None:
+    f = tf.function(lambda x, n: [x] * n + n * [x], jit_compile=False)
+    assert [len(f(X, np.int64(n))) for n in (1, 3, 2)] == [2, 6, 4]
+    assert tf.function(lambda n: n * "ab")(np.uint8(2)) == "abab"
+    with pytest.raises(
+        TypeError, match="can't multiply sequence by non-int of type 'numpy.float64'"
+    ):
+        f(X, np.float64(2))
