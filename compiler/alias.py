@@ -75,7 +75,8 @@ class Aliasing:
         self, arrays: list[int], tensors: list[int], written: list[Any], captures: list[Any]
     ) -> None:
         self.arrays, self.tensors, self.written = arrays, tensors, written
-        self.captured = [c for c in captures if isinstance(c, np.ndarray)]
+        held = {id(c): c for c in captures if isinstance(c, np.ndarray)}
+        self.captured = list(held.values())
 
     @property
     def trivial(self) -> bool:

@@ -52,7 +52,8 @@ class ConcreteFunction:
         self.aliasing = Aliasing(
             [i for i in trace.positions if trace.key[i + 1][0] is np.ndarray],
             [i for i in trace.positions if trace.key[i + 1][0] is Tensor],
-            [*[i for i, _ in trace.outputs.writes], *trace.targets], trace.captures,
+            [*[i for i, _ in trace.outputs.writes], *trace.targets],
+            [*trace.captures, *trace.watch.relied],
         )  # fmt: skip
         self.key = trace.key  # with the numbers that count by value, once it is stored
         self.numbers: Numbers | None = None  # None: it depends on none

@@ -61,7 +61,8 @@ class Effects:
         self.structure, self.leaves, self.names = structure, leaves, names
         self.watched = [*zip(seen.names, seen.reads, seen.restores, strict=True), *seen.long]
         self.before = [read() for _, read, _ in self.watched]
-        self.arrays = [(a, a.copy()) for a in seen.arrays]
+        arrays = {id(a): a for a in [*seen.arrays, *seen.named]}
+        self.arrays = [(a, a.copy()) for a in arrays.values()]
 
     def settle(self, name: str, arguments: Any) -> str:
         """What the trace changed by name, if that may stay; else undo it and raise Changed.

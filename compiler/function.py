@@ -207,6 +207,8 @@ class Function:
         if concrete.trace.changed:  # it has happened; another call must not skip it
             return concrete
         group = self._traces.setdefault(key, [])
+        if sum(held.watch.outdated() for held in group) > CHANGES:
+            self._untraced.add(key)  # it reads arrays that keep changing
         group.append(concrete)
         self._traces.move_to_end(key)
         while sum(map(len, self._traces.values())) > TRACES:

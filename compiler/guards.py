@@ -29,12 +29,13 @@ from twofold.runtime.variable import Variable
 
 from .state import MISSING, Reader, Restore, attributes_of, state_of
 
-__all__ = ["Watch", "is_library", "is_library_object", "watch"]
+__all__ = ["ELEMENTS", "Watch", "is_library", "is_library_module", "is_library_object", "watch"]
 
 _OPAQUE = (Tensor, Variable, np.ndarray, np.dtype, np.generic)
 _BY_VALUE = (int, float, complex, str, bytes, bool)
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
+ELEMENTS = "the elements of a captured array"
 MAX_ITEMS = 256  # containers with more items are compared by identity and length only
 MAX_OBJECTS = 500  # containers and objects that are looked into
 
@@ -42,7 +43,9 @@ MAX_OBJECTS = 500  # containers and objects that are looked into
 class Watch:
     """A list of readers and the values that they gave."""
 
-    __slots__ = ("arrays", "long", "names", "reads", "reads_type", "restores", "values")
+    __slots__ = (
+        "arrays", "long", "named", "names", "reads", "reads_type", "relied", "restores", "values",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
@@ -51,7 +54,9 @@ class Watch:
         self.restores: list[Restore | None] = []
         self.long: list[tuple[str, Reader, Restore | None]] = []  # compared around a trace only
         self.values: list[Any] = []
-        self.arrays: list[np.ndarray[Any, Any]] = []  # in attributes and items that code can read
+        self.arrays: list[np.ndarray[Any, Any]] = []  # those that plain NumPy may read and write
+        self.relied: list[np.ndarray[Any, Any]] = []  # those whose elements are in the trace
+        self.named: list[np.ndarray[Any, Any]] = []  # those behind names that give traced arrays
 
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> None:
         """Remember what a reader gives now; ``restore`` puts it back."""
@@ -71,6 +76,11 @@ class Watch:
             if now is not value and not _equal(now, value):
                 return False
         return True
+
+    def outdated(self) -> bool:
+        """Whether an array that the trace relied on holds something else."""
+        watched = zip(self.names, self.reads, self.values, strict=True)
+        return any(name == ELEMENTS and read() != value for name, read, value in watched)
 
     def changes(self) -> Iterator[str]:
         """What changed, a line each."""
@@ -165,6 +175,7 @@ class _Walker:
         self.attributes: dict[str, None] = {}  # names that the code reads
         self.owners: list[tuple[str, Any]] = []  # classes and modules
         self.instances: list[Any] = []
+        self.unhooked = 0  # code that is reached now sees arrays as they are (ndarrays/names.py)
 
     def function(self, function: Any, name: str) -> None:
         """Globals, cells and defaults of a user function."""
@@ -179,9 +190,11 @@ class _Walker:
         for key in names:
             if key in space:
                 self.found.add(key, _reader(space, key), functools.partial(_put_item, space, key))
+                self.named(space[key])
                 self.value(key, space[key])
         for key, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             self.found.add(key, functools.partial(_cell, cell), functools.partial(_put_cell, cell))
+            self.named(_cell(cell))
             self.value(key, _cell(cell))
         self.defaults(function, name)
 
@@ -216,11 +229,23 @@ class _Walker:
         elif isinstance(value, types.SimpleNamespace) or not is_library(_file_of(type(value))):
             self.instance(name, value)
 
+    def named(self, value: Any) -> None:
+        """What a global or captured name means."""
+        if type(value) is np.ndarray:
+            (self.found.arrays if self.unhooked else self.found.named).append(value)
+
+    def plainly(self, name: str, value: Any) -> None:
+        """The same as ``value`` for what no name leads to: its code sees arrays as they are."""
+        self.unhooked += 1
+        self.named(value)
+        self.value(name, value)
+        self.unhooked -= 1
+
     def attribute_arrays(self) -> None:
         """Find the arrays in attributes that some code names."""
         for owner in self.instances:
             held = dict_of(owner)
-            found = [held.get(key) for key in self.attributes]
+            found = [held[key] if key in held else _slot(owner, key) for key in self.attributes]
             self.found.arrays += [x for x in found if type(x) is np.ndarray]
 
     def callable(self, name: str, value: Any) -> None:
@@ -230,7 +255,7 @@ class _Walker:
                 self.value(name, part)
         elif isinstance(value, types.MethodType):
             self.value(f"{name}.__self__", value.__self__)
-            self.value(name, value.__func__)
+            self.plainly(name, value.__func__)
         elif isinstance(value, staticmethod | classmethod):
             self.value(name, value.__func__)
         else:
@@ -245,7 +270,7 @@ class _Walker:
             self.value(base.__name__, base)
         call = getattr(kind, "__call__", None)  # noqa: B004  (its code, not whether it has one)
         if isinstance(call, types.FunctionType):
-            self.function(call, f"{name}.__call__")
+            self.plainly(f"{name}.__call__", call)
 
     def items(
         self, name: str, value: Any, snapshot: Callable[[], Any], restore: Restore | None = None
@@ -253,13 +278,15 @@ class _Walker:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
             self.found.add(f"len({name})", lambda: len(value))
             self.found.long.append((name, snapshot, restore))
+            held = value.values() if isinstance(value, dict) else value
+            self.found.arrays += [x for x in held if type(x) is np.ndarray]
             return
         self.found.add(name, snapshot, restore)
         held = snapshot()
         for item in held if held.__class__ is tuple else ():
-            if type(item) is np.ndarray and not type(value).__dictoffset__:
-                self.found.arrays.append(item)
-            self.value(f"{name}[...]", item)
+            if type(value).__dictoffset__ and type(item) is np.ndarray:
+                continue  # only attributes that some code names count
+            self.plainly(f"{name}[...]", item)
 
     def learn(self, names: dict[str, None]) -> None:
         """Code that reads attributes of these names was found."""
@@ -284,7 +311,13 @@ class _Walker:
             return
         put = functools.partial(_put_attribute, owner, key)
         self.found.add(f"{name}.{key}", lambda: space.get(key, MISSING), put)
-        self.value(f"{name}.{key}", value.fget if isinstance(value, property) else value)
+        if isinstance(value, property):
+            value = value.fget
+        if isinstance(owner, type):
+            self.plainly(f"{name}.{key}", value)
+        else:
+            self.named(value)
+            self.value(f"{name}.{key}", value)
 
 
 def _put_item(space: dict[str, Any], key: str, old: Any) -> None:
@@ -328,6 +361,17 @@ def _loads(code: types.CodeType, name: str) -> bool:
     )
 
 
+def _slot(owner: Any, key: str) -> Any:
+    """What is in a slot of an object, or None."""
+    descriptor = getattr(type(owner), key, None)
+    if not isinstance(descriptor, types.MemberDescriptorType):
+        return None
+    try:
+        return descriptor.__get__(owner)
+    except AttributeError:  # nothing yet
+        return None
+
+
 def _reader(space: dict[str, Any], key: str) -> Reader:
     return lambda: space.get(key, MISSING)
 
@@ -351,6 +395,11 @@ def _file_of(owner: Any) -> str:
 def is_library_object(value: Any) -> bool:
     """Whether the class of an object is of a library or the interpreter."""
     return is_library(_file_of(type(value)))
+
+
+def is_library_module(module: Any) -> bool:
+    """Whether a module is a library's or the interpreter's, not the user's."""
+    return is_library(_file_of(module))
 
 
 def is_library(filename: str) -> bool:

@@ -178,15 +178,17 @@ class Tracer(bind.Ground):
         self.arrays: Arrays = Arrays(self) if outer is None else outer.arrays
         self._nodes: set[int] = set()  # ids of those counted
         self._counted = 0
-        self.refused: StagingError | None = None  # raised again if the user's code swallows it
+        self.refused: StagingError | PlainPython | None = (
+            None  # raised again if the user's code swallows it
+        )
         self.ended = False
         self.returns: Location | None = None  # where the function returns
 
     def refusal(self, message: str) -> StagingError:
         """The error for a value that does not exist yet. If the function catches it, its result
         would differ from what it returns without tracing, so ``finish`` raises it again."""
-        self.refused = StagingError(message)
-        return self.refused
+        self.refused = made = StagingError(message)
+        return made
 
     def input(self, array: np.ndarray[Any, Any], name: str, leaf: int = 0) -> Traced:
         """A graph input like ``array``, a leaf of the arguments; each axis has its own symbol."""

@@ -16,7 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Location", "is_internal", "may_be_caught", "user_frame", "user_location", "user_name"]
+__all__ = [
+    "Location",
+    "is_internal",
+    "may_be_caught",
+    "stores_item",
+    "user_frame",
+    "user_location",
+    "user_name",
+]
 
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 
@@ -113,6 +121,17 @@ def may_be_caught() -> bool:
             caught = caught or any(start <= at < end for start, end in _tries(code))
         frame = frame.f_back
     return False  # no trace of a function: a graph that is derived from one, for instance
+
+
+def stores_item() -> bool:
+    """Whether the user's code is at an assignment to an item, ``x[i] = v``."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename == "<string>" or not is_internal(code.co_filename):
+            return dis.opname[code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
+        frame = frame.f_back
+    return False
 
 
 @cache

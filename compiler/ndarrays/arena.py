@@ -17,6 +17,7 @@ from twofold.ir.op import OPS
 from twofold.ir.types import DTYPE_NAMES
 
 from ..alias import PlainPython
+from ..guards import ELEMENTS
 from .base import TracedArray, TracedScalar
 from .cells import Cells
 from .known import contents, evaluate
@@ -79,6 +80,11 @@ class Arrays:
         found: Callable[[str], Exception] = self.tracer.refusal
         return found
 
+    def plain(self) -> PlainPython:
+        """What makes this call run as plain Python, kept so that nobody can swallow it."""
+        self.tracer.refused = made = PlainPython()
+        return made
+
     def value_of(self, tensor: Any) -> Value:
         """The graph value of a tensor of the trace."""
         found: Value = bind.ground().value(tensor)
@@ -138,14 +144,23 @@ class Arrays:
         self.relied[id(array)] = array
 
     def guards(self, watch: Any) -> None:
-        """Add what the trace relied on in captured arrays to its guards."""
+        """Add what the trace relied on in captured arrays to its guards.
+
+        Raises PlainPython where plain NumPy may have read an array before a write reached it.
+        """
+        written = [c.source for c in self.cells.all if c.version and c.source.__class__ is not int]
+        if any(np.may_share_memory(w, array) for w in written for array in watch.arrays):
+            raise PlainPython
         for array in self._inputs.values():  # its owner can resize or reshape it in place
             watch.add("the shape of a captured array", lambda a=array: (a.shape, a.strides))
         for array in watch.arrays:  # what plain NumPy made of it is part of the trace
+            self.relied_on(array)
+        for array in watch.named:  # the code of a method may have read it
             if not any(held is array for held in self._inputs.values()):
                 self.relied_on(array)
-        for array in self.relied.values():
-            watch.add("the elements of a captured array", lambda a=array: contents(a))
+        watch.relied = list(self.relied.values())
+        for array in watch.relied:
+            watch.add(ELEMENTS, lambda a=array: contents(a))
 
     # names
 

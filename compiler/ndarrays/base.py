@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from twofold.ir.location import stores_item
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -74,6 +75,8 @@ class TracedValue:
         """The value as a real array, if no argument is in it. Raises StagingError."""
         found = self.home.known(self.tensor())
         if found is None:
+            if stores_item():  # of an array or a list that is not of the trace
+                raise self.home.plain()
             self._refuse(what)
         return found
 

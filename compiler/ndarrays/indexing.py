@@ -268,13 +268,14 @@ def _checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
     known = trace.known(tensor)
     if known is None or not known.size:
         return OPS["numpy_index"](tensor, size=size, axis=axis)
+    known = known.astype(np.int64)
     low, high = int(known.min()), int(known.max())
     if not (high < size and -low <= size):
         wrong = known[(known < -int(size)) | (known >= int(size))].flat[0]
         raise IndexError(f"index {wrong} is out of bounds for axis {axis} with size {int(size)}")
     if low < 0:
         return OPS["numpy_index"](tensor, size=size, axis=axis)
-    return constant(trace, known.astype(np.int64))
+    return constant(trace, known)
 
 
 def _selection(trace: Any, array: TracedArray, parts: _Key) -> Any:

@@ -19,7 +19,7 @@ from twofold.ir.errors import StagingError
 from twofold.ir.location import is_internal
 from twofold.runtime.tensor import Tensor
 
-from ..guards import is_library
+from ..guards import is_library, is_library_module
 from . import protocol
 from .base import is_traced
 from .create import CREATE
@@ -95,8 +95,9 @@ class Names:
 
     def value(self, value: Any) -> Any:
         """What a name that means ``value`` gives in the trace."""
-        if value is np or (isinstance(value, types.ModuleType) and _is_numpy(value.__name__)):
-            return self._once(value, lambda m: Module(m, self))
+        if isinstance(value, types.ModuleType):
+            is_open = _is_numpy(value.__name__) or not is_library_module(value)
+            return self._once(value, lambda m: Module(m, self)) if is_open else value
         if isinstance(value, np.ndarray) and not is_traced(value):
             return self.home.array_of(value) if self.home.takes(value) else value
         if value is _WRAPFUNC:
@@ -136,7 +137,7 @@ class _Space(dict[str, Any]):
 
 
 class Module(types.ModuleType):
-    """NumPy, or a part of it, in a trace."""
+    """A module of NumPy's or of the user's in a trace."""
 
     def __init__(self, real: Any, names: Names) -> None:
         super().__init__(real.__name__, real.__doc__)
@@ -147,6 +148,11 @@ class Module(types.ModuleType):
         return names.value(getattr(real, name))
 
     def __setattr__(self, name: str, value: Any) -> None:
+        real = self.__dict__["_parts"][0]
+        if not _is_numpy(real.__name__):
+            if value is not getattr(self, name, _MISSING):  # ``M.a += 1`` wrote in place
+                setattr(real, name, value)
+            return
         raise StagingError("an attribute of NumPy is assigned to in a compiled function")
 
 

@@ -46,12 +46,13 @@ def _index_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     public=False, samples=[Sample(np.array([0, -2]), size=3, axis=0)])  # fmt: skip
 def numpy_index(i: Any, *, size: Any, axis: int) -> Any:
     """Positions along an axis, counted from its start; raises IndexError out of bounds."""
+    i = i.astype(np.int64)  # its own dtype may not hold the size
     wrong = (i < -size) | (i >= size)
     if wrong.any():
         raise IndexError(
             f"index {i[wrong].flat[0]} is out of bounds for axis {axis} with size {size}"
         )
-    return np.where(i < 0, i + size, i).astype(np.int64)
+    return np.where(i < 0, i + size, i)
 
 
 def _place_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
