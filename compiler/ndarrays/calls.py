@@ -76,6 +76,8 @@ def _shown(trace: Any, x: Any) -> Any:
     if is_traced(x) or isinstance(x, Tensor):
         made = example(trace, x) if type(x) is TracedArray else example(trace, as_array(trace, x))
         if made.dtype.kind in "fc" and made.ndim > 1 and made.shape[-1] == made.shape[-2]:
+            if not made.flags.writeable:
+                made = np.empty_like(made)
             made[...] = np.eye(made.shape[-1], dtype=made.dtype)  # positive definite
         return made[()] if type(x) is TracedScalar else made
     if type(x) in (list, tuple):

@@ -305,6 +305,8 @@ class Flat:
         return copy(found) if type(found) is TracedArray else found
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if not self.base.writeable:
+            raise ValueError("underlying array is read-only")
         size = self.base.home.cells.hints((self.base.size,))[0]
         if type(key) is int and not -size <= key < size:
             pin_sizes(self.base.home, self.base)
