@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError, TwofoldError
+from twofold.ir.errors import StagingError
 from twofold.ir.tree import Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
