@@ -253,7 +253,7 @@ def test_a_number_that_becomes_an_input_meanwhile_is_no_constant(
 ) -> None:
     """Another thread's call with a second value falls between a trace and the table of calls."""
     f = tf.function(lambda x, n: x * n, jit_compile=False)
-    bound, calls = ConcreteFunction.bound, []
+    prepared, calls = ConcreteFunction.prepared, []
 
     def slow(self: ConcreteFunction, leaves: list[Any]) -> Any:
         calls.append(leaves)
@@ -261,8 +261,8 @@ def test_a_number_that_becomes_an_input_meanwhile_is_no_constant(
             other = threading.Thread(target=f, args=(X, 5))
             other.start()
             other.join()
-        return bound(self, leaves)
+        return prepared(self, leaves)
 
-    monkeypatch.setattr(ConcreteFunction, "bound", slow)
+    monkeypatch.setattr(ConcreteFunction, "prepared", slow)
     for n in (3, 7, 3, 5):
         np.testing.assert_array_equal(f(X, n).numpy(), X.numpy() * n)
