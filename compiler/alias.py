@@ -107,7 +107,7 @@ class Aliasing:
 
 def write_back(argument: Any, array: np.ndarray[Any, Any]) -> None:
     """Give a tensor that the function wrote to its new value."""
-    argument.become(array)
+    argument.hold(array)
 
 
 def copied(x: Any) -> np.ndarray[Any, Any]:

@@ -71,7 +71,7 @@ class Traced(Tensor):
         finally:
             self.trace.refused = None  # who asked was not the user
 
-    def become(self, value: Any) -> None:
+    def hold(self, value: Any) -> None:
         self._change(value)
         self.enter(bind.ground())
 

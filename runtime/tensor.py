@@ -144,9 +144,9 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if _current.get() is not None or not write_in_place(self, key, value):
-            self.become(setitem(self, key, value).value)
+            self.hold(setitem(self, key, value).value)
 
-    def become(self, value: Any) -> None:
+    def hold(self, value: Any) -> None:
         """Hold another value. Raises StagingError for a value that is traced."""
         if value.__class__ is not _ndarray:
             raise StagingError(

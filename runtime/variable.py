@@ -28,7 +28,7 @@ _current = bind.current
 _READ, _ASSIGN = OPS["read"], OPS["assign"]
 # What is read off the value: everything public of a tensor but what belongs to the cell.
 _METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_"))
-_METHODS -= {"array", "become", "past", "value"}
+_METHODS -= {"array", "hold", "past", "value"}
 
 
 class Variable(Operators, NumpyProtocols):

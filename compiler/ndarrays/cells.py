@@ -23,10 +23,10 @@ from ..symint import to_dims
 
 _np: Any = np
 
-__all__ = ["Cell", "Cells", "Target", "stand_in"]
+__all__ = ["Cell", "Cells", "Target", "laid_out"]
 
 
-def stand_in(shape: Sequence[int], dtype: Any, strides: Any = None) -> np.ndarray[Any, Any]:
+def laid_out(shape: Sequence[int], dtype: Any, strides: Any = None) -> np.ndarray[Any, Any]:
     """An array of this layout without its memory: only its metadata may be used."""
     if strides is None:
         step, found = dtype.itemsize, []
@@ -108,7 +108,7 @@ class Cells:
 
     def outer(self, tensor: Any, source: Any, array: np.ndarray[Any, Any]) -> Cell:
         """The cell of an argument or of a captured array."""
-        layout = stand_in(array.shape, array.dtype, array.strides)
+        layout = laid_out(array.shape, array.dtype, array.strides)
         flags = array.flags
         cell = Cell(tensor, source, layout, flags.c_contiguous, flags.writeable)
         self.all.append(cell)
@@ -120,7 +120,7 @@ class Cells:
         arrays = [a for a in like if a.layout.ndim]
         found = _kept_order([a.layout for a in arrays], shape, tensor.dtype.itemsize)
         plain = found is None and all(a.contiguous for a in arrays)
-        return Cell(tensor, None, stand_in(shape, tensor.dtype, found), plain, True)
+        return Cell(tensor, None, laid_out(shape, tensor.dtype, found), plain, True)
 
     def copied(self, tensor: Any, like: Any) -> Cell:
         """The cell of a copy of an array, which keeps its order in memory."""
@@ -130,7 +130,7 @@ class Cells:
 
     def ordered(self, tensor: Any, example: np.ndarray[Any, Any]) -> Cell:
         """The cell of a new array whose axes lie in memory as those of an example."""
-        layout = stand_in(example.shape, tensor.dtype, example.strides)
+        layout = laid_out(example.shape, tensor.dtype, example.strides)
         return Cell(tensor, None, layout, False, True)
 
     def hints(self, shape: Any) -> tuple[int, ...]:
