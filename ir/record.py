@@ -2,14 +2,14 @@
 
 A fact that is not a field here does not exist: ``@op(...)`` refuses it by name, with the nearest
 field. Facts that contradict each other, or the kind of the op, are refused as well: see ``check``,
-which ``Op`` runs when an op is declared. Passes, lowering, the command line and the tests read
-these fields; nobody keeps a table of op names beside them.
+which ``Op`` runs when an op is declared (the tests do it for those of the package, which would take
+a quarter of the time to import them). Passes, lowering, the command line and the tests read these
+fields; nobody keeps a table of op names beside them.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -22,7 +22,7 @@ from .types import DTYPES, TensorType
 
 __all__ = [
     "EFFECTS", "KINDS", "Facts", "Kind", "Sample", "check", "fact_rows", "literal_number",
-    "refuse_unknown", "signature_of",
+    "parts_of", "refuse_unknown",
 ]  # fmt: skip
 
 Attrs = dict[str, Any]
@@ -199,9 +199,15 @@ def refuse_unknown(op: str, given: Collection[str]) -> None:
     """Raise DeclarationError for a fact that is no field, with the nearest one that is."""
     for name in given:
         if name not in FIELDS:
-            close = difflib.get_close_matches(name, FIELDS, 1)
-            hint = f"did you mean {close[0]}?" if close else f"the facts are {', '.join(FIELDS)}"
+            close = _nearest(name, FIELDS)
+            hint = f"did you mean {close}?" if close else f"the facts are {', '.join(FIELDS)}"
             raise DeclarationError(f"op {op} has an unknown fact {name!r}; {hint}")
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    import difflib  # noqa: PLC0415  (for a hint alone)
+
+    return next(iter(difflib.get_close_matches(name, known, 1)), "")
 
 
 def stated(facts: Facts) -> set[str]:
@@ -219,8 +225,8 @@ def check(op: str, facts: Facts, tensors: Sequence[str], variadic: bool) -> None
         return DeclarationError(f"op {op}: {reason}")
 
     if facts.kind not in KINDS:
-        close = difflib.get_close_matches(facts.kind, KINDS, 1)
-        hint = f"; did you mean {close[0]}?" if close else f"; the kinds are {', '.join(KINDS)}"
+        close = _nearest(facts.kind, KINDS)
+        hint = f"; did you mean {close}?" if close else f"; the kinds are {', '.join(KINDS)}"
         raise refuse(f"unknown kind {facts.kind!r}{hint}")
     for name in sorted(stated(facts)):
         owners = [kind for kind, k in KINDS.items() if name in k.facts]
@@ -254,8 +260,8 @@ def _values(facts: Facts) -> str:
     for name, allowed in choices.items():
         value = getattr(facts, name)
         if value not in allowed:
-            close = difflib.get_close_matches(str(value), allowed, 1)
-            hint = f"did you mean {close[0]!r}?" if close else f"one of {', '.join(allowed)}"
+            close = _nearest(str(value), allowed)
+            hint = f"did you mean {close!r}?" if close else f"one of {', '.join(allowed)}"
             return f"{name}={value!r} is not known; {hint}"
     unknown = sorted(set(facts.effects) - {n for n in EFFECTS if n != "raise"})
     if unknown:
@@ -312,22 +318,18 @@ def literal_number(expr: str | None) -> bool | float | None:
     return value if isinstance(value, bool | int | float) else None
 
 
-Parts = tuple[inspect.Signature, tuple[str, ...], Attrs, bool]
+Parts = tuple[tuple[str, ...], Attrs, bool]
 
 
-def signature_of(body: Callable[..., Any]) -> Parts:
-    """The signature of a body: tensor parameters, attributes with defaults, whether variadic."""
-    signature = inspect.signature(body)
-    tensors: list[str] = []
-    defaults: Attrs = {}
-    variadic = False
-    for p in signature.parameters.values():
-        if p.kind is inspect.Parameter.VAR_POSITIONAL:
-            variadic = True
-        elif p.kind is inspect.Parameter.KEYWORD_ONLY and p.name == "regions":
-            continue  # what the op holds: functions from inputs to outputs; see ir.evaluate
-        elif p.kind is inspect.Parameter.KEYWORD_ONLY:
-            defaults[p.name] = p.default
-        else:
-            tensors.append(p.name)
-    return signature, tuple(tensors), defaults, variadic
+def parts_of(body: Callable[..., Any]) -> Parts:
+    """What a body takes: tensor parameters, attributes with their defaults, whether variadic.
+
+    Read off the code: ``inspect.signature`` takes ten times as long, and there are many ops.
+    """
+    code = body.__code__
+    count = code.co_argcount
+    given = body.__kwdefaults__ or {}
+    names = code.co_varnames[count : count + code.co_kwonlyargcount]
+    # ``regions``: what the op holds, functions from inputs to outputs; see ir.evaluate
+    defaults = {n: given.get(n, inspect.Parameter.empty) for n in names if n != "regions"}
+    return code.co_varnames[:count], defaults, bool(code.co_flags & inspect.CO_VARARGS)

@@ -20,7 +20,6 @@ from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
 from .convert import as_array
-from .products import matmul
 from .quiet import quiet
 from .tensor import Tensor, wrap
 from .variable import Variable, read
@@ -175,6 +174,14 @@ def _resolve(
     return found
 
 
+def _matmul(a: Any, b: Any) -> Any:
+    """The first product; it imports what products need, BLAS and threads."""
+    from .products import matmul  # noqa: PLC0415
+
+    contract.install(matmul)
+    return matmul(a, b)
+
+
 EAGER = Eager()
 bind.install(EAGER)
-contract.install(matmul)
+contract.install(_matmul)

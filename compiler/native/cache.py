@@ -23,7 +23,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 import stat
 import sys
 import time
@@ -268,7 +267,7 @@ class _Folder:
 
     def write(self, name: str, data: bytes) -> None:
         """Write beside the name, then rename."""
-        partial = f"{secrets.token_hex(8)}{PARTIAL}"
+        partial = f"{os.urandom(8).hex()}{PARTIAL}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         fd = os.open(self._name(partial), flags, 0o600, dir_fd=self.fd)
         try:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from twofold.ir.graph import Graph, Node
 from twofold.runtime.blas import find_blas
 
 from ..kernel.expression import kernelable
 from ..target import routine_of
-from .program import NativeExecutable
+
+if TYPE_CHECKING:
+    from .program import NativeExecutable
 
 __all__ = ["NATIVE", "NativeTarget"]
 
@@ -28,6 +32,8 @@ class NativeTarget:
 
     def lower(self, graph: Graph) -> NativeExecutable:
         """The program of a planned graph, its kernels compiled."""
+        from .program import NativeExecutable  # noqa: PLC0415  (with the loop IR: when it is used)
+
         return NativeExecutable(graph)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from support.sampling import Case, composite_cases, draw, dtypes_of, op_cases
 
 from twofold.ir.op import COMPOSITES, OPS, Op
+from twofold.ir.record import FIELDS, Facts, check
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 from twofold.runtime.tensor import Tensor, wrap
@@ -16,6 +18,18 @@ from twofold.runtime.tensor import Tensor, wrap
 CASES = op_cases()
 MADE = composite_cases()
 NAMED = [c for c in CASES if not c.op.variadic]
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_facts_of_the_packages_ops_hold_together(name: str) -> None:
+    """What is checked when any other op is declared."""
+    op = OPS[name]
+    stated = {fact: getattr(op, fact) for fact in FIELDS} | {"effects": tuple(op.effects)}
+    check(name, Facts(**stated), op.tensors, op.variadic)
+    signature = inspect.signature(op)
+    own = [n for n in signature.parameters if n != "regions"]
+    assert own == [*op.tensors, *op.attr_names] or op.variadic
+    assert op.defaults == {n: signature.parameters[n].default for n in op.attr_names}
 
 
 def ids(case: Case) -> str:
