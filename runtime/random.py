@@ -170,7 +170,8 @@ class Generator:
         return [Generator(row) for row in states.numpy()]
 
 
-_global = Generator.from_non_deterministic_state()
+# A trace may be what imports this module first: the generator is made outside it.
+_global = contextvars.Context().run(Generator.from_non_deterministic_state)
 _seed: list[Any] = [None]  # the global seed, None until set_seed
 _seeded: dict[int, Generator] = {}  # the generators of calls with a seed of their own
 

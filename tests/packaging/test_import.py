@@ -50,3 +50,27 @@ def test_a_part_of_the_runtime_that_is_imported_first_has_an_executor(
     code: str, tmp_path: Path
 ) -> None:
     assert run_python(code, tmp_path) == "2.0"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "tf.random.normal((2,))",
+        "tf.random.shuffle(tf.ones(2))",
+        "tf.nn.softmax([1.0, 1.0])",
+        "tf.linalg.norm(tf.eye(2), axis=0)",
+    ],
+)
+def test_a_name_may_be_used_first_inside_a_compiled_function(
+    expression: str, tmp_path: Path
+) -> None:
+    (tmp_path / "first.py").write_text(f"""
+import twofold as tf
+
+@tf.function
+def first():
+    return {expression}
+
+print(first().shape)
+""")
+    assert run_python("import first", tmp_path) == "(2,)"
