@@ -157,7 +157,10 @@ def result_dtype(
     expr: str, dtypes: Mapping[str, np.dtype[Any]], out: np.dtype[Any]
 ) -> np.dtype[Any]:
     """The dtype of an expression whose result is declared as ``out``. Raises ExpressionError."""
-    found = _Typing(dtypes, out).visit(parse(expr))
+    tree, typing = parse(expr), _Typing(dtypes, out)
+    found = typing.visit(tree)
+    if found is None:
+        typing.take(out, tree)
     return out if found is None else found
 
 
@@ -177,7 +180,22 @@ class _Typing:
         if len(found) > 1:
             shown = " and ".join(sorted(d.name for d in found))
             raise ExpressionError(f"{shown} do not mix: cast one of them")
-        return found.pop() if found else None
+        dtype = found.pop() if found else None
+        if dtype is not None:
+            self.take(dtype, *parts)
+        return dtype
+
+    def take(self, dtype: np.dtype[Any], *parts: ast.expr) -> None:
+        """Check that the literals among some parts are numbers of the dtype that they take."""
+        if dtype.kind not in "iu":
+            return
+        for part in parts:
+            sign = -1 if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub) else 1
+            literal = part.operand if isinstance(part, ast.UnaryOp) and sign < 0 else part
+            if isinstance(literal, ast.Constant):
+                value: Any = literal.value * sign  # type: ignore[operator]
+                if not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max or value != int(value):
+                    raise ExpressionError(f"{ast.unparse(part)} is not a number of dtype {dtype}")
 
     def name(self, node: ast.Name) -> np.dtype[Any] | None:
         if node.id in CONSTANTS:

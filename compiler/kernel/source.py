@@ -168,7 +168,8 @@ class _Source:
     def expression(self, expr: str, dtype: str) -> str:
         """An expression; one whose result could be a Python number is given its dtype."""
         text = rename(expr, {**self.literals, "cast": dtype})
-        return text if _is_numpy(parse(expr)) else f"{dtype}({text})"
+        seen = parse(rename(expr, self.literals))
+        return text if _is_numpy(seen) else f"{dtype}({text})"
 
     def index(self, index: Index) -> str:
         made = Index(

@@ -188,3 +188,28 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         run_kernel(
             parse_kernel(LOGISTIC.replace("(steps)", "(steps) + a"), check=False), [x, y], sizes
         )
+
+
+@pytest.mark.parametrize("dtype, small, large", [("i8", 1, 100), ("f32", 0.5, 0.1)])
+def test_constants_have_their_dtype_in_the_readable_form(
+    dtype: str, small: float, large: float
+) -> None:
+    """Whatever a constant flows into computes in its dtype: wrapping, rounding, functions."""
+    kernel = parse_kernel(
+        f"""kernel f(x: {dtype}, y: out {dtype}, z: out {dtype}) for (i: n) {{
+          const one: {dtype} = {small}
+          const big: {dtype} = {large}
+          sweep {{
+            a: {dtype} = x[i]
+            b: {dtype} = a if a > one else big
+            c: {dtype} = b * big
+            d: {dtype} = {"floor(b)" if dtype == "f32" else "sign(b)"}
+            y[i] = c
+            z[i] = d
+          }}
+        }}"""
+    )
+    of = {"i8": np.int8, "f32": np.float32}[dtype]
+    arrays = [np.array([0, 1, 2, 3], of), np.zeros(4, of), np.zeros(4, of)]
+    for machine, python in both(kernel, arrays, {"n": 4}):
+        assert machine.tobytes() == python.tobytes()
