@@ -36,6 +36,16 @@ _BY_VALUE = (int, float, complex, str, bytes, bool)
 _FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial, staticmethod, classmethod)
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
 ELEMENTS = "the elements of a captured array"
+_IMPLIED = frozenset((
+    "__call__", "__getitem__", "__setitem__", "__contains__", "__len__", "__iter__", "__next__",
+    "__bool__", "__enter__", "__exit__", "__getattr__", "__neg__", "__abs__", "__add__", "__radd__",
+    "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__", "__floordiv__",
+    "__mod__", "__pow__", "__rpow__", "__matmul__", "__rmatmul__", "__iadd__", "__isub__",
+    "__imul__", "__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__", "__float__", "__int__",
+    "__index__",
+))  # fmt: skip
+_MAKING = frozenset(("__init__", "__new__"))
+_BY_TEXT = frozenset(("getattr", "hasattr", "vars", "globals", "__dict__", "attrgetter"))
 MAX_ITEMS = 256  # containers with more items are compared by identity and length only
 MAX_OBJECTS = 500  # containers and objects that are looked into
 
@@ -176,12 +186,14 @@ class _Walker:
         self.owners: list[tuple[str, Any]] = []  # classes and modules
         self.instances: list[Any] = []
         self.unhooked = 0  # code that is reached now sees arrays as they are (ndarrays/names.py)
+        self.kinds: set[type] = set()  # classes of instances
 
     def function(self, function: Any, name: str) -> None:
         """Globals, cells and defaults of a user function."""
         code = getattr(function, "__code__", None)
         if code is None or id(function) in self.seen or is_library(code.co_filename):
             return
+        called = bool(self.seen)
         self.seen[id(function)] = function
         names = _names(code)
         self.learn(names)
@@ -196,6 +208,13 @@ class _Walker:
             self.found.add(key, functools.partial(_cell, cell), functools.partial(_put_cell, cell))
             self.named(_cell(cell))
             self.value(key, _cell(cell))
+        if called:  # not the decorated function itself
+            self.found.add(f"{name}.__code__", lambda: function.__code__)
+        if function.__dict__:
+            held = function.__dict__
+            self.found.add(
+                f"the attributes of {name}", lambda: _items(held), functools.partial(_refill, held)
+            )
         self.defaults(function, name)
 
     def defaults(self, function: Any, name: str) -> None:
@@ -204,7 +223,9 @@ class _Walker:
             for value in function.__defaults__:
                 self.value(f"a default of {name}", value)
         if function.__kwdefaults__:
-            self.value(f"{name}.__kwdefaults__", function.__kwdefaults__)
+            self.found.add(f"{name}.__kwdefaults__", lambda: _items(function.__kwdefaults__))
+            for value in function.__kwdefaults__.values():
+                self.value(f"a default of {name}", value)
 
     def value(self, name: str, value: Any) -> None:
         """The items or attributes of a container or object, and the code of a function."""
@@ -220,7 +241,10 @@ class _Walker:
         if isinstance(value, type | types.ModuleType):
             if not is_library(_file_of(value)):
                 self.seen[id(value)] = value
-                self.own(name, value)
+                if value not in self.kinds:
+                    self.own(name, value)
+                if isinstance(value, type):  # code that names a class may make an object
+                    self.implied(value, _MAKING)
             return
         self.seen[id(value)] = value
         state = state_of(value)
@@ -266,11 +290,20 @@ class _Walker:
         self.instances.append(value)
         self.items(name, value, *attributes_of(value))
         kind = type(value)
+        if kind in self.kinds:
+            return
         for base in kind.__mro__[:-1]:
-            self.value(base.__name__, base)
-        call = getattr(kind, "__call__", None)  # noqa: B004  (its code, not whether it has one)
-        if isinstance(call, types.FunctionType):
-            self.plainly(f"{name}.__call__", call)
+            if not (base in self.kinds or id(base) in self.seen or is_library(_file_of(base))):
+                self.own(base.__name__, base)
+            self.kinds.add(base)
+        self.implied(kind, _IMPLIED)
+
+    def implied(self, kind: type, names: frozenset[str]) -> None:
+        """The methods of a user's class that syntax calls (``+``, ``[]``, ``()``, ``with``)."""
+        for base in kind.__mro__[:-1]:
+            for key, member in () if is_library(_file_of(base)) else vars(base).items():
+                if key in names and isinstance(member, types.FunctionType):
+                    self.attribute(base.__name__, base, key)
 
     def items(
         self, name: str, value: Any, snapshot: Callable[[], Any], restore: Restore | None = None
@@ -305,6 +338,8 @@ class _Walker:
     def attribute(self, name: str, owner: Any, key: str) -> None:
         space = vars(owner)
         if key not in space:
+            if any(key in vars(base) for base in getattr(owner, "__mro__", ())[1:-1]):
+                self.found.add(f"{name}.{key}", lambda: space.get(key, MISSING))  # may be hidden
             return
         value = space[key]
         if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
@@ -318,6 +353,16 @@ class _Walker:
         else:
             self.named(value)
             self.value(f"{name}.{key}", value)
+
+
+def _items(held: dict[str, Any] | None) -> tuple[Any, ...]:
+    return (*held.keys(), *held.values()) if held else ()
+
+
+def _refill(held: dict[str, Any], old: tuple[Any, ...]) -> None:
+    half = len(old) // 2
+    held.clear()
+    held.update(zip(old[:half], old[half:], strict=True))
 
 
 def _put_item(space: dict[str, Any], key: str, old: Any) -> None:
@@ -344,6 +389,8 @@ def _put_attribute(owner: Any, key: str, old: Any) -> None:
 def _names(code: types.CodeType) -> dict[str, None]:
     """The names of globals and attributes in a code object and in the code nested in it."""
     found = dict.fromkeys(code.co_names)
+    if not _BY_TEXT.isdisjoint(found):
+        found.update(dict.fromkeys(c for c in code.co_consts if isinstance(c, str)))
     for const in code.co_consts:
         if isinstance(const, types.CodeType):
             found.update(_names(const))

@@ -6,6 +6,7 @@ A snapshot is a tuple of what a container or an object holds, or bytes where tha
 from __future__ import annotations
 
 import array
+import contextvars
 import functools
 import pickle
 import random
@@ -46,6 +47,8 @@ def state_of(value: Any) -> State | None:
         return lambda: bytes(value), functools.partial(value.__setitem__, slice(None))
     if isinstance(value, array.array):
         return value.tobytes, functools.partial(_put_bytes, value)
+    if isinstance(value, contextvars.ContextVar):
+        return lambda: (value.get(MISSING),), None
     return _random_state(value)
 
 

@@ -53,8 +53,8 @@ class Names:
 
     def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:
         found = self._made.get(id(value))
-        if found is None:
-            found = self._made[id(value)] = (value, make(value))
+        if found is None:  # a function that its own closure holds is made meanwhile
+            found = self._made.setdefault(id(value), (value, make(value)))
         return found[1]
 
     def _copied(self, function: types.FunctionType) -> Any:
@@ -66,7 +66,7 @@ class Names:
             function.__code__.replace(), space, function.__name__, function.__defaults__, cells
         )
         made.__kwdefaults__ = function.__kwdefaults__
-        made.__qualname__, made.__dict__ = function.__qualname__, dict(function.__dict__)
+        made.__qualname__, made.__dict__ = function.__qualname__, function.__dict__
         if function.__defaults__:
             made.__defaults__ = tuple([self.value(v) for v in function.__defaults__])
         return made
@@ -77,6 +77,12 @@ class Names:
             held = cell.cell_contents
         except ValueError:
             return cell
+        if isinstance(held, types.FunctionType) and _is_open(held):
+            if id(cell) not in self._made:  # known before its value, which can need it
+                made = types.CellType()
+                self._made[id(cell)] = (cell, made)
+                made.cell_contents = self.value(held)
+            return self._made[id(cell)][1]
         shown = self.value(held)
         return cell if shown is held else self._once(cell, lambda _: types.CellType(shown))
 

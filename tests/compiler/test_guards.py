@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import gc
 import types
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -387,3 +389,109 @@ def test_looking_at_an_object_runs_none_of_its_code() -> None:
     assert settings.asked == []
     settings.values["k"] = 3.0
     assert settings.step(X).numpy() == [3.0]
+
+
+def recursive(x: Any, n: int) -> Any:
+    def power(n: int) -> Any:
+        return x if n == 0 else other(n - 1) * 2
+
+    def other(n: int) -> Any:
+        return x * 3 if n == 0 else power(n - 1)
+
+    return power(n)
+
+
+def test_functions_that_their_own_closures_hold_are_called() -> None:
+    f = traced(recursive)
+    for n in (0, 1, 2, 3, 1):
+        assert f(X, n).numpy() == recursive(X, n).numpy()
+
+    def down(n: int) -> Any:
+        return X * n if n <= 0 else down(n - 1) + 1.0
+
+    cell = down.__closure__[0]
+    assert traced(down)(2).numpy() == [2.0]
+    assert cell.cell_contents is down
+
+
+def test_attributes_of_functions_are_checked_and_written() -> None:
+    def helper(x: Any) -> Any:
+        helper.calls += 1  # type: ignore[attr-defined]
+        return x * helper.k  # type: ignore[attr-defined]
+
+    helper.calls, helper.k = 0, 2.0  # type: ignore[attr-defined]
+    f = tf.function(lambda x: helper(x), jit_compile=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert [float(f(X)[0]) for _ in range(3)] == [2.0] * 3
+        assert helper.calls == 3  # type: ignore[attr-defined]
+        helper.k = 5.0  # type: ignore[attr-defined]
+        assert f(X).numpy() == [5.0]
+
+
+def test_what_syntax_calls_is_checked() -> None:
+    factor = 2.0
+
+    class Made:
+        def __init__(self) -> None:
+            self.k = factor
+
+        def __add__(self, other: Any) -> Any:
+            return other * factor
+
+        def __getitem__(self, i: int) -> Any:
+            return factor + i
+
+        def __enter__(self) -> float:
+            return factor
+
+        def __exit__(self, *args: object) -> None:
+            return None
+
+    made = Made()
+
+    def entered(x: Any) -> Any:
+        with made as k:
+            return x * k
+
+    functions = [lambda x: made + x, lambda x: x * made[1], lambda x: x * Made().k, entered]
+    compiled = [traced(f) for f in functions]
+    for value in (2.0, 3.0):
+        factor = value
+        for function, f in zip(functions, compiled, strict=True):
+            assert f(X).numpy() == function(X).numpy()
+
+
+def test_a_class_that_comes_to_hide_an_attribute_of_its_base_is_seen() -> None:
+    class Base:
+        k = 2.0
+
+    class Child(Base):
+        pass
+
+    child = Child()
+    f = traced(lambda x: x * child.k)
+    assert f(X).numpy() == [2.0]
+    Child.k = 3.0
+    assert f(X).numpy() == [3.0]
+    del Child.k
+    assert f(X).numpy() == [2.0]
+
+
+def test_values_reached_by_text_defaults_and_context_are_checked() -> None:
+    space = types.SimpleNamespace(k=2.0)
+    kept = contextvars.ContextVar("kept", default=2.0)
+
+    def helper(x: Any, *, k: float = 2.0) -> Any:
+        return x * k
+
+    functions: list[Callable[[Any], Any]] = [
+        lambda x: x * vars(space)["k"], lambda x: x * kept.get(), lambda x: helper(x),
+    ]  # fmt: skip
+    compiled = [traced(f) for f in functions]
+    assert [float(f(X)[0]) for f in compiled] == [2.0] * 3
+    space.k, helper.__kwdefaults__ = 3.0, {"k": 3.0}
+    kept.set(3.0)
+    assert [float(f(X)[0]) for f in compiled] == [3.0] * 3
+    helper.__code__ = (lambda x, *, k=1.0: x + k).__code__
+    assert compiled[2](X).numpy() == [4.0]
