@@ -60,6 +60,7 @@ class ConcreteFunction:
         self._settle_numbers()
         self.callee = Callee(self.graph, self.sizes, self.jit_compile is True)
         self._prepared: dict[tuple[int, ...], PreparedCall] = {}
+        self._compiled: Executable | None = None  # what ``compile`` gave
         self._calls, self._seconds, self._submitted = 0, 0.0, False
 
     def _settle_numbers(self) -> None:
@@ -122,8 +123,9 @@ class ConcreteFunction:
     def compile(self) -> Executable:
         """Compile to machine code now, if that has not been done."""
         made = self.callee.compile()
-        self._prepared = {}
-        self._function.forget_prepared()
+        if made is not self._compiled:  # calls prepared before run on array operations
+            self._compiled, self._prepared = made, {}
+            self._function.forget_prepared()
         return made
 
     def warm(self, seconds: float) -> None:

@@ -520,3 +520,15 @@ def test_clearing_the_cache_traces_again() -> None:
 def test_unknown_options_are_refused() -> None:
     with pytest.raises(TypeError, match="jitcompile"):
         tf.function(lambda x: x, jit_compile=True, jitcompile=True)
+
+
+def test_compiling_again_keeps_the_calls_that_are_prepared() -> None:
+    f = tf.function(lambda x: tf.tanh(x) * 2, jit_compile=True)
+    x = tf.ones((3,))
+    concrete = f.get_concrete_function(x)
+    concrete.compile()
+    f(x)
+    held = dict(f._exact)
+    assert held
+    concrete.compile()
+    assert dict(f._exact) == held
