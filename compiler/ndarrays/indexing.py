@@ -203,11 +203,13 @@ def _stays(array: TracedArray, parts: list[Any]) -> bool:
     """Whether a part of a row-major array is row-major for all sizes."""
     if not array.contiguous:
         return False
-    rest = [p for p in parts if p is not None and p is not Ellipsis]
+    hidden = array.ndim - sum(_axes(p) for p in parts)  # axes that an ellipsis stands for
+    rest: list[Any] = []
+    for p in parts:
+        if p is not None:
+            rest += [_FULL] * hidden if p is Ellipsis else [p]
     while rest and isinstance(rest[0], int | SymInt):
         rest.pop(0)
-    if parts and parts[0] is Ellipsis and any(p != _FULL for p in rest):
-        return False
     if rest and isinstance(rest[0], slice) and rest[0].step in (None, 1):
         rest.pop(0)
     return all(isinstance(p, slice) and p == _FULL for p in rest)
