@@ -274,7 +274,7 @@ def power(x: Array, y: Array) -> Array:
     array([ 8, 27], dtype=int32)
     """
     exponent = np.asarray(y)
-    if exponent.dtype.kind == "i" and exponent.size and exponent.min() < 0:
+    if exponent.dtype.kind == "i" and np.size(x) and exponent.size and exponent.min() < 0:
         raise ArgumentError(
             f"power: an integer cannot be raised to the negative integer {exponent.min()}; cast "
             f"the base to floating point first"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.sampling import fill, generator  # importing it also installs executor and operators
 
+import twofold as tf
 from twofold.ir.errors import ArgumentError, DTypeError, IndexOutOfBoundsError, IntegerDivisionError
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.runtime.tape import GradientTape
@@ -293,3 +294,9 @@ def test_masked_multiply_equals_the_product_when_nothing_is_masked() -> None:
     np.testing.assert_array_equal(OPS["masked_multiply"](g, d).numpy(), [0.0, 0.0, NAN, NAN])
     divisor = np.array([0.0, NAN, NAN, INF])
     np.testing.assert_array_equal(OPS["masked_divide"](g, divisor).numpy(), [0.0, 0.0, NAN, NAN])
+
+
+def test_nothing_raised_to_a_negative_integer_is_nothing() -> None:
+    empty = tf.zeros((0, 3), dtype="int32")
+    assert tf.power(empty, -1).shape == (0, 3)
+    assert tf.function(lambda x: x**-1)(empty).shape == (0, 3)
