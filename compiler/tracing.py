@@ -60,21 +60,9 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
     tracer.returns = _return_location(function.python_function)
     arrays = tracer.arrays
     names = _leaf_names(function, structure)
-    positions: list[int] = []
-    traced: list[Any] = []
     objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
     seen = watch(function.python_function, [*objects, *kinds_of(structure)])
-    for i, leaf in enumerate(leaves):
-        if isinstance(leaf, np.generic) and key[i + 1][0] is not np.generic:
-            traced.append(leaf)  # its value is in the key
-        elif isinstance(leaf, Tensor | np.ndarray | np.generic):
-            positions.append(i)
-            made = tracer.input(as_plain(leaf), names[i], i)
-            traced.append(made if isinstance(leaf, Tensor) else arrays.argument(leaf, i, made))
-        elif (key[i + 1] is float or key[i + 1] is int) and not seen.reads_type:
-            traced.append(tracer.numbers.argument(i, leaf, names[i]))
-        else:
-            traced.append(leaf)
+    traced, positions = _traced_leaves(tracer, leaves, names, key, seen)
     (args, kwargs), containers = rebuild(structure, traced)
     effects = Effects(seen, structure, traced, names)
     token = bind.push(tracer)
@@ -117,6 +105,27 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         {i: leaves[i].strides for i in sorted(arrays.pinned)}, outputs, tracer.sizes,
         tracer.numbers, seen, changed,
     )  # fmt: skip
+
+
+def _traced_leaves(
+    tracer: Tracer, leaves: list[Any], names: list[str], key: Key, seen: Watch
+) -> tuple[list[Any], list[int]]:
+    """What the function gets for its leaves, and which of them are graph inputs."""
+    traced: list[Any] = []
+    positions: list[int] = []
+    for i, leaf in enumerate(leaves):
+        if isinstance(leaf, np.generic) and key[i + 1][0] is not np.generic:
+            traced.append(leaf)  # its value is in the key
+        elif isinstance(leaf, Tensor | np.ndarray | np.generic):
+            positions.append(i)
+            made = tracer.input(as_plain(leaf), names[i], i)
+            array = not isinstance(leaf, Tensor)
+            traced.append(tracer.arrays.argument(leaf, i, made) if array else made)
+        elif (key[i + 1] is float or key[i + 1] is int) and not seen.reads_type:
+            traced.append(tracer.numbers.argument(i, leaf, names[i]))
+        else:
+            traced.append(leaf)
+    return traced, positions
 
 
 def _again(tracer: Tracer, error: Exception) -> bool:
