@@ -13,15 +13,40 @@ one of two, as long as a condition holds) is the body in its record.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, TypeAlias
 
 from .graph import Graph, Node
+from .types import TensorType
 
 __all__ = ["Region", "RunNode", "evaluate", "functions"]
 
-Region: TypeAlias = Callable[..., Sequence[Any]]
-RunNode: TypeAlias = Callable[[Node, list[Any], Sequence[Region]], Sequence[Any]]
+RunNode: TypeAlias = "Callable[[Node, list[Any], Sequence[Region]], Sequence[Any]]"
+
+
+class Region:
+    """A region as a function from inputs to outputs.
+
+    A ``run_node`` for which sizes are numbers has ``enter(graph, inputs)``, which returns what runs
+    the nodes of a region for the sizes of its inputs, and ``types(graph)``, the types of its
+    outputs for the sizes that are known outside.
+    """
+
+    __slots__ = ("graph", "run_node")
+
+    def __init__(self, graph: Graph, run_node: RunNode) -> None:
+        self.graph, self.run_node = graph, run_node
+
+    def __call__(self, *inputs: Any) -> Sequence[Any]:
+        enter = getattr(self.run_node, "enter", None)
+        run_node = self.run_node if enter is None else enter(self.graph, inputs)
+        return evaluate(self.graph, inputs, run_node)
+
+    @property
+    def types(self) -> Sequence[TensorType]:
+        """The types of the outputs."""
+        find = getattr(self.run_node, "types", None)
+        found: Sequence[TensorType] = self.graph.types if find is None else find(self.graph)
+        return found
 
 
 def evaluate(graph: Graph, inputs: Sequence[Any], run_node: RunNode) -> list[Any]:
@@ -42,8 +67,4 @@ def evaluate(graph: Graph, inputs: Sequence[Any], run_node: RunNode) -> list[Any
 
 def functions(node: Node, run_node: RunNode) -> list[Region]:
     """The regions of a node as functions from inputs to outputs."""
-    return [partial(_call, region, run_node) for region in node.regions]
-
-
-def _call(region: Graph, run_node: RunNode, *inputs: Any) -> Sequence[Any]:
-    return evaluate(region, inputs, run_node)
+    return [Region(region, run_node) for region in node.regions]

@@ -17,6 +17,7 @@ from twofold.ir.errors import TwofoldError
 from twofold.ir.evaluate import Region, evaluate, functions
 from twofold.ir.graph import Graph, Node
 from twofold.ir.op import Attrs
+from twofold.ir.types import TensorType
 from twofold.runtime.quiet import quiet
 
 __all__ = ["ArrayOps", "execute", "run_node", "sizes_of"]
@@ -50,6 +51,15 @@ class ArrayOps:
     def __init__(self, env: Mapping[str, int]) -> None:
         self.env = env
         self._attrs: dict[Node, Attrs] = {}  # with sizes as numbers, once a node has run
+
+    def enter(self, region: Graph, inputs: Sequence[Any]) -> ArrayOps:
+        """What runs the nodes of a region, whose inputs may have sizes of their own."""
+        own = {name: n for name, n in sizes_of(region, inputs).items() if name not in self.env}
+        return ArrayOps({**self.env, **own}) if own else self
+
+    def types(self, region: Graph) -> list[TensorType]:
+        """The types of the outputs of a region, as far as its sizes are known outside."""
+        return [t.substitute(dict(self.env)) for t in region.types]
 
     def __call__(self, node: Node, inputs: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
         attrs = self._attrs.get(node)

@@ -9,6 +9,7 @@ from . import (  # noqa: F401
     compare,
     complexes,
     contract,
+    control,
     create,
     cumulative,
     einsum,

@@ -1,0 +1,215 @@
+"""Control flow: ops that run their regions by the values that they are given.
+
+    %y: f32[n] = cond(%p, %x)                      %n: i32[], %s: f32[] = while(%i, %x) {carried=2}
+      region then(%x: f32[n]) { ... }                region test(%i: i32[], %s: f32[]) { ... }
+      region else(%x: f32[n]) { ... }                region body(%i: i32[], %s: f32[]) { ... }
+
+What a region uses it receives as an input, and the inputs of a region stand for the last inputs of
+its node. Loops carry state: the body makes the next from the last. Where the type of a state has a
+symbol that no type around the loop has, that size may change from one trip to the next; each trip
+binds it anew, and the output of the loop has a symbol of its own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ..dims import Dim, DimLike
+from ..errors import ArgumentError, VerifyError
+from ..infer import Attrs, Resolved, Types
+from ..op import op
+from ..shapes import Sizes
+from ..types import RefType, TensorType
+from ..words import counted
+
+BOOL = TensorType(np.dtype(bool))
+
+
+def _region_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    raise ArgumentError(f"{op.name}: its types are those of its regions' outputs")
+
+
+# ---- What regions must be
+
+
+def _expect(node: Any, count: int | None) -> None:
+    found = len(node.regions)
+    if count is not None and found != count:
+        raise VerifyError(f"{node.op.name} has {counted(count, 'region')}, not {found}")
+    if not found:
+        raise VerifyError(f"{node.op.name} has at least one region")
+
+
+def _same(want: Sequence[TensorType], have: Sequence[TensorType], what: str) -> None:
+    if list(want) != list(have):
+        shown = [f"({', '.join(map(str, types))})" for types in (want, have)]
+        raise VerifyError(f"{what} should be {shown[0]}, not {shown[1]}")
+
+
+def _types(values: Sequence[Any]) -> list[TensorType]:
+    return [v.type for v in values]
+
+
+def _selector(node: Any, fits: Callable[[TensorType], bool], what: str) -> None:
+    if not node.inputs or not fits(node.inputs[0].type):
+        given = node.inputs[0].type if node.inputs else "nothing"
+        raise VerifyError(f"the first input of {node.op.name} is {what}, not {given}")
+
+
+def _branches(node: Any) -> list[TensorType]:
+    """Every region takes the inputs behind the first and makes the outputs of the node."""
+    outs = _types(node.outputs)
+    for region in node.regions:
+        _same(_types(node.inputs[1:]), _types(region.inputs), f"the inputs of region {region.name}")
+        _same(outs, region.types, f"the outputs of region {region.name}")
+    return outs
+
+
+def _cond_types(node: Any) -> list[TensorType]:
+    _expect(node, 2)
+    _selector(node, lambda t: t == BOOL, "bool[]")
+    return _branches(node)
+
+
+def _switch_types(node: Any) -> list[TensorType]:
+    _expect(node, None)
+    _selector(node, lambda t: t == TensorType(np.dtype(np.int32)), "i32[]")
+    return _branches(node)
+
+
+def _carried(node: Any, limit: int) -> int:
+    count = node.attrs.get("carried")
+    if not isinstance(count, int) or isinstance(count, bool) or not 0 <= count <= limit:
+        raise VerifyError(f"{node.op.name} has the attribute carried, from 0 to {limit}")
+    return count
+
+
+class _State:
+    """Whether types fit the state of a loop, whose own symbols stand for any size."""
+
+    def __init__(self, node: Any, types: Sequence[TensorType]) -> None:
+        known = frozenset[str]().union(*[v.type.symbols() for v in node.inputs])
+        self.types = types
+        self.free = frozenset[str]().union(*[t.symbols() for t in types]) - known
+        for t in types:
+            if isinstance(t, RefType):
+                raise VerifyError(f"the state of {node.op.name} holds no refs, but {t}")
+
+    def open(self, dim: DimLike) -> bool:
+        """Whether a size changes from trip to trip."""
+        return isinstance(dim, Dim) and str(dim) in self.free
+
+    def fit(self, types: Sequence[TensorType], what: str) -> None:
+        """Raise VerifyError unless these types are instances of those of the state."""
+        if len(types) == len(self.types) and all(map(self._fits, self.types, types)):
+            return
+        shown = [f"({', '.join(map(str, t))})" for t in (self.types, types)]
+        raise VerifyError(f"{what} should be {shown[0]}, as the state is, not {shown[1]}")
+
+    def _fits(self, want: TensorType, have: TensorType) -> bool:
+        return (
+            type(want) is type(have)
+            and want.dtype == have.dtype
+            and want.rank == have.rank
+            and all(self.open(a) or a == b for a, b in zip(want.shape, have.shape, strict=True))
+        )
+
+
+def _while_types(node: Any) -> list[TensorType]:
+    _expect(node, 2)
+    n = _carried(node, len(node.inputs))
+    test, body = node.regions
+    state = _State(node, _types(body.inputs)[:n])
+    state.fit(_types(node.inputs)[:n], "what the loop starts with")
+    for region in node.regions:
+        want = [*state.types, *_types(node.inputs[n:])]
+        _same(want, _types(region.inputs), f"the inputs of region {region.name}")
+    _same([BOOL], test.types, f"the outputs of region {test.name}")
+    state.fit(body.types, f"the outputs of region {body.name}")
+    state.fit(_types(node.outputs), "the outputs of while")
+    return _types(node.outputs)
+
+
+def _row(t: TensorType, length: DimLike) -> TensorType:
+    """The type of a row of what is scanned over."""
+    if not t.shape or t.shape[0] != length:
+        raise VerifyError(f"what scan goes over has {length} rows, {t} has not")
+    return t.with_shape(t.shape[1:])
+
+
+def _scan_types(node: Any) -> list[TensorType]:
+    _expect(node, 1)
+    (body,) = node.regions
+    n = _carried(node, len(node.inputs))
+    sliced, length = node.attrs.get("sliced"), node.attrs.get("length")
+    if not isinstance(sliced, int) or not 0 <= sliced <= len(node.inputs) - n:
+        raise VerifyError(f"scan has the attribute sliced, from 0 to {len(node.inputs) - n}")
+    given = _types(node.inputs)
+    rows = [_row(t, length) for t in given[n : n + sliced]]
+    state = _State(node, _types(body.inputs)[:n])
+    state.fit(given[:n], "what the loop starts with")
+    want = [*state.types, *rows, *given[n + sliced :]]
+    _same(want, _types(body.inputs), f"the inputs of region {body.name}")
+    state.fit(body.types[:n], f"the first outputs of region {body.name}")
+    state.fit(_types(node.outputs)[:n], "the first outputs of scan")
+    stacked = [t.with_shape((length, *t.shape)) for t in body.types[n:]]
+    if any(state.open(d) for t in stacked for d in t.shape):
+        raise VerifyError("the rows that scan stacks have sizes that change from trip to trip")
+    return [*_types(node.outputs)[:n], *stacked]
+
+
+# ---- The ops
+
+
+@op("region", _region_rule, promote="none", public=False, region_types=_cond_types)
+def cond(pred: Any, *inputs: Any, regions: Any) -> Any:
+    """The first region if ``pred`` holds, else the second; the other one does not run."""
+    return regions[0 if pred else 1](*inputs)
+
+
+@op("region", _region_rule, promote="none", public=False, region_types=_switch_types)
+def switch(index: Any, *inputs: Any, regions: Any) -> Any:
+    """The region at ``index``; the last one for an index that has none."""
+    i = int(index)
+    return regions[i if 0 <= i < len(regions) else -1](*inputs)
+
+
+@op("region", _region_rule, name="while", promote="none", public=False, region_types=_while_types)
+def while_(*inputs: Any, regions: Any, carried: int) -> Any:
+    """As long as the first region holds, the second makes the next state of the last.
+
+    ``carried``: so many inputs, the first, are the state; its last values are the outputs. Both
+    regions take the state and then the other inputs, which stay the same.
+    """
+    test, body = regions
+    state, given = inputs[:carried], inputs[carried:]
+    while test(*state, *given)[0]:
+        state = tuple(body(*state, *given))
+    return state
+
+
+@op("region", _region_rule, promote="none", public=False, region_types=_scan_types)
+def scan(
+    *inputs: Any, regions: Any, carried: int, sliced: int, length: Any, reverse: bool = False
+) -> Any:
+    """A loop over the rows of arrays, first to last or in ``reverse``, that stacks what it makes.
+
+    The inputs: ``carried`` values of state, ``sliced`` arrays with ``length`` rows, and what stays
+    the same. The region takes the state, one row of each array, and the rest; it returns the next
+    state and then the rows to stack. The outputs: the last state, and the stacks, whose rows stand
+    where those that they were made from stood.
+    """
+    (body,) = regions
+    state, arrays = inputs[:carried], inputs[carried : carried + sliced]
+    given = inputs[carried + sliced :]
+    stacks = [np.empty((length, *t.shape), t.dtype) for t in islice(body.types, carried, None)]
+    for i in range(length - 1, -1, -1) if reverse else range(length):
+        outs = body(*state, *[a[i] for a in arrays], *given)
+        state = tuple(outs[:carried])
+        for stack, row in zip(stacks, islice(outs, carried, None), strict=True):
+            stack[i] = row
+    return (*state, *stacks)
