@@ -1,10 +1,27 @@
-"""Sums of arrays whose error does not grow with their length.
+"""Sums of arrays within one bound, whatever their length, axes and layout.
 
-NumPy adds pairwise along the axis that lies next to each other in memory, and one after the other
-along any other: the float32 sum of 20 million ones over the first of two axes is 16777216. Here
-such an axis is cut into blocks of ``ROWS``, whose sums are added in double precision, in blocks
-again. So a float32 sum is within ``ROWS * 2**-24 * sum(abs(x))`` of the exact one, however long.
-Half precision is summed in single and rounded once.
+A sum of floating-point numbers, in either mode, is within
+
+    32 * eps * sum(abs(x))        with eps = 2**-23 for float32, 2**-52 for float64
+
+of the exact sum of what is added. Adding ``n`` terms one after the other costs at most
+``(n - 1) * u * sum(abs(x))`` with ``u = eps / 2``, adding them pairwise ``log2(n)`` times ``u``
+(Higham, Accuracy and Stability of Numerical Algorithms, section 4.2), and the bound is 64 ``u``.
+
+NumPy adds pairwise along the axis that lies next to each other in memory (8 chains of 16 terms,
+then halves: ``25 + log2(n / 128)``), and one after the other along any other: its float32 sum of 20
+million ones over the first of two axes is 16777216. Here such an axis is cut into blocks of
+``ROWS``, added one after the other (31), whose sums are added pairwise in double precision
+(``log2(n / 32)`` of it for float64, next to nothing for float32). Further axes follow in double
+precision, pairwise too. So 64 is enough for 2**38 terms.
+
+Kernels (``compiler/native/folds.py``) add at most 48 terms one after the other in a lane (47), 4
+chains and up to 16 lanes pairwise (2 + 4) and what they spill in double precision, for float64 with
+the errors of these additions (2); each partial result and the whole are rounded once (2).
+
+Half precision is summed in single and rounded once. Running sums, and sums at repeated indices,
+are kept in double precision (``running_dtype``) and rounded once: a float32 sum of up to 2**29
+terms is within ``eps * sum(abs(x))``, a float64 sum within ``n * eps / 2 * sum(abs(x))``.
 """
 
 from __future__ import annotations
@@ -42,9 +59,10 @@ def add_up(x: Array, axis: Any, keepdims: bool) -> Any:
     axes = _axes(axis, x.ndim)
     if x.dtype.char not in _DOUBLE or _is_pairwise(x, axes):
         return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
-    out = x
-    for a in reversed(axes):
-        out = _fold(out, a)
+    first, *rest = sorted(axes, key=lambda a: -x.shape[a])
+    out = _fold(x, first)
+    for a in rest:
+        out = _halved(out.astype(_DOUBLE[x.dtype.char], copy=False), a)
     out = out.astype(x.dtype, copy=False)
     return out if keepdims else out.reshape([n for i, n in enumerate(x.shape) if i not in axes])
 
@@ -65,7 +83,10 @@ def _is_pairwise(x: Array, axes: list[int]) -> bool:
 
 
 def _fold(x: Array, axis: int) -> Array:
-    """The sums along one axis, which is kept as size 1; rounded to double where it is blocked."""
+    """The sums along one axis, which is kept as size 1; in double precision where it is blocked.
+
+    The result is memory of its own.
+    """
     if x.shape[axis] <= ROWS:
         few: Array = x.sum(axis=axis, keepdims=True, dtype=x.dtype)
         return few
@@ -73,8 +94,16 @@ def _fold(x: Array, axis: int) -> Array:
     if width < NARROW:
         turned = np.ascontiguousarray(np.moveaxis(x, axis, -1))
         return np.moveaxis(turned.sum(axis=-1, keepdims=True, dtype=x.dtype), -1, axis)
-    while x.shape[axis] > 1:
-        x = _blocks(x, axis)
+    return _halved(_blocks(x, axis), axis)
+
+
+def _halved(x: Array, axis: int) -> Array:
+    """The sums along an axis, added pairwise: its second half to its first. Writes to ``x``."""
+    before = (slice(None),) * axis
+    while (size := x.shape[axis]) > 1:
+        half = size // 2
+        x[(*before, slice(half))] += x[(*before, slice(size - half, None))]
+        x = x[(*before, slice(size - half))]
     return x
 
 

@@ -94,7 +94,7 @@ def compile_kernels(kernels: list[Kernel]) -> list[MachineKernel]:
 def kernel_source(kernel: Kernel) -> Source:
     """What a kernel is compiled from."""
 
-    return Source(kernel.name, kernel.key(), lambda symbol: _kernel_llvm(kernel, symbol))
+    return Source(kernel.name, kernel.key(), lambda symbol: _kernel_llvm(kernel.content(), symbol))
 
 
 def _kernel_llvm(kernel: Kernel, symbol: str) -> str:

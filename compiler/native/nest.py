@@ -6,29 +6,19 @@ the kernel's mode: see the functions of ``_RUNNERS``. ``points.py`` writes what 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 from llvmlite import ir
 
 from ..kernel.expression import calls, names
 from ..kernel.functions import CHEAP
 from ..kernel.loops import Kernel, Sweep
 from ..kernel.statements import Apply, Load, Position
-from .code import I64, POINTER, new_function
+from .code import I1, I64, POINTER, new_function
+from .folds import CHAINS, TERMS, Folds, Total, is_sum, rounded
 from .lanes import Value, element_type
-from .points import (
-    CHAINS,
-    SPILL,
-    SPILL_ROWS,
-    Point,
-    Points,
-    Slot,
-    combine,
-    is_sum,
-)
+from .points import Point, Slot
 
 __all__ = ["emit_combine", "emit_kernel"]
 
@@ -36,7 +26,7 @@ Indices = Mapping[int, ir.Value]
 Known = Mapping[str, "Value | Slot"]
 
 
-class _Nest(Points):
+class _Nest(Folds):
     """The loops of one kernel function."""
 
     def extra(self, i: int) -> ir.Value:
@@ -79,23 +69,34 @@ class _Nest(Points):
 
         ``counted``: it is one of several, in loops around this one.
         """
-        if not any(fold.name in self.wide for fold in sweep.folds):
+        if not any(fold.name in self.totals for fold in sweep.folds):
             self.along(sweep, indices, start, stop, known)
             return
-        if not counted:
-            long = self.b.icmp_signed(">", self.b.sub(stop, start), I64(SPILL))
-            self.spilled = lambda: long
-        with self.code.loop(start, stop, SPILL) as lo:
-            hi = self.code.least(self.b.add(lo, I64(SPILL)), stop)
+        part = self.part(sweep)
+        with self.code.loop(start, stop, part) as lo:
+            hi = self.code.least(self.b.add(lo, I64(part)), stop)
             if counted:
-                self.count(self.b.sub(hi, lo), SPILL, sweep.folds)
+                self.count(self.terms(sweep, self.b.sub(hi, lo)), sweep.folds)
             else:
                 later = self.b.icmp_signed(">", lo, start)
                 with self.b.if_then(later, likely=False):
-                    again = self.b.icmp_signed(">", lo, self.b.add(start, I64(SPILL)))
                     for fold in sweep.folds:
-                        self.spill(fold, again)
+                        self.spill(fold)
             self.along(sweep, indices, lo, hi, known)
+
+    def part(self, sweep: Sweep) -> int:
+        """Elements along the last loop that add ``TERMS`` terms or fewer to an accumulator."""
+        if self.light(sweep):
+            return (TERMS - CHAINS) * CHAINS * self.lanes
+        return TERMS * self.lanes
+
+    def terms(self, sweep: Sweep, length: ir.Value) -> ir.Value:
+        """At most so many terms are added to an accumulator by so many elements; see ``along``."""
+        vectors = self.b.sdiv(self.b.add(length, I64(self.lanes - 1)), I64(self.lanes))
+        if not self.light(sweep):
+            return vectors
+        shared = self.b.add(self.b.sdiv(length, I64(CHAINS * self.lanes)), I64(CHAINS))
+        return self.code.least(vectors, shared)
 
     @property
     def straight(self) -> bool:
@@ -169,19 +170,18 @@ def _run_row(e: _Nest) -> None:
     Short rows have code of their own, since even a branch for spilling that is not taken makes
     rows of eight elements take twice as long.
     """
-    kernel = e.kernel
-    if not any(is_sum(fold) for sweep in kernel.sweeps for fold in sweep.folds):
+    summing = [sweep for sweep in e.kernel.sweeps if any(map(is_sum, sweep.folds))]
+    if not summing:
         _rows(e, spills=False)
         return
-    sizes = [kernel.dims[a] for a in kernel.reduced]
-    known = [size for size in sizes if isinstance(size, int)]
-    if len(known) == len(sizes):
-        _rows(e, spills=math.prod(known) > SPILL)
-        return
-    terms = I64(1)
-    for axis in sorted(kernel.reduced):
-        terms = e.b.mul(terms, e.dims[axis])
-    with e.b.if_else(e.b.icmp_signed("<=", terms, I64(SPILL))) as (short, long):
+    visits: ir.Value = I64(1)
+    for axis in sorted(e.kernel.reduced - {e.vec}):
+        visits = e.b.mul(visits, e.dims[axis])
+    few: ir.Value = I1(1)
+    for sweep in summing:
+        terms = e.b.mul(visits, e.terms(sweep, e.dims[e.vec]))
+        few = e.b.and_(few, e.b.icmp_signed("<=", terms, I64(TERMS)))
+    with e.b.if_else(few) as (short, long):
         with short:
             _rows(e, spills=False)
         with long:
@@ -236,16 +236,16 @@ def _column_block(e: _Nest, block: Point) -> None:
     e.start_counting()
     with (
         e.nested(outer, block.indices) as here,
-        e.code.loop(I64(0), e.dims[last], SPILL_ROWS) as lo,
+        e.code.loop(I64(0), e.dims[last], TERMS) as lo,
     ):
-        hi = e.code.least(e.b.add(lo, I64(SPILL_ROWS)), e.dims[last])
-        e.count(e.b.sub(hi, lo), SPILL_ROWS, sweep.folds)
+        hi = e.code.least(e.b.add(lo, I64(TERMS)), e.dims[last])
+        e.count(e.b.sub(hi, lo), sweep.folds)
         with e.code.loop(lo, hi) as row:
             point = block.inner()
             point.indices = {**here, last: row}
             e.run(sweep.inner, point)
     for fold in sweep.folds:
-        block.values[fold.name] = e.with_spilled(fold, e.accumulator(fold, 0))
+        block.values[fold.name] = e.in_lanes(fold)
     e.run(sweep.after, block)
 
 
@@ -282,25 +282,20 @@ def _partial(e: _Nest, partials: ir.Value, units: ir.Value, i: int, unit: ir.Val
 def emit_combine(module: ir.Module, kernel: Kernel, name: str) -> ir.Function:
     """For a ``total`` kernel: fold the partial results in order, then compute what follows.
 
-    Sums of float32 add their partial results in float64, rounding once.
+    Sums add their partial results in double precision and what that loses, rounding once.
     """
     fn = new_function(module, name)
     e = _Nest(kernel, fn)
     (sweep,) = kernel.sweeps
     partials, units = e.extra(1), e.extra(2)
-    known, one = Point({}, {}), e.one
+    known = Point({}, {})
     for i, fold in enumerate(sweep.folds):
-        wide = np.dtype("float64") if fold.dtype == np.dtype("float32") else fold.dtype
-        slot = e.code.slot(one.type(wide))
-        e.b.store(one.constant(fold.identity, wide).ir, slot)
+        total = Total(e.code, fold, e.one)
         with e.code.loop(I64(0), units) as unit:
             at = _partial(e, partials, units, i, unit)
             raw = e.b.load(at, typ=element_type(fold.dtype, memory=True), align=8)
-            x = one.from_memory(raw, fold.dtype).cast(wide)
-            acc = one.value(e.b.load(slot, typ=one.type(wide)), wide)
-            e.b.store(combine(fold, acc, x).ir, slot)
-        final = one.value(e.b.load(slot, typ=one.type(wide)), wide)
-        known.values[fold.name] = final.cast(fold.dtype)
+            total.add(e.one.from_memory(raw, fold.dtype))
+        known.values[fold.name] = rounded(fold, total.parts())
     e.run(kernel.before, known)
     e.run(sweep.after, known)
     e.code.finish()

@@ -7,7 +7,7 @@ with control flow or computed positions is written for one lane.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,12 +38,9 @@ from .code import I1, I32, I64, POINTER, Code
 from .lanes import BOOL, Lanes, Value, element_type
 from .scalars import evaluate
 
-__all__ = ["SPILL", "SPILL_ROWS", "Point", "Points"]
+__all__ = ["Point", "Points", "Slot"]
 
-CHAINS = 4  # accumulators of a fold in a light loop
-SPILL = 2048  # elements that vector accumulators of a sum add before they spill to double precision
-SPILL_ROWS = 128  # the same for rows of which each adds to the same accumulators
-INT64, DOUBLE = np.dtype("int64"), np.dtype("float64")
+INT64 = np.dtype("int64")
 
 
 class Slot(NamedTuple):
@@ -87,11 +84,6 @@ class Points:
         self.vec = len(kernel.loops) - 1  # vectors run along the last loop
         self.one, self.all = Lanes(self.b, 1), Lanes(self.b, self.lanes)
         self.consts = {c.name: self.one.constant(c.value, c.dtype) for c in kernel.consts}
-        self.accs: dict[str, list[ir.Value]] = {}
-        self.wide: dict[str, ir.Value] = {}  # vectors in double precision that sums spill to
-        self.since = None  # a slot: terms since the last spill
-        self.spilled: Callable[[], ir.Value] = lambda: I1(0)  # whether there was one
-        self.chain = 0  # which of a fold's accumulators the code being written adds to
 
     def word(self, i: int, kind: ir.Type) -> ir.Value:
         """The i-th word of the context."""
@@ -131,6 +123,10 @@ class Points:
                     self.b.store(self.expression(expr, slot.dtype, point).ir, slot.place)
                 case _:
                     self.control(s, point)
+
+    def accumulate(self, fold: Fold, point: Point) -> None:
+        """One more value for a fold; ``folds.py`` has it."""
+        raise NotImplementedError
 
     def control(self, s: Statement, point: Point) -> None:
         """Branches and loops, for one lane."""
@@ -294,131 +290,6 @@ class Points:
         if what == "store":
             signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, I32, lanes])
         return ir.Function(self.b.module, signature, name)
-
-    # ---- Folds
-
-    def reset(self, folds: Iterable[Fold], spills: bool = True) -> None:
-        """Set accumulators to their identities; long sums spill to others in double precision."""
-        self.wide = {}
-        for fold in folds:
-            if fold.name not in self.accs:
-                kind = self.all.type(fold.dtype)
-                self.accs[fold.name] = [self.code.slot(kind) for _ in range(CHAINS)]
-            for slot in self.accs[fold.name]:
-                self.b.store(self.all.constant(fold.identity, fold.dtype).ir, slot)
-            if spills and is_sum(fold):
-                self.wide[fold.name] = self.code.slot(self.all.type(DOUBLE))
-
-    def accumulator(self, fold: Fold, chain: int) -> Value:
-        """What one of a fold's accumulators holds now."""
-        slot = self.accs[fold.name][chain]
-        return self.all.value(self.b.load(slot, typ=self.all.type(fold.dtype)), fold.dtype)
-
-    def start_counting(self) -> None:
-        """For sums over several loops: ``count`` says how many terms are coming."""
-        since, spilled = self.code.slot(I64), self.code.slot(I1)
-        self.b.store(I64(0), since)
-        self.b.store(I1(0), spilled)
-        self.since, self.spilled_slot = since, spilled
-        self.spilled = lambda: self.b.load(spilled, typ=I1)
-
-    def count(self, terms: ir.Value, most: int, folds: Sequence[Fold]) -> None:
-        """Before so many terms are added: spill if that would be too many in single accumulators.
-
-        Sums in vector lanes add one term after the other, so a long one would lose digits. Where
-        they spill depends on the sizes alone.
-        """
-        total = self.b.add(self.b.load(self.since, typ=I64), terms)
-        over = self.b.icmp_signed(">", total, I64(most))
-        with self.b.if_then(over, likely=False):
-            for fold in folds:
-                self.spill(fold, self.spilled())
-            self.b.store(I1(1), self.spilled_slot)
-        self.b.store(self.b.select(over, terms, total), self.since)
-
-    def spill(self, fold: Fold, again: ir.Value) -> None:
-        """Move what a sum's accumulators hold to the vector in double precision, which holds
-        something already if it happens ``again``."""
-        if fold.name not in self.wide:
-            return
-        slot, part = self.wide[fold.name], self.vector(fold).cast(DOUBLE)
-        held = self.b.load(slot, typ=self.all.type(DOUBLE))
-        before = self.b.select(again, held, self.all.constant(0.0, DOUBLE).ir)
-        self.b.store(combine(fold, self.all.value(before, DOUBLE), part).ir, slot)
-        for acc in self.accs[fold.name]:
-            self.b.store(self.all.constant(fold.identity, fold.dtype).ir, acc)
-
-    def with_spilled(self, fold: Fold, found: Value) -> Value:
-        """A fold's result, in one lane or all, and what it has spilled, rounded once."""
-        if fold.name not in self.wide:
-            return found
-        kind = found.lanes.type(fold.dtype)
-        slot = self.code.slot(kind)
-        self.b.store(found.ir, slot)
-        with self.b.if_then(self.spilled(), likely=False):
-            held = self.b.load(self.wide[fold.name], typ=self.all.type(DOUBLE))
-            wide = self.all.value(held, DOUBLE)
-            if found.lanes.count == 1:
-                wide = self.lanes_together(fold, wide)
-            both = combine(fold, wide, found.cast(DOUBLE))
-            self.b.store(both.cast(fold.dtype).ir, slot)
-        return found.made(self.b.load(slot, typ=kind))
-
-    def accumulate(self, fold: Fold, point: Point) -> None:
-        """Fold a vector into the vector accumulator; masked lanes of folded points keep what they
-        have."""
-        x = self.value(folded(fold), point).cast(fold.dtype)
-        if point.mask is not None and self.vec in self.kernel.reduced:
-            neutral = self.all.constant(fold.identity, fold.dtype)
-            x = self.all.value(point.mask, BOOL).select(x, neutral)
-        acc = self.accumulator(fold, self.chain)
-        self.b.store(combine(fold, acc, x).ir, self.accs[fold.name][self.chain])
-
-    def vector(self, fold: Fold) -> Value:
-        """The accumulators of a fold, pairwise folded into one vector."""
-        parts = [self.accumulator(fold, chain) for chain in range(CHAINS)]
-        while len(parts) > 1:
-            pairs = zip(parts[::2], parts[1::2], strict=True)
-            parts = [combine(fold, x, y) for x, y in pairs]
-        return parts[0]
-
-    def across(self, fold: Fold) -> Value:
-        """Fold the accumulators, then their lanes, pairwise into one scalar."""
-        return self.with_spilled(fold, self.lanes_together(fold, self.vector(fold)))
-
-    def lanes_together(self, fold: Fold, vector: Value) -> Value:
-        """Fold the lanes of a vector pairwise into one scalar."""
-        lanes = self.lanes
-        while lanes > 1:
-            lanes //= 2
-            low, high = self._half(vector, 0, lanes), self._half(vector, lanes, lanes)
-            vector = combine(fold, low, high)
-        return vector
-
-    def _half(self, vector: Value, start: int, count: int) -> Value:
-        lanes = Lanes(self.b, count)
-        if count == 1:
-            return lanes.value(self.b.extract_element(vector.ir, I32(start)), vector.dtype)
-        picked = ir.Constant(ir.VectorType(I32, count), list(range(start, start + count)))
-        return lanes.value(self.b.shuffle_vector(vector.ir, vector.ir, picked), vector.dtype)
-
-
-def folded(fold: Fold) -> str:
-    """The value that a fold combines with its accumulator."""
-    (name,) = (n for n in names(fold.expr) if n != fold.name)
-    return name
-
-
-def is_sum(fold: Fold) -> bool:
-    """Whether a fold adds floating-point numbers."""
-    value = folded(fold)
-    sums = (f"{fold.name} + {value}", f"{value} + {fold.name}")
-    return fold.dtype.kind == "f" and fold.expr in sums
-
-
-def combine(fold: Fold, acc: Value, x: Value) -> Value:
-    """The accumulator with one more value; both may be wider than the fold's dtype."""
-    return evaluate(acc.lanes, fold.expr, {fold.name: acc, folded(fold): x}, acc.dtype)
 
 
 def _is(size: DimLike, number: int) -> bool:

@@ -16,10 +16,12 @@ from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, axis_of
 from ..op import OPS, Sample, op
 from ..shapes import Sizes, show_shape
+from ..summation import running_dtype
 from ..types import TensorType
 from .slicing import out_of_bounds
 
 Array = np.ndarray[Any, Any]
+BLOCK = 16384  # updates that are added at a time
 INDICES = np.array([[2, 0], [-1, 2]], np.int32)
 
 
@@ -141,17 +143,22 @@ SCATTERS = [
 def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int = 0, batch_dims: int = 0) -> Any:
     """``x`` with ``updates`` added where ``gather`` with the same arguments would read.
 
-    Repeated indices add up. Raises IndexOutOfBoundsError.
+    Repeated indices add up, in double precision. Raises IndexOutOfBoundsError.
     """
     at = checked(indices, axis, x.shape[axis])
-    out = np.array(x, order="C")
-    numbers = np.arange(out.size).reshape(out.shape)
-    np.add.at(
-        out.reshape(-1),
-        gather.body(numbers, at, axis=axis, batch_dims=batch_dims).reshape(-1),
-        updates.reshape(-1),
-    )
-    return out
+    numbers = np.arange(x.size).reshape(x.shape)
+    return _added(x, gather.body(numbers, at, axis=axis, batch_dims=batch_dims), updates)
+
+
+def _added(x: Array, places: Array, updates: Array) -> Array:
+    """``x`` with updates added at places in row-major order, each sum rounded once."""
+    wide = running_dtype(x.dtype)
+    out = np.array(x, wide, order="C")
+    flat, places, updates = out.reshape(-1), places.reshape(-1), updates.reshape(-1)
+    for i in range(0, len(places), BLOCK):  # the wide copy of a block stays in cache
+        block = slice(i, i + BLOCK)
+        np.add.at(flat, places[block], updates[block].astype(wide, copy=False))
+    return out.astype(x.dtype, copy=False)
 
 
 @scatter_add.gradient
@@ -231,15 +238,13 @@ def _scatter_nd_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
 def tensor_scatter_nd_add(x: Any, indices: Any, updates: Any) -> Any:
     """``x`` with ``updates`` added at the points where ``gather_nd`` reads; repeats add up.
 
-    Raises IndexOutOfBoundsError.
+    They do so in double precision. Raises IndexOutOfBoundsError.
     """
-    out = np.array(x, order="C")
-    numbers = np.arange(out.size).reshape(out.shape)
+    numbers = np.arange(x.size).reshape(x.shape)
     places = numbers[_nd_key(x, indices)]
     if updates.shape != places.shape:
         raise _wrong_updates(updates.shape, places.shape)
-    np.add.at(out.reshape(-1), places.reshape(-1), updates.reshape(-1))
-    return out
+    return _added(x, places, updates)
 
 
 @tensor_scatter_nd_add.gradient

@@ -13,6 +13,7 @@ from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, op
 from ..shapes import Sizes, broadcast_shapes
+from ..summation import add_up
 from ..types import TensorType
 
 
@@ -89,7 +90,7 @@ def numpy_placed(x: Any, mask: Any, like: Any) -> Any:
         *range(extra),
         *[i + extra for i, n in enumerate(like.shape) if n != part.shape[i + extra]],
     )
-    return part.sum(axis=axes, keepdims=True).reshape(like.shape) if axes else part
+    return add_up(part, axes, True).reshape(like.shape) if axes else part
 
 
 @numpy_placed.gradient

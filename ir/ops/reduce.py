@@ -42,8 +42,8 @@ def _sum_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over ``axis`` (None: all); keeps the dtype, bool sums as int32; of nothing: 0.
 
-    Along any axis and for any length ``n`` the error is within ``log2(n) * eps * sum(|x|)``, or
-    ``32 * eps * sum(|x|)`` if that is more. float16 is summed in float32. Integers wrap.
+    Along any axis and for any length the error is within ``32 * eps * sum(|x|)``, compiled as well.
+    float16 is summed in float32. Integers wrap.
     """
     return add_up(x.astype(np.int32) if x.dtype == bool else x, axis, keepdims)
 

@@ -47,6 +47,93 @@ def test_sums_of_a_constant_are_within_their_bound(name: str, mode: str, dtype: 
         np.testing.assert_allclose(got, want.astype(dtype), rtol=BOUNDS[dtype])
 
 
+def worst(shape: tuple[int, ...], axis: Any, dtype: str, every: int) -> Any:
+    """Terms that are lost if they are added one by one: the first of ``every`` is 1, and the others
+    are half of what 1 can still tell from itself."""
+    axes = range(len(shape)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    x = np.full(shape, np.finfo(dtype).eps / 2, dtype)
+    place = np.zeros(shape, np.int64)
+    for a in sorted(axes):
+        along = np.arange(shape[a]).reshape([-1 if i == a else 1 for i in range(len(shape))])
+        place = place * shape[a] + along
+    x[place % every == 0] = 1
+    return x
+
+
+LONG: list[tuple[tuple[int, ...], Any]] = [
+    ((70_001,), None), ((3, 30_001), 1), ((30_001, 3), 0), ((5_001, 40), 0), ((2_001, 3), (0, 1)),
+    ((300, 2, 41), (0, 2)), ((2, 300, 41), (1, 2)), ((40, 2, 2, 301), (0, 1, 3)),
+    ((2,) * 14, tuple(range(0, 14, 2))), ((30, 2, 30, 2, 30), (0, 2, 4)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("mode", MODES)
+def test_sums_of_terms_that_get_lost_are_within_the_bound(mode: str, dtype: str) -> None:
+    for form, (shape, axis) in enumerate(LONG):
+        light = MODES[mode](lambda x, axis=axis: tf.sum(x, axis=axis))
+        dear = MODES[mode](lambda x, axis=axis: tf.sum(tf.sqrt(tf.exp(-x)) * x, axis=axis))
+        for every in (16, 64, 500, 4_096):
+            x = worst(shape, axis, dtype, every)
+            for f, terms in ((light, x), (dear, (np.exp(-x / 2) * x).astype(dtype))):
+                exact = np.sum(terms, axis=axis, dtype=np.longdouble)
+                slack = 0 if f is light else 4  # each term of the other is a few units wrong itself
+                bound = (32 + slack) * np.finfo(dtype).eps * exact
+                error = np.abs(f(tf.constant(x)).numpy() - exact)
+                assert (error <= bound).all(), (form, every, np.max(error / bound))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("layout", ["C", "F", "reversed", "strided", "repeated"])
+def test_the_bound_holds_for_every_layout(layout: str, mode: str) -> None:
+    x = worst((3_001, 40, 2), (0, 1), "float64", 48)
+    x = {
+        "C": x, "F": np.asfortranarray(x), "reversed": x[::-1, ::-1], "strided": x[::2, 1::3],
+        "repeated": np.broadcast_to(x[:, :1], x.shape),
+    }[layout]  # fmt: skip
+    for axis in (0, (0, 1), (0, 2), None):
+        got = MODES[mode](lambda x, axis=axis: tf.sum(x, axis=axis))(x).numpy()
+        exact = np.sum(x, axis=axis, dtype=np.longdouble)
+        assert (np.abs(got - exact) <= 32 * np.finfo("float64").eps * exact).all()
+
+
+def test_special_values_pass_through_sums_that_spill() -> None:
+    for dtype in BOUNDS:
+        huge = np.finfo(dtype).max
+        x = np.ones((4, 6_000), dtype)
+        x[0, 10], x[1, 20:22], x[2, 30], x[3, 40:42] = np.inf, huge, np.nan, (np.inf, -np.inf)
+        for mode in MODES.values():
+            for axis, array in ((1, x), (0, x.T.copy())):
+                got = mode(lambda x, axis=axis: tf.sum(x, axis=axis))(tf.constant(array)).numpy()
+                np.testing.assert_array_equal(got, [np.inf, np.inf, np.nan, np.nan])
+        for row, want in zip(x, (np.inf, np.inf, np.nan, np.nan), strict=True):
+            got = MODES["native"](tf.sum)(tf.constant(row)).numpy()
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_sums_at_repeated_indices_do_not_stop_growing(mode: str) -> None:
+    small = np.finfo("float32").eps / 2
+    x = np.full((5_000, 2), small, np.float32)
+    x[0] = 1
+    zeros, at = np.zeros(5_000, np.int32), np.zeros((5_000, 1), np.int32)
+
+    def gathered(x: Any, at: Any) -> Any:
+        with tf.GradientTape() as tape:
+            row = tf.zeros((1, 2))
+            tape.watch(row)
+            loss = tf.sum(tf.gather(row, at) * x)
+        return tape.gradient(loss, row)[0]
+
+    for function, indices in (
+        (lambda x, at: tf.math.unsorted_segment_sum(x, at, 1)[0], zeros),
+        (lambda x, at: tf.tensor_scatter_nd_add(tf.zeros((1, 2)), at, x)[0], at),
+        (gathered, zeros),
+    ):
+        got = MODES[mode](function)(tf.constant(x), tf.constant(indices)).numpy()
+        np.testing.assert_allclose(got, 1 + 4_999 * small, rtol=1e-7)
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_statistics_far_from_zero(mode: str) -> None:
     x = np.random.default_rng(0).uniform(250, 320, (100_000, 3)).astype(np.float32)

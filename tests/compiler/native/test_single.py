@@ -213,3 +213,28 @@ def test_constants_have_their_dtype_in_the_readable_form(
     arrays = [np.array([0, 1, 2, 3], of), np.zeros(4, of), np.zeros(4, of)]
     for machine, python in both(kernel, arrays, {"n": 4}):
         assert machine.tobytes() == python.tobytes()
+
+
+ROWS = """\
+kernel rows(x: f32, out0: out f32) for (i0: 2, fold i1: m) {
+  sweep {
+    v0: f32 = x[i0 * (m) + i1]
+    v1: f32 = exp(v0)
+    fold acc2: f32 = acc2 + v1 from 0.0
+  } after {
+    out0[i0] = acc2
+  }
+}
+"""
+
+
+def test_code_for_a_known_size_serves_others_as_well() -> None:
+    short = parse_kernel(ROWS.replace("(m)", "64").replace("m)", "64)"))
+    code = compile_kernels([short])
+    rows = parse_kernel(ROWS)
+    assert compile_kernels([rows])[0].body == code[0].body
+    tiny = np.log(np.finfo(np.float32).eps / 2).astype(np.float32)
+    x, out = np.full((2, 1 << 16), tiny, np.float32), np.zeros(2, np.float32)
+    x[:, :16] = 0  # in each lane the first term is 1, beside which the others get lost
+    run_kernel(rows, [x, out], {"m": x.shape[1]})
+    np.testing.assert_allclose(out, np.exp(x.astype(np.float64)).sum(axis=1), rtol=4e-6)
