@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
 from twofold.ir.graph import Graph
 from twofold.ir.rebuild import resized
 from twofold.ir.types import TensorType
@@ -23,7 +21,7 @@ from .sizes import TraceSizes
 from .target import Executable
 from .targets import target_for
 
-__all__ = ["Callee", "Derivable", "Sized", "distinct"]
+__all__ = ["Callee", "Derivable", "Sized"]
 
 PREPARED = 64  # exact sizes that a callee keeps prepared
 Run = Callable[[list[Any]], list[Any]]
@@ -99,9 +97,18 @@ class Sized(NamedTuple):
     callee: Callee
     env: dict[str, int]
 
-    def run(self, *values: Any) -> tuple[Any, ...]:
-        """The outputs for input arrays (Variables for refs), each a value of its own."""
-        return tuple(distinct(self.callee.prepared(self.env)(list(values)), values))
+    @classmethod
+    def of(cls, graph: Graph) -> Sized:
+        """A graph without size symbols, called by hand."""
+        return cls(Callee(graph, TraceSizes(), native=False), {})
+
+    def as_function(self, run_node: Any) -> Sized:
+        """What a region op calls: itself, since it is compiled."""
+        return self
+
+    def __call__(self, *values: Any) -> Sequence[Any]:
+        """The outputs for input arrays (Variables for refs)."""
+        return self.callee.prepared(self.env)(list(values))
 
     @property
     def inputs(self) -> Sequence[Any]:
@@ -120,14 +127,3 @@ class Sized(NamedTuple):
     def graph(self) -> Graph:
         """The graph with its sizes, as a region of a graph."""
         return resized(self.callee.graph, self.env)
-
-
-def distinct(outs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """Arrays as values: none is the object of another, of an input, or of what a Variable holds."""
-    taken = {id(x if isinstance(x, np.ndarray) else x.array) for x in inputs}
-    found = []
-    for out in outs:
-        out = out.view() if id(out) in taken else out
-        taken.add(id(out))
-        found.append(out)
-    return found

@@ -17,13 +17,14 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
+from twofold.runtime.arrays import distinct
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from . import background, gradient
 from .alias import Aliasing, copied, keeps_inputs, owned_outputs, shares_results, write_back
-from .callee import PREPARED, Callee, Sized, distinct
+from .callee import PREPARED, Callee, Sized
 from .key import matches
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument

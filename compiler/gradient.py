@@ -15,6 +15,7 @@ from twofold.ir import bind
 from twofold.ir.attrs import dims_of
 from twofold.ir.bind import Call
 from twofold.ir.dims import symbols_of
+from twofold.ir.fit import fitted
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, resized
@@ -109,19 +110,20 @@ class Derivative:
 
 
 @OPS["call"].linearization
+@OPS["fused"].linearization
 def linearize(call: Call, sources: Sources) -> Linear:
     """The forward call of ``call`` and its pullback."""
-    region = call.regions[0]
+    ground = bind.ground()
+    region = fitted(call.regions[0], call.inputs, ground.sizes)
     env: dict[str, int] | None = None
-    if isinstance(region, Sized):
-        derivative, env = _of_callee(region.callee, region.env, sources), region.env
-        sizes = region.callee.sizes
-    else:
-        tracer = bind.ground()
-        assert isinstance(tracer, Tracer)
-        sizes = tracer.sizes
+    if isinstance(region, Graph) and isinstance(ground, Tracer):
+        sizes = ground.sizes
         graph = inline(resized(region, sizes.solution()))  # with what the trace knows by now
         derivative = Derivative(graph, sizes, sources)
+    else:
+        called = region if isinstance(region, Sized) else Sized.of(region)
+        derivative, env = _of_callee(called.callee, called.env, sources), called.env
+        sizes = called.callee.sizes
     forward = derivative.region(derivative.forward, env)
     n_outputs = len(derivative.forward.outputs) - len(derivative.place) - len(derivative.later)
 
@@ -140,7 +142,7 @@ def linearize(call: Call, sources: Sources) -> Linear:
         return found
 
     types = None if env is not None else derivative.forward.types
-    taken = Call(call.op, call.inputs, call.attrs, (forward,), types, call.place)
+    taken = Call(OPS["call"], call.inputs, {}, (forward,), types, call.place)
     return Linear(taken, n_outputs, tuple(derivative.later), pull)
 
 

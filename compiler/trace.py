@@ -7,6 +7,7 @@ with an ``assign`` node for each assignment in program order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import ref
 
@@ -17,6 +18,7 @@ from twofold.ir.attrs import check_attrs, map_attrs
 from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
 from twofold.ir.errors import ConversionError, GraphError, StagingError
+from twofold.ir.fit import fitted
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.location import Location, may_be_caught, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
@@ -221,7 +223,12 @@ class Tracer(bind.Ground):
         loc, name = call.place or (None, "")
         inputs = [self._held(x) for x in call.inputs]
         regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
-        node = Node(op, inputs, call.attrs, call.typed(self.sizes), regions, loc, (name,))
+        if regions and op.region_types is None:
+            regions = [fitted(regions[0], inputs, self.sizes)]
+            types: Sequence[TensorType] = regions[0].types
+        else:
+            types = call.typed(self.sizes)
+        node = Node(op, inputs, call.attrs, types, regions, loc, (name,))
         if "raise" in node.effects:
             if may_be_caught():
                 raise PlainPython  # the trace goes on as if nothing were raised

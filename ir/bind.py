@@ -18,12 +18,14 @@ from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
+import numpy as np
+
 from .shapes import Sizes
-from .types import TensorType
+from .types import RefType, TensorType
 
 __all__ = [
     "Call", "Frame", "Ground", "Interpreter", "below", "bottom", "current", "ground", "install",
-    "perform", "pop", "push", "run", "top",
+    "perform", "pop", "push", "run", "top", "type_of",
 ]  # fmt: skip
 
 Values = tuple[Any, ...]
@@ -54,9 +56,11 @@ class Call:
     def typed(self, sizes: Sizes) -> Sequence[TensorType]:
         """The types of the outputs; if they are not known yet, ``sizes`` says how sizes compare."""
         if self._types is None and self.regions:
-            self._types = self.regions[0].types
+            from .fit import fitted  # noqa: PLC0415  (graphs are made of ops, which are bound)
+
+            self._types = fitted(self.regions[0], self.inputs, sizes).types
         elif self._types is None:  # arrays say their types when they are there
-            given = [_type_of(x) for x in self.inputs]
+            given = [type_of(x) for x in self.inputs]
             self._types = self.op.resolve(given, self.attrs, sizes)[1]
         return self._types
 
@@ -64,9 +68,11 @@ class Call:
         return f"<call of {self.op.name} on {len(self.inputs)} inputs, {self.attrs}>"
 
 
-def _type_of(value: Any) -> TensorType:
-    """The type of an array or of a value of a graph."""
-    return TensorType(value.dtype, value.shape) if hasattr(value, "shape") else value.type
+def type_of(value: Any) -> TensorType:
+    """The type of an array, of a Variable or of a value of a graph."""
+    if isinstance(value, np.ndarray):
+        return TensorType(value.dtype, value.shape)
+    return RefType(value.dtype, value.shape) if hasattr(value, "shape") else value.type
 
 
 class Interpreter(Protocol):

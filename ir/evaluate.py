@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from .bind import Call
 from .graph import Graph, Node
 from .types import TensorType
 
@@ -65,6 +66,9 @@ def evaluate(graph: Graph, inputs: Sequence[Any], run_node: RunNode) -> list[Any
     return [table[v] for v in graph.outputs]
 
 
-def functions(node: Node, run_node: RunNode) -> list[Region]:
-    """The regions of a node as functions from inputs to outputs."""
-    return [Region(region, run_node) for region in node.regions]
+def functions(node: Node | Call, run_node: RunNode) -> list[Region]:
+    """The regions of a node or a call as functions from inputs to outputs.
+
+    Each says itself how it runs: a graph node by node, what is compiled as it is.
+    """
+    return [region.as_function(run_node) for region in node.regions]

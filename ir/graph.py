@@ -188,6 +188,12 @@ class Graph:
         """The types of the outputs."""
         return [v.type for v in self.outputs]
 
+    def as_function(self, run_node: Any) -> Any:
+        """The graph as what a region op calls: a ``Region``, run node by node."""
+        from .evaluate import Region  # noqa: PLC0415  (it runs graphs)
+
+        return Region(self, run_node)
+
     def refs(self) -> tuple[set[int], set[int]]:
         """The positions of the ref inputs that are read, and of those whose value is used again
         after they were written to."""

@@ -13,12 +13,14 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import GraphError, TwofoldError
+from twofold.ir.evaluate import functions
 from twofold.ir.op import OPS, Op
 from twofold.ir.ops import contract
 from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
+from .arrays import HandMade, distinct
 from .convert import as_array
 from .quiet import quiet
 from .tensor import Tensor, wrap
@@ -60,8 +62,8 @@ class Eager(bind.Ground):
         """Run the NumPy body; every output is a value of its own."""
         op, inputs, attrs = call.op, call.inputs, call.attrs
         if call.regions:
-            made = op.body(*inputs, regions=[r.run for r in call.regions], **attrs)
-            return tuple([_value(o, inputs) for o in made])
+            made = op.body(*inputs, regions=functions(call, HandMade()), **attrs)
+            return tuple(distinct([np.asarray(o) for o in made], inputs))
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:

@@ -7,8 +7,7 @@ from typing import Any
 
 from twofold.ir.evaluate import evaluate
 from twofold.ir.graph import Graph, Node
-
-from .reference import ArrayOps
+from twofold.runtime.arrays import ArrayOps
 
 __all__ = ["ARRAYS", "ArrayExecutable", "ArrayTarget"]
 

@@ -16,11 +16,11 @@ from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import New, Slot
 from twofold.ir.types import RefType
+from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import THRESHOLD, empty, workspace
 from twofold.runtime.products import COLUMNS, ROWS
 
-from ..arrays.reference import ArrayOps
 from ..kernel.loops import Kernel
 from ..planned import step_of
 from .cut import BATCH, INNER, Words, cut

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import twofold as tf
 from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import TapeError
-from twofold.ir.op import OPS
+from twofold.ir.op import OPS, op
 from twofold.ir.parser import parse
+from twofold.ir.registry import REGISTRY
 
 
 def recorded(function: Any, *sources: Any, **options: Any) -> tuple[Any, Any]:
@@ -252,32 +254,34 @@ def test_an_error_in_a_gradient_rule_says_whose_rule_it_is(monkeypatch: pytest.M
     assert caught.value.__notes__ == ["in the gradient of tanh"]
 
 
-class Doubling:
-    """A region of arrays, which the op below runs."""
+@pytest.fixture
+def apply() -> Iterator[Any]:
+    """A region op without a gradient."""
 
-    inputs = (None,)
+    def rule(*args: Any) -> Any:
+        raise AssertionError("the types are those of the region")
 
-    def run(self, x: Any) -> tuple[Any, ...]:
-        return (x + x,)
+    @op("region", rule, promote="none", public=False)
+    def apply(*inputs: Any, regions: Any) -> Any:
+        """Run the region."""
+        return regions[0](*inputs)
 
-    def refs(self) -> tuple[set[int], set[int]]:
-        return set(), set()
+    yield apply
+    REGISTRY.forget("apply")
 
 
-def test_a_region_op_without_a_gradient_is_refused_by_the_walk_through_it() -> None:
-    def doubled(x: Any, region: Any) -> Any:
-        attrs = {"dims": (), "reduced": ()}
-        (out,) = bind.run(Call(OPS["fused"], (x.value,), attrs, (region,)))
-        return bind.ground().tensor(out)
+def test_a_region_op_without_a_gradient_is_refused_by_the_walk_through_it(apply: Any) -> None:
+    graph = parse("graph g(%a: f32[]) { %b = add(%a, %a) return %b }")
 
-    def walk(x: Any, region: Any) -> None:
+    def walk(x: Any) -> None:
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
-            y, z = doubled(x, region), x * 3.0
+            ground = bind.ground()
+            (out,) = bind.run(Call(apply, (ground.value(x),), {}, (graph,)))
+            y, z = ground.tensor(out), x * 3.0
         assert tape.gradient(z, x) is not None  # nothing flows through the other
-        with pytest.raises(TapeError, match="fused holds graphs and has no gradient"):
+        with pytest.raises(TapeError, match="apply holds graphs and has no gradient"):
             tape.gradient(y, x)
 
-    walk(tf.constant(2.0), Doubling())
-    graph = parse("graph g(%a: f32[]) { %b = add(%a, %a) return %b }")
-    tf.function(lambda x: walk(x, graph))(tf.constant(2.0))
+    walk(tf.constant(2.0))
+    tf.function(walk)(tf.constant(2.0))

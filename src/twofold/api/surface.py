@@ -16,11 +16,23 @@ from typing import Any
 import twofold.ir.ops
 import twofold.runtime.eager
 import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
+from twofold.ir.op import OPS
 from twofold.ir.registry import REGISTRY
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
 
 __all__ = ["contents", "load", "members", "origin", "origins", "public_names"]
+
+
+def _linearize(call: Any, sources: Any) -> Any:
+    """The gradient of a call that holds graphs: the compiler, which is loaded now, attaches it."""
+    importlib.import_module("twofold.compiler.gradient")
+    return call.op.linearize(call, sources)
+
+
+for _name in ("call", "fused"):
+    if OPS[_name].linearize is None:
+        OPS[_name].linearization(_linearize)
 
 
 @functools.cache

@@ -1,0 +1,78 @@
+"""Regions of calls that are made by hand: a graph with sizes of its own, called on values.
+
+In a graph the regions of a node see its size symbols, so their inputs have the types of the node's.
+A graph that was parsed from a text has symbols of its own, which the values that it is called on
+decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .bind import type_of
+from .dims import Dim, DimLike, substitute, symbol, symbols_of
+from .errors import ArgumentError, DTypeError, ShapeError
+from .graph import Graph
+from .rebuild import resized
+from .shapes import Sizes
+from .types import RefType, TensorType
+from .words import counted
+
+__all__ = ["fitted", "sizes_for"]
+
+
+def fitted(region: Any, inputs: Sequence[Any], sizes: Sizes) -> Any:
+    """The region of a call for these inputs: a graph with symbols of its own is replaced by a copy
+    with the sizes of the inputs. ``sizes`` says how sizes compare.
+
+    Raises ShapeError, DTypeError and ArgumentError for inputs that the region does not take.
+    """
+    types = [type_of(x) for x in inputs]
+    if not isinstance(region, Graph) or [v.type for v in region.inputs] == types:
+        return region
+    found = sizes_for(region, types, sizes)
+    changed = any(symbol(name) != size for name, size in found.items())
+    return resized(region, found) if changed else region
+
+
+def sizes_for(
+    graph: Graph, types: Sequence[TensorType], sizes: Sizes | None = None
+) -> dict[str, DimLike]:
+    """What the size symbols of a graph stand for when its inputs are of these types.
+
+    Raises ArgumentError for another number of inputs, DTypeError and ShapeError for inputs of
+    other types.
+
+    >>> import numpy as np
+    >>> from twofold.ir.parser import parse
+    >>> double = parse("graph f(%x: f32[n,2*n]) { %y = add(%x, %x) return %y }")
+    >>> sizes_for(double, [TensorType(np.dtype("float32"), (3, 6))])
+    {'n': 3}
+    """
+    sizes = sizes or Sizes()
+    if len(types) != len(graph.inputs):
+        takes = counted(len(graph.inputs), "input")
+        raise ArgumentError(f"graph {graph.name} takes {takes}, {len(types)} given")
+    found: dict[str, DimLike] = {}
+    for value, given in zip(graph.inputs, types, strict=True):
+        wanted = value.type
+        what = f"graph {graph.name}: %{value.name or '_'} is {wanted}, not {given}"
+        if wanted.dtype != given.dtype or isinstance(wanted, RefType) != isinstance(given, RefType):
+            raise DTypeError(what)
+        if wanted.rank != given.rank:
+            raise ShapeError(what)
+        for dim, size in zip(wanted.shape, given.shape, strict=True):
+            if isinstance(dim, Dim) and len(names := symbols_of(dim)) == 1:
+                (name,) = names
+                if dim == symbol(name):
+                    found.setdefault(name, size)
+    for value, given in zip(graph.inputs, types, strict=True):
+        shape = [substitute(dim, found) for dim in value.type.shape]
+        if not all(map(sizes.require_same, shape, given.shape)):
+            with_sizes = ", ".join(f"{name} = {size}" for name, size in found.items())
+            raise ShapeError(
+                f"graph {graph.name}: %{value.name or '_'} is {value.type}, not {given}"
+                + (f", with {with_sizes}" if with_sizes else "")
+            )
+    return found

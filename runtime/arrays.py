@@ -1,0 +1,90 @@
+"""A graph on arrays, node by node: how its nodes run where values are arrays.
+
+It is how the eager executor runs a region that is a graph, what answers while kernels are being
+compiled, and, by way of ``compiler/arrays``, the oracle of every compiled form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from twofold.ir.attrs import attrs_at
+from twofold.ir.bind import type_of
+from twofold.ir.dims import Dim
+from twofold.ir.errors import TwofoldError
+from twofold.ir.evaluate import Region
+from twofold.ir.fit import sizes_for
+from twofold.ir.graph import Graph, Node
+from twofold.ir.op import Attrs
+from twofold.ir.types import TensorType
+
+from .quiet import quiet
+
+__all__ = ["ArrayOps", "HandMade", "distinct", "sizes_of"]
+
+
+def sizes_of(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
+    """The value of each size symbol, read off the input arrays."""
+    env: dict[str, int] = {}
+    for value, array in zip(graph.inputs, arrays, strict=True):
+        for dim, size in zip(value.type.shape, array.shape, strict=True):
+            if isinstance(dim, Dim):
+                env.setdefault(str(dim), size)
+    return env
+
+
+class ArrayOps:
+    """How a node runs on arrays: by the NumPy body of its op, for sizes that are known."""
+
+    def __init__(self, env: Mapping[str, int]) -> None:
+        self.env = env
+        self._attrs: dict[Node, Attrs] = {}  # with sizes as numbers, once a node has run
+
+    def enter(self, region: Graph, inputs: Sequence[Any]) -> ArrayOps:
+        """What runs the nodes of a region, whose inputs may have sizes of their own."""
+        own = {name: n for name, n in sizes_of(region, inputs).items() if name not in self.env}
+        return ArrayOps({**self.env, **own}) if own else self
+
+    def types(self, region: Graph) -> list[TensorType]:
+        """The types of the outputs of a region, as far as its sizes are known outside."""
+        return [t.substitute(dict(self.env)) for t in region.types]
+
+    def __call__(self, node: Node, inputs: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
+        attrs = self._attrs.get(node)
+        if attrs is None:
+            attrs = self._attrs[node] = attrs_at(node.attrs, self.env)
+        if regions:
+            outs: Sequence[Any] = node.op.body(*inputs, regions=regions, **attrs)
+            return outs
+        try:
+            out = quiet.run(node.op.body, *inputs, **attrs)
+        except TwofoldError as error:
+            raise error.at(node.loc) from None
+        outs = out if out.__class__ is tuple else (out,)
+        return [o if isinstance(o, np.ndarray) else np.asarray(o) for o in outs]
+
+
+class HandMade(ArrayOps):
+    """The same for the regions of a call that is made by hand, whose values may not fit them."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def enter(self, region: Graph, inputs: Sequence[Any]) -> ArrayOps:
+        """Raises ShapeError, DTypeError and ArgumentError for inputs that do not fit."""
+        sizes = sizes_for(region, [type_of(x) for x in inputs])
+        return ArrayOps(cast("dict[str, int]", sizes))
+
+
+def distinct(outs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """Arrays as values: none is the object of another, of an input, or of what a Variable holds."""
+    taken = {id(x if isinstance(x, np.ndarray) else x.array) for x in inputs}
+    found = []
+    for out in outs:
+        out = out.view() if id(out) in taken else out
+        taken.add(id(out))
+        found.append(out)
+    return found
