@@ -120,11 +120,24 @@ def leaf_pattern(x: Any) -> Any:
     if isinstance(x, Tensor):
         return Tensor, x.dtype, x.ndim
     if isinstance(x, np.ndarray):
-        flags = x.flags
-        return np.ndarray, x.dtype, x.ndim, flags.c_contiguous, flags.writeable
+        return np.ndarray, x.dtype, x.ndim, axis_order(x), x.flags.writeable
     if isinstance(x, np.generic):
         return np.generic, x.dtype, 0
     return leaf_key(x)
+
+
+def axis_order(array: np.ndarray[Any, Any]) -> Any:
+    """What decides how results that keep an array's order in memory are laid out.
+
+    True if it is row-major; else whether it is column-major, and for each axis which step is
+    wider (1 for the narrowest), negative where it runs backwards, 0 where it does not move.
+    """
+    if array.flags.c_contiguous:
+        return True
+    steps = [s if n > 1 else 0 for n, s in zip(array.shape, array.strides, strict=True)]
+    widths = sorted({abs(s) for s in steps if s})
+    ranks = [(widths.index(abs(s)) + 1) * (1 if s > 0 else -1) if s else 0 for s in steps]
+    return array.flags.f_contiguous, *ranks
 
 
 def bind_arguments(

@@ -287,19 +287,19 @@ class TracedArray(TracedValue):
 
     @property
     def flags(self) -> Any:
-        """The flags; the trace then holds for this layout only."""
-        self.pin()
+        """The flags."""
         return Flags(self)
 
     @flags.setter
     def flags(self, value: Any) -> None:
         self._refuse("assignment to flags")
 
-    def setflags(self, write: Any = None, **others: Any) -> None:
+    def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
         """``a.setflags(write=False)``."""
-        if others or write is None:
-            self._refuse("setflags()")
-        self.flags.writeable = write
+        if align is not None or uic is not None:
+            raise self.home.plain()
+        if write is not None:
+            self.flags.writeable = write
 
     @property
     def flat(self) -> Any:
@@ -313,14 +313,13 @@ class TracedArray(TracedValue):
     @property
     def base(self) -> Any:
         """The array whose memory this is a view of, or None."""
-        if self.parent is None and self.cell.source is None:
-            return None
-        self._refuse("base")
+        *_, owner = self._line()
+        if owner.cell.source is not None or any(not link.writeable for link in self.chain):
+            raise self.home.plain()  # whose memory an array from outside has, only it knows
+        return None if owner is self else owner
 
     def pin(self) -> None:
         """Rely on the layout of the example call: its sizes and, of an outer array, its strides."""
-        if self.contiguous and self.cell.contiguous and not self.chain:
-            return
         sizes = self.home.sizes
         for array in self._line():
             for n in array.tensor().value.type.shape:
@@ -370,21 +369,32 @@ class Flags:
         array = self._array
         if name == "writeable":
             return array.writeable
-        if name == "owndata" and array.cell.source is None:
-            return array.parent is None
-        if name in ("c_contiguous", "f_contiguous", "contiguous", "aligned", "fnc", "forc"):
-            return getattr(array.layout.flags, name)
-        return array._refuse(f"flags.{name}")
+        if name == "owndata":
+            return array.base is None
+        if not (array.contiguous and name in ("c_contiguous", "contiguous")):
+            array.pin()  # the trace then holds for this layout only
+        return getattr(array.layout.flags, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         array = self._array
-        if name == "writeable" and not value and array.cell.source is None:
-            array.writeable = False
+        if name != "writeable":
+            array._refuse(f"assignment to flags.{name}")
+        if value == array.writeable:
             return
-        array._refuse(f"assignment to flags.{name}")
+        own = array.parent is not None or array.cell.source is None
+        if not own or (value and array.base is not None and not array.base.writeable):
+            raise array.home.plain()
+        array.writeable = bool(value)
 
     def __getitem__(self, name: str) -> Any:
-        return getattr(self, name.lower())
+        return getattr(self, _FLAGS.get(name, name.lower()))
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self, _FLAGS.get(name, name.lower()), value)
+
+
+_FLAGS = {"C": "c_contiguous", "F": "f_contiguous", "W": "writeable", "O": "owndata",
+          "A": "aligned", "CONTIGUOUS": "c_contiguous", "FORTRAN": "f_contiguous"}  # fmt: skip
 
 
 def _as_scalar(made: Any, of: Any = None) -> Any:

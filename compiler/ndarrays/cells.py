@@ -23,7 +23,7 @@ from ..symint import to_dims
 
 _np: Any = np
 
-__all__ = ["Cell", "Cells", "Target", "laid_out"]
+__all__ = ["Cell", "Cells", "Target", "kept_order", "laid_out"]
 
 
 def laid_out(shape: Sequence[int], dtype: Any, strides: Any = None) -> np.ndarray[Any, Any]:
@@ -76,17 +76,20 @@ class Reference:
 class Cell:
     """The memory of one base array."""
 
-    __slots__ = ("contiguous", "dirty", "layout", "source", "tensor", "version", "writeable")
+    __slots__ = (
+        "axes", "contiguous", "dirty", "layout", "source", "tensor", "version", "writeable",
+    )  # fmt: skip
 
     def __init__(
         self, tensor: Any, source: Any, layout: np.ndarray[Any, Any], contiguous: bool,
-        writeable: bool,
+        writeable: bool, axes: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         self.tensor = tensor
         self.version = 0
         self.source = source  # an argument's position, a captured array, or None: made here
         self.layout = layout  # a stand-in with the strides of the example call
         self.contiguous = contiguous  # row-major for all sizes, not only the example's
+        self.axes = axes  # of an array made here: from the outermost in memory; None: in order
         self.writeable = writeable
         self.dirty = False
 
@@ -118,20 +121,20 @@ class Cells:
         """The cell of a new array. ``like``: the operands of a ufunc, whose order it keeps."""
         shape = self.hints(tensor.shape)
         arrays = [a for a in like if a.layout.ndim]
-        found = _kept_order([a.layout for a in arrays], shape, tensor.dtype.itemsize)
-        plain = found is None and all(a.contiguous for a in arrays)
-        return Cell(tensor, None, laid_out(shape, tensor.dtype, found), plain, True)
-
-    def copied(self, tensor: Any, like: Any) -> Cell:
-        """The cell of a copy of an array, which keeps its order in memory."""
-        if like.contiguous or not tensor.shape:
-            return self.fresh(tensor)
-        return self.ordered(tensor, np.empty_like(like.layout, tensor.dtype))
+        if all(a.contiguous for a in arrays):
+            return Cell(tensor, None, laid_out(shape, tensor.dtype), True, True)
+        for a in arrays:
+            if a.chain:
+                _settle(a)
+        axes = kept_order([_roomy(a) for a in arrays])
+        memory = laid_out([shape[i] for i in axes], tensor.dtype)
+        return Cell(tensor, None, memory.transpose(np.argsort(axes)), False, True, axes)
 
     def ordered(self, tensor: Any, example: np.ndarray[Any, Any]) -> Cell:
         """The cell of a new array whose axes lie in memory as those of an example."""
         layout = laid_out(example.shape, tensor.dtype, example.strides)
-        return Cell(tensor, None, layout, False, True)
+        axes = sorted(range(layout.ndim), key=lambda i: -abs(layout.strides[i]))
+        return Cell(tensor, None, layout, False, True, axes)
 
     def hints(self, shape: Any) -> tuple[int, ...]:
         """The sizes of the example call."""
@@ -161,18 +164,29 @@ class Cells:
         return found
 
 
-def _kept_order(
-    layouts: list[np.ndarray[Any, Any]], shape: tuple[int, ...], itemsize: int
-) -> tuple[int, ...] | None:
-    """The strides that NumPy gives the result of a ufunc (order "K"), or None if row-major."""
-    if all(x.flags.c_contiguous for x in layouts) or not all(shape):
-        return None
-    n = len(layouts)
-    flags = [["readonly"]] * n + [["writeonly", "allocate"]]
+def _settle(view: Any) -> None:
+    """Rely on axes of a view that have at most one element: where they lie, no step says."""
+    for n, hint in zip(view.shape, view.layout.shape, strict=True):
+        if hint < 2 and n.__class__ is not int:
+            n.__index__()
+
+
+def _roomy(array: Any) -> np.ndarray[Any, Any]:
+    """The layout of an array with more than one element along each axis that can have them."""
+    layout, axes = array.layout, array.cell.axes
+    pairs = zip(array.shape, layout.shape, strict=True)
+    shape = [hint if n.__class__ is int else max(hint, 2) for n, hint in pairs]
+    if axes is None or array.chain:
+        return as_strided(layout, shape, layout.strides)
+    memory = laid_out([shape[i] for i in axes], layout.dtype)
+    return memory.transpose(np.argsort(axes))
+
+
+def kept_order(layouts: list[np.ndarray[Any, Any]]) -> list[int]:
+    """The axes of what NumPy computes from arrays (order "K"), from the outermost in memory."""
+    flags = [["readonly"]] * len(layouts) + [["writeonly", "allocate"]]
     iterator = _np.nditer(
         [*layouts, None], flags=["external_loop", "zerosize_ok"], op_flags=flags, order="K"
     )
-    out = iterator.operands[n]
-    if out.shape != shape or out.flags.c_contiguous:
-        return None
-    return tuple([s // out.itemsize * itemsize for s in out.strides])
+    out = iterator.operands[-1]
+    return sorted(range(out.ndim), key=lambda i: -out.strides[i])

@@ -13,7 +13,7 @@ import numpy as np
 
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
-from twofold.ir.ops.einsum import einsum as contract
+from twofold.ir.ops.contract import tensordot
 from twofold.ir.shapes import broadcast_shapes
 from twofold.runtime.tensor import Tensor
 
@@ -22,22 +22,24 @@ from ..symnumber import SymNumber
 from . import calls, protocol
 from .base import TracedArray, is_traced
 from .calls import name_of
+from .links import Broadcast, Windows
 from .operands import (
     as_array,
     as_tensor,
     convert,
-    copied,
     faithfully,
     fresh,
     laid_out,
     layouts,
+    like,
     refuse_dtype,
     result,
 )
 from .protocol import FUNCTIONS, hook, implements
 from .ufuncs import CLIP, SPECIAL, call
+from .views import view_of
 
-__all__ = ["dispatch"]
+__all__ = ["dispatch", "into", "trace_of"]
 
 _np: Any = np  # called with what the user gives, of any type
 PYTHON = (int, float, complex)
@@ -67,13 +69,13 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
         return calls.call(trace, name, args, kwargs)
 
 
-def _trace(*values: Any) -> Any:
+def trace_of(*values: Any) -> Any:
     """The trace that one of these belongs to."""
     for x in values:
         if is_traced(x):
             return x.home
         if type(x) in (list, tuple):
-            found = _trace(*x)
+            found = trace_of(*x)
             if found is not None:
                 return found
         if isinstance(x, Tensor) and hasattr(x, "trace"):
@@ -86,7 +88,7 @@ def concatenate(
     arrays: Any, axis: Any = 0, out: Any = None, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
     """``np.concatenate``."""
-    trace = _trace(arrays, out)
+    trace = trace_of(arrays, out)
     parts = [as_array(trace, x) for x in arrays]
     empty = [np.empty((0,) * x.ndim, x.dtype) for x in parts]
     options = {"axis": axis, "dtype": dtype, "casting": casting}
@@ -104,10 +106,11 @@ def concatenate(
         return laid_out(trace, made, lambda *xs: np.concatenate(xs, axis), tuple(parts))
 
     made = faithfully(trace, np.concatenate, (parts,), options, run)
-    return _into(trace, made, out)
+    return into(trace, made, out)
 
 
-def _into(trace: Any, made: Any, out: Any) -> Any:
+def into(trace: Any, made: Any, out: Any) -> Any:
+    """A result, written to ``out`` where one is given."""
     if out is None:
         return made
     target = as_array(trace, out)
@@ -118,7 +121,7 @@ def _into(trace: Any, made: Any, out: Any) -> Any:
 @implements(np.where)
 def where(condition: Any, *choices: Any) -> Any:
     """``np.where(condition, x, y)``."""
-    trace = _trace(condition, *choices)
+    trace = trace_of(condition, *choices)
     choices = tuple([c.plain() if isinstance(c, SymNumber) else c for c in choices])
     if len(choices) != 2:
         raise trace.refusal("np.where(condition), whose size depends on values,")
@@ -130,8 +133,7 @@ def where(condition: Any, *choices: Any) -> Any:
 
     def run() -> Any:
         tensor = OPS["where"](test, x, y)
-        like = layouts(trace, (condition, *choices))
-        return fresh(trace, tensor, like)
+        return fresh(trace, tensor, layouts(trace, (condition, *choices)))
 
     return faithfully(trace, np.where, (condition, *choices), {}, run)
 
@@ -150,21 +152,30 @@ def _chosen(trace: Any, x: Any, dtype: Any) -> Any:
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """``np.dot``."""
-    trace = _trace(a, b, out)
+    trace = trace_of(a, b, out)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.ndim == 0 or b.ndim == 0:
-        return _into(trace, laid_out(trace, (a * b).tensor(), np.dot, (a, b)), out)
-    if a.ndim == 1 or b.ndim <= 2:
-        return _into(trace, call(trace, np.matmul, (a, b)), out)
-    if b.ndim > 2:
-        raise trace.refusal("np.dot with more than two axes on the right")
-    return None
+        return into(trace, laid_out(trace, (a * b).tensor(), np.dot, (a, b)), out)
+    if b.ndim <= 2:
+        return into(trace, call(trace, np.matmul, (a, b)), out)
+    return into(trace, _contracted(trace, a, b, b.ndim - 2), out)
+
+
+def _contracted(trace: Any, a: Any, b: Any, axis: int) -> Any:
+    """The sum over the last axis of ``a`` and one axis of ``b``."""
+    want = np.result_type(a.dtype, b.dtype)
+
+    def run() -> Any:
+        x, y = convert(a.tensor(), want), convert(b.tensor(), want)
+        return result(trace, tensordot(x, y, axes=((a.ndim - 1,), (axis,))))
+
+    return faithfully(trace, lambda x, y: np.tensordot(x, y, (-1, axis)), (a, b), {}, run)
 
 
 @implements(np.inner)
 def inner(a: Any, b: Any) -> Any:
     """``np.inner``."""
-    trace = _trace(a, b)
+    trace = trace_of(a, b)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
@@ -172,13 +183,13 @@ def inner(a: Any, b: Any) -> Any:
         return call(trace, np.matmul, (a, b))
     if b.ndim == 2:
         return call(trace, np.matmul, (a, b.T))
-    raise trace.refusal("np.inner with more than two axes on the right")
+    return _contracted(trace, a, b, b.ndim - 1)
 
 
 @implements(np.vdot)
 def vdot(a: Any, b: Any) -> Any:
     """``np.vdot``."""
-    trace = _trace(a, b)
+    trace = trace_of(a, b)
     left, right = as_array(trace, a).ravel(), as_array(trace, b).ravel()
     return call(trace, np.matmul, (left.conj(), right))
 
@@ -189,15 +200,14 @@ def empty_like(
     device: Any = None,
 ) -> Any:  # fmt: skip
     """``np.empty_like``: zeros, where NumPy leaves what the memory held."""
-    trace = _trace(prototype, shape)
+    trace = trace_of(prototype, shape)
     want = np.dtype(prototype.dtype if dtype is None else dtype)
     refuse_dtype(trace, want)
+    array = as_array(trace, prototype)
     if shape is None:
-        zero = OPS["zeros_like"](convert(as_tensor(trace, prototype), want))
-        if order == "K" and isinstance(prototype, np.ndarray):
-            return copied(trace, zero, as_array(trace, prototype))
-        return fresh(trace, zero)
-    return fresh(trace, filled(trace, shape, np.zeros((), want)))
+        return like(trace, OPS["zeros_like"](convert(array.tensor(), want)), array, order)
+    zero = filled(trace, shape, np.zeros((), want))
+    return like(trace, zero, array, order, len(zero.shape) == array.ndim)
 
 
 def filled(trace: Any, shape: Any, value: Any) -> Any:
@@ -255,7 +265,7 @@ def place(arr: TracedArray, mask: Any, vals: Any) -> None:
 @implements(np.shares_memory, np.may_share_memory)
 def shares_memory(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
     """Whether two arrays share memory: not, if they are of different cells."""
-    trace = _trace(a, b)
+    trace = trace_of(a, b)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.cell is not b.cell:
         return False
@@ -277,7 +287,7 @@ def can_cast(from_: Any, to: Any, casting: str = "safe") -> Any:
 @implements(np.shape)
 def shape(a: Any) -> Any:
     """``np.shape``."""
-    return a.shape if is_traced(a) else as_array(_trace(a), a).shape
+    return a.shape if is_traced(a) else as_array(trace_of(a), a).shape
 
 
 @implements(np.ndim)
@@ -289,38 +299,58 @@ def ndim(a: Any) -> int:
 @implements(np.size)
 def size(a: Any, axis: Any = None) -> Any:
     """``np.size``."""
-    array = as_array(_trace(a), a)
+    array = as_array(trace_of(a), a)
     return array.size if axis is None else array.shape[axis]
 
 
 @implements(np.broadcast_arrays)
 def broadcast_arrays(*arrays: Any, subok: bool = False) -> Any:
     """``np.broadcast_arrays``."""
-    trace = _trace(*arrays)
+    trace = trace_of(*arrays)
     parts = [as_array(trace, x) for x in arrays]
 
     def run() -> Any:
         shapes = [to_dims(x.tensor().shape) for x in parts]
         shape = broadcast_shapes(shapes, trace.sizes, "np.broadcast_arrays")
-        return tuple(
-            [x if to_dims(x.shape) == shape else _np.broadcast_to(x, shape) for x in parts]
-        )
+        return tuple([x if to_dims(x.shape) == shape else _repeated(x, shape) for x in parts])
 
     return faithfully(trace, np.broadcast_arrays, arrays, {}, run)
+
+
+@implements(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view(
+    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
+) -> Any:
+    """``np.lib.stride_tricks.sliding_window_view``."""
+    if writeable:
+        raise x.home.plain()  # windows that overlap are written to
+    widths = window_shape if hasattr(window_shape, "__iter__") else (window_shape,)
+    axes = range(x.ndim) if axis is None else axis if hasattr(axis, "__iter__") else (axis,)
+    hints = np.zeros(x.home.cells.hints(x.shape), bool)
+    np.lib.stride_tricks.sliding_window_view(hints, window_shape, axis)  # it raises
+    for width, along in zip(widths, axes, strict=True):
+        x = view_of(x, Windows(int(width), along % len(hints.shape)))
+        x.tensor()
+    return x
+
+
+def _repeated(x: TracedArray, shape: Any) -> TracedArray:
+    """An array repeated to a shape. NumPy lets it be written to, where it is written to."""
+    return view_of(x, Broadcast(shape, x.writeable))
 
 
 @implements(np.count_nonzero)
 def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     """``np.count_nonzero``."""
-    x: Any = as_array(_trace(a), a)
-    held = x if x.dtype == bool else x != 0
+    x: Any = as_array(trace_of(a), a)
+    held = protocol.METHODS["astype"](x, bool, copy=False)
     return protocol.METHODS["sum"](held, axis, np.intp, None, keepdims)
 
 
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """``np.copy``: an array, also of a scalar."""
-    array = as_array(_trace(a), a)
+    array = as_array(trace_of(a), a)
     return protocol.METHODS["copy"](array, order=order)
 
 
@@ -334,27 +364,6 @@ def iscomplexobj(x: Any) -> bool:
 def astype(x: Any, dtype: Any, *, copy: bool = True, device: Any = None) -> Any:
     """``np.astype``."""
     return protocol.METHODS["astype"](x, dtype, copy=copy)
-
-
-@implements(np.einsum)
-def einsum(*operands: Any, out: Any = None, dtype: Any = None, **options: Any) -> Any:
-    """``np.einsum`` with an equation as text."""
-    trace = _trace(*operands, out)
-    equation, arrays = operands[0], operands[1:]
-    if not isinstance(equation, str):
-        raise trace.refusal("np.einsum with lists of axes")
-    want = (
-        np.result_type(*[as_tensor(trace, x).dtype for x in arrays])
-        if dtype is None
-        else np.dtype(dtype)
-    )
-
-    def run() -> Any:
-        values = [convert(as_tensor(trace, x), want) for x in arrays]
-        return result(trace, convert(contract(equation, *values), want))
-
-    made = faithfully(trace, np.einsum, operands, {}, run)
-    return _into(trace, made, out)
 
 
 SPECIAL[CLIP] = lambda x, low, high: OPS["minimum"](OPS["maximum"](x, low), high)

@@ -64,7 +64,8 @@ def _read(trace: Any, array: Any, key: Any) -> Any:
     if any(_is_mask(p) for p in parts):
         return _selection(trace, array, parts)
     checked = _checked(trace, array, parts)
-    return laid_out(trace, get(array.tensor(), checked), operator.getitem, (array, checked))
+    made = get(array.tensor(), checked)
+    return laid_out(trace, made, operator.getitem, (array, checked), reorders=True)
 
 
 def _check_count(array: Any, parts: _Key) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from twofold.ir.dims import Dim, evaluate
 from twofold.ir.op import OPS
@@ -17,9 +18,11 @@ from twofold.ir.ops import movement
 from twofold.ir.ops.index import Plan, plan_key, read_key
 from twofold.ir.ops.slicing import slice_update, strided_slice
 
+from ..alias import PlainPython
 from ..symint import to_dims
 
-__all__ = ["Basic", "Broadcast", "Diagonal", "Link", "Part", "Reshape", "Transpose", "concrete"]
+__all__ = ["Basic", "Broadcast", "Diagonal", "Link", "Part", "Reshape", "Transpose", "Windows",
+           "concrete"]  # fmt: skip
 
 Env = dict[str, int]
 
@@ -133,33 +136,51 @@ class Part(Link):
 class Broadcast(Link):
     """The elements repeated by strides of 0; nobody can write to it."""
 
-    writeable = False
-
-    def __init__(self, shape: tuple[Any, ...]) -> None:
-        self.shape = shape
+    def __init__(self, shape: tuple[Any, ...], writeable: bool = False) -> None:
+        self.shape, self.writeable = shape, writeable
 
     def read(self, x: Any) -> Any:
         return movement.broadcast_to(x, shape=self.shape)
 
+    def write(self, x: Any, part: Any) -> Any:
+        raise PlainPython  # each element is written several times, in an order of NumPy's
+
     def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
-        return np.broadcast_to(array, concrete(to_dims(self.shape), env))
+        shape = concrete(to_dims(self.shape), env)
+        return np.broadcast_arrays(array, np.broadcast_to(0, shape))[0] if self.writeable else (
+            np.broadcast_to(array, shape)
+        )  # fmt: skip
 
 
 class Diagonal(Link):
-    """A diagonal; nobody can write to it."""
+    """A diagonal, as the last axis; ``np.diagonal`` lets nobody write to it."""
 
-    writeable = False
-
-    def __init__(self, offset: int, axis1: int, axis2: int) -> None:
-        self.place = offset, axis1, axis2
+    def __init__(self, offset: int, axis1: int, axis2: int, writeable: bool = False) -> None:
+        self.place, self.writeable = (offset, axis1, axis2), writeable
 
     def read(self, x: Any) -> Any:
-        offset, axis1, axis2 = self.place
-        rest = [i for i in range(len(x.shape)) if i not in (axis1, axis2)]
-        x = movement.transpose(x, perm=(*rest, axis1, axis2))
+        flat, index = self._flat(x)
+        return strided_slice(flat, index=index)
+
+    def write(self, x: Any, part: Any) -> Any:
+        flat, index = self._flat(x)
+        turned = movement.reshape(slice_update(flat, part, index=index), shape=self._turn(x).shape)
+        perm = self._perm(x)
+        return movement.transpose(turned, perm=tuple(perm.index(i) for i in range(len(perm))))
+
+    def _perm(self, x: Any) -> tuple[int, ...]:
+        _, axis1, axis2 = self.place
+        return (*[i for i in range(len(x.shape)) if i not in (axis1, axis2)], axis1, axis2)
+
+    def _turn(self, x: Any) -> Any:
+        return movement.transpose(x, perm=self._perm(x))
+
+    def _flat(self, x: Any) -> tuple[Any, Any]:
+        """The two axes as one, and where on it the diagonal lies."""
+        offset = self.place[0]
+        x = self._turn(x)
         rows, columns = x.shape[-2:]
-        shape = (*x.shape[:-2], rows * columns)
-        flat = movement.reshape(x, shape=shape)
+        flat = movement.reshape(x, shape=(*x.shape[:-2], rows * columns))
         start = offset if offset >= 0 else -offset * columns
         across = columns - max(offset, 0)
         down = rows - max(-offset, 0)
@@ -167,10 +188,33 @@ class Diagonal(Link):
         count = count if count > 0 else 0
         stop = start + count * (columns + 1)
         stop = stop if stop <= rows * columns else rows * columns
-        full = ((None, None, None),) * len(rest)
+        full = ((None, None, None),) * (len(x.shape) - 2)
         if isinstance(count, int) and count == 0:
             start = stop = 0
-        return strided_slice(flat, index=(*full, (start, stop, int(columns) + 1)))
+        return flat, (*full, (start, stop, int(columns) + 1))
 
     def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
-        return array.diagonal(*self.place)
+        found = array.diagonal(*self.place)
+        if self.writeable and array.flags.writeable:
+            found.flags.writeable = True
+        return found
+
+
+class Windows(Link):
+    """Windows that slide along an axis, as one more axis at the end; nobody can write to it."""
+
+    writeable = False
+
+    def __init__(self, width: int, axis: int) -> None:
+        self.width, self.axis = width, axis
+
+    def read(self, x: Any) -> Any:
+        count = x.shape[self.axis] - self.width + 1
+        starts = OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64))
+        places = movement.expand_dims(starts, axis=(1,)) + np.arange(self.width)
+        taken = OPS["gather"](x, places, axis=self.axis)
+        rest = [i for i in range(len(x.shape) + 1) if i != self.axis + 1]
+        return movement.transpose(taken, perm=(*rest, self.axis + 1))
+
+    def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
+        return sliding_window_view(array, self.width, self.axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -296,16 +297,41 @@ def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **options: A
 
 
 @method("round")
-def round_(x: Any, decimals: int = 0, out: Any = None) -> Any:
-    """``x.round(decimals)``."""
-    if x.dtype.kind in "iu" and decimals >= 0:
-        value = x if type(x) is TracedScalar else protocol.METHODS["copy"](x, "K")
-        value = TracedScalar(x.home, value.tensor()) if not value.ndim else value
-        return _delivered(value, out, x.home)
-    if x.dtype.kind == "b" or decimals != 0 or x.dtype.kind in "iu":
-        x._refuse("round() with decimals of this dtype")
-    value = protocol.ufunc(x.home, np.rint, "__call__", (x,), {})
-    return _delivered(value, out, x.home)
+def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
+    """``x.round(decimals)``, step by step as NumPy computes it."""
+    array = fresh(x.home, x.tensor()) if type(x) is TracedScalar else x
+    made = _rounded(array, operator.index(decimals), out)
+    return made[()] if out is None else made
+
+
+def _rounded(x: TracedArray, decimals: int, out: Any) -> Any:
+    kind, trace = x.dtype.kind, x.home
+    if kind == "c":
+        made = protocol.METHODS["copy"](x, "K") if out is None else as_array(trace, out)
+        made.real = _rounded(x.real, decimals, None)
+        made.imag = _rounded(x.imag, decimals, None)
+        return made
+    if kind in "iu" and decimals >= 0:
+        return _delivered(protocol.METHODS["copy"](x, "K") if out is None else x, out, trace)
+    given = {} if out is None else {"out": (out,)}
+    if decimals == 0:
+        return protocol.ufunc(trace, np.rint, "__call__", (x,), given)
+    steps = [np.multiply, np.true_divide]
+    first, last = steps if decimals > 0 else steps[::-1]
+    if out is None:
+        order = "F" if _is_column_major(x) else "C"
+        out = _np.empty_like(x, np.float64 if kind in "iu" else None, order=order)
+    scale = float(f"1e{abs(decimals)}")
+    made = protocol.ufunc(trace, first, "__call__", (x, scale), {"out": (out,)})
+    protocol.ufunc(trace, np.rint, "__call__", (made,), {"out": (made,)})
+    protocol.ufunc(trace, last, "__call__", (made, scale), {"out": (made,)})
+    if kind in "iu" and not given:
+        return protocol.METHODS["astype"](made, x.dtype)
+    return made
+
+
+def _is_column_major(x: TracedArray) -> bool:
+    return not x.contiguous and x.flags.f_contiguous and not x.flags.c_contiguous
 
 
 @method("take")

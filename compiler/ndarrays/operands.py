@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,11 +16,12 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 
-__all__ = ["as_array", "as_tensor", "convert", "copied", "dtype_of", "example", "faithfully",
-           "fresh", "holds_traced", "laid_out", "layouts", "number", "result",
+__all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "faithfully", "fresh",
+           "holds_traced", "laid_out", "layouts", "like", "number", "result",
            "stand_ins"]  # fmt: skip
 
 PYTHON = (bool, int, float, complex)
+_np: Any = np  # called with what the user gives, of any type
 
 
 def holds_traced(x: Any) -> bool:
@@ -121,10 +121,18 @@ def fresh(trace: Any, tensor: Any, like: Sequence[TracedArray] = ()) -> TracedAr
     return TracedArray(trace, trace.cells.fresh(tensor, like))
 
 
-def copied(trace: Any, tensor: Any, like: TracedArray) -> TracedArray:
-    """A new array in the order that an array has in memory."""
+def like(
+    trace: Any, tensor: Any, array: TracedArray, order: str = "K", same_rank: bool = True
+) -> TracedArray:
+    """A new array laid out as ``np.empty_like(array, order=order)``."""
     refuse_dtype(trace, tensor.dtype)
-    return TracedArray(trace, trace.cells.copied(tensor, like))
+    order = order.upper() if isinstance(order, str) else order or "K"
+    np.empty_like(np.empty(0), order=order)  # type: ignore[call-overload]  # it raises
+    if order == "C" or (order != "F" and (array.contiguous or not same_rank)):
+        return fresh(trace, tensor)
+    hints = trace.cells.hints(tensor.shape)
+    shown: Any = _np.empty_like(array.layout, tensor.dtype, order, shape=hints)
+    return TracedArray(trace, trace.cells.ordered(tensor, shown))
 
 
 def result(trace: Any, tensor: Any, like: Sequence[TracedArray] = ()) -> Any:
@@ -134,29 +142,30 @@ def result(trace: Any, tensor: Any, like: Sequence[TracedArray] = ()) -> Any:
     return fresh(trace, tensor, like)
 
 
-def laid_out(trace: Any, tensor: Any, called: Any, args: Any) -> Any:
-    """A result whose axes lie in memory as those of what NumPy makes of arrays of these layouts."""
+def laid_out(trace: Any, tensor: Any, called: Any, args: Any, reorders: bool = False) -> Any:
+    """A result whose axes lie in memory as those of what NumPy makes of arrays of these layouts.
+
+    ``reorders``: they may lie in another order also where all operands are row-major.
+    """
     arrays = [x for x in args if type(x) is TracedArray]
-    if len(tensor.shape) < 2 or (called not in _REORDERS and all(a.contiguous for a in arrays)):
+    if len(tensor.shape) < 2 or (not reorders and all(a.contiguous for a in arrays)):
         return result(trace, tensor)
+    for x in (tensor, *arrays):  # an axis of one element may lie anywhere
+        for n, hint in zip(x.shape, trace.cells.hints(x.shape), strict=True):
+            if hint <= 1 and isinstance(n, SymInt):
+                n.__index__()
     shown = called(*[example(trace, x) for x in args])
     return TracedArray(trace, trace.cells.ordered(tensor, shown))
-
-
-_REORDERS = (operator.getitem,)
 
 
 def example(trace: Any, x: Any) -> Any:
     """An argument with real zeros, in the layout of the example call, for what is traced."""
     if type(x) is TracedArray:
         layout = x.layout
-        pairs = list(zip(layout.shape, layout.strides, strict=True))
-        if any(n > 1 and not stride for n, stride in pairs):  # elements that are repeated
-            once = np.zeros([n if stride else min(n, 1) for n, stride in pairs], layout.dtype)
-            return np.broadcast_to(once, layout.shape)
-        order = sorted(range(layout.ndim), key=lambda i: -abs(layout.strides[i]))
-        made = np.zeros([layout.shape[i] for i in order], layout.dtype)
-        return made.transpose(np.argsort(order)) if layout.ndim else made
+        reach = [s * (n - 1) for s, n in zip(layout.strides, layout.shape, strict=True) if n]
+        start = -sum(r for r in reach if r < 0)
+        memory = np.zeros(sum(map(abs, reach)) + layout.itemsize, np.uint8)
+        return np.ndarray(layout.shape, layout.dtype, memory, start, layout.strides)
     if type(x) in (list, tuple):
         return type(x)([example(trace, part) for part in x])
     return stand_ins(trace, x)

@@ -25,7 +25,7 @@ class Returned:
         self.source = array.cell.source  # an argument's position, a captured array, or None
         self.output = output  # the graph output that is the base, if the function made it
         self.chain, self.writeable = array.chain, array.writeable
-        self.perm = _order(array.cell.layout)
+        self.perm = array.cell.axes
 
     def make(self, roots: Roots) -> np.ndarray[Any, Any]:
         """The array for this call."""
@@ -67,13 +67,6 @@ class Roots:
         if k not in self._made:
             self._made[k] = _laid_out(self.results[k].array, wanted.perm, k in self.owned)
         return self._made[k]
-
-
-def _order(layout: np.ndarray[Any, Any]) -> tuple[int, ...] | None:
-    """The axes from the outermost in memory to the innermost, or None if they are in order."""
-    if layout.flags.c_contiguous:
-        return None
-    return tuple(sorted(range(layout.ndim), key=lambda i: -abs(layout.strides[i])))
 
 
 def _laid_out(array: Any, perm: Any, owned: bool) -> np.ndarray[Any, Any]:

@@ -13,8 +13,9 @@ from twofold.ir.ops import movement
 from ..symint import SymInt
 from . import protocol
 from .base import TracedArray, TracedScalar
+from .cells import kept_order
 from .links import Broadcast, Diagonal, Link, Part, Reshape, Transpose
-from .operands import as_array, convert, copied, faithfully, fresh, pin_sizes
+from .operands import as_array, convert, faithfully, fresh, like, pin_sizes
 from .protocol import implements, method
 
 _np: Any = np  # called with what the user gives, of any type
@@ -95,7 +96,7 @@ def reshape(x: Any, *shape: Any, order: Any = "C", copy: bool | None = None) -> 
 def set_shape(x: TracedArray, shape: Any) -> None:
     """``x.shape = shape``."""
     if x.parent is None and x.cell.source is not None:
-        x._refuse("assignment to the shape of an array from outside")
+        raise x.home.plain()  # the caller's array is to have that shape
     before = TracedArray(x.home, x.cell)
     if x.parent is not None:
         before = TracedArray(x.home, x.cell, x.parent, x.chain[-1], x.contiguous)
@@ -138,8 +139,8 @@ def ravel(x: Any, order: str = "C") -> Any:
         x.pin()
         if x.layout.flags.f_contiguous:
             return ravel(transpose(x))
-        if order == "K" and not x.layout.flags.c_contiguous:
-            x._refuse("ravel(order='K') of this layout")
+        if order == "K":
+            x = transpose(x, kept_order([x.layout]))
     if x.contiguous:
         return reshape(x, -1)
     x.pin()
@@ -159,11 +160,9 @@ def copy(x: Any, order: str = "C") -> Any:
     """``x.copy()``."""
     if type(x) is TracedScalar:
         return x
-    if order == "F" or (order == "A" and not x.contiguous):
+    if order.upper() == "A" and not x.contiguous:
         x.pin()
-        if order == "F" or x.layout.flags.f_contiguous:
-            return transpose(fresh(x.home, movement.transpose(x.tensor(), perm=None)))
-    return copied(x.home, x.tensor(), x) if order == "K" else fresh(x.home, x.tensor())
+    return like(x.home, x.tensor(), x, order)
 
 
 @method("view")
@@ -189,7 +188,7 @@ def astype(
     tensor = convert(x.tensor(), want)
     if type(x) is TracedScalar:
         return TracedScalar(x.home, tensor)
-    return copied(x.home, tensor, x) if order == "K" else fresh(x.home, tensor)
+    return like(x.home, tensor, x, order)
 
 
 @method("squeeze")
@@ -279,7 +278,7 @@ def imag(x: Any) -> Any:
     turned = not x.contiguous and flags.f_contiguous and not flags.c_contiguous
     if not x.contiguous:
         x.pin()
-    made = copied(x.home, zeros, x) if turned else fresh(x.home, zeros)
+    made = like(x.home, zeros, x) if turned else fresh(x.home, zeros)
     made.writeable = False
     return made
 

@@ -27,7 +27,7 @@ _PLAIN = (
     "polyder polyint polymul polysub polyval quantile searchsorted select sinc trapezoid unwrap "
     "vander einsum inner dot vdot tensordot packbits ravel_multi_index unravel_index "
     "take_along_axis choose linspace logspace geomspace insert delete append round take repeat "
-    "isclose nan_to_num real_if_close block piecewise"
+    "isclose nan_to_num block piecewise"
 )
 _LINALG = (
     "cholesky cond cross det diagonal eigh eigvalsh inv lstsq matrix_norm matrix_power "
