@@ -132,7 +132,7 @@ def keeps_inputs(graph: Graph) -> bool:
     """
     stack, seen = list(graph.outputs), set()
     stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
-    outside: dict[Value, Value] = {}  # input of a region -> what is given for it
+    outside: dict[Value, list[Value]] = {}  # input of a region -> what may be given for it
     while stack:
         value = stack.pop()
         if value in seen:
@@ -142,13 +142,41 @@ def keeps_inputs(graph: Graph) -> bool:
         if node is None and value not in outside:
             return True
         if node is None:
-            stack.append(outside[value])
+            stack += outside[value]
         elif node.regions:
-            outside.update(zip(node.regions[0].inputs, node.inputs, strict=True))
-            stack.append(node.regions[0].outputs[value.index])
+            outside.update(_given(node))
+            stack += _may_be(node, value.index)
         elif node.op.shares_memory != "never":
             stack.extend(node.inputs)
     return _writes_early(graph)
+
+
+def _loops(node: Node) -> int:
+    """How many values a node carries from trip to trip."""
+    return int(node.attrs.get("carried", 0))
+
+
+def _given(node: Node) -> dict[Value, list[Value]]:
+    """For each input of the regions of a node what it may stand for, or be a view of."""
+    found: dict[Value, list[Value]] = {}
+    for region in node.regions:
+        given = node.inputs[len(node.inputs) - len(region.inputs) :]
+        found.update({inside: [value] for inside, value in zip(region.inputs, given, strict=True)})
+        for i in range(_loops(node)):
+            found[region.inputs[i]].append(node.regions[-1].outputs[i])
+    return found
+
+
+def _may_be(node: Node, index: int) -> list[Value]:
+    """What an output of a node with regions may be: an output of one, or what a loop starts with.
+
+    Stacks of rows are memory of their own.
+    """
+    loops = _loops(node)
+    if "carried" in node.attrs and index >= loops:
+        return []
+    last = node.regions[-1:] if loops else node.regions
+    return [*node.inputs[index : index + bool(loops)], *[g.outputs[index] for g in last]]
 
 
 def _writes_early(graph: Graph) -> bool:
@@ -179,7 +207,7 @@ def _is_made(value: Value) -> bool:
     if node is None:
         return False
     if node.regions:
-        return _is_made(node.regions[0].outputs[value.index])
+        return all(map(_is_made, _may_be(node, value.index)))
     return _makes_an_array(node)
 
 

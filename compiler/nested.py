@@ -56,4 +56,6 @@ def _stage(inner: Tracer, outer: Tracer, where: Any) -> None:
         cell.enter(outer)
     for variable, value in inner.given.values():
         outer.was_given(variable, table[value])
+    for written in inner.written.values():
+        outer.writes_to(*written)
     inner.ended = True

@@ -30,6 +30,7 @@ class SymInt:
     """A symbolic size of the current trace."""
 
     __slots__ = ("dim", "sizes")
+    symbolic_size = True  # what floors below ask, which know no class of this one
     __array_ufunc__ = None  # NumPy's scalars leave arithmetic with a size to the size
 
     def __init__(self, dim: Dim, sizes: TraceSizes) -> None:

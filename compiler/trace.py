@@ -74,6 +74,7 @@ class Traced(Tensor):
             self.trace.refused = None  # who asked was not the user
 
     def hold(self, value: Any) -> None:
+        bind.ground().writes_to(self, (self.value, self.trace), self.trace)  # type: ignore[attr-defined]
         self._change(value)
         self.enter(bind.ground())
 
@@ -176,6 +177,9 @@ class Tracer(bind.Ground):
         self._captured: dict[int, Traced] = {}
         self._refs: dict[int, Value] = {}
         self._state: dict[int, Value] = {}  # Variable -> its current value
+        # What was written to in this region and is of a trace around it: cells of tensors and of
+        # arrays, with what they held before.
+        self.written: dict[int, tuple[Any, Any, Any]] = {}
         self.given: dict[int, tuple[Any, Value]] = {}  # Variables and what they were assigned
         self.arrays: Arrays = Arrays(self) if outer is None else outer.arrays
         self._nodes: set[int] = set()  # ids of those counted
@@ -308,8 +312,8 @@ class Tracer(bind.Ground):
             return tensor.value
         if self.outer is None:
             raise GraphError(
-                f"tensor {tensor!r} belongs to another trace; a traced tensor cannot be kept "
-                f"and used after its function returned"
+                f"tensor {tensor!r} belongs to another trace, or to a branch or loop of this one; "
+                f"it cannot be used after its function returned: return it from the function"
             )
         return self._import(self.outer._reach(tensor))
 
@@ -367,12 +371,21 @@ class Tracer(bind.Ground):
                 target, value = self._ref(variable), self.given[id(variable)][1]
                 current = self.graph.add(OPS["held"], (target, value), names=(target.name,)).out
             elif self.outer is not None:
-                current = self._import(read(variable))
+                current = self.start(variable)
             else:
                 target = self._ref(variable)
                 current = self.graph.add(OPS["read"], (target,), names=(target.name,)).out
             self._state[id(variable)] = current
         return current
+
+    def start(self, variable: Any) -> Value:
+        """What a Variable is at the start of a region."""
+        return self._import(read(variable))
+
+    def writes_to(self, cell: Any, held: Any, trace: Any) -> None:
+        """A cell is about to get another value; ``trace``: whose value it has now."""
+        if trace is not self and self.outer is not None:
+            self.written.setdefault(id(cell), (cell, held, trace))
 
     def _assign(self, variable: Any, value: Any, where: Any) -> None:
         """Append an ``assign`` node; later reads see ``value``."""

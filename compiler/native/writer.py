@@ -130,7 +130,10 @@ class Writer:
         self.pending.append(act)
 
     def fetch(self, value: Value) -> Callable[[list[Any]], Any]:
-        """A function from the slots to the array of a visible value."""
+        """A function from the slots to the array of a visible value, or to a Variable."""
+        if value in self.variables:
+            slot = self.variables[value]
+            return lambda slots: slots[slot]
         root = self.exe.roots[value]
         slot, shape = self.exe.where[root], self.shape(value)
         if root.type.shape == value.type.shape:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from twofold.ir import bind
 from twofold.ir.dims import evaluate
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
@@ -95,6 +96,8 @@ class Cell:
 
     def put(self, tensor: Any) -> None:
         """Replace the value."""
+        ground: Any = bind.ground()  # a tracer
+        ground.writes_to(self, self.tensor, getattr(self.tensor, "trace", None))
         self.tensor = tensor
         self.version += 1
         self.dirty = self.source is not None

@@ -47,8 +47,8 @@ class Names:
             )
         if isinstance(called, functools.partial):
             return functools.partial(self.function(called.func), *called.args, **called.keywords)
-        if not isinstance(called, types.FunctionType):
-            return called
+        if not isinstance(called, types.FunctionType) or type(called.__globals__) is _Space:
+            return called  # what a hooked function made has hooked names
         return self._once(called, self._copied)
 
     def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:

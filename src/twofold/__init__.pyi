@@ -12,6 +12,8 @@ from twofold import linalg as linalg
 from twofold import math as math
 from twofold import nn as nn
 from twofold import random as random
+from twofold.api.control import cond as cond
+from twofold.api.control import while_loop as while_loop
 from twofold.api.creation import asarray as asarray
 from twofold.api.creation import constant as constant
 from twofold.api.creation import convert_to_tensor as convert_to_tensor

@@ -117,6 +117,7 @@ ALIASES: dict[str, Alias] = {
 }
 
 _CREATION = ("asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor")
+_CONTROL = ("cond", "while_loop")
 _DTYPES = (
     "as_dtype", "bool", "can_cast", "complex64", "complex128", "finfo", "float16", "float32",
     "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type", "uint8",
@@ -136,6 +137,7 @@ OBJECTS: dict[str, str] = {
     "Variable": "twofold.runtime.variable:Variable",
     "function": "twofold.compiler.decorator:function",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
+    **{name: f"twofold.api.control:{name}" for name in _CONTROL},
     **{name: f"twofold.dtypes:{name}" for name in _DTYPES},
     **{name: f"twofold.api.numbers:{name}" for name in ("e", "inf", "nan", "newaxis", "pi")},
     **{f"random.{name}": f"twofold.runtime.random:{name}" for name in _GENERATORS},

@@ -1,0 +1,103 @@
+"""``cond`` and ``switch`` in a trace: every branch is traced, the value that is there picks one.
+
+The branches return the same structure of tensors with the same dtypes and ranks. A Variable that
+one of them assigns has the merged value afterwards: the branch that does not assign it returns the
+present one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twofold.ir import bind
+from twofold.ir.bind import Call
+from twofold.ir.errors import ArgumentError, ShapeError
+from twofold.ir.graph import Value
+from twofold.ir.op import OPS
+from twofold.ir.tree import unflatten
+from twofold.ir.types import TensorType
+from twofold.runtime.carried import described, hooked, misfit, refusal
+
+from ..trace import Traced, Tracer, place
+from .part import Part, give, unite
+
+__all__ = ["stage_branches"]
+
+
+def stage_branches(
+    op: str, selector: Value, branches: Sequence[tuple[str, Callable[[], Any]]], what: str
+) -> Any:
+    """Stage a node that runs one of the functions, by a value of the graph; its result.
+
+    ``branches``: what errors call each, and the function. Raises ArgumentError, DTypeError and
+    ShapeError where the branches do not return the same structure, dtypes and ranks.
+    """
+    outer, where = bind.ground(), place()
+    assert isinstance(outer, Tracer)
+    parts = []
+    for name, function in branches:
+        part = Part(Tracer(name, outer))
+        part.run(hooked(function), lambda result: result)
+        parts.append(part)
+    _check([name for name, _ in branches], parts, what)
+    variables = [v for p in parts for v, _ in p.tracer.given.values()]
+    variables = list({id(v): v for v in variables}.values())
+    written = {key: w for p in parts for key, w in p.written.items()}
+    rows = []
+    for part in parts:
+        row = part.values() + [part.given(v) for v in variables]
+        for key, w in written.items():
+            own = part.written.get(key)
+            row.append(own.value if own else part.tracer._import(outer.value(w.present)))
+        rows.append(row)
+    imports = unite(parts, [()] * len(parts))
+    types = [_joined(outer, column) for column in zip(*rows, strict=True)]
+    for part, row in zip(parts, rows, strict=True):
+        part.graph.outputs = row
+    regions = tuple(part.graph for part in parts)
+    call = Call(OPS[op], (selector, *imports), {}, regions, types, where)
+    outs = list(bind.run(call))
+    first, n = parts[0], len(parts[0].values())
+    give(variables, outs[n : n + len(variables)])
+    for w, value in zip(written.values(), outs[n + len(variables) :], strict=True):
+        w.give(value)
+    tensors = iter(outs[:n])
+    leaves = [outer.tensor(next(tensors)) if isinstance(x, Traced) else x for x in first.leaves]
+    assert first.structure is not None
+    return unflatten(first.structure, leaves)
+
+
+def _joined(outer: Tracer, values: Sequence[Value]) -> TensorType:
+    """The type of an output of every branch."""
+    sizes = outer.sizes
+    types = [v.type for v in values]
+    shape = []
+    for dims in zip(*[t.shape for t in types], strict=True):
+        for other in dims[1:]:
+            if not sizes.require_same(dims[0], other):
+                raise ShapeError(f"sizes {dims[0]} and {other} of two branches")
+        shape.append(sizes.resolve(dims[0]))
+    return types[0].with_shape(shape)
+
+
+def _check(names: Sequence[str], parts: Sequence[Part], what: str) -> None:
+    """Raise where the branches do not return the same."""
+    first = parts[0]
+    assert first.structure is not None
+    for name, part in zip(names[1:], parts[1:], strict=True):
+        assert part.structure is not None
+        if part.structure != first.structure:
+            raise ArgumentError(
+                f"{what}: {names[0]} returns {described(first.structure)}, but {name} returns "
+                f"{described(part.structure)}; branches return the same structure"
+            )
+        for i, (want, have) in enumerate(zip(first.leaves, part.leaves, strict=True)):
+            reason = misfit(want, have)
+            if not reason:
+                continue
+            number = "" if len(first.leaves) == 1 else f" as result {i}"
+            raise refusal(want, have)(
+                f"{what}: {name} returns {reason} as {names[0]} does{number}; branches return the "
+                f"same dtypes and ranks: cast or reshape one of them"
+            )

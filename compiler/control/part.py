@@ -1,0 +1,185 @@
+"""A Python function traced into a region, and what it did to the state around it.
+
+The function works on the caller's own objects. What it takes from outside becomes an input of the
+region when it is used (``Tracer.imports``). What it writes to outside, Variables, tensors and
+NumPy arrays, is put back when its trace ends: the values that it gave them are outputs of the
+region, and who stages the node gives them what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from twofold.ir import bind
+from twofold.ir.bind import Call
+from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
+from twofold.ir.graph import Graph, Value
+from twofold.ir.op import OPS
+from twofold.ir.tree import Structure, flatten
+from twofold.ir.types import RefType, TensorType
+from twofold.runtime.carried import is_value, own_tensor
+from twofold.runtime.variable import Variable
+
+from ..alias import PlainPython
+from ..trace import Traced, Tracer
+
+__all__ = ["Part", "Written", "current_value", "give", "staging", "unite"]
+
+
+class Part:
+    """A region while it is made: its tracer, and what the function returned."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+        self.leaves: list[Any] = []
+        self.structure: Structure | None = None
+        self.written: dict[int, Written] = {}
+
+    @property
+    def graph(self) -> Graph:
+        """The region."""
+        return self.tracer.graph
+
+    def run(self, function: Callable[[], Any], finish: Callable[[Any], Any]) -> None:
+        """Trace a function; ``finish`` makes of its result the container of what is returned.
+
+        Raises PlainPython where the function raises: whether it does so is seen when it runs.
+        """
+        tracer, outer = self.tracer, self.tracer.outer
+        assert outer is not None
+        token = bind.push(tracer)
+        try:
+            try:
+                result = function()
+            except TwofoldError as error:
+                if error is tracer.refused or not _may_happen(error):
+                    raise
+                raise PlainPython from error
+            except Exception as error:
+                raise PlainPython from error
+            leaves, self.structure = flatten(finish(result))
+            self.leaves = [own_tensor(x) if is_value(x) else x for x in leaves]
+        finally:
+            bind.pop(token)
+            outer.refused = outer.refused or tracer.refused
+            self._put_back()
+            tracer.ended = True
+
+    def _put_back(self) -> None:
+        """Note what was written to around the region, and put back what it held."""
+        for cell, held, _ in self.tracer.written.values():
+            self.written[id(cell)] = Written(cell, held)
+
+    def values(self) -> list[Value]:
+        """The values of the leaves that are tensors."""
+        return [x.value for x in self.leaves if isinstance(x, Traced)]
+
+    def given(self, variable: Variable) -> Value:
+        """What a Variable is at the end of the region."""
+        found = self.tracer.given.get(id(variable))
+        if found is not None:
+            return found[1]
+        assert self.tracer.outer is not None
+        return self.tracer._import(current_value(self.tracer.outer, variable))
+
+
+class Written:
+    """A tensor or an array of NumPy around a region that it writes to, and the value it gives."""
+
+    def __init__(self, cell: Any, held: Any) -> None:
+        self.cell, self.is_tensor = cell, isinstance(cell, Traced)
+        holder = cell if self.is_tensor else cell.tensor
+        self.value: Value = holder.value
+        if self.is_tensor:
+            cell.value, cell.trace = held
+        else:
+            cell.tensor = held
+
+    def set_out(self, value: Value, tracer: Tracer) -> None:
+        """Have the cell hold an input of a region, from the start of its trace on."""
+        held = self.present
+        if self.is_tensor:
+            tracer.writes_to(self.cell, (held.value, held.trace), held.trace)
+            self.cell.value = value
+            self.cell.enter(tracer)
+        else:
+            tracer.writes_to(self.cell, held, held.trace)
+            self.cell.tensor = Traced(value, tracer)
+
+    @property
+    def present(self) -> Traced:
+        """A tensor with what the cell holds around the region."""
+        held = self.cell if self.is_tensor else self.cell.tensor
+        assert isinstance(held, Traced)
+        return held
+
+    def give(self, value: Value) -> None:
+        """Write what comes out of the region."""
+        if self.is_tensor:
+            self.cell.hold(value)
+        else:
+            self.cell.put(bind.ground().tensor(value))
+
+
+def _may_happen(error: TwofoldError) -> bool:
+    """Whether an error of ours is one that the operation would raise outside of a trace."""
+    return not isinstance(error, StagingError | ReturnTypeError | GraphError)
+
+
+def current_value(tracer: Tracer, variable: Variable) -> Value:
+    """The present value of a Variable in a graph; no tape above sees a read."""
+    with staging(tracer):
+        value: Value = bind.run(Call(OPS["read"], (variable,), {}))[0]
+    return value
+
+
+@contextmanager
+def staging(tracer: Tracer) -> Any:
+    """Have a tracer on top of the stack, without the interpreters above it."""
+    frame = bind.current.get()
+    while frame is not None and frame.interpreter is not tracer:
+        frame = frame.below
+    token = bind.below(frame)
+    try:
+        yield
+    finally:
+        bind.pop(token)
+
+
+def give(variables: Sequence[Variable], values: Sequence[Value]) -> None:
+    """Variables have these values of the present graph from now on: a region has assigned them."""
+    outer = bind.ground()
+    assert isinstance(outer, Tracer)
+    for variable, value in zip(variables, values, strict=True):
+        outer.was_given(variable, value)
+
+
+def unite(parts: Sequence[Part], own: Sequence[Sequence[Value]]) -> list[Any]:
+    """Give regions the same inputs: those of their ``own`` each, then what any takes from outside.
+
+    Returns what they take: values of the graph around them, and Variables.
+    """
+    imports: dict[int, Any] = {}
+    tables = []
+    for part, first in zip(parts, own, strict=True):
+        taken = set(first)
+        inner = [v for v in part.graph.inputs if v not in taken]
+        table: dict[int, Value] = {}
+        for outside, value in zip(part.tracer.imports, inner, strict=True):
+            imports.setdefault(id(outside), outside)
+            table[id(outside)] = value
+        tables.append(table)
+    for part, first, table in zip(parts, own, tables, strict=True):
+        rest = [table.get(key) or _like(x) for key, x in imports.items()]
+        part.graph.inputs = [*first, *rest]
+    return list(imports.values())
+
+
+def _like(outside: Any) -> Value:
+    """An input of a region that it does not use."""
+    if isinstance(outside, Variable):
+        return Value(RefType(outside.dtype, outside.shape), outside.name)
+    kind: TensorType = outside.type
+    return Value(kind, outside.name)
