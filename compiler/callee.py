@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
 from twofold.ir.rebuild import resized
@@ -78,9 +78,8 @@ class Callee:
             self._prepared.clear()
         return made
 
-    def prepared(self, env: dict[str, int]) -> Run:
-        """The executable for exact sizes."""
-        key = tuple(env.values())
+    def prepared(self, key: tuple[int, ...], env: dict[str, int]) -> Run:
+        """The executable for exact sizes; ``key``: their values."""
         found = self._prepared.get(key)
         if found is None:
             with self.lock:
@@ -91,11 +90,15 @@ class Callee:
         return found
 
 
-class Sized(NamedTuple):
+class Sized:
     """A callee for exact sizes: the region of an eager call."""
 
-    callee: Callee
-    env: dict[str, int]
+    __slots__ = ("_key", "callee", "env", "linear")
+
+    def __init__(self, callee: Callee, env: dict[str, int]) -> None:
+        self.callee, self.env = callee, env
+        self.linear: dict[Any, Any] = {}  # how its gradient runs, by what is watched
+        self._key = tuple(env.values())
 
     @classmethod
     def of(cls, graph: Graph) -> Sized:
@@ -108,7 +111,7 @@ class Sized(NamedTuple):
 
     def __call__(self, *values: Any) -> Sequence[Any]:
         """The outputs for input arrays (Variables for refs)."""
-        return self.callee.prepared(self.env)(list(values))
+        return self.callee.prepared(self._key, self.env)(list(values))
 
     @property
     def inputs(self) -> Sequence[Any]:

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from .tracing import Trace
 
 __all__ = ["ConcreteFunction", "PreparedCall"]
 
+_CALL = OPS["call"]
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
 
@@ -144,40 +145,47 @@ class ConcreteFunction:
             warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
 
     def prepared(self, leaves: list[Any]) -> PreparedCall:
-        """The call prepared for exactly these shapes."""
+        """The call prepared for exactly these shapes, and for who stands above: nobody, or
+        interpreters, which get a call of ``call``."""
         env, numbers = self.environment(leaves), self.numbers
-        key = tuple(env.values())
+        above = bind.current.get() is not None
+        key = (above, *env.values())
         found = self._prepared.get(key)
         if found is None:
             if len(self._prepared) >= PREPARED:
                 self._prepared.clear()
-            found = PreparedCall(self, env) if numbers is None else NumberCall(self, env, numbers)
+            run = self._handed_down(env) if above else self._direct(env)
+            found = (
+                PreparedCall(self, env, run) if numbers is None
+                else NumberCall(self, env, run, numbers)
+            )  # fmt: skip
             self._prepared[key] = found
         return found
 
+    def _direct(self, env: dict[str, int]) -> Runs:
+        """The executable for exact sizes, with nobody above."""
+        executable = self.executable()
+        graph = executable.graph
+        run = self.in_turn(executable.prepare(env))
+        if not executable.native and self.jit_compile is None:
+            run = _timed(run, self)
+        keeps = keeps_inputs(graph)
+        plain = None if self.aliasing.trivial else self.aliasing.clash
+        convert = copied if keeps else as_array
+        return Runs(run, convert, keeps or shares_results(graph), owned_outputs(graph), plain)
+
+    def _handed_down(self, env: dict[str, int]) -> Runs:
+        """A call of ``call``, for the interpreters that stand above. They see operations one by
+        one where ndarrays are written to."""
+        run = self.in_turn(functools.partial(_run_call, (Sized(self.callee, env),)))
+        if self._compiled is None and self.jit_compile is None:
+            run = _timed(run, self)
+        plain = _always if self.trace.targets else self.aliasing.clash
+        return Runs(run, _value, False, frozenset(), plain)
+
     def call(self, leaves: list[Any]) -> Any:
-        """Run on argument leaves; interpreters that stand above get a call of ``call``."""
-        if bind.current.get() is None:
-            return self.prepared(leaves)(leaves)
-        if self.trace.targets or self.aliasing.clash(leaves):
-            return self.run_python(leaves)
-        numbers: list[Any] = []
-        captures = self.captures
-        if self.numbers is not None:
-            try:
-                numbers = self.numbers.of_call(leaves)
-                captures = [c.array(numbers) if c.__class__ is NumberInput else c for c in captures]
-            except (ArithmeticError, TypeError, ValueError):
-                return self.run_python(leaves)
-        env = self.environment(leaves)
-        inputs = tuple(map(_value, [*[leaves[i] for i in self.positions], *captures]))
-        start = perf_counter()
-        outs = self.in_turn(bind.run)(Call(OPS["call"], inputs, {}, (Sized(self.callee, env),)))
-        if self.jit_compile is None:
-            self.warm(perf_counter() - start)
-        for position, output in self.outputs.writes:
-            write_back(leaves[position], outs[output])
-        return self.outputs.build([wrap(o) for o in outs], leaves, env, numbers)
+        """Run on argument leaves."""
+        return self.prepared(leaves)(leaves)
 
     def in_turn(self, run: Callable[..., Any]) -> Callable[..., Any]:
         """``run`` so that no other thread draws from the generators of this trace meanwhile."""
@@ -217,29 +225,32 @@ class ConcreteFunction:
         return f"<concrete function {self.name}({self.signature_text()})>"
 
 
+class Runs(NamedTuple):
+    """What runs the graph of a prepared call, and what that means for its arrays."""
+
+    run: Callable[[list[Any]], Sequence[Any]]
+    convert: Callable[[Any], Any]  # an input that is no tensor
+    aliases: bool  # whether a result may be the object of another, or of an input
+    owned: frozenset[int]  # outputs whose memory is nobody else's
+    plain: Callable[[Any], bool] | None  # whether a call with these leaves runs as plain Python
+
+
 class PreparedCall:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "aliases", "aliasing", "captures", "concrete", "convert", "free", "positions", "run",
+        "aliases", "captures", "concrete", "convert", "free", "plain", "positions", "run",
         "watch", "wrap_outputs", "writes",
     )  # fmt: skip
 
-    def __init__(self, concrete: ConcreteFunction, env: dict[str, int]) -> None:
-        executable = concrete.executable()
-        self.run = concrete.in_turn(executable.prepare(env))
-        if not executable.native and concrete.jit_compile is None:
-            self.run = _timed(self.run, concrete)
+    def __init__(self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs) -> None:
+        self.run, self.convert, self.aliases, owned, self.plain = runs
         self.positions = concrete.positions
         self.captures = concrete.captures
         self.watch = concrete.watch
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
-        self.wrap_outputs = concrete.outputs.builder(env, owned_outputs(executable.graph))
-        self.aliasing = None if concrete.aliasing.trivial else concrete.aliasing
-        keeps = keeps_inputs(executable.graph)
-        self.convert = copied if keeps else as_array
-        self.aliases = keeps or shares_results(executable.graph)
+        self.wrap_outputs = concrete.outputs.builder(env, owned)
         self.concrete = concrete
 
     def ready(self, leaves: Any) -> bool:
@@ -247,7 +258,7 @@ class PreparedCall:
         return self.watch.unchanged()
 
     def __call__(self, leaves: Any) -> Any:
-        if self.aliasing is not None and self.aliasing.clash(leaves):
+        if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
         return self.wrap_outputs(self.results(self.inputs(leaves), leaves), leaves)
 
@@ -270,9 +281,9 @@ class PreparedCall:
             arrays.append(captured)
         return arrays
 
-    def results(self, arrays: list[Any], leaves: Any) -> list[Any]:
+    def results(self, arrays: list[Any], leaves: Any) -> Sequence[Any]:
         """The output arrays of a call; what it writes to has been written."""
-        results: list[Any] = self.run(arrays)
+        results = self.run(arrays)
         if self.aliases:
             results = distinct(results, arrays)
         for position, output in self.writes:
@@ -286,8 +297,10 @@ class NumberCall(PreparedCall):
 
     __slots__ = ("build", "numbers")
 
-    def __init__(self, concrete: ConcreteFunction, env: dict[str, int], numbers: Numbers) -> None:
-        super().__init__(concrete, env)
+    def __init__(
+        self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs, numbers: Numbers
+    ) -> None:
+        super().__init__(concrete, env, runs)
         self.numbers = numbers
         self.free = self.free and not numbers.guards
         outputs = concrete.outputs
@@ -298,7 +311,7 @@ class NumberCall(PreparedCall):
         return (not self.numbers.guards or self.numbers.hold(leaves)) and self.watch.unchanged()
 
     def __call__(self, leaves: Any) -> Any:
-        if self.aliasing is not None and self.aliasing.clash(leaves):
+        if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
         try:
             numbers = self.numbers.of_call(leaves)
@@ -315,17 +328,23 @@ class NumberCall(PreparedCall):
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:
     """Array operations that report their time until kernels take over."""
 
-    def timed(arrays: list[Any]) -> list[Any]:
+    def timed(arrays: list[Any]) -> Sequence[Any]:
         start = perf_counter()
-        out: list[Any] = run(arrays)
+        out: Sequence[Any] = run(arrays)
         concrete.warm(perf_counter() - start)
         return out
 
     return timed
 
 
+def _run_call(regions: Sequence[Any], values: list[Any]) -> Sequence[Any]:
+    return bind.run(Call(_CALL, tuple(values), {}, regions))
+
+
 def _value(x: Any) -> Any:
-    """An input of a call: a value, or a Variable."""
-    if isinstance(x, Variable):
-        return x
+    """An input of a call as a value, which a tape may keep."""
     return x.value if isinstance(x, Tensor) else copied(x)
+
+
+def _always(leaves: Any) -> bool:
+    return True

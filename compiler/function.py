@@ -69,6 +69,7 @@ class Function:
         self.of_class = False  # whether it is a method: ``input_signature`` leaves out ``self``
         self._lock = threading.RLock()
         self._exact: OrderedDict[Any, Any] = OrderedDict()
+        self._above: OrderedDict[Any, Any] = OrderedDict()  # the same under interpreters
         self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
         self._tracing_count = 0
         self._keys = Keys()
@@ -80,9 +81,12 @@ class Function:
         self._reasons: deque[str] = deque(maxlen=STORM)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if _current.get() is None and not kwargs and not config.eagerly:
+        frame = _current.get()
+        here = frame is None or not frame.ground.tracing
+        if here and not kwargs and not config.eagerly:
+            exact = self._exact if frame is None else self._above
             try:
-                entry = self._exact.get(
+                entry = exact.get(
                     tuple(
                         [
                             (a.array.dtype, a.array.shape) if type(a) is Tensor
@@ -93,7 +97,7 @@ class Function:
                     )
                 )  # fmt: skip
                 if entry is None and self._keys.ints:
-                    entry = self._exact.get(tuple(map(input_key, args)))
+                    entry = exact.get(tuple(map(input_key, args)))
             except TypeError:
                 entry = None
             if entry is not None and (entry.free or entry.ready(args)):
@@ -111,11 +115,7 @@ class Function:
         if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
             return self.python_function(*args, **kwargs)
         try:
-            prepared: Callable[[list[Any]], Any]
-            if _current.get() is None:
-                prepared = self._prepared(leaves, structure)
-            else:
-                prepared = self.concrete(leaves, structure).call
+            prepared = self._prepared(leaves, structure)
         except Changed as changed:
             self._refuse_or_tell(changed)
             return self.python_function(*args, **kwargs)
@@ -135,7 +135,8 @@ class Function:
 
     def _prepared(self, leaves: list[Any], structure: Structure) -> PreparedCall:
         """The call prepared for these exact arguments."""
-        entry: PreparedCall | None = self._exact.get(self._keys.exact(leaves, structure))
+        exact = self._exact if _current.get() is None else self._above
+        entry: PreparedCall | None = exact.get(self._keys.exact(leaves, structure))
         if entry is not None and entry.ready(leaves):
             return entry
         concrete = self.concrete(leaves, structure)
@@ -145,9 +146,9 @@ class Function:
         with self._lock:
             if self._keys.pattern(leaves, structure) != concrete.key:
                 return entry  # another thread has found that a number of this key is an input
-            self._exact[self._keys.exact(leaves, structure)] = entry
-            while len(self._exact) > EXACT_ENTRIES:
-                self._exact.popitem(last=False)
+            exact[self._keys.exact(leaves, structure)] = entry
+            while len(exact) > EXACT_ENTRIES:
+                exact.popitem(last=False)
         return entry
 
     def concrete(self, leaves: list[Any], structure: Structure) -> ConcreteFunction:
@@ -296,6 +297,7 @@ class Function:
         """Forget every trace and executable."""
         with self._lock:
             self._exact.clear()
+            self._above.clear()
             self._traces.clear()
             self._keys.clear()
             self._changes.clear()
@@ -312,13 +314,15 @@ class Function:
                 for key in [k for k in table if token in k]:
                     del table[key]
             self._untraced -= {k for k in self._untraced if token in k}
-            for key in [k for k in self._exact if _mentions(k, token)]:
-                del self._exact[key]
+            for exact in (self._exact, self._above):
+                for key in [k for k in exact if _mentions(k, token)]:
+                    del exact[key]
 
     def forget_prepared(self) -> None:
         """Drop prepared calls, after a concrete function changed its executable."""
         with self._lock:
             self._exact.clear()
+            self._above.clear()
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:

@@ -30,6 +30,7 @@ from .trace import Traced, Tracer
 
 __all__ = ["linearize"]
 
+_CALL = OPS["call"]
 MAX_DERIVATIVES = 8  # derivatives that a callee keeps, by what is watched and relations of sizes
 
 
@@ -109,51 +110,80 @@ class Derivative:
             callee.compile()
 
 
-@OPS["call"].linearization
+class Prepared:
+    """A derivative for the sizes of a trace, or (``env``) for exact ones: what each call of it
+    takes is found once."""
+
+    def __init__(
+        self, derivative: Derivative, sizes: TraceSizes, env: dict[str, int] | None
+    ) -> None:
+        self._derivative, self._sizes, self._env = derivative, sizes, env
+        graph = derivative.forward
+        self.regions = (derivative.region(graph, env),)
+        self.types = graph.types if env is None else None  # those of arrays are seen with them
+        self.later = tuple(derivative.later)
+        self.own = len(graph.outputs) - len(derivative.place) - len(self.later)
+        self._given = len(graph.inputs) + len(self.later)
+        self._backs: dict[tuple[int, ...], Any] = {}
+
+    def _back(self, used: tuple[int, ...]) -> tuple[Any, Any, list[int], list[int]]:
+        """The backward region from the outputs ``used``, its types, where among the inputs and
+        the results its inputs are, and which inputs its outputs are the cotangents of."""
+        derivative, env = self._derivative, self._env
+        back = derivative.back(used, self._sizes, env)
+        first = {"input": 0, "output": self._given, "made": self._given}
+        kept = [
+            first[kind] + (derivative.place[key] if kind == "made" else key)
+            for kind, key in back.kept
+        ]
+        types = back.graph.types if env is None else None
+        return (derivative.region(back.graph, env),), types, kept, back.wanted
+
+    def pull(
+        self, inputs: Sequence[Any], results: Sequence[Any], cotangents: Sequence[Any]
+    ) -> list[Any]:
+        """See ``Linear.pull``."""
+        used = tuple([i for i, g in enumerate(cotangents) if g is not None])
+        back = self._backs.get(used)
+        if back is None:
+            back = self._backs[used] = self._back(used)
+        regions, types, kept, wanted = back
+        ground = bind.ground()
+        held = [*inputs, *results]
+        given = [held[i] for i in kept]
+        given += [ground.value(cotangents[i]) for i in used]
+        outs = bind.run(Call(_CALL, tuple(given), {}, regions, types))
+        found: list[Any] = [None] * len(inputs)
+        for position, out in zip(wanted, outs, strict=True):
+            found[position] = ground.tensor(out)
+        return found
+
+
+@_CALL.linearization
 @OPS["fused"].linearization
 def linearize(call: Call, sources: Sources) -> Linear:
     """The forward call of ``call`` and its pullback."""
     ground = bind.ground()
     region = fitted(call.regions[0], call.inputs, ground.sizes)
-    env: dict[str, int] | None = None
     if isinstance(region, Graph) and isinstance(ground, Tracer):
         sizes = ground.sizes
         graph = inline(resized(region, sizes.solution()))  # with what the trace knows by now
-        derivative = Derivative(graph, sizes, sources)
+        made = Prepared(Derivative(graph, sizes, sources), sizes, None)
     else:
         called = region if isinstance(region, Sized) else Sized.of(region)
-        derivative, env = _of_callee(called.callee, called.env, sources), called.env
-        sizes = called.callee.sizes
-    forward = derivative.region(derivative.forward, env)
-    n_outputs = len(derivative.forward.outputs) - len(derivative.place) - len(derivative.later)
-
-    def pull(inputs: Sequence[Any], results: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-        used = tuple(i for i, g in enumerate(cotangents) if g is not None)
-        back = derivative.back(used, sizes, env)
-        given = [_find(kept, derivative, inputs, results, n_outputs) for kept in back.kept]
-        ground = bind.ground()
-        given += [ground.value(cotangents[i]) for i in used]
-        made = derivative.region(back.graph, env)
-        types = made.types if env is None else None  # those of arrays are seen when they are there
-        outs = bind.run(Call(OPS["call"], tuple(given), {}, (made,), types))
-        found: list[Any] = [None] * len(inputs)
-        for position, out in zip(back.wanted, outs, strict=True):
-            found[position] = ground.tensor(out)
-        return found
-
-    types = None if env is not None else derivative.forward.types
-    taken = Call(OPS["call"], call.inputs, {}, (forward,), types, call.place)
-    return Linear(taken, n_outputs, tuple(derivative.later), pull)
+        made = called.linear.get(sources) or _of_sized(called, sources)
+    taken = Call(_CALL, call.inputs, {}, made.regions, made.types, call.place)
+    return Linear(taken, made.own, made.later, made.pull)
 
 
-def _find(
-    kept: Kept, derivative: Derivative, inputs: Sequence[Any], results: Sequence[Any], first: int
-) -> Any:
-    if kept.kind == "input":
-        return inputs[kept.key]
-    if kept.kind == "output":
-        return results[kept.key]
-    return results[derivative.place[kept.key]]
+def _of_sized(region: Sized, sources: Sources) -> Prepared:
+    """The derivative of a callee for exact sizes, found once."""
+    callee, env = region.callee, region.env
+    made = Prepared(_of_callee(callee, env, sources), callee.sizes, env)
+    if len(region.linear) >= MAX_DERIVATIVES:
+        region.linear.clear()
+    region.linear[sources] = made
+    return made
 
 
 def _of_callee(callee: Callee, env: dict[str, int], sources: Sources) -> Derivative:

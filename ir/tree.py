@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 __all__ = [
-    "LEAF", "UNSET", "Again", "Leaves", "Structure", "dict_of", "flatten", "kinds_of", "rebuild",
-    "slot_value", "slots_of", "unflatten",
+    "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "flatten", "kinds_of",
+    "rebuild", "slot_value", "slots_of", "unflatten",
 ]  # fmt: skip
 
 
@@ -41,11 +41,17 @@ class Again(NamedTuple):
 
 
 LEAF = Structure(None, (), ())
-_ATOMS = frozenset((bool, int, float, complex, str, bytes, type(None)))
+_ATOMS = {bool, int, float, complex, str, bytes, type(None)}
 _PLAIN = frozenset((list, dict, OrderedDict))
 UNSET = object()
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
 _HEAP_TYPE = 1 << 9  # a class that a class statement made
+
+
+def atom(kind: type) -> type:
+    """Class decorator: objects of exactly this class are leaves, which nobody need find out."""
+    _ATOMS.add(kind)
+    return kind
 
 
 def flatten(tree: Any, stop: Any = ()) -> tuple[Leaves, Structure]:
@@ -152,7 +158,7 @@ def slot_value(x: Any, member: Any) -> Any:
 
 def unflatten(structure: Structure, leaves: Any) -> Any:
     """The container with these leaves."""
-    return rebuild(structure, leaves)[0]
+    return leaves[0] if structure is LEAF else rebuild(structure, leaves)[0]
 
 
 def rebuild(structure: Structure, leaves: Any) -> tuple[Any, list[Any]]:

@@ -50,6 +50,9 @@ class Linear(NamedTuple):
 def refs_of(call: Call) -> tuple[set[int], set[int]]:
     """The positions of the Variables that the regions of a call read at their start, and of those
     whose later values they use. The inputs of a region are the last ones of the call."""
+    if len(call.regions) == 1 and len(call.inputs) == len(call.regions[0].inputs):
+        refs: tuple[set[int], set[int]] = call.regions[0].refs()
+        return refs
     read: set[int] = set()
     later: set[int] = set()
     for region in call.regions:

@@ -31,12 +31,15 @@ _FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is w
 def install(tensor: type[Any], variable: type[Any]) -> None:
     """Give the ops that allow it their shortcut, for tensors and Variables of these classes."""
     for op in OPS.values():
-        plain = op.rule is RULES["elementwise"] and op.promote in ("common", "floating")
-        if plain and op.plain and "f" in op.accepts and op.promoted == slice(None):
-            if len(op.tensors) == 1:
-                op.shortcut(_unary(op, tensor))
-            elif len(op.tensors) == 2:
-                op.shortcut(_binary(op, tensor, variable))
+        if not op.plain or "f" not in op.accepts or op.promoted != slice(None):
+            continue
+        promotes = op.rule is RULES["elementwise"] and op.promote in ("common", "floating")
+        if len(op.tensors) == 1 and (
+            promotes or (op.rule is RULES["same"] and op.promote == "none")
+        ):
+            op.shortcut(_unary(op, tensor))
+        elif len(op.tensors) == 2 and promotes:
+            op.shortcut(_binary(op, tensor, variable))
 
 
 def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:

@@ -25,6 +25,9 @@ from .writes import former
 __all__ = ["GradientTape", "UnconnectedGradients"]
 
 
+_READ = OPS["read"]
+
+
 class UnconnectedGradients(enum.Enum):
     """What ``gradient`` gives for a source that the target does not depend on.
 
@@ -171,10 +174,11 @@ class GradientTape:
         inputs = list(call.inputs)
         read_at, again = refs_of(call)
         for i in read_at:
-            (inputs[i],) = bind.run(Call(OPS["read"], (call.inputs[i],), {}))
+            (inputs[i],) = bind.run(Call(_READ, (call.inputs[i],), {}))
             self._accessed(call.inputs[i], inputs[i])
-        watched = tuple(i for i, x in enumerate(inputs) if id(x) in self._known)
-        later = tuple(i for i in again if self._accessible(call.inputs[i]))
+        known = self._known
+        watched = tuple([i for i, x in enumerate(inputs) if id(x) in known])
+        later = tuple([i for i in again if self._accessible(call.inputs[i])])
         if not watched and not later:
             return bind.run(call)
         linear: Linear = call.op.linearize(call, Sources(watched, later))

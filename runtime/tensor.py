@@ -15,6 +15,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.errors import ConversionError, ShapeError, StagingError
 from twofold.ir.ops.index import getitem, setitem
+from twofold.ir.tree import atom
 
 from .convert import as_array
 from .interop import NumpyProtocols
@@ -28,6 +29,7 @@ _ndarray = np.ndarray
 _current = bind.current
 
 
+@atom
 class Tensor(ArrayMethods, Operators, NumpyProtocols):
     """An n-dimensional array of one dtype; make one with ``tf.constant``.
 

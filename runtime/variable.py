@@ -14,6 +14,7 @@ from twofold.ir.errors import DTypeError, ShapeError, StagingError
 from twofold.ir.op import OPS
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
+from twofold.ir.tree import atom
 
 from . import quick
 from .convert import as_array, exact_array, staged
@@ -31,6 +32,7 @@ _METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_"))
 _METHODS -= {"array", "hold", "past", "value"}
 
 
+@atom
 class Variable(Operators, NumpyProtocols):
     """State that ops read and ``assign`` replaces.
 

@@ -10,7 +10,8 @@ Its header has the address of the state in ``runtime/one_thread.py`` (else 0), i
 counts itself in and out, each in one step under the GIL. Eager products use these steps, too.
 
 A word's tag says what its value is: 0 a number, 1 a slot (the data of the array at that position
-of the slot list), 2 an offset into the arena, which is the array in slot 0.
+of the slot list), 2 an offset into the arena, which begins at the first aligned address of the
+array in slot 0.
 
 The driver reads the list and the arrays through their addresses: ``PyListObject.ob_item`` lies
 behind the variable-size object head, and the first field of ``PyArrayObject`` after its head is
@@ -24,6 +25,8 @@ an argument, have the state's array as ``self``.
 from __future__ import annotations
 
 from llvmlite import ir
+
+from twofold.runtime.buffers import ALIGNMENT
 
 from .code import BODY, I32, I64, POINTER, Code
 from .machine import ENTER, LEAVE
@@ -146,6 +149,10 @@ class _Driver:
         items = self.byte(self.slots, ITEMS_OFFSET)
         return self.byte(self.at(items, slot), DATA_OFFSET)
 
+    def arena(self) -> ir.Value:
+        """The first aligned address of the array in slot 0."""
+        return self.b.and_(self.b.add(self.data(I64(0)), I64(ALIGNMENT - 1)), I64(-ALIGNMENT))
+
     def word(self, base: ir.Value, index: ir.Value) -> ir.Value:
         """A (tag, value) pair as a number or an address."""
         tag, value = self.at(base, index), self.at(base, self.b.add(index, I64(1)))
@@ -154,7 +161,7 @@ class _Driver:
         with self.b.if_then(self.b.icmp_signed("==", tag, I64(1))):
             self.b.store(self.data(value), result)
         with self.b.if_then(self.b.icmp_signed("==", tag, I64(2))):
-            self.b.store(self.b.add(self.data(I64(0)), value), result)
+            self.b.store(self.b.add(self.arena(), value), result)
         return self.b.load(result, typ=I64)
 
     def write(self) -> None:

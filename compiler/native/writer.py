@@ -7,6 +7,7 @@ in order; a native segment is one action, a program that the driver runs in one 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from twofold.ir.step import New, Slot
 from twofold.ir.types import RefType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
-from twofold.runtime.buffers import THRESHOLD, empty, workspace
+from twofold.runtime.buffers import ALIGNMENT, THRESHOLD, empty, workspace
 from twofold.runtime.products import COLUMNS, ROWS
 
 from ..kernel.loops import Kernel
@@ -28,8 +29,6 @@ from .launch import ARENA, LITERAL, SLOT, Launch, Word, encode, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
 
 __all__ = ["Code", "Planned", "Writer"]
-
-ALIGN = 64
 
 
 class Code(Protocol):
@@ -75,7 +74,7 @@ class Writer:
     def reserve(self, nbytes: int) -> int:
         """An aligned part of the arena."""
         offset = self.arena
-        self.arena += -(-nbytes // ALIGN) * ALIGN
+        self.arena += -(-nbytes // ALIGNMENT) * ALIGNMENT
         return offset
 
     def size(self, dim: DimLike) -> int:
@@ -233,6 +232,9 @@ class Writer:
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         template, fresh, actions = self.template, self.fresh, self.actions
         arena, stop = self.arena, len(inputs) + 1
+        scratch = partial(workspace, arena)
+        if arena < THRESHOLD:  # the driver looks for the first aligned address
+            scratch = partial(np.empty, arena + ALIGNMENT, np.uint8)
         keep = self.exe.kernels  # the programs hold addresses of their code
 
         def run(arrays: list[Any], keep: Any = keep) -> list[Any]:
@@ -247,7 +249,7 @@ class Writer:
             for i, make, shape, dtype in fresh:
                 slots[i] = make(shape, dtype)
             if arena:
-                slots[0] = workspace(arena)
+                slots[0] = scratch()
             for act in actions:
                 act(slots)
             return [get(slots) for get in results]

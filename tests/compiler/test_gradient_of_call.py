@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -336,3 +338,65 @@ def test_background_compilation_takes_the_derivative_along() -> None:
         assert_same(numbers(around(s, f)), want, 1e-12)
     f.get_concrete_function(s.x).compile()
     assert_same(numbers(around(s, f)), want, 1e-12)
+
+
+@JIT
+def test_calls_under_a_tape_see_what_has_changed_since_the_last_one(jit: bool) -> None:
+    held = SimpleNamespace(factor=2.0)
+    f = tf.function(lambda x, rate: x * held.factor * rate, jit_compile=jit)
+
+    def slope(x: Any, rate: float) -> list[float]:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x, rate)
+        found: list[float] = tape.gradient(y, x).numpy().tolist()
+        return found
+
+    x = tf.constant([1.0, 4.0])
+    assert slope(x, 1.0) == [2.0, 2.0] == slope(x, 1.0)
+    assert slope(x, 0.5) == [1.0, 1.0]
+    assert slope(tf.constant([1.0]), 0.5) == [1.0]
+    held.factor = 3.0
+    assert slope(x, 1.0) == [3.0, 3.0]
+    assert f(x, 1.0).numpy().tolist() == [3.0, 12.0]
+    held.factor = 2.0
+    assert slope(x, 1.0) == [2.0, 2.0]
+
+
+@JIT
+def test_each_call_under_a_tape_has_its_own_sources(jit: bool) -> None:
+    w = tf.Variable([3.0, 5.0])
+    f = tf.function(lambda x: (x * w, x * x), jit_compile=jit)
+    x = tf.constant([2.0, 7.0])
+    for watched in (True, False, True):
+        for trainable in (True, False):
+            with tf.GradientTape(persistent=True, watch_accessed_variables=trainable) as tape:
+                if watched:
+                    tape.watch(x)
+                y, z = f(x)
+            dy = [None if g is None else g.numpy().tolist() for g in tape.gradient(y, [x, w])]
+            assert dy == [[3.0, 5.0] if watched else None, [2.0, 7.0] if trainable else None]
+            dz = tape.gradient(z, [x, w])
+            assert (dz[0].numpy().tolist() == [4.0, 14.0]) if watched else dz[0] is None
+            assert dz[1] is None
+
+
+def test_calls_prepared_for_tapes_go_with_the_objects_they_were_made_for() -> None:
+    class Model:
+        factor = 2.0
+
+    f = tf.function(lambda x, model: x * model.factor)
+    model = Model()
+    x = tf.constant([1.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x, model)
+    assert tape.gradient(y, x).numpy().tolist() == [2.0]
+    assert f._above
+    del model
+    gc.collect()
+    assert not f._above
+    with tf.GradientTape() as tape:
+        f(x, Model())
+    f.clear_cache()
+    assert not f._above
