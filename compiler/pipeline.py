@@ -20,6 +20,7 @@ from .passes.driver import Pass
 from .passes.fold import fold
 from .passes.forward import forward
 from .passes.fuse import fuse
+from .passes.hoist import hoist
 from .passes.inline import inline
 from .passes.schedule import schedule
 from .passes.simplify import simplify
@@ -33,6 +34,7 @@ PASSES: list[Pass] = [
     fold,
     simplify,
     cse,
+    hoist,
     dce,
     fuse,
     schedule,

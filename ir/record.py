@@ -67,7 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "state": Kind("reads or writes a Variable", frozenset({"effects"}), "view", pure=False),
     "region": Kind(
         "holds graphs: fused groups, calls, control flow",
-        frozenset({"region_types", "kernel", "effects"}),
+        frozenset({"region_types", "kernel", "effects", "flow"}),
         shares_memory="view",
         pure=False,
     ),
@@ -176,6 +176,13 @@ class Facts:
         "out of it",
         "no",
     )
+    flow: Literal["", "call", "branch", "loop"] = _fact(
+        "",
+        "of a region op, when its regions run: `call`, once; `branch`, one of them, once; `loop`, "
+        "again and again, and their first inputs, as many as the attributes `carried` and `sliced` "
+        "say, change from trip to trip; of two regions the first is the test",
+        "its body says",
+    )
     domain: tuple[float, float] = _fact(
         (-2.0, 2.0), "the range of the numbers that the tests draw", "-2 to 2"
     )
@@ -256,6 +263,7 @@ def _values(facts: Facts) -> str:
         "promote": ("common", "floating", "bool", "none"),
         "result": ("same", "bool", "real", *DTYPES),
         "shares_memory": ("", "never", "view", "alias"),
+        "flow": ("", "call", "branch", "loop"),
     }
     for name, allowed in choices.items():
         value = getattr(facts, name)

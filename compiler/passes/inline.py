@@ -27,5 +27,5 @@ def inline(graph: Graph) -> Graph:
     """Replace calls by what they call."""
     new = Rebuilt(graph.name)
     given = [new.input(value) for value in graph.inputs]
-    new.graph.outputs = new.inline(graph, given, enter=lambda node: node.op.name == "call")
+    new.graph.outputs = new.inline(graph, given, enter=lambda node: node.op.flow == "call")
     return new.graph

@@ -165,20 +165,42 @@ def _scan_types(node: Any) -> list[TensorType]:
 # ---- The ops
 
 
-@op("region", _region_rule, promote="none", public=False, region_types=_cond_types)
+@op(
+    "region",
+    _region_rule,
+    promote="none",
+    public=False,
+    region_types=_cond_types,
+    flow="branch",
+)
 def cond(pred: Any, *inputs: Any, regions: Any) -> Any:
     """The first region if ``pred`` holds, else the second; the other one does not run."""
     return regions[0 if pred else 1](*inputs)
 
 
-@op("region", _region_rule, promote="none", public=False, region_types=_switch_types)
+@op(
+    "region",
+    _region_rule,
+    promote="none",
+    public=False,
+    region_types=_switch_types,
+    flow="branch",
+)
 def switch(index: Any, *inputs: Any, regions: Any) -> Any:
     """The region at ``index``; the last one for an index that has none."""
     i = int(index)
     return regions[i if 0 <= i < len(regions) else -1](*inputs)
 
 
-@op("region", _region_rule, name="while", promote="none", public=False, region_types=_while_types)
+@op(
+    "region",
+    _region_rule,
+    name="while",
+    promote="none",
+    public=False,
+    region_types=_while_types,
+    flow="loop",
+)
 def while_(*inputs: Any, regions: Any, carried: int) -> Any:
     """As long as the first region holds, the second makes the next state of the last.
 
@@ -192,7 +214,14 @@ def while_(*inputs: Any, regions: Any, carried: int) -> Any:
     return state
 
 
-@op("region", _region_rule, promote="none", public=False, region_types=_scan_types)
+@op(
+    "region",
+    _region_rule,
+    promote="none",
+    public=False,
+    region_types=_scan_types,
+    flow="loop",
+)
 def scan(
     *inputs: Any, regions: Any, carried: int, sliced: int, length: Any, reverse: bool = False
 ) -> Any:

@@ -25,7 +25,7 @@ def fused(*inputs: Any, regions: Any, dims: Any, reduced: Any = ()) -> Any:
     return regions[0](*inputs)
 
 
-@op("region", _region_rule, promote="none", public=False)
+@op("region", _region_rule, promote="none", public=False, flow="call")
 def call(*inputs: Any, regions: Any) -> Any:
     """A compiled function, called: its region takes the inputs and makes the outputs.
 

@@ -131,7 +131,15 @@ def test_run_stops_after_a_pass_and_tells_of_every_step() -> None:
     steps: list[Applied] = []
     graph = parse(GRAPH)
     out = run(graph, after="dce", time=steps.append)
-    assert [s.name for s in steps] == ["inline", "forward", "fold", "simplify", "cse", "dce"]
+    assert [s.name for s in steps] == [
+        "inline",
+        "forward",
+        "fold",
+        "simplify",
+        "cse",
+        "hoist",
+        "dce",
+    ]
     assert steps[-1].graph is out
     assert (steps[0].before, steps[3].after, steps[-1].after) == (4, 3, 2)
     assert all(s.seconds >= 0 for s in steps)
@@ -146,7 +154,7 @@ def test_run_names_the_nearest_pass() -> None:
 
 
 def test_the_pipeline_can_be_read_aloud() -> None:
-    text = "[inline, forward, fold, simplify, cse, dce, fuse, schedule]"
+    text = "[inline, forward, fold, simplify, cse, hoist, dce, fuse, schedule]"
     assert str(pipeline.PASSES) == text
 
 

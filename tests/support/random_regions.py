@@ -1,0 +1,301 @@
+"""Random graphs with nested branches and loops: every pass keeps what they do.
+
+    cd tests && python -m support.random_regions --count 10000 --start 0 [--native]
+
+A graph is made of a number alone. Loops make few trips; a Variable is read and written at every
+depth; some nodes may fail on their values.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.compiler.arrays.reference import execute
+from twofold.compiler.pipeline import PASSES
+from twofold.ir.dims import symbol
+from twofold.ir.errors import TwofoldError
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.op import OPS
+from twofold.ir.types import DTYPES, RefType, TensorType
+from twofold.ir.verify import verify
+
+__all__ = ["Outcome", "check", "random_graph"]
+
+N = symbol("n")
+F32, I32, BOOL = DTYPES["f32"], DTYPES["i32"], DTYPES["bool"]
+SCALAR, COUNT, FLAG = TensorType(F32), TensorType(I32), TensorType(BOOL)
+ROW, TABLE = TensorType(F32, (N,)), TensorType(F32, (3, N))
+TYPES = [SCALAR, COUNT, FLAG, ROW, TABLE]
+REF = RefType(F32, (N,))
+UNARY = ["negative", "tanh", "abs", "square", "exp", "sign"]
+BINARY = ["add", "subtract", "multiply", "maximum"]
+FLOATS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -1.5, np.inf, -np.inf, np.nan, 3.0]
+
+
+class _Maker:
+    """One graph or region while it grows."""
+
+    def __init__(self, rng: random.Random, name: str, depth: int) -> None:
+        self.rng, self.depth = rng, depth
+        self.graph = Graph(name)
+        self.values: list[Value] = []
+        self.ref: Value | None = None
+        self.written = False
+
+    def input(self, type: TensorType) -> Value:
+        value = self.graph.input(type)
+        if isinstance(type, RefType):
+            self.ref = value
+        else:
+            self.values.append(value)
+        return value
+
+    def of(self, type: TensorType) -> Value:
+        """A value of this type, most often a late one; a constant or a cast if there is none."""
+        known = [v for v in self.values if v.type == type]
+        if known and self.rng.random() < 0.9:
+            return known[-1 - min(int(self.rng.expovariate(0.5)), len(known) - 1)]
+        if type == TABLE:
+            return self.add("broadcast_to", [self.of(ROW)], shape=(3, N))
+        if type == ROW:
+            return self.add("broadcast_to", [self.of(SCALAR)], shape=(N,))
+        if known or type == FLAG or self.rng.random() < 0.8:
+            return self.constant(type)
+        return self.add("cast", [self.of(FLAG)], dtype=type.dtype)
+
+    def constant(self, type: TensorType) -> Value:
+        pick = {F32: FLOATS, I32: [-1, 0, 1, 2, 3], BOOL: [True, False]}[type.dtype]
+        return self.add("constant", [], value=np.array(self.rng.choice(pick), type.dtype))
+
+    def add(self, name: str, inputs: Sequence[Value], **attrs: Any) -> Value:
+        node = self.graph.add(OPS[name], inputs, attrs)
+        self.values += node.outputs
+        return node.out
+
+    def hold(
+        self, name: str, inputs: Sequence[Value], types: Sequence[TensorType],
+        regions: Sequence[Graph], **attrs: Any,
+    ) -> None:  # fmt: skip
+        node = Node(OPS[name], inputs, attrs, types, regions)
+        self.graph.nodes.append(node)
+        self.values += node.outputs
+
+    # ---- Steps
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            nested = self.depth < 3 and self.rng.random() < 0.3
+            kinds = [self.branch, self.loop, self.rows] if nested else [self.plain, self.state]
+            self.rng.choices(kinds, [4, 1] if not nested else None)[0]()
+
+    def plain(self) -> None:
+        rng, type = self.rng, self.rng.choice([SCALAR, ROW, TABLE])
+        kind = rng.randrange(7)
+        if kind == 0:
+            self.add("less", [self.of(SCALAR), self.of(SCALAR)])
+        elif kind == 1:
+            self.add(rng.choice(BINARY), [self.of(COUNT), self.of(COUNT)])
+        elif kind == 2:
+            self.add("where", [self.of(FLAG), self.of(type), self.of(type)])
+        elif kind == 3:
+            self.add("max", [self.of(ROW)], axis=(0,))
+        elif kind == 4 and rng.random() < 0.4:
+            self.add("floor_divide", [self.of(COUNT), self.of(COUNT)])
+        elif kind == 5:
+            self.add(rng.choice(UNARY), [self.of(type)])
+        else:
+            self.add(rng.choice(BINARY), [self.of(type), self.of(type)])
+
+    def state(self) -> None:
+        if self.ref is None:
+            return
+        if self.written or self.rng.random() < 0.5:
+            value = self.of(ROW)
+            self.graph.add(OPS["assign"], [self.ref, value])
+            self.written = True
+        else:
+            self.add("read", [self.ref])
+
+    # ---- Regions
+
+    def captures(self) -> tuple[list[Value], list[Value]]:
+        """What a region receives, and the Variable, if it may have it: nothing is read late."""
+        known = self.rng.sample(self.values, min(len(self.values), self.rng.randrange(5)))
+        if known and self.rng.random() < 0.2:
+            known.append(known[0])
+        ref = [self.ref] if self.ref is not None and not self.written else []
+        return known, ref if self.rng.random() < 0.5 else []
+
+    def region(self, name: str, types: Sequence[TensorType]) -> _Maker:
+        inner = _Maker(self.rng, name, self.depth + 1)
+        for type in types:
+            inner.input(type)
+        return inner
+
+    def returns(self, inner: _Maker, types: Sequence[TensorType], own: Sequence[Value]) -> None:
+        """What a region returns; now and then what it received."""
+        outs = []
+        for i, type in enumerate(types):
+            same = i < len(own) and own[i].type == type and self.rng.random() < 0.25
+            outs.append(own[i] if same else inner.of(type))
+        inner.graph.outputs = outs
+        self.written |= inner.written
+
+    def branch(self) -> None:
+        known, ref = self.captures()
+        outs = [self.rng.choice(TYPES) for _ in range(self.rng.randrange(4))]
+        given = [*known, *ref]
+        count = self.rng.choice([2, 2, 3])
+        regions = []
+        for i in range(count):
+            inner = self.region(f"case{i}", [v.type for v in given])
+            inner.run(self.rng.randrange(4))
+            self.returns(inner, outs, inner.graph.inputs)
+            regions.append(inner.graph)
+        name, pick = ("cond", FLAG) if count == 2 and self.rng.random() < 0.7 else ("switch", COUNT)
+        self.hold(name, [self.of(pick), *given], outs, regions)
+
+    def loop(self) -> None:
+        known, ref = self.captures()
+        types = [self.rng.choice(TYPES) for _ in range(self.rng.randrange(4))]
+        start = self.constant(COUNT)
+        state = [start, *[self.of(t) for t in types]]
+        given = [*state, *known, *ref]
+        test, body = (self.region(n, [v.type for v in given]) for n in ("test", "body"))
+        trips = test.add("constant", [], value=np.array(self.rng.randrange(1, 5), I32))
+        more = test.add("less", [test.graph.inputs[0], trips])
+        if self.rng.random() < 0.3:
+            more = test.add("logical_and", [more, test.of(FLAG)])
+        test.graph.outputs = [more]
+        one = body.add("constant", [], value=np.array(1, I32))
+        following = body.add("add", [body.graph.inputs[0], one])
+        body.run(self.rng.randrange(5))
+        self.returns(body, types, body.graph.inputs[1:])
+        body.graph.outputs.insert(0, following)
+        self.hold("while", given, [v.type for v in state], [test.graph, body.graph],
+                  carried=len(state))  # fmt: skip
+
+    def rows(self) -> None:
+        known, ref = self.captures()
+        types = [self.rng.choice(TYPES) for _ in range(self.rng.randrange(3))]
+        state = [self.of(t) for t in types]
+        over = [self.of(TABLE) for _ in range(self.rng.randrange(3))]
+        stacked = [self.rng.choice([SCALAR, ROW]) for _ in range(self.rng.randrange(3))]
+        given = [*state, *over, *known, *ref]
+        inside = [v.type for v in state] + [ROW] * len(over) + [v.type for v in (*known, *ref)]
+        body = self.region("body", inside)
+        body.run(self.rng.randrange(5))
+        self.returns(body, [*types, *stacked], body.graph.inputs)
+        outs = [*types, *[t.with_shape((3, *t.shape)) for t in stacked]]
+        self.hold("scan", given, outs, [body.graph], carried=len(state), sliced=len(over),
+                  length=3, reverse=self.rng.random() < 0.5)  # fmt: skip
+
+
+def random_graph(seed: int) -> Graph:
+    """The graph of a number."""
+    rng = random.Random(seed)
+    maker = _Maker(rng, "f", 0)
+    for type in (SCALAR, COUNT, FLAG, ROW, TABLE, REF):
+        maker.input(type)
+    maker.run(rng.randrange(3, 9))
+    maker.graph.outputs = rng.sample(maker.values, min(len(maker.values), 4))
+    return maker.graph
+
+
+class Ref:
+    """What the state ops need of a Variable."""
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array, self.shape = array, array.shape
+
+
+class Outcome:
+    """What a graph does with the inputs of a seed: outputs, the Variable afterwards, or an error."""
+
+    def __init__(self, graph: Graph, seed: int, run: Any = execute) -> None:
+        rng = np.random.default_rng(seed)
+        n = int(rng.integers(1, 4))
+        ref = Ref(self._floats(rng, (n,)))
+        inputs = [self._floats(rng, ()), np.array(rng.integers(-1, 4), np.int32),
+                  np.array(rng.random() < 0.5), self._floats(rng, (n,)),
+                  self._floats(rng, (3, n)), ref]  # fmt: skip
+        self.found: list[Any] = []
+        self.error = ""
+        try:
+            self.found = [np.array(x) for x in run(graph, inputs)]
+        except TwofoldError as error:
+            self.error = type(error).__name__
+        self.found.append(ref.array)
+
+    @staticmethod
+    def _floats(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+        return np.asarray(rng.choice(FLOATS, shape), np.float32)
+
+    def differs(self, other: Outcome) -> str:
+        """The first difference, or nothing: bit for bit, but for the bits of a NaN."""
+        if self.error != other.error:
+            return f"{self.error or 'no error'} became {other.error or 'no error'}"
+        for i, (a, b) in enumerate(zip(self.found, other.found, strict=True)):
+            nan = np.isnan(a) & np.isnan(b) if a.dtype.kind == "f" else np.zeros(a.shape, bool)
+            same = a.dtype == b.dtype and a.shape == b.shape
+            if not same or np.where(nan, 0, a).tobytes() != np.where(nan, 0, b).tobytes():
+                return f"output {i}: {a!r} became {b!r}"
+        return ""
+
+
+def check(seed: int, run: Any = None) -> str:
+    """Take the graph of a number through every pass; what is wrong, or nothing.
+
+    ``run(graph, inputs)``, if given, compiles and runs the whole as well.
+    """
+    graph = random_graph(seed)
+    verify(graph)
+    want = Outcome(graph, seed)
+    start = graph
+    for apply in [*[p for p in PASSES if p.name not in ("fuse", "schedule")], *PASSES]:
+        before = str(graph)
+        after = apply(graph, verify=True)
+        if str(graph) != before:
+            return f"{apply} changed its input"
+        difference = want.differs(Outcome(after, seed))
+        if difference:
+            return f"{apply}: {difference}"
+        graph = after
+    return want.differs(Outcome(start, seed, run)) if run is not None else ""
+
+
+def native(graph: Graph, inputs: list[Any]) -> list[Any]:
+    """Compile a graph to machine code and run it."""
+    from twofold.compiler.arrays.reference import sizes_of
+    from twofold.compiler.pipeline import compile_graph
+    from twofold.compiler.targets import target_for
+
+    return compile_graph(graph, target_for(True)).prepare(sizes_of(graph, inputs))(inputs)
+
+
+def main() -> int:
+    """Check a range of numbers; each difference is printed with its number."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--native", action="store_true", help="compile and run each as well")
+    options = parser.parse_args()
+    wrong = 0
+    with np.errstate(all="ignore"):
+        for seed in range(options.start, options.start + options.count):
+            difference = check(seed, native if options.native else None)
+            if difference:
+                wrong += 1
+                print(f"{seed}: {difference}", flush=True)
+    print(f"{options.count} graphs, {wrong} with a difference")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
