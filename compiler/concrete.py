@@ -22,7 +22,7 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
-from . import background, gradient
+from . import background, derivatives, gradient
 from .alias import Aliasing, copied, keeps_inputs, owned_outputs, shares_results, write_back
 from .callee import PREPARED, Callee, Sized
 from .key import matches
@@ -38,7 +38,7 @@ _CALL = OPS["call"]
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
 
-assert gradient  # imported for the gradient of calls
+assert gradient and derivatives  # imported for the gradients of calls and control flow
 
 
 class ConcreteFunction:

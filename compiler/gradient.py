@@ -8,7 +8,7 @@ cotangents are given: an output that was not used does not send zeros back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from twofold.ir import bind
@@ -19,11 +19,12 @@ from twofold.ir.fit import fitted
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, resized
-from twofold.ir.types import RefType
-from twofold.ir.vjp import Linear, Sources, backward, differentiable
+from twofold.ir.types import BufferType, RefType
+from twofold.ir.vjp import Linear, Sources, backward, differentiable, plus, refs_of
 from twofold.runtime.tape import GradientTape
 
 from .callee import Callee, Sized
+from .keeping import again
 from .passes.inline import inline
 from .sizes import Guard, TraceSizes
 from .trace import Traced, Tracer
@@ -62,11 +63,14 @@ class Derivative:
     """The gradient of a graph for what is watched of its inputs."""
 
     def __init__(
-        self, graph: Graph, sizes: TraceSizes, sources: Sources, callee: Callee | None = None
-    ) -> None:
+        self, graph: Graph, sizes: TraceSizes, sources: Sources, callee: Callee | None = None,
+        used: tuple[int, ...] | None = None, free: Collection[int] | None = None,
+    ) -> None:  # fmt: skip
         self.sources, self._graph, self._callee = sources, graph, callee
-        used = tuple(i for i, v in enumerate(graph.outputs) if differentiable(v))
-        made = derive(graph, sizes, sources, used)
+        if used is None:
+            used = tuple(i for i, v in enumerate(graph.outputs) if differentiable(v))
+        self.all, self._free = used, free
+        made = derive(graph, sizes, sources, used, free)
         self.guards = made.guards
         self.later = [
             (position, len(graph.outputs) + k) for k, (position, _) in enumerate(made.later)
@@ -90,9 +94,31 @@ class Derivative:
             if outputs == used and all(g.holds(hints) for g in guards):
                 return back
         at = sizes if env is None else sizes.at(env)
-        made = derive(self._graph, at, self.sources, used)
-        self._backs.append((used, made.guards, made.back))
-        return made.back
+        made = derive(self._graph, at, self.sources, used, self._free)
+        back = made.back
+        if any(k.kind == "made" and k.key not in self.place for k in back.kept):
+            back = self._filled(self.back(self.all, sizes, env), used)
+        self._backs.append((used, made.guards, back))
+        return back
+
+    def _filled(self, back: Backward, used: tuple[int, ...]) -> Backward:
+        """The walk from all outputs with zeros for those that are not used: it takes nothing that
+        the forward graph does not return."""
+        new = Rebuilt(back.graph.name)
+        count = len(back.kept)
+        given = [new.input(value) for value in back.graph.inputs[:count]]
+        kept, table = list(back.kept), dict[int, Value]()
+        for i, value in zip(self.all, back.graph.inputs[count:], strict=True):
+            if i not in used:
+                like = new.graph.input(value.type)
+                kept.append(Kept("output", i))
+                op = OPS["buffer_like" if isinstance(value.type, BufferType) else "zeros_like"]
+                table[i] = new.graph.add(op, (like,), types=[value.type]).out
+        for i, value in zip(self.all, back.graph.inputs[count:], strict=True):
+            if i in used:
+                table[i] = new.graph.input(value.type, value.name)
+        new.graph.outputs = new.inline(back.graph, [*given, *[table[i] for i in self.all]])
+        return Backward(new.graph, kept, back.wanted)
 
     def region(self, graph: Graph, env: dict[str, int] | None) -> Any:
         """One of the graphs as the region of a call."""
@@ -212,10 +238,14 @@ def _forward(made: Derived, n_outputs: int) -> tuple[dict[Any, int], Graph]:
     return place, copied(forward)
 
 
-def derive(graph: Graph, sizes: TraceSizes, sources: Sources, used: tuple[int, ...]) -> Derived:
+def derive(
+    graph: Graph, sizes: TraceSizes, sources: Sources, used: tuple[int, ...],
+    free: Collection[int] | None = None,
+) -> Derived:  # fmt: skip
     """Replay a graph and walk back from the outputs ``used``.
 
-    Where the reverse walk asks how sizes compare, ``sizes`` answers and takes note.
+    ``free``: the inputs that are there without being kept (default: all, and the outputs). Where
+    the reverse walk asks how sizes compare, ``sizes`` answers and takes note.
     """
     tracer = Tracer(graph.name)
     tracer.sizes = sizes
@@ -230,7 +260,8 @@ def derive(graph: Graph, sizes: TraceSizes, sources: Sources, used: tuple[int, .
         seeds: dict[int, Any] = {}
         for i, g in zip(used, cotangents, strict=True):
             out = id(replay.outputs[i])
-            seeds[out] = seeds[out] + Traced(g, tracer) if out in seeds else Traced(g, tracer)
+            one = Traced(g, tracer)
+            seeds[out] = plus(seeds[out], one) if out in seeds else one
         table = backward(tape.entries, seeds, tape.known)
         wanted = [k for k, v in enumerate(replay.sources) if v is not None and id(v) in table]
         grads = [tracer.value(table[id(replay.sources[k])]) for k in wanted]
@@ -240,7 +271,11 @@ def derive(graph: Graph, sizes: TraceSizes, sources: Sources, used: tuple[int, .
     primal = Graph(graph.name, joint.inputs[: len(graph.inputs)], joint.nodes[:count])
     primal.outputs = replay.outputs
     walk = _needed(joint.nodes[count:], grads)
-    backward_graph, kept = _reverse(walk, cotangents, grads, replay, primal)
+    if free is None:
+        there = [*primal.inputs, *replay.read.values(), *primal.outputs]
+    else:
+        there = [primal.inputs[i] for i in free] + [v for i, v in replay.read.items() if i in free]
+    backward_graph, kept = _reverse(walk, cotangents, grads, replay, primal, there)
     return Derived(primal, replay.later, Backward(backward_graph, kept, wanted), sizes.guards)
 
 
@@ -277,15 +312,28 @@ class _Replay:
             return (self.read[position],)
         types = [v.type for v in node.outputs]
         place = (node.loc, node.outputs[0].name if node.outputs else "")
-        outs = bind.run(Call(node.op, inputs, node.attrs, node.regions, types, place))
+        regions = [copied(region) for region in node.regions]
+        call = Call(node.op, inputs, node.attrs, regions, types, place)
+        for i in sorted(refs_of(call)[0]) if regions else ():
+            self._read(inputs[i], watched)
+        outs = bind.run(call)
         if name == "read":
-            self.read[position] = outs[0]
-            if position in watched:
-                self._watch(outs[0])
+            self._was_read(position, outs[0], watched)
         if name == "held" and position in later and differentiable(outs[0]):
             self.later.append((position, outs[0]))
             self._watch(outs[0])
         return outs
+
+    def _read(self, ref: Value, watched: set[int]) -> None:
+        """Read a Variable for the regions of a node: the same value for all of them."""
+        position = self._refs[ref]
+        if position not in self.read:
+            self._was_read(position, bind.run(Call(OPS["read"], (ref,), {}))[0], watched)
+
+    def _was_read(self, position: int, value: Value, watched: set[int]) -> None:
+        self.read[position] = value
+        if position in watched:
+            self._watch(value)
 
     def _watch(self, value: Value) -> None:
         if differentiable(value):
@@ -305,7 +353,7 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
 
 def _reverse(
     nodes: Sequence[Node], cotangents: Sequence[Value], grads: Sequence[Value], replay: _Replay,
-    primal: Graph,
+    primal: Graph, free: Sequence[Value],
 ) -> tuple[Graph, list[Kept]]:  # fmt: skip
     """The graph of the reverse walk, and where it finds the values of the forward graph."""
     places = {v: Kept("made", (n, k)) for n, node in enumerate(primal.nodes)
@@ -317,14 +365,15 @@ def _reverse(
     back, table = new.graph, new.table
     kept: list[Kept] = []
     late = {v for node in nodes for v in node.outputs} | set(cotangents)
-    for value in [v for node in nodes for v in node.inputs] + list(grads):
-        if value in late or value in table:
-            continue
-        if value.node is not None and not value.node.inputs and not value.node.pinned:
-            new.run([value.node])  # a constant is not kept, it is written again
-        else:
+    taken = [v for node in nodes for v in node.inputs] + list(grads)
+    used = dict.fromkeys(v for v in taken if v not in late)
+    before = again(primal.nodes, used, free)
+    made = {v for node in before for v in node.outputs}
+    for value in dict.fromkeys([*used, *[v for node in before for v in node.inputs]]):
+        if value not in made:
             new.input(value)
             kept.append(places[value])
+    nodes = [*before, *nodes]
     for i in _size_sources(primal.inputs, nodes, [*table, *cotangents]):
         new.input(primal.inputs[i])
         kept.append(Kept("input", i))
@@ -335,14 +384,24 @@ def _reverse(
     return copied(back), kept
 
 
+def _symbols(nodes: Sequence[Node]) -> frozenset[str]:
+    """The size symbols that nodes use; a region has those of its inputs from these."""
+    found: frozenset[str] = frozenset()
+    for node in nodes:
+        for attr in node.attrs.values():
+            found = found.union(*map(symbols_of, dims_of(attr)))
+        found = found.union(*[v.type.symbols() for v in node.outputs])
+        for region in node.regions:
+            own = frozenset[str]().union(*[v.type.symbols() for v in region.inputs])
+            found |= _symbols(region.nodes) - own
+    return found
+
+
 def _size_sources(
     inputs: Sequence[Value], nodes: Sequence[Node], given: Sequence[Value]
 ) -> list[int]:
     """Inputs whose shapes say the sizes that the nodes use and ``given`` values do not have."""
-    sizes = [d for node in nodes for attr in node.attrs.values() for d in dims_of(attr)]
-    needed = frozenset().union(*map(symbols_of, sizes))
-    needed = needed.union(*[v.type.symbols() for node in nodes for v in node.outputs])
-    needed = needed.difference(*[v.type.symbols() for v in given])
+    needed = _symbols(nodes).difference(*[v.type.symbols() for v in given])
     sources = []
     for i, value in enumerate(inputs):
         if not needed.isdisjoint(value.type.symbols()):

@@ -7,7 +7,6 @@ with an ``assign`` node for each assignment in program order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NoReturn
 from weakref import ref
 
@@ -18,7 +17,6 @@ from twofold.ir.attrs import check_attrs, map_attrs
 from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
 from twofold.ir.errors import ConversionError, GraphError, StagingError
-from twofold.ir.fit import fitted
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.location import Location, may_be_caught, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
@@ -226,12 +224,9 @@ class Tracer(bind.Ground):
             return ()
         loc, name = call.place or (None, "")
         inputs = [self._held(x) for x in call.inputs]
-        regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
-        if regions and op.region_types is None:
-            regions = [fitted(regions[0], inputs, self.sizes)]
-            types: Sequence[TensorType] = regions[0].types
-        else:
-            types = call.typed(self.sizes)
+        regions, types = (
+            self._regions(call, inputs) if call.regions else ((), call.typed(self.sizes))
+        )
         node = Node(op, inputs, call.attrs, types, regions, loc, (name,))
         if "raise" in node.effects:
             if may_be_caught():
@@ -239,6 +234,12 @@ class Tracer(bind.Ground):
             self.arrays.flush(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs
+
+    def _regions(self, call: Call, inputs: list[Value]) -> Any:
+        """The regions of a call as graphs for its inputs, and the types of its outputs."""
+        regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
+        known = None if call.op.region_types is None else call.known_types
+        return Call(call.op, tuple(inputs), call.attrs, regions, known).fitted(self.sizes)
 
     def tensor(self, value: Any) -> Any:
         """A traced tensor; an array from outside stays a plain one, captured when it is used."""
@@ -263,7 +264,9 @@ class Tracer(bind.Ground):
         """An input of a call that an interpreter made."""
         if isinstance(x, Variable):
             return self._ref(x)
-        return x if isinstance(x, Value) else self.capture(x).value
+        if not isinstance(x, Value):
+            return self.capture(x).value
+        return x if self.outer is None else self._reach(self.tensor(x))
 
     def _operand(self, arg: Any) -> tuple[Any, Operand]:
         if getattr(type(arg), "in_trace", False):  # an ndarray or a NumPy scalar of a trace
@@ -364,7 +367,11 @@ class Tracer(bind.Ground):
     def _read(self, variable: Any) -> Value:
         """The Variable's current value in the graph. A region is given the value at its start."""
         if isinstance(variable, Value):
-            return self.graph.add(OPS["read"], (variable,), names=(variable.name,)).out
+            found = self._state.get(id(variable))  # of a graph that is replayed
+            if found is None:
+                found = self.graph.add(OPS["read"], (variable,), names=(variable.name,)).out
+                self._state[id(variable)] = found
+            return found
         current = self._state.get(id(variable))
         if current is None:
             if id(variable) in self.given:

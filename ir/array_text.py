@@ -15,7 +15,7 @@ import numpy as np
 
 from .number_text import make_array, parse_element, show_element
 from .scanner import QUOTED, Scanner, token
-from .types import DTYPE_NAMES, RefType, TensorType
+from .types import DTYPE_NAMES, BufferType, RefType, TensorType
 from .words import counted
 
 __all__ = ["parse_array", "show_array"]
@@ -70,7 +70,7 @@ def _listed(s: Scanner, kind: TensorType, at: int) -> _Array:
 
 def _static_shape(s: Scanner, kind: TensorType, at: int) -> tuple[int, ...]:
     shape = tuple(d for d in kind.shape if isinstance(d, int))
-    if len(shape) < kind.rank or isinstance(kind, RefType):
+    if len(shape) < kind.rank or isinstance(kind, RefType | BufferType):
         s.fail(f"an array has a fixed shape, not {kind}", at)
     if len(shape) > 32 or math.prod(max(d, 1) for d in shape) >= 1 << 48:
         s.fail(f"no array has the type {kind}", at)

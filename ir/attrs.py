@@ -93,7 +93,7 @@ def map_attr(value: Any, fn: Callable[[Any], Any]) -> Any:
     if value.__class__ is slice:
         return slice(*[map_attr(p, fn) for p in (value.start, value.stop, value.step)])
     if isinstance(value, TensorType):
-        return type(value)(value.dtype, [fn(d) for d in value.shape])
+        return value.sized([fn(d) for d in value.shape])
     return fn(value)
 
 

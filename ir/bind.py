@@ -49,6 +49,11 @@ class Call:
         self._types, self.place = types, place
 
     @property
+    def known_types(self) -> Sequence[TensorType] | None:
+        """The types of the outputs, if whoever made the call has said them."""
+        return self._types
+
+    @property
     def types(self) -> Sequence[TensorType]:
         """The types of the outputs."""
         return self.typed(ground().sizes) if self._types is None else self._types
@@ -56,23 +61,29 @@ class Call:
     def typed(self, sizes: Sizes) -> Sequence[TensorType]:
         """The types of the outputs; if they are not known yet, ``sizes`` says how sizes compare."""
         if self._types is None and self.regions:
-            from .fit import fitted  # noqa: PLC0415  (graphs are made of ops, which are bound)
-
-            self._types = fitted(self.regions[0], self.inputs, sizes).types
+            self._types = self.fitted(sizes)[1]
         elif self._types is None:  # arrays say their types when they are there
             given = [type_of(x) for x in self.inputs]
             self._types = self.op.resolve(given, self.attrs, sizes)[1]
         return self._types
+
+    def fitted(self, sizes: Sizes) -> tuple[list[Any], Sequence[TensorType]]:
+        """The regions for these inputs, and the types of the outputs; see ``fit.py``."""
+        from .fit import fit  # noqa: PLC0415  (graphs are made of ops, which are bound)
+
+        given = [type_of(x) for x in self.inputs]
+        made, types = fit(self.op, self.regions, given, self.attrs, sizes)
+        return made, types if self._types is None else self._types
 
     def __repr__(self) -> str:
         return f"<call of {self.op.name} on {len(self.inputs)} inputs, {self.attrs}>"
 
 
 def type_of(value: Any) -> TensorType:
-    """The type of an array, of a Variable or of a value of a graph."""
+    """The type of an array, of a Variable, of a buffer or of a value of a graph."""
     if isinstance(value, np.ndarray):
         return TensorType(value.dtype, value.shape)
-    return RefType(value.dtype, value.shape) if hasattr(value, "shape") else value.type
+    return value.type if hasattr(value, "type") else RefType(value.dtype, value.shape)
 
 
 class Interpreter(Protocol):

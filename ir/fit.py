@@ -7,7 +7,7 @@ decide.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .bind import type_of
@@ -19,7 +19,7 @@ from .shapes import Sizes
 from .types import RefType, TensorType
 from .words import counted
 
-__all__ = ["fitted", "sizes_for"]
+__all__ = ["fit", "fitted", "sizes_for"]
 
 
 def fitted(region: Any, inputs: Sequence[Any], sizes: Sizes) -> Any:
@@ -78,3 +78,44 @@ def sizes_for(
                 + (f", with {with_sizes}" if with_sizes else "")
             )
     return found
+
+
+def fit(
+    op: Any, regions: Sequence[Any], types: Sequence[TensorType], attrs: Mapping[str, Any],
+    sizes: Sizes,
+) -> tuple[list[Any], Sequence[TensorType]]:  # fmt: skip
+    """The regions of a call of a region op for inputs of these types, and the types of its outputs.
+
+    The inputs of a region stand for the last inputs of the call; those of a loop are its state, a
+    row of each array that it goes over, and the rest. Raises what ``fitted`` raises.
+    """
+    if op.region_types is None:
+        made = [_resized(regions[0], types, sizes)]
+        return made, made[0].types
+    carried, sliced = attrs.get("carried", 0), attrs.get("sliced", 0)
+    rows = [t.with_shape(t.shape[1:]) for t in types[carried : carried + sliced]]
+    inner = [*types[:carried], *rows, *types[carried + sliced :]]
+    made = [_resized(region, _last(inner, region), sizes) for region in regions]
+    if carried and list(made[-1].types[:carried]) != inner[:carried]:  # a size may change
+        made = [_resized(region, inner, sizes, carried) for region in regions]
+    if "carried" not in attrs:
+        return made, made[-1].types
+    state = [v.type for v in made[-1].inputs[:carried]]
+    stacked = [t.with_shape((attrs["length"], *t.shape)) for t in made[-1].types[carried:]]
+    return made, [*state, *stacked]
+
+
+def _last(types: Sequence[TensorType], region: Any) -> Sequence[TensorType]:
+    """The types of what a region stands for."""
+    count = len(region.inputs)
+    return types[len(types) - count :] if count <= len(types) else types
+
+
+def _resized(region: Any, types: Sequence[TensorType], sizes: Sizes, skip: int = 0) -> Any:
+    """A region for inputs of these types; those that are skipped keep sizes of their own."""
+    if not isinstance(region, Graph) or [v.type for v in region.inputs] == list(types):
+        return region
+    view = Graph(region.name, region.inputs[skip:])
+    found = sizes_for(view, types[skip:], sizes)
+    changed = any(symbol(name) != size for name, size in found.items())
+    return resized(region, found) if changed else region

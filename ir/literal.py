@@ -21,7 +21,7 @@ from .number_text import (
     parse_number,
 )
 from .scanner import BARE, QUOTED, Scanner, token, unquote
-from .types import DTYPES, RefType, TensorType
+from .types import DTYPES, TensorType, type_from
 
 __all__ = ["parse_attr", "parse_type"]
 
@@ -32,7 +32,7 @@ _WORD = token(f"({BARE})")
 _STRING = token(f"({QUOTED})")
 _SIZE = token(r"<([^<>\n]*)>")
 _DTYPE = token(r"(bool|[iufc]\d{1,3})\b")
-_TYPE = token(r"(ref\s+)?([^\W\d]\w*)\[([^\[\]\n]*)(\])?")
+_TYPE = token(r"(ref\s+|(?:buffer\s+)*)([^\W\d]\w*)\[([^\[\]\n]*)(\])?")
 _OPEN, _CLOSE, _COMMA, _COLON = token(r"\("), token(r"\)"), token(","), token(":")
 _ELLIPSIS = token(r"\.\.\.")
 
@@ -92,7 +92,7 @@ def _parse_scalar(s: Scanner) -> Any:
     if word[1] == "complex":
         s.pos = at
         return make_array(s, np.dtype("complex128"), (), [parse_element(s)], at).item()
-    if word[1] == "ref":
+    if word[1] in ("ref", "buffer"):
         s.pos = at
         return parse_type(s)
     if word[1] == "object":
@@ -124,7 +124,7 @@ def parse_type(s: Scanner) -> TensorType:
         s.fail(error.reason, found.start(3) + error.position)
     if any(isinstance(d, int) and d < 0 for d in shape):
         s.fail("a size is never negative", at)
-    return (RefType if found[1] else TensorType)(DTYPES[found[2]], shape)
+    return type_from(found[1], DTYPES[found[2]], shape)
 
 
 @lru_cache(maxsize=4096)

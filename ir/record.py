@@ -64,6 +64,7 @@ KINDS: Mapping[str, Kind] = {
         frozenset({"data_dependent"}),
         shares_memory="view",
     ),
+    "buffer": Kind("makes, reads or grows a buffer, a value of its own kind", shares_memory="view"),
     "state": Kind("reads or writes a Variable", frozenset({"effects"}), "view", pure=False),
     "region": Kind(
         "holds graphs: fused groups, calls, control flow",

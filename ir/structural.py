@@ -14,7 +14,7 @@ from .dims import DimLike
 from .errors import TwofoldError, VerifyError
 from .op import Attrs, Op
 from .shapes import Sizes
-from .types import RefType, TensorType
+from .types import BufferType, RefType, TensorType
 from .words import counted
 
 __all__ = ["RECORDED", "RecordedSizes", "structural_types"]
@@ -59,6 +59,10 @@ def _check_inputs(op: Op, types: Sequence[TensorType]) -> None:
         raise VerifyError(f"{op.name} takes a ref as its first input")
     if op.kind not in ("state", "region") and any(refs):
         raise VerifyError(f"{op.name} takes tensors, not a ref; read the ref first")
+    if op.kind not in ("buffer", "region") and any(isinstance(t, BufferType) for t in types):
+        raise VerifyError(
+            f"{op.name} takes tensors, not a buffer; get or stack what it holds first"
+        )
     if op.promote == "none" and op.accepts == "biufc":
         return
     given = [t.dtype for t in types]

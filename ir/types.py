@@ -1,7 +1,8 @@
 """Tensor types: a dtype and a shape whose sizes may be symbolic, spelled ``f32[n,3]``.
 
 Invariants: a ``TensorType`` is immutable and hashable; its dtype is one of ``DTYPES``; each size
-is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable seen as a resource.
+is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable seen as a resource, a
+``BufferType`` that of a growable sequence: ``buffer f32[n,3]``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import numpy as np
 
 from .dims import DimLike, product, substitute, symbols_of
 
-__all__ = ["DTYPES", "DTYPE_NAMES", "RefType", "TensorType", "Type", "dtype_name"]
+__all__ = [
+    "DTYPES", "DTYPE_NAMES", "BufferType", "RefType", "TensorType", "Type", "dtype_name",
+    "type_from",
+]  # fmt: skip
 
 _NAMES = {
     "bool": "bool",
@@ -77,11 +81,15 @@ class TensorType:
         """The same shape with another dtype."""
         return TensorType(dtype, self.shape)
 
+    def sized(self, shape: Iterable[DimLike]) -> TensorType:
+        """The same type in everything but the sizes."""
+        return type(self)(self.dtype, shape)
+
     def substitute(self, mapping: dict[str, DimLike]) -> TensorType:
         """The type with symbols replaced."""
         if not self.symbols():
             return self
-        return type(self)(self.dtype, (substitute(d, mapping) for d in self.shape))
+        return self.sized(substitute(d, mapping) for d in self.shape)
 
     def symbols(self) -> frozenset[str]:
         """Names of the symbols in the shape."""
@@ -119,6 +127,52 @@ class RefType(TensorType):
     def value(self) -> TensorType:
         """The type of the tensor that the Variable holds."""
         return TensorType(self.dtype, self.shape)
+
+
+class BufferType(TensorType):
+    """The type of a growable sequence of tensors of one type, or of such sequences.
+
+    ``dtype`` and ``shape`` are those of the tensors; ``depth`` says how many levels lie above them.
+    """
+
+    __slots__ = ("depth",)
+    prefix = "buffer "
+
+    def __init__(self, dtype: np.dtype, shape: Iterable[DimLike] = (), depth: int = 1) -> None:
+        super().__init__(dtype, shape)
+        self.depth = depth
+
+    @classmethod
+    def of(cls, element: TensorType) -> BufferType:
+        """The type of a buffer with such elements."""
+        return cls(element.dtype, element.shape, 1 + getattr(element, "depth", 0))
+
+    @property
+    def element(self) -> TensorType:
+        """The type of one element."""
+        if self.depth == 1:
+            return TensorType(self.dtype, self.shape)
+        return BufferType(self.dtype, self.shape, self.depth - 1)
+
+    def sized(self, shape: Iterable[DimLike]) -> TensorType:
+        """The same type in everything but the sizes."""
+        return BufferType(self.dtype, shape, self.depth)
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other) and self.depth == getattr(other, "depth", 0)
+
+    __hash__ = TensorType.__hash__
+
+    def __str__(self) -> str:
+        return self.prefix * (self.depth - 1) + super().__str__()
+
+
+def type_from(prefix: str, dtype: np.dtype, shape: Iterable[DimLike]) -> TensorType:
+    """The type that a text spells: ``prefix`` is what stands before the dtype."""
+    words = prefix.split()
+    if words:
+        return RefType(dtype, shape) if words == ["ref"] else BufferType(dtype, shape, len(words))
+    return TensorType(dtype, shape)
 
 
 Type = TensorType

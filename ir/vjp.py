@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from . import bind
 from .bind import Call
 from .errors import TapeError
 from .op import OPS
+from .types import BufferType
 
-__all__ = ["Entry", "Linear", "Sources", "backward", "differentiable", "match", "refs_of"]
+__all__ = [
+    "Entry", "Linear", "Sources", "backward", "differentiable", "match", "plus", "refs_of", "zeros",
+]  # fmt: skip
 
 
 class Entry(NamedTuple):
@@ -82,7 +87,7 @@ def backward(
                 if g is None or id(x) not in reachable or not differentiable(x):
                     continue
                 g = match(g() if callable(g) else g, tensor(x))
-                table[id(x)] = table[id(x)] + g if id(x) in table else g
+                table[id(x)] = plus(table[id(x)], g) if id(x) in table else g
         except Exception as error:
             error.add_note(f"in the gradient of {entry.call.op.name}")
             raise
@@ -116,8 +121,21 @@ def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
     return found
 
 
+def plus(a: Any, b: Any) -> Any:
+    """The sum of two cotangents."""
+    return OPS["buffer_add"](a, b) if is_buffer(a) else a + b
+
+
+def is_buffer(x: Any) -> bool:
+    """Whether a tensor object stands for a buffer."""
+    value = x.value
+    return not isinstance(value, np.ndarray) and isinstance(value.type, BufferType)
+
+
 def zeros(x: Any) -> Any:
     """Zeros of the shape and dtype of a tensor, which take nothing but its sizes."""
+    if is_buffer(x):
+        return OPS["buffer_like"](x)
     return OPS["splat"](OPS["cast"](0, dtype=x.dtype), shape=x.shape)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from twofold.ir.attrs import attrs_at
 from twofold.ir.bind import type_of
+from twofold.ir.buffer import Buffer
 from twofold.ir.dims import Dim
 from twofold.ir.errors import TwofoldError
 from twofold.ir.evaluate import Region
@@ -23,7 +24,7 @@ from twofold.ir.types import TensorType
 
 from .quiet import quiet
 
-__all__ = ["ArrayOps", "HandMade", "distinct", "sizes_of"]
+__all__ = ["ArrayOps", "HandMade", "as_value", "distinct", "sizes_of"]
 
 
 def sizes_of(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
@@ -64,7 +65,12 @@ class ArrayOps:
         except TwofoldError as error:
             raise error.at(node.loc) from None
         outs = out if out.__class__ is tuple else (out,)
-        return [o if isinstance(o, np.ndarray) else np.asarray(o) for o in outs]
+        return [as_value(o) for o in outs]
+
+
+def as_value(x: Any) -> Any:
+    """What a body returns as a value: an array, or a buffer."""
+    return x if isinstance(x, np.ndarray | Buffer) else np.asarray(x)
 
 
 class HandMade(ArrayOps):
@@ -81,7 +87,7 @@ class HandMade(ArrayOps):
 
 def distinct(outs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
     """Arrays as values: none is the object of another, of an input, or of what a Variable holds."""
-    taken = {id(x if isinstance(x, np.ndarray) else x.array) for x in inputs}
+    taken = {id(getattr(x, "array", x)) for x in inputs}
     found = []
     for out in outs:
         out = out.view() if id(out) in taken else out

@@ -12,6 +12,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.bind import Call
+from twofold.ir.buffer import Buffer
 from twofold.ir.errors import GraphError, TwofoldError
 from twofold.ir.evaluate import functions
 from twofold.ir.op import OPS, Op
@@ -20,7 +21,7 @@ from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
-from .arrays import HandMade, distinct
+from .arrays import HandMade, as_value, distinct
 from .convert import as_array
 from .quiet import quiet
 from .tensor import Tensor, wrap
@@ -62,8 +63,10 @@ class Eager(bind.Ground):
         """Run the NumPy body; every output is a value of its own."""
         op, inputs, attrs = call.op, call.inputs, call.attrs
         if call.regions:
+            if "length" in attrs:  # the arrays that are stacked have sizes
+                call = Call(op, inputs, attrs, call.fitted(_SIZES)[0])
             made = op.body(*inputs, regions=functions(call, HandMade()), **attrs)
-            return tuple(distinct([np.asarray(o) for o in made], inputs))
+            return tuple(distinct([as_value(o) for o in made], inputs))
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:
@@ -81,7 +84,10 @@ class Eager(bind.Ground):
         return tuple([_value(o, inputs) for o in outs])
 
     def tensor(self, value: Any) -> Any:
-        """A tensor over an array. Raises GraphError for a value of a trace that has ended."""
+        """A tensor over an array; a buffer stands for itself. Raises GraphError for a value of a
+        trace that has ended."""
+        if isinstance(value, Buffer):
+            return value
         if not isinstance(value, np.ndarray):
             raise GraphError(
                 f"{value!r} was kept after the trace that made it ended; return it from the "
@@ -115,6 +121,8 @@ def _operand(value: Any) -> tuple[Any, Operand]:
     if kind is Variable:
         array = read(value)
         return array, array.dtype
+    if isinstance(value, Buffer):
+        return value, value.dtype
     array = as_array(value)
     return array, array.dtype
 
@@ -132,17 +140,18 @@ def _input(op: Op, arg: Any, value: Any, own: Operand, want: np.dtype[Any]) -> A
     array: np.ndarray[Any, Any] = value if own is want else as_array(value, want)
     if ours or array is not value or kind in (list, tuple):
         return array
+    if isinstance(array, Buffer):
+        return array
     return array.copy() if seen or op.shares_memory != "never" else array
 
 
-def _value(out: Any, inputs: tuple[Any, ...]) -> np.ndarray[Any, Any]:
-    """An output as an array that is no other value."""
-    if not isinstance(out, np.ndarray):
-        return np.asarray(out)
+def _value(out: Any, inputs: tuple[Any, ...]) -> Any:
+    """An output as an array (or a buffer) that is no other value."""
+    if out.__class__ is not np.ndarray:
+        out = as_value(out)
     for x in inputs:
         if out is x:
-            own: np.ndarray[Any, Any] = out.view()
-            return own
+            return out.view()
     return out
 
 
@@ -150,6 +159,8 @@ def _resolve(
     op: Op, arrays: tuple[Any, ...], attrs: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[TensorType, ...]]:
     """Canonical attributes and output types, memoised by dtypes, shapes and attributes."""
+    if op.kind == "buffer":
+        return op.resolve([bind.type_of(a) for a in arrays], attrs, _SIZES)
     parts: list[Any] = []
     for a in arrays:
         parts += a.dtype, a.shape

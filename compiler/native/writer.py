@@ -16,7 +16,7 @@ from twofold.ir.dims import DimLike, evaluate
 from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import New, Slot
-from twofold.ir.types import RefType
+from twofold.ir.types import RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import ALIGNMENT, THRESHOLD, empty, workspace
@@ -150,8 +150,9 @@ class Writer:
 
         def act(slots: list[Any]) -> None:
             results = run_node(node, [get(slots) for get in inputs], regions)
-            for slot, array in zip(outputs, results, strict=True):
-                slots[slot] = np.ascontiguousarray(array) if array.ndim else array
+            for slot, value in zip(outputs, results, strict=True):
+                plain = isinstance(value, np.ndarray) and value.ndim
+                slots[slot] = np.ascontiguousarray(value) if plain else value
 
         self.actions.append(act)
 
@@ -228,7 +229,7 @@ class Writer:
         """The call: fill the slots, run the actions, take the results."""
         inputs = self.exe.graph.inputs
         refs = [(i + 1, self.variables[v]) for i, v in enumerate(inputs) if v in self.variables]
-        tensors = [i + 1 for i, v in enumerate(inputs) if v not in self.variables]
+        tensors = [i for i, v in enumerate(inputs, 1) if type(v.type) is TensorType]
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         template, fresh, actions = self.template, self.fresh, self.actions
         arena, stop = self.arena, len(inputs) + 1

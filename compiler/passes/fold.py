@@ -144,7 +144,7 @@ def _evaluate(
 
 
 def _worthwhile(node: Node, known: dict[Value, np.ndarray[Any, Any]], max_bytes: int) -> bool:
-    if not node.op.pure:
+    if not node.op.pure or node.op.kind == "buffer":  # no constant is a buffer
         return False
     if any(v.type.symbols() for v in node.outputs):
         return False

@@ -23,7 +23,7 @@ from ..errors import ArgumentError, VerifyError
 from ..infer import Attrs, Resolved, Types
 from ..op import op
 from ..shapes import Sizes
-from ..types import RefType, TensorType
+from ..types import BufferType, RefType, TensorType
 from ..words import counted
 
 BOOL = TensorType(np.dtype(bool))
@@ -112,8 +112,7 @@ class _State:
 
     def _fits(self, want: TensorType, have: TensorType) -> bool:
         return (
-            type(want) is type(have)
-            and want.dtype == have.dtype
+            want.sized(()) == have.sized(())
             and want.rank == have.rank
             and all(self.open(a) or a == b for a, b in zip(want.shape, have.shape, strict=True))
         )
@@ -136,7 +135,7 @@ def _while_types(node: Any) -> list[TensorType]:
 
 def _row(t: TensorType, length: DimLike) -> TensorType:
     """The type of a row of what is scanned over."""
-    if not t.shape or t.shape[0] != length:
+    if isinstance(t, BufferType) or not t.shape or t.shape[0] != length:
         raise VerifyError(f"what scan goes over has {length} rows, {t} has not")
     return t.with_shape(t.shape[1:])
 
@@ -157,6 +156,8 @@ def _scan_types(node: Any) -> list[TensorType]:
     state.fit(body.types[:n], f"the first outputs of region {body.name}")
     state.fit(_types(node.outputs)[:n], "the first outputs of scan")
     stacked = [t.with_shape((length, *t.shape)) for t in body.types[n:]]
+    if any(isinstance(t, BufferType) for t in body.types[n:]):
+        raise VerifyError("the rows that scan stacks are tensors; a buffer is carried as state")
     if any(state.open(d) for t in stacked for d in t.shape):
         raise VerifyError("the rows that scan stacks have sizes that change from trip to trip")
     return [*_types(node.outputs)[:n], *stacked]
@@ -237,7 +238,7 @@ def scan(
     given = inputs[carried + sliced :]
     stacks = [np.empty((length, *t.shape), t.dtype) for t in islice(body.types, carried, None)]
     for i in range(length - 1, -1, -1) if reverse else range(length):
-        outs = body(*state, *[a[i] for a in arrays], *given)
+        outs = body(*state, *[a[i, ...] for a in arrays], *given)
         state = tuple(outs[:carried])
         for stack, row in zip(stacks, islice(outs, carried, None), strict=True):
             stack[i] = row

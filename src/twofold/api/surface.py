@@ -26,11 +26,11 @@ __all__ = ["contents", "load", "members", "origin", "origins", "public_names"]
 
 def _linearize(call: Any, sources: Any) -> Any:
     """The gradient of a call that holds graphs: the compiler, which is loaded now, attaches it."""
-    importlib.import_module("twofold.compiler.gradient")
+    importlib.import_module("twofold.compiler.derivatives")
     return call.op.linearize(call, sources)
 
 
-for _name in ("call", "fused"):
+for _name in ("call", "fused", "cond", "switch", "while", "scan"):
     if OPS[_name].linearize is None:
         OPS[_name].linearization(_linearize)
 

@@ -1,0 +1,200 @@
+"""Buffers: growable sequences of tensors of one type, or of such sequences, as values.
+
+    %b: buffer f32[n] = buffer_new() {of=f32[n]}
+    %c: buffer f32[n] = buffer_push(%b, %x)
+    %d: buffer f32[n], %y: f32[n] = buffer_pop(%c)
+
+The gradient of a push is a pop and that of a pop is a push, so a reverse loop that pops what its
+loop has pushed is differentiated by a loop that pushes. ``ir/buffer.py`` is what they run on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..buffer import Arrays, new
+from ..errors import ArgumentError, DTypeError, ShapeError
+from ..infer import Attrs, Resolved, Types
+from ..op import OPS, op
+from ..shapes import Sizes
+from ..types import BufferType, TensorType
+
+INDEX = TensorType(np.dtype(np.int64))
+
+
+def _buffer(op: Any, t: TensorType) -> BufferType:
+    if not isinstance(t, BufferType):
+        raise DTypeError(f"{op.name} takes a buffer, not {t}")
+    return t
+
+
+def _fits(op: Any, want: TensorType, have: TensorType, sizes: Sizes) -> None:
+    plain = want.sized(()) == have.sized(()) and want.rank == have.rank
+    if not plain or not all(map(sizes.require_same, want.shape, have.shape)):
+        raise ShapeError(f"{op.name}: what the buffer holds is {want}, not {have}")
+
+
+def _position(op: Any, t: TensorType) -> None:
+    if type(t) is not TensorType or t.dtype.kind not in "iu" or t.rank:
+        raise DTypeError(f"{op.name}: a position is an integer without axes, not {t}")
+
+
+def _new_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    if not isinstance(attrs["of"], TensorType):
+        raise ArgumentError(f"buffer_new: of is the type of an element, not {attrs['of']!r}")
+    return attrs, (BufferType.of(attrs["of"]),)
+
+
+@op("buffer", _new_rule, promote="none", public=False)
+def buffer_new(*, of: Any) -> Any:
+    """A buffer without elements; ``of`` is the type that they are going to have."""
+    return new(of)
+
+
+def _push_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind = _buffer(op, types[0])
+    _fits(op, kind.element, types[1], sizes)
+    return attrs, (kind,)
+
+
+@op("buffer", _push_rule, promote="none", public=False)
+def buffer_push(buffer: Any, x: Any) -> Any:
+    """With one more element at the end."""
+    return buffer.push(x)
+
+
+@buffer_push.gradient
+def buffer_push_vjp(g: Any, out: Any, buffer: Any, x: Any) -> Any:
+    return OPS["buffer_pop"](g)
+
+
+def _pop_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind = _buffer(op, types[0])
+    return attrs, (kind, kind.element)
+
+
+@op("buffer", _pop_rule, promote="none", public=False)
+def buffer_pop(buffer: Any) -> Any:
+    """Without the last element, and that one. Whoever makes the node knows that there is one."""
+    return buffer.pop()
+
+
+@buffer_pop.gradient
+def buffer_pop_vjp(g: Any, out: Any, buffer: Any) -> Any:
+    return (OPS["buffer_push"](*g),)
+
+
+def _get_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind = _buffer(op, types[0])
+    _position(op, types[1])
+    return attrs, (kind.element,)
+
+
+@op("buffer", _get_rule, promote="none", may_raise=True, public=False)
+def buffer_get(buffer: Any, index: Any) -> Any:
+    """The element at a position, 0 for the first. Raises IndexOutOfBoundsError."""
+    return buffer.get(int(index))
+
+
+@buffer_get.gradient
+def buffer_get_vjp(g: Any, out: Any, buffer: Any, index: Any) -> Any:
+    return lambda: OPS["buffer_set"](OPS["buffer_like"](buffer), index, g), None
+
+
+def _set_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind = _buffer(op, types[0])
+    _position(op, types[1])
+    _fits(op, kind.element, types[2], sizes)
+    return attrs, (kind,)
+
+
+@op("buffer", _set_rule, promote="none", may_raise=True, public=False)
+def buffer_set(buffer: Any, index: Any, x: Any) -> Any:
+    """With another element at a position. Raises IndexOutOfBoundsError."""
+    return buffer.set(int(index), x)
+
+
+@buffer_set.gradient
+def buffer_set_vjp(g: Any, out: Any, buffer: Any, index: Any, x: Any) -> Any:
+    def rest() -> Any:
+        return OPS["buffer_set"](g, index, OPS["zeros_like"](x))
+
+    return rest, None, lambda: OPS["buffer_get"](g, index)
+
+
+def _size_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    _buffer(op, types[0])
+    return attrs, (INDEX,)
+
+
+@op("buffer", _size_rule, promote="none", public=False)
+def buffer_size(buffer: Any) -> Any:
+    """The number of elements."""
+    return np.asarray(len(buffer), np.int64)
+
+
+def _stack_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind = _buffer(op, types[0])
+    if kind.depth > 1:
+        raise DTypeError(f"{op.name}: the elements of {kind} are no tensors")
+    return attrs, (TensorType(kind.dtype, (attrs["length"], *kind.shape)),)
+
+
+@op("buffer", _stack_rule, promote="none", may_raise=True, public=False)
+def buffer_stack(buffer: Any, *, length: Any) -> Any:
+    """The elements as the rows of a tensor; the buffer has ``length``. Raises ShapeError."""
+    if len(buffer) != length:
+        raise ShapeError(f"{length} elements are expected, and the buffer has {len(buffer)}")
+    return buffer.stack()
+
+
+@buffer_stack.gradient
+def buffer_stack_vjp(g: Any, out: Any, buffer: Any, *, length: Any) -> Any:
+    return (lambda: OPS["buffer_of"](g),)
+
+
+def _of_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    (x,) = types
+    if isinstance(x, BufferType) or not x.rank:
+        raise ShapeError(f"{op.name}: the rows of a tensor become a buffer, {x} has none")
+    return attrs, (BufferType(x.dtype, x.shape[1:]),)
+
+
+@op("buffer", _of_rule, promote="none", public=False)
+def buffer_of(x: Any) -> Any:
+    """The rows of a tensor as a buffer."""
+    return Arrays.of(x)
+
+
+@buffer_of.gradient
+def buffer_of_vjp(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: OPS["buffer_stack"](g, length=x.shape[0]),)
+
+
+def _like_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    return attrs, (_buffer(op, types[0]),)
+
+
+@op("buffer", _like_rule, promote="none", public=False)
+def buffer_like(buffer: Any) -> Any:
+    """As many elements of the same sizes, all zeros: where the sum of gradients starts."""
+    return buffer.like()
+
+
+def _add_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind = _buffer(op, types[0])
+    _fits(op, kind, types[1], sizes)
+    return attrs, (kind,)
+
+
+@op("buffer", _add_rule, promote="none", public=False)
+def buffer_add(a: Any, b: Any) -> Any:
+    """The sums of the elements of two buffers that have equally many."""
+    return a.plus(b)
+
+
+@buffer_add.gradient
+def buffer_add_vjp(g: Any, out: Any, a: Any, b: Any) -> Any:
+    return g, g
