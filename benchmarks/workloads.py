@@ -191,6 +191,73 @@ def layer_norms() -> dict[str, Any]:
     return {**in_namespace(layer_norm_formula), "torch": by_torch}
 
 
+def stencil(xp: Any) -> Callable[[Any], Any]:
+    """The mean of a point and its four neighbours, inside."""
+    return lambda u: 0.2 * (u[1:-1, 1:-1] + u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:])
+
+
+def heat(xp: Any) -> Callable[[Any], Any]:
+    """One step of the heat equation; the border stays."""
+
+    def call(u: Any) -> Any:
+        inside = u[1:-1, 1:-1]
+        new = inside + 0.1 * (u[:-2, 1:-1] + u[2:, 1:-1] + u[1:-1, :-2] + u[1:-1, 2:] - 4 * inside)
+        rows = join(xp, [u[1:-1, :1], new, u[1:-1, -1:]], 1)
+        return join(xp, [u[:1], rows, u[-1:]], 0)
+
+    return call
+
+
+def join(xp: Any, parts: list[Any], axis: int) -> Any:
+    """The parts in one array, by the name that each library has for it."""
+    return xp.concat(parts, **{"dim" if hasattr(xp, "from_numpy") else "axis": axis})
+
+
+def blur(xp: Any) -> Callable[[Any], Any]:
+    """A binomial blur of a picture, down its columns, then along its rows; borders repeat."""
+
+    def call(image: Any) -> Any:
+        image = image / 255
+        for axis in (0, 1):
+            size = image.shape[axis]
+            first = image[:1] if axis == 0 else image[:, :1]
+            last = image[-1:] if axis == 0 else image[:, -1:]
+            padded = join(xp, [first, first, image, last, last], axis)
+            taps = [
+                k / 16 * (padded[i : i + size] if axis == 0 else padded[:, i : i + size])
+                for i, k in enumerate((1, 4, 6, 4, 1))
+            ]
+            image = taps[0] + taps[1] + taps[2] + taps[3] + taps[4]
+        return image
+
+    return call
+
+
+def differences(xp: Any) -> Callable[[Any], Any]:
+    """Squared distances of all pairs of points, one in each row."""
+    return lambda x: xp.sum((x[:, None, :] - x[None, :, :]) ** 2, -1)
+
+
+def moments(xp: Any) -> Callable[[Any], Any]:
+    """Four reductions of one array over the same axis."""
+
+    def call(x: Any) -> Any:
+        return xp.stack([xp.mean(x, -1), xp.mean(x * x, -1), top(xp, "max", x), top(xp, "min", x)])
+
+    return call
+
+
+def top(xp: Any, name: str, x: Any) -> Any:
+    """The largest or smallest element of each row."""
+    return getattr(xp, "a" + name if hasattr(xp, "from_numpy") else name)(x, -1)
+
+
+def dense(xp: Any) -> Callable[..., Any]:
+    """A dense layer with gelu."""
+    activate = gelu(xp)
+    return lambda x, w, b: activate(x @ w, b)
+
+
 def prices() -> list[Any]:
     """Spot, strike and time of a million options."""
     n = 1_000_000
@@ -226,6 +293,19 @@ WORKLOADS: list[Workload] = [
              layer_norms()),
     Workload("sum of x*x + 1, 1e7", lambda: [normal(10**7)],
              in_namespace(lambda xp: lambda x: xp.sum(x * x + 1)), budget=0.2, tolerance=1e-4),
+    Workload("5-point stencil, 2048 x 2048", lambda: [normal(2048, 2048)], in_namespace(stencil)),
+    Workload("heat step, 2048 x 2048", lambda: [normal(2048, 2048)], in_namespace(heat)),
+    Workload("binomial blur, 427 x 640 x 3", lambda: [abs(normal(427, 640, 3))],
+             in_namespace(blur)),
+    Workload("squared differences, 1000 x 3", lambda: [normal(1000, 3)],
+             in_namespace(differences)),
+    Workload("squared differences, 1000 x 8", lambda: [normal(1000, 8)],
+             in_namespace(differences)),
+    Workload("moments of rows, 2048 x 768", lambda: [normal(2048, 768)], in_namespace(moments),
+             tolerance=1e-4),
+    Workload("dense gelu, 64 x 1024 x 1024",
+             lambda: [normal(64, 1024), normal(1024, 1024) / 32, normal(1024)],
+             in_namespace(dense)),
     TrainStep("train step 64-128-64-10, batch 64", (64, 128, 64, 10), 64),
     TrainStep("train step 784-512-256-10, batch 128", (784, 512, 256, 10), 128),
 ]  # fmt: skip

@@ -69,12 +69,14 @@ def panels(m: int, n: int, k: int) -> Panels:
     Panels(mode=1, units=64, grain=64)
     >>> panels(128, 512, 784)
     Panels(mode=1, units=512, grain=128)
+
+    Their number is a power of two, so that two, four and eight threads have equal parts.
     """
     mode, units = (COLUMNS, n) if n >= m else (ROWS, m)
     flops = 2 * m * n * k
     if flops < SHARED_FLOPS:
         return Panels(mode, units, max(units, 1))
-    count = min(max(-(-flops // PANEL_FLOPS), 2), MOST_PANELS)
+    count = min(max(2 ** round(math.log2(flops / PANEL_FLOPS)), 2), MOST_PANELS)
     width = max(-(-units // count), NARROWEST)
     return Panels(mode, units, -(-width // 16) * 16)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 from twofold.ir.access import nontrivial
+from twofold.ir.dims import DimLike
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
@@ -142,6 +143,7 @@ class _Fusion:
                     self.group_of[node.out] = home
                 continue
             self._visit(index, node)
+        self._join_siblings()
         return [part for group in self.groups for part in _checked(group)]
 
     def _home(self, value: Value) -> _Group | None:
@@ -205,6 +207,51 @@ class _Fusion:
         return not self._reaches(home, [other], direct=False) and not self._reaches(
             other, [home], direct=False
         )
+
+    def _join_siblings(self) -> None:
+        """Reductions over the same axes that read the same value become one group: mean and
+        variance, max and min of one array read it once."""
+        first: dict[tuple[Value, tuple[DimLike, ...], frozenset[int]], _Group] = {}
+        for group in list(self.groups):
+            space = group.space
+            if space is None or not space.reduced:
+                continue
+            for value in self._read_at_points(group, space):
+                home = _alive(first.setdefault((value, space.dims, space.reduced), group))
+                if home is not _alive(group) and self._siblings(home, _alive(group)):
+                    self._merge(home, _alive(group))
+
+    def _read_at_points(self, group: _Group, space: Space) -> list[Value]:
+        """The values from outside that a group reads at every point of its loops."""
+        found: dict[Value, None] = {}
+        for node in group.nodes():
+            for value in node.inputs:
+                *_, base = self.moved.behind(value)
+                if value not in space.axes and len(nontrivial(base.type.shape)) == len(space.dims):
+                    found[base] = None
+        return list(found)
+
+    def _siblings(self, home: _Group, other: _Group) -> bool:
+        """Whether two groups of reductions, neither of which needs the other, fit together."""
+        if len(home.members) + len(other.members) > self.max_ops:
+            return False
+        return (
+            self._union(home, other) is not None
+            and not self._depends(home, other)
+            and not self._depends(other, home)
+        )
+
+    def _depends(self, group: _Group, on: _Group) -> bool:
+        """Whether a group needs what another one makes; in doubt, yes."""
+        stack, seen = [group], {group}
+        while stack:
+            for source in stack.pop().sources():
+                if source is on or len(seen) > MAX_VISITS:
+                    return True
+                if source not in seen:
+                    seen.add(source)
+                    stack.append(source)
+        return False
 
     def _merge(self, home: _Group, other: _Group) -> None:
         home.space = self._union(home, other)
