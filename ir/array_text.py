@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import base64
 import math
+import sys
 from typing import Any
 
 import numpy as np
 
+from .dtypes import dtype_name, info
 from .number_text import make_array, parse_element, show_element
 from .scanner import QUOTED, Scanner, token
-from .types import DTYPE_NAMES, BufferType, RefType, TensorType
+from .types import BufferType, RefType, TensorType
 from .words import counted
 
 __all__ = ["parse_array", "show_array"]
@@ -31,13 +33,13 @@ _BYTES = token("base64")
 
 def show_array(value: _Array) -> str:
     """An array of one of the dtypes of the IR as text."""
-    head = f"{DTYPE_NAMES[value.dtype]}[{','.join(map(str, value.shape))}]"
+    head = f"{dtype_name(value.dtype)}[{','.join(map(str, value.shape))}]"
     if value.size <= LISTED:
         return f"{head} [{', '.join(map(show_element, value.ravel()))}]"
     raw = np.ascontiguousarray(value).reshape(-1).view(np.dtype((np.void, value.itemsize)))
     if value.nbytes <= REPEATED and (raw == raw[0]).all():
         return f"{head} [{show_element(value.ravel()[0])}, ...]"
-    data = value.astype(value.dtype.newbyteorder("<"), order="C").tobytes()
+    data = _little(value).tobytes()
     return f'{head} base64 "{base64.b64encode(data).decode()}"'
 
 
@@ -87,7 +89,13 @@ def _from_bytes(s: Scanner, kind: TensorType, at: int) -> _Array:
     count = math.prod(shape) * kind.dtype.itemsize
     if len(data) != count:
         s.fail(f"{kind} has {count} bytes, {len(data)} are given", at)
-    if kind.dtype.kind == "b" and not set(data) <= {0, 1}:
+    if info(kind.dtype).boolean and not set(data) <= {0, 1}:
         s.fail("the bytes of a bool array are 0 or 1", at)
-    little = np.frombuffer(data, kind.dtype.newbyteorder("<")).reshape(shape)
-    return little.astype(kind.dtype)  # also a copy that can be written to
+    array = np.empty(shape, kind.dtype)
+    array[...] = _little(np.frombuffer(data, kind.dtype).reshape(shape))
+    return array
+
+
+def _little(array: _Array) -> _Array:
+    """The array with the bytes of its elements in little-endian order, or back."""
+    return array if sys.byteorder == "little" else array.byteswap()

@@ -21,10 +21,11 @@ import numpy as np
 
 from .array_text import show_array
 from .dims import Dim, DimLike, evaluate, substitute
+from .dtypes import dtype_name, known
 from .errors import ArgumentError
 from .number_text import show_element, show_float
 from .scanner import quote
-from .types import DTYPE_NAMES, TensorType
+from .types import TensorType
 
 __all__ = [
     "attr_key",
@@ -168,8 +169,8 @@ def refused(attrs: Mapping[str, Any]) -> str:
 
 def _is_array_or_dtype(leaf: Any) -> bool:
     if isinstance(leaf, np.dtype):
-        return leaf in DTYPE_NAMES
-    return isinstance(leaf, np.ndarray | np.generic) and leaf.dtype in DTYPE_NAMES
+        return known(leaf)
+    return isinstance(leaf, np.ndarray | np.generic) and known(leaf.dtype)
 
 
 # ---- identity ------------------------------------------------------------------------------------
@@ -251,8 +252,8 @@ def show_attr(value: Any) -> str:
         return "..."
     if _is_array_or_dtype(value):
         if isinstance(value, np.dtype):
-            return DTYPE_NAMES[value]
+            return dtype_name(value)
         if isinstance(value, np.ndarray):
             return show_array(value)
-        return f"{DTYPE_NAMES[value.dtype]} {show_element(value)}"
+        return f"{dtype_name(value.dtype)} {show_element(value)}"
     return f"object({quote(f'{kind.__name__} {value!r}')})"

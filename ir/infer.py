@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import DTYPES, NAMES, info, known
 from .errors import ArgumentError, DTypeError
 from .shapes import Sizes, broadcast_shapes
-from .types import DTYPES, TensorType
+from .types import TensorType
 
 __all__ = ["RULES", "axes_of", "axis_of", "output_dtype", "rule"]
 
@@ -41,8 +42,8 @@ def output_dtype(op: Any, computed: np.dtype) -> np.dtype:
     if op.result == "same":
         return computed
     if op.result == "real":
-        return np.dtype(f"f{computed.itemsize // 2}") if computed.kind == "c" else computed
-    return DTYPES.get(op.result) or np.dtype(op.result)
+        return info(computed).part_dtype
+    return DTYPES[op.result]
 
 
 def axis_of(axis: Any, rank: int, what: str) -> int:
@@ -97,13 +98,12 @@ def same(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 
 def as_dtype(dtype: Any, what: str) -> np.dtype:
     """A dtype given as NumPy dtype, scalar class, Python type or name. Raises DTypeError."""
+    if dtype.__class__ is str and dtype in NAMES:
+        return DTYPES[NAMES[dtype]]
     try:
         found: np.dtype[Any] | None = np.dtype(dtype)
     except TypeError:
         found = None
-    if found is None or found not in DTYPES.values():
-        raise DTypeError(
-            f"{what}: {dtype!r} is not a dtype; the dtypes are "
-            f"{', '.join(d.name for d in DTYPES.values())}"
-        )
+    if found is None or not known(found):
+        raise DTypeError(f"{what}: {dtype!r} is not a dtype; the dtypes are {', '.join(NAMES)}")
     return found

@@ -14,6 +14,7 @@ import numpy as np
 from .array_text import parse_array
 from .dim_text import parse_dim, parse_dim_prefix
 from .dims import DimLike, DimSyntaxError
+from .dtypes import DTYPES
 from .number_text import (
     KEYWORDS,
     make_array,
@@ -21,7 +22,7 @@ from .number_text import (
     parse_number,
 )
 from .scanner import BARE, QUOTED, Scanner, token, unquote
-from .types import DTYPES, TensorType, type_from
+from .types import TensorType, type_from
 
 __all__ = ["parse_attr", "parse_type"]
 
@@ -31,7 +32,7 @@ DEPTH = 100  # of nested tuples in a text
 _WORD = token(f"({BARE})")
 _STRING = token(f"({QUOTED})")
 _SIZE = token(r"<([^<>\n]*)>")
-_DTYPE = token(r"(bool|[iufc]\d{1,3})\b")
+_DTYPE = token(r"(bool|bf16|[iufc]\d{1,3})\b")
 _TYPE = token(r"(ref\s+|(?:buffer\s+)*)([^\W\d]\w*)\[([^\[\]\n]*)(\])?")
 _OPEN, _CLOSE, _COMMA, _COLON = token(r"\("), token(r"\)"), token(","), token(":")
 _ELLIPSIS = token(r"\.\.\.")

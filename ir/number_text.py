@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import info
 from .scanner import BARE, Scanner, token
 
 __all__ = ["KEYWORDS", "make_array", "parse_element", "parse_number", "show_element", "show_float"]
@@ -36,9 +37,10 @@ def show_float(value: float) -> str:
 
 def show_element(item: Any) -> str:
     """A NumPy scalar as text, without its dtype."""
-    if item.dtype.kind == "c":
+    own = info(item.dtype)
+    if own.complex:
         return f"complex({show_element(item.real)}, {show_element(item.imag)})"
-    if item.dtype.kind != "f":
+    if not own.floating:
         return str(item.item())
     if np.isnan(item):
         bits, default = (
@@ -112,17 +114,17 @@ def make_array(
 
 
 def _fits(item: Any, dtype: np.dtype[Any]) -> bool:
-    if dtype.kind == "c":
-        half = np.dtype(f"f{dtype.itemsize // 2}")
-        return isinstance(item, tuple) and all(_fits(part, half) for part in item)
-    if isinstance(item, bool) or dtype.kind == "b":
-        return isinstance(item, bool) and dtype.kind == "b"
-    return isinstance(item, int) or (isinstance(item, float | bytes) and dtype.kind == "f")
+    own = info(dtype)
+    if own.complex:
+        return isinstance(item, tuple) and all(_fits(part, own.part_dtype) for part in item)
+    if isinstance(item, bool) or own.boolean:
+        return isinstance(item, bool) and own.boolean
+    return isinstance(item, int) or (isinstance(item, float | bytes) and own.floating)
 
 
 def _store(array: _Array, i: int, item: Any) -> None:
     if isinstance(item, tuple):
-        halves = array.view(np.dtype(f"f{array.itemsize // 2}"))
+        halves = array.view(info(array.dtype).part_dtype)
         _store(halves, 2 * i, item[0])
         _store(halves, 2 * i + 1, item[1])
     elif isinstance(item, bytes):

@@ -28,7 +28,9 @@ from typing import Any, ParamSpec
 import numpy as np
 
 from . import bind as _bind
+from .dtypes import CLASSES, info
 from .errors import DeclarationError, DTypeError
+from .halves import in_single
 from .infer import RULES
 from .promote import Operand, as_floating, result_dtype, weak_dtype
 from .record import KINDS, Attrs, Facts, Rule, Sample, check, parts_of, refuse_unknown
@@ -57,7 +59,9 @@ class Op(Facts):
     pure: bool
     effects: frozenset[str]
     samples: tuple[Sample, ...]
+    widens: bool
     body: Callable[..., Any]
+    own_body: Callable[..., Any]  # the function itself, for dtypes that compute in themselves
     tensors: tuple[str, ...]
     defaults: Attrs
     attr_names: tuple[str, ...]
@@ -79,13 +83,17 @@ class Op(Facts):
             check(name, facts, tensors, variadic)
         kind = KINDS[facts.kind]
         rule = facts.rule if callable(facts.rule) else RULES[facts.rule or facts.kind]
+        widens = kind.widens if facts.widens is None else facts.widens
+        promoted = slice(None) if facts.promoted is None else facts.promoted
+        operands = slice(None) if facts.promote == "none" else promoted
         vars(self).update(vars(facts))
         vars(self).update(
             name=name, __name__=name, __doc__=body.__doc__, __module__=body.__module__,
-            body=body, rule=rule, tensors=tensors, defaults=defaults,
+            body=in_single(body, operands) if widens else body, own_body=body, widens=widens,
+            rule=rule, tensors=tensors, defaults=defaults,
             variadic=variadic, attr_names=tuple(defaults), has_attrs=bool(defaults),
             required=tuple(k for k, v in defaults.items() if v is inspect.Parameter.empty),
-            promoted=slice(None) if facts.promoted is None else facts.promoted,
+            promoted=promoted,
             effects=frozenset(facts.effects), samples=tuple(facts.samples),
             shares_memory=facts.shares_memory or kind.shares_memory,
             pure=kind.pure if facts.pure is None else facts.pure, memo={}, vjp=None, linearize=None,
@@ -167,10 +175,10 @@ class Op(Facts):
 
     def _checked(self, dtypes: list[np.dtype]) -> list[np.dtype]:
         for dtype in dtypes[self.promoted]:
-            if dtype.kind not in self.accepts:
+            if info(dtype).letter not in self.accepts:
                 raise DTypeError(
                     f"{self.name} does not accept {dtype}; it accepts "
-                    f"{', '.join(_KIND_NAMES[k] for k in self.accepts)}"
+                    f"{', '.join(CLASSES[k] for k in self.accepts)}"
                 )
         return dtypes
 
@@ -219,15 +227,6 @@ class Op(Facts):
 
 def _on_tensors(op: Op, *args: Any) -> Any:
     return _bind.perform(op, args, {}) if op.plain else op(*args)
-
-
-_KIND_NAMES = {
-    "b": "bool",
-    "i": "signed integers",
-    "u": "unsigned integers",
-    "f": "floating point",
-    "c": "complex",
-}
 
 
 def _decorator(facts: Callable[P, Facts]) -> Callable[P, Callable[[Callable[..., Any]], Op]]:

@@ -12,20 +12,23 @@ from functools import cache
 
 import numpy as np
 
+from .dtypes import DTYPES, FORMATS, DTypeInfo, info
 from .errors import DTypeError
 
-__all__ = ["Operand", "as_floating", "promote_types", "result_dtype", "weak_dtype"]
+__all__ = [
+    "Operand", "as_floating", "complex_of", "promote_types", "result_dtype", "weak_dtype",
+]  # fmt: skip
 
 Operand = np.dtype | type  # a dtype, or a Python scalar type (weak)
 
-_KIND_ORDER = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 _DEFAULT: dict[type, np.dtype] = {
     bool: np.dtype(bool),
     int: np.dtype("int32"),
     float: np.dtype("float32"),
     complex: np.dtype("complex64"),
 }
-_WEAK_KIND = {bool: "b", int: "i", float: "f", complex: "c"}
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of classes, in the order of promotion
+_WEAK_RANK = {bool: 0, int: 1, float: 2, complex: 3}
 
 
 def weak_dtype(kind: type) -> np.dtype:
@@ -44,13 +47,15 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
     """
     if a == b:
         return a
-    low, high = sorted((a, b), key=lambda d: _KIND_ORDER[d.kind])
-    if {a.kind, b.kind} == {"f", "c"}:
-        return np.dtype("complex128" if low.itemsize == 8 else high)
-    if _KIND_ORDER[low.kind] < _KIND_ORDER[high.kind]:
-        return high
+    low, high = sorted((info(a), info(b)), key=_rank)
+    if low.floating and high.complex:
+        return complex_of(a) if low.double else high.dtype
+    if _rank(low) < _rank(high):
+        return high.dtype
+    if low.floating:
+        return _holding(low, high)
     common = np.promote_types(a, b)
-    if common.kind == "f" and a.kind != "f":
+    if info(common).floating:
         raise DTypeError(
             f"{a} and {b} have no common dtype: no integer dtype holds both ranges. "
             f"Cast one of them with tf.cast."
@@ -64,18 +69,39 @@ def as_floating(dtype: np.dtype) -> np.dtype:
 
     64-bit integers give float64, other integers and bool give float32.
     """
-    if dtype.kind in "fc":
+    own = info(dtype)
+    if own.inexact:
         return dtype
-    return np.dtype("float64" if dtype.kind in "iu" and dtype.itemsize == 8 else "float32")
+    return DTYPES["f64" if own.integer and own.bits == 64 else "f32"]
+
+
+@cache
+def complex_of(part: np.dtype) -> np.dtype:
+    """The complex dtype whose parts hold these floating numbers."""
+    return DTYPES["c128" if info(part).double else "c64"]
+
+
+def _rank(dtype: DTypeInfo) -> int:
+    return _RANK[dtype.letter]
+
+
+def _holding(a: DTypeInfo, b: DTypeInfo) -> np.dtype:
+    """The narrowest floating dtype that has every number of both."""
+    assert a.format is not None and b.format is not None
+    mantissa, bias = max(a.format.mantissa, b.format.mantissa), max(a.format.bias, b.format.bias)
+    for short in ("f16", "bf16", "f32", "f64"):
+        format = FORMATS[short]
+        if format.mantissa >= mantissa and format.bias >= bias:
+            return DTYPES[short]
+    raise AssertionError(f"{a.name} and {b.name} have no common dtype")
 
 
 @cache
 def _with_weak(dtype: np.dtype, kind: type) -> np.dtype:
-    if _KIND_ORDER[_WEAK_KIND[kind]] <= _KIND_ORDER[dtype.kind]:
+    own = info(dtype)
+    if _WEAK_RANK[kind] <= _rank(own):
         return dtype
-    if kind is complex and dtype.kind == "f":
-        return np.dtype("complex128" if dtype.itemsize == 8 else "complex64")
-    return _DEFAULT[kind]
+    return complex_of(dtype) if kind is complex and own.floating else _DEFAULT[kind]
 
 
 def result_dtype(operands: Sequence[Operand]) -> np.dtype:
@@ -88,7 +114,7 @@ def result_dtype(operands: Sequence[Operand]) -> np.dtype:
     weak: type | None = None
     for operand in operands:
         if isinstance(operand, type):
-            if weak is None or _KIND_ORDER[_WEAK_KIND[operand]] > _KIND_ORDER[_WEAK_KIND[weak]]:
+            if weak is None or _WEAK_RANK[operand] > _WEAK_RANK[weak]:
                 weak = operand
         else:
             strong = operand if strong is None else promote_types(strong, operand)

@@ -17,8 +17,9 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from .access import AccessMap
+from .dtypes import CLASSES, DTYPES
 from .errors import DeclarationError
-from .types import DTYPES, TensorType
+from .types import TensorType
 
 __all__ = [
     "EFFECTS", "KINDS", "Facts", "Kind", "Sample", "check", "fact_rows", "literal_number",
@@ -37,16 +38,19 @@ class Kind(NamedTuple):
     facts: frozenset[str] = frozenset()
     shares_memory: str = "never"
     pure: bool = True
+    widens: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
     "elementwise": Kind(
         "one scalar expression, broadcasting; fuses",
         frozenset({"expr", "commutative", "idempotent"}),
+        widens=True,
     ),
     "reduce": Kind(
         "folds axes away with one scalar expression; fuses",
         frozenset({"expr", "identity", "neutral", "folds"}),
+        widens=True,
     ),
     "movement": Kind(
         "every element of the output is one of an input; fuses if it has axes",
@@ -54,7 +58,7 @@ KINDS: Mapping[str, Kind] = {
         shares_memory="view",
     ),
     "index": Kind("reads or writes at computed positions", shares_memory="view"),
-    "contract": Kind("sums of products: BLAS"),
+    "contract": Kind("sums of products: BLAS", widens=True),
     "create": Kind("makes an array from attributes"),
     "random": Kind(
         "draws numbers: a function of a generator state", frozenset({"draws"}), pure=False
@@ -63,6 +67,7 @@ KINDS: Mapping[str, Kind] = {
         "the NumPy body is the only implementation",
         frozenset({"data_dependent"}),
         shares_memory="view",
+        widens=True,
     ),
     "buffer": Kind("makes, reads or grows a buffer, a value of its own kind", shares_memory="view"),
     "state": Kind("reads or writes a Variable", frozenset({"effects"}), "view", pure=False),
@@ -163,6 +168,11 @@ class Facts:
         "for which it can, or a function of input types and attributes",
         "no",
     )
+    widens: bool | None = _fact(
+        None,
+        "the body gets float16 and bfloat16 as float32, and its float32 results are rounded",
+        "for elementwise, reduce, contract and opaque",
+    )
     data_dependent: bool = _fact(False, "sizes of the output depend on values: eager only", "no")
     draws: str = _fact("", "of a random op: the dtype kinds that it can draw", "")
     region_types: Callable[[Any], Sequence[TensorType]] | None = _fact(
@@ -258,7 +268,7 @@ def _values(facts: Facts) -> str:
     if isinstance(facts.may_raise, str):
         letters["may_raise"] = facts.may_raise
     for name, kinds in letters.items():
-        if not set(kinds) <= set("biufc"):
+        if not set(kinds) <= set(CLASSES):
             return f"{name}={kinds!r} must be dtype kinds, letters of 'biufc'"
     choices = {
         "promote": ("common", "floating", "bool", "none"),

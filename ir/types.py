@@ -1,7 +1,7 @@
 """Tensor types: a dtype and a shape whose sizes may be symbolic, spelled ``f32[n,3]``.
 
-Invariants: a ``TensorType`` is immutable and hashable; its dtype is one of ``DTYPES``; each size
-is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable seen as a resource, a
+Invariants: a ``TensorType`` is immutable and hashable; its dtype has a record (``dtypes.py``); each
+size is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable as a resource, a
 ``BufferType`` that of a growable sequence: ``buffer f32[n,3]``.
 """
 
@@ -12,39 +12,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from .dims import DimLike, product, substitute, symbols_of
+from .dtypes import dtype_name
 
-__all__ = [
-    "DTYPES", "DTYPE_NAMES", "BufferType", "RefType", "TensorType", "Type", "dtype_name",
-    "type_from",
-]  # fmt: skip
-
-_NAMES = {
-    "bool": "bool",
-    "i8": "int8",
-    "i16": "int16",
-    "i32": "int32",
-    "i64": "int64",
-    "u8": "uint8",
-    "u16": "uint16",
-    "u32": "uint32",
-    "u64": "uint64",
-    "f16": "float16",
-    "f32": "float32",
-    "f64": "float64",
-    "c64": "complex64",
-    "c128": "complex128",
-}
-DTYPES: dict[str, np.dtype] = {short: np.dtype(name) for short, name in _NAMES.items()}
-DTYPE_NAMES: dict[np.dtype, str] = {dtype: short for short, dtype in DTYPES.items()}
-
-
-def dtype_name(dtype: np.dtype) -> str:
-    """The short IR name of a dtype.
-
-    >>> dtype_name(np.dtype("float32"))
-    'f32'
-    """
-    return DTYPE_NAMES[dtype]
+__all__ = ["BufferType", "RefType", "TensorType", "Type", "type_from"]
 
 
 class TensorType:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import known
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
-from twofold.ir.types import DTYPE_NAMES
 
 from .quiet import quiet
 
@@ -27,7 +27,7 @@ def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray
     """
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
-        if array.dtype not in DTYPE_NAMES:
+        if not known(array.dtype):
             raise ConversionError(f"a NumPy array of dtype {array.dtype} cannot become a tensor")
     else:
         if value.__class__ is int and dtype is not None and value.bit_length() > 63:

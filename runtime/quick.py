@@ -24,7 +24,8 @@ __all__ = ["install"]
 _current = bind.current
 _ndarray = np.ndarray
 _new = object.__new__
-_SMALL = 65504.0  # the largest float16: a number up to it fits every floating dtype
+_NUMS = frozenset(np.dtype(d).num for d in ("float32", "float64"))  # computed in themselves
+_SMALL = 3e38  # a number up to it fits float32
 _FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is wrong, or does it
 
 
@@ -43,14 +44,14 @@ def install(tensor: type[Any], variable: type[Any]) -> None:
 
 
 def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
-    body, long_way = op.body, op.direct
+    body, long_way = op.own_body, op.direct
 
     def direct(x: Any) -> Any:
         if _current.get() is not None:
             return long_way(x)
         if x.__class__ is not tensor:
             return direct(x.read_value()) if hasattr(x, "read_value") else long_way(x)
-        if x.value.dtype.kind != "f":
+        if x.value.dtype.num not in _NUMS:
             return long_way(x)
         try:
             r = quiet.run(body, x.value)
@@ -64,7 +65,7 @@ def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
 
 
 def _binary(op: Op, tensor: type[Any], variable: type[Any]) -> Callable[..., Any]:
-    body, long_way = op.body, op.direct
+    body, long_way = op.own_body, op.direct
 
     def direct(x: Any, y: Any) -> Any:
         if _current.get() is not None:
@@ -72,25 +73,25 @@ def _binary(op: Op, tensor: type[Any], variable: type[Any]) -> Callable[..., Any
         kind, other = x.__class__, y.__class__
         if kind is tensor and other is tensor:
             a, b = x.value, y.value
-            if a.dtype is not b.dtype or a.dtype.kind != "f":
+            if a.dtype is not b.dtype or a.dtype.num not in _NUMS:
                 return long_way(x, y)
         elif kind is tensor and (other is float or other is int):
             a = x.value
-            if a.dtype.kind != "f" or not -_SMALL <= y <= _SMALL:
+            if a.dtype.num not in _NUMS or not -_SMALL <= y <= _SMALL:
                 return long_way(x, y)
             b = np.array(y, a.dtype)
         elif other is tensor and (kind is float or kind is int):
             b = y.value
-            if b.dtype.kind != "f" or not -_SMALL <= x <= _SMALL:
+            if b.dtype.num not in _NUMS or not -_SMALL <= x <= _SMALL:
                 return long_way(x, y)
             a = np.array(x, b.dtype)
         elif kind is variable and other is tensor:
             a, b = x.array, y.value
-            if a.dtype is not b.dtype or a.dtype.kind != "f":
+            if a.dtype is not b.dtype or a.dtype.num not in _NUMS:
                 return long_way(x, y)
         elif other is variable and kind is tensor:
             a, b = x.value, y.array
-            if a.dtype is not b.dtype or a.dtype.kind != "f":
+            if a.dtype is not b.dtype or a.dtype.num not in _NUMS:
                 return long_way(x, y)
         elif hasattr(x, "read_value") or hasattr(y, "read_value"):
             return direct(_read(x), _read(y))

@@ -1,8 +1,13 @@
-"""From a fused node to a kernel: which element of which buffer each value is, in which sweep."""
+"""From a fused node to a kernel: which element of which buffer each value is, in which sweep.
+
+A value in half precision is computed in float32: every op rounds its result, as it does by itself,
+whatever it is fused with (``ir/halves.py``), and what is rounded goes on as float32. So it has up
+to two names: ``ids`` or ``widened`` have the one that is computed with, ``narrow`` the one that is
+stored.
+"""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -12,10 +17,11 @@ import numpy as np
 
 from twofold.ir.access import AccessMap
 from twofold.ir.dims import DimLike
+from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 
 from .axes import merge_axes
-from .expression import RESERVED, normal, rename
+from .expression import RESERVED, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
@@ -56,8 +62,10 @@ class _Builder:
         self.buffers: list[tuple[str, np.dtype[Any], bool]] = []
         self.views: dict[Value, _View] = {}
         self.ids: dict[Value, str] = {}
+        self.narrow: dict[Value, str] = {}
         self.values = Values(self.reduced)
         self.loads: dict[Access, str] = {}
+        self.widened: dict[str, str] = {}  # values in half precision -> in float32
 
     def build(self) -> Kernel:
         for i, value in enumerate(self.region.inputs):
@@ -78,7 +86,8 @@ class _Builder:
     def visit(self, node: Node) -> None:
         out = node.out
         if node.op.name == "constant":
-            const = Const(self.values.new_name("c"), out.type.dtype, node.attrs["value"].item())
+            dtype = info(out.type.dtype).computes_in
+            const = Const(self.values.new_name("c"), dtype, node.attrs["value"].item())
             self.ids[out] = self.values.add(const, False, -1)
             return
         moved = note_move(node, self.space.moves)
@@ -94,8 +103,10 @@ class _Builder:
 
     def move(self, out: Value, source: Value, access: AccessMap) -> None:
         """What is read from a buffer is read elsewhere; what is computed is the same element."""
-        if source in self.ids:
-            self.ids[out] = self.ids[source]
+        if source in self.ids or source in self.narrow:
+            for names in (self.ids, self.narrow):
+                if source in names:
+                    names[out] = names[source]
             return
         view = self.views[source]
         offset, strides = access.strides(view.offset, view.strides)
@@ -109,26 +120,81 @@ class _Builder:
 
     def computed(self, node: Node, expr: str, args: list[str], full: bool) -> None:
         """A value computed from others."""
-        value = Apply(self.values.new_name("v"), node.out.type.dtype, expr)
-        self.ids[node.out] = self.values.add(value, full, self.values.ready(args, full))
+        out = node.out
+        own = info(out.type.dtype)
+        if not own.half:
+            self.ids[out] = self.applied(expr, own.dtype, args, full)
+        elif node.op.name == "cast":  # rounded once, whatever it is cast from
+            self.rounded(out, args[0], full)
+        else:
+            wide = self.applied(expr, own.computes_in, args, full)
+            if keeps(expr):
+                self.ids[out] = wide
+            else:
+                self.rounded(out, wide, full)
+
+    def applied(self, expr: str, dtype: np.dtype[Any], args: list[str], full: bool) -> str:
+        """A statement that computes an expression."""
+        value = Apply(self.values.new_name("v"), dtype, expr)
+        return self.values.add(value, full, self.values.ready(args, full))
+
+    def rounded(self, out: Value, wide: str, full: bool) -> None:
+        """A value in half precision, rounded from what was computed."""
+        self.narrow[out] = self.applied(f"cast({wide})", out.type.dtype, [wide], full)
 
     def reduce(self, node: Node) -> None:
         source = node.inputs[0]
         have = self.space.filled(source)
         assert have is not None
         arg = self.operand(source, have)
+        dtype = info(node.out.type.dtype).computes_in
         if all(have[i] is None for i in node.attrs["axis"]):  # axes of size 1: nothing to fold
-            self.computed(node, f"cast({arg})", [arg], self.space.level(have) == "full")
+            self.ids[node.out] = self.applied(
+                f"cast({arg})", dtype, [arg], self.space.level(have) == "full"
+            )
             return
-        name, dtype = self.values.new_name("acc"), node.out.type.dtype
+        name = self.values.new_name("acc")
         expr = rename(normal(node.op.expr or ""), {"acc": name, "x": arg})
-        fold = Fold(name, dtype, expr, _identity(node, dtype))
-        self.ids[node.out] = self.values.add(fold, False, self.values.ready([arg], True))
+        fold = Fold(name, dtype, expr, identity(node, dtype))
+        folded = self.values.add(fold, False, self.values.ready([arg], True))
+        if dtype == node.out.type.dtype or node.op.neutral:
+            self.ids[node.out] = folded
+        else:
+            self.rounded(node.out, folded, False)
 
     def operand(self, value: Value, axis_map: AxisMap) -> str:
         """The value at the current point, for a consumer whose axes run along ``axis_map``."""
         if value in self.ids:
             return self.ids[value]
+        name = self.narrow[value] if value in self.narrow else self.loaded(value, axis_map)
+        if not info(value.type.dtype).half:
+            return name
+        if name not in self.widened:
+            wider = info(value.type.dtype).computes_in
+            full = self.values.full[name]
+            self.widened[name] = self.applied(f"cast({name})", wider, [name], full)
+        return self.widened[name]
+
+    def stored(self, value: Value, axis_map: AxisMap) -> str:
+        """The value at the current point in its own dtype."""
+        if value in self.narrow:
+            return self.narrow[value]
+        if value not in self.ids:
+            return self.loaded(value, axis_map)
+        name = self.ids[value]
+        if not info(value.type.dtype).half:
+            return name
+        dtype, held = value.type.dtype, self.values.table[name]
+        if isinstance(held, Const):
+            const = Const(self.values.new_name("c"), dtype, held.value)
+            self.narrow[value] = self.values.add(const, False, -1)
+        else:
+            full = self.values.full[name]
+            self.narrow[value] = self.applied(f"cast({name})", dtype, [name], full)
+        return self.narrow[value]
+
+    def loaded(self, value: Value, axis_map: AxisMap) -> str:
+        """The element of a buffer that the value is at the current point."""
         view = self.views[value]
         axes = axis_map[len(axis_map) - len(view.shape) :]
         index = self.index(
@@ -144,7 +210,7 @@ class _Builder:
     def output(self, i: int, value: Value) -> Store:
         """The store of a group output."""
         axis_map = self.space.axes[value]
-        name = self.operand(value, axis_map)
+        name = self.stored(value, axis_map)
         shape = value.type.shape
         own = _View(len(self.buffers), 0, contiguous(shape), shape)
         self.buffers.append((f"out{i}", value.type.dtype, True))
@@ -192,18 +258,6 @@ def _unique(names: list[str], sizes: Collection[str]) -> list[str]:
         used.add(clean)
         out.append(clean)
     return out
-
-
-def _identity(node: Node, dtype: np.dtype[Any]) -> Any:
-    value = node.op.identity
-    if isinstance(value, float) and math.isinf(value) and dtype.kind in "biu":
-        if dtype.kind == "b":
-            return value > 0
-        limits = np.iinfo(dtype)
-        return limits.min if value < 0 else limits.max
-    if dtype.kind == "f":
-        return float(value)
-    return bool(value) if dtype.kind == "b" else int(value)
 
 
 def build_kernel(node: Node) -> Kernel:

@@ -5,13 +5,15 @@ b`` and calls of the functions of ``functions.py``. A literal takes the dtype of
 else that of the result.
 
 ``kernelable(node)`` says whether a node can be part of a kernel: its op has an expression (or only
-moves elements), and every function in it exists for the node's dtypes.
+moves elements), and every function in it exists for the node's dtypes. Half precision is only
+loaded, cast and stored: the values of an expression are float32 then (``build.py``).
 """
 
 from __future__ import annotations
 
 import ast
 import keyword
+import math
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,24 +22,22 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.access import access_of
+from twofold.ir.dtypes import NAMES, info, known
 from twofold.ir.graph import Node
 from twofold.ir.words import counted
 
 from .functions import FLOAT_ONLY, FUNCTIONS
 
 __all__ = [
-    "CONSTANTS", "KERNEL_DTYPES", "RESERVED", "ExpressionError", "calls", "kernelable",
+    "CONSTANTS", "RESERVED", "ExpressionError", "calls", "identity", "in_kernels", "keeps",
+    "kernelable",
     "names", "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
-KERNEL_DTYPES = frozenset(
-    np.dtype(d)
-    for d in ("bool", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "float32", "float64")
-)
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
 RESERVED = frozenset(
-    {*keyword.kwlist, *FUNCTIONS, *CONSTANTS, *(d.name for d in KERNEL_DTYPES), "after", "at",
+    {*keyword.kwlist, *FUNCTIONS, *CONSTANTS, *NAMES, "after", "at",
      "const", "do", "fold", "kernel", "out", "range", "sweep", "to", "var"}
 )  # fmt: skip
 BOOL = np.dtype(bool)
@@ -123,15 +123,47 @@ def rename(expr: str, table: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=4096)
+def keeps(expr: str) -> bool:
+    """Whether a value that was rounded to fewer bits needs no rounding after an expression: its
+    result is one of its values, but for the sign, or a small integer.
+
+    >>> keeps("maximum(x, 0)"), keeps("x + 1")
+    (True, False)
+    """
+    return _keeps(parse(expr))
+
+
+def _keeps(node: ast.expr) -> bool:
+    match node:
+        case ast.Name():
+            return True
+        case ast.Constant(value):
+            return value in (0, 1)
+        case ast.UnaryOp(_, operand):
+            return _keeps(operand)
+        case ast.IfExp(_, body, orelse):
+            return _keeps(body) and _keeps(orelse)
+        case ast.Call(ast.Name(name), args):
+            return FUNCTIONS[name].keeps and all(map(_keeps, args))
+    return False
+
+
+def in_kernels(dtype: np.dtype[Any]) -> bool:
+    """Whether kernels load and store a dtype."""
+    return known(dtype) and not info(dtype).complex
+
+
+@lru_cache(maxsize=4096)
 def _operators(expr: str) -> frozenset[type]:
     return frozenset(type(n.op) for n in ast.walk(parse(expr)) if isinstance(n, ast.BinOp))
 
 
 @lru_cache(maxsize=4096)
 def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
-    if not all(d in KERNEL_DTYPES for d in dtypes):
+    if not all(map(in_kernels, dtypes)):
         return False
-    floating = all(d.kind in "fb" for d in dtypes) and any(d.kind == "f" for d in dtypes)
+    letters = {info(d).letter for d in dtypes}
+    floating = letters <= {"f", "b"} and "f" in letters
     return floating or not (calls(expr) & FLOAT_ONLY or _operators(expr) & set(_DIVISIONS))
 
 
@@ -142,13 +174,13 @@ def kernelable(node: Node) -> bool:
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)
     if op.kind == "movement":
-        return access_of(node) is not None and dtypes[0] in KERNEL_DTYPES
+        return access_of(node) is not None and in_kernels(dtypes[0])
     if op.kind not in ("elementwise", "reduce") or op.expr is None or not dtypes:
         return False
     if op.kind == "reduce" and op.identity is None:
         return False
     out = node.out.type.dtype
-    if out not in KERNEL_DTYPES:
+    if not in_kernels(out):
         return False
     return _supported(op.expr, dtypes if op.promoted == slice(None) else dtypes[op.promoted])
 
@@ -187,14 +219,15 @@ class _Typing:
 
     def take(self, dtype: np.dtype[Any], *parts: ast.expr) -> None:
         """Check that the literals among some parts are numbers of the dtype that they take."""
-        if dtype.kind not in "iu":
+        if not info(dtype).integer:
             return
+        low, high = info(dtype).ints
         for part in parts:
             sign = -1 if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub) else 1
             literal = part.operand if isinstance(part, ast.UnaryOp) and sign < 0 else part
             if isinstance(literal, ast.Constant):
                 value: Any = literal.value * sign  # type: ignore[operator]
-                if not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max or value != int(value):
+                if not low <= value <= high or value != int(value):
                     raise ExpressionError(f"{ast.unparse(part)} is not a number of dtype {dtype}")
 
     def name(self, node: ast.Name) -> np.dtype[Any] | None:
@@ -209,7 +242,7 @@ class _Typing:
 
     def binop(self, node: ast.BinOp) -> np.dtype[Any] | None:
         dtype = self.same(node.left, node.right)
-        kind = "f" if dtype is None else dtype.kind
+        kind = _letter(dtype)
         if isinstance(node.op, _DIVISIONS):
             fits = kind == "f"
         elif isinstance(node.op, _SHIFTS):
@@ -217,7 +250,7 @@ class _Typing:
         elif isinstance(node.op, _BITS):
             fits = kind in "iub"
         else:
-            fits = kind != "b" or not isinstance(node.op, ast.Sub)
+            fits = kind in "iuf" or (kind == "b" and not isinstance(node.op, ast.Sub))
         if not fits:
             raise ExpressionError(f"{ast.unparse(node)} is not defined for {dtype or 'literals'}")
         return dtype
@@ -226,10 +259,8 @@ class _Typing:
         dtype = self.visit(node.operand)
         if isinstance(node.op, ast.Not):
             return BOOL
-        kind = "f" if dtype is None else dtype.kind
-        if (isinstance(node.op, ast.Invert) and kind == "f") or (
-            isinstance(node.op, ast.USub) and kind == "b"
-        ):
+        fits = "iub" if isinstance(node.op, ast.Invert) else "iuf"
+        if _letter(dtype) not in fits:
             raise ExpressionError(f"{ast.unparse(node)} is not defined for {dtype or 'literals'}")
         return dtype
 
@@ -239,8 +270,11 @@ class _Typing:
         return BOOL
 
     def compare(self, node: ast.Compare) -> np.dtype[Any]:
-        if self.same(node.left, *node.comparators) is None:
+        dtype = self.same(node.left, *node.comparators)
+        if dtype is None:
             raise ExpressionError(f"{ast.unparse(node)} compares literals")
+        if _letter(dtype) == "half":
+            raise ExpressionError(f"{ast.unparse(node)} is not defined for {dtype}")
         return BOOL
 
     def ifexp(self, node: ast.IfExp) -> np.dtype[Any] | None:
@@ -252,11 +286,30 @@ class _Typing:
         name = node.func.id
         dtype = self.same(*node.args)
         if name == "cast":
-            if dtype is not None and dtype.kind == "f" and self.out.kind in "iu":
+            if dtype is not None and info(dtype).floating and info(self.out).integer:
                 raise ExpressionError("a cast of floating to integer may fail: not in a kernel")
             return self.out
-        if FUNCTIONS[name].test:
-            return BOOL
-        if FUNCTIONS[name].float_only and (dtype or self.out).kind != "f":
+        if FUNCTIONS[name].float_only and _letter(dtype or self.out) != "f":
             raise ExpressionError(f"{name} takes floating values, not {dtype or self.out}")
-        return dtype
+        if _letter(dtype) == "half":
+            raise ExpressionError(f"{name} is not computed in {dtype}: cast it to float32")
+        return BOOL if FUNCTIONS[name].test else dtype
+
+
+def _letter(dtype: np.dtype[Any] | None) -> str:
+    """The class of what is computed with; a literal may be any number."""
+    if dtype is None:
+        return "f"
+    return "half" if info(dtype).half else info(dtype).letter
+
+
+def identity(node: Node, dtype: np.dtype[Any]) -> Any:
+    """The number of a dtype that a reduction starts with."""
+    value, own = node.op.identity, info(dtype)
+    if own.floating:
+        return float(value)
+    if own.boolean:
+        return bool(value > 0) if isinstance(value, float) else bool(value)
+    if isinstance(value, float) and math.isinf(value):
+        return own.ints[value > 0]
+    return int(value)

@@ -19,6 +19,7 @@ class Function(NamedTuple):
     any_dtype: bool = False
     cheap: bool = False
     test: bool = False  # the result is a bool
+    keeps: bool = False  # the result is an argument, but for its sign, or an integer next to it
 
     @property
     def float_only(self) -> bool:
@@ -27,24 +28,24 @@ class Function(NamedTuple):
 
 
 FUNCTIONS: dict[str, Function] = {
-    "abs": Function(1, any_dtype=True, cheap=True),
+    "abs": Function(1, any_dtype=True, cheap=True, keeps=True),
     "cast": Function(1, any_dtype=True, cheap=True),
-    "ceil": Function(1, cheap=True),
-    "copysign": Function(2, cheap=True),
-    "floor": Function(1, cheap=True),
+    "ceil": Function(1, cheap=True, keeps=True),
+    "copysign": Function(2, cheap=True, keeps=True),
+    "floor": Function(1, cheap=True, keeps=True),
     "floordiv": Function(2),
     "fma": Function(3, cheap=True),
     "isfinite": Function(1, any_dtype=True, cheap=True, test=True),
     "isinf": Function(1, any_dtype=True, cheap=True, test=True),
     "isnan": Function(1, any_dtype=True, cheap=True, test=True),
-    "maximum": Function(2, any_dtype=True, cheap=True),
-    "minimum": Function(2, any_dtype=True, cheap=True),
+    "maximum": Function(2, any_dtype=True, cheap=True, keeps=True),
+    "minimum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "mod": Function(2),
     "pow": Function(2),
-    "round": Function(1, cheap=True),
-    "sign": Function(1, any_dtype=True, cheap=True),
+    "round": Function(1, cheap=True, keeps=True),
+    "sign": Function(1, any_dtype=True, cheap=True, keeps=True),
     "sqrt": Function(1, cheap=True),
-    "trunc": Function(1, cheap=True),
+    "trunc": Function(1, cheap=True, keeps=True),
     "atan2": Function(2),
 } | dict.fromkeys(
     ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc",

@@ -13,9 +13,9 @@ import numpy as np
 
 from twofold.ir.dim_text import parse_dim_prefix
 from twofold.ir.dims import DimLike, DimSyntaxError
+from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.number_text import KEYWORDS, parse_number
 from twofold.ir.scanner import BARE, Scanner, token
-from twofold.ir.types import DTYPES
 
 from .expression import ExpressionError, normal
 from .loops import Buffer, Kernel, Loop, Sweep
@@ -225,9 +225,10 @@ class _Parser:
         if value is None:
             value = KEYWORDS.get(self.name(f"a number of dtype {dtype}"))
         kinds = {"b": "bool", "f": "float", "i": "int", "u": "int"}
-        if value.__class__.__name__ != kinds.get(dtype.kind):
+        own = info(dtype)
+        if value.__class__.__name__ != kinds.get(own.letter):
             s.fail(f"{value!r} is not a number of dtype {dtype}", at)
-        if dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        if own.integer and not own.ints[0] <= value <= own.ints[1]:
             s.fail(f"{value} is out of the range of {dtype}", at)
         return value
 

@@ -13,9 +13,10 @@ from functools import cache
 from typing import Any
 
 from twofold.ir.dims import DimLike, substitute, symbol
+from twofold.ir.dtypes import DTYPES, NAMES
 from twofold.ir.op import OPS
 
-from .expression import CONSTANTS, KERNEL_DTYPES, RESERVED, names, parse, rename
+from .expression import CONSTANTS, RESERVED, names, parse, rename
 from .functions import FUNCTIONS
 from .loops import Kernel, Sweep
 from .statements import (
@@ -56,8 +57,8 @@ def kernel_namespace() -> dict[str, Any]:
     >>> kernel_namespace()["maximum"](1.0, 2.0)
     np.float64(2.0)
     """
-    ops = {name: OPS[op].body for name in FUNCTIONS if (op := _OPS.get(name, name)) in OPS}
-    casts = {d.name: d.type for d in KERNEL_DTYPES}
+    ops = {name: OPS[op].own_body for name in FUNCTIONS if (op := _OPS.get(name, name)) in OPS}
+    casts = {name: DTYPES[short].type for name, short in NAMES.items()}
     plain = {"inf": math.inf, "nan": math.nan, "fma": lambda x, y, z: x * y + z}
     return {**ops, **plain, **casts}
 

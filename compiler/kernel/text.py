@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir.dims import DimLike
+from twofold.ir.dtypes import dtype_name
 from twofold.ir.number_text import show_float
-from twofold.ir.types import DTYPE_NAMES
 
 from .statements import (
     Access,
@@ -48,14 +48,14 @@ def print_kernel(kernel: Kernel) -> str:
 def kernel_lines(kernel: Kernel) -> Iterator[Line]:
     """The lines of a kernel with the statements that begin on them."""
     buffers = ", ".join(
-        f"{b.name}: {'out ' if b.out else ''}{DTYPE_NAMES[b.dtype]}" for b in kernel.buffers
+        f"{b.name}: {'out ' if b.out else ''}{dtype_name(b.dtype)}" for b in kernel.buffers
     )
     loops = ", ".join(f"{'fold ' if x.fold else ''}{x.name}: {x.size}" for x in kernel.loops)
     yield f"kernel {kernel.name}({buffers}) for ({loops}) {{", None
     write = _Writer(kernel)
     for const in kernel.consts:
         value = _number(const.value)
-        yield f"{INDENT}const {const.name}: {DTYPE_NAMES[const.dtype]} = {value}", const
+        yield f"{INDENT}const {const.name}: {dtype_name(const.dtype)} = {value}", const
     yield from write.block(kernel.before, INDENT)
     for sweep in kernel.sweeps:
         yield f"{INDENT}sweep {{", None
@@ -105,17 +105,17 @@ class _Writer:
         """A statement without blocks."""
         match s:
             case Load(name, dtype, access):
-                return f"{name}: {DTYPE_NAMES[dtype]} = {self.place(access)}"
+                return f"{name}: {dtype_name(dtype)} = {self.place(access)}"
             case Position(name, index):
                 return f"{name}: i64 = at {index_text(index, self.loops)}"
             case Apply(name, dtype, expr):
-                return f"{name}: {DTYPE_NAMES[dtype]} = {expr}"
+                return f"{name}: {dtype_name(dtype)} = {expr}"
             case Fold(name, dtype, expr, identity):
-                return f"fold {name}: {DTYPE_NAMES[dtype]} = {expr} from {_number(identity)}"
+                return f"fold {name}: {dtype_name(dtype)} = {expr} from {_number(identity)}"
             case Store(access, value):
                 return f"{self.place(access)} = {value}"
             case Var(name, dtype, expr):
-                return f"var {name}: {DTYPE_NAMES[dtype]} = {expr}"
+                return f"var {name}: {dtype_name(dtype)} = {expr}"
             case Set(name, expr):
                 return f"{name} = {expr}"
         raise AssertionError(f"{s!r} is a statement with blocks")

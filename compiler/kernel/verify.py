@@ -9,7 +9,7 @@ import numpy as np
 from twofold.ir.errors import VerifyError
 from twofold.ir.words import counted
 
-from .expression import KERNEL_DTYPES, RESERVED, ExpressionError, names, result_dtype
+from .expression import RESERVED, ExpressionError, in_kernels, names, result_dtype
 from .loops import Kernel
 from .statements import (
     Access,
@@ -88,7 +88,7 @@ class _Verifier:
     def define(self, scope: Scope, name: str, dtype: np.dtype[Any]) -> None:
         if name in self.taken or name in scope:
             self.fail("Names", f"{name} is a name of something else")
-        if dtype not in KERNEL_DTYPES:
+        if not in_kernels(dtype):
             self.fail("Types", f"kernels do not compute in {dtype}")
         self.variables.discard(name)
         scope[name] = dtype

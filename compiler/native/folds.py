@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from llvmlite import ir
 
+from twofold.ir.dtypes import info
+
 from ..kernel.expression import names
 from ..kernel.loops import Kernel
 from ..kernel.statements import Fold
@@ -182,7 +184,7 @@ def is_sum(fold: Fold) -> bool:
     """Whether a fold adds floating-point numbers."""
     value = folded(fold)
     sums = (f"{fold.name} + {value}", f"{value} + {fold.name}")
-    return fold.dtype.kind == "f" and fold.expr in sums
+    return info(fold.dtype).floating and fold.expr in sums
 
 
 def combine(fold: Fold, acc: Value, x: Value) -> Value:

@@ -13,58 +13,40 @@ the C library's, which is correct, and slow.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 
-__all__ = ["BOOL", "INF", "NAN", "Format", "Lanes", "Number", "Value", "declare", "element_type"]
+from twofold.ir.dtypes import FORMATS, Format, info
 
-BOOL = np.dtype(bool)
+from .halves import narrow, widen
+
+__all__ = [
+    "BOOL", "INF", "NAN", "Lanes", "Number", "Value", "declare", "element_type", "suffix_of",
+]  # fmt: skip
+
+BOOL, SINGLE, DOUBLE = np.dtype(bool), np.dtype("float32"), np.dtype("float64")
 INF, NAN = float("inf"), float("nan")
 
 
-@dataclass(frozen=True)
-class Format:
-    """The numbers that describe an IEEE 754 binary interchange format.
-
-    `mantissa` counts the stored bits, `magic` is 1.5 * 2**mantissa: adding it rounds to an
-    integer and leaves that integer in the low bits.
-    """
-
-    bits: int
-    mantissa: int
-    bias: int
-
-    @property
-    def magic(self) -> float:
-        return 1.5 * 2.0**self.mantissa
-
-    @property
-    def magic_bits(self) -> int:
-        return (self.bias + self.mantissa << self.mantissa) | 1 << (self.mantissa - 1)
-
-    @property
-    def sign_bit(self) -> int:
-        return 1 << (self.bits - 1)
-
-    @property
-    def tiny(self) -> float:
-        """The smallest normal number."""
-        return 2.0 ** (1 - self.bias)
-
-
-FORMATS = {4: Format(32, 23, 127), 8: Format(64, 52, 1023)}
+_BY_WIDTH = {4: FORMATS["f32"], 8: FORMATS["f64"]}
 
 
 def element_type(dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
     """The LLVM type of one element, in a register or in memory."""
-    if dtype.kind == "b":
+    own = info(dtype)
+    if own.boolean:
         return ir.IntType(8 if memory else 1)
-    if dtype.kind == "f":
-        return ir.FloatType() if dtype.itemsize == 4 else ir.DoubleType()
-    return ir.IntType(8 * dtype.itemsize)
+    if own.floating and not own.half:
+        return ir.DoubleType() if own.double else ir.FloatType()
+    return ir.IntType(own.bits)
+
+
+def suffix_of(dtype: np.dtype[Any]) -> str:
+    """What LLVM's overloaded functions call an element."""
+    own = info(dtype)
+    return f"{'f' if own.floating and not own.half else 'i'}{own.bits}"
 
 
 def declare(module: ir.Module, name: str, kind: ir.FunctionType) -> ir.Function:
@@ -95,14 +77,17 @@ class Lanes:
 
     def constant(self, number: Any, dtype: np.dtype[Any]) -> Value:
         """The same number in every lane; integers wrap to the width of the dtype."""
-        if dtype.kind == "f":
-            item: Any = float(np.asarray(number).astype(dtype))
-        elif dtype.kind == "b":
+        own = info(dtype)
+        if own.half:
+            item: Any = int(np.asarray(number, dtype).view(np.uint16))
+        elif own.floating:
+            item = float(np.asarray(number).astype(dtype))
+        elif own.boolean:
             item = int(bool(number))
         else:
-            half = 1 << (8 * dtype.itemsize - 1)
+            low, high = own.ints
             item = int(number)
-            item = item if dtype.kind == "u" else (item + half) % (2 * half) - half
+            item = item if own.unsigned else (item - low) % (high - low + 1) + low
         items = item if self.count == 1 else [item] * self.count
         return Value(self, ir.Constant(self.type(dtype), items), dtype)
 
@@ -118,7 +103,7 @@ class Lanes:
 
     def from_memory(self, raw: ir.Value, dtype: np.dtype[Any]) -> Value:
         """What was loaded, as a value."""
-        if dtype.kind == "b":
+        if dtype == BOOL:
             raw = self.builder.icmp_unsigned("!=", raw, ir.Constant(raw.type, None))
         return Value(self, raw, dtype)
 
@@ -144,12 +129,17 @@ class Value:
     @property
     def fmt(self) -> Format:
         """The format of the dtype, or of the floating dtype of the same width."""
-        return FORMATS[self.dtype.itemsize]
+        return _BY_WIDTH[self.dtype.itemsize]
+
+    @property
+    def floating(self) -> bool:
+        """Whether an element is a floating-point number."""
+        return info(self.dtype).floating
 
     @property
     def is_double(self) -> bool:
         """Whether an element is a float64."""
-        return self.dtype.kind == "f" and self.dtype.itemsize == 8
+        return self.dtype == DOUBLE
 
     def pick(self, single: Any, double: Any) -> Any:
         """The argument for this element type: coefficients, limits, degrees."""
@@ -165,16 +155,16 @@ class Value:
 
     def to_memory(self) -> ir.Value:
         """The value as it is stored."""
-        if self.dtype.kind != "b":
+        if self.dtype != BOOL:
             return self.ir
         return self.lanes.builder.zext(self.ir, self.lanes.type(self.dtype, memory=True))
 
     # ---- Arithmetic
 
     def _apply(self, other: Number, floating: str, integer: str, boolean: str = "") -> Value:
-        kind = self.dtype.kind
-        name = floating if kind == "f" else boolean if kind == "b" else integer
-        assert name, f"no such operation on {self.dtype}"
+        own = info(self.dtype)
+        name = floating if own.floating else boolean if own.boolean else integer
+        assert name and not own.half, f"no such operation on {self.dtype}"
         return self.made(getattr(self.lanes.builder, name)(self.ir, self.like(other).ir))
 
     def __add__(self, other: Number) -> Value:
@@ -203,12 +193,12 @@ class Value:
 
     def __neg__(self) -> Value:
         b = self.lanes.builder
-        return self.made(b.fneg(self.ir) if self.dtype.kind == "f" else b.neg(self.ir))
+        return self.made(b.fneg(self.ir) if self.floating else b.neg(self.ir))
 
     def __abs__(self) -> Value:
-        if self.dtype.kind == "f":
+        if self.floating:
             return self.intrinsic("fabs")
-        return self if self.dtype.kind in "ub" else (self < 0).select(-self, self)
+        return (self < 0).select(-self, self) if info(self.dtype).signed else self
 
     def __and__(self, other: Number) -> Value:
         return self._apply(other, "", "and_", "and_")
@@ -228,7 +218,7 @@ class Value:
 
     def __rshift__(self, count: Number) -> Value:
         """Arithmetic for signed integers, logical for others."""
-        return self._apply(count, "", "ashr" if self.dtype.kind == "i" else "lshr")
+        return self._apply(count, "", "ashr" if info(self.dtype).signed else "lshr")
 
     def logical_shift_right(self, count: Number) -> Value:
         """With zeros from the left."""
@@ -237,7 +227,7 @@ class Value:
     def intrinsic(self, name: str, *others: Number) -> Value:
         """An LLVM intrinsic that is overloaded on this type alone."""
         lanes, kind = self.lanes, self.ir.type
-        suffix = f"{'f' if self.dtype.kind == 'f' else 'i'}{8 * self.dtype.itemsize}"
+        suffix = suffix_of(self.dtype)
         full = f"llvm.{name}.{suffix if lanes.count == 1 else f'v{lanes.count}{suffix}'}"
         args = [self.ir, *(self.like(x).ir for x in others)]
         fn = declare(lanes.builder.module, full, ir.FunctionType(kind, [kind] * len(args)))
@@ -248,10 +238,10 @@ class Value:
     def compare(self, symbol: str, other: Number) -> Value:
         """``<`` and so on; with NaN all are false but ``!=``."""
         b, right = self.lanes.builder, self.like(other).ir
-        if self.dtype.kind == "f":
+        if self.floating:
             of_kind = b.fcmp_unordered if symbol == "!=" else b.fcmp_ordered
         else:
-            of_kind = b.icmp_signed if self.dtype.kind == "i" else b.icmp_unsigned
+            of_kind = b.icmp_signed if info(self.dtype).signed else b.icmp_unsigned
         return self.made(of_kind(symbol, self.ir, right), BOOL)
 
     def __lt__(self, other: Number) -> Value:
@@ -272,16 +262,16 @@ class Value:
 
     def is_nan(self) -> Value:
         """Whether it is a NaN; false for dtypes without one."""
-        if self.dtype.kind != "f":
+        if not self.floating:
             return self.lanes.constant(False, BOOL)
         return self.made(self.lanes.builder.fcmp_unordered("uno", self.ir, self.ir), BOOL)
 
     def nonzero(self) -> Value:
         """Its truth value, as Python has it: NaN is true."""
-        if self.dtype.kind == "b":
+        if self.dtype == BOOL:
             return self
         b, zero = self.lanes.builder, self.like(0).ir
-        if self.dtype.kind == "f":
+        if self.floating:
             return self.made(b.fcmp_unordered("!=", self.ir, zero), BOOL)
         return self.made(b.icmp_signed("!=", self.ir, zero), BOOL)
 
@@ -312,7 +302,7 @@ class Value:
 
     def with_sign(self, sign: Value) -> Value:
         """A magnitude (sign bit clear) given the sign bit of `sign`."""
-        bit = sign.sign() if sign.dtype.kind == "f" else sign
+        bit = sign.sign() if sign.floating else sign
         return (self.bits() | bit).real()
 
     def flipped_by(self, sign: Value) -> Value:
@@ -338,21 +328,26 @@ class Value:
         """Convert as NumPy's ``astype``; floating to integer is not supported here."""
         if self.dtype == dtype:
             return self
-        if dtype.kind == "b":
+        source, target = info(self.dtype), info(dtype)
+        if source.half:
+            return widen(self).cast(dtype)
+        if target.boolean:
             return self.nonzero()
-        b, kind, src = self.lanes.builder, self.lanes.type(dtype), self.dtype
-        wider = dtype.itemsize > src.itemsize
-        if src.kind == "f":
-            assert dtype.kind == "f", "a cast of floating to integer may fail"
+        if target.half:
+            return narrow(self if source.floating else self.cast(SINGLE), dtype)
+        b, kind = self.lanes.builder, self.lanes.type(dtype)
+        wider = target.bits > source.bits
+        if source.floating:
+            assert target.floating, "a cast of floating to integer may fail"
             made = b.fpext(self.ir, kind) if wider else b.fptrunc(self.ir, kind)
-        elif dtype.kind == "f":
-            made = b.sitofp(self.ir, kind) if src.kind == "i" else b.uitofp(self.ir, kind)
-        elif src.kind == "b" or (src.kind == "u" and wider):
+        elif target.floating:
+            made = b.sitofp(self.ir, kind) if source.signed else b.uitofp(self.ir, kind)
+        elif source.boolean or (source.unsigned and wider):
             made = b.zext(self.ir, kind)
         elif wider:
             made = b.sext(self.ir, kind)
         else:
-            made = b.trunc(self.ir, kind) if dtype.itemsize < src.itemsize else self.ir
+            made = b.trunc(self.ir, kind) if target.bits < source.bits else self.ir
         return self.made(made, dtype)
 
 

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold.ir.dtypes import info
 from twofold.runtime import loader, threads
 from twofold.runtime.blas import find_blas
 from twofold.runtime.one_thread import one_thread
@@ -247,7 +248,7 @@ def _products_llvm(symbol: str) -> str:
 def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int]:
     """The functions of matrix products and of the sum of their parts; see ``cut.py``."""
     names = _products().addresses
-    letter = "s" if dtype.itemsize == 4 else "d"
+    letter = info(dtype).blas
     gemm, total = (
         next(address for name, address in names.items() if name.endswith(f"_{letter}{end}"))
         for end in ("gemm", "total")

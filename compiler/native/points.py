@@ -35,7 +35,7 @@ from ..kernel.statements import (
     in_code,
 )
 from .code import I1, I32, I64, POINTER, Code
-from .lanes import BOOL, Lanes, Value, element_type
+from .lanes import BOOL, Lanes, Value, element_type, suffix_of
 from .scalars import evaluate
 
 __all__ = ["Point", "Points", "Slot"]
@@ -280,8 +280,7 @@ class Points:
         self.b.call(fn, [raw, at, I32(dtype.itemsize), mask])
 
     def _masked(self, what: str, kind: ir.Type, dtype: np.dtype[Any]) -> ir.Function:
-        element = f"{'f' if dtype.kind == 'f' else 'i'}{8 * dtype.itemsize}"
-        name = f"llvm.masked.{what}.v{self.lanes}{element}.p0"
+        name = f"llvm.masked.{what}.v{self.lanes}{suffix_of(dtype)}.p0"
         found = self.b.module.globals.get(name)
         if found is not None:
             return found

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import info
+
 from ..kernel.expression import parse
 from .lanes import BOOL, Lanes, Value
 from .vecmath import FUNCTIONS
@@ -121,7 +123,7 @@ def call(name: str, *args: Value) -> Value:
     own = _OWN.get(name)
     if own is not None:
         return own(*args)
-    if args[0].dtype.kind != "f" and name in ("maximum", "minimum"):
+    if not args[0].floating and name in ("maximum", "minimum"):
         x, y = args
         return x.compare(">" if name == "maximum" else "<", y).select(x, y)
     return FUNCTIONS[name].build(*args)
@@ -131,7 +133,7 @@ def shift(x: Value, y: Value, left: bool) -> Value:
     """Shifts as NumPy does them: a count beyond the width shifts everything out."""
     width, zero = x.like(8 * x.dtype.itemsize), x.like(0)
     inside = y.made(x.lanes.builder.icmp_unsigned("<", y.ir, width.ir), BOOL)
-    if not left and x.dtype.kind == "i":
+    if not left and info(x.dtype).signed:
         return x >> inside.select(y, 8 * x.dtype.itemsize - 1)
     count = inside.select(y, zero)
     return inside.select(x << count if left else x >> count, zero)
@@ -160,21 +162,21 @@ def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
 
 def _sign(x: Value) -> Value:
     zero, one = x.like(0), x.like(1)
-    if x.dtype.kind == "f":
+    if x.floating:
         sign = call("copysign", one, x)
         flat = x.is_nan().select(x, zero)  # sign(-0.0) is 0.0
         return x.made(x.lanes.builder.fcmp_ordered("!=", x.ir, zero.ir), BOOL).select(sign, flat)
     nonzero = x.made(x.lanes.builder.icmp_unsigned("!=", x.ir, zero.ir), BOOL)
     found = nonzero.select(one, zero)
-    return (x < zero).select(x.like(-1), found) if x.dtype.kind == "i" else found
+    return (x < zero).select(x.like(-1), found) if info(x.dtype).signed else found
 
 
 def _is_inf(x: Value) -> Value:
-    return abs(x).equals(math.inf) if x.dtype.kind == "f" else x.lanes.constant(False, BOOL)
+    return abs(x).equals(math.inf) if x.floating else x.lanes.constant(False, BOOL)
 
 
 def _is_finite(x: Value) -> Value:
-    return abs(x) < math.inf if x.dtype.kind == "f" else x.lanes.constant(True, BOOL)
+    return abs(x) < math.inf if x.floating else x.lanes.constant(True, BOOL)
 
 
 def _fold(op: ast.operator, left: Any, right: Any) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dtypes import known
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
-from twofold.ir.types import DTYPE_NAMES
 
 from ..alias import PlainPython
 from ..guards import ELEMENTS
@@ -35,7 +35,7 @@ def is_foreign(x: Any) -> bool:
 
 
 def _has_dtype(dtype: np.dtype[Any]) -> bool:
-    return dtype in DTYPE_NAMES and dtype.isnative
+    return known(dtype) and dtype.isnative
 
 
 class Arrays:

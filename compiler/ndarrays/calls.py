@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import info, known
 from twofold.ir.op import OPS
 from twofold.ir.ops.numpy_calls import FUNCTIONS, leaves_of, resolve_function
-from twofold.ir.types import DTYPE_NAMES, TensorType
+from twofold.ir.types import TensorType
 from twofold.runtime.tensor import Tensor
 
 from ..symint import SymInt
@@ -41,7 +42,7 @@ def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
         shown = called(*_shown(trace, args), **_shown(trace, kwargs))
     results = []
     for leaf in leaves_of(shown):
-        if leaf.dtype not in DTYPE_NAMES:
+        if not known(leaf.dtype):
             raise trace.refusal(f"np.{name} with a result of dtype {leaf.dtype}")
         results.append(TensorType(leaf.dtype, leaf.shape))
     made = OPS["numpy_function"](
@@ -75,7 +76,7 @@ def _shown(trace: Any, x: Any) -> Any:
     """Arguments with arrays of the example call's shapes whose values every function takes."""
     if is_traced(x) or isinstance(x, Tensor):
         made = example(trace, x) if type(x) is TracedArray else example(trace, as_array(trace, x))
-        if made.dtype.kind in "fc" and made.ndim > 1 and made.shape[-1] == made.shape[-2]:
+        if info(made.dtype).inexact and made.ndim > 1 and made.shape[-1] == made.shape[-2]:
             if not made.flags.writeable:
                 made = np.empty_like(made)
             made[...] = np.eye(made.shape[-1], dtype=made.dtype)  # positive definite

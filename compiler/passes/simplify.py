@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph
 from twofold.ir.op import OPS, Op
 from twofold.ir.rewrite import Attr, Const, Match, Row, Term, Var, rewrite
@@ -43,12 +44,12 @@ def simplify(graph: Graph, *, exact: bool = True) -> Graph:
 
 def is_real(m: Match) -> bool:
     """Products and quotients of complex numbers by 1 are not exact: (inf + 0i) * 1 has a NaN."""
-    return m.type.dtype.kind != "c"
+    return not info(m.type.dtype).complex
 
 
 def is_integer(m: Match) -> bool:
     """Whether the result has an integer dtype."""
-    return m.type.dtype.kind in "iu"
+    return info(m.type.dtype).integer
 
 
 def exponent_is_scalar(m: Match) -> bool:
@@ -56,32 +57,29 @@ def exponent_is_scalar(m: Match) -> bool:
     return any(m.values.get(n) is not None and not m[n].type.rank for n in ("one", "two"))
 
 
-def digits(dtype: np.dtype) -> int:
-    """The bits of the largest n for which all integers up to 2**n are values of the dtype."""
-    if dtype.kind in "fc":
-        return np.finfo(dtype).nmant + 1
-    return 1 if dtype.kind == "b" else 8 * dtype.itemsize - (dtype.kind == "i")
-
-
 def holds(inner: np.dtype, outer: np.dtype) -> bool:
     """Whether every value of ``inner`` is a value of ``outer``."""
-    if "biufc".index(outer.kind) < "biufc".index(inner.kind):
-        return inner.kind == "u" and outer.kind == "i" and digits(outer) > digits(inner)
-    if inner.kind == "i" and outer.kind == "u":
+    a, b = info(inner), info(outer)
+    if a.unsigned and b.signed:
+        return b.digits > a.digits
+    if "biufc".index(b.letter) < "biufc".index(a.letter) or (a.signed and b.unsigned):
         return False
-    return digits(outer) >= digits(inner)
+    if a.format is not None and b.format is not None and b.format.bias < a.format.bias:
+        return False
+    return b.digits >= a.digits
 
 
 def cast_is_exact(m: Match) -> bool:
     """The first cast loses nothing, or both wrap integers, the second to as few bits or fewer."""
-    start, between, end = m["x"].type.dtype, m["p"], m["q"]
-    if start.kind in "iu" and between.kind in "iu" and end.kind in "iu":
-        return holds(start, between) or end.itemsize <= between.itemsize
-    if end.kind in "iu" and between.kind in "fc":
-        return holds(start, between) and holds(start, end)  # what does not fit has no fixed value
-    if end == np.float16 and not start.kind == between.kind == "f":
-        return False  # NumPy converts integers to float16 by way of float32, and rounds twice
-    return holds(start, between)
+    start, between, end = (info(d) for d in (m["x"].type.dtype, m["p"], m["q"]))
+    lossless = holds(start.dtype, between.dtype)
+    if start.integer and between.integer and end.integer:
+        return lossless or end.bits <= between.bits
+    if end.integer and between.inexact:
+        return lossless and holds(start.dtype, end.dtype)  # what does not fit has no fixed value
+    if end.half and not (start.floating and between.floating):
+        return False  # integers become halves by way of float32, and are rounded twice
+    return lossless
 
 
 def takes_all(m: Match) -> bool:
@@ -146,9 +144,10 @@ ROWS = [
     *[Row(twice(op), once(op)) for op in OPS.values() if op.idempotent],
     # conj(x) = x, real(x) = x                       for real x
     Row(Term("conjugate", X), X, is_real),
-    Row(Term("real", X), X, lambda m: m["x"].type.dtype.kind != "c"),
+    Row(Term("real", X), X, lambda m: not info(m["x"].type.dtype).complex),
     # |-x| = |x|                                     not for unsigned x, which wraps
-    Row(Term("abs", Term("negative", X)), Term("abs", X), lambda m: m.type.dtype.kind != "u"),
+    Row(Term("abs", Term("negative", X)), Term("abs", X),
+        lambda m: not info(m.type.dtype).unsigned),
     # +x = x, reshape(x, x.shape) = x, and the others that keep all elements: only where the types
     # are the same, as for every row
     *[Row(once(op), X) for op in OPS.values() if op.shares_memory == "alias"],

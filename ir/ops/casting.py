@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import ConversionError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import Sample, op
@@ -18,13 +19,14 @@ def _cast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 
 
 def _cast_raises(types: Types, attrs: Attrs) -> bool:
-    return types[0].dtype.kind in "fc" and attrs["dtype"].kind in "iu"
+    return info(types[0].dtype).inexact and info(attrs["dtype"]).integer
 
 
 @op(
     "elementwise",
     _cast_rule,
     promote="none",
+    widens=False,
     expr="cast(x)",
     may_raise=_cast_raises,
     samples=[Sample("f[3]", dtype=np.dtype("int32")), Sample("i[3]", dtype=np.dtype("float32"))],
@@ -35,12 +37,13 @@ def cast(x: Any, *, dtype: Any) -> Any:
 
     Raises ConversionError for NaN or infinity cast to an integer dtype.
     """
-    if x.dtype.kind in "fc" and dtype.kind in "iu" and not np.isfinite(x).all():
+    source, target = info(x.dtype), info(dtype)
+    if source.inexact and target.integer and not np.isfinite(x).all():
         raise ConversionError(
             f"cannot cast NaN or infinity to {dtype}: {int(np.sum(~np.isfinite(x)))} of {x.size} "
             f"elements are not finite; replace them first, for instance with tf.where"
         )
-    real = x.real if x.dtype.kind == "c" and dtype.kind in "iuf" else x
+    real = x.real if source.complex and (target.integer or target.floating) else x
     return real.astype(dtype)
 
 
@@ -49,7 +52,7 @@ def cast_vjp(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
     return (g,)  # the walk casts a cotangent to its input's dtype
 
 
-@op("elementwise", "same", promote="none", expr="x", shares_memory="alias",
+@op("elementwise", "same", promote="none", widens=False, expr="x", shares_memory="alias",
     samples=[Sample("f[3,4]")])  # fmt: skip
 def identity(x: Any) -> Any:
     """The same value."""
@@ -61,7 +64,7 @@ def identity_vjp(g: Any, out: Any, x: Any) -> Any:
     return (g,)
 
 
-@op("elementwise", "same", promote="none", expr="x", shares_memory="alias",
+@op("elementwise", "same", promote="none", widens=False, expr="x", shares_memory="alias",
     samples=[Sample("f[3,4]")])  # fmt: skip
 def stop_gradient(x: Any) -> Any:
     """The same value, through which no gradient flows."""

@@ -73,13 +73,13 @@ def splat_vjp(g: Any, out: Any, value: Any, *, shape: Any) -> Any:
     return (lambda: OPS["sum"](g),)
 
 
-@op("elementwise", "same", promote="none", expr="0", samples=[Sample("f[3,4]")])
+@op("elementwise", "same", promote="none", widens=False, expr="0", samples=[Sample("f[3,4]")])
 def zeros_like(x: Any) -> Any:
     """Zeros of the shape and dtype of ``x``."""
     return np.zeros_like(x)
 
 
-@op("elementwise", "same", promote="none", expr="1", samples=[Sample("f[3,4]")])
+@op("elementwise", "same", promote="none", widens=False, expr="1", samples=[Sample("f[3,4]")])
 def ones_like(x: Any) -> Any:
     """Ones of the shape and dtype of ``x``."""
     return np.ones_like(x)

@@ -321,7 +321,8 @@ def negative_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: -g,)
 
 
-@op("elementwise", expr="x", accepts="iufc", shares_memory="alias", samples=UNARY)
+@op("elementwise", expr="x", accepts="iufc", shares_memory="alias", widens=False,
+    samples=UNARY)  # fmt: skip
 def positive(x: Array) -> Array:
     """``+x``: the same value as a tensor of its own.
 
@@ -519,7 +520,7 @@ def copysign_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: where(agree, g, -g), lambda: zeros_like(g)
 
 
-@op("elementwise", promote="floating", accepts="f", samples=BINARY)
+@op("elementwise", promote="floating", accepts="f", widens=False, samples=BINARY)
 def nextafter(x: Array, y: Array) -> Array:
     """The floating-point number next to ``x`` in the direction of ``y``, elementwise.
 

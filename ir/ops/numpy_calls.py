@@ -90,7 +90,15 @@ def _function_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolve
     return dict(attrs), outs
 
 
-@op("opaque", _function_rule, promote="none", may_raise=True, shares_memory="never", public=False)
+@op(
+    "opaque",
+    _function_rule,
+    promote="none",
+    may_raise=True,
+    shares_memory="never",
+    widens=False,
+    public=False,
+)
 def numpy_function(*xs: Any, name: str, args: Any, options: Any, results: Any) -> Any:
     """A function of NumPy by its name. ``args`` and ``options`` (pairs of a name and a value) hold
     ``("@", i)`` for the i-th array and ``("[", ...)`` for a list."""

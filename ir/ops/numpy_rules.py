@@ -22,7 +22,7 @@ def _astype_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"dtype": dtype}, (types[0].with_dtype(dtype),)
 
 
-@op("opaque", _astype_rule, promote="none", shares_memory="never", public=False,
+@op("opaque", _astype_rule, promote="none", shares_memory="never", widens=False, public=False,
     samples=[Sample("f[3]", dtype=np.dtype("int32"))])  # fmt: skip
 def numpy_astype(x: Any, *, dtype: Any) -> Any:
     """``x.astype(dtype)``: what does not fit becomes what NumPy makes of it, without an error."""
@@ -31,7 +31,7 @@ def numpy_astype(x: Any, *, dtype: Any) -> Any:
 
 
 @op("opaque", "same", promote="none", accepts="iu", may_raise=True, shares_memory="never",
-    public=False, samples=[Sample(np.array([0, 2]), np.array([3, 4]))])  # fmt: skip
+    widens=False, public=False, samples=[Sample(np.array([0, 2]), np.array([3, 4]))])  # fmt: skip
 def numpy_exponents(y: Any, x: Any) -> Any:
     """Integer exponents; raises ValueError if one is negative and there is a base for it."""
     if y.size and x.size and y.min() < 0:
@@ -44,7 +44,7 @@ def _index_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 
 
 @op("opaque", _index_rule, promote="none", accepts="iu", may_raise=True, shares_memory="never",
-    public=False, samples=[Sample(np.array([0, -2]), size=3, axis=0)])  # fmt: skip
+    widens=False, public=False, samples=[Sample(np.array([0, -2]), size=3, axis=0)])  # fmt: skip
 def numpy_index(i: Any, *, size: Any, axis: int) -> Any:
     """Positions along an axis, counted from its start; raises IndexError out of bounds."""
     i = i.astype(np.int64)  # its own dtype may not hold the size
@@ -114,7 +114,7 @@ def _ufunc(name: str) -> Any:
     return found
 
 
-@op("opaque", _ufunc_rule, promote="none", shares_memory="never", public=False)
+@op("opaque", _ufunc_rule, promote="none", shares_memory="never", widens=False, public=False)
 def numpy_ufunc(*xs: Any, name: str, dtypes: Any) -> Any:
     """An elementwise ufunc of NumPy by its name, with results of ``dtypes``."""
     ufunc = _ufunc(name)
@@ -134,7 +134,7 @@ def _accumulate_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
     return dict(attrs), (types[0].with_dtype(as_dtype(attrs["dtype"], op.name)),)
 
 
-@op("opaque", _accumulate_rule, promote="none", shares_memory="never", public=False)
+@op("opaque", _accumulate_rule, promote="none", shares_memory="never", widens=False, public=False)
 def numpy_accumulate(x: Any, *, name: str, axis: int, dtype: Any) -> Any:
     """``ufunc.accumulate`` of NumPy's ufunc of that name."""
     return _ufunc(name).accumulate(x, axis=axis, dtype=dtype)
@@ -168,7 +168,7 @@ def numpy_at_vjp(g: Any, out: Any, x: Any, places: Any, *values: Any, name: str)
 
 
 @op("opaque", _astype_rule, promote="none", accepts="iuf", may_raise=True, shares_memory="never",
-    public=False)  # fmt: skip
+    widens=False, public=False)  # fmt: skip
 def numpy_stored(x: Any, *, dtype: Any) -> Any:
     """A scalar stored in an array of ``dtype``: raises OverflowError if an integer does not fit,
     and ValueError for NaN."""

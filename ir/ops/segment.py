@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
@@ -71,6 +72,7 @@ def spread_segments(x: Any, ids: Any) -> Any:
     promoted=slice(1, 2),
     accepts="iu",
     may_raise=True,
+    widens=True,
     samples=SAMPLES,
 )
 def unsorted_segment_sum(data: Any, segment_ids: Any, *, num_segments: Any) -> Any:
@@ -90,8 +92,10 @@ def unsorted_segment_sum_vjp(g: Any, out: Any, data: Any, ids: Any, *, num_segme
 
 
 def _limit(dtype: np.dtype[Any], low: bool) -> Any:
-    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    return limits.min if low else limits.max
+    own = info(dtype)
+    if own.format is not None:
+        return -own.format.max if low else own.format.max
+    return own.ints[not low]
 
 
 @op(

@@ -27,6 +27,7 @@ from twofold.api.numbers import pi as pi
 from twofold.compiler.decorator import function as function
 from twofold.compiler.spec import TensorSpec as TensorSpec
 from twofold.dtypes import as_dtype as as_dtype
+from twofold.dtypes import bfloat16 as bfloat16
 from twofold.dtypes import bool as bool
 from twofold.dtypes import can_cast as can_cast
 from twofold.dtypes import complex128 as complex128

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import DTYPES, info, known
 from twofold.ir.errors import DTypeError
 from twofold.ir.infer import as_dtype as _as_dtype
 from twofold.ir.promote import promote_types, result_dtype
 
 __all__ = [
     "as_dtype",
+    "bfloat16",
     "bool",
     "can_cast",
     "complex64",
@@ -50,6 +52,15 @@ float32: DType = np.dtype("float32")
 float64: DType = np.dtype("float64")
 complex64: DType = np.dtype("complex64")
 complex128: DType = np.dtype("complex128")
+bfloat16: DType  # of ml_dtypes, which is imported with the first use of the name
+
+
+def __getattr__(name: str) -> Any:
+    if name != "bfloat16":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = DTYPES["bf16"]
+    return found
+
 
 _KINDS = {
     "bool": "b",
@@ -83,7 +94,13 @@ def finfo(dtype: Any) -> np.finfo[Any]:
     >>> tf.finfo(tf.float32).bits
     32
     """
-    return np.finfo(_dtype_of(dtype))
+    own = _dtype_of(dtype)
+    if known(own) and info(own).short == "bf16":
+        from ml_dtypes import finfo as of_bfloat16  # noqa: PLC0415  (with its dtype)
+
+        found: np.finfo[Any] = of_bfloat16(own)  # type: ignore[no-untyped-call]
+        return found
+    return np.finfo(own)
 
 
 def iinfo(dtype: Any) -> np.iinfo[Any]:
@@ -107,7 +124,7 @@ def isdtype(dtype: Any, kind: Any) -> _bool:
     if isinstance(kind, tuple):
         return any(isdtype(found, k) for k in kind)
     if isinstance(kind, str) and kind in _KINDS:
-        return found.kind in _KINDS[kind]
+        return info(found).letter in _KINDS[kind]
     return found == as_dtype(kind)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import twofold.ir.ops  # noqa: F401  (fills OPS)
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.equality import difference
 from twofold.ir.graph import Graph
 from twofold.ir.op import OPS, Op, Sample
 from twofold.ir.parser import parse
-from twofold.ir.types import DTYPES, TensorType
+from twofold.ir.types import TensorType
 from twofold.ir.verify import verify
 
 LETTERS = {"f": "f32", "i": "i32", "b": "bool", "c": "c64", "u": "u32"}

@@ -7,6 +7,7 @@ import pytest
 from support.attr_values import F32, VALUES
 
 from twofold.ir.attrs import show_attr
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.equality import difference
 from twofold.ir.graph import Graph, Node
 from twofold.ir.location import Location
@@ -14,7 +15,6 @@ from twofold.ir.op import OPS
 from twofold.ir.parser import parse
 from twofold.ir.printer import print_graph
 from twofold.ir.rebuild import copied
-from twofold.ir.types import DTYPES
 
 
 def graph_with(value: object) -> Graph:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 
-import numpy as np
-
 from twofold.ir import errors, promote
-from twofold.ir.types import DTYPES
+from twofold.ir.dtypes import DTYPES, NAMES, info
 
 __all__ = ["PAGES", "error_page", "promotion_page"]
 
 # The columns, from narrow to wide within a kind; the last three are Python's weak scalars.
-NAMED = [np.dtype(n) for n in (
+NAMED = [DTYPES[NAMES[n]] for n in (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float16", "float32", "float64", "complex64", "complex128",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
 )]  # fmt: skip
 WEAK = [bool, int, float, complex]
 
@@ -24,7 +22,7 @@ def short(operand: promote.Operand) -> str:
     """``f4`` as the text of graphs spells it, ``f32``; a Python type by its name."""
     if isinstance(operand, type):
         return operand.__name__
-    return next(name for name, dtype in DTYPES.items() if dtype == operand)
+    return info(operand).short
 
 
 def common(a: promote.Operand, b: promote.Operand) -> str:
@@ -76,6 +74,25 @@ def promotion_page() -> str:
         "",
         "`divide`, `exp`, `sin`, `mean` and their like compute integers and bools in a floating",
         f"dtype: {floating}.",
+        "",
+        "## Half precision",
+        "",
+        "`float16` and `bfloat16` (of the package ml_dtypes) are stored in 16 bits and computed in",
+        "float32. Each op rounds its result once, to the nearest number, ties to even: what is too",
+        "large becomes infinite, small numbers lose digits gradually, a NaN stays one. An op that is",
+        "made of others (`softmax`, `logsumexp`, `mean`, `var`, `std`, `norm`, `layer_norm` ...)",
+        "stays in float32 until its end; sums, products, running sums and matrix products accumulate",
+        "in float32 at least.",
+        "",
+        "The same holds in compiled code: a fused kernel keeps values in float32 registers and rounds",
+        "them after each op, as the eager code does, so what is fused with what changes no bit.",
+        "Arithmetic, comparisons and rounding are bit for bit the same in both modes; other",
+        "functions are within one rounding of the float32 result, so they may differ by one unit in",
+        "the last place where that result lies next to the middle between two numbers.",
+        "",
+        "float16 and bfloat16 together give float32, the narrowest dtype that holds both. TensorFlow",
+        "refuses that pair; JAX and torch do the same. float64 becomes bfloat16 by way of float32,",
+        "as in ml_dtypes; all other conversions are rounded once, integers to float32 first.",
         "",
     ])  # fmt: skip
 

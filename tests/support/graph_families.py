@@ -6,9 +6,10 @@ import random
 
 import twofold.ir.ops  # noqa: F401  (fills the registry)
 from twofold.ir.dims import symbol
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
-from twofold.ir.types import DTYPES, TensorType
+from twofold.ir.types import TensorType
 
 N = symbol("n")
 VECTOR = TensorType(DTYPES["f32"], (N,))

@@ -19,10 +19,11 @@ import numpy as np
 from twofold.compiler.arrays.reference import execute
 from twofold.compiler.pipeline import PASSES
 from twofold.ir.dims import symbol
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
-from twofold.ir.types import DTYPES, RefType, TensorType
+from twofold.ir.types import RefType, TensorType
 from twofold.ir.verify import verify
 
 __all__ = ["Outcome", "check", "random_graph"]

@@ -11,8 +11,8 @@ import numpy as np
 
 import twofold.ir.ops
 import twofold.runtime.eager
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.op import COMPOSITES, OPS, Composite, Op, Sample
-from twofold.ir.types import DTYPES
 
 FLOATS = ("f16", "f32", "f64")
 INTEGERS = ("i8", "i32", "i64", "u8")

@@ -119,9 +119,9 @@ ALIASES: dict[str, Alias] = {
 _CREATION = ("asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor")
 _CONTROL = ("cond", "while_loop")
 _DTYPES = (
-    "as_dtype", "bool", "can_cast", "complex64", "complex128", "finfo", "float16", "float32",
-    "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type", "uint8",
-    "uint16", "uint32", "uint64",
+    "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "finfo", "float16",
+    "float32", "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type",
+    "uint8", "uint16", "uint32", "uint64",
 )  # fmt: skip
 _GENERATORS = (
     "Generator", "bernoulli", "categorical", "get_global_generator", "normal", "permutation",

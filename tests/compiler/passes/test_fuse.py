@@ -13,10 +13,11 @@ from support.graph_families import N, chain, diamonds, tree, wide, with_opaque, 
 from support.random_programs import random_graph
 
 from twofold.compiler.passes.fuse import fuse
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.graph import Graph, Node
 from twofold.ir.op import OPS
 from twofold.ir.parser import parse
-from twofold.ir.types import DTYPES, TensorType
+from twofold.ir.types import TensorType
 from twofold.ir.verify import verify
 
 

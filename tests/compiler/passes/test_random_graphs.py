@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from twofold.compiler.pipeline import PASSES
 from twofold.ir.dims import symbol
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.equality import difference
 from twofold.ir.errors import TwofoldError, VerifyError
 from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
 from twofold.ir.parser import parse
 from twofold.ir.structural import RECORDED, structural_types
-from twofold.ir.types import DTYPES
 from twofold.ir.verify import verify
 
 INTEGRAL = [0.0, -0.0, 1.0, -1.0, 2.0, 3.0]  # sums and products of these are exact in any order
