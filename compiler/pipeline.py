@@ -22,6 +22,7 @@ from .passes.forward import forward
 from .passes.fuse import fuse
 from .passes.hoist import hoist
 from .passes.inline import inline
+from .passes.scalarise import scalarise
 from .passes.schedule import schedule
 from .passes.simplify import simplify
 from .target import PLAN, Executable, Target
@@ -36,6 +37,7 @@ PASSES: list[Pass] = [
     cse,
     hoist,
     dce,
+    scalarise,
     fuse,
     schedule,
 ]

@@ -36,14 +36,15 @@ class Executable(Protocol):
 
 
 class Target(Protocol):
-    """What the passes ``fuse`` and ``schedule`` ask while they plan, and what lowers the plan."""
+    """What the passes that plan ask (``scalarise``, ``fuse``, ``schedule``), and what lowers it."""
 
     @property
     def name(self) -> str:
         """What it is called, in messages."""
 
     def can_fuse(self, node: Node) -> bool:
-        """Whether a node may be computed in a kernel of this target.
+        """Whether a node may be computed in a kernel of this target: a loop or a branch in one of
+        its own, which has control flow then.
 
         Only nodes that the loop IR can spell (``kernelable``) may be promised.
         """

@@ -32,6 +32,7 @@ from twofold.compiler.kernel.loops import Kernel
 from twofold.compiler.kernel.parse import parse_kernel
 from twofold.compiler.kernel.source import python_source
 from twofold.compiler.passes.fuse import fuse
+from twofold.compiler.passes.scalarise import scalarise
 from twofold.ir.errors import IRSyntaxError, VerifyError
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
@@ -114,7 +115,9 @@ def actual(case: Case) -> tuple[str, str]:
 
 def kernels_of(graph: Graph) -> list[Kernel]:
     """The kernels of a graph's fused groups; each parses back and is valid."""
-    kernels = [build_kernel(node) for node in fuse(graph).nodes if node.op.name == "fused"]
+    kernels = [
+        build_kernel(node) for node in fuse(scalarise(graph)).nodes if node.op.name == "fused"
+    ]
     for kernel in kernels:
         assert parse_kernel(str(kernel)) == kernel
     return kernels

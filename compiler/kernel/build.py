@@ -8,8 +8,7 @@ stored.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,16 +20,16 @@ from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 
 from .axes import merge_axes
-from .expression import RESERVED, identity, keeps, normal, rename
+from .buffers import contiguous, identifier, unique
+from .control import build_control
+from .expression import identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
 from .space import AxisMap, Space, is_one, loop_of, note_move
 from .statements import Access, Apply, Const, Fold, Index, Load, Store
 
-__all__ = ["build_kernel", "contiguous"]
-
-_OWN = re.compile(r"(i|v|c|acc)\d+$")  # what the text calls indices, values and accumulators
+__all__ = ["build_kernel"]
 
 
 class _View(NamedTuple):
@@ -38,17 +37,6 @@ class _View(NamedTuple):
     offset: DimLike
     strides: tuple[DimLike, ...]
     shape: tuple[DimLike, ...]
-
-
-def contiguous(shape: Sequence[DimLike]) -> tuple[DimLike, ...]:
-    """Row-major strides in elements; 0 for axes of size 1, and for no others: beside an empty axis
-    strides are as if it had one element."""
-    strides: list[DimLike] = []
-    step: DimLike = 1
-    for dim in reversed(shape):
-        strides.append(0 if is_one(dim) else step)
-        step = step if is_zero(dim) else step * dim
-    return tuple(reversed(strides))
 
 
 class _Builder:
@@ -76,9 +64,9 @@ class _Builder:
             self.visit(node)
         outputs = [self.output(i, v) for i, v in enumerate(self.region.outputs)]
         plan = schedule(self.values, outputs)
-        name = _identifier(self.region.name)
+        name = identifier(self.region.name)
         kernel = Kernel(name, (), self.loops, plan.consts, plan.before, plan.sweeps)
-        names = _unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
+        names = unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
         buffers = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
         kernel = replace(kernel, buffers=tuple(buffers))
         return merge_axes(kernel if self.loops else _with_a_loop(kernel))
@@ -240,26 +228,9 @@ def _with_a_loop(kernel: Kernel) -> Kernel:
     return replace(loads, loops=(Loop("i0", 1),), sweeps=(replace(sweep, inner=inner),))
 
 
-def _identifier(name: str) -> str:
-    """A name as Python and the text of kernels take it."""
-    clean = "".join(c if f"x{c}".isidentifier() else "_" for c in name)
-    return clean if clean.isidentifier() else f"x{clean}"
-
-
-def _unique(names: list[str], sizes: Collection[str]) -> list[str]:
-    """Names for the buffers that are no other name of the text."""
-    used, out = {*sizes, *RESERVED}, []
-    for name in names:
-        clean = stem = _identifier(name)
-        count = 1
-        while clean in used or _OWN.match(clean):
-            count += 1
-            clean = f"{stem}_{count}"
-        used.add(clean)
-        out.append(clean)
-    return out
-
-
 def build_kernel(node: Node) -> Kernel:
     """The kernel of a ``fused`` node."""
+    (region,) = node.regions
+    if any(inner.regions for inner in region.nodes):
+        return build_control(region)
     return _Builder(node).build()

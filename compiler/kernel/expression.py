@@ -168,8 +168,12 @@ def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
 
 
 def kernelable(node: Node) -> bool:
-    """Whether a node can be computed in a kernel."""
+    """Whether a node can be computed in a kernel: control flow in one of its own."""
     op = node.op
+    if node.regions:
+        from .control import fits  # noqa: PLC0415  (which asks this for the nodes of regions)
+
+        return fits(node)
     if node.pinned or len(node.outputs) != 1:
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)

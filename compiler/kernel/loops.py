@@ -149,6 +149,13 @@ class Kernel:
             )
         return bool(self._memo["straight"])
 
+    @property
+    def endless(self) -> bool:
+        """Whether it may run for ever: it has a loop until a test fails."""
+        if "endless" not in self._memo:
+            self._memo["endless"] = any(isinstance(s, While) for s in self.statements())
+        return bool(self._memo["endless"])
+
     def statements(self) -> Iterator[Statement]:
         """Every statement, those of blocks after the one that holds them."""
         yield from walk(self.before)

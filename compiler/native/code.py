@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
-__all__ = ["BODY", "I1", "I32", "I64", "POINTER", "Code", "new_function"]
+__all__ = ["BODY", "I1", "I32", "I64", "POINTER", "Code", "new_function", "signals"]
 
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 POINTER = ir.PointerType()
@@ -24,6 +24,35 @@ def new_function(module: ir.Module, name: str) -> ir.Function:
     for attribute in ATTRIBUTES:
         fn.attributes.add(attribute)
     fn.linkage = "internal"
+    return fn
+
+
+def signals(module: ir.Module) -> ir.Function:
+    """A function of the module that lets Python handle the signals that have come.
+
+    It takes the GIL for that, and returns whether a handler raised, as that of Ctrl-C does. Only a
+    thread that Python knows may call it.
+    """
+    found = module.globals.get("signals")
+    if found is not None:
+        return found
+    ensure, check, release = (
+        ir.Function(module, ir.FunctionType(result, args), name)
+        for name, result, args in (
+            ("PyGILState_Ensure", I32, []),
+            ("PyErr_CheckSignals", I32, []),
+            ("PyGILState_Release", ir.VoidType(), [I32]),
+        )
+    )
+    fn = ir.Function(module, ir.FunctionType(I32, []), "signals")
+    fn.linkage = "internal"
+    for attribute in ("cold", "noinline"):
+        fn.attributes.add(attribute)
+    b = ir.IRBuilder(fn.append_basic_block("entry"))
+    state = b.call(ensure, [])
+    raised = b.call(check, [])
+    b.call(release, [state])
+    b.ret(raised)
     return fn
 
 

@@ -11,7 +11,8 @@ counts itself in and out, each in one step under the GIL. Eager products use the
 
 A word's tag says what its value is: 0 a number, 1 a slot (the data of the array at that position
 of the slot list), 2 an offset into the arena, which begins at the first aligned address of the
-array in slot 0.
+array in slot 0, 3 the address of the status, an int64 that is 0 as long as all goes well. A
+function that stores something else there ends the program: -1 says that it left a Python exception.
 
 The driver reads the list and the arrays through their addresses: ``PyListObject.ob_item`` lies
 behind the variable-size object head, and the first field of ``PyArrayObject`` after its head is
@@ -41,7 +42,7 @@ HEADER = 4
 def driver_llvm(entry: str) -> str:
     """The module of the driver, whose function for Python has this name."""
     module = ir.Module("driver")
-    kind = ir.FunctionType(ir.VoidType(), [I64, I64])
+    kind = ir.FunctionType(ir.VoidType(), [I64, I64, POINTER])
     drive = ir.Function(module, kind, "drive")
     drive.linkage = "internal"
     _Driver(drive).write()
@@ -74,11 +75,15 @@ def _write_entry(module: ir.Module, parts: tuple[ir.Function, ...], name: str) -
     guarded = b.icmp_signed("!=", state, I64(0))
     with b.if_then(guarded):
         b.call(enter, [b.inttoptr(state, POINTER)])
+    status = b.alloca(I64)
+    b.store(I64(0), status)
     thread = b.call(save, [])
-    b.call(drive, [b.ptrtoint(slots, I64), b.ptrtoint(data, I64)])
+    b.call(drive, [b.ptrtoint(slots, I64), b.ptrtoint(data, I64), status])
     b.call(restore, [thread])
     with b.if_then(guarded):
         b.call(leave, [b.inttoptr(state, POINTER)])
+    with b.if_then(b.icmp_signed("!=", b.load(status, typ=I64), I64(0)), likely=False):
+        b.ret(POINTER(None))
     b.call(increase, [none])
     b.ret(none)
     for end, step in ((ENTER, enter), (LEAVE, leave)):
@@ -132,7 +137,7 @@ class _Driver:
         self.fn = fn
         self.code = Code(fn)
         self.b = self.code.b
-        self.slots, self.program = fn.args
+        self.slots, self.program, self.status = fn.args
 
     def at(self, base: ir.Value, index: ir.Value | int) -> ir.Value:
         """The int64 at ``base[index]``; base is an address."""
@@ -162,6 +167,8 @@ class _Driver:
             self.b.store(self.data(value), result)
         with self.b.if_then(self.b.icmp_signed("==", tag, I64(2))):
             self.b.store(self.b.add(self.arena(), value), result)
+        with self.b.if_then(self.b.icmp_signed("==", tag, I64(3))):
+            self.b.store(self.b.ptrtoint(self.status, I64), result)
         return self.b.load(result, typ=I64)
 
     def write(self) -> None:
@@ -188,6 +195,9 @@ class _Driver:
             with alone:
                 function = self.b.inttoptr(body, ir.PointerType(BODY))
                 self.b.call(function, [context, I64(0), units])
+                ended = self.b.icmp_signed("!=", self.b.load(self.status, typ=I64), I64(0))
+                with self.b.if_then(ended, likely=False):
+                    self.b.ret_void()
             with together:
                 kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, I64])
                 pool = self.b.inttoptr(self.at(self.program, 2), ir.PointerType(kind))

@@ -20,13 +20,13 @@ from ..kernel.loops import Kernel
 from ..kernel.statements import Apply, walk
 from .machine import MachineKernel, pool_address
 
-__all__ = ["ARENA", "LITERAL", "SLOT", "Launch", "Word", "encode", "grain_of", "kernel_launches",
-           "weight_of"]  # fmt: skip
+__all__ = ["ARENA", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "encode", "grain_of",
+           "kernel_launches", "weight_of"]  # fmt: skip
 
 BLOCK = 16384  # points of a `total` kernel that make one partial result
 PARALLEL_WORK = 400_000  # weighted points below which one thread is faster
 CHUNK_WORK = 100_000
-LITERAL, SLOT, ARENA = 0, 1, 2
+LITERAL, SLOT, ARENA, STATUS = 0, 1, 2, 3
 
 Word = tuple[int, int]  # tag and value
 
@@ -48,6 +48,8 @@ def kernel_launches(
     words = [*buffers, *((LITERAL, size(d)) for d in kernel.params())]
     dims = [size(d) for d in kernel.dims]
     points = int(np.prod(dims, dtype=np.int64))
+    if kernel.endless:  # which Python may end in the thread of the caller: one point runs there
+        words.append((STATUS if points == 1 else LITERAL, 0))
     if kernel.mode != "total":
         units = _units(kernel, dims)
         return [Launch(machine.body, units, grain_of(kernel, units, points), words)]

@@ -30,8 +30,8 @@ class _Nest(Folds):
     """The loops of one kernel function."""
 
     def extra(self, i: int) -> ir.Value:
-        """The i-th integer of the context after the parameters."""
-        return self.word(len(self.kernel.buffers) + len(self.params) + i, I64)
+        """The i-th integer of the context after the parameters and the status."""
+        return self.word(self.given + i, I64)
 
     def along(
         self, sweep: Sweep, indices: Indices, start: ir.Value, stop: ir.Value, known: Known

@@ -33,13 +33,15 @@ from ..kernel.statements import (
     Var,
     While,
     in_code,
+    walk,
 )
-from .code import I1, I32, I64, POINTER, Code
+from .code import I1, I32, I64, POINTER, Code, signals
 from .lanes import BOOL, Lanes, Value, element_type, suffix_of
 from .scalars import evaluate
 
 __all__ = ["Point", "Points", "Slot"]
 
+POLL = 22  # a loop runs about 2**22 statements before it asks for signals
 INT64 = np.dtype("int64")
 
 
@@ -80,6 +82,9 @@ class Points:
         self.params: dict[DimLike, ir.Value] = {
             d: self.word(offset + i, I64) for i, d in enumerate(kernel.params())
         }
+        self.given = offset + len(self.params)  # words of the context so far
+        if kernel.endless:
+            self.status, self.given = self.word(self.given, POINTER), self.given + 1
         self.dims = [self.params[d] for d in kernel.dims]
         self.vec = len(kernel.loops) - 1  # vectors run along the last loop
         self.one, self.all = Lanes(self.b, 1), Lanes(self.b, self.lanes)
@@ -146,12 +151,30 @@ class Points:
                     self.b.cbranch(self.expression(test, BOOL, here).ir, on, after)
                     self.b.position_at_end(on)
                     self.run(body, here)
+                    self.interruptible(s)
             case For(name, start, stop, body):
                 bounds = self.address(start, point), self.address(stop, point)
                 with self.code.loop(*bounds) as index:
                     here = point.inner()
                     here.values[name] = self.one.value(index, INT64)
                     self.run(body, here)
+
+    def interruptible(self, loop: While) -> None:
+        """After every so many trips of a loop let Python handle signals; leave if that raises."""
+        cost = sum(1 for _ in walk((loop,)))
+        between = 1 << max(POLL - cost.bit_length(), 4)
+        trips = self.code.slot(I64)
+        self.code.entry.store(I64(between), trips)
+        left = self.b.sub(self.b.load(trips, typ=I64), I64(1))
+        self.b.store(left, trips)
+        known = self.b.icmp_unsigned("!=", self.status, POINTER(None))
+        enough = self.b.icmp_signed("==", left, I64(0))
+        with self.b.if_then(self.b.and_(known, enough), likely=False):
+            self.b.store(I64(between), trips)
+            raised = self.b.icmp_signed("!=", self.b.call(signals(self.b.module), []), I32(0))
+            with self.b.if_then(raised, likely=False):
+                self.b.store(I64(-1), self.status)
+                self.b.ret_void()
 
     def value(self, name: str, point: Point) -> Value:
         """A value in as many lanes as the point has; what a variable holds now."""

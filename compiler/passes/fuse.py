@@ -13,7 +13,7 @@ that reads it, and is made as an array only for those that are no kernels (``_Mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 
 from twofold.ir.access import nontrivial
@@ -66,10 +66,14 @@ def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
 
     max_ops: nodes in one kernel, movements aside; compile time grows faster than linearly beyond.
     """
-    if not any(map(target.can_fuse, graph.nodes)):
+
+    def joins(node: Node) -> bool:
+        return not node.regions and target.can_fuse(node)
+
+    if not any(map(joins, graph.nodes)):
         return rebuild(graph)
-    moved = _Moved(graph, target)
-    return _regrouped(graph, _Fusion(graph, target, moved, max_ops).run(), moved)
+    moved = _Moved(graph, joins)
+    return _regrouped(graph, _Fusion(graph, joins, moved, max_ops).run(), moved)
 
 
 class _Moved:
@@ -80,8 +84,7 @@ class _Moved:
     of a cache line is wanted so much later that several readers share an array instead.
     """
 
-    def __init__(self, graph: Graph, target: Target) -> None:
-        can_fuse = target.can_fuse
+    def __init__(self, graph: Graph, can_fuse: Callable[[Node], bool]) -> None:
         self.moves: Moves = {}
         self.free: set[Value] = set()
         returned = set(graph.outputs)
@@ -126,9 +129,11 @@ class _Moved:
 
 
 class _Fusion:
-    def __init__(self, graph: Graph, target: Target, moved: _Moved, max_ops: int) -> None:
+    def __init__(
+        self, graph: Graph, can_fuse: Callable[[Node], bool], moved: _Moved, max_ops: int
+    ) -> None:
         self.graph, self.moved, self.max_ops = graph, moved, max_ops
-        self.can_fuse = target.can_fuse
+        self.can_fuse = can_fuse
         self.group_of: dict[Value, _Group] = {}
         self.groups: dict[_Group, None] = {}
         self.effect: _Group | None = None

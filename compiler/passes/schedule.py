@@ -143,6 +143,8 @@ def _moved(region: Graph) -> set[Value] | None:
     computes, and so writes, stands at other points than what it reads."""
     outside, moved = set(region.inputs), set()
     for node in region.nodes:
+        if node.regions:  # loops read when they have written
+            return None
         access = access_of(node)
         if access is None:
             continue

@@ -28,7 +28,7 @@ class ToyTarget:
     name = "toy"
 
     def can_fuse(self, node: Node) -> bool:
-        return kernelable(node) and node.op.kind != "reduce"
+        return node.op.kind in ("elementwise", "movement") and kernelable(node)
 
     def library_call(self, node: Node) -> str | None:
         return routine_of(node)

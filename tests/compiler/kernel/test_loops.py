@@ -9,7 +9,7 @@ import pytest
 from support.kernel_cases import CASES, compiled
 
 import twofold as tf
-from twofold.compiler.kernel.build import contiguous
+from twofold.compiler.kernel.buffers import contiguous
 from twofold.compiler.kernel.loops import Kernel
 from twofold.compiler.kernel.parse import parse_kernel
 from twofold.compiler.kernel.statements import Apply, Fold, Load, Store

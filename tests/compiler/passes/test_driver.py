@@ -154,7 +154,7 @@ def test_run_names_the_nearest_pass() -> None:
 
 
 def test_the_pipeline_can_be_read_aloud() -> None:
-    text = "[inline, forward, fold, simplify, cse, hoist, dce, fuse, schedule]"
+    text = "[inline, forward, fold, simplify, cse, hoist, dce, scalarise, fuse, schedule]"
     assert str(pipeline.PASSES) == text
 
 

@@ -1,0 +1,437 @@
+"""Control flow to a kernel: regions over scalars and small arrays as statements at one point.
+
+    %s: f32[] = while(%zero, %x) {carried=1} ...      ->      var s1: f32 = c1
+                                                              do { v2 = s1 < v1 } while v2 { ... }
+
+The kernel has one point. There each small array is its elements, which are values of the kernel,
+and so registers. What is larger stays in memory: rows and elements of it are loaded where they are
+used, the rows that a ``scan`` stacks are stored as they are made. The state of a loop is variables;
+a branch sets variables, too. The order of what is computed is that of the graph. Values in half
+precision are held in float32: each op rounds its result, as in ``build.py``.
+
+``fits(node)`` says whether a node can be such a kernel: whether it can be built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twofold.ir.access import AccessMap, access_of
+from twofold.ir.dims import DimLike
+from twofold.ir.dtypes import info
+from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.types import TensorType
+
+from .buffers import contiguous, identifier, unique
+from .expression import identity, in_kernels, keeps, kernelable, normal, rename
+from .loops import Buffer, Kernel, Loop, Sweep
+from .statements import (
+    Access,
+    Apply,
+    Const,
+    For,
+    If,
+    Index,
+    Load,
+    Position,
+    Set,
+    Statement,
+    Store,
+    Var,
+    While,
+)
+
+__all__ = ["build_control", "fits"]
+
+ELEMENTS = 64  # of an array that is kept in values
+STATEMENTS = 4096  # of a kernel
+CONTROL = ("cond", "switch", "while", "scan")
+
+Elements = tuple[str, ...]  # the names of an array's elements, in row-major order
+
+
+class Memory(NamedTuple):
+    """An array that lies in a buffer, at an offset and, in loops, at computed positions."""
+
+    buffer: int
+    offset: DimLike
+    scalars: tuple[tuple[str, DimLike], ...]
+    strides: tuple[DimLike, ...]
+
+    def at(self, offset: DimLike) -> Access:
+        """An element of it."""
+        return Access(self.buffer, Index(self.offset + offset, (0,), self.scalars))
+
+
+class UnfitError(Exception):
+    """What a kernel of one point cannot do."""
+
+
+def fits(node: Node) -> bool:
+    """Whether a node with regions can be a kernel by itself."""
+    if node.op.name not in CONTROL or node.pinned:
+        return False
+    try:
+        build_control(Graph(node.op.name, dict.fromkeys(node.inputs), [node], node.outputs))
+    except UnfitError:
+        return False
+    return True
+
+
+def build_control(region: Graph) -> Kernel:
+    """The kernel of a region with control flow. Raises UnfitError if there is none."""
+    return _Builder(region).build()
+
+
+class _Builder:
+    def __init__(self, region: Graph) -> None:
+        self.region = region
+        self.names = {"i": 1}  # the next number of each letter; i0 is the kernel's loop
+        self.count = 0
+        self.consts: list[Const] = []
+        self.top: list[Statement] = []  # what is loaded once, ahead of everything
+        self.block: list[Statement] = []
+        self.known: dict[Value, Elements | Memory] = {}
+        self.loaded: dict[Memory, Elements] = {}
+        self.stored: set[Value] = set()  # what has been written to its buffer already
+        self.buffers = [
+            (v.name or f"in{i}", v.type.dtype, False) for i, v in enumerate(region.inputs)
+        ]
+        self.out = {v: len(self.buffers) + i for i, v in enumerate(region.outputs)}
+        self.buffers += [(f"out{i}", v.type.dtype, True) for i, v in enumerate(region.outputs)]
+
+    def build(self) -> Kernel:
+        region = self.region
+        for i, value in enumerate(region.inputs):
+            self.known[value] = Memory(i, 0, (), contiguous(value.type.shape))
+        self.nodes(region.nodes)
+        for value in region.outputs:
+            if value not in self.stored:
+                self.write(self.whole(self.out[value], value), self.elements(value))
+        sweep = Sweep((*self.top, *self.block))
+        kernel = Kernel(
+            identifier(region.name), (), (Loop("i0", 1),), tuple(self.consts), (), (sweep,)
+        )
+        names = unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
+        given = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
+        return Kernel(kernel.name, tuple(given), kernel.loops, kernel.consts, (), kernel.sweeps)
+
+    # ---- Statements
+
+    def name(self, letter: str) -> str:
+        number = self.names.get(letter, 0)
+        self.names[letter] = number + 1
+        return f"{letter}{number}"
+
+    def add(self, statement: Statement) -> None:
+        self.count += 1
+        if self.count > STATEMENTS:
+            raise UnfitError("too long")
+        self.block.append(statement)
+
+    @contextmanager
+    def nested(self) -> Iterator[list[Statement]]:
+        """A block of its own: what is loaded in it is not known behind it."""
+        outer, self.block, loaded = self.block, [], dict(self.loaded)
+        yield self.block
+        self.block = outer
+        self.loaded = loaded | {m: e for m, e in self.loaded.items() if not m.scalars}
+
+    def apply(self, expr: str, dtype: np.dtype[Any]) -> str:
+        name = self.name("v")
+        self.add(Apply(name, dtype, expr))
+        return name
+
+    def variables(self, value: Value, first: Sequence[str]) -> Elements:
+        """Variables for the elements of a value."""
+        made = []
+        for expr in first:
+            made.append(self.name("s"))
+            self.add(Var(made[-1], held_in(value), expr))
+        return tuple(made)
+
+    def assign(self, groups: Iterable[tuple[Value, Elements, Elements]]) -> None:
+        """Set variables of values, all at once."""
+        pairs = [(v, x, y) for v, xs, ys in groups for x, y in zip(xs, ys, strict=True) if x != y]
+        targets = {target for _, target, _ in pairs}
+        given = [self.apply(y, held_in(v)) if y in targets else y for v, _, y in pairs]
+        for (_, target, _), source in zip(pairs, given, strict=True):
+            self.add(Set(target, source))
+
+    # ---- Values
+
+    def elements(self, value: Value) -> Elements:
+        """The elements of a small array, loaded if they are in memory."""
+        found = self.known[value]
+        if not isinstance(found, Memory):
+            return found
+        if found not in self.loaded:
+            self.loaded[found] = self.load(found, value)
+        return self.loaded[found]
+
+    def load(self, memory: Memory, value: Value) -> Elements:
+        size(value)
+        block = self.block
+        self.block = block if memory.scalars else self.top
+        names = []
+        for place in positions(value.type.shape, memory.strides):
+            name = self.name("v")
+            self.add(Load(name, value.type.dtype, memory.at(place)))
+            names.append(self.widened(name) if is_half(value) else name)
+        self.block = block
+        return tuple(names)
+
+    def widened(self, name: str) -> str:
+        return self.apply(f"cast({name})", np.dtype(np.float32))
+
+    def narrowed(self, name: str, value: Value) -> str:
+        return self.apply(f"cast({name})", value.type.dtype)
+
+    def whole(self, buffer: int, value: Value) -> tuple[Memory, Value]:
+        return Memory(buffer, 0, (), contiguous(value.type.shape)), value
+
+    def write(self, target: tuple[Memory, Value], elements: Elements) -> None:
+        """Store the elements of a value in memory that has its shape."""
+        memory, value = target
+        for place, name in zip(positions(value.type.shape, memory.strides), elements, strict=True):
+            self.add(
+                Store(memory.at(place), self.narrowed(name, value) if is_half(value) else name)
+            )
+
+    # ---- Nodes
+
+    def inside(self, region: Graph, given: Iterable[Elements | Memory]) -> list[Elements]:
+        """Run a region here; the elements of what it returns."""
+        self.known.update(zip(region.inputs, given, strict=True))
+        self.nodes(region.nodes)
+        return [self.elements(v) for v in region.outputs]
+
+    def nodes(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            visit = _OWN.get(node.op.name)
+            if visit is not None:
+                visit(self, node)
+            elif not kernelable(node):
+                raise UnfitError(node.op.name)
+            elif (access := access_of(node)) is not None:
+                self.move(node, access)
+            elif node.op.kind == "reduce":
+                self.reduce(node)
+            else:
+                self.elementwise(node)
+
+    def constant(self, node: Node) -> None:
+        value = node.attrs["value"]
+        size(node.out)
+        names = []
+        for item in np.asarray(value).ravel():
+            names.append(self.name("c"))
+            self.consts.append(Const(names[-1], held_in(node.out), item.item()))
+        self.known[node.out] = tuple(names)
+
+    def dim(self, node: Node) -> None:
+        name = self.name("v")
+        self.add(Position(name, Index(node.attrs["dim"], (0,))))
+        self.known[node.out] = (name,)
+
+    def elementwise(self, node: Node) -> None:
+        op, dtype = node.op, held_in(node.out)
+        size(node.out)
+        expr = normal(op.expr or "")
+        args = [spread(self.elements(v), v, node.out) for v in node.inputs]
+        rounds = is_half(node.out) and not keeps(expr)
+        same = expr in op.tensors and held_in(node.inputs[op.tensors.index(expr)]) == dtype
+        made = []
+        for point in zip(*args, strict=True):
+            given = dict(zip(op.tensors, point, strict=False))
+            if rounds and op.name == "cast":  # once, whatever it is cast from
+                made.append(self.widened(self.narrowed(point[0], node.out)))
+                continue
+            name = given[expr] if same else self.apply(rename(expr, given), dtype)
+            made.append(self.widened(self.narrowed(name, node.out)) if rounds else name)
+        self.known[node.out] = tuple(made)
+
+    def move(self, node: Node, access: AccessMap) -> None:
+        source = node.inputs[0]
+        found = self.elements(source) if is_small(source) else self.known[source]
+        if isinstance(found, Memory):
+            offset, strides = access.strides(found.offset, found.strides)
+            self.known[node.out] = found._replace(offset=offset, strides=strides)
+            return
+        size(node.out)
+        offset, strides = access.strides(0, contiguous(source.type.shape))
+        if not isinstance(offset, int):
+            raise UnfitError("a computed element of a small array")
+        places = positions(node.out.type.shape, strides)
+        self.known[node.out] = tuple(found[offset + place] for place in places)
+
+    def reduce(self, node: Node) -> None:
+        (source,), dtype = node.inputs, held_in(node.out)
+        rounds = is_half(node.out) and not node.op.neutral
+        elements, shape = np.array(self.elements(source), object), source.type.shape
+        axes = node.attrs["axis"]
+        kept = [a for a in range(len(shape)) if a not in axes]
+        rows = elements.reshape(shape).transpose(*kept, *axes).reshape(size(node.out), -1)
+        first = repr(identity(node, dtype))
+        made = []
+        for row in rows:
+            total = self.apply(first, dtype)
+            for x in row:
+                term = x if held_in(source) == dtype else self.apply(f"cast({x})", dtype)
+                expr = rename(normal(node.op.expr or ""), {"acc": total, "x": term})
+                total = self.apply(expr, dtype)
+            made.append(self.widened(self.narrowed(total, node.out)) if rounds else total)
+        self.known[node.out] = tuple(made)
+
+    def join(self, node: Node) -> None:
+        """stack and concat of small arrays."""
+        size(node.out)
+        axis = node.attrs["axis"]
+        parts = [np.array(self.elements(v), object).reshape(v.type.shape) for v in node.inputs]
+        made = (np.stack if node.op.name == "stack" else np.concatenate)(parts, axis)
+        self.known[node.out] = tuple(made.ravel())
+
+    # ---- Control flow
+
+    def branches(self, node: Node, tests: Sequence[str]) -> None:
+        """One region for each test, the first that holds; the last region if none does."""
+        given = [self.known[v] for v in node.inputs[1:]]
+        made = []
+        for value in node.outputs:
+            size(value)
+            first = "False" if info(value.type.dtype).boolean else "0"
+            made.append(self.variables(value, [first] * size(value)))
+        self.known.update(zip(node.outputs, made, strict=True))
+
+        def run(region: Graph) -> None:
+            outs = self.inside(region, given)
+            self.assign(zip(node.outputs, made, outs, strict=True))
+
+        def choose(regions: Sequence[Graph], tests: Sequence[str]) -> None:
+            if not tests:
+                run(regions[0])
+                return
+            with self.nested() as then:
+                run(regions[0])
+            with self.nested() as orelse:
+                choose(regions[1:], tests[1:])
+            self.add(If(tests[0], tuple(then), tuple(orelse)))
+
+        choose(node.regions, tests)
+
+    def cond(self, node: Node) -> None:
+        self.branches(node, [*self.elements(node.inputs[0])])
+
+    def switch(self, node: Node) -> None:
+        (index,) = self.elements(node.inputs[0])
+        self.branches(node, [f"{index} == {i}" for i in range(len(node.regions) - 1)])
+
+    def state(self, node: Node) -> list[Elements]:
+        """The variables of a loop's state, with what it starts with; the outputs are what they hold
+        behind the loop."""
+        count = node.attrs["carried"]
+        made = [self.variables(v, self.elements(v)) for v in node.inputs[:count]]
+        self.known.update(zip(node.outputs, made, strict=False))
+        return made
+
+    def while_(self, node: Node) -> None:
+        state, (test, body) = self.state(node), node.regions
+        given = [*state, *(self.known[v] for v in node.inputs[len(state) :])]
+        with self.nested() as before:
+            ((on,),) = self.inside(test, given)
+        with self.nested() as trip:
+            outs = self.inside(body, given)
+            self.assign(zip(node.outputs, state, outs, strict=True))
+        self.add(While(tuple(before), on, tuple(trip)))
+
+    def scan(self, node: Node) -> None:
+        state, (body,) = self.state(node), node.regions
+        length, first = node.attrs["length"], len(state)
+        arrays = [self.known[v] for v in node.inputs[first : first + node.attrs["sliced"]]]
+        index = row = self.name("i")
+        with self.nested() as trip:
+            if node.attrs["reverse"]:
+                row = self.name("v")
+                self.add(Position(row, Index(length - 1, (0,), ((index, -1),))))
+            rows = [self.row(array, row) for array in arrays]
+            rest = [self.known[v] for v in node.inputs[first + len(arrays) :]]
+            outs = self.inside(body, [*state, *rows, *rest])
+            for stack, value, made in zip(
+                node.outputs[first:], body.outputs[first:], outs[first:], strict=True
+            ):
+                if stack not in self.out:
+                    raise UnfitError("rows that are stacked and used")
+                self.stored.add(stack)
+                place = Memory(self.out[stack], 0, (), contiguous(stack.type.shape))
+                self.write((self.row(place, row), value), made)
+            self.assign(zip(node.outputs, state, outs, strict=False))
+        self.add(For(index, Index(0, (0,)), Index(length, (0,)), tuple(trip)))
+
+    def row(self, array: Elements | Memory, index: str) -> Memory:
+        """A row of an array at a computed position."""
+        if not isinstance(array, Memory):
+            raise UnfitError("a computed row of a small array")
+        scalars = (*array.scalars, (index, array.strides[0]))
+        return array._replace(scalars=scalars, strides=array.strides[1:])
+
+
+def size(value: Value) -> int:
+    """The number of elements of a small array. Raises UnfitError for another."""
+    if not is_small(value):
+        raise UnfitError(f"{value.type} is no small array")
+    return prod(map(int, value.type.shape))
+
+
+def held_in(value: Value) -> np.dtype[Any]:
+    """The dtype of the values that an array's elements are."""
+    return info(value.type.dtype).computes_in
+
+
+def is_half(value: Value) -> bool:
+    """Whether an array is stored in fewer bits than its elements are held in."""
+    return info(value.type.dtype).half
+
+
+def is_small(value: Value) -> bool:
+    """Whether an array is kept in values."""
+    shape = value.type.shape
+    if type(value.type) is not TensorType or not in_kernels(value.type.dtype):
+        return False
+    return all(isinstance(d, int) for d in shape) and prod(map(int, shape)) <= ELEMENTS
+
+
+def numbers(value: Value) -> tuple[int, ...]:
+    """The shape of a small array."""
+    return tuple(map(int, value.type.shape))
+
+
+def positions(shape: Sequence[DimLike], strides: Sequence[DimLike]) -> list[Any]:
+    """Where the elements of a small array lie, in row-major order."""
+    found: list[Any] = [0]
+    for count, stride in zip(shape, strides, strict=True):
+        found = [place + stride * i for place in found for i in range(int(count))]
+    return found
+
+
+def spread(elements: Elements, value: Value, out: Value) -> Elements:
+    """The elements of an operand at those of the result that it is broadcast to."""
+    grid = np.empty(len(elements), object)
+    grid[:] = elements
+    return tuple(np.broadcast_to(grid.reshape(numbers(value)), numbers(out)).ravel())
+
+
+_OWN: dict[str, Callable[[_Builder, Node], None]] = {
+    "constant": _Builder.constant,
+    "dim": _Builder.dim,
+    "stack": _Builder.join,
+    "concat": _Builder.join,
+    "cond": _Builder.cond,
+    "switch": _Builder.switch,
+    "while": _Builder.while_,
+    "scan": _Builder.scan,
+}
