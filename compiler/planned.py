@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from twofold.ir.dims import DimLike, dim_max
 from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.step import Input, Slot, Step
+from twofold.ir.step import Input, Kind, Slot, Step
 
-__all__ = ["roots", "slot_sizes", "step_of"]
+__all__ = ["native_graphs", "roots", "slot_sizes", "step_of"]
 
 
 def step_of(node: Node) -> Step:
     """The step of a node of a scheduled graph."""
     assert node.step is not None, f"{node!r} is not scheduled"
     return node.step
+
+
+def native_graphs(graph: Graph) -> list[Graph]:
+    """A scheduled graph, and the regions that run as parts of its program."""
+    found = [graph]
+    for part in found:  # grows while it is read
+        found += [r for n in part.nodes if step_of(n).kind is Kind.CONTROL for r in n.regions]
+    return found
 
 
 def roots(graph: Graph) -> dict[Value, Value]:

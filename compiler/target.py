@@ -1,4 +1,4 @@
-"""A target: what a graph is compiled for. ``compile_graph(graph, target)`` asks it three things.
+"""A target: what a graph is compiled for. ``compile_graph(graph, target)`` asks it four things.
 
 ``PLAN`` is the target of a plan that nobody runs: it fuses all that kernels can compute and calls
 every library routine there is, so ``dump`` shows the same on every machine.
@@ -49,6 +49,11 @@ class Target(Protocol):
         Only nodes that the loop IR can spell (``kernelable``) may be promised.
         """
 
+    def jumps(self, node: Node) -> bool:
+        """Whether programs of this target run a loop or a branch by jumps between the steps of its
+        regions, which are planned then like the graph. Else its NumPy body runs it.
+        """
+
     def library_call(self, node: Node) -> str | None:
         """The routine that this target calls for a node, or None; see ``routine_of``.
 
@@ -83,6 +88,9 @@ class _Plan:
 
     def can_fuse(self, node: Node) -> bool:
         return kernelable(node)
+
+    def jumps(self, node: Node) -> bool:
+        return True
 
     def library_call(self, node: Node) -> str | None:
         return routine_of(node)

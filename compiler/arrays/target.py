@@ -36,6 +36,10 @@ class ArrayTarget:
         """Never: there are no kernels."""
         return False
 
+    def jumps(self, node: Node) -> bool:
+        """Never: there are no programs."""
+        return False
+
     def library_call(self, node: Node) -> str | None:
         """None: products are ``np.matmul`` of arrays, as everything else."""
         return None

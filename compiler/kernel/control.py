@@ -249,7 +249,7 @@ class _Builder:
         made = []
         for point in zip(*args, strict=True):
             given = dict(zip(op.tensors, point, strict=False))
-            if rounds and op.name == "cast":  # once, whatever it is cast from
+            if is_half(node.out) and op.name == "cast":  # once, whatever it is cast from
                 made.append(self.widened(self.narrowed(point[0], node.out)))
                 continue
             name = given[expr] if same else self.apply(rename(expr, given), dtype)

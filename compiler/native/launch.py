@@ -1,13 +1,13 @@
 """Launches: a function, its units of work, how they are cut into chunks, the words it is given.
 
-``encode`` writes launches as the program that the driver runs (``machine.py`` has the layout). How
-work is cut depends on sizes alone, so results do not depend on the number of threads.
+``instructions.py`` writes launches as the program that the driver runs. How work is cut depends on
+sizes alone, so results do not depend on the number of threads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,15 +18,15 @@ from ..kernel.expression import calls
 from ..kernel.lanes import lanes_of
 from ..kernel.loops import Kernel
 from ..kernel.statements import Apply, walk
-from .machine import MachineKernel, pool_address
+from .machine import MachineKernel
 
-__all__ = ["ARENA", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "encode", "grain_of",
+__all__ = ["ARENA", "CELL", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "grain_of",
            "kernel_launches", "weight_of"]  # fmt: skip
 
 BLOCK = 16384  # points of a `total` kernel that make one partial result
 PARALLEL_WORK = 400_000  # weighted points below which one thread is faster
 CHUNK_WORK = 100_000
-LITERAL, SLOT, ARENA, STATUS = 0, 1, 2, 3
+LITERAL, SLOT, ARENA, STATUS, CELL = range(5)  # see ``driver.py``
 
 Word = tuple[int, int]  # tag and value
 
@@ -91,13 +91,3 @@ def weight_of(kernel: Kernel) -> int:
         for s in walk(sweep.inner):
             total += 8 if isinstance(s, Apply) and calls(s.expr) else 1
     return max(total, 1)
-
-
-def encode(launches: Sequence[Launch], blas_state: int = 0) -> np.ndarray[Any, Any]:
-    """The program of some launches; if they multiply, with ``machine.blas_state()``."""
-    widest = max([len(launch.words) for launch in launches], default=0)
-    code = [len(launches), widest + 1, pool_address(), blas_state]
-    for function, units, grain, words in launches:
-        flat = [x for pair in words for x in pair]
-        code += [5 + len(flat), function, units, grain, len(words), *flat]
-    return np.array(code, np.int64)

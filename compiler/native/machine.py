@@ -172,7 +172,7 @@ class _Method(ctypes.Structure):
 
 
 METH_NOARGS, METH_O = 4, 8
-ENTER, LEAVE = "_enter", "_leave"  # ends of the names of the steps around products
+BEGIN, FINISH = "_begin", "_finish"  # ends of the names of the steps around products
 
 
 def driver_source() -> Source:
@@ -215,7 +215,7 @@ def blas_state() -> int:
     guard = one_thread()
     if not guard.find():
         return 0
-    enter, leave = (_c_function(end, METH_NOARGS)(guard.state) for end in (ENTER, LEAVE))
+    enter, leave = (_c_function(end, METH_NOARGS)(guard.state) for end in (BEGIN, FINISH))
     guard.replace(enter, leave)
     return int(guard.state.ctypes.data)
 

@@ -16,7 +16,7 @@ from .. import config
 from ..kernel.build import build_kernel
 from ..kernel.loops import Kernel
 from ..kernel.verify import verify
-from ..planned import roots, slot_sizes, step_of
+from ..planned import native_graphs, roots, step_of
 from .machine import (
     MachineKernel,
     Source,
@@ -69,9 +69,9 @@ class NativeExecutable:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.roots = roots(graph)
-        self.slot_bytes = slot_sizes(graph)
-        fused = [n for n in graph.nodes if step_of(n).kind is Kind.KERNEL]
+        self.graphs = native_graphs(graph)
+        self.roots = {v: root for part in self.graphs for v, root in roots(part).items()}
+        fused = [n for part in self.graphs for n in part.nodes if step_of(n).kind is Kind.KERNEL]
         kernels = {n: build_kernel(n) for n in fused}
         if config.passes_are_verified():
             for kernel in kernels.values():
@@ -86,7 +86,7 @@ class NativeExecutable:
     def _assign_slots(self) -> dict[Value, int]:
         """Positions in the slot list: 0 is the arena, then inputs, then arrays of their own."""
         where = {value: i for i, value in enumerate(self.graph.inputs, 1)}
-        for node in self.graph.nodes:
+        for node in (node for part in self.graphs for node in part.nodes):
             for value, place in zip(node.outputs, step_of(node).places, strict=True):
                 if isinstance(place, New):
                     where[value] = len(where) + 1
@@ -99,7 +99,8 @@ class NativeExecutable:
 
 def sources(graph: Graph) -> list[Source]:
     """All that an executable of a planned graph is compiled from: kernels, then what they share."""
-    steps = [(node, step_of(node)) for node in graph.nodes]
+    nodes = [node for part in native_graphs(graph) for node in part.nodes]
+    steps = [(node, step_of(node)) for node in nodes]
     kernels = [node for node, step in steps if step.kind is Kind.KERNEL]
     products = [products_source()] if any(step.routine == "gemm" for _, step in steps) else []
     return [*(kernel_source(build_kernel(n)) for n in kernels), *products, driver_source(),

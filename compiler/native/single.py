@@ -14,7 +14,8 @@ from twofold.runtime.buffers import workspace
 
 from ..kernel.loops import Kernel
 from ..kernel.verify import verify
-from .launch import SLOT, encode, kernel_launches
+from .instructions import encode
+from .launch import SLOT, kernel_launches
 from .machine import compile_kernels, driver
 
 __all__ = ["run_kernel"]
@@ -44,7 +45,7 @@ def run_kernel(
     launches = kernel_launches(
         kernel, machine, words, lambda d: d if isinstance(d, int) else evaluate(d, env), reserve
     )
-    run = driver()(encode(launches))
+    run = driver()(encode(launches).start)
     run([workspace(max(used[0], 1)), *arrays])
 
 

@@ -25,6 +25,10 @@ class NativeTarget:
         """Whatever the loop IR can spell."""
         return kernelable(node)
 
+    def jumps(self, node: Node) -> bool:
+        """Always."""
+        return True
+
     def library_call(self, node: Node) -> str | None:
         """Products of real matrices, if a BLAS was found."""
         routine = routine_of(node)

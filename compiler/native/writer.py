@@ -1,12 +1,16 @@
 """The call of a planned graph for exact sizes: native segments, and array operations between them.
 
 A call fills a list of slots (the arena, inputs, arrays of values, Variables) and runs its actions
-in order; a native segment is one action, a program that the driver runs in one call.
+in order; a native segment is one action, a program that the driver runs in one call. Loops and
+branches are jumps in it (``flow.py``); where one has a step for Python inside, the program returns
+and is called again behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
 
@@ -15,7 +19,7 @@ import numpy as np
 from twofold.ir.dims import DimLike, evaluate
 from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.step import New, Slot
+from twofold.ir.step import Kind, New, Slot
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
@@ -23,12 +27,16 @@ from twofold.runtime.buffers import ALIGNMENT, THRESHOLD, empty, workspace
 from twofold.runtime.products import COLUMNS, ROWS
 
 from ..kernel.loops import Kernel
-from ..planned import step_of
+from ..planned import slot_sizes, step_of
+from . import instructions as do
 from .cut import BATCH, INNER, Words, cut
-from .launch import ARENA, LITERAL, SLOT, Launch, Word, encode, kernel_launches
+from .flow import FLOW
+from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
 
 __all__ = ["Code", "Planned", "Writer"]
+
+_NATIVE = (Kind.KERNEL, Kind.LIBRARY, Kind.CONTROL)
 
 
 class Code(Protocol):
@@ -43,7 +51,6 @@ class Planned(Protocol):
 
     graph: Graph
     roots: dict[Value, Value]
-    slot_bytes: list[DimLike]
     where: dict[Value, int]
     code: Any  # node -> Code
     drive: Any
@@ -56,12 +63,13 @@ class Writer:
 
     def __init__(self, exe: Planned, env: dict[str, int]) -> None:
         self.exe, self.env, self.array_ops = exe, env, ArrayOps(env)
-        self.offsets: list[int] = []
-        self.arena = 0
-        for nbytes in exe.slot_bytes:
-            self.offsets.append(self.reserve(evaluate(nbytes, env)))
-        self.place: dict[Value, tuple[int, int]] = {v: (SLOT, i) for v, i in exe.where.items()}
-        self.launches: list[Launch] = []
+        self.arena = self.most = 0  # bytes in use, and the most that ever were
+        self.offsets = self.slots_of(exe.graph)
+        self.place: dict[Value, Word] = {v: (SLOT, i) for v, i in exe.where.items()}
+        self.homes: dict[Value, Word] = {}  # where the outputs of regions are wanted
+        self.code: list[do.Instruction] = []  # of the segment that is being written
+        self.inner: list[Callable[[list[Any]], None]] = []  # what Python does inside of it
+        self.depth = 0  # regions around what is being written
         self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
         self.fresh: list[tuple[int, Any, tuple[int, ...], Any]] = []
@@ -75,7 +83,23 @@ class Writer:
         """An aligned part of the arena."""
         offset = self.arena
         self.arena += -(-nbytes // ALIGNMENT) * ALIGNMENT
+        self.most = max(self.most, self.arena)
         return offset
+
+    def cell(self) -> int:
+        """A cell; see ``instructions.py``."""
+        return self.reserve(8)
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """What is reserved inside may be used for something else behind it."""
+        before = self.arena
+        yield
+        self.arena = before
+
+    def slots_of(self, graph: Graph) -> list[int]:
+        """Room for the slots of a graph."""
+        return [self.reserve(self.size(nbytes)) for nbytes in slot_sizes(graph)]
 
     def size(self, dim: DimLike) -> int:
         return dim if isinstance(dim, int) else evaluate(dim, self.env)
@@ -83,21 +107,52 @@ class Writer:
     def shape(self, value: Value) -> tuple[int, ...]:
         return tuple(self.size(d) for d in value.type.shape)
 
-    def word(self, value: Value) -> tuple[int, int]:
+    def nbytes(self, value: Value) -> int:
+        return self.size(value.type.nbytes)
+
+    def word(self, value: Value) -> Word:
         """Where a value lies, as a (tag, value) pair."""
         return self.place[self.exe.roots[value]]
 
-    def finish(self) -> Callable[[list[Any]], list[Any]]:
-        for node in self.exe.graph.nodes:
+    def targets(self, node: Node) -> list[Word]:
+        """Where the outputs of a node lie."""
+        self.locate(node)
+        return [self.word(v) for v in node.outputs]
+
+    def region(self, graph: Graph, given: Sequence[Word], targets: Sequence[Word | None]) -> None:
+        """Write the nodes of a region whose inputs are given; what it returns goes to the targets,
+        those that are wanted."""
+        self.place.update(zip(graph.inputs, given, strict=True))
+        outer, self.offsets = self.offsets, self.slots_of(graph)
+        self.depth += 1
+        elsewhere = []
+        for value, target in zip(graph.outputs, targets, strict=True):
+            root = self.exe.roots[value]
+            if target is not None and root not in self.homes and _is_made_natively(root):
+                self.homes[root] = target
+            elif target is not None:
+                elsewhere.append((value, target))
+        self.nodes(graph)
+        for value, target in elsewhere:
+            self.code.append(do.move(target, self.word(value), self.nbytes(value)))
+        self.offsets = outer
+        self.depth -= 1
+
+    def nodes(self, graph: Graph) -> None:
+        for node in graph.nodes:
             getattr(self, f"_{step_of(node).kind.value}")(node)
-        self.flush()
-        self.actions.extend(self.pending)
+
+    def finish(self) -> Callable[[list[Any]], list[Any]]:
+        self.nodes(self.exe.graph)
+        self.settle()
         return self.runner()
 
     def locate(self, node: Node) -> None:
         """Note where the outputs of a native node lie; new arrays are made at each call."""
         for value, place in zip(node.outputs, step_of(node).places, strict=True):
-            if isinstance(place, New):
+            if value in self.homes:
+                self.place[value] = self.homes[value]
+            elif isinstance(place, New):
                 slot = self.exe.where[value]
                 shape, dtype = self.shape(value), value.type.dtype
                 small = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < THRESHOLD
@@ -129,21 +184,21 @@ class Writer:
         self.pending.append(act)
 
     def fetch(self, value: Value) -> Callable[[list[Any]], Any]:
-        """A function from the slots to the array of a visible value, or to a Variable."""
+        """A function from the slots to the array of a value that Python sees, or to a Variable."""
         if value in self.variables:
             slot = self.variables[value]
             return lambda slots: slots[slot]
         root = self.exe.roots[value]
-        slot, shape = self.exe.where[root], self.shape(value)
-        if root.type.shape == value.type.shape:
-            return lambda slots: slots[slot]
-        return lambda slots: slots[slot].reshape(shape)
+        (tag, at), shape, dtype = self.place[root], self.shape(value), value.type.dtype
+        if tag != SLOT:
+            return lambda slots: _array_at(slots[0], at, tag == CELL, shape, dtype)
+        if root.type.shape == value.type.shape and not self.depth:
+            return lambda slots: slots[at]
+        return lambda slots: slots[at].reshape(shape)
 
     def _arrays(self, node: Node) -> None:
-        self.flush()
         if node.pinned:
-            self.actions.extend(self.pending)
-            self.pending = []
+            self.settle()
         inputs = [self.fetch(v) for v in node.inputs]
         outputs = [self.exe.where[v] for v in node.outputs]
         run_node, regions = self.array_ops, functions(node, self.array_ops)
@@ -154,15 +209,27 @@ class Writer:
                 plain = isinstance(value, np.ndarray) and value.ndim
                 slots[slot] = np.ascontiguousarray(value) if plain else value
 
-        self.actions.append(act)
+        self.python(act)
+
+    def python(self, act: Callable[[list[Any]], None]) -> None:
+        """A step for Python."""
+        if self.depth:
+            self.code.append(do.leave(len(self.inner)))
+            self.inner.append(act)
+        else:
+            self.flush()
+            self.actions.append(act)
+
+    def _control(self, node: Node) -> None:
+        if node.pinned:
+            self.settle()
+        FLOW[node.op.name](self, node)
 
     def _kernel(self, node: Node) -> None:
         self.locate(node)
         made = self.exe.code[node]
         buffers = [self.word(v) for v in (*node.inputs, *node.outputs)]
-        self.launches += kernel_launches(
-            made.kernel, made.machine, buffers, self.size, self.reserve
-        )
+        self.code += kernel_launches(made.kernel, made.machine, buffers, self.size, self.reserve)
 
     def _library(self, node: Node) -> None:
         self.locate(node)
@@ -212,18 +279,27 @@ class Writer:
         self.has_products = True
         multiply, total = product_addresses(a.type.dtype)
         given = [_as_word(w) for w in words]
-        self.launches.append(Launch(multiply, how.units, how.grain, given))
+        self.code.append(Launch(multiply, how.units, how.grain, given))
         if how.mode == INNER:
             given = [acc, out, (LITERAL, m * n), (LITERAL, how.units)]
-            self.launches.append(Launch(total, 1, 1, given))
+            self.code.append(Launch(total, 1, 1, given))
+
+    def settle(self) -> None:
+        """Close the segment and assign to Variables, unless this is inside of a region."""
+        if not self.depth:
+            self.flush()
+            self.actions.extend(self.pending)
+            self.pending = []
 
     def flush(self) -> None:
         """Close the native segment written so far."""
-        if not self.launches:
+        if not self.code:
             return
-        program = encode(self.launches, blas_state() if self.has_products else 0)
-        self.actions.append(self.exe.drive(program))
-        self.launches, self.has_products = [], False
+        program = do.encode(self.code, blas_state() if self.has_products else 0)
+        start = self.exe.drive(program.start)
+        behind = [self.exe.drive(code) for code in program.behind]
+        self.actions.append(_taking_turns(start, behind, self.inner) if self.inner else start)
+        self.code, self.inner, self.has_products = [], [], False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:
         """The call: fill the slots, run the actions, take the results."""
@@ -232,7 +308,7 @@ class Writer:
         tensors = [i for i, v in enumerate(inputs, 1) if type(v.type) is TensorType]
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         template, fresh, actions = self.template, self.fresh, self.actions
-        arena, stop = self.arena, len(inputs) + 1
+        arena, stop = self.most, len(inputs) + 1
         scratch = partial(workspace, arena)
         if arena < THRESHOLD:  # the driver looks for the first aligned address
             scratch = partial(np.empty, arena + ALIGNMENT, np.uint8)
@@ -261,3 +337,37 @@ class Writer:
 def _as_word(value: Any) -> Word:
     """A context word: a place, or a number."""
     return value if value.__class__ is tuple else (LITERAL, value)
+
+
+def _is_made_natively(root: Value) -> bool:
+    """Whether a program makes a value, and so may make it anywhere."""
+    made = root.node is not None and step_of(root.node).kind in _NATIVE
+    return made and root.node is not None and isinstance(step_of(root.node).places[root.index], New)
+
+
+def _array_at(
+    arena: Any, offset: int, indirect: bool, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Any:
+    """The memory at an offset of the arena, or where its address lies there, as an array."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    start = offset + -arena.ctypes.data % ALIGNMENT
+    if not indirect:
+        return np.ndarray(shape, dtype, arena[start : start + size])
+    (address,) = arena[start : start + 8].view(np.int64)
+    memory: Any = (ctypes.c_char * size).from_address(int(address))
+    return np.ndarray(shape, dtype, memory)
+
+
+def _taking_turns(
+    start: Callable[[list[Any]], int | None], behind: Sequence[Callable[[list[Any]], int | None]],
+    acts: Sequence[Callable[[list[Any]], None]],
+) -> Callable[[list[Any]], None]:  # fmt: skip
+    """A segment that leaves for Python and is called again behind it."""
+
+    def run(slots: list[Any]) -> None:
+        number = start(slots)
+        while number is not None:
+            acts[number](slots)
+            number = behind[number](slots)
+
+    return run

@@ -14,10 +14,12 @@ can take.
 from __future__ import annotations
 
 from twofold.ir.access import Axis, access_of
-from twofold.ir.dims import DimLike, provably_eq, provably_le
+from twofold.ir.attrs import dims_of
+from twofold.ir.dims import DimLike, provably_eq, provably_le, symbols_of
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
 from twofold.ir.step import NEW, Input, Kind, Place, Slot, Step
+from twofold.ir.types import TensorType
 
 from ..planned import roots, step_of
 from ..target import Target
@@ -26,6 +28,7 @@ from .driver import graph_pass
 __all__ = ["schedule"]
 
 _NAMED = {kind.value: kind for kind in (Kind.READ, Kind.ASSIGN, Kind.CONSTANT, Kind.DIM)}
+_CONTROL = ("cond", "switch", "while", "scan")
 _PYTHON = (Kind.ARRAYS, Kind.ASSIGN, Kind.CONSTANT, Kind.DIM)  # take and make NumPy arrays
 
 
@@ -36,26 +39,43 @@ def schedule(graph: Graph, target: Target, *, in_place: bool = True) -> Graph:
     in_place: whether an elementwise kernel may write over an input that dies there.
     """
     graph = rebuild(graph)
+    known = set(graph.symbols())
     for node in graph.nodes:
-        node.step = _unplaced(node, target)
+        node.step = _unplaced(node, target, known)
     _Places(graph, in_place).run()
     return graph
 
 
-def _unplaced(node: Node, target: Target) -> Step:
-    """The step of a node as if every output were an array of its own."""
+def _unplaced(node: Node, target: Target, known: set[str]) -> Step:
+    """The step of a node as if every output were an array of its own; the sizes that are known when
+    the graph starts."""
     new = (NEW,) * len(node.outputs)
     if node.op.name in _NAMED:
         kind = _NAMED[node.op.name]
         return Step(kind, (Input(0),) if kind is Kind.READ else new)
     if node.op.kernel:
         return Step(Kind.KERNEL, new)
+    if node.op.name in _CONTROL and target.jumps(node) and _has_sizes(node, known):
+        return Step(Kind.CONTROL, new)
     routine = target.library_call(node)
     if routine is not None:
         return Step(Kind.LIBRARY, new, routine)
     if node.op.shares_memory == "alias" and not node.pinned:
         return Step(Kind.ALIAS, (Input(0),))
     return Step(Kind.ARRAYS, new)
+
+
+def _has_sizes(node: Node, known: set[str]) -> bool:
+    """Whether the sizes of all values in a loop or a branch are known, and all are arrays."""
+    nodes = [node, *(n for region in node.regions for n in region.walk())]
+    held = [g for region in node.regions for g in region.regions_first()]
+    values = [v for n in nodes for v in (*n.inputs, *n.outputs)] + [
+        v for g in held for v in g.inputs
+    ]
+    sizes = set[str]().union(*[v.type.symbols() for v in values])
+    dims = [d for n in nodes for a in n.attrs.values() for d in dims_of(a)]
+    sizes.update(*map(symbols_of, dims))
+    return sizes <= known and all(type(v.type) is TensorType for v in values)
 
 
 class _Room:
@@ -83,7 +103,7 @@ class _Places:
         for position, node in enumerate(self.graph.nodes):
             dying = self.dying.get(position, [])
             step, reused = step_of(node), set[Value]()
-            if step.kind in (Kind.KERNEL, Kind.LIBRARY):
+            if step.kind in (Kind.KERNEL, Kind.LIBRARY, Kind.CONTROL):
                 places = tuple([self.place(node, v, dying, reused) for v in node.outputs])
                 node.step = Step(step.kind, places, step.routine)
             for value in dying:

@@ -30,6 +30,9 @@ class ToyTarget:
     def can_fuse(self, node: Node) -> bool:
         return node.op.kind in ("elementwise", "movement") and kernelable(node)
 
+    def jumps(self, node: Node) -> bool:
+        return False
+
     def library_call(self, node: Node) -> str | None:
         return routine_of(node)
 

@@ -15,6 +15,7 @@ from twofold.compiler.kernel.parse import parse_kernel
 from twofold.compiler.kernel.source import kernel_namespace
 from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import compile_graph
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.parser import parse
 
 LOGISTIC = """graph f(%n: i32[], %x: f64[]) {
@@ -153,6 +154,16 @@ def _check_python(made: Any, given: dict[str, Any], wanted: list[Any]) -> None:
 @pytest.mark.parametrize("steps", [0, 1, 2, 1000])
 def test_a_chaotic_map_has_the_same_bits(steps: int) -> None:
     check(LOGISTIC, np.int32(steps), 0.3)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_rounded_after_each_op(dtype: str) -> None:
+    short = {"float16": "f16", "bfloat16": "bf16"}[dtype]
+    text = LOGISTIC.replace("f64", short)
+    own = DTYPES[short]
+    check(text, np.int32(50), np.asarray(0.3, own))
+    cast = text.replace("%c = multiply(%b, %a)", "%d = cast(%j) {dtype=DT} %c = add(%b, %d)")
+    check(cast.replace("DT", short), np.int32(5), np.asarray(0.3, own))
 
 
 @pytest.mark.parametrize("trips", [0, 1, 2, 5])
