@@ -12,13 +12,14 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
+from twofold.ir.late import makes_sizes
 from twofold.ir.rebuild import resized
 from twofold.ir.types import TensorType
 
 from .passes.inline import inline
 from .pipeline import compile_graph
 from .sizes import TraceSizes
-from .target import Executable
+from .target import Executable, Target
 from .targets import target_for
 
 __all__ = ["Callee", "Derivable", "Sized"]
@@ -54,11 +55,15 @@ class Callee:
         """See ``Graph.refs``."""
         return self.inlined.refs()
 
+    def target(self, native: bool) -> Target:
+        """What the graph is compiled for: array operations if its sizes are found as it runs."""
+        return target_for(native and not makes_sizes(self.graph))
+
     def executable(self) -> Executable:
         """What runs the graph now."""
         with self.lock:
             if self._executable is None:
-                self._executable = compile_graph(self.graph, target_for(self.native))
+                self._executable = compile_graph(self.graph, self.target(self.native))
             return self._executable
 
     def compile(self) -> Executable:
@@ -67,7 +72,7 @@ class Callee:
         if ready is not None and ready.native:
             return ready
         # without the lock: calls go on meanwhile
-        made = compile_graph(self.graph, target_for(True))
+        made = compile_graph(self.graph, self.target(True))
         with self.lock:
             self.native = True  # what is derived from now on is compiled at once
             derivatives = list(self.derivatives)

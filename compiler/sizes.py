@@ -15,6 +15,8 @@ from twofold.ir.errors import StagingError
 from twofold.ir.location import Location, user_location
 from twofold.ir.shapes import Sizes
 
+from .alias import PlainPython
+
 __all__ = ["Guard", "TraceSizes"]
 
 _NAMES = "nmkpqrstuvwhijabcdefgloxyz"
@@ -51,11 +53,13 @@ class TraceSizes(Sizes):
         self.sources: list[tuple[str, int, int]] = []  # symbol, leaf that it comes from, axis
         self.known: dict[str, DimLike] = {}
         self.guards: list[Guard] = []
+        self.late: list[str] = []  # symbols of sizes that are found when the graph runs
+        self.tracing = False  # whether the trace goes over to plain Python where one is needed
 
     def at(self, hints: dict[str, int]) -> TraceSizes:
         """The same symbols for another example call, with no guards yet."""
         made = TraceSizes()
-        made.hints, made.known = dict(hints), dict(self.known)
+        made.hints, made.known, made.late = dict(hints), dict(self.known), list(self.late)
         return made
 
     def new(self, hint: int, leaf: int = 0, axis: int = 0) -> Dim:
@@ -69,6 +73,17 @@ class TraceSizes(Sizes):
         assert isinstance(made, Dim)
         return made
 
+    def fresh(self) -> DimLike:
+        """A new symbol for a size that is found when the graph runs."""
+        self.late.append(f"late{len(self.late)}")
+        return symbol(self.late[-1])
+
+    def agree(self, a: DimLike, b: DimLike) -> bool:
+        """Whether two sizes are one, by their expressions or, relied on, in the example call."""
+        a, b = self.resolve(a), self.resolve(b)
+        late = {s for d in (a, b) if not isinstance(d, int) for s in symbols_of(d)}
+        return a == b or (late.isdisjoint(self.late) and self.require_same(a, b))
+
     def resolve(self, dim: DimLike) -> DimLike:
         """The size with unified symbols replaced."""
         while not isinstance(dim, int) and any(s in self.known for s in symbols_of(dim)):
@@ -76,10 +91,13 @@ class TraceSizes(Sizes):
         return dim
 
     def hint(self, dim: DimLike) -> int:
-        """The value of a size in the example call. Raises StagingError if it depends on data."""
+        """The value of a size in the example call. Where it is found only when the graph runs, a
+        trace raises PlainPython, and a derivation StagingError."""
         try:
             return evaluate(dim, self.hints)
         except KeyError:
+            if self.tracing:
+                raise PlainPython from None
             raise StagingError(
                 f"the size {dim} depends on the values of a tensor and is not known here"
             ) from None

@@ -16,7 +16,7 @@ from twofold.ir import bind
 from twofold.ir.attrs import check_attrs, map_attrs
 from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
-from twofold.ir.errors import ConversionError, GraphError, StagingError
+from twofold.ir.errors import ConversionError, GraphError, StagingError, TwofoldError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.location import Location, may_be_caught, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
@@ -165,6 +165,7 @@ class Tracer(bind.Ground):
         self.graph = Graph(name)
         self.outer = outer
         self.sizes: TraceSizes = TraceSizes() if outer is None else outer.sizes
+        self.sizes.tracing = True
         self.imports: list[Any] = []
         self._imported: dict[int, tuple[Any, Value]] = {}  # id -> the value outside, that inside
         self.cells: list[ref[Traced]] = []  # tensors with values of this region
@@ -182,9 +183,8 @@ class Tracer(bind.Ground):
         self.arrays: Arrays = Arrays(self) if outer is None else outer.arrays
         self._nodes: set[int] = set()  # ids of those counted
         self._counted = 0
-        self.refused: StagingError | PlainPython | None = (
-            None  # raised again if the user's code swallows it
-        )
+        # raised again if the user's code swallows it
+        self.refused: TwofoldError | PlainPython | None = None
         self.ended = False
         self.returns: Location | None = None  # where the function returns
 
@@ -406,6 +406,12 @@ class Tracer(bind.Ground):
         """A Variable has another value from now on, for tapes a new source."""
         self.given[id(variable)] = variable, value
         self._state.pop(id(variable), None)
+
+    def custom(self, rule: Any, ys: list[Value], sources: list[Any]) -> Any:
+        """Results with a gradient of their own; see ``control/custom.py``."""
+        from .control.custom import stage_custom  # noqa: PLC0415  (it is made of tracers)
+
+        return stage_custom(self, rule, ys, sources)
 
     def finish(self, outputs: list[Value]) -> Graph:
         """The graph with unified sizes. Raises the StagingError that the function caught."""

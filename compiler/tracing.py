@@ -99,6 +99,7 @@ def trace_function(function: Any, leaves: list[Any], structure: Structure, key: 
         seen.restores.clear()
         seen.long.clear()
         tracer.ended = tracer.numbers.ended = True
+        tracer.sizes.tracing = False
         bind.pop(token)
     return Trace(
         key, names, positions, tracer.captures, arrays.cells.targets,

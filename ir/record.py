@@ -69,7 +69,11 @@ KINDS: Mapping[str, Kind] = {
         shares_memory="view",
         widens=True,
     ),
-    "buffer": Kind("makes, reads or grows a buffer, a value of its own kind", shares_memory="view"),
+    "buffer": Kind(
+        "makes, reads or grows a buffer, a value of its own kind",
+        frozenset({"data_dependent"}),
+        shares_memory="view",
+    ),
     "state": Kind("reads or writes a Variable", frozenset({"effects"}), "view", pure=False),
     "region": Kind(
         "holds graphs: fused groups, calls, control flow",

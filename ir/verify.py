@@ -29,7 +29,7 @@ Regions
 Sizes
     A size symbol is bound before it is used: in the shape of an input of the graph, of an output
     of an op whose kind or record says that its sizes depend on data, or in the graph around a
-    region.
+    region. A size on which branches or trips do not agree has a symbol that is new there.
 """
 
 from __future__ import annotations
@@ -205,9 +205,13 @@ class _Verifier:
         self, graph: Graph, node: Node, symbols: frozenset[str], checked: set[object]
     ) -> frozenset[str]:
         if node.attrs:
+            own = _made(node) if node.op.data_dependent else frozenset()
             for attr in node.attrs.values():
                 for dim in dims_of(attr):
-                    self.bound(graph, node, symbols_of(dim), symbols)
+                    self.bound(graph, node, symbols_of(dim) - own, symbols)
+        if node.op.flow and (name := _rebound(node, symbols)):
+            reason = f"{name} is a size that the node makes, and one that is known above"
+            _fail("Sizes", reason, graph, node)
         for value in node.outputs:
             if value.type in checked:
                 continue
@@ -225,6 +229,23 @@ class _Verifier:
         for name in names:
             if name not in symbols:
                 _fail("Sizes", f"the size {name} is not in the shape of any input", graph, node)
+
+
+def _made(node: Node) -> frozenset[str]:
+    """The symbols that the outputs of a node have and its inputs have not."""
+    known = frozenset[str]().union(*[v.type.symbols() for v in node.inputs])
+    return frozenset[str]().union(*[v.type.symbols() for v in node.outputs]) - known
+
+
+def _rebound(node: Node, symbols: frozenset[str]) -> str:
+    """A known symbol that an output has where the regions do not agree on a size, or ``""``."""
+    regions = node.regions if node.op.flow == "branch" else node.regions[-1:]
+    for i, value in enumerate(node.outputs[: node.attrs.get("carried")]):
+        for axis, dim in enumerate(value.type.shape):
+            known = not isinstance(dim, int) and str(dim) in symbols
+            if known and any(r.types[i].shape[axis] != dim for r in regions):
+                return str(dim)
+    return ""
 
 
 def makes_sizes(node: Node) -> bool:

@@ -11,14 +11,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from twofold.ir.attrs import attrs_at
+from twofold.ir.attrs import attrs_at, dims_of
 from twofold.ir.bind import type_of
 from twofold.ir.buffer import Buffer
-from twofold.ir.dims import Dim
+from twofold.ir.dims import Dim, symbols_of
 from twofold.ir.errors import TwofoldError
 from twofold.ir.evaluate import Region
 from twofold.ir.fit import sizes_for
 from twofold.ir.graph import Graph, Node
+from twofold.ir.late import makes_sizes
 from twofold.ir.op import Attrs
 from twofold.ir.types import TensorType
 
@@ -38,16 +39,29 @@ def sizes_of(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
 
 
 class ArrayOps:
-    """How a node runs on arrays: by the NumPy body of its op, for sizes that are known."""
+    """How a node runs on arrays: by the NumPy body of its op, for sizes that are known.
+
+    Sizes that nodes make are found when they have run: an object runs one call at a time then
+    (``late``), and a loop binds them anew on each trip.
+    """
 
     def __init__(self, env: Mapping[str, int]) -> None:
-        self.env = env
+        self.env = dict(env)
         self._attrs: dict[Node, Attrs] = {}  # with sizes as numbers, once a node has run
+        self._known = frozenset(env)
+        self._late: dict[Graph, bool] = {}
 
     def enter(self, region: Graph, inputs: Sequence[Any]) -> ArrayOps:
         """What runs the nodes of a region, whose inputs may have sizes of their own."""
         own = {name: n for name, n in sizes_of(region, inputs).items() if name not in self.env}
-        return ArrayOps({**self.env, **own}) if own else self
+        late = self._late.get(region)
+        if late is None:
+            late = self._late[region] = makes_sizes(region, self.env)
+        if not own and not late:
+            return self
+        inner = ArrayOps({**self.env, **own})
+        inner._late = self._late
+        return inner
 
     def types(self, region: Graph) -> list[TensorType]:
         """The types of the outputs of a region, as far as its sizes are known outside."""
@@ -56,16 +70,39 @@ class ArrayOps:
     def __call__(self, node: Node, inputs: list[Any], regions: Sequence[Region]) -> Sequence[Any]:
         attrs = self._attrs.get(node)
         if attrs is None:
-            attrs = self._attrs[node] = attrs_at(node.attrs, self.env)
+            attrs = self._attributes(node)
         if regions:
             outs: Sequence[Any] = node.op.body(*inputs, regions=regions, **attrs)
+            self._bind(node, outs)
             return outs
         try:
             out = quiet.run(node.op.body, *inputs, **attrs)
         except TwofoldError as error:
             raise error.at(node.loc) from None
         outs = out if out.__class__ is tuple else (out,)
-        return [as_value(o) for o in outs]
+        outs = [as_value(o) for o in outs]
+        if node.op.data_dependent:
+            self._bind(node, outs)
+        return outs
+
+    def _attributes(self, node: Node) -> Attrs:
+        """The attributes of a node with sizes as numbers; they are kept unless one is late."""
+        if node.op.data_dependent:  # those that it makes are there for the types alone
+            made = {name: 0 for v in node.outputs for name in v.type.symbols()}
+            return attrs_at(node.attrs, {**made, **self.env})
+        attrs = attrs_at(node.attrs, self.env)
+        symbols = [name for a in node.attrs.values() for d in dims_of(a) for name in symbols_of(d)]
+        if self._known.issuperset(symbols):
+            self._attrs[node] = attrs
+        return attrs
+
+    def _bind(self, node: Node, outs: Sequence[Any]) -> None:
+        """Note the sizes that a node has made."""
+        for value, out in zip(node.outputs, outs, strict=True):
+            if not value.type.symbols() <= self._known:
+                for dim, size in zip(value.type.shape, out.shape, strict=True):
+                    if isinstance(dim, Dim) and (name := str(dim)) not in self._known:
+                        self.env[name] = size
 
 
 def as_value(x: Any) -> Any:

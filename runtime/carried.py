@@ -33,6 +33,7 @@ __all__ = [
     "State",
     "carried",
     "described",
+    "function_of",
     "hooked",
     "is_value",
     "misfit",
@@ -60,6 +61,13 @@ def hooked(function: Any) -> Any:
     """A function of the user's whose names mean, in a trace, what they mean in the traced one."""
     ground: Any = bind.ground()
     return ground.arrays.hooked(function) if ground.tracing else function
+
+
+def function_of(given: Any, where: str, parameter: str) -> Any:
+    """A function that the user gave, as it is called now. Raises ArgumentError if it is none."""
+    if not callable(given):
+        raise ArgumentError(f"{where}: {parameter} is a function, not {given!r}")
+    return hooked(given)
 
 
 def own_tensor(x: Any, dtype: np.dtype[Any] | None = None) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from twofold.ir.evaluate import evaluate
 from twofold.ir.graph import Graph, Node
+from twofold.ir.late import makes_sizes
 from twofold.runtime.arrays import ArrayOps
 
 __all__ = ["ARRAYS", "ArrayExecutable", "ArrayTarget"]
@@ -24,6 +25,8 @@ class ArrayExecutable:
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         """A function from input arrays (Variables for refs) to output arrays."""
         graph, run_node = self.graph, ArrayOps(env)
+        if makes_sizes(graph, env):
+            return lambda arrays: evaluate(graph, arrays, ArrayOps(env))
         return lambda arrays: evaluate(graph, arrays, run_node)
 
 

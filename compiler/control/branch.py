@@ -12,15 +12,16 @@ from typing import Any
 
 from twofold.ir import bind
 from twofold.ir.bind import Call
-from twofold.ir.errors import ArgumentError, ShapeError
+from twofold.ir.errors import ArgumentError, TwofoldError
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
 from twofold.ir.types import TensorType
 from twofold.runtime.carried import described, hooked, misfit, refusal
 
+from ..alias import PlainPython
 from ..trace import Traced, Tracer, place
-from .part import Part, give, unite
+from .part import Part, give, refused, unite
 
 __all__ = ["stage_branches"]
 
@@ -40,7 +41,16 @@ def stage_branches(
         part = Part(Tracer(name, outer))
         part.run(hooked(function), lambda result: result)
         parts.append(part)
-    _check([name for name, _ in branches], parts, what)
+    fine = [i for i, part in enumerate(parts) if not part.failed]
+    if not fine:
+        raise PlainPython
+    names = [name for name, _ in branches]
+    _check([names[i] for i in fine], [parts[i] for i in fine], what, outer)
+    first = parts[fine[0]]
+    kinds = [_joined(outer, c) for c in zip(*[parts[i].values() for i in fine], strict=True)]
+    for part in parts:
+        if part.failed:
+            part.fill(first.leaves, kinds)
     variables = [v for p in parts for v, _ in p.tracer.given.values()]
     variables = list({id(v): v for v in variables}.values())
     written = {key: w for p in parts for key, w in p.written.items()}
@@ -58,7 +68,7 @@ def stage_branches(
     regions = tuple(part.graph for part in parts)
     call = Call(OPS[op], (selector, *imports), {}, regions, types, where)
     outs = list(bind.run(call))
-    first, n = parts[0], len(parts[0].values())
+    n = len(kinds)
     give(variables, outs[n : n + len(variables)])
     for w, value in zip(written.values(), outs[n + len(variables) :], strict=True):
         w.give(value)
@@ -69,35 +79,35 @@ def stage_branches(
 
 
 def _joined(outer: Tracer, values: Sequence[Value]) -> TensorType:
-    """The type of an output of every branch."""
+    """The type of an output of every branch: a size that is not the same in all is a new symbol."""
     sizes = outer.sizes
     types = [v.type for v in values]
     shape = []
-    for dims in zip(*[t.shape for t in types], strict=True):
-        for other in dims[1:]:
-            if not sizes.require_same(dims[0], other):
-                raise ShapeError(f"sizes {dims[0]} and {other} of two branches")
-        shape.append(sizes.resolve(dims[0]))
+    for first, *others in zip(*[t.shape for t in types], strict=True):
+        same = all(sizes.agree(first, other) for other in others)
+        shape.append(sizes.resolve(first) if same else sizes.fresh())
     return types[0].with_shape(shape)
 
 
-def _check(names: Sequence[str], parts: Sequence[Part], what: str) -> None:
+def _check(names: Sequence[str], parts: Sequence[Part], what: str, outer: Tracer) -> None:
     """Raise where the branches do not return the same."""
     first = parts[0]
     assert first.structure is not None
     for name, part in zip(names[1:], parts[1:], strict=True):
         assert part.structure is not None
         if part.structure != first.structure:
-            raise ArgumentError(
+            error: TwofoldError = ArgumentError(
                 f"{what}: {names[0]} returns {described(first.structure)}, but {name} returns "
                 f"{described(part.structure)}; branches return the same structure"
             )
+            raise refused(outer, error)
         for i, (want, have) in enumerate(zip(first.leaves, part.leaves, strict=True)):
             reason = misfit(want, have)
             if not reason:
                 continue
             number = "" if len(first.leaves) == 1 else f" as result {i}"
-            raise refusal(want, have)(
+            error = refusal(want, have)(
                 f"{what}: {name} returns {reason} as {names[0]} does{number}; branches return the "
                 f"same dtypes and ranks: cast or reshape one of them"
             )
+            raise refused(outer, error)

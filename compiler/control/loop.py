@@ -1,9 +1,10 @@
-"""``while`` in a trace: the test and the body are traced once and become regions.
+"""``while`` and ``scan`` in a trace: what a loop does once is traced and becomes a region.
 
 The state is what the loop is given, and then what the body writes to around it: each Variable that
-it assigns, each tensor and array that it writes to. Where nothing in the loop can raise, the
-assignments to Variables come after it; else they stay in the body, so that an error leaves the
-state that Python would have left.
+it assigns, each tensor and array that it writes to. The body is traced again until the state is
+found: with what it writes to as state, and with a symbol for each size that changes from one trip
+to the next. Where nothing in the loop can raise, the assignments to Variables come after it; else
+they stay in the body, so that an error leaves the state that Python would have left.
 """
 
 from __future__ import annotations
@@ -11,19 +12,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.bind import Call
+from twofold.ir.dims import DimLike
+from twofold.ir.errors import ArgumentError, DTypeError, ShapeError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
-from twofold.ir.tree import unflatten
+from twofold.ir.tree import Structure, unflatten
 from twofold.ir.types import TensorType
 from twofold.runtime.carried import State
 from twofold.runtime.variable import Variable, read
 
+from ..alias import PlainPython
+from ..symint import to_dims
 from ..trace import Traced, Tracer, place
-from .part import Part, Written, current_value, give, unite
+from .part import Part, Written, current_value, give, refused, unite
 
-__all__ = ["stage_while"]
+__all__ = ["stage_scan", "stage_while"]
 
 
 class Body(Tracer):
@@ -42,28 +49,105 @@ class Body(Tracer):
         return found
 
 
-class Trip(Part):
-    """A region of a loop while it is made, with the inputs that stand for the state."""
+class Loop:
+    """A loop while it is staged: the types of its state, and the cells that it writes to."""
 
-    def __init__(self, name: str, outer: Tracer, state: State, cells: Sequence[Written]) -> None:
-        super().__init__(Body(name, outer))
-        tracer, graph = self.tracer, self.tracer.graph
-        self.state = [
-            Traced(graph.input(x.value.type, x.value.name), tracer) if isinstance(x, Traced) else x
-            for x in state.leaves
+    def __init__(self, state: State, rows: Sequence[TensorType] = ()) -> None:
+        outer = bind.ground()
+        assert isinstance(outer, Tracer)
+        self.outer, self.state, self.rows = outer, state, rows
+        self.types = [x.value.type for x in state.leaves if isinstance(x, Traced)]
+        self.open: set[DimLike] = set()  # symbols of sizes that change
+        self.cells: dict[int, Written] = {}
+
+    def settle(self, name: str, function: Callable[[Trip], Any], finish: Any) -> Trip:
+        """Trace the body until the state that it makes is the one that it was traced with."""
+        while True:
+            trip = Trip(name, self)
+            trip.run(lambda trip=trip: function(trip), finish)  # type: ignore[misc]
+            new = {k: w for k, w in trip.written.items() if k not in self.cells}
+            self.cells.update(new)
+            wider = False if trip.failed else self._widen(trip)
+            if not new and not wider:
+                return trip
+
+    def _widen(self, trip: Trip) -> bool:
+        """Give sizes that change a symbol; whether there were any."""
+        made = [v.type for v in trip.values()[: len(self.types)]]
+        before = self.types
+        self.types = [
+            t.with_shape([self._wider(a, b) for a, b in zip(t.shape, m.shape, strict=True)])
+            for t, m in zip(before, made, strict=True)
         ]
+        return self.types != before
+
+    def _wider(self, size: DimLike, made: DimLike) -> DimLike:
+        sizes = self.outer.sizes
+        size, made = sizes.resolve(size), sizes.resolve(made)
+        if size in self.open or sizes.agree(size, made):
+            return sizes.resolve(size)
+        fresh = sizes.fresh()
+        self.open.add(fresh)
+        return fresh
+
+    def first(self, variables: Sequence[Variable]) -> list[Value]:
+        """What the state is before the loop."""
+        found = [x.value for x in self.state.leaves if isinstance(x, Traced)]
+        found += [self.outer.value(w.present) for w in self.cells.values()]
+        return found + [current_value(self.outer, v) for v in variables]
+
+    def outputs(self, own: Sequence[Value]) -> list[TensorType]:
+        """The types of the state behind the loop: sizes that change have symbols of their own."""
+        sizes = self.outer.sizes
+        return [
+            v.type.with_shape([sizes.fresh() if d in self.open else d for d in v.type.shape])
+            for v in own
+        ]
+
+    def results(
+        self, outs: Sequence[Value], variables: Sequence[Variable], where: Any
+    ) -> list[Any]:
+        """Give what is written to its last value; the leaves of the last state.
+
+        ``where``: of the assignments, or None if they stand in the loop.
+        """
+        n = len(self.types)
+        for w, value in zip(self.cells.values(), outs[n:], strict=False):
+            w.give(value)
+        for variable, value in zip(variables, outs[n + len(self.cells) :], strict=False):
+            if where is None:
+                give([variable], [value])
+            else:
+                bind.run(Call(OPS["assign"], (variable, value), {}, place=where))
+        tensors = map(self.outer.tensor, outs[:n])
+        return [next(tensors) if isinstance(x, Traced) else x for x in self.state.leaves]
+
+
+class Trip(Part):
+    """A region of a loop while it is made, with the inputs that stand for state and rows."""
+
+    def __init__(self, name: str, loop: Loop) -> None:
+        super().__init__(Body(name, loop.outer))
+        tracer, graph = self.tracer, self.tracer.graph
+        types = iter(loop.types)
+        self.state = [
+            Traced(graph.input(next(types), x.value.name), tracer) if isinstance(x, Traced) else x
+            for x in loop.state.leaves
+        ]
+        self.structure_in: Structure = loop.state.structure
         self.own = [x.value for x in self.state if isinstance(x, Traced)]
         self.cells: dict[int, Value] = {}
-        for written in cells:
-            kind = written.present.value.type
-            value = self.cells[id(written.cell)] = graph.input(kind, "written")
+        for written in loop.cells.values():
+            value = graph.input(written.present.value.type, "written")
+            self.cells[id(written.cell)] = value
             written.set_out(value, tracer)
         self.own += self.cells.values()
+        self.rows = [Traced(graph.input(t, "row"), tracer) for t in loop.rows]
 
-    def trace(self, function: Callable[[Any], Any], state: State, finish: Any) -> Trip:
-        """Trace a function of the container that the loop carries; see ``Part.run``."""
-        self.run(lambda: function(unflatten(state.structure, self.state)), finish)
-        return self
+    @property
+    def tree(self) -> Any:
+        """The state as the container that the loop has."""
+        return unflatten(self.structure_in, self.state)
 
     def changed(self) -> bool:
         """Whether the region writes to anything around it."""
@@ -80,10 +164,10 @@ class Trip(Part):
         start = tracer.starts.pop(id(variable), None)
         kind = TensorType(variable.dtype, variable.shape)
         value = self.graph.input(kind, variable.name)
-        own = {*self.own, value}
         self.own.append(value)
         if start is None:
             return
+        own = {*self.own, *[row.value for row in self.rows]}
         taken = [v for v in self.graph.inputs if v not in own]
         tracer.imports.pop(taken.index(start))
         self.graph.inputs.remove(start)
@@ -91,6 +175,12 @@ class Trip(Part):
         held.outputs = (start,)
         start.node = held
         self.graph.nodes.insert(0, held)
+
+    def finish(self, loop: Loop, variables: Sequence[Variable]) -> None:
+        """The outputs of a body: the next state, and then what it makes of its rows."""
+        made, n = self.values(), len(loop.types)
+        state = made[:n] + [self.written[key].value for key in loop.cells]
+        self.graph.outputs = [*state, *[self.given(v) for v in variables], *made[n:]]
 
 
 def stage_while(
@@ -102,20 +192,90 @@ def stage_while(
     ``test`` and ``body`` take the container of the state. ``truth`` makes the predicate of what
     the test returns.
     """
-    outer, where = bind.ground(), place()
-    assert isinstance(outer, Tracer)
-    cells: dict[int, Written] = {}
-    while True:
-        step = Trip("body", outer, state, list(cells.values()))
-        step.trace(body, state, lambda x: state.next(x).tree())
-        if step.written.keys() == cells.keys():
-            break
-        cells.update({k: w for k, w in step.written.items() if k not in cells})
-    condition = Trip("test", outer, state, list(cells.values()))
-    condition.trace(test, state, truth)
+    where, loop = place(), Loop(state)
+    step = loop.settle("body", lambda trip: body(trip.tree), lambda x: _following(loop, x))
+    condition = Trip("test", loop)
+    condition.run(lambda: test(condition.tree), truth)
+    if step.failed:
+        step.leaves = step.state
+    if condition.failed:
+        no = condition.graph.add(OPS["constant"], (), {"value": np.False_}).out
+        condition.leaves = [Traced(no, condition.tracer)]
     if condition.changed():
         return _rotated(test, body, state, truth)
-    return _staged(condition, step, list(cells.values()), state, where)
+    variables = [v for v, _ in step.tracer.given.values()]
+    first = loop.first(variables)
+    step.finish(loop, variables)
+    condition.graph.outputs = condition.values()
+    for part in (condition, step):
+        for variable in variables:
+            part.carry(variable)
+    imports = unite([condition, step], [condition.own, step.own])
+    raising = _settle_effects([condition, step])
+    call = Call(
+        OPS["while"], (*first, *imports), {"carried": len(first)},
+        (condition.graph, step.graph), loop.outputs(step.own), where,
+    )  # fmt: skip
+    return loop.results(bind.run(call), variables, None if raising else where)
+
+
+def stage_scan(
+    step: Callable[[Any, Any], tuple[Any, Any]], state: State, arrays: Sequence[Any],
+    structure: Structure, reverse: bool,
+) -> tuple[Any, Any]:  # fmt: skip
+    """Stage a loop over the rows of tensors: the last state, and what the steps made, stacked.
+
+    ``step`` takes the container of the state and that of a row (``structure``), and returns the
+    next state and what is stacked.
+    """
+    where, length = place(), to_dims(arrays[0].shape[0])
+    rows = [x.value.type.with_shape(x.value.type.shape[1:]) for x in arrays]
+    loop = Loop(state, rows)
+    body = loop.settle(
+        "body",
+        lambda trip: step(trip.tree, unflatten(structure, trip.rows)),
+        lambda pair: (_following(loop, pair[0]), pair[1]),
+    )
+    if body.failed:
+        raise PlainPython
+    variables = [v for v, _ in body.tracer.given.values()]
+    first = loop.first(variables)
+    body.finish(loop, variables)
+    for variable in variables:
+        body.carry(variable)
+    imports = unite([body], [[*body.own, *[row.value for row in body.rows]]])
+    raising = _settle_effects([body])
+    n = len(first)
+    stacks = [v.type.with_shape((length, *v.type.shape)) for v in body.graph.outputs[n:]]
+    _refuse_open(loop, stacks)
+    attrs = {"carried": n, "sliced": len(arrays), "length": length, "reverse": reverse}
+    call = Call(
+        OPS["scan"], (*first, *[loop.outer.value(x) for x in arrays], *imports), attrs,
+        (body.graph,), [*loop.outputs(body.own), *stacks], where,
+    )  # fmt: skip
+    outs = bind.run(call)
+    last = loop.results(outs[:n], variables, None if raising else where)
+    made = map(loop.outer.tensor, outs[n:])
+    assert body.structure is not None
+    rest = body.leaves[len(state.leaves) :]
+    stacked = [next(made) if isinstance(x, Traced) else x for x in rest]
+    return unflatten(state.structure, last), unflatten(body.structure.children[1], stacked)
+
+
+def _refuse_open(loop: Loop, stacks: Sequence[TensorType]) -> None:
+    if any(d in loop.open for t in stacks for d in t.shape):
+        error = ShapeError(
+            f"{loop.state.what} returns a tensor whose sizes change from row to row; rows of one "
+            f"shape are stacked"
+        )
+        raise refused(loop.outer, error)
+
+
+def _following(loop: Loop, tree: Any) -> Any:
+    try:
+        return loop.state.next(tree).tree()
+    except (ArgumentError, DTypeError, ShapeError) as error:
+        raise refused(loop.outer, error) from None
 
 
 def _rotated(
@@ -134,45 +294,17 @@ def _rotated(
     return stage_while(lambda pair: pair[0], step, whole, truth)[1:]
 
 
-def _staged(
-    condition: Trip, step: Trip, cells: Sequence[Written], state: State, where: Any
-) -> list[Any]:
-    """The node of a loop whose test changes nothing."""
-    outer = condition.tracer.outer
-    assert outer is not None
-    variables = [v for v, _ in step.tracer.given.values()]
-    first = [x.value for x in state.leaves if isinstance(x, Traced)]
-    n = len(first)
-    first += [outer.value(w.present) for w in cells]
-    first += [current_value(outer, v) for v in variables]
-    results = step.values() + [w.value for w in step.written.values()]
-    results += [step.given(v) for v in variables]
-    for part in (condition, step):
-        for variable in variables:
-            part.carry(variable)
-    step.graph.outputs, condition.graph.outputs = results, condition.values()
-    imports = unite([condition, step], [condition.own, step.own])
-    raising = any("raise" in node.effects for p in (condition, step) for node in p.graph.nodes)
-    if not raising:
-        _without_assignments(step.graph)
-    call = Call(
-        OPS["while"], (*first, *imports), {"carried": len(first)},
-        (condition.graph, step.graph), [v.type for v in step.own], where,
-    )  # fmt: skip
-    outs = list(bind.run(call))
-    for w, value in zip(cells, outs[n:], strict=False):
-        w.give(value)
-    for variable, value in zip(variables, outs[n + len(cells) :], strict=True):
-        if raising:
-            give([variable], [value])
-        else:
-            bind.run(Call(OPS["assign"], (variable, value), {}, place=where))
-    tensors = iter(outs[:n])
-    return [outer.tensor(next(tensors)) if isinstance(x, Traced) else x for x in state.leaves]
+def _settle_effects(parts: Sequence[Trip]) -> bool:
+    """Whether something in a loop may raise. If not, the assignments in it are taken out: one
+    stands behind it."""
+    if any("raise" in node.effects for p in parts for node in p.graph.nodes):
+        return True
+    for part in parts:
+        _without_assignments(part.graph)
+    return False
 
 
 def _without_assignments(graph: Graph) -> None:
-    """Take the assignments out of a region and those in it: one stands behind the loop."""
     for part in graph.regions_first():
         part.nodes = [node for node in part.nodes if node.op.name != "assign"]
         for node in part.nodes:

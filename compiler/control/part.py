@@ -12,11 +12,15 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.graph import Graph, Value
+from twofold.ir.location import Location, is_internal
 from twofold.ir.op import OPS
+from twofold.ir.ops.control import exception_named
 from twofold.ir.tree import Structure, flatten
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.carried import is_value, own_tensor
@@ -25,7 +29,7 @@ from twofold.runtime.variable import Variable
 from ..alias import PlainPython
 from ..trace import Traced, Tracer
 
-__all__ = ["Part", "Written", "current_value", "give", "staging", "unite"]
+__all__ = ["Part", "Written", "current_value", "give", "refused", "staging", "unite"]
 
 
 class Part:
@@ -36,6 +40,7 @@ class Part:
         self.leaves: list[Any] = []
         self.structure: Structure | None = None
         self.written: dict[int, Written] = {}
+        self.failed = False  # the function raises: so does the region, and has no leaves
 
     @property
     def graph(self) -> Graph:
@@ -45,7 +50,7 @@ class Part:
     def run(self, function: Callable[[], Any], finish: Callable[[Any], Any]) -> None:
         """Trace a function; ``finish`` makes of its result the container of what is returned.
 
-        Raises PlainPython where the function raises: whether it does so is seen when it runs.
+        Where the function raises, the region does. Raises PlainPython if it cannot say what.
         """
         tracer, outer = self.tracer, self.tracer.outer
         assert outer is not None
@@ -53,12 +58,9 @@ class Part:
         try:
             try:
                 result = function()
-            except TwofoldError as error:
-                if error is tracer.refused or not _may_happen(error):
-                    raise
-                raise PlainPython from error
-            except Exception as error:
-                raise PlainPython from error
+            except Exception as error:  # noqa: BLE001  (the region raises it)
+                self._fail(error)
+                return
             leaves, self.structure = flatten(finish(result))
             self.leaves = [own_tensor(x) if is_value(x) else x for x in leaves]
         finally:
@@ -66,6 +68,30 @@ class Part:
             outer.refused = outer.refused or tracer.refused
             self._put_back()
             tracer.ended = True
+
+    def _fail(self, error: Exception) -> None:
+        """End the region with an error: it is raised when the region runs."""
+        if error is self.tracer.refused or isinstance(error, _REFUSALS):
+            raise error
+        args = (error.message,) if isinstance(error, TwofoldError) else error.args
+        plain = all(x is None or type(x) in (str, int, float, bool) for x in args)
+        if exception_named(type(error).__name__) is not type(error) or not plain:
+            raise PlainPython from error
+        attrs = {"kind": type(error).__name__, "args": args}
+        bind.run(Call(OPS["fail"], (), attrs, (), (), (raised_at(error), "")))
+        self.failed = True
+
+    def fill(self, like: Sequence[Any], types: Sequence[TensorType]) -> None:
+        """Give a region that raises leaves of these types, which nobody sees."""
+        graph, given = self.graph, iter(types)
+        for x in like:
+            if not isinstance(x, Traced):
+                self.leaves.append(x)
+                continue
+            kind = next(given)
+            zero = graph.add(OPS["constant"], (), {"value": np.zeros((), kind.dtype)}).out
+            made = graph.add(OPS["splat"], (zero,), {"shape": kind.shape}).out
+            self.leaves.append(Traced(made, self.tracer))
 
     def _put_back(self) -> None:
         """Note what was written to around the region, and put back what it held."""
@@ -123,9 +149,25 @@ class Written:
             self.cell.put(bind.ground().tensor(value))
 
 
-def _may_happen(error: TwofoldError) -> bool:
-    """Whether an error of ours is one that the operation would raise outside of a trace."""
-    return not isinstance(error, StagingError | ReturnTypeError | GraphError)
+_REFUSALS = (StagingError, ReturnTypeError, GraphError)
+
+
+def raised_at(error: Exception) -> Location | None:
+    """Where the user's code raised an error."""
+    if isinstance(error, TwofoldError):
+        return error.location
+    found, at = None, error.__traceback__
+    while at is not None:
+        if not is_internal(at.tb_frame.f_code.co_filename):
+            found = Location(at.tb_frame.f_code.co_filename, at.tb_lineno, 1)
+        at = at.tb_next
+    return found
+
+
+def refused(tracer: Tracer, error: TwofoldError) -> TwofoldError:
+    """An error about the form itself: it is raised for the trace, whatever the branches do."""
+    tracer.refused = error
+    return error
 
 
 def current_value(tracer: Tracer, variable: Variable) -> Value:

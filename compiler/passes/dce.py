@@ -17,8 +17,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from twofold.ir.attrs import dims_of
+from twofold.ir.dims import symbols_of
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import Rebuilt, rebuild
+from twofold.ir.verify import makes_sizes
 
 from .driver import graph_pass
 from .parts import before, loop_sizes, varying
@@ -56,7 +59,7 @@ def _used(
     graph: Graph, outputs: Sequence[Value]
 ) -> tuple[list[Node], dict[Node, Live], set[Value]]:
     """The nodes that stay for these outputs, what stays of those with regions, all that is used."""
-    used: set[Value] = set(outputs)
+    used: set[Value] = set(outputs) | _sources_of_sizes(graph)
     kept: list[Node] = []
     live: dict[Node, Live] = {}
     for node in reversed(graph.nodes):
@@ -71,6 +74,20 @@ def _used(
         else:
             used.update(node.inputs)
     return kept[::-1], live, used
+
+
+def _sources_of_sizes(graph: Graph) -> set[Value]:
+    """What nodes make that has sizes of its own which attributes mention."""
+    makers = [node for node in graph.nodes if makes_sizes(node)]
+    if not makers:
+        return set()
+    attrs = [attr for node in graph.walk() for attr in node.attrs.values()]
+    mentioned = frozenset[str]().union(*[symbols_of(d) for attr in attrs for d in dims_of(attr)])
+    found = set()
+    for node in makers:
+        known = frozenset[str]().union(*[v.type.symbols() for v in node.inputs])
+        found |= {v for v in node.outputs if (v.type.symbols() - known) & mentioned}
+    return found
 
 
 def _live(node: Node, outputs: list[int]) -> Live:

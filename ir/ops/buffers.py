@@ -155,6 +155,18 @@ def buffer_stack_vjp(g: Any, out: Any, buffer: Any, *, length: Any) -> Any:
     return (lambda: OPS["buffer_of"](g),)
 
 
+@op("buffer", _stack_rule, promote="none", data_dependent=True, public=False)
+def buffer_rows(buffer: Any, *, length: Any) -> Any:
+    """The elements as the rows of a tensor, however many: ``length`` is a symbol for their number,
+    which the node makes."""
+    return buffer.stack()
+
+
+@buffer_rows.gradient
+def buffer_rows_vjp(g: Any, out: Any, buffer: Any, *, length: Any) -> Any:
+    return (lambda: OPS["buffer_of"](g),)
+
+
 def _of_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
     if isinstance(x, BufferType) or not x.rank:

@@ -12,13 +12,15 @@ binds it anew, and the output of the loop has a symbol of its own there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import builtins
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from ..dims import Dim, DimLike
+from .. import errors
+from ..dims import Dim, DimLike, symbol, symbols_of
 from ..errors import ArgumentError, VerifyError
 from ..infer import Attrs, Resolved, Types
 from ..op import op
@@ -61,12 +63,42 @@ def _selector(node: Any, fits: Callable[[TensorType], bool], what: str) -> None:
 
 
 def _branches(node: Any) -> list[TensorType]:
-    """Every region takes the inputs behind the first and makes the outputs of the node."""
+    """Every region takes the inputs behind the first and makes the outputs of the node, whose
+    sizes are symbols of their own where those of the regions differ."""
     outs = _types(node.outputs)
     for region in node.regions:
         _same(_types(node.inputs[1:]), _types(region.inputs), f"the inputs of region {region.name}")
-        _same(outs, region.types, f"the outputs of region {region.name}")
+        what = f"the outputs of region {region.name}"
+        if len(region.types) != len(outs):
+            _same(outs, region.types, what)
+        for i, (want, have) in enumerate(zip(outs, region.types, strict=True)):
+            if not _instance(want, have, _differing(node, i)):
+                _same(outs, region.types, what)
     return outs
+
+
+def _differing(node: Any, index: int) -> frozenset[DimLike]:
+    """The sizes of an output that are symbols, since the regions do not agree."""
+    out, made = node.outputs[index].type, [region.types[index] for region in node.regions]
+    if any(t.rank != out.rank for t in made):
+        return frozenset()
+    columns = zip(out.shape, *[t.shape for t in made], strict=True)
+    return frozenset(
+        d for d, *found in columns if _is_symbol(d) and any(f != found[0] for f in found)
+    )
+
+
+def _is_symbol(dim: DimLike) -> bool:
+    return isinstance(dim, Dim) and symbols_of(dim) == {str(dim)}
+
+
+def _instance(want: TensorType, have: TensorType, free: Collection[DimLike]) -> bool:
+    """Whether a type is another, with sizes in the place of free symbols."""
+    return (
+        want.sized(()) == have.sized(())
+        and want.rank == have.rank
+        and all(a in free or a == b for a, b in zip(want.shape, have.shape, strict=True))
+    )
 
 
 def _cond_types(node: Any) -> list[TensorType]:
@@ -105,17 +137,13 @@ class _State:
 
     def fit(self, types: Sequence[TensorType], what: str) -> None:
         """Raise VerifyError unless these types are instances of those of the state."""
-        if len(types) == len(self.types) and all(map(self._fits, self.types, types)):
+        free = {symbol(name) for name in self.free}
+        if len(types) == len(self.types) and all(
+            _instance(a, b, free) for a, b in zip(self.types, types, strict=True)
+        ):
             return
         shown = [f"({', '.join(map(str, t))})" for t in (self.types, types)]
         raise VerifyError(f"{what} should be {shown[0]}, as the state is, not {shown[1]}")
-
-    def _fits(self, want: TensorType, have: TensorType) -> bool:
-        return (
-            want.sized(()) == have.sized(())
-            and want.rank == have.rank
-            and all(self.open(a) or a == b for a, b in zip(want.shape, have.shape, strict=True))
-        )
 
 
 def _while_types(node: Any) -> list[TensorType]:
@@ -243,3 +271,32 @@ def scan(
         for stack, row in zip(stacks, islice(outs, carried, None), strict=True):
             stack[i] = row
     return (*state, *stacks)
+
+
+# ---- Errors
+
+
+def _fail_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    kind, args = attrs["kind"], attrs["args"]
+    if exception_named(kind) is None:
+        raise ArgumentError(f"fail: there is no exception {kind!r}")
+    if not isinstance(args, tuple):
+        raise ArgumentError(f"fail: args is a tuple, not {args!r}")
+    return attrs, ()
+
+
+@op("opaque", _fail_rule, promote="none", pure=False, may_raise=True, public=False)
+def fail(*, kind: str, args: Any) -> Any:
+    """Raise an exception, Python's or one of ours, by its name: that of a branch which is taken."""
+    made = exception_named(kind)
+    assert made is not None
+    raise made(*args)
+
+
+def exception_named(kind: Any) -> type[Exception] | None:
+    """The exception of a name: one that Python has, or one of ours that is made of a message."""
+    found = getattr(builtins, kind, None) or getattr(errors, kind, None) if kind else None
+    if not isinstance(found, type) or not issubclass(found, Exception):
+        return None
+    ours = issubclass(found, errors.TwofoldError)
+    return None if ours and found.__init__ is not errors.TwofoldError.__init__ else found

@@ -12,7 +12,9 @@ from twofold import linalg as linalg
 from twofold import math as math
 from twofold import nn as nn
 from twofold import random as random
+from twofold.api.control import case as case
 from twofold.api.control import cond as cond
+from twofold.api.control import switch_case as switch_case
 from twofold.api.control import while_loop as while_loop
 from twofold.api.creation import asarray as asarray
 from twofold.api.creation import constant as constant
@@ -24,6 +26,10 @@ from twofold.api.numbers import inf as inf
 from twofold.api.numbers import nan as nan
 from twofold.api.numbers import newaxis as newaxis
 from twofold.api.numbers import pi as pi
+from twofold.api.scans import foldl as foldl
+from twofold.api.scans import foldr as foldr
+from twofold.api.scans import map_fn as map_fn
+from twofold.api.scans import scan as scan
 from twofold.compiler.decorator import function as function
 from twofold.compiler.spec import TensorSpec as TensorSpec
 from twofold.dtypes import as_dtype as as_dtype
@@ -47,6 +53,7 @@ from twofold.dtypes import uint16 as uint16
 from twofold.dtypes import uint32 as uint32
 from twofold.dtypes import uint64 as uint64
 from twofold.dtypes import uint8 as uint8
+from twofold.runtime.custom import custom_gradient as custom_gradient
 from twofold.runtime.tape import GradientTape as GradientTape
 from twofold.runtime.tape import UnconnectedGradients as UnconnectedGradients
 from twofold.runtime.tensor import Tensor as Tensor

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from twofold.ir import bind
-from twofold.ir.errors import ArgumentError
+from twofold.ir.errors import ArgumentError, DTypeError
+from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
-from twofold.runtime.carried import State, carried, hooked, own_tensor, truth
+from twofold.runtime.carried import State, carried, function_of, own_tensor, truth
 from twofold.runtime.tensor import Tensor
 
-__all__ = ["cond", "while_loop"]
+__all__ = ["case", "cond", "switch_case", "while_loop"]
 
 
 def cond(
@@ -38,16 +41,117 @@ def cond(
     >>> root(tf.constant(9.0)).numpy(), root(tf.constant(-9.0)).numpy()
     (np.float32(3.0), np.float32(-3.0))
     """
-    taken = _function(true_fn, "tf.cond", "true_fn")
-    other = _function(false_fn, "tf.cond", "false_fn")
+    taken = function_of(true_fn, "tf.cond", "true_fn")
+    other = function_of(false_fn, "tf.cond", "false_fn")
     holds = truth(pred)
     if isinstance(holds, Tensor):
-        from twofold.compiler.control.branch import stage_branches  # noqa: PLC0415
-
-        selector = bind.ground().value(holds)
-        branches = [("true_fn", taken), ("false_fn", other)]
-        return stage_branches("cond", selector, branches, "tf.cond")
+        return _staged("cond", holds, [("true_fn", taken), ("false_fn", other)], "tf.cond")
     return _tensors(taken() if holds else other())
+
+
+def _staged(op: str, selector: Any, branches: Sequence[tuple[str, Any]], what: str) -> Any:
+    from twofold.compiler.control.branch import stage_branches  # noqa: PLC0415
+
+    return stage_branches(op, bind.ground().value(selector), branches, what)
+
+
+def case(
+    pred_fn_pairs: Any, default: Callable[[], Any] | None = None, exclusive: bool = False,
+    strict: bool = False, name: str = "case",
+) -> Any:  # fmt: skip
+    """What the function of the first predicate that holds returns, else what ``default()`` does.
+
+    ``pred_fn_pairs``: pairs of a predicate and a function, or a dict of them. ``exclusive``: at
+    most one predicate may hold. A list or tuple of one item that a function returns stands for the
+    item, unless ``strict``. What functions return and raise is treated as by ``tf.cond``.
+
+    Raises ArgumentError if no predicate holds and there is no default, and for more than one with
+    ``exclusive``.
+
+    >>> import twofold as tf
+    >>> x = tf.constant(7)
+    >>> tf.case([(x < 5, lambda: 1), (x < 10, lambda: 2)], default=lambda: 3).numpy()
+    np.int32(2)
+    """
+    pairs = list(pred_fn_pairs.items() if isinstance(pred_fn_pairs, dict) else pred_fn_pairs)
+    if not pairs or not all(isinstance(p, tuple | list) and len(p) == 2 for p in pairs):
+        raise ArgumentError("tf.case: pred_fn_pairs is a list of pairs of a predicate and function")
+    holding = [truth(p) for p, _ in pairs]
+    functions = [function_of(f, "tf.case", "a function of pred_fn_pairs") for _, f in pairs]
+    if default is not None:
+        default = function_of(default, "tf.case", "default")
+
+    def found(function: Callable[[], Any]) -> Any:
+        made = function()
+        return made[0] if not strict and type(made) in (list, tuple) and len(made) == 1 else made
+
+    def nothing() -> Any:
+        raise ArgumentError("tf.case: none of the predicates holds, and there is no default")
+
+    def chain(i: int) -> Any:
+        if i == len(pairs):
+            return nothing() if default is None else found(default)
+        return cond(holding[i], lambda: found(functions[i]), lambda: chain(i + 1))
+
+    if not exclusive:
+        return chain(0)
+
+    def several() -> Any:
+        raise ArgumentError("tf.case: more than one predicate holds, and exclusive=True")
+
+    count = sum((OPS["cast"](own_tensor(h), dtype=np.dtype(np.int32)) for h in holding), 0)
+    return cond(count > 1, several, lambda: chain(0))
+
+
+def switch_case(
+    branch_index: Any, branch_fns: Any, default: Callable[[], Any] | None = None,
+    name: str = "switch_case",
+) -> Any:  # fmt: skip
+    """What the function at an index returns; ``default()``, else the last, for one that has none.
+
+    ``branch_fns``: a list of functions, or pairs or a dict with the indices 0 to n - 1. What
+    functions return and raise is treated as by ``tf.cond``.
+
+    Raises ArgumentError for other indices of functions, and DTypeError for one that is no integer.
+
+    >>> import twofold as tf
+    >>> tf.switch_case(tf.constant(1), [lambda: 10, lambda: 20, lambda: 30]).numpy()
+    np.int32(20)
+    """
+    branches = _indexed(branch_fns)
+    if default is not None:
+        branches.append(("default", function_of(default, "tf.switch_case", "default")))
+    index = own_tensor(branch_index)
+    if index.dtype.kind not in "iu":
+        raise DTypeError(f"tf.switch_case: branch_index is an integer, not {index.dtype}")
+    if not bind.ground().tracing or not hasattr(branch_index, "dtype"):
+        i = int(branch_index)
+        return _tensors(branches[i if 0 <= i < len(branches) else -1][1]())
+    if index.dtype != np.int32:
+        if index.dtype.kind == "i":
+            index = OPS["maximum"](index, -1)
+        most = min(len(branches), np.iinfo(index.dtype).max)
+        index = OPS["cast"](OPS["minimum"](index, most), dtype=np.dtype(np.int32))
+    return _staged("switch", OPS["reshape"](index, shape=()), branches, "tf.switch_case")
+
+
+def _indexed(functions: Any) -> list[tuple[str, Any]]:
+    """The branches in order, with what errors call them."""
+    pairs = list(functions.items() if isinstance(functions, dict) else functions)
+    if pairs and all(isinstance(p, tuple) and len(p) == 2 for p in pairs):
+        pairs.sort(key=lambda pair: pair[0])
+        if [i for i, _ in pairs] != list(range(len(pairs))):
+            raise ArgumentError(
+                f"tf.switch_case: the indices of branch_fns are 0 to {len(pairs) - 1}, "
+                f"not {[i for i, _ in pairs]}"
+            )
+        pairs = [f for _, f in pairs]
+    if not pairs:
+        raise ArgumentError("tf.switch_case: branch_fns has at least one function")
+    return [
+        (f"branch {i}", function_of(f, "tf.switch_case", f"branch {i}"))
+        for i, f in enumerate(pairs)
+    ]
 
 
 def while_loop(
@@ -70,8 +174,8 @@ def while_loop(
     >>> tf.while_loop(lambda i, s: i < 4, lambda i, s: (i + 1, s + i), (0, 0))[1].numpy()
     np.int32(6)
     """
-    cond = _function(cond, "tf.while_loop", "cond")
-    body = _function(body, "tf.while_loop", "body")
+    cond = function_of(cond, "tf.while_loop", "cond")
+    body = function_of(body, "tf.while_loop", "body")
     if not isinstance(loop_vars, list | tuple) or not loop_vars:
         raise ArgumentError(
             f"tf.while_loop: loop_vars is a list or tuple with the state, not {loop_vars!r}"
@@ -119,13 +223,6 @@ def _loop(test: Callable[[Any], Any], step: Callable[[Any], Any], state: State) 
     while truth(test(state.tree())):
         state = state.next(step(state.tree()))
     return state.leaves
-
-
-def _function(given: Any, where: str, parameter: str) -> Callable[..., Any]:
-    if not callable(given):
-        raise ArgumentError(f"{where}: {parameter} is a function, not {given!r}")
-    found: Callable[..., Any] = hooked(given)
-    return found
 
 
 def _tensors(tree: Any) -> Any:

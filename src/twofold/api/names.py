@@ -117,7 +117,7 @@ ALIASES: dict[str, Alias] = {
 }
 
 _CREATION = ("asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor")
-_CONTROL = ("cond", "while_loop")
+_CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
     "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "finfo", "float16",
     "float32", "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type",
@@ -138,6 +138,8 @@ OBJECTS: dict[str, str] = {
     "function": "twofold.compiler.decorator:function",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
     **{name: f"twofold.api.control:{name}" for name in _CONTROL},
+    **{name: f"twofold.api.scans:{name}" for name in ("foldl", "foldr", "map_fn", "scan")},
+    "custom_gradient": "twofold.runtime.custom:custom_gradient",
     **{name: f"twofold.dtypes:{name}" for name in _DTYPES},
     **{name: f"twofold.api.numbers:{name}" for name in ("e", "inf", "nan", "newaxis", "pi")},
     **{f"random.{name}": f"twofold.runtime.random:{name}" for name in _GENERATORS},
