@@ -253,7 +253,7 @@ def derive(
     clean = bind.below(None)  # whoever stands on the stack now has no part in this
     bind.push(tracer)
     try:
-        with GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        with _Record() as tape:
             replay = _Replay(graph, tracer, tape, sources)
         count = len(joint.nodes)
         cotangents = [joint.input(graph.outputs[i].type, f"g{i}") for i in used]
@@ -279,23 +279,48 @@ def derive(
     return Derived(primal, replay.later, Backward(backward_graph, kept, wanted), sizes.guards)
 
 
+class _Record(GradientTape):
+    """The tape of a replay. Its Variables are refs, of which it watches later values; those at the
+    start are watched by the replay."""
+
+    def __init__(self) -> None:
+        super().__init__(persistent=True, watch_accessed_variables=False)
+        self.refs: set[Value] = set()
+        self.later: list[tuple[Value, Value]] = []
+
+    def _accessible(self, variable: Value) -> bool:
+        return variable in self.refs
+
+    def _accessed(self, variable: Value, value: Value) -> None:
+        if value.node is None or value.node.op.name == "read" or variable not in self.refs:
+            return
+        if differentiable(value):
+            self._known[id(value)] = value
+            self.later.append((variable, value))
+
+    def held(self, ref: Value, value: Value) -> None:
+        """A later value of a Variable was read."""
+        self._accessed(ref, value)
+
+
 class _Replay:
     """Every node of a graph again, under a tracer and a tape that watches the sources."""
 
-    def __init__(self, graph: Graph, tracer: Tracer, tape: GradientTape, sources: Sources) -> None:
+    def __init__(self, graph: Graph, tracer: Tracer, tape: _Record, sources: Sources) -> None:
         self.tape, self.tracer = tape, tracer
-        self.later: list[tuple[int, Value]] = []
         table = {v: tracer.graph.input(v.type, v.name) for v in graph.inputs}
         self._refs = {table[v]: i for i, v in enumerate(graph.inputs)}
+        tape.refs = {table[graph.inputs[i]] for i in sources.later}
         self.read: dict[int, Value] = {}  # the values of Variables at the start
         watched = set(sources.inputs)
         for i, v in enumerate(graph.inputs):
             if i in watched and not isinstance(v.type, RefType):
                 self._watch(table[v])
         for node in graph.nodes:
-            outs = self._run(node, tuple([table[v] for v in node.inputs]), watched, sources.later)
+            outs = self._run(node, tuple([table[v] for v in node.inputs]), watched)
             table.update(zip(node.outputs, outs, strict=True))
         self.outputs = [table[v] for v in graph.outputs]
+        self.later = [(self._refs[ref], value) for ref, value in tape.later]
         self.sources: list[Value | None] = [
             self.read.get(i) if isinstance(v.type, RefType) else table[v]
             for i, v in enumerate(graph.inputs)
@@ -303,9 +328,7 @@ class _Replay:
         self.sources = [v if i in watched else None for i, v in enumerate(self.sources)]
         self.sources += [value for _, value in self.later]
 
-    def _run(
-        self, node: Node, inputs: tuple[Value, ...], watched: set[int], later: tuple[int, ...]
-    ) -> tuple[Any, ...]:
+    def _run(self, node: Node, inputs: tuple[Value, ...], watched: set[int]) -> tuple[Any, ...]:
         name = node.op.name
         position = self._refs.get(inputs[0], -1) if node.op.kind == "state" else -1
         if name == "read" and position in self.read:
@@ -319,9 +342,8 @@ class _Replay:
         outs = bind.run(call)
         if name == "read":
             self._was_read(position, outs[0], watched)
-        if name == "held" and position in later and differentiable(outs[0]):
-            self.later.append((position, outs[0]))
-            self._watch(outs[0])
+        if name == "held":
+            self.tape.held(inputs[0], outs[0])
         return outs
 
     def _read(self, ref: Value, watched: set[int]) -> None:
