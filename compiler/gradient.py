@@ -275,7 +275,7 @@ def derive(
         there = [*primal.inputs, *replay.read.values(), *primal.outputs]
     else:
         there = [primal.inputs[i] for i in free] + [v for i, v in replay.read.items() if i in free]
-    backward_graph, kept = _reverse(walk, cotangents, grads, replay, primal, there)
+    backward_graph, kept = _reverse(walk, cotangents, grads, replay, primal, there, free is not None)
     return Derived(primal, replay.later, Backward(backward_graph, kept, wanted), sizes.guards)
 
 
@@ -375,7 +375,7 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
 
 def _reverse(
     nodes: Sequence[Node], cotangents: Sequence[Value], grads: Sequence[Value], replay: _Replay,
-    primal: Graph, free: Sequence[Value],
+    primal: Graph, free: Sequence[Value], loop: bool,
 ) -> tuple[Graph, list[Kept]]:  # fmt: skip
     """The graph of the reverse walk, and where it finds the values of the forward graph."""
     places = {v: Kept("made", (n, k)) for n, node in enumerate(primal.nodes)
@@ -389,7 +389,7 @@ def _reverse(
     late = {v for node in nodes for v in node.outputs} | set(cotangents)
     taken = [v for node in nodes for v in node.inputs] + list(grads)
     used = dict.fromkeys(v for v in taken if v not in late)
-    before = again(primal.nodes, used, free)
+    before = again(primal.nodes, used, free, loop=loop)
     made = {v for node in before for v in node.outputs}
     for value in dict.fromkeys([*used, *[v for node in before for v in node.inputs]]):
         if value not in made:

@@ -5,12 +5,13 @@
     %c: bool[n] = greater(%x, %y)                       keeps %c, or nothing if it has %x and %y
 
 Only what costs next to nothing is computed again: constants, casts, comparisons, views and copies
-of elements. Invariant: the same ops on the same values, so the same bits.
+of elements; in a loop, where every trip would keep it, elementwise arithmetic too. Invariant: the
+same ops on the same values, so the same bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from twofold.ir.graph import Node, Value
 from twofold.ir.record import literal_number
@@ -18,18 +19,20 @@ from twofold.ir.record import literal_number
 __all__ = ["again"]
 
 
-def again(nodes: Sequence[Node], used: Iterable[Value], free: Iterable[Value]) -> list[Node]:
+def again(
+    nodes: Sequence[Node], used: Iterable[Value], free: Iterable[Value], *, loop: bool = False
+) -> list[Node]:
     """The nodes that a walk runs again to have the values that it uses of a graph with these nodes.
 
     ``free``: values that are there without being kept. What the nodes take, and what is used and
-    not made by them, must be there or be kept.
+    not made by them, must be there or be kept. ``loop``: whether they are the body of a loop.
     """
     used = list(used)
-    kept = {v for v in used if not _cheap(v)}
-    there = kept.union(free)
-    reached = _reached(nodes, there)
+    cheap = _in_a_loop if loop else _cheap
+    there = {v for v in used if not cheap(v)}.union(free)
+    reached = _reached(nodes, there, cheap)
     there.update(_smallest(v) for v in used if v not in reached)
-    reached = _reached(nodes, there)
+    reached = _reached(nodes, there, cheap)
     live = {v for v in used if v not in there}
     found = []
     for node in reversed(nodes):
@@ -54,15 +57,27 @@ def _cheap(value: Value) -> bool:
     )
 
 
+def _in_a_loop(value: Value) -> bool:
+    """The same where each trip of a loop would keep a value."""
+    if _cheap(value):
+        return True
+    node = value.node
+    if node is None or node.op.kind != "elementwise" or not node.op.pure or node.pinned:
+        return False
+    return node.op.expr is not None and "(" not in node.op.expr
+
+
 def _is_number(expr: str | None) -> bool:
     return literal_number(expr) is not None
 
 
-def _reached(nodes: Sequence[Node], there: set[Value]) -> set[Value]:
+def _reached(
+    nodes: Sequence[Node], there: set[Value], cheap: Callable[[Value], bool]
+) -> set[Value]:
     """What is there, and what can be made of it at next to no cost."""
     reached = set(there)
     for node in nodes:
-        if all(map(_cheap, node.outputs)) and reached.issuperset(node.inputs):
+        if all(map(cheap, node.outputs)) and reached.issuperset(node.inputs):
             reached.update(node.outputs)
     return reached
 

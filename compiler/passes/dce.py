@@ -93,13 +93,13 @@ def _sources_of_sizes(graph: Graph) -> set[Value]:
 def _live(node: Node, outputs: list[int]) -> Live:
     """What a branch or a loop needs for these outputs."""
     state = int(node.attrs.get("carried", 0))
-    fixed = {v for region in node.regions for v in region.inputs
-             if v.type.symbols() & loop_sizes(node)}  # fmt: skip
+    own = loop_sizes(node)
+    fixed = {v for region in node.regions for v in region.inputs if v.type.symbols() & own}
     while True:
-        needed = {
-            i for region in node.regions
-            for i, v in enumerate(region.inputs) if v in _needs(node, region, outputs) | fixed
-        }  # fmt: skip
+        needed: set[int] = set()
+        for region in node.regions:
+            uses = _needs(node, region, outputs) | fixed
+            needed.update(i for i, v in enumerate(region.inputs) if v in uses)
         found = sorted({*outputs, *(i for i in needed if i < state)})
         if found == outputs:
             return Live(outputs, sorted(needed | set(outputs).intersection(range(state))))
