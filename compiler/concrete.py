@@ -17,7 +17,7 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
-from twofold.runtime.arrays import distinct
+from twofold.runtime.arrays import distinct, held
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
@@ -283,9 +283,11 @@ class PreparedCall:
 
     def results(self, arrays: list[Any], leaves: Any) -> Sequence[Any]:
         """The output arrays of a call; what it writes to has been written."""
-        results = self.run(arrays)
         if self.aliases:
-            results = distinct(results, arrays)
+            before = held(arrays)
+            results: Sequence[Any] = distinct(self.run(arrays), before, arrays)
+        else:
+            results = self.run(arrays)
         for position, output in self.writes:
             write_back(leaves[position], results[output])
         return results

@@ -29,7 +29,7 @@ from .passes.inline import inline
 from .sizes import Guard, TraceSizes
 from .trace import Traced, Tracer
 
-__all__ = ["linearize"]
+__all__ = ["Backward", "Derivative", "Kept", "linearize", "written"]
 
 _CALL = OPS["call"]
 MAX_DERIVATIVES = 8  # derivatives that a callee keeps, by what is watched and relations of sizes
@@ -253,7 +253,8 @@ def derive(
     clean = bind.below(None)  # whoever stands on the stack now has no part in this
     bind.push(tracer)
     try:
-        with _Record() as tape:
+        tape = _Record()
+        with tape:
             replay = _Replay(graph, tracer, tape, sources)
         count = len(joint.nodes)
         cotangents = [joint.input(graph.outputs[i].type, f"g{i}") for i in used]
@@ -271,11 +272,16 @@ def derive(
     primal = Graph(graph.name, joint.inputs[: len(graph.inputs)], joint.nodes[:count])
     primal.outputs = replay.outputs
     walk = _needed(joint.nodes[count:], grads)
+    at_start = dict(replay.read)  # what Variables have when the graph starts
     if free is None:
-        there = [*primal.inputs, *replay.read.values(), *primal.outputs]
-    else:
-        there = [primal.inputs[i] for i in free] + [v for i, v in replay.read.items() if i in free]
-    backward_graph, kept = _reverse(walk, cotangents, grads, replay, primal, there, free is not None)
+        there = [*primal.inputs, *at_start.values(), *primal.outputs]
+    else:  # the body of a loop, in which a Variable that it writes to is another in each trip
+        for i in written(graph):
+            at_start.pop(i, None)
+        there = [primal.inputs[i] for i in free] + [v for i, v in at_start.items() if i in free]
+    backward_graph, kept = _reverse(
+        walk, cotangents, grads, at_start, primal, there, free is not None
+    )
     return Derived(primal, replay.later, Backward(backward_graph, kept, wanted), sizes.guards)
 
 
@@ -362,6 +368,19 @@ class _Replay:
             self.tape.watch(Traced(value, self.tracer))
 
 
+def written(graph: Graph) -> set[int]:
+    """The positions of the Variables that a graph writes to."""
+    place = {v: i for i, v in enumerate(graph.inputs) if isinstance(v.type, RefType)}
+    found: set[int] = set()
+    for node in graph.nodes if place else ():
+        if "write" in node.op.effects:
+            found.add(place[node.inputs[0]])
+        for region in node.regions:
+            first = len(node.inputs) - len(region.inputs)
+            found |= {place[node.inputs[first + i]] for i in written(region)}
+    return found
+
+
 def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
     """The nodes that the outputs depend on."""
     live = set(outputs)
@@ -374,15 +393,15 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
 
 
 def _reverse(
-    nodes: Sequence[Node], cotangents: Sequence[Value], grads: Sequence[Value], replay: _Replay,
-    primal: Graph, free: Sequence[Value], loop: bool,
+    nodes: Sequence[Node], cotangents: Sequence[Value], grads: Sequence[Value],
+    at_start: dict[int, Value], primal: Graph, free: Sequence[Value], loop: bool,
 ) -> tuple[Graph, list[Kept]]:  # fmt: skip
     """The graph of the reverse walk, and where it finds the values of the forward graph."""
     places = {v: Kept("made", (n, k)) for n, node in enumerate(primal.nodes)
               for k, v in enumerate(node.outputs)}  # fmt: skip
     places |= {v: Kept("output", i) for i, v in reversed(list(enumerate(primal.outputs)))}
     places |= {v: Kept("input", i) for i, v in enumerate(primal.inputs)}
-    places |= {v: Kept("input", i) for i, v in replay.read.items()}
+    places |= {v: Kept("input", i) for i, v in at_start.items()}
     new = Rebuilt(primal.name + "_backward")
     back, table = new.graph, new.table
     kept: list[Kept] = []

@@ -25,7 +25,7 @@ from twofold.ir.types import TensorType
 
 from .quiet import quiet
 
-__all__ = ["ArrayOps", "HandMade", "as_value", "distinct", "sizes_of"]
+__all__ = ["ArrayOps", "HandMade", "as_value", "distinct", "held", "sizes_of"]
 
 
 def sizes_of(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
@@ -122,9 +122,15 @@ class HandMade(ArrayOps):
         return ArrayOps(cast("dict[str, int]", sizes))
 
 
-def distinct(outs: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
-    """Arrays as values: none is the object of another, of an input, or of what a Variable holds."""
-    taken = {id(getattr(x, "array", x)) for x in inputs}
+def held(inputs: Sequence[Any]) -> list[Any]:
+    """The inputs of a call as values: of a Variable what it holds now."""
+    return [getattr(x, "array", x) for x in inputs]
+
+
+def distinct(outs: Sequence[Any], before: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:
+    """Arrays as values: none is the object of another, of an input, or of what a Variable holds or
+    has held ``before`` the call."""
+    taken = {id(x) for x in (*before, *held(inputs))}
     found = []
     for out in outs:
         out = out.view() if id(out) in taken else out

@@ -21,7 +21,7 @@ from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
-from .arrays import HandMade, as_value, distinct
+from .arrays import HandMade, as_value, distinct, held
 from .convert import as_array
 from .quiet import quiet
 from .tensor import Tensor, wrap
@@ -65,8 +65,9 @@ class Eager(bind.Ground):
         if call.regions:
             if "length" in attrs:  # the arrays that are stacked have sizes
                 call = Call(op, inputs, attrs, call.fitted(_SIZES)[0])
+            before = held(inputs)
             made = op.body(*inputs, regions=functions(call, HandMade()), **attrs)
-            return tuple(distinct([as_value(o) for o in made], inputs))
+            return tuple(distinct([as_value(o) for o in made], before, inputs))
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:

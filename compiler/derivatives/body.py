@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from twofold.ir.errors import StagingError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import TensorType
 from twofold.ir.vjp import Sources, differentiable
 
-from ..gradient import Backward, Derivative, Kept
+from ..gradient import Backward, Derivative, Kept, written
 from ..sizes import TraceSizes
 
 __all__ = ["Body", "Where", "active"]
@@ -43,6 +44,7 @@ class Body:
         self, graph: Graph, carried: int, sliced: int, sources: Sources, sizes: TraceSizes
     ) -> None:
         self.graph, self.carried, self.sizes = graph, carried, sizes
+        _refuse_changing(graph, sources)
         self.first_given = carried + sliced
         watched = set(sources.inputs)
         live = _flowing(graph, carried, watched, set(sources.later))
@@ -117,6 +119,16 @@ class Body:
                 live.update(node.inputs)
                 found.append(node)
         return found[::-1]
+
+
+def _refuse_changing(graph: Graph, sources: Sources) -> None:
+    """Raise StagingError for a loop that reads a watched Variable and assigns it in its body: the
+    values of later trips are other sources than the first."""
+    for i in graph.refs()[0].intersection(written(graph), sources.inputs):
+        raise StagingError(
+            f"the body of a loop reads and assigns the Variable {graph.inputs[i].name!r}, which a "
+            f"tape watches; carry its value as state of the loop, and assign that"
+        )
 
 
 def _flowing(graph: Graph, carried: int, watched: set[int], later: set[int]) -> list[bool]:

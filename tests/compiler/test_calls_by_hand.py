@@ -187,3 +187,11 @@ def test_control_flow_runs_eagerly_for_the_sizes_of_each_trip() -> None:
     values = (tf.constant(1).value, tf.constant([5.0]).value)
     outs = bind.run(Call(loop.op, values, loop.attrs, loop.regions))
     assert [out.tolist() for out in outs] == [0, [5.0, 5.0]]
+
+
+def test_what_a_variable_had_before_is_a_value_of_its_own() -> None:
+    graph = parse("graph f(%v: ref f32[]) { %r = read(%v) %s = sin(%r) assign(%v, %s) return %r }")
+    v = tf.Variable(0.5)
+    with tf.GradientTape() as tape:
+        y = call(graph, v)
+    assert tape.gradient(y, v).item() == 1.0
