@@ -58,4 +58,6 @@ def _stage(inner: Tracer, outer: Tracer, where: Any) -> None:
         outer.was_given(variable, table[value])
     for written in inner.written.values():
         outer.writes_to(*written)
+    for array, held in inner.begun:
+        outer.begins(array, held, array.flow)
     inner.ended = True

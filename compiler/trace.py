@@ -179,6 +179,7 @@ class Tracer(bind.Ground):
         # What was written to in this region and is of a trace around it: cells of tensors and of
         # arrays, with what they held before.
         self.written: dict[int, tuple[Any, Any, Any]] = {}
+        self.begun: list[tuple[Any, Any]] = []  # TensorArrays around it that got first elements
         self.given: dict[int, tuple[Any, Value]] = {}  # Variables and what they were assigned
         self.arrays: Arrays = Arrays(self) if outer is None else outer.arrays
         self._nodes: set[int] = set()  # ids of those counted
@@ -393,6 +394,13 @@ class Tracer(bind.Ground):
         """A cell is about to get another value; ``trace``: whose value it has now."""
         if trace is not self and self.outer is not None:
             self.written.setdefault(id(cell), (cell, held, trace))
+
+    def begins(self, array: Any, held: Any, flow: Any) -> None:
+        """A TensorArray has other elements; ``held`` is what it had."""
+        if held.trace is not self and self.outer is not None:
+            if isinstance(held, Traced):
+                raise PlainPython
+            self.begun.append((array, held))
 
     def _assign(self, variable: Any, value: Any, where: Any) -> None:
         """Append an ``assign`` node; later reads see ``value``."""

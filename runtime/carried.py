@@ -9,7 +9,7 @@ name. What is no number (None, a text, an object) stays as it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from twofold.ir.errors import (
     TwofoldError,
 )
 from twofold.ir.op import OPS
+from twofold.ir.shapes import show_shape
 from twofold.ir.tree import Structure, flatten, unflatten
 from twofold.ir.types import TensorType
 
@@ -30,6 +31,7 @@ from .tensor import Tensor, wrap
 from .variable import Variable
 
 __all__ = [
+    "ArrayKind",
     "State",
     "carried",
     "described",
@@ -37,6 +39,7 @@ __all__ = [
     "hooked",
     "is_value",
     "misfit",
+    "own",
     "own_tensor",
     "refusal",
     "truth",
@@ -44,6 +47,55 @@ __all__ = [
 ]
 
 _NUMBERS = (bool, int, float, complex, np.ndarray, np.generic, Tensor, Variable)
+
+
+class ArrayKind:
+    """What a TensorArray is besides its elements: the same for all that a loop makes of it."""
+
+    def __init__(self, dtype: np.dtype[Any], dynamic: bool, one_shape: bool, shape: Any) -> None:
+        self.dtype: np.dtype[Any] = dtype
+        self.dynamic, self.one_shape, self.shape = dynamic, one_shape, shape
+        self.rows: Any = None  # in a trace: how many elements there are at the start
+        self.grown = False  # in a trace: whether they are in a buffer
+
+    def _key(self) -> tuple[Any, ...]:
+        rows = id(self.rows) if isinstance(self.rows, Tensor) else self.rows
+        return self.dtype, self.dynamic, self.one_shape, self.shape, rows, self.grown
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArrayKind) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def without_rows(self, none: Any) -> ArrayKind:
+        """The same for an array whose elements have all been written."""
+        made = ArrayKind(self.dtype, self.dynamic, self.one_shape, self.shape)
+        made.rows, made.grown = none, self.grown
+        return made
+
+    def __repr__(self) -> str:
+        return f"a TensorArray of {self.dtype}"
+
+    def refuse_shape(self, have: Any, want: Any) -> NoReturn:
+        """An element of another shape."""
+        raise ShapeError(
+            f"an element of shape {show_shape(have)} is written to a TensorArray whose elements "
+            f"have the shape {show_shape(want)}"
+        )
+
+    def refuse_rows(self, have: Any, size: Any) -> NoReturn:
+        """More elements at once than there is room for."""
+        raise ShapeError(
+            f"{have} elements do not go into a TensorArray of size {size}; make it larger, or "
+            f"dynamic_size=True"
+        )
+
+    def refuse_unknown(self) -> NoReturn:
+        """An element that was not written, of a shape that nobody has said."""
+        raise ArgumentError(
+            "an element of a TensorArray is needed before one is written; say element_shape"
+        )
 
 
 def is_value(x: Any) -> bool:
@@ -132,10 +184,17 @@ def truth(x: Any) -> Any:
     return tensor if tensor.dtype == np.bool_ else OPS["cast"](tensor, dtype=np.dtype(bool))
 
 
+def own(x: Any) -> Any:
+    """A leaf of its own: a tensor for a number; anything else as it is."""
+    if is_value(x):
+        return own_tensor(x)
+    return x.own() if hasattr(x, "own") else x
+
+
 def carried(tree: Any) -> tuple[list[Any], Structure]:
     """The leaves of a container, numbers as tensors, and its structure."""
     leaves, structure = flatten(tree)
-    return [own_tensor(x) if is_value(x) else x for x in leaves], structure
+    return [own(x) for x in leaves], structure
 
 
 def type_of(x: Any) -> TensorType | None:
@@ -149,6 +208,8 @@ def type_of(x: Any) -> TensorType | None:
 def misfit(want: Any, have: Any) -> str:
     """Why one leaf does not follow another, in words; ``""`` if it does. Sizes may differ."""
     first, second = type_of(want), type_of(have)
+    if hasattr(want, "follows") and want.follows(have):
+        return ""
     if first is None and second is None:
         return "" if want is have or want == have else f"{have!r}, not {want!r}"
     shown = [repr(x) if t is None else str(t) for x, t in ((want, first), (have, second))]
@@ -178,7 +239,7 @@ class State(NamedTuple):
 
     def tree(self) -> Any:
         """The container, in tensor objects of its own."""
-        return unflatten(self.structure, [own_tensor(x) if is_value(x) else x for x in self.leaves])
+        return unflatten(self.structure, [own(x) for x in self.leaves])
 
     def next(self, tree: Any) -> State:
         """The state that follows, of the same structure, dtypes and ranks.
@@ -192,7 +253,7 @@ class State(NamedTuple):
                 f"{described(self.structure)}; return the structure of what the loop starts with"
             )
         made = [
-            own_tensor(x, getattr(want, "dtype", None)) if is_value(x) else x
+            own_tensor(x, getattr(want, "dtype", None)) if is_value(x) else own(x)
             for want, x in zip(self.leaves, found, strict=True)
         ]
         self.check(made)

@@ -44,6 +44,7 @@ def stage_branches(
     fine = [i for i, part in enumerate(parts) if not part.failed]
     if not fine:
         raise PlainPython
+    _begin([parts[i] for i in fine])
     names = [name for name, _ in branches]
     _check([names[i] for i in fine], [parts[i] for i in fine], what, outer)
     first = parts[fine[0]]
@@ -78,6 +79,19 @@ def stage_branches(
     return unflatten(first.structure, leaves)
 
 
+def _begin(parts: Sequence[Part]) -> None:
+    """Give arrays without elements the type of those that they have in another branch."""
+    for i, column in enumerate(zip(*[part.leaves for part in parts], strict=False)):
+        like = next((x for x in column if isinstance(x, Traced)), None)
+        for part, x in zip(parts, column, strict=True):
+            if like is not None and hasattr(x, "begun"):
+                token = bind.push(part.tracer)
+                try:
+                    part.leaves[i] = x.begun(like)
+                finally:
+                    bind.pop(token)
+
+
 def _joined(outer: Tracer, values: Sequence[Value]) -> TensorType:
     """The type of an output of every branch: a size that is not the same in all is a new symbol."""
     sizes = outer.sizes
@@ -86,7 +100,7 @@ def _joined(outer: Tracer, values: Sequence[Value]) -> TensorType:
     for first, *others in zip(*[t.shape for t in types], strict=True):
         same = all(sizes.agree(first, other) for other in others)
         shape.append(sizes.resolve(first) if same else sizes.fresh())
-    return types[0].with_shape(shape)
+    return types[0].sized(shape)
 
 
 def _check(names: Sequence[str], parts: Sequence[Part], what: str, outer: Tracer) -> None:

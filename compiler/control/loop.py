@@ -67,16 +67,31 @@ class Loop:
             trip.run(lambda trip=trip: function(trip), finish)  # type: ignore[misc]
             new = {k: w for k, w in trip.written.items() if k not in self.cells}
             self.cells.update(new)
-            wider = False if trip.failed else self._widen(trip)
-            if not new and not wider:
+            if trip.failed or not (self._begin(trip) or self._widen(trip) or new):
                 return trip
+
+    def _begin(self, trip: Trip) -> bool:
+        """Give arrays without elements the type that their first element has; whether there were
+        any."""
+        leaves = self.state.leaves
+        firsts = [
+            (i, leaf, made)
+            for i, (leaf, made) in enumerate(zip(leaves, trip.leaves, strict=False))
+            if hasattr(leaf, "begun") and isinstance(made, Traced)
+        ]
+        for i, leaf, made in firsts:
+            leaves[i] = leaf.begun(made)
+        self.types = (
+            [x.value.type for x in leaves if isinstance(x, Traced)] if firsts else self.types
+        )
+        return bool(firsts)
 
     def _widen(self, trip: Trip) -> bool:
         """Give sizes that change a symbol; whether there were any."""
         made = [v.type for v in trip.values()[: len(self.types)]]
         before = self.types
         self.types = [
-            t.with_shape([self._wider(a, b) for a, b in zip(t.shape, m.shape, strict=True)])
+            t.sized([self._wider(a, b) for a, b in zip(t.shape, m.shape, strict=True)])
             for t, m in zip(before, made, strict=True)
         ]
         return self.types != before
@@ -100,7 +115,7 @@ class Loop:
         """The types of the state behind the loop: sizes that change have symbols of their own."""
         sizes = self.outer.sizes
         return [
-            v.type.with_shape([sizes.fresh() if d in self.open else d for d in v.type.shape])
+            v.type.sized([sizes.fresh() if d in self.open else d for d in v.type.shape])
             for v in own
         ]
 
@@ -131,7 +146,9 @@ class Trip(Part):
         tracer, graph = self.tracer, self.tracer.graph
         types = iter(loop.types)
         self.state = [
-            Traced(graph.input(next(types), x.value.name), tracer) if isinstance(x, Traced) else x
+            Traced(graph.input(next(types), x.value.name), tracer)
+            if isinstance(x, Traced)
+            else _inside(x, tracer)
             for x in loop.state.leaves
         ]
         self.structure_in: Structure = loop.state.structure
@@ -181,6 +198,10 @@ class Trip(Part):
         made, n = self.values(), len(loop.types)
         state = made[:n] + [self.written[key].value for key in loop.cells]
         self.graph.outputs = [*state, *[self.given(v) for v in variables], *made[n:]]
+
+
+def _inside(x: Any, tracer: Tracer) -> Any:
+    return x.inside(tracer) if hasattr(x, "inside") else x
 
 
 def stage_while(

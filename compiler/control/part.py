@@ -96,7 +96,12 @@ class Part:
     def _put_back(self) -> None:
         """Note what was written to around the region, and put back what it held."""
         for cell, held, _ in self.tracer.written.values():
-            self.written[id(cell)] = Written(cell, held)
+            self.written[id(cell)] = Written.out_of(cell, held)
+        for array, held in self.tracer.begun:  # they have zeros before the region
+            inner: Traced = array.flow
+            array.flow = held.begun(inner)
+            bind.ground().begins(array, held, array.flow)  # type: ignore[attr-defined]
+            self.written[id(array.flow)] = Written(array.flow, inner.value)
 
     def values(self) -> list[Value]:
         """The values of the leaves that are tensors."""
@@ -114,14 +119,19 @@ class Part:
 class Written:
     """A tensor or an array of NumPy around a region that it writes to, and the value it gives."""
 
-    def __init__(self, cell: Any, held: Any) -> None:
-        self.cell, self.is_tensor = cell, isinstance(cell, Traced)
-        holder = cell if self.is_tensor else cell.tensor
-        self.value: Value = holder.value
-        if self.is_tensor:
+    def __init__(self, cell: Any, value: Value) -> None:
+        self.cell, self.is_tensor, self.value = cell, isinstance(cell, Traced), value
+
+    @classmethod
+    def out_of(cls, cell: Any, held: Any) -> Written:
+        """Take the value of the region out of a cell, which gets back what it held."""
+        if isinstance(cell, Traced):
+            made = cls(cell, cell.value)
             cell.value, cell.trace = held
         else:
+            made = cls(cell, cell.tensor.value)
             cell.tensor = held
+        return made
 
     def set_out(self, value: Value, tracer: Tracer) -> None:
         """Have the cell hold an input of a region, from the start of its trace on."""

@@ -30,6 +30,7 @@ from twofold.api.scans import foldl as foldl
 from twofold.api.scans import foldr as foldr
 from twofold.api.scans import map_fn as map_fn
 from twofold.api.scans import scan as scan
+from twofold.api.tensor_array import TensorArray as TensorArray
 from twofold.compiler.decorator import function as function
 from twofold.compiler.spec import TensorSpec as TensorSpec
 from twofold.dtypes import as_dtype as as_dtype

@@ -30,6 +30,12 @@ def test_the_page_on_numpy_runs(tmp_path: Path, update_golden: bool) -> None:
     check(DOCS / "numpy.md", tmp_path)
 
 
+def test_the_page_on_control_flow_runs(tmp_path: Path, update_golden: bool) -> None:
+    if update_golden:
+        update(DOCS / "control_flow.md", tmp_path)
+    check(DOCS / "control_flow.md", tmp_path)
+
+
 def test_the_readme_example_runs(tmp_path: Path) -> None:
     assert any(b.language == "python" for b in blocks(ROOT / "README.md"))
     check(ROOT / "README.md", tmp_path)

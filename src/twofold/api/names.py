@@ -132,6 +132,7 @@ _GENERATORS = (
 OBJECTS: dict[str, str] = {
     "GradientTape": "twofold.runtime.tape:GradientTape",
     "Tensor": "twofold.runtime.tensor:Tensor",
+    "TensorArray": "twofold.api.tensor_array:TensorArray",
     "TensorSpec": "twofold.compiler.spec:TensorSpec",
     "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",
