@@ -33,6 +33,7 @@ from .loops import Buffer, Kernel, Loop, Sweep
 from .statements import (
     Access,
     Apply,
+    Check,
     Const,
     For,
     If,
@@ -46,10 +47,11 @@ from .statements import (
     While,
 )
 
-__all__ = ["build_control", "fits"]
+__all__ = ["ELEMENTS", "build_control", "fits"]
 
 ELEMENTS = 64  # of an array that is kept in values
 STATEMENTS = 4096  # of a kernel
+INT64 = np.dtype(np.int64)
 CONTROL = ("cond", "switch", "while", "scan")
 
 Elements = tuple[str, ...]  # the names of an array's elements, in row-major order
@@ -74,7 +76,7 @@ class UnfitError(Exception):
 
 def fits(node: Node) -> bool:
     """Whether a node with regions can be a kernel by itself."""
-    if node.op.name not in CONTROL or node.pinned:
+    if node.op.name not in CONTROL or not node.effects <= {"raise"}:
         return False
     try:
         build_control(Graph(node.op.name, dict.fromkeys(node.inputs), [node], node.outputs))
@@ -157,7 +159,11 @@ class _Builder:
 
     def assign(self, groups: Iterable[tuple[Value, Elements, Elements]]) -> None:
         """Set variables of values, all at once."""
-        pairs = [(v, x, y) for v, xs, ys in groups for x, y in zip(xs, ys, strict=True) if x != y]
+        pairs = []
+        for value, old, new in groups:
+            if len(old) != len(new):
+                raise UnfitError("a size that changes")
+            pairs += [(value, x, y) for x, y in zip(old, new, strict=True) if x != y]
         targets = {target for _, target, _ in pairs}
         given = [self.apply(y, held_in(v)) if y in targets else y for v, _, y in pairs]
         for (_, target, _), source in zip(pairs, given, strict=True):
@@ -216,6 +222,8 @@ class _Builder:
             visit = _OWN.get(node.op.name)
             if visit is not None:
                 visit(self, node)
+            elif node.op.name in _DIVISIONS and info(node.out.type.dtype).integer:
+                self.divide(node)
             elif not kernelable(node):
                 raise UnfitError(node.op.name)
             elif (access := access_of(node)) is not None:
@@ -286,6 +294,58 @@ class _Builder:
                 expr = rename(normal(node.op.expr or ""), {"acc": total, "x": term})
                 total = self.apply(expr, dtype)
             made.append(self.widened(self.narrowed(total, node.out)) if rounds else total)
+        self.known[node.out] = tuple(made)
+
+    def divide(self, node: Node) -> None:
+        """floor_divide and remainder of integers, which raise if a divisor is 0."""
+        size(node.out)
+        args = [spread(self.elements(v), v, node.out) for v in node.inputs]
+        for y in dict.fromkeys(args[1]):
+            self.add(Check(f"{y} != 0"))
+        name, dtype = _DIVISIONS[node.op.name], node.out.type.dtype
+        self.known[node.out] = tuple(
+            self.apply(f"{name}({x}, {y})", dtype) for x, y in zip(*args, strict=True)
+        )
+
+    def place(self, index: Value, size: DimLike) -> str:
+        """A scalar index as a position of an axis, checked; a negative one counts from the end."""
+        (given,), dtype = self.elements(index), info(index.type.dtype)
+        if not dtype.integer or dtype.short == "u64":
+            raise UnfitError("an index that may be beyond int64")
+        at = given if dtype.short == "i64" else self.apply(f"cast({given})", INT64)
+        if isinstance(size, int):
+            length = str(size)
+        else:
+            length = self.name("v")
+            self.add(Position(length, Index(size, (0,))))
+        if dtype.unsigned:
+            self.add(Check(f"{at} < {length}"))
+            return at
+        self.add(Check(f"-{length} <= {at} and {at} < {length}"))
+        return self.apply(f"{at} if {at} >= 0 else {at} + {length}", INT64)
+
+    def gather(self, node: Node) -> None:
+        """One element or row at a computed position."""
+        source, index = node.inputs
+        axis = node.attrs["axis"]
+        if index.type.shape or node.attrs["batch_dims"]:
+            raise UnfitError("several positions at once")
+        at, found = self.place(index, source.type.shape[axis]), self.known[source]
+        if isinstance(found, Memory):
+            scalars = (*found.scalars, (at, found.strides[axis]))
+            strides = found.strides[:axis] + found.strides[axis + 1 :]
+            self.known[node.out] = found._replace(scalars=scalars, strides=strides)
+            return
+        grid = np.array(found, object).reshape(numbers(source))
+        if not grid.size:
+            raise UnfitError("an element of nothing")
+        rows = np.moveaxis(grid, axis, 0).reshape(grid.shape[axis], -1)
+        made = []
+        for column in rows.T:
+            expr = column[-1]
+            for i, name in reversed([*enumerate(column[:-1])]):
+                expr = f"{name} if {at} == {i} else {expr}"
+            made.append(self.apply(expr, held_in(node.out)))
         self.known[node.out] = tuple(made)
 
     def join(self, node: Node) -> None:
@@ -425,8 +485,10 @@ def spread(elements: Elements, value: Value, out: Value) -> Elements:
     return tuple(np.broadcast_to(grid.reshape(numbers(value)), numbers(out)).ravel())
 
 
+_DIVISIONS = {"floor_divide": "floordiv", "remainder": "mod"}
 _OWN: dict[str, Callable[[_Builder, Node], None]] = {
     "constant": _Builder.constant,
+    "gather": _Builder.gather,
     "dim": _Builder.dim,
     "stack": _Builder.join,
     "concat": _Builder.join,

@@ -38,7 +38,7 @@ CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
 RESERVED = frozenset(
     {*keyword.kwlist, *FUNCTIONS, *CONSTANTS, *NAMES, "after", "at",
-     "const", "do", "fold", "kernel", "out", "range", "sweep", "to", "var"}
+     "check", "const", "do", "fold", "kernel", "out", "range", "sweep", "to", "var"}
 )  # fmt: skip
 BOOL = np.dtype(bool)
 _IDENTIFIER = re.compile(r"(?<![\w.])[^\W\d]\w*")

@@ -15,7 +15,8 @@ are independent: a target may run them in any order, in vectors and in threads. 
 the kernel runs ``before`` once, then its sweeps in order. A sweep goes through the folded loops
 once (without folded loops: it is one point), folds accumulators and stores; then it runs its
 ``after`` once. ``schedule.py`` decides what is in which sweep. In a sweep there may be scalar
-control flow: typed variables, ``if``, ``while``, further loops, elements at computed positions.
+control flow: typed variables, ``if``, ``while``, further loops, elements at computed positions, and
+``check``, which ends the kernel where its test fails.
 
 Invariants (``verify.py`` checks them under the same headings)
 
@@ -52,6 +53,7 @@ from twofold.ir.dims import DimLike, symbol, symbols_of
 from .rewrite import rewritten
 from .statements import (
     Block,
+    Check,
     Const,
     Fold,
     For,
@@ -144,17 +146,19 @@ class Kernel:
         """Whether its points run without control flow and computed positions, so in vectors too."""
         if "straight" not in self._memo:
             self._memo["straight"] = not any(
-                isinstance(s, Var | Set | If | While | For) or (index_of(s) or _NOWHERE).scalars
+                isinstance(s, Var | Set | Check | If | While | For)
+                or (index_of(s) or _NOWHERE).scalars
                 for s in self.statements()
             )
         return bool(self._memo["straight"])
 
     @property
-    def endless(self) -> bool:
-        """Whether it may run for ever: it has a loop until a test fails."""
-        if "endless" not in self._memo:
-            self._memo["endless"] = any(isinstance(s, While) for s in self.statements())
-        return bool(self._memo["endless"])
+    def leaves(self) -> bool:
+        """Whether it may end early: a check fails, or a loop until a test fails is ended."""
+        if "leaves" not in self._memo:
+            found = (isinstance(s, While | Check) for s in self.statements())
+            self._memo["leaves"] = any(found)
+        return bool(self._memo["leaves"])
 
     def statements(self) -> Iterator[Statement]:
         """Every statement, those of blocks after the one that holds them."""

@@ -23,6 +23,7 @@ from .statements import (
     Access,
     Apply,
     Block,
+    Check,
     Const,
     Fold,
     For,
@@ -46,7 +47,7 @@ _FOR = token(r"for\b\s*\(")
 _FOLD = token(r"fold\b")
 _OUT = token(r"out\b")
 _NAME = token(f"({BARE})")
-_WORD = token(r"(const|var|fold|if|for|do|while|sweep)\b(?!\s*[=:\[])")
+_WORD = token(r"(const|var|fold|check|if|for|do|while|sweep)\b(?!\s*[=:\[])")
 _AFTER, _ELSE, _TO, _FROM, _WHILE = (
     token(rf"{word}\b") for word in ("after", "else", "to", "from", "while")
 )
@@ -241,6 +242,8 @@ class _Parser:
             at = s.here()
             found = s.expect(_FOLDED, "an expression and 'from' with the first value")
             return Fold(name, dtype, self.normal(found[1], at), self.number(dtype))
+        if word == "check":
+            return Check(self.expression())
         if word == "if":
             test, then = self.expression(), self.block()
             return If(test, then, self.block() if s.take(_ELSE) else ())

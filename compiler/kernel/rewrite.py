@@ -13,6 +13,7 @@ from .statements import (
     Access,
     Apply,
     Block,
+    Check,
     Fold,
     For,
     If,
@@ -94,6 +95,8 @@ def _statement(
             return Var(names.get(name, name), dtype, rename(expr, names))
         case Set(name, expr):
             return Set(names.get(name, name), rename(expr, names))
+        case Check(test):
+            return Check(rename(test, names))
         case If(test, then, orelse):
             return If(rename(test, names), block(then), block(orelse))
         case While(before, test, body):

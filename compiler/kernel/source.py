@@ -22,6 +22,7 @@ from .loops import Kernel, Sweep
 from .statements import (
     Access,
     Apply,
+    Check,
     Fold,
     For,
     If,
@@ -138,6 +139,8 @@ class _Source:
 
     def control(self, s: Statement, depth: int) -> None:
         match s:
+            case Check(test):
+                self.line(depth, f"assert {rename(test, self.literals)}")
             case If(test, then, orelse):
                 self.line(depth, f"if {rename(test, self.literals)}:")
                 self.inner(then, depth)

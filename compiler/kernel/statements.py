@@ -11,9 +11,9 @@ import numpy as np
 from twofold.ir.dims import DimLike
 
 __all__ = [
-    "Access", "Apply", "Block", "Const", "Fold", "For", "If", "Index", "Load", "Position", "Set",
-    "Statement", "Store", "Var", "While", "blocks_of", "expressions_of", "in_code", "index_of",
-    "name_of", "walk",
+    "Access", "Apply", "Block", "Check", "Const", "Fold", "For", "If", "Index", "Load", "Position",
+    "Set", "Statement", "Store", "Var", "While", "blocks_of", "expressions_of", "in_code",
+    "index_of", "name_of", "walk",
 ]  # fmt: skip
 
 DType = np.dtype[Any]
@@ -116,6 +116,13 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """``check test``: if the test fails the kernel ends there; whoever runs it gets to know."""
+
+    test: str
+
+
+@dataclass(frozen=True, slots=True)
 class If:
     """``if test { ... } else { ... }``."""
 
@@ -144,7 +151,7 @@ class For:
     body: Block
 
 
-Statement = Load | Position | Apply | Fold | Store | Var | Set | If | While | For
+Statement = Load | Position | Apply | Fold | Store | Var | Set | Check | If | While | For
 Block = tuple["Statement", ...]
 
 
@@ -176,7 +183,7 @@ def expressions_of(statement: Statement) -> tuple[str, ...]:
     """The expressions of a statement, without those of its blocks."""
     if isinstance(statement, Apply | Fold | Var | Set):
         return (statement.expr,)
-    return (statement.test,) if isinstance(statement, If | While) else ()
+    return (statement.test,) if isinstance(statement, Check | If | While) else ()
 
 
 def name_of(statement: Statement) -> str | None:

@@ -17,6 +17,7 @@ from twofold.ir.number_text import show_float
 from .statements import (
     Access,
     Apply,
+    Check,
     Const,
     Fold,
     For,
@@ -118,6 +119,8 @@ class _Writer:
                 return f"var {name}: {dtype_name(dtype)} = {expr}"
             case Set(name, expr):
                 return f"{name} = {expr}"
+            case Check(test):
+                return f"check {test}"
         raise AssertionError(f"{s!r} is a statement with blocks")
 
     def place(self, access: Access) -> str:

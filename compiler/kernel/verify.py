@@ -15,6 +15,7 @@ from .statements import (
     Access,
     Apply,
     Block,
+    Check,
     Const,
     Fold,
     For,
@@ -196,6 +197,8 @@ class _Verifier:
 
     def control(self, s: Statement, scope: Scope) -> None:
         match s:
+            case Check(test):
+                self.expression(test, scope, BOOL)
             case If(test, then, orelse):
                 self.expression(test, scope, BOOL)
                 self.block(then, dict(scope))

@@ -16,7 +16,7 @@ array in slot 0, 3 the address of the status, 4 an offset into the arena where t
 
 The status is an int64 that is 0 as long as all goes well. A function that stores something else
 there ends the program: -1 says that it left a Python exception, n > 0 that Python has to do
-something, whose number n - 1 is what Python gets.
+something, whose number n - 1 is what Python gets; other negative numbers it gets as they are.
 
 The driver reads the list and the arrays through their addresses: ``PyListObject.ob_item`` lies
 behind the variable-size object head, and the first field of ``PyArrayObject`` after its head is
@@ -104,10 +104,11 @@ def _write_entry(module: ir.Module, parts: tuple[ir.Function, ...], name: str) -
     with b.if_then(guarded):
         b.call(leave, [b.inttoptr(state, POINTER)])
     found = b.load(status, typ=I64)
-    with b.if_then(b.icmp_signed("<", found, I64(0)), likely=False):
-        b.ret(POINTER(None))
-    with b.if_then(b.icmp_signed(">", found, I64(0)), likely=False):
-        b.ret(b.call(number, [b.sub(found, I64(1))]))
+    with b.if_then(b.icmp_signed("!=", found, I64(0)), likely=False):
+        with b.if_then(b.icmp_signed("==", found, I64(-1))):
+            b.ret(POINTER(None))
+        positive = b.icmp_signed(">", found, I64(0))
+        b.ret(b.call(number, [b.select(positive, b.sub(found, I64(1)), found)]))
     b.call(increase, [none])
     b.ret(none)
     for end, step in ((BEGIN, enter), (FINISH, leave)):

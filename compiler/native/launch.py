@@ -42,14 +42,15 @@ class Launch(NamedTuple):
 
 def kernel_launches(
     kernel: Kernel, machine: MachineKernel, buffers: Sequence[Word],
-    size: Callable[[DimLike], int], reserve: Callable[[int], int],
+    size: Callable[[DimLike], int], reserve: Callable[[int], int], failure: int = -2,
 ) -> list[Launch]:  # fmt: skip
-    """The launches of a kernel on these buffers; ``reserve`` gives bytes of the arena."""
+    """The launches of a kernel on these buffers; ``reserve`` gives bytes of the arena. ``failure``:
+    the status if a check fails."""
     words = [*buffers, *((LITERAL, size(d)) for d in kernel.params())]
     dims = [size(d) for d in kernel.dims]
     points = int(np.prod(dims, dtype=np.int64))
-    if kernel.endless:  # which Python may end in the thread of the caller: one point runs there
-        words.append((STATUS if points == 1 else LITERAL, 0))
+    if kernel.leaves:  # as it may in the thread of the caller, where one point runs
+        words += [(STATUS if points == 1 else LITERAL, 0), (LITERAL, failure)]
     if kernel.mode != "total":
         units = _units(kernel, dims)
         return [Launch(machine.body, units, grain_of(kernel, units, points), words)]

@@ -21,6 +21,7 @@ from ..kernel.loops import Kernel
 from ..kernel.statements import (
     Access,
     Apply,
+    Check,
     Fold,
     For,
     If,
@@ -83,8 +84,8 @@ class Points:
             d: self.word(offset + i, I64) for i, d in enumerate(kernel.params())
         }
         self.given = offset + len(self.params)  # words of the context so far
-        if kernel.endless:
-            self.status, self.given = self.word(self.given, POINTER), self.given + 1
+        if kernel.leaves:
+            self.status, self.given = self.word(self.given, POINTER), self.given + 2
         self.dims = [self.params[d] for d in kernel.dims]
         self.vec = len(kernel.loops) - 1  # vectors run along the last loop
         self.one, self.all = Lanes(self.b, 1), Lanes(self.b, self.lanes)
@@ -136,6 +137,10 @@ class Points:
     def control(self, s: Statement, point: Point) -> None:
         """Branches and loops, for one lane."""
         match s:
+            case Check(test):
+                wrong = self.b.not_(self.expression(test, BOOL, point).ir)
+                with self.b.if_then(wrong, likely=False):
+                    self.leave(self.word(self.given - 1, I64))
             case If(test, then, orelse):
                 taken = self.expression(test, BOOL, point)
                 with self.b.if_else(taken.ir) as (yes, no):
@@ -173,8 +178,14 @@ class Points:
             self.b.store(I64(between), trips)
             raised = self.b.icmp_signed("!=", self.b.call(signals(self.b.module), []), I32(0))
             with self.b.if_then(raised, likely=False):
-                self.b.store(I64(-1), self.status)
-                self.b.ret_void()
+                self.leave(I64(-1))
+
+    def leave(self, status: ir.Value) -> None:
+        """End the kernel here, with this status of the program."""
+        known = self.b.icmp_unsigned("!=", self.status, POINTER(None))
+        with self.b.if_then(known):
+            self.b.store(status, self.status)
+        self.b.ret_void()
 
     def value(self, name: str, point: Point) -> Value:
         """A value in as many lanes as the point has; what a variable holds now."""

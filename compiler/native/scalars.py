@@ -140,7 +140,9 @@ def shift(x: Value, y: Value, left: bool) -> Value:
 
 
 def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
-    """NumPy's floating floor_divide and remainder, from C's fmod."""
+    """NumPy's floor_divide and remainder: of floating numbers from C's fmod."""
+    if not x.floating:
+        return _int_divmod(x, y)
     b, zero = x.lanes.builder, x.like(0.0)
     raw = x.made(b.frem(x.ir, y.ir))
     div = (x - raw) / y
@@ -158,6 +160,23 @@ def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
     whole = div.compare("!=", zero).select(whole, signed_zero)
     by_zero = y.equals(zero)
     return by_zero.select(exact, whole), by_zero.select(raw, mod)
+
+
+def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
+    """Quotient and remainder of integers, for divisors other than 0; the least number divided by -1
+    is itself, as in NumPy, where the machine's division would stop the process."""
+    b = x.lanes.builder
+    if info(x.dtype).unsigned:
+        return x.made(b.udiv(x.ir, y.ir)), x.made(b.urem(x.ir, y.ir))
+    negates = y.equals(y.like(-1))
+    safe = negates.select(y.like(1), y)
+    quotient, rest = x.made(b.sdiv(x.ir, safe.ir)), x.made(b.srem(x.ir, safe.ir))
+    zero = x.like(0)
+    turned = (rest ^ y) < zero
+    down = turned & rest.compare("!=", zero)
+    quotient = down.select(quotient - x.like(1), quotient)
+    rest = down.select(rest + y, rest)
+    return negates.select(-x, quotient), negates.select(zero, rest)
 
 
 def _sign(x: Value) -> Value:

@@ -46,7 +46,8 @@ def run_kernel(
         kernel, machine, words, lambda d: d if isinstance(d, int) else evaluate(d, env), reserve
     )
     run = driver()(encode(launches).start)
-    run([workspace(max(used[0], 1)), *arrays])
+    if run([workspace(max(used[0], 1)), *arrays]) is not None:
+        raise ArgumentError(f"a check of kernel {kernel.name} failed")
 
 
 def _check(

@@ -69,6 +69,7 @@ class Writer:
         self.homes: dict[Value, Word] = {}  # where the outputs of regions are wanted
         self.code: list[do.Instruction] = []  # of the segment that is being written
         self.inner: list[Callable[[list[Any]], None]] = []  # what Python does inside of it
+        self.failures: list[Callable[[list[Any]], None]] = []  # what raises if a check fails
         self.depth = 0  # regions around what is being written
         self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
@@ -226,10 +227,27 @@ class Writer:
         FLOW[node.op.name](self, node)
 
     def _kernel(self, node: Node) -> None:
+        failure = 0
+        if node.pinned:  # it may raise
+            self.settle()
+            failure = -2 - len(self.failures)
+            self.failures.append(self.failure(node))
         self.locate(node)
         made = self.exe.code[node]
         buffers = [self.word(v) for v in (*node.inputs, *node.outputs)]
-        self.code += kernel_launches(made.kernel, made.machine, buffers, self.size, self.reserve)
+        self.code += kernel_launches(
+            made.kernel, made.machine, buffers, self.size, self.reserve, failure
+        )
+
+    def failure(self, node: Node) -> Callable[[list[Any]], None]:
+        """What raises the error of a kernel: array operations for the same inputs."""
+        inputs, run_node = [self.fetch(v) for v in node.inputs], self.array_ops
+
+        def act(slots: list[Any]) -> None:
+            run_node(node, [get(slots) for get in inputs], functions(node, run_node))
+            raise AssertionError(f"array operations do not raise where the kernel of {node!r} does")
+
+        return act
 
     def _library(self, node: Node) -> None:
         self.locate(node)
@@ -298,8 +316,10 @@ class Writer:
         program = do.encode(self.code, blas_state() if self.has_products else 0)
         start = self.exe.drive(program.start)
         behind = [self.exe.drive(code) for code in program.behind]
-        self.actions.append(_taking_turns(start, behind, self.inner) if self.inner else start)
-        self.code, self.inner, self.has_products = [], [], False
+        if self.inner or self.failures:
+            start = _taking_turns(start, behind, self.inner, self.failures)
+        self.actions.append(start)
+        self.code, self.inner, self.failures, self.has_products = [], [], [], False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:
         """The call: fill the slots, run the actions, take the results."""
@@ -361,12 +381,15 @@ def _array_at(
 def _taking_turns(
     start: Callable[[list[Any]], int | None], behind: Sequence[Callable[[list[Any]], int | None]],
     acts: Sequence[Callable[[list[Any]], None]],
+    failures: Sequence[Callable[[list[Any]], None]],
 ) -> Callable[[list[Any]], None]:  # fmt: skip
-    """A segment that leaves for Python and is called again behind it."""
+    """A segment that leaves for Python and is called again behind it, or whose kernels fail."""
 
     def run(slots: list[Any]) -> None:
         number = start(slots)
         while number is not None:
+            if number < 0:
+                failures[-2 - number](slots)
             acts[number](slots)
             number = behind[number](slots)
 

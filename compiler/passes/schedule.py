@@ -75,7 +75,14 @@ def _has_sizes(node: Node, known: set[str]) -> bool:
     sizes = set[str]().union(*[v.type.symbols() for v in values])
     dims = [d for n in nodes for a in n.attrs.values() for d in dims_of(a)]
     sizes.update(*map(symbols_of, dims))
-    return sizes <= known and all(type(v.type) is TensorType for v in values)
+    loops = [n for n in nodes if n.op.name in ("while", "scan")]
+    fixed = all(
+        v.type == w.type
+        for n in loops
+        for body in n.regions[-1:]
+        for v, w in zip(body.inputs[: n.attrs["carried"]], body.outputs, strict=False)
+    )
+    return fixed and sizes <= known and all(type(v.type) is TensorType for v in values)
 
 
 class _Room:

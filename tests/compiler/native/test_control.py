@@ -16,6 +16,7 @@ from twofold.compiler.kernel.source import kernel_namespace
 from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import compile_graph
 from twofold.ir.dtypes import DTYPES
+from twofold.ir.errors import TwofoldError
 from twofold.ir.parser import parse
 
 LOGISTIC = """graph f(%n: i32[], %x: f64[]) {
@@ -143,7 +144,7 @@ def _check_python(made: Any, given: dict[str, Any], wanted: list[Any]) -> None:
     exec(made.python, space)
     inputs = [given[b.name].ravel() for b in kernel.buffers if not b.out]
     outs = [np.empty(b.size, b.dtype) for b in wanted]
-    sizes = [len(given["x"])] if kernel.symbols() else []
+    sizes = [len(given["x"])] if kernel.symbols() else []  # n or m
     if len(inputs) + len(outs) == len(kernel.buffers):  # else an output is not returned
         with np.errstate(all="ignore"):
             space[made.name](*inputs, *outs, *sizes)
@@ -197,6 +198,82 @@ def test_a_scan_reads_rows_and_stacks_rows(rows: int, reverse: bool) -> None:
     text = RUNNING.replace("reverse=False", f"reverse={reverse}")
     x = np.arange(rows * 3, dtype=float).reshape(rows, 3)
     check(text, 0.5, x, np.array([1.0, -2.0, 0.25]))
+
+
+READS = """graph f(%n: i32[], %x: f64[m,3], %d: i64[], %p: i32[]) {
+  %zero = constant() {value=i32[] [0]}
+  %k = constant() {value=i64[] [-5]}
+  %i: i32[], %s: f64[3], %q: i64[] = while(%zero, %first, %k, %n, %x, %d, %p) {carried=3}
+    region test(%i: i32[], %s: f64[3], %q: i64[], %n: i32[], %x: f64[m,3], %d: i64[], %p: i32[]) {
+      %t = less(%i, %n) return %t
+    }
+    region body(%i: i32[], %s: f64[3], %q: i64[], %n: i32[], %x: f64[m,3], %d: i64[], %p: i32[]) {
+      %one = constant() {value=i32[] [1]}
+      %j = add(%i, %one)
+      %back = negative(%j)
+      %row = gather(%x, %back) {axis=0}
+      %column = gather(%x, %p) {axis=1}
+      %y = gather(%column, %i) {axis=0}
+      %z = gather(%s, %p) {axis=0}
+      %a = add(%row, %y)
+      %b = add(%a, %z)
+      %c = add(%s, %b)
+      %u = floor_divide(%q, %d)
+      %v = remainder(%q, %d)
+      %eleven = constant() {value=i64[] [11]}
+      %w = multiply(%u, %eleven)
+      %r = add(%w, %v)
+      return %j, %c, %r
+    }
+  return %i, %s, %q
+}""".replace("  %zero = constant()", "  %first = constant() {value=f64[3] [1.0, 2.0, 4.0]}\n"
+             "  %zero = constant()", 1)  # fmt: skip
+
+
+@pytest.mark.parametrize("divisor", [7, -3, -1, 2])
+@pytest.mark.parametrize("position", [0, 2, -1, -3])
+def test_elements_at_computed_positions_and_integer_division(divisor: int, position: int) -> None:
+    x = np.arange(12, dtype=float).reshape(4, 3)
+    check(READS, np.int32(4), x, np.int64(divisor), np.int32(position))
+
+
+@pytest.mark.parametrize(
+    ("trips", "divisor", "position", "error"),
+    [
+        (5, 2, 1, "index -5 is out of bounds for axis 0 with size 4"),
+        (2, 2, 3, "index 3 is out of bounds for axis 1 with size 3"),
+        (1, 0, 1, "integer division by zero"),
+    ],
+)
+def test_what_array_operations_raise_is_raised(
+    trips: int, divisor: int, position: int, error: str
+) -> None:
+    x = np.arange(12, dtype=float).reshape(4, 3)
+    arrays = [np.asarray(np.int32(trips)), x, np.asarray(np.int64(divisor))]
+    arrays.append(np.asarray(np.int32(position)))
+    run = compiled(READS).prepare({"m": 4})
+    for way in (lambda: execute(parse(READS), arrays), lambda: run(arrays)):
+        with pytest.raises(TwofoldError, match=error):
+            way()
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"])
+def test_division_at_the_ends_of_each_integer_dtype(dtype: str) -> None:
+    text = f"""graph f(%p: bool[], %x: {dtype}[6], %y: {dtype}[6]) {{
+      %q: {dtype}[6], %r: {dtype}[6] = cond(%p, %x, %y)
+        region then(%x: {dtype}[6], %y: {dtype}[6]) {{
+          %q = floor_divide(%x, %y) %r = remainder(%x, %y) return %q, %r
+        }}
+        region else_(%x: {dtype}[6], %y: {dtype}[6]) {{ return %x, %y }}
+      return %q, %r
+    }}"""
+    own = DTYPES[dtype]
+    low, high = np.iinfo(own).min, np.iinfo(own).max
+    minus = np.array(-1, np.int64).astype(own)
+    x = np.array([low, low, high, high, 7, 0], own)
+    y = np.array([minus, 3, minus, low or 3, minus, high], own)
+    with np.errstate(all="ignore"):
+        check(text, np.True_, x, y)
 
 
 @contextmanager

@@ -238,3 +238,23 @@ def test_code_for_a_known_size_serves_others_as_well() -> None:
     x[:, :16] = 0  # in each lane the first term is 1, beside which the others get lost
     run_kernel(rows, [x, out], {"m": x.shape[1]})
     np.testing.assert_allclose(out, np.exp(x.astype(np.float64)).sum(axis=1), rtol=4e-6)
+
+
+def test_a_check_that_fails_ends_the_kernel() -> None:
+    kernel = parse_kernel("""
+    kernel f(x: f64, y: out f64) for (i: 1) {
+      sweep {
+        a: f64 = x[0]
+        y[0] = a
+        check a > 0.0
+        y[1] = a
+      }
+    }
+    """)
+    assert parse_kernel(str(kernel)) == kernel
+    (x, y), sizes = (np.ones(1), np.zeros(2)), {}
+    run_kernel(kernel, [x, y], sizes)
+    assert y.tolist() == [1, 1]
+    with pytest.raises(ArgumentError, match="a check of kernel f failed"):
+        run_kernel(kernel, [-x, y], sizes)
+    assert y.tolist() == [-1, 1]
