@@ -300,8 +300,10 @@ class _Builder:
         """floor_divide and remainder of integers, which raise if a divisor is 0."""
         size(node.out)
         args = [spread(self.elements(v), v, node.out) for v in node.inputs]
+        nonzero = {const.name for const in self.consts if const.value != 0}
         for y in dict.fromkeys(args[1]):
-            self.add(Check(f"{y} != 0"))
+            if y not in nonzero:
+                self.add(Check(f"{y} != 0"))
         name, dtype = _DIVISIONS[node.op.name], node.out.type.dtype
         self.known[node.out] = tuple(
             self.apply(f"{name}({x}, {y})", dtype) for x, y in zip(*args, strict=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 
 from twofold.ir.dtypes import info
 
@@ -168,6 +169,9 @@ def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     b = x.lanes.builder
     if info(x.dtype).unsigned:
         return x.made(b.udiv(x.ir, y.ir)), x.made(b.urem(x.ir, y.ir))
+    power = _log2(y.ir)
+    if power:  # which the optimiser does not see through the corrections below
+        return x >> x.like(power), x & (y - 1)
     negates = y.equals(y.like(-1))
     safe = negates.select(y.like(1), y)
     quotient, rest = x.made(b.sdiv(x.ir, safe.ir)), x.made(b.srem(x.ir, safe.ir))
@@ -177,6 +181,13 @@ def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     quotient = down.select(quotient - x.like(1), quotient)
     rest = down.select(rest + y, rest)
     return negates.select(-x, quotient), negates.select(zero, rest)
+
+
+def _log2(number: ir.Value) -> int:
+    """The exponent if a number is known and a power of two, else 0."""
+    value: Any = number.constant if isinstance(number, ir.Constant) else None
+    known = isinstance(value, int) and value > 0 and value & (value - 1) == 0
+    return value.bit_length() - 1 if known else 0
 
 
 def _sign(x: Value) -> Value:

@@ -274,6 +274,11 @@ def test_division_at_the_ends_of_each_integer_dtype(dtype: str) -> None:
     y = np.array([minus, 3, minus, low or 3, minus, high], own)
     with np.errstate(all="ignore"):
         check(text, np.True_, x, y)
+        known = "%c = constant() {value=DT[6] [1, 2, 4, 64, 3, 16]} ".replace("DT", dtype)
+        text = text.replace("%q = floor", known + "%q = floor").replace(
+            "(%x, %y) %r", "(%x, %c) %r"
+        )
+        check(text.replace("remainder(%x, %y)", "remainder(%x, %c)"), np.True_, x, y)
 
 
 @contextmanager
