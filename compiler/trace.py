@@ -18,7 +18,8 @@ from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
 from twofold.ir.errors import ConversionError, GraphError, StagingError, TwofoldError
 from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.location import Location, may_be_caught, user_frame, user_location, user_name
+from twofold.ir.handlers import may_be_caught
+from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
 from twofold.ir.types import RefType, TensorType

@@ -19,13 +19,16 @@ import numpy as np
 __all__ = [
     "Location",
     "is_internal",
-    "may_be_caught",
+    "next_use",
     "stores_item",
     "user_frame",
     "user_location",
     "user_name",
 ]
 
+# instructions that do nothing with a value; LOAD_CONST gives a call its keywords
+NO_USE = ("CACHE", "PRECALL", "PUSH_NULL", "KW_NAMES", "EXTENDED_ARG", "LOAD_CONST")
+CALLS = ("CALL", "CALL_KW", "CALL_FUNCTION_EX")
 _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 
 
@@ -107,22 +110,6 @@ def _stores(code: CodeType) -> dict[int, str]:
     return table
 
 
-def may_be_caught() -> bool:
-    """Whether the user's code that is running now is inside a ``try``, in any frame up to the
-    start of the trace. (A ``with`` is none: most do not catch.)"""
-    frame: FrameType | None = sys._getframe(1)
-    caught = False
-    while frame is not None:
-        code, at = frame.f_code, frame.f_lasti
-        if is_internal(code.co_filename) and code.co_filename != "<string>":
-            if code.co_name == "trace_function":
-                return caught
-        else:
-            caught = caught or any(start <= at < end for start, end in _tries(code))
-        frame = frame.f_back
-    return False  # no trace of a function: a graph that is derived from one, for instance
-
-
 def stores_item() -> bool:
     """Whether the user's code is at an assignment to an item, ``x[i] = v``."""
     frame: FrameType | None = sys._getframe(1)
@@ -134,19 +121,25 @@ def stores_item() -> bool:
     return False
 
 
+def next_use(frame: FrameType) -> tuple[str, str]:
+    """What is done first with the value that an expression in this frame loads now: the name of
+    an instruction (``CALL``, ``LOAD_ATTR`` ...) and its argument, or ``""`` twice.
+
+    What is called, or has an attribute read, begins the expression that does it.
+    """
+    return _uses(frame.f_code).get(frame.f_lasti, ("", ""))
+
+
 @cache
-def _tries(code: CodeType) -> tuple[tuple[int, int], ...]:
-    """The offsets of instructions inside the body of a ``try``."""
-    if not code.co_exceptiontable:
-        return ()
-    steps = {}
-    instructions = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
-    for step, after in pairwise(instructions):
-        steps[step.offset] = step.opname, after.opname
-    entries: Any = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]
-    handlers = [(e.start, e.end, *steps.get(e.target, ("", ""))) for e in entries]
-    return tuple(
-        (start, end)
-        for start, end, first, second in handlers
-        if first == "PUSH_EXC_INFO" and second != "WITH_EXCEPT_START"
-    )
+def _uses(code: CodeType) -> dict[int, tuple[str, str]]:
+    table: dict[int, tuple[str, str]] = {}
+    last: dict[Any, int] = {}  # where an expression begins -> its latest instruction
+    for step in dis.get_instructions(code):
+        place = step.positions
+        if step.opname in NO_USE or place is None or None in (place.lineno, place.col_offset):
+            continue
+        begin = place.lineno, place.col_offset
+        if begin in last:
+            table[last[begin]] = step.opname, str(step.argval)
+        last[begin] = step.offset
+    return table

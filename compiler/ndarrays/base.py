@@ -215,6 +215,13 @@ class TracedScalar(TracedValue):
             raise TypeError(f"can't multiply sequence by non-int of type 'numpy.{kind}'")
         return sequence * int(self.known("the number of repetitions"))
 
+    base = None
+
+    @property
+    def mT(self) -> Any:
+        """There is none."""
+        raise AttributeError(f"'numpy.{self.dtype.type.__name__}' object has no attribute 'mT'")
+
     def is_integer(self) -> bool:
         """Whether the value is whole, where it is known."""
         found: bool = self.known("is_integer()")[()].is_integer()
@@ -425,6 +432,10 @@ def _operator(function: Any, reflected: bool) -> Any:
             return NotImplemented  # NumPy's scalars have no product of matrices
         if function is np.multiply and type(self) is TracedScalar and _repeats(other):
             return self.repeated(other)
+        if function is np.power and not reflected:
+            power = _simple_power(self, other)
+            if power is not None:
+                return protocol.ufunc(self.home, power, "__call__", (self,), {})
         inputs = (other, self) if reflected else (self, other)
         return protocol.ufunc(self.home, function, "__call__", inputs, {})
 
@@ -433,9 +444,24 @@ def _operator(function: Any, reflected: bool) -> Any:
 
 def _in_place(function: Any) -> Any:
     def method(self: TracedArray, other: Any) -> Any:
-        return protocol.ufunc(self.home, function, "__call__", (self, other), {"out": (self,)})
+        power = _simple_power(self, other) if function is np.power else None
+        called, inputs = (function, (self, other)) if power is None else (power, (self,))
+        return protocol.ufunc(self.home, called, "__call__", inputs, {"out": (self,)})
 
     return method
+
+
+def _simple_power(x: TracedValue, exponent: Any) -> Any:
+    """The function that NumPy's ``**`` of an array calls instead of ``np.power``, or None."""
+    if type(x) is not TracedArray or type(exponent) not in (int, float):
+        return None
+    kind = x.dtype.kind
+    if exponent == 2 and (type(exponent) is int or kind in "fc"):
+        return np.square
+    if exponent == 0.5 and kind in "fc":
+        return np.sqrt
+    inverse = exponent == -1 and (kind == "f" or (kind == "c" and type(exponent) is int))
+    return np.reciprocal if inverse else None
 
 
 _BINARY = {

@@ -16,12 +16,14 @@ from twofold.ir.op import OPS
 from twofold.ir.ops.contract import tensordot
 from twofold.ir.shapes import broadcast_shapes
 from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
 
-from ..symint import to_dims
+from ..symint import SymInt, to_dims
 from ..symnumber import SymNumber
 from . import calls, protocol
 from .base import TracedArray, is_traced
 from .calls import name_of
+from .create import CREATE
 from .links import Broadcast, Windows
 from .operands import (
     as_array,
@@ -34,6 +36,7 @@ from .operands import (
     like,
     refuse_dtype,
     result,
+    wrapped,
 )
 from .protocol import FUNCTIONS, hook, implements
 from .ufuncs import CLIP, SPECIAL, call
@@ -48,6 +51,7 @@ PYTHON = (int, float, complex)
 @hook("function")
 def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     """``called(*args, **kwargs)`` with something of the trace among the arguments."""
+    args, kwargs = _entered(trace, args), _entered(trace, kwargs)
     handler = FUNCTIONS.get(called)
     if handler is not None:
         return handler(*args, **kwargs)
@@ -57,16 +61,44 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
         written = None
     if name is not None and (written is None or name.startswith(("linalg.", "fft."))):
         return calls.call(trace, name, args, kwargs)
-    if written is None:
-        raise trace.refusal(f"np.{called.__name__} has no op here")
-    if name is None:
-        return trace.hooked(written)(*args, **kwargs)
     refused = trace.tracer.refused
     try:
+        if written is None:
+            raise trace.refusal(f"np.{called.__name__} has no op here")
         return trace.hooked(written)(*args, **kwargs)
     except StagingError:
-        trace.tracer.refused = refused  # it was NumPy that asked for a value, not the user
-        return calls.call(trace, name, args, kwargs)
+        trace.tracer.refused, found = refused, trace.tracer.refused
+        if name is not None:  # it was NumPy that asked for a value, not the user
+            return calls.call(trace, name, args, kwargs)
+        known = _known(trace, (args, kwargs))
+        if known is not None:
+            return wrapped(trace, called(*known[0], **known[1]))
+        trace.tracer.refused = found
+        raise
+
+
+def _entered(trace: Any, x: Any) -> Any:
+    """Arguments with arrays of the trace for those that plain Python code holds."""
+    if isinstance(x, np.ndarray) and not is_traced(x) and trace.takes(x):
+        return trace.array_of(x)
+    if type(x) in (list, tuple):
+        return type(x)([_entered(trace, part) for part in x])
+    return {k: _entered(trace, v) for k, v in x.items()} if type(x) is dict else x
+
+
+def _known(trace: Any, x: Any) -> Any:
+    """Arguments with the values of what is traced in them, or None if one is not known."""
+    if type(x) in (list, tuple):
+        parts = [_known(trace, part) for part in x]
+        missing = any(p is None and part is not None for p, part in zip(parts, x, strict=True))
+        return None if missing else type(x)(parts)
+    if type(x) is dict:
+        parts = _known(trace, list(x.values()))
+        return None if parts is None else dict(zip(x, parts, strict=True))
+    if is_traced(x):
+        found = trace.known(x.tensor())
+        return found if found is None or type(x) is TracedArray else found[()]
+    return None if isinstance(x, Tensor | Variable | SymInt | SymNumber) else x
 
 
 def trace_of(*values: Any) -> Any:
@@ -155,10 +187,25 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     trace = trace_of(a, b, out)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.ndim == 0 or b.ndim == 0:
-        return into(trace, laid_out(trace, (a * b).tensor(), np.dot, (a, b)), out)
-    if b.ndim <= 2:
-        return into(trace, call(trace, np.matmul, (a, b)), out)
-    return into(trace, _contracted(trace, a, b, b.ndim - 2), out)
+        made = laid_out(trace, (a * b).tensor(), np.dot, (a, b))
+    elif b.ndim <= 2:
+        made = call(trace, np.matmul, (a, b))
+    else:
+        made = _contracted(trace, a, b, b.ndim - 2)
+    if out is not None:
+        _check_product(trace, made, as_array(trace, out))
+    return into(trace, made, out)
+
+
+def _check_product(trace: Any, made: Any, out: Any) -> None:
+    """Raise ValueError as NumPy does where a product cannot be computed in place."""
+    fits = made.dtype == out.dtype and made.ndim == out.ndim and out.writeable
+    fits = fits and all(n == m for n, m in zip(made.shape, out.shape, strict=True))
+    if not (fits and out.flags.c_contiguous):
+        raise ValueError(
+            "output array is not acceptable (must have the right datatype, number of dimensions, "
+            "and be a C-Array)"
+        )
 
 
 def _contracted(trace: Any, a: Any, b: Any, axis: int) -> Any:
@@ -246,20 +293,54 @@ def full_like(
 
 @implements(np.putmask)
 def putmask(a: TracedArray, mask: Any, values: Any) -> None:
-    """``np.putmask`` with a value for all places, or one for each element."""
-    values = as_array(a.home, values)
-    if values.ndim and values.shape != a.shape:
-        raise a.home.refusal("np.putmask with values that are repeated")
-    protocol.FUNCTIONS[np.copyto](a, values, casting="unsafe", where=mask)
+    """``np.putmask``: at each place the value of its number, from the first again at the end."""
+    _refuse_scalar(a, "putmask()")
+    values, test = as_array(a.home, values).ravel(), as_array(a.home, mask)
+    _same_size(a, test, "putmask: mask and data must be the same size")
+    if _example_size(values) == 0:
+        return
+    if values.size == 1:
+        chosen = values.reshape(())
+    else:
+        numbers = CREATE[np.arange](a.home, a.size)
+        chosen = values[numbers % values.size].reshape(a.shape)
+    protocol.FUNCTIONS[np.copyto](
+        a, chosen.astype(a.dtype), casting="unsafe", where=test.reshape(a.shape)
+    )
 
 
 @implements(np.place)
 def place(arr: TracedArray, mask: Any, vals: Any) -> None:
-    """``np.place`` with one value."""
-    values: Any = as_array(arr.home, vals)
-    if values.size != 1:
-        raise arr.home.refusal("np.place with several values")
-    protocol.FUNCTIONS[np.copyto](arr, values.reshape(()), casting="unsafe", where=mask)
+    """``np.place``: the values one after the other, from the first again at the end."""
+    _refuse_scalar(arr, "place()")
+    values: Any = as_array(arr.home, vals).ravel()
+    test: Any = as_array(arr.home, mask)
+    _same_size(arr, test, "place: mask and data must be the same size")
+    if _example_size(values) == 0:
+        raise arr.home.refusal("np.place of no values, an error where the mask holds,")
+    test = test.reshape(arr.shape).astype(bool)
+    if values.size == 1:
+        chosen = values.reshape(())
+    else:
+        numbers = np.cumsum(test.ravel()) - 1
+        chosen = values[numbers % values.size].reshape(arr.shape)
+    protocol.FUNCTIONS[np.copyto](arr, chosen.astype(arr.dtype), casting="unsafe", where=test)
+
+
+def _refuse_scalar(x: Any, what: str) -> None:
+    if not isinstance(x, np.ndarray):
+        kind = f"numpy.{x.dtype.type.__name__}" if is_traced(x) else type(x).__name__
+        raise TypeError(f"{what} argument 1 must be numpy.ndarray, not {kind}")
+
+
+def _example_size(x: TracedArray) -> int:
+    found: int = x.home.cells.hints((x.size,))[0]
+    return found
+
+
+def _same_size(x: TracedArray, other: TracedArray, otherwise: str) -> None:
+    if x.size != other.size:
+        raise ValueError(otherwise)
 
 
 @implements(np.shares_memory, np.may_share_memory)
@@ -269,7 +350,9 @@ def shares_memory(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
     a, b = as_array(trace, a), as_array(trace, b)
     if a.cell is not b.cell:
         return False
-    raise trace.refusal("np.shares_memory of two views of one array")
+    a.pin()
+    b.pin()
+    return np.shares_memory(a.layout, b.layout)
 
 
 @implements(np.result_type)
@@ -352,6 +435,19 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """``np.copy``: an array, also of a scalar."""
     array = as_array(trace_of(a), a)
     return protocol.METHODS["copy"](array, order=order)
+
+
+@implements(np.isin)
+def isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *,
+    kind: Any = None,
+) -> Any:  # fmt: skip
+    """``np.isin``: each element is compared with each of the others."""
+    trace = trace_of(element, test_elements)
+    one, others = as_array(trace, element), as_array(trace, test_elements).ravel()
+    found = (one[..., None] == others).any(axis=-1)
+    found = as_array(trace, np.logical_not(found) if invert else found)
+    return like(trace, found.tensor(), found, "C")
 
 
 @implements(np.iscomplexobj)

@@ -59,6 +59,7 @@ def _read(trace: Any, array: Any, key: Any) -> Any:
     if type(array) is TracedScalar:
         array = fresh(trace, array.tensor())
     _check_count(array, parts)
+    array, parts = _with_truths(array, parts)
     if not any(map(_is_advanced, parts)):
         return _view(array, parts)
     if any(_is_mask(p) for p in parts):
@@ -66,6 +67,23 @@ def _read(trace: Any, array: Any, key: Any) -> Any:
     checked = _checked(trace, array, parts)
     made = get(array.tensor(), checked)
     return laid_out(trace, made, operator.getitem, (array, checked), reorders=True)
+
+
+def _with_truths(array: Any, parts: _Key) -> tuple[Any, _Key]:
+    """A known truth value in a key is a new axis, along which an index array takes its one
+    element, or none: the array with these axes, and the key with those."""
+    if not any(_is_truth(p) for p in parts):
+        return array, parts
+    hidden = array.ndim - sum(map(_axes, parts))
+    whole: list[Any] = []  # a key that only adds the axes
+    for p in parts:
+        whole += [None] if _is_truth(p) else [_FULL] * (hidden if p is Ellipsis else _axes(p))
+    taken = [constant(array.home, p.where[0]) if _is_truth(p) else p for p in parts]
+    return _view(array, (*whole, Ellipsis)), tuple(taken)
+
+
+def _is_truth(part: Any) -> bool:
+    return isinstance(part, _Positions) and not part.shape
 
 
 def _check_count(array: Any, parts: _Key) -> None:
@@ -104,10 +122,8 @@ def _part(trace: Any, part: Any) -> Any:
         return constant(trace, np.zeros(0, np.int64))
     if type(part) is bool or isinstance(part, np.bool_):
         part = np.asarray(part)
-    if isinstance(part, np.ndarray) and part.dtype == bool and not part.ndim:
-        raise trace.refusal("a mask without axes as an index")
     if isinstance(part, np.ndarray) and part.dtype == bool:
-        return _Positions(np.nonzero(part), part.shape)
+        return _Positions(np.nonzero(np.atleast_1d(part)), part.shape)
     if isinstance(part, np.ndarray | list | tuple):
         if type(part) is list and isinstance(as_tensor(trace, part), Tensor):
             made = np.asarray(part) if not _holds_tensor(part) else None
@@ -351,6 +367,7 @@ def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
         store(array, parts[0], value)
         return
     _check_count(array, parts)
+    array, parts = _with_truths(array, parts)
     if not any(map(_is_advanced, parts)):
         part = _part_of(array, parts)
         shape = part.shape  # an index out of bounds is an error before what the value is

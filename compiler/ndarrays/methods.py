@@ -12,10 +12,21 @@ from twofold.ir.op import OPS
 from twofold.ir.ops.joining import repeat as repeated
 
 from ..symnumber import SymNumber
-from . import protocol
+from . import calls, protocol
 from .base import TracedArray, TracedScalar
 from .indexing import fit
-from .operands import as_array, as_tensor, constant, convert, faithfully, fresh, laid_out, result
+from .operands import (
+    as_array,
+    as_tensor,
+    constant,
+    convert,
+    faithfully,
+    fresh,
+    laid_out,
+    pin_sizes,
+    result,
+    stand_ins,
+)
 from .protocol import implements, method
 from .ufuncs import CLIP
 from .views import ravel
@@ -227,6 +238,13 @@ def sort(
     x.store(OPS["sort"](x.tensor(), axis=axis))
 
 
+def _along(x: Any, axis: Any) -> tuple[Any, Any]:
+    """An array and an axis of it, for functions that take no axis as all elements, and an array
+    without axes as one with one."""
+    flat = axis is None or (not x.ndim and axis in (0, -1))
+    return (ravel(x), 0) if flat else (x, _axis(x, axis))
+
+
 def _axis(x: Any, axis: int) -> int:
     found: int = normalize_axis_index(axis, x.ndim)
     return found
@@ -236,13 +254,55 @@ def _axis(x: Any, axis: int) -> int:
 def argsort(
     x: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> Any:
-    """``x.argsort()``."""
-    if axis is None:
-        x, axis = ravel(x), -1
+    """``x.argsort()``; the order of ties is NumPy's unless a stable sort is asked for."""
     if not (stable or kind in ("stable", "mergesort")):
-        x._refuse("argsort() without kind='stable', whose order of ties is not defined,")
-    found = OPS["argsort"](x.tensor(), axis=_axis(x, axis))
+        return calls.call(x.home, "argsort", (x, axis, kind, order), {})
+    x, axis = _along(x, axis)
+    found = OPS["argsort"](x.tensor(), axis=axis)
     return result(x.home, convert(found, np.dtype(np.intp)))
+
+
+def _as_function(name: str) -> None:
+    def called(x: Any, *args: Any, out: Any = None, **options: Any) -> Any:
+        return _delivered(calls.call(x.home, name, (x, *args), options), out, x.home)
+
+    method(name)(called)
+
+
+for _name in ("argpartition", "choose", "searchsorted"):
+    _as_function(_name)
+
+
+@method("partition")
+def partition(
+    x: TracedArray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+) -> None:
+    """``x.partition(kth)``: in place."""
+    if not x.writeable:
+        raise ValueError("partition array is read-only")
+    x.store(calls.call(x.home, "partition", (x, kth, axis, kind), {}).tensor())
+
+
+@method("nonzero")
+def nonzero(x: Any) -> Any:
+    """``x.nonzero()``, where the value is known: its size depends on it."""
+    found = np.nonzero(x.known("nonzero()"))
+    return tuple([fresh(x.home, constant(x.home, places)) for places in found])
+
+
+@method("compress")
+def compress(x: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    """``x.compress(condition, axis)``."""
+    test = as_array(x.home, condition)
+    if test.ndim != 1:
+        raise ValueError("condition must be a 1-d array")
+    x, along = (ravel(x), 0) if axis is None or not x.ndim else (x, axis)
+    known = x.home.known(test.tensor())
+    if known is None and axis is None and out is None and test.shape == x.shape:
+        return x[protocol.METHODS["astype"](test, bool)]
+    if known is None:
+        test._refuse("compress()")
+    return take(x, np.nonzero(known)[0], along, out)
 
 
 def _arg(name: str) -> None:
@@ -337,12 +397,10 @@ def _is_column_major(x: TracedArray) -> bool:
 @method("take")
 def take(x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
     """``x.take(indices, axis)``."""
-    if mode != "raise":
-        x._refuse(f"take(mode={mode!r})")
-    if axis is None:
-        x, axis = ravel(x), 0
-    axis = _axis(x, axis)
-    index = as_array(x.home, indices)
+    x, axis = _along(x, axis)
+    if out is not None:
+        _check_taken(x, indices, axis, out, mode)
+    index = _places(as_array(x.home, indices), x.shape[axis], mode)
     if not index.size and index.dtype.kind == "f":
         index = protocol.METHODS["astype"](index, np.intp)
     value = x[(*(slice(None),) * axis, index)]
@@ -353,36 +411,62 @@ def take(x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
 @method("repeat")
 def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
     """``x.repeat(repeats, axis)``."""
-    if axis is None:
-        x, axis = ravel(x), 0
+    x, axis = _along(x, axis)
     if not isinstance(repeats, int):
-        x._refuse("repeat() with several counts")
+        counts = as_array(x.home, repeats).known("the counts of repeat()")
+        places = np.repeat(np.arange(int(x.shape[axis])), counts)
+        return take(x, places, axis)
     if repeats < 0:
         raise ValueError("repeats may not contain negative values.")
-    return fresh(x.home, repeated(x.tensor(), repeats, axis=_axis(x, axis)))
+    return fresh(x.home, repeated(x.tensor(), repeats, axis=axis))
 
 
 @method("dot")
 def dot(x: Any, other: Any, out: Any = None) -> Any:
     """``x.dot(other)``."""
-    return _delivered(protocol.function(x.home, np.dot, (x, other), {}), out, x.home)
+    given = {} if out is None else {"out": out}
+    return protocol.function(x.home, np.dot, (x, other), given)
+
+
+def _check_taken(x: Any, indices: Any, axis: int, out: Any, mode: str) -> None:
+    """Raise what NumPy raises for an ``out=`` of this shape and dtype."""
+    shown = stand_ins(x.home, (x, as_array(x.home, indices), as_array(x.home, out)))
+    one, places, target = shown
+    if not one.size:  # its error about that comes later
+        one = np.zeros([max(n, 1) if i == axis else n for i, n in enumerate(one.shape)], one.dtype)
+    pin_sizes(x.home, (x, indices, out))
+    np.take(one, np.zeros(places.shape, np.intp), axis, out=target, mode=mode)  # type: ignore[call-overload]
+
+
+def _places(index: Any, size: Any, mode: str) -> Any:
+    """Positions along an axis, under ``mode=`` of ``take`` and ``put``."""
+    if mode == "raise":
+        return index
+    np.take([0], [0], mode=mode)  # type: ignore[call-overload]  # it raises
+    if not index.home.cells.hints((size,))[0] and index.size:
+        int(size)
+        raise IndexError("cannot do a non-empty take from an empty axes.")
+    if mode == "wrap":
+        return index % size
+    below = protocol.ufunc(index.home, np.minimum, "__call__", (index, size - 1), {})
+    return protocol.ufunc(index.home, np.maximum, "__call__", (below, 0), {})
 
 
 @method("put")
 def put(x: TracedArray, indices: Any, values: Any, mode: str = "raise") -> None:
     """``x.put(indices, values)``: through the row-major order of the elements."""
-    if mode != "raise":
-        x._refuse(f"put(mode={mode!r})")
     if not x.writeable:
         raise ValueError("put: output array is read-only")
     places = as_array(x.home, indices)
+    if mode != "raise":
+        places = _places(places, x.size, mode)
     known = x.home.known(places.tensor())
     size = x.home.cells.hints((x.size,))[0]
     if known is not None and not size and known.size:
         np.put(np.zeros(0), known, 0)  # it raises
-    if known is None or np.any(known < -size) or np.any(known >= size):
-        x._refuse("put() at places that are not known to be in bounds")  # it writes some of them
-    protocol.METHODS["flat"](x)[indices] = values
+    if mode == "raise" and (known is None or np.any(known < -size) or np.any(known >= size)):
+        raise x.home.plain()  # NumPy writes those before the first that is out of bounds
+    protocol.METHODS["flat"](x)[ravel(places)] = values
 
 
 @method("trace")

@@ -7,7 +7,9 @@ function of the user the same treatment. What the function assigns to global nam
 
 from __future__ import annotations
 
+import builtins
 import functools
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +18,15 @@ import numpy as np
 from numpy._core import fromnumeric
 
 from twofold.ir.errors import StagingError
-from twofold.ir.location import is_internal
+from twofold.ir.location import CALLS, is_internal, next_use
 from twofold.runtime.tensor import Tensor
 
 from ..guards import is_library, is_library_module
-from . import protocol
+from . import kinds, protocol
 from .base import is_traced
+from .converter import INDEXED, Indexed
 from .create import CREATE
-from .operands import fresh, holds_traced
+from .operands import holds_traced, wrapped
 
 __all__ = ["Names"]
 
@@ -108,11 +111,26 @@ class Names:
             return self.home.array_of(value) if self.home.takes(value) else value
         if value is _WRAPFUNC:
             return _method_of
-        if isinstance(value, types.FunctionType):
+        if isinstance(value, types.FunctionType) and value not in CREATE:
             return self.function(value) if _is_open(value) else value
+        if isinstance(value, INDEXED):
+            return self._once(value, lambda v: Indexed(v, self.home))
         if isinstance(value, np.ufunc) or _is_numpy_function(value):
             return self._once(value, lambda f: Called(f, self.home))
         return value
+
+    def kind(self, kind: type, frame: Any) -> Any:
+        """What a name that means a class gives: where the class is called, or a method of it is
+        read, what does that for values of the trace; anywhere else the class."""
+        if kind in CREATE:
+            return self._once(kind, lambda k: Called(k, self.home))
+        if issubclass(kind, np.generic | np.ndarray) and kind.__module__ == "numpy":
+            use, _ = next_use(frame)
+            if use in CALLS:
+                return kinds.Maker(kind, self.home)
+            if use in ("LOAD_ATTR", "LOAD_METHOD"):
+                return kinds.Unbound(kind)
+        return kind
 
 
 _WRAPFUNC: Any = fromnumeric._wrapfunc  # type: ignore[attr-defined]
@@ -130,13 +148,25 @@ class _Space(dict[str, Any]):
     def __init__(self, real: dict[str, Any], names: Names) -> None:
         super().__init__(real)
         self.real, self.names = real, names
+        plain = real.get("__builtins__", builtins.__dict__)
+        plain = plain.__dict__ if isinstance(plain, types.ModuleType) else plain
+        super().__setitem__("__builtins__", {**plain, "__import__": self._import})
+
+    def _import(self, *args: Any, **kwargs: Any) -> Any:
+        """What ``import`` gives inside of a function."""
+        return self.names.value(builtins.__import__(*args, **kwargs))
 
     def __getitem__(self, key: str) -> Any:
-        return self.names.value(super().__getitem__(key))
+        found = super().__getitem__(key)
+        if isinstance(found, type):
+            return self.names.kind(found, sys._getframe(1))
+        return self.names.value(found)
 
     def finish(self) -> None:
         """Carry assignments over."""
         for key in list(self):
+            if key == "__builtins__":
+                continue
             now = super().__getitem__(key)
             if now is not self.real.get(key, _MISSING):
                 self.real[key] = now
@@ -151,7 +181,10 @@ class Module(types.ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         real, names = self.__dict__["_parts"]
-        return names.value(getattr(real, name))
+        found = getattr(real, name)
+        if isinstance(found, type):
+            return names.kind(found, sys._getframe(1))
+        return names.value(found)
 
     def __setattr__(self, name: str, value: Any) -> None:
         real = self.__dict__["_parts"][0]
@@ -185,7 +218,7 @@ class Called:
             )
         if _meets_trace(args) or _meets_trace(list(kwargs.values())):
             return self._traced(args, kwargs)
-        return _wrapped(trace, real(*args, **kwargs))
+        return wrapped(trace, real(*args, **kwargs))
 
     def _traced(self, args: Any, kwargs: Any) -> Any:
         real, trace = self.real, self.home
@@ -239,16 +272,6 @@ def _has_tensor(x: Any) -> bool:
     if type(x) in (list, tuple):
         return any(map(_has_tensor, x))
     return isinstance(x, Tensor)
-
-
-def _wrapped(trace: Any, made: Any) -> Any:
-    """A result of NumPy with its arrays as arrays of the trace."""
-    if isinstance(made, np.ndarray) and not is_traced(made) and trace.takes(made):
-        tensor = trace.constant(made)
-        return fresh(trace, tensor)
-    if type(made) in (list, tuple):
-        return type(made)(_wrapped(trace, part) for part in made)
-    return made
 
 
 def _is_numpy(name: str) -> bool:

@@ -18,7 +18,7 @@ from .base import TracedArray, TracedScalar, is_traced
 
 __all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "faithfully", "fresh",
            "holds_traced", "laid_out", "layouts", "like", "number", "result",
-           "stand_ins"]  # fmt: skip
+           "stand_ins", "wrapped"]  # fmt: skip
 
 PYTHON = (bool, int, float, complex)
 _np: Any = np  # called with what the user gives, of any type
@@ -179,6 +179,15 @@ def as_array(trace: Any, x: Any) -> TracedArray:
         found: TracedArray = trace.array_of(x)
         return found
     return fresh(trace, as_tensor(trace, x))
+
+
+def wrapped(trace: Any, made: Any) -> Any:
+    """A result of NumPy with its arrays as arrays of the trace."""
+    if isinstance(made, np.ndarray) and not is_traced(made) and trace.takes(made):
+        return fresh(trace, trace.constant(made))
+    if type(made) in (list, tuple):
+        return type(made)(wrapped(trace, part) for part in made)
+    return made
 
 
 def stand_ins(trace: Any, x: Any, shape: Callable[[Any], tuple[int, ...]] | None = None) -> Any:

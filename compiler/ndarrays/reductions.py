@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from twofold.ir.op import OPS
 
@@ -33,8 +34,10 @@ def reduce(
         return as_array(trace, made)
     array = as_array(trace, array)
     name = FOLDS.get(ufunc)
-    if name is None:
-        raise trace.refusal(f"np.{ufunc.__name__}.reduce has no op here")
+    if name is None or (array.dtype.kind == "c" and name in ("max", "min")):
+        if getattr(np, ufunc.__name__, None) is not ufunc:
+            raise trace.refusal(f"the ufunc {ufunc.__name__} has no op here")
+        name = None
     if array.ndim == 0 and type(axis) is int and axis in (0, -1):
         axis = None  # as NumPy has it
     keepdims = False if keepdims is _NONE else bool(keepdims)
@@ -56,7 +59,7 @@ def reduce(
 
     def run() -> Any:
         x = array.tensor()
-        if ufunc.identity is None and initial is _NONE:
+        if name is not None and ufunc.identity is None and initial is _NONE:
             _refuse_none(trace, ufunc, array, given)
         value = _folded(trace, ufunc, name, x, found, given)
         if target is None:
@@ -103,10 +106,17 @@ def _probe(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) ->
 
 
 def _folded(
-    trace: Any, ufunc: Any, name: str, x: Any, dtype: np.dtype[Any], given: dict[str, Any]
+    trace: Any, ufunc: Any, name: str | None, x: Any, dtype: np.dtype[Any], given: dict[str, Any]
 ) -> Any:
     axis, where = given["axis"], given.get("where", True)
     initial = given.get("initial")
+    if name is None:
+        axes = normalize_axis_tuple(range(len(x.shape)) if axis is None else axis, len(x.shape))
+        options = {"axis": axes, "keepdims": given["keepdims"], "dtype": dtype}
+        asked = np.dtype(given["dtype"]) if given.get("dtype") is not None else x.dtype
+        extra = {k: as_tensor(trace, given[k]) for k in ("initial", "where") if k in given}
+        options |= {"name": ufunc.__name__, "given": tuple(extra)}
+        return OPS["numpy_reduce"](convert(x, asked), *extra.values(), **options)
     x = convert(x, np.dtype(bool) if name in ("all", "any") else dtype)
     if where is not True:
         neutral = ufunc.identity if ufunc.identity is not None else initial
@@ -128,5 +138,7 @@ def _with_initial(trace: Any, ufunc: Any, x: Any, axis: Any, initial: Any) -> An
     axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     along = next(iter(axes), 0) % max(rank, 1)
     first = convert(as_tensor(trace, initial), x.dtype)
+    if not rank:
+        return OPS[{"max": "maximum", "min": "minimum"}[FOLDS[ufunc]]](x, first)
     shape = [1 if i == along else n for i, n in enumerate(x.shape)]
     return OPS["concat"](OPS["broadcast_to"](first, shape=tuple(shape)), x, axis=along)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy._core import umath
 
+from twofold.ir.errors import DTypeError
 from twofold.ir.op import OPS
 from twofold.runtime.interop import our_function
 from twofold.runtime.tensor import Tensor
@@ -67,6 +68,8 @@ def dispatch(trace: Any, ufunc: Any, kind: str, inputs: Any, options: Any) -> An
         return accumulate(trace, ufunc, *inputs, **options)
     if kind == "at":
         return at(trace, ufunc, *inputs)
+    if kind == "reduceat":
+        return reduceat(trace, ufunc, *inputs, **options)
     raise trace.refusal(f"np.{ufunc.__name__}.{kind} has no op here")
 
 
@@ -86,6 +89,8 @@ def call(
         if o is not None and not o.writeable:
             raise ValueError("output array is read-only")
     results = _probe(trace, ufunc, inputs, outs, options)
+    if ufunc is np.power and any(o is not None and o.cell.source is not None for o in outs):
+        _settle_power(trace, inputs, results[0])
 
     def run() -> Any:
         return _compute(trace, ufunc, inputs, outs, results, where, options)
@@ -97,6 +102,18 @@ def call(
     if as_arrays:
         made = tuple([as_array(trace, x) for x in made])
     return made[0] if len(made) == 1 else made
+
+
+def _settle_power(trace: Any, inputs: Any, dtype: np.dtype[Any]) -> None:
+    """Raise PlainPython where a negative exponent of integers may raise when some of an array
+    from outside is written: NumPy goes as far as the first."""
+    if dtype.kind != "i" or np.dtype(dtype_of(inputs[1])).kind not in "ib":
+        return
+    exponents = number(inputs[1]) if isinstance(inputs[1], SymNumber) else inputs[1]
+    if is_traced(exponents) or isinstance(exponents, Tensor | Variable):
+        exponents = trace.known(as_tensor(trace, exponents))
+    if exponents is None or isinstance(exponents, SymInt) or np.any(np.asarray(exponents) < 0):
+        raise trace.plain()
 
 
 def _probe(trace: Any, ufunc: Any, inputs: Any, outs: Any, options: Any) -> list[Any]:
@@ -131,6 +148,8 @@ def _probe(trace: Any, ufunc: Any, inputs: Any, outs: Any, options: Any) -> list
 def _compute(
     trace: Any, ufunc: Any, inputs: Any, outs: Any, dtypes: list[Any], where: Any, options: Any
 ) -> tuple[Any, ...]:
+    if ufunc.signature is not None:
+        inputs = _along(trace, ufunc, inputs, options)
     values = _loop(trace, ufunc, inputs, dtypes, options)
     like = layouts(trace, inputs) if ufunc.signature is None else []
     made = []
@@ -148,6 +167,17 @@ def _compute(
         target.store(_fitted(value, old, ufunc, inputs, trace))
         made.append(target)
     return tuple(made)
+
+
+def _along(trace: Any, ufunc: Any, inputs: Any, options: Any) -> Any:
+    """The operands of a product with the axis that it adds over at their end."""
+    axis, rest = options.get("axis"), {k for k in ("axes", "keepdims") if options.get(k)}
+    if rest or (axis is not None and ufunc is not np.vecdot):
+        raise trace.refusal(f"np.{ufunc.__name__} with axes of one's own has no op here")
+    if axis is None:
+        return inputs
+    move: Any = np.moveaxis
+    return tuple([move(as_array(trace, x), axis, -1) for x in inputs])
 
 
 def _fitted(value: Any, old: Any, ufunc: Any, inputs: Any, trace: Any) -> Any:
@@ -181,16 +211,33 @@ def _loop(trace: Any, ufunc: Any, inputs: Any, dtypes: list[Any], options: Any) 
     loop = ufunc.resolve_dtypes(kinds, **{k: v for k, v in rules.items() if v is not None})
     given = [operand(trace, x, d) for x, d in zip(inputs, loop, strict=False)]
     ours = SPECIAL.get(ufunc) or _op_of(ufunc)
+    if ufunc is np.power and loop[-1] in (np.float32, np.float64) and _is_half(trace, inputs[1]):
+        return (OPS["sqrt"](given[0]),)
     if ours is not None and ufunc.nout == 1 and len(set(loop[: ufunc.nin])) == 1:
-        value = ours(*given)
-        if value.dtype == loop[-1]:
+        try:
+            value = ours(*given)
+        except DTypeError:  # complex numbers have an order in NumPy
+            value = None
+        if value is not None and value.dtype == loop[-1]:
             return (value,)
     names = ufunc_name(trace, ufunc)
     made = OPS["numpy_ufunc"](*given, name=names, dtypes=tuple(loop[ufunc.nin :]))
     return made if isinstance(made, tuple) else (made,)
 
 
+def _is_half(trace: Any, exponent: Any) -> bool:
+    """Whether an exponent is 0.5 for all elements: NumPy's loop then takes square roots."""
+    if is_traced(exponent) and not exponent.shape:
+        exponent = trace.known(exponent.tensor())
+    kinds = (float, np.floating, np.ndarray)
+    if is_traced(exponent) or not isinstance(exponent, kinds):
+        return False
+    return np.ndim(exponent) == 0 and bool(exponent == 0.5)
+
+
 def _op_of(ufunc: Any) -> Any:
+    if ufunc in PRODUCTS:
+        return PRODUCTS[ufunc]
     return our_function(ufunc.__name__) if ufunc.signature is None or ufunc is np.matmul else None
 
 
@@ -250,6 +297,27 @@ def accumulate(
     return target
 
 
+def reduceat(
+    trace: Any, ufunc: Any, array: Any, indices: Any, axis: Any = 0, dtype: Any = None,
+    out: Any = (),
+) -> Any:  # fmt: skip
+    """``ufunc.reduceat(array, indices, axis)``."""
+    x = as_array(trace, array)
+    empty = type(indices) in (list, tuple) and not indices
+    places = as_array(trace, np.zeros(0, np.intp) if empty else indices)
+    some = np.zeros(min(places.ndim, 1) or (), places.dtype)  # it raises
+    want = ufunc.reduceat(np.ones((1,) * x.ndim, x.dtype), some, axis=axis, dtype=dtype).dtype
+    given = convert(places.tensor(), np.dtype(np.intp))
+    made = OPS["numpy_reduceat"](
+        x.tensor(), given, name=ufunc_name(trace, ufunc), axis=int(axis) % x.ndim, dtype=want
+    )
+    if not out:
+        return result(trace, made)
+    target = as_array(trace, out[0])
+    target[...] = fresh(trace, made)
+    return target
+
+
 def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
     """``ufunc.at(array, indices, values)``: through the numbers of the elements."""
     if not isinstance(array, np.ndarray):
@@ -264,11 +332,14 @@ def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
     given = [as_tensor(trace, v) for v in values]
     with np.errstate(all="ignore"):
         ufunc.at(np.ones(1, old.dtype), [0], *[np.ones(1, v.dtype) for v in given])
-    given = [OPS["broadcast_to"](v, shape=places.shape) for v in given]
-    flat = OPS["numpy_at"](
-        OPS["reshape"](old, shape=(-1,)), places, *given, name=ufunc_name(trace, ufunc)
-    )
-    target.store(OPS["reshape"](flat, shape=old.shape))
+
+    def run() -> None:
+        wide = [OPS["broadcast_to"](v, shape=places.shape) for v in given]
+        flat = OPS["reshape"](old, shape=(-1,))
+        made = OPS["numpy_at"](flat, places, *wide, name=ufunc_name(trace, ufunc))
+        target.store(OPS["reshape"](made, shape=old.shape))
+
+    faithfully(trace, ufunc.at, (target, indices, *values), {}, run)
 
 
 # ---- loops whose meaning differs from our op's ----------------------------------------------
@@ -296,6 +367,24 @@ def _power(x: Any, y: Any) -> Any:
         y = OPS["numpy_exponents"](y, x)
     return OPS["power"](x, y)
 
+
+def _vecdot(x: Any, y: Any) -> Any:
+    x = OPS["conjugate"](x) if x.dtype.kind == "c" else x
+    return OPS["matmul"](x[..., None, :], y[..., :, None])[..., 0, 0]
+
+
+def _vecmat(x: Any, y: Any) -> Any:
+    x = OPS["conjugate"](x) if x.dtype.kind == "c" else x
+    return OPS["matmul"](x[..., None, :], y)[..., 0, :]
+
+
+def _matvec(x: Any, y: Any) -> Any:
+    return OPS["matmul"](x, y[..., :, None])[..., 0]
+
+
+PRODUCTS: dict[Any, Any] = {np.vecdot: _vecdot}
+if hasattr(np, "matvec"):  # NumPy 2.2
+    PRODUCTS.update({np.matvec: _matvec, np.vecmat: _vecmat})
 
 SPECIAL: dict[Any, Any] = {
     np.floor_divide: _by_zero("floor_divide"),

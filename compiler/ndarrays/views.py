@@ -10,7 +10,6 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from twofold.ir.op import OPS
 from twofold.ir.ops import movement
 
-from ..symint import SymInt
 from . import protocol
 from .base import TracedArray, TracedScalar
 from .cells import kept_order
@@ -242,8 +241,12 @@ def real(x: Any) -> Any:
     return view_of(x, Part("real"))
 
 
-def _set_part(x: TracedArray, name: str, value: Any) -> None:
+def _set_part(x: Any, name: str, value: Any) -> None:
+    if type(x) is TracedScalar:
+        raise AttributeError(f"attribute '{name}' of 'numpy.generic' objects is not writable")
     value = as_array(x.home, value)
+    if not x.writeable and value.cell is x.cell:
+        raise x.home.plain()  # no error where an array is assigned to itself
     if x.dtype.kind == "c":
         protocol.METHODS[name](x)[...] = value
     elif name == "real":
@@ -307,6 +310,8 @@ class Flat:
         if not self.base.writeable:
             raise ValueError("underlying array is read-only")
         size = self.base.home.cells.hints((self.base.size,))[0]
+        if not isinstance(key, int | slice | type(...)):
+            self._check_places(key, size)
         if type(key) is int and not -size <= key < size:
             pin_sizes(self.base.home, self.base)
             raise IndexError(f"index {key} is out of bounds for size {size}")
@@ -319,12 +324,27 @@ class Flat:
         if value.cell is self.base.cell:  # NumPy reads what it has written before
             self.base._refuse("an assignment of a part of an array to its flat")
         value = ravel(value)
-        target = self._view()[key] if key is not None else None
+        hints = self.base.home.cells.hints
+        if not hints((value.size,))[0]:
+            pin_sizes(self.base.home, value)
+            return
+        target = self._view()[key]
+        if type(target) is TracedArray and not hints((target.size,))[0]:
+            pin_sizes(self.base.home, target)
+            return
         if type(target) is TracedArray and value.size != 1:
             count, given = target.size, value.size
-            if isinstance(count, SymInt) or isinstance(given, SymInt) or count != given:
-                self.base._refuse("an assignment of several values to flat")
+            if count != given:  # NumPy begins with the first again
+                value = value[np.arange(int(count)) % int(given)]
+            value = value.reshape(target.shape)
         self._view()[key] = value if value.size != 1 else value.reshape(())
+
+    def _check_places(self, key: Any, size: int) -> None:
+        """NumPy writes the elements before the first that is out of bounds: so does Python."""
+        known = key if isinstance(key, list) else self.base.home.known(as_array(
+            self.base.home, key).tensor())  # fmt: skip
+        if known is None or np.any(np.abs(np.asarray(known) * 2 + 1) > 2 * size):
+            raise self.base.home.plain()
 
     def __iter__(self) -> Any:
         return iter(self._view())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, StagingError
 from ..infer import Attrs, Resolved, Types
 from ..op import op
 from ..shapes import Sizes
@@ -108,6 +108,11 @@ def numpy_function(*xs: Any, name: str, args: Any, options: Any, results: Any) -
         *_filled(args, arrays), **{k: _filled(v, arrays) for k, v in options}
     )
     outs = tuple([np.array(leaf) for leaf in leaves_of(made)])
+    if [(o.dtype, o.shape) for o in outs] != [(t.dtype, t.shape) for t in results]:
+        raise StagingError(
+            f"np.{name} gave other dtypes or shapes than for the arrays of the trace: they depend "
+            f"on values; call it outside of the compiled function"
+        )
     return outs if len(outs) > 1 else outs[0]
 
 

@@ -145,6 +145,52 @@ def numpy_accumulate_vjp(g: Any, out: Any, x: Any, *, name: str, axis: int, dtyp
     raise ArgumentError(f"np.{name}.accumulate has no gradient")
 
 
+def _fold_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    _ufunc(attrs["name"])
+    shape, axes = types[0].shape, attrs["axis"]
+    kept = attrs["keepdims"]
+    out = [1 if i in axes else n for i, n in enumerate(shape) if kept or i not in axes]
+    return dict(attrs), (TensorType(as_dtype(attrs["dtype"], op.name), out),)
+
+
+@op("opaque", _fold_rule, promote="none", may_raise=True, shares_memory="never", public=False)
+def numpy_reduce(
+    x: Any, *options: Any, name: str, axis: Any, keepdims: bool, dtype: Any, given: Any
+) -> Any:
+    """``ufunc.reduce`` of NumPy's ufunc of that name, over a tuple of axes; the result is cast.
+
+    ``given``: the names of the options that are arrays, ``initial`` and ``where``.
+    """
+    values = {k: v[()] if k == "initial" else v for k, v in zip(given, options, strict=True)}
+    made = _ufunc(name).reduce(x, axis=axis, keepdims=keepdims, **values)
+    return np.asarray(made).astype(dtype, copy=False)
+
+
+@numpy_reduce.gradient
+def numpy_reduce_vjp(g: Any, out: Any, x: Any, *options: Any, name: str, **attrs: Any) -> Any:
+    raise ArgumentError(f"np.{name}.reduce has no gradient")
+
+
+def _parts_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    _ufunc(attrs["name"])
+    shape = list(types[0].shape)
+    shape[attrs["axis"]] = types[1].shape[0]
+    return dict(attrs), (TensorType(as_dtype(attrs["dtype"], op.name), shape),)
+
+
+@op("opaque", _parts_rule, promote="none", may_raise=True, shares_memory="never", public=False)
+def numpy_reduceat(x: Any, places: Any, *, name: str, axis: int, dtype: Any) -> Any:
+    """``ufunc.reduceat`` of NumPy's ufunc of that name."""
+    return _ufunc(name).reduceat(x, places, axis=axis, dtype=dtype)
+
+
+@numpy_reduceat.gradient
+def numpy_reduceat_vjp(
+    g: Any, out: Any, x: Any, places: Any, *, name: str, axis: int, dtype: Any
+) -> Any:
+    raise ArgumentError(f"np.{name}.reduceat has no gradient")
+
+
 def _at_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     _ufunc(attrs["name"])
     return dict(attrs), (types[0],)

@@ -3,6 +3,7 @@ exception, and what the caller's arrays hold afterwards."""
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 import warnings
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ class Difference(AssertionError):
 
 def program(text: str, parameters: str = "a") -> Callable[..., Any]:
     """The function with this body."""
-    space: dict[str, Any] = {"np": np, "tf": tf}
+    space: dict[str, Any] = {"np": np, "tf": tf, "contextlib": contextlib}
     body = textwrap.indent(text, "    ")
     exec(compile(f"def f({parameters}):\n{body}\n", "<string>", "exec"), space)
     found: Callable[..., Any] = space["f"]

@@ -1,0 +1,70 @@
+"""NumPy's classes in a trace, where they are called and where a method of theirs is taken:
+``np.float32(x)``, ``np.ndarray.fill(x, 2)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..symint import SymInt
+from ..symnumber import SymNumber
+from .base import TracedArray, TracedScalar, is_traced
+from .create import CREATE, array, asarray
+from .operands import as_tensor, convert, holds_traced, stand_ins
+
+__all__ = ["Maker", "Unbound"]
+
+
+class Maker:
+    """A class of NumPy that is called."""
+
+    def __init__(self, kind: Any, trace: Any) -> None:
+        self.kind, self.home = kind, trace
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kind, trace = self.kind, self.home
+        if (
+            trace.ended
+            or kind is np.ndarray
+            and (len(args) > 2 or set(kwargs) - {"dtype", "order"})
+        ):
+            return kind(*args, **kwargs)
+        if kind is np.ndarray:  # its elements are whatever the memory held
+            return CREATE[np.empty](trace, *args, **kwargs)
+        if not any(map(holds_traced, (*args, *kwargs.values()))):
+            return kind(*args, **kwargs)
+        if len(args) != 1 or kwargs or not trace.has_dtype(np.dtype(kind)):
+            raise trace.refusal(f"np.{kind.__name__} of a value of the trace with these arguments")
+        with np.errstate(all="ignore"):
+            kind(stand_ins(trace, args[0]))  # what cannot be converted is an error
+        return self._converted(args[0])
+
+    def _converted(self, x: Any) -> Any:
+        dtype = np.dtype(self.kind)
+        if isinstance(x, SymInt | SymNumber) or type(x) is TracedScalar:
+            return TracedScalar(self.home, convert(as_tensor(self.home, x), dtype))
+        made = asarray(self.home, x, dtype) if is_traced(x) else array(self.home, x, dtype)
+        return TracedScalar(self.home, made.tensor()) if not made.ndim else made
+
+
+class Unbound:
+    """A class of NumPy of which an attribute is read."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.kind, name)
+        if not callable(found) or isinstance(found, type):
+            return found
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            if args and type(args[0]) is TracedArray and self.kind is np.ndarray:
+                return getattr(args[0], name)(*args[1:], **kwargs)
+            owner = getattr(found, "__objclass__", self.kind)
+            if args and type(args[0]) is TracedScalar and isinstance(args[0], owner):
+                return getattr(args[0], name)(*args[1:], **kwargs)
+            return found(*args, **kwargs)
+
+        return method
