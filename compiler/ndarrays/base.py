@@ -231,7 +231,7 @@ class TracedScalar(TracedValue):
 class TracedArray(TracedValue):
     """An ndarray of a trace: a view of a cell through a chain of links."""
 
-    __slots__ = ("_read", "cell", "chain", "contiguous", "layout", "parent", "writeable")
+    __slots__ = ("_read", "cell", "chain", "contiguous", "layout", "parent", "viewed", "writeable")
     __class__ = np.ndarray  # type: ignore[assignment]  # isinstance(a, np.ndarray)
 
     def __init__(
@@ -240,12 +240,14 @@ class TracedArray(TracedValue):
     ) -> None:  # fmt: skip
         self.home, self.cell, self.parent = trace, cell, parent
         self._read: tuple[int, Any] | None = None
+        self.viewed = False  # whether a view was made of this very object
         if parent is None or link is None:
             self.chain: tuple[Link, ...] = ()
             self.layout, self.contiguous = cell.layout, cell.contiguous
             self.writeable = cell.writeable
             return
         self.chain = (*parent.chain, link)
+        parent.viewed = True
         self.layout = link.apply(parent.layout, trace.sizes.hints)
         self.contiguous = bool(contiguous)
         self.writeable = parent.writeable and link.writeable

@@ -138,11 +138,17 @@ def array(
 ) -> Any:  # fmt: skip
     """``np.array``."""
     made = _asarray(trace, object, dtype, order)
+    _refuse_copy(copy, made, object)
     if copy and made is object:
         made = _copied(made, order)
     while made.ndim < ndmin:
         made = made[None]
     return made
+
+
+def _refuse_copy(copy: Any, made: Any, given: Any) -> None:
+    if copy is False and made is not given:
+        np.array([0.0], int, copy=False)  # it raises
 
 
 def _copied(x: TracedArray, order: str) -> TracedArray:
@@ -195,6 +201,7 @@ def asarray(
 ) -> Any:  # fmt: skip
     """``np.asarray``."""
     made = _asarray(trace, a, dtype, order)
+    _refuse_copy(copy, made, a)
     return _copied(made, order or "K") if copy and made is a else made
 
 

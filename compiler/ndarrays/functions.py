@@ -138,6 +138,8 @@ def concatenate(
         return laid_out(trace, made, lambda *xs: np.concatenate(xs, axis), tuple(parts))
 
     made = faithfully(trace, np.concatenate, (parts,), options, run)
+    if out is not None and not out.writeable and not _example_size(as_array(trace, out)):
+        return out  # no part of it is written to
     return into(trace, made, out)
 
 
@@ -187,6 +189,8 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     trace = trace_of(a, b, out)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.ndim == 0 or b.ndim == 0:
+        if out is not None and np.result_type(a.dtype, b.dtype).char not in "fdFD":  # no BLAS
+            return call(trace, np.multiply, (a, b), (out,))
         made = laid_out(trace, (a * b).tensor(), np.dot, (a, b))
     elif b.ndim <= 2:
         made = call(trace, np.matmul, (a, b))
@@ -225,7 +229,7 @@ def inner(a: Any, b: Any) -> Any:
     trace = trace_of(a, b)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.ndim == 0 or b.ndim == 0:
-        return a * b
+        return laid_out(trace, as_array(trace, a * b).tensor(), np.inner, (a, b))
     if b.ndim == 1:
         return call(trace, np.matmul, (a, b))
     if b.ndim == 2:

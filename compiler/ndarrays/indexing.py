@@ -376,6 +376,8 @@ def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
         part.store(fit(value_of(trace, value, array.dtype, one=True), shape))
         return
     masks = [p for p in parts if _is_mask(p)]
+    if masks and getattr(value, "cell", None) is array.cell and value.ndim:
+        raise trace.plain()  # NumPy reads elements that it has written before
     checked = _checked(trace, array, parts)
     tensor = value_of(trace, value, array.dtype)
     old = array.tensor()

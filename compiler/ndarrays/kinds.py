@@ -32,7 +32,7 @@ class Maker:
             return kind(*args, **kwargs)
         if kind is np.ndarray:  # its elements are whatever the memory held
             return CREATE[np.empty](trace, *args, **kwargs)
-        if not any(map(holds_traced, (*args, *kwargs.values()))):
+        if not any(map(_holds_value, (*args, *kwargs.values()))):
             return kind(*args, **kwargs)
         if len(args) != 1 or kwargs or not trace.has_dtype(np.dtype(kind)):
             raise trace.refusal(f"np.{kind.__name__} of a value of the trace with these arguments")
@@ -42,10 +42,17 @@ class Maker:
 
     def _converted(self, x: Any) -> Any:
         dtype = np.dtype(self.kind)
-        if isinstance(x, SymInt | SymNumber) or type(x) is TracedScalar:
+        if type(x) is TracedScalar:
             return TracedScalar(self.home, convert(as_tensor(self.home, x), dtype))
         made = asarray(self.home, x, dtype) if is_traced(x) else array(self.home, x, dtype)
         return TracedScalar(self.home, made.tensor()) if not made.ndim else made
+
+
+def _holds_value(x: Any) -> bool:
+    """Whether a value of the trace is in an argument; numbers that are inputs count as numbers."""
+    if type(x) in (list, tuple):
+        return any(map(_holds_value, x))
+    return holds_traced(x) and not isinstance(x, SymInt | SymNumber)
 
 
 class Unbound:

@@ -167,8 +167,9 @@ def _delivered(value: Any, out: Any, trace: Any) -> Any:
     if out is None:
         return value
     target = as_array(trace, out)
-    if target.ndim != value.ndim or type(target) is not TracedArray:
-        raise trace.refusal("out= of another number of axes")
+    same = target.ndim == value.ndim
+    if not (same and all(n == m for n, m in zip(target.shape, value.shape, strict=True))):
+        raise trace.plain()  # an error in most functions, but not in all
     copyto(target, value, casting="unsafe")
     return target
 
@@ -278,6 +279,7 @@ def partition(
     x: TracedArray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
 ) -> None:
     """``x.partition(kth)``: in place."""
+    _axis(x, axis)
     if not x.writeable:
         raise ValueError("partition array is read-only")
     x.store(calls.call(x.home, "partition", (x, kth, axis, kind), {}).tensor())
@@ -360,6 +362,11 @@ def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **options: A
 def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
     """``x.round(decimals)``, step by step as NumPy computes it."""
     array = fresh(x.home, x.tensor()) if type(x) is TracedScalar else x
+    if out is not None:
+        target = as_array(x.home, out)
+        same = target.ndim == array.ndim
+        if not (same and all(n == m for n, m in zip(target.shape, array.shape, strict=True))):
+            raise ValueError("invalid output shape")
     made = _rounded(array, operator.index(decimals), out)
     return made[()] if out is None else made
 

@@ -63,7 +63,7 @@ def reduce(
             _refuse_none(trace, ufunc, array, given)
         value = _folded(trace, ufunc, name, x, found, given)
         if target is None:
-            plain = {"axis": axis, "keepdims": keepdims}
+            plain = {"axis": axis, "keepdims": keepdims, "dtype": dtype}
             return laid_out(trace, value, lambda x: ufunc.reduce(x, **plain), (array,))
         old = target.tensor()
         if len(old.shape) != len(value.shape):
@@ -100,7 +100,11 @@ def _probe(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) ->
         ones = np.ones((1,) * array.ndim, array.dtype)
         found: Any = ufunc.reduce(ones, **{**options, "keepdims": True})
         ufunc.reduce(ones, **{**options, "keepdims": True}, out=np.empty(found.shape, target.dtype))
-        return _np.dtype(target.dtype if ufunc in (np.add, np.multiply) else found.dtype)
+        if ufunc in (np.add, np.multiply):
+            return target.dtype
+        if not np.can_cast(found.dtype, target.dtype):
+            raise trace.plain()  # what the result cannot hold is cut off after each element
+        return found.dtype
     found = ufunc.reduce(np.ones((1,) * array.ndim, array.dtype), **options)
     return _np.dtype(found.dtype)
 

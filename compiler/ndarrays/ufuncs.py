@@ -137,10 +137,10 @@ def _probe(trace: Any, ufunc: Any, inputs: Any, outs: Any, options: Any) -> list
         if any(o is not None for o in outs)
         else {}
     )
-    if ufunc.signature is not None and given:
-        given = {}  # the shapes of its results are checked where it runs
     with np.errstate(all="ignore"):
-        found = ufunc(*args, **given, **options)
+        found = ufunc(*args, **({} if ufunc.signature is not None else given), **options)
+        if ufunc.signature is not None and given:  # shapes are checked where it runs
+            ufunc(*args, **options, out=np.empty(np.shape(found), outs[0].dtype))
     found = found if isinstance(found, tuple) else (found,)
     return [x.dtype for x in found]
 
@@ -160,9 +160,11 @@ def _compute(
                 value = OPS["where"](as_tensor(trace, where), value, OPS["zeros_like"](value))
             made.append(result(trace, value, like))
             continue
-        value = convert(value, target.dtype)
+        cast, value = value.dtype != target.dtype, convert(value, target.dtype)
         old = target.tensor()
         if where is not True:
+            if cast and any(getattr(x, "cell", None) is target.cell for x in inputs):
+                raise trace.plain()  # NumPy casts there and back what the mask leaves out
             value = OPS["where"](as_tensor(trace, where), value, old)
         target.store(_fitted(value, old, ufunc, inputs, trace))
         made.append(target)
@@ -293,6 +295,10 @@ def accumulate(
     if not out:
         return laid_out(trace, made, ufunc.accumulate, (x, axis))
     target = as_array(trace, out[0])
+    if len(target.shape) != len(made.shape) or any(
+        n != m for n, m in zip(target.shape, made.shape, strict=True)
+    ):
+        raise trace.plain()
     target[...] = fresh(trace, made)
     return target
 
@@ -314,6 +320,10 @@ def reduceat(
     if not out:
         return result(trace, made)
     target = as_array(trace, out[0])
+    if len(target.shape) != len(made.shape) or any(
+        n != m for n, m in zip(target.shape, made.shape, strict=True)
+    ):
+        raise trace.plain()
     target[...] = fresh(trace, made)
     return target
 
@@ -325,13 +335,14 @@ def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
     target = as_array(trace, array)
     if not target.writeable:
         target._refuse(f"np.{ufunc.__name__}.at, which NumPy lets write to a read-only array,")
+    kinds = [np.ones(1, as_tensor(trace, v).dtype) for v in values]
+    with np.errstate(all="ignore"):
+        ufunc.at(np.ones(1, target.dtype), [0], *kinds)
     old = target.tensor()
     count = target.size
     numbers = fresh(trace, OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64)))
     places = as_array(trace, numbers.reshape(target.shape)[indices]).tensor()
     given = [as_tensor(trace, v) for v in values]
-    with np.errstate(all="ignore"):
-        ufunc.at(np.ones(1, old.dtype), [0], *[np.ones(1, v.dtype) for v in given])
 
     def run() -> None:
         wide = [OPS["broadcast_to"](v, shape=places.shape) for v in given]

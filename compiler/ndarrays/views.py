@@ -94,8 +94,8 @@ def reshape(x: Any, *shape: Any, order: Any = "C", copy: bool | None = None) -> 
 @method("set_shape")
 def set_shape(x: TracedArray, shape: Any) -> None:
     """``x.shape = shape``."""
-    if x.parent is None and x.cell.source is not None:
-        raise x.home.plain()  # the caller's array is to have that shape
+    if x.viewed or (x.parent is None and x.cell.source is not None):
+        raise x.home.plain()  # the caller's array is to have that shape; views of it keep theirs
     before = TracedArray(x.home, x.cell)
     if x.parent is not None:
         before = TracedArray(x.home, x.cell, x.parent, x.chain[-1], x.contiguous)
