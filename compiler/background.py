@@ -1,14 +1,17 @@
 """Compile in the background: one worker thread, so that a first call need not wait.
 
 Lock discipline: ``_lock`` guards the queue and the worker; it is never held while compiling. The
-worker ends when the queue is empty, so an idle process has no thread. At exit the job in hand is
-finished and the rest dropped, because machine code must not be made while the interpreter goes
-down. After a fork the child starts with an empty queue.
+worker ends when the queue is empty, so an idle process has no thread. At exit the interpreter waits
+for it, before it calls what was registered with ``atexit``, for a job may be importing a module
+that registers something. The job in hand is finished and the rest dropped.
+
+Before a fork the worker finishes the job in hand and ends, then the fork waits for those who
+compile in threads of the user's: LLVM holds locks meanwhile, which nobody would release in the
+child. The child starts with an empty queue; in the parent the worker goes on with the next call.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 import weakref
@@ -16,11 +19,18 @@ from collections import deque
 from collections.abc import Callable
 from types import MethodType
 
-__all__ = ["submit", "wait"]
+from twofold.ir import bind
+
+__all__ = ["ending", "go_on", "hold_at_fork", "submit", "wait"]
+
+PATIENCE = 60.0  # seconds that a fork waits for the job in hand
 
 _lock = threading.RLock()  # a collection of garbage under it may run a __del__ that submits
 _jobs: deque[Callable[[], Callable[[], None] | None]] = deque()
 _worker: threading.Thread | None = None
+_paused = False  # for a fork
+_held: list[threading.RLock] = []  # what a fork takes, in this order
+_taken: list[threading.RLock] = []  # what it has taken
 
 
 def submit(job: Callable[[], None]) -> None:
@@ -28,20 +38,40 @@ def submit(job: Callable[[], None]) -> None:
 
     A bound method is held weakly: what is to be compiled may go before its turn comes.
     """
-    global _worker
     held = weakref.WeakMethod(job) if isinstance(job, MethodType) else lambda: job
     with _lock:
         _jobs.append(held)
-        if _worker is None:
-            _worker = threading.Thread(target=_work, name="twofold-compiler", daemon=True)
-            _worker.start()
+    go_on()
+
+
+def go_on() -> None:
+    """Start the worker if there are jobs and it does not run."""
+    global _worker
+    if not _jobs or _worker is not None:
+        return
+    with _lock:
+        if _worker is None and not _paused:
+            made = threading.Thread(target=_work, name="twofold-compiler", daemon=False)
+            try:
+                made.start()
+            except RuntimeError:  # the system gives no more threads, or the interpreter goes down
+                return
+            _worker = made
+
+
+def ending() -> bool:
+    """Whether the program has ended, so that the interpreter only waits for the worker. What a job
+    imports now may not load any more."""
+    return not threading.main_thread().is_alive()
 
 
 def _work() -> None:
     global _worker
     while True:
         with _lock:
-            if not _jobs:
+            if ending():
+                _jobs.clear()
+            if not _jobs or _paused:
                 _worker = None
                 return
             held = _jobs.popleft()
@@ -53,24 +83,41 @@ def _work() -> None:
 
 def wait(timeout: float | None = None) -> None:
     """Return when everything submitted so far has been compiled (or after ``timeout`` seconds)."""
+    go_on()
     worker = _worker
     if worker is not None and worker is not threading.current_thread():
         worker.join(timeout)
 
 
-def _at_exit() -> None:
+def hold_at_fork(*locks: threading.RLock) -> None:
+    """Let a fork take these locks, in this order, when the worker has ended."""
+    _held.extend(locks)
+
+
+def _before_fork() -> None:
+    global _paused
     with _lock:
+        _paused, worker = True, _worker
+    # who forks while a function is traced has a lock that the job in hand may need
+    if worker not in (None, threading.current_thread()) and not bind.ground().tracing:
+        worker.join(PATIENCE)
+    _taken[:] = [*_held, _lock]
+    for lock in _taken:
+        lock.acquire()
+
+
+def _after_fork(child: bool) -> None:
+    global _paused, _worker
+    _paused = False
+    if child:
         _jobs.clear()
-    wait()
+        _worker = None
+    for lock in reversed(_taken):
+        lock.release()
 
 
-def _after_fork() -> None:
-    global _lock, _worker
-    _lock = threading.RLock()
-    _jobs.clear()
-    _worker = None
-
-
-atexit.register(_at_exit)
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=lambda: _after_fork(child=False),
+        after_in_child=lambda: _after_fork(child=True),
+    )  # fmt: skip

@@ -134,7 +134,9 @@ class ConcreteFunction:
         """Count a call that ran on array operations; when they add up, compile behind them."""
         self._calls += 1
         self._seconds += seconds
-        if not self._submitted and (self._calls >= WARM_CALLS or self._seconds > WARM_SECONDS):
+        if self._submitted:
+            background.go_on()  # a fork has stopped the worker, perhaps
+        elif self._calls >= WARM_CALLS or self._seconds > WARM_SECONDS:
             self._submitted = True
             background.submit(self._compile_quietly)
 
@@ -142,7 +144,8 @@ class ConcreteFunction:
         try:
             self.compile()
         except Exception as error:  # noqa: BLE001  (array operations keep answering; it is told)
-            warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
+            if not background.ending():
+                warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
 
     def prepared(self, leaves: list[Any]) -> PreparedCall:
         """The call prepared for exactly these shapes, and for who stands above: nobody, or

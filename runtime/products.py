@@ -15,7 +15,7 @@ So here BLAS works on one thread (``one_thread.py``), on operands that it can re
 
 Both cuts depend on the sizes alone. A sum of ``k`` products of float32 is within
 ``4 * DOT_BLOCK * 2**-24 * sum(abs(a * b))`` of the exact one for every ``k`` and any BLAS, and with
-OpenBLAS within 5e-6 of it for sums of one constant, which are the worst for sums in order. Half
+OpenBLAS within 1e-5 of it for sums of one constant, which are the worst for sums in order. Half
 precision is multiplied in single, large integer matrices in double precision where that is exact.
 """
 

@@ -2,7 +2,8 @@
 
 The tasks are calls of NumPy that give up the GIL. A caller that finds the helpers busy runs all
 its tasks itself, so nobody waits for them. What the tasks are, and so what they give, must not
-depend on how many threads there are. A forked child starts with helpers of its own.
+depend on how many threads there are. Idle helpers end before a fork, and a child starts with none:
+the next job starts new ones.
 """
 
 from __future__ import annotations
@@ -45,13 +46,12 @@ class _Helper(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="twofold-eager", daemon=True)
-        self.jobs: SimpleQueue[_Job] = SimpleQueue()
+        self.jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self.start()
 
     def run(self) -> None:
-        """Work on each job that still has a ticket."""
-        while True:
-            job = self.jobs.get()
+        """Work on each job that still has a ticket, until there is None."""
+        while (job := self.jobs.get()) is not None:
             if _take(job.tickets):
                 quiet.run(job.work)
                 job.finished.release()
@@ -79,8 +79,22 @@ class _Pool:
             pass
         return self.helpers[:count]
 
+    def stop(self) -> None:
+        """End the helpers, unless they are at work."""
+        if self.busy.acquire(blocking=False):
+            for helper in self.helpers:
+                helper.jobs.put(None)
+            for helper in self.helpers:
+                helper.join()
+            self.helpers = []
+            self.busy.release()
+
 
 _pool = _Pool()
+
+
+def _before_fork() -> None:
+    _pool.stop()
 
 
 def _after_fork() -> None:
@@ -89,7 +103,7 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 def share(tasks: Sequence[Task]) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -24,10 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twofold.ir.dtypes import info
-from twofold.runtime import loader, threads
+from twofold.runtime import loader, pool, threads
 from twofold.runtime.blas import find_blas
 from twofold.runtime.one_thread import one_thread
 
+from .. import background
 from ..kernel.loops import Kernel
 from . import cache
 
@@ -39,20 +39,7 @@ __all__ = ["MachineKernel", "Source", "blas_state", "compile_kernels", "driver",
 _lock = threading.RLock()  # guards _loaded
 _compiling = threading.RLock()
 _loaded: weakref.WeakValueDictionary[str, loader.Code] = weakref.WeakValueDictionary()
-
-if hasattr(os, "register_at_fork"):
-
-    def _before_fork() -> None:
-        _compiling.acquire()
-        _lock.acquire()
-
-    def _after_fork() -> None:
-        _lock.release()
-        _compiling.release()
-
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
-    )
+background.hold_at_fork(_compiling, _lock)
 
 
 class Source(NamedTuple):
@@ -258,7 +245,7 @@ def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int]:
 
 def pool_source() -> Source:
     """What the pool of threads is compiled from."""
-    text = threads.pool_llvm()
+    text = pool.pool_llvm()
     return Source("threads", text, lambda symbol: text)
 
 

@@ -18,6 +18,8 @@ from .operands import as_array, convert, faithfully, fresh, like, pin_sizes
 from .protocol import implements, method
 
 _np: Any = np  # called with what the user gives, of any type
+# From NumPy 2.1 on reshape has ``copy``; from 2.5 on an array's shape should not be set.
+_WITH_COPY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 
 __all__ = ["astype", "copy", "ravel", "reshape", "transpose", "view_of"]
 
@@ -120,10 +122,12 @@ def _reshape_f(x: TracedArray, shape: Any, order: str, copy: Any) -> Any:
 
 def _viewable(layout: np.ndarray[Any, Any], shape: tuple[int, ...]) -> bool:
     """Whether NumPy makes a view of an array of this layout; nothing is read."""
-    view = layout.view()
     try:
-        view.shape = shape
-    except AttributeError:
+        if _WITH_COPY:
+            np.reshape(layout, shape, copy=False)
+        else:
+            layout.view().shape = shape
+    except (AttributeError, ValueError):
         return False
     return True
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -191,6 +193,16 @@ def test_the_background_worker_ends_and_starts_again() -> None:
         np.testing.assert_allclose(f(x).numpy(), np.sinh(1.0) * scale, rtol=1e-6)
 
 
+def script(code: str, ending: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a program whose kernels are not on disk; warnings are errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning",
+         "-c", textwrap.dedent(code) + ending],
+        capture_output=True, text=True, env={**os.environ, "TWOFOLD_CACHE": "0"}, timeout=300,
+        check=False,
+    )  # fmt: skip
+
+
 def in_child(work: Callable[[], bool]) -> None:
     """Assert that ``work`` returns True in a forked child."""
     context = multiprocessing.get_context("fork")
@@ -246,6 +258,87 @@ class TestFork:
         in_child(work)
         holder.join(60)
         assert not holder.is_alive()
+
+    def test_forks_while_two_threads_compile(self) -> None:
+        done, made = threading.Event(), []
+
+        def compile_on(k: int) -> None:
+            while not done.is_set():
+                scale = 2.0 + k + len(made) / 64
+                f = tf.function(lambda x, s=scale: x * s - s, jit_compile=True)
+                made.append(float(f(tf.ones((3,)) * 2).numpy()[0]) == scale)
+
+        threads = [threading.Thread(target=compile_on, args=(k,)) for k in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            for n in range(4):
+
+                def work(n: int = n) -> bool:
+                    g = tf.function(lambda x: tf.expm1(x) * (n + 2), jit_compile=True)
+                    return bool(np.allclose(g(tf.ones((3,))).numpy(), np.expm1(1.0) * (n + 2)))
+
+                in_child(work)
+        finally:
+            done.set()
+        for thread in threads:
+            thread.join(60)
+        assert made
+        assert all(made)
+
+    def test_a_fork_finds_no_threads_of_ours_and_the_worker_goes_on(self) -> None:
+        done = script("""
+            import os, time
+            import twofold as tf
+            from twofold.compiler import background
+
+            tf.config.set_num_threads(3)
+            total = tf.function(lambda x: tf.sum(tf.exp(x)), jit_compile=True)
+            x = tf.zeros((1500, 1500))
+            assert total(x) == 1500 * 1500 and (x @ x)[0, 0] == 0
+            functions = [tf.function(lambda x, c=c: tf.exp(x) * c) for c in (2.0, 3.0, 4.0)]
+            for f in functions:
+                for _ in range(5):
+                    f(x[:1])
+            child = os.fork()
+            threads, end = 0, time.monotonic() + 10
+            while threads != 1 and time.monotonic() < end:  # one that was joined may linger there
+                threads = len(os.listdir("/proc/self/task"))
+            if child == 0:
+                assert threads == 1 and total(x) == 1500 * 1500 and (x @ x)[0, 0] == 0
+                os._exit(3)
+            assert threads == 1, threads
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+            assert total(x) == 1500 * 1500 and (x @ x)[0, 0] == 0
+            for f in functions:
+                f(x[:1])
+            background.wait(60)
+            concretes = [f.get_concrete_function(x[:1]) for f in functions]
+            print([c.executable().native for c in concretes])
+        """)
+        assert (done.stdout, done.stderr) == ("[True, True, True]\n", "")
+
+
+@pytest.mark.parametrize(
+    "ending", ["", "raise SystemExit(0)", "@atexit.register\ndef late(): work()"]
+)
+def test_a_program_that_ends_before_it_is_compiled_ends_quietly(ending: str) -> None:
+    done = script(
+        """
+        import atexit
+        import twofold as tf
+
+        f = tf.function(lambda x: tf.exp(x) * 3.5)
+
+        def work():
+            for _ in range(6):
+                f(tf.ones((8,)))
+
+        work()
+    """,
+        ending,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
 def test_a_number_that_becomes_an_input_meanwhile_is_no_constant(

@@ -12,6 +12,8 @@ import twofold as tf
 from twofold.ir.errors import StagingError
 from twofold.runtime.numpy_calls import CALLS
 
+pytestmark = pytest.mark.filterwarnings("ignore:numpy.fix is deprecated:DeprecationWarning")
+
 X = np.random.default_rng(0).uniform(0.2, 0.8, (3, 4))
 Call = Callable[[Any], Any]
 
