@@ -28,6 +28,7 @@ from twofold.runtime.variable import Variable
 
 from ..alias import PlainPython
 from ..trace import Traced, Tracer
+from .objects import Objects
 
 __all__ = ["Part", "Written", "current_value", "give", "refused", "staging", "unite"]
 
@@ -50,17 +51,21 @@ class Part:
     def run(self, function: Callable[[], Any], finish: Callable[[Any], Any]) -> None:
         """Trace a function; ``finish`` makes of its result the container of what is returned.
 
-        Where the function raises, the region does. Raises PlainPython if it cannot say what.
+        Where the function raises, the region does. Raises PlainPython if it cannot say what, and
+        if the function changes Python objects.
         """
         tracer, outer = self.tracer, self.tracer.outer
         assert outer is not None
+        objects = Objects(function)
         token = bind.push(tracer)
         try:
             try:
                 result = function()
             except Exception as error:  # noqa: BLE001  (the region raises it)
+                objects.check()
                 self._fail(error)
                 return
+            objects.check()
             leaves, self.structure = flatten(finish(result))
             self.leaves = [own_tensor(x) if is_value(x) else x for x in leaves]
         finally:

@@ -185,17 +185,6 @@ def test_branches_that_do_not_fit_are_refused_with_the_line(
     assert found.value.location.file == __file__
 
 
-def test_a_tensor_of_a_branch_cannot_be_used_outside() -> None:
-    @tf.function
-    def f(p: Any, x: Any) -> Any:
-        kept = []
-        tf.cond(p, lambda: kept.append(x * 2.0), lambda: kept.append(x * 3.0))
-        return kept[0] + 1.0
-
-    with pytest.raises(tf.errors.GraphError, match="return it from the function"):
-        f(YES, X)
-
-
 def test_the_same_random_numbers_in_both_modes() -> None:
     g = tf.random.Generator.from_seed(1)
 
