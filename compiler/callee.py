@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
@@ -16,8 +16,10 @@ from twofold.ir.late import makes_sizes
 from twofold.ir.rebuild import resized
 from twofold.ir.types import TensorType
 
+from .arrays.target import ArrayTarget
 from .passes.inline import inline
 from .pipeline import compile_graph
+from .relay import Relay, RelayOps
 from .sizes import TraceSizes
 from .target import Executable, Target
 from .targets import target_for
@@ -36,10 +38,14 @@ class Derivable(Protocol):
 
 
 class Callee:
-    """A graph and what runs it. ``sizes``: its symbols, and what was relied on about them."""
+    """A graph and what runs it.
 
-    def __init__(self, graph: Graph, sizes: TraceSizes, native: bool) -> None:
-        self.graph, self.sizes, self.native = graph, sizes, native
+    ``sizes``: its symbols, and what was relied on about them. ``relay``: whether a long loop on
+    array operations may go on in machine code.
+    """
+
+    def __init__(self, graph: Graph, sizes: TraceSizes, native: bool, relay: bool = False) -> None:
+        self.graph, self.sizes, self.native, self.relay = graph, sizes, native, relay
         self.lock = threading.RLock()
         self.derivatives: list[Derivable] = []
         self._executable: Executable | None = None
@@ -57,7 +63,11 @@ class Callee:
 
     def target(self, native: bool) -> Target:
         """What the graph is compiled for: array operations if its sizes are found as it runs."""
-        return target_for(native and not makes_sizes(self.graph))
+        if native and not makes_sizes(self.graph):
+            return target_for(True)
+        if self.relay:
+            return ArrayTarget(partial(RelayOps, relay=Relay()))
+        return target_for(False)
 
     def executable(self) -> Executable:
         """What runs the graph now."""

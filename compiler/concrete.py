@@ -60,7 +60,9 @@ class ConcreteFunction:
         self.key = trace.key  # with the numbers that count by value, once it is stored
         self.numbers: Numbers | None = None  # None: it depends on none
         self._settle_numbers()
-        self.callee = Callee(self.graph, self.sizes, self.jit_compile is True)
+        self.callee = Callee(
+            self.graph, self.sizes, self.jit_compile is True, relay=self.jit_compile is not False
+        )
         self._prepared: dict[tuple[int, ...], PreparedCall] = {}
         self._compiled: Executable | None = None  # what ``compile`` gave
         self._calls, self._seconds, self._submitted = 0, 0.0, False

@@ -127,7 +127,7 @@ class Derivative:
         parent = self._callee
         found = self._made.get(graph)
         if found is None:
-            found = self._made[graph] = Callee(graph, parent.sizes, parent.native)
+            found = self._made[graph] = Callee(graph, parent.sizes, parent.native, parent.relay)
         return Sized(found, env)
 
     def compile(self) -> None:

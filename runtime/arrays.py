@@ -51,6 +51,10 @@ class ArrayOps:
         self._known = frozenset(env)
         self._late: dict[Graph, bool] = {}
 
+    def at(self, env: Mapping[str, int]) -> ArrayOps:
+        """The same for other sizes."""
+        return ArrayOps(env)
+
     def enter(self, region: Graph, inputs: Sequence[Any]) -> ArrayOps:
         """What runs the nodes of a region, whose inputs may have sizes of their own."""
         own = {name: n for name, n in sizes_of(region, inputs).items() if name not in self.env}
@@ -59,7 +63,7 @@ class ArrayOps:
             late = self._late[region] = makes_sizes(region, self.env)
         if not own and not late:
             return self
-        inner = ArrayOps({**self.env, **own})
+        inner = self.at({**self.env, **own})
         inner._late = self._late
         return inner
 

@@ -12,28 +12,34 @@ from twofold.runtime.arrays import ArrayOps
 
 __all__ = ["ARRAYS", "ArrayExecutable", "ArrayTarget"]
 
+Operations = Callable[[dict[str, int]], ArrayOps]
+
 
 class ArrayExecutable:
     """Runs a graph node by node on array operations."""
 
     native = False
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, operations: Operations) -> None:
+        self.graph, self._operations = graph, operations
         self.kernels: list[Any] = []
 
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         """A function from input arrays (Variables for refs) to output arrays."""
-        graph, run_node = self.graph, ArrayOps(env)
+        graph, operations = self.graph, self._operations
         if makes_sizes(graph, env):
-            return lambda arrays: evaluate(graph, arrays, ArrayOps(env))
+            return lambda arrays: evaluate(graph, arrays, operations(env))
+        run_node = operations(env)
         return lambda arrays: evaluate(graph, arrays, run_node)
 
 
 class ArrayTarget:
-    """See the module."""
+    """See the module. ``operations``: what runs nodes for given sizes."""
 
     name = "arrays"
+
+    def __init__(self, operations: Operations = ArrayOps) -> None:
+        self._operations = operations
 
     def can_fuse(self, node: Node) -> bool:
         """Never: there are no kernels."""
@@ -49,7 +55,7 @@ class ArrayTarget:
 
     def lower(self, graph: Graph) -> ArrayExecutable:
         """The interpreter of a planned graph."""
-        return ArrayExecutable(graph)
+        return ArrayExecutable(graph, self._operations)
 
 
 ARRAYS = ArrayTarget()
