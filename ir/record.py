@@ -16,7 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from .access import AccessMap
+from .access import AccessMap, Piece
 from .dtypes import CLASSES, DTYPES
 from .errors import DeclarationError
 from .types import TensorType
@@ -54,10 +54,14 @@ KINDS: Mapping[str, Kind] = {
     ),
     "movement": Kind(
         "every element of the output is one of an input; fuses if it has axes",
-        frozenset({"axes"}),
+        frozenset({"axes", "pieces"}),
         shares_memory="view",
     ),
-    "index": Kind("reads or writes at computed positions", shares_memory="view"),
+    "index": Kind(
+        "reads or writes at computed positions; fuses if it has pieces",
+        frozenset({"pieces"}),
+        shares_memory="view",
+    ),
     "contract": Kind("sums of products: BLAS", widens=True),
     "create": Kind("makes an array from attributes"),
     "random": Kind(
@@ -153,6 +157,13 @@ class Facts:
         "`AccessMap` (`ir/access.py`) from input type, output type and attributes, or None where "
         "there is none; kernels read through it, without a copy",
         "it moves elements by its body",
+    )
+    pieces: Callable[[Types, TensorType, Attrs], Sequence[Piece] | None] | None = _fact(
+        None,
+        "of an op that joins elements of several inputs, or puts numbers beside them: what stands "
+        "in each box of the output, a `Piece` (`ir/access.py`), from input types, output type and "
+        "attributes, or None; kernels write each box on its own",
+        "it runs by its body",
     )
     shares_memory: Literal["", "never", "view", "alias"] = _fact(
         "",

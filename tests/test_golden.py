@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from twofold.compiler import passes
-from twofold.compiler.kernel.build import build_kernel
+from twofold.compiler.kernel.build import build_kernels
 from twofold.compiler.kernel.loops import Kernel
 from twofold.compiler.kernel.parse import parse_kernel
 from twofold.compiler.kernel.source import python_source
@@ -116,8 +116,9 @@ def actual(case: Case) -> tuple[str, str]:
 def kernels_of(graph: Graph) -> list[Kernel]:
     """The kernels of a graph's fused groups; each parses back and is valid."""
     kernels = [
-        build_kernel(node) for node in fuse(scalarise(graph)).nodes if node.op.name == "fused"
-    ]
+        kernel for node in fuse(scalarise(graph)).nodes if node.op.name == "fused"
+        for kernel in build_kernels(node)
+    ]  # fmt: skip
     for kernel in kernels:
         assert parse_kernel(str(kernel)) == kernel
     return kernels

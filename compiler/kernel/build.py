@@ -4,17 +4,20 @@ A value in half precision is computed in float32: every op rounds its result, as
 whatever it is fused with (``ir/halves.py``), and what is rounded goes on as float32. So it has up
 to two names: ``ids`` or ``widened`` have the one that is computed with, ``narrow`` the one that is
 stored.
+
+A value is asked for at a position (``Where``), the one where its reader stands. So what was moved
+is read, or computed, where it was before; what is joined from pieces is what stands in the box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from twofold.ir.access import AccessMap
+from twofold.ir.access import AccessMap, Axis, access_of
 from twofold.ir.dims import DimLike
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
@@ -24,197 +27,213 @@ from .buffers import contiguous, identifier, unique
 from .control import build_control
 from .expression import identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
+from .pieces import NOTHING, Part, Stands, parts_of
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
-from .space import AxisMap, Space, is_one, loop_of, note_move
+from .space import AxisMap, Space, is_one, note_move
 from .statements import Access, Apply, Const, Fold, Index, Load, Store
 
-__all__ = ["build_kernel"]
+__all__ = ["build_kernels"]
 
 
-class _View(NamedTuple):
-    buffer: int
-    offset: DimLike
-    strides: tuple[DimLike, ...]
-    shape: tuple[DimLike, ...]
+Where = tuple[Axis, ...]  # for each axis of a value the loop, start and step of its position
 
 
 class _Builder:
-    """Turns the region of a fused node into a kernel."""
+    """Writes one kernel of a fused node: what its values are at a point of the loops.
 
-    def __init__(self, node: Node) -> None:
+    ``stands``: which piece of a joined value is written; see ``pieces.py``.
+    """
+
+    def __init__(
+        self, node: Node, name: str, loops: Sequence[Loop], stands: Stands = NOTHING
+    ) -> None:
         self.region: Graph = node.regions[0]
-        dims, self.reduced = node.attrs["dims"], frozenset(node.attrs["reduced"])
-        self.space = Space(dims, self.reduced or None)
-        self.loops = tuple(Loop(f"i{a}", d, a in self.reduced) for a, d in enumerate(dims))
-        self.buffers: list[tuple[str, np.dtype[Any], bool]] = []
-        self.views: dict[Value, _View] = {}
-        self.ids: dict[Value, str] = {}
-        self.narrow: dict[Value, str] = {}
+        self.name, self.loops, self.stands = name, tuple(loops), stands
+        self.reduced = frozenset(a for a, loop in enumerate(loops) if loop.fold)
+        self.buffers = [(v.name or f"in{i}", v.type.dtype, False)
+                        for i, v in enumerate(self.region.inputs)]  # fmt: skip
+        self.number = {v: i for i, v in enumerate(self.region.inputs)}
+        self.folded: dict[Value, Where] = {}  # where the inputs of reductions are read
+        self.ids: dict[tuple[Value, Where], str] = {}
+        self.narrow: dict[tuple[Value, Where], str] = {}
+        self.consts: dict[tuple[Value, np.dtype[Any]], str] = {}
         self.values = Values(self.reduced)
         self.loads: dict[Access, str] = {}
         self.widened: dict[str, str] = {}  # values in half precision -> in float32
 
-    def build(self) -> Kernel:
-        for i, value in enumerate(self.region.inputs):
-            self.buffers.append((value.name or f"in{i}", value.type.dtype, False))
-            shape = value.type.shape
-            self.views[value] = _View(i, 0, contiguous(shape), shape)
-        for node in self.region.nodes:
-            self.visit(node)
-        outputs = [self.output(i, v) for i, v in enumerate(self.region.outputs)]
-        plan = schedule(self.values, outputs)
-        name = identifier(self.region.name)
-        kernel = Kernel(name, (), self.loops, plan.consts, plan.before, plan.sweeps)
+    def finish(self, outputs: Sequence[Store]) -> Kernel:
+        """The kernel that writes these outputs."""
+        plan = schedule(self.values, list(outputs))
+        kernel = Kernel(self.name, (), self.loops, plan.consts, plan.before, plan.sweeps)
         names = unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
         buffers = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
         kernel = replace(kernel, buffers=tuple(buffers))
         return merge_axes(kernel if self.loops else _with_a_loop(kernel))
 
-    def visit(self, node: Node) -> None:
-        out = node.out
-        if node.op.name == "constant":
-            dtype = info(out.type.dtype).computes_in
-            const = Const(self.values.new_name("c"), dtype, node.attrs["value"].item())
-            self.ids[out] = self.values.add(const, False, -1)
-            return
-        moved = note_move(node, self.space.moves)
-        if moved is None or out in self.region.outputs:
-            placed = self.space.add(node)
-            assert placed, f"{node.op.name} does not fit the space of its group"
-        if moved is not None:
-            self.move(out, node.inputs[0], moved)
-        elif node.op.kind == "reduce":
-            self.reduce(node)
+    def at(self, value: Value, where: Where) -> str:
+        """The value at a position of it, as it is computed with."""
+        base, place = self.behind(value, where)
+        if isinstance(base, Const):
+            return self.constant(value, base.value, info(base.dtype).computes_in)
+        key = base, place
+        name = self.ids.get(key) or self.narrow.get(key) or self.made(base, place)
+        own = info(base.type.dtype)
+        if key in self.ids or not own.half:
+            return name
+        if name not in self.widened:
+            full = self.values.full[name]
+            self.widened[name] = self.applied(f"cast({name})", own.computes_in, [name], full)
+        return self.widened[name]
+
+    def stored(self, value: Value, where: Where) -> str:
+        """The value at a position of it, in its own dtype."""
+        base, place = self.behind(value, where)
+        if isinstance(base, Const):
+            return self.constant(value, base.value, base.dtype)
+        key, dtype = (base, place), base.type.dtype
+        if key not in self.narrow:
+            name = self.ids.get(key) or self.made(base, place)
+            if key not in self.ids or not info(dtype).half:
+                return name
+            self.narrow[key] = self.applied(f"cast({name})", dtype, [name], self.values.full[name])
+        return self.narrow[key]
+
+    def behind(self, value: Value, where: Where) -> tuple[Value | Const, Where]:
+        """What is computed or loaded, and where, for a value that is moved or joined."""
+        while value not in self.number:
+            node = value.node
+            assert node is not None
+            if node.op.name == "constant":
+                return Const("", value.type.dtype, node.attrs["value"].item()), ()
+            access = access_of(node)
+            if access is None and value in self.stands:
+                piece, inside = self.stands[value]
+                if piece.source is None:
+                    number = np.asarray(piece.value).astype(value.type.dtype)
+                    return Const("", number.dtype, number.item()), ()
+                where = tuple(
+                    Axis(axis.source, span.start, span.step)
+                    for axis, span in zip(where, inside, strict=True)
+                )
+                access, value = piece.access, node.inputs[piece.source]
+            elif access is None:
+                break
+            else:
+                value = node.inputs[0]
+            where = read(access, where, value.type.rank)
+        return value, where
+
+    def constant(self, value: Value, number: Any, dtype: np.dtype[Any]) -> str:
+        """A number in a dtype."""
+        key = value, dtype
+        if key not in self.consts:
+            const = Const(self.values.new_name("c"), dtype, number)
+            self.consts[key] = self.values.add(const, False, -1)
+        return self.consts[key]
+
+    def made(self, value: Value, where: Where) -> str:
+        """Load or compute a value; its name in the dtype in which it was made."""
+        if value in self.number:
+            return self.load(value, where)
+        node = value.node
+        assert node is not None
+        if node.op.kind == "reduce":
+            self.reduce(node, where)
         else:
-            self.apply(node)
+            self.apply(node, where)
+        return self.ids.get((value, where)) or self.narrow[value, where]
 
-    def move(self, out: Value, source: Value, access: AccessMap) -> None:
-        """What is read from a buffer is read elsewhere; what is computed is the same element."""
-        if source in self.ids or source in self.narrow:
-            for names in (self.ids, self.narrow):
-                if source in names:
-                    names[out] = names[source]
-            return
-        view = self.views[source]
-        offset, strides = access.strides(view.offset, view.strides)
-        self.views[out] = _View(view.buffer, offset, strides, out.type.shape)
-
-    def apply(self, node: Node) -> None:
-        axis_map = self.space.axes[node.out]
-        args = [self.operand(v, axis_map) for v in node.inputs]
+    def apply(self, node: Node, where: Where) -> None:
+        """An elementwise op; an axis of size 1 of an operand stands still."""
+        args = []
+        for v in node.inputs:
+            axes = where[len(where) - v.type.rank :]
+            args.append(self.at(v, tuple(
+                Axis(None) if is_one(d) else axis
+                for d, axis in zip(v.type.shape, axes, strict=True)
+            )))  # fmt: skip
         expr = rename(normal(node.op.expr or ""), dict(zip(node.op.tensors, args, strict=False)))
-        self.computed(node, expr, args, self.space.level(axis_map) == "full")
-
-    def computed(self, node: Node, expr: str, args: list[str], full: bool) -> None:
-        """A value computed from others."""
-        out = node.out
-        own = info(out.type.dtype)
+        own, full = info(node.out.type.dtype), self.is_full(where)
+        key = node.out, where
         if not own.half:
-            self.ids[out] = self.applied(expr, own.dtype, args, full)
+            self.ids[key] = self.applied(expr, own.dtype, args, full)
         elif node.op.name == "cast":  # rounded once, whatever it is cast from
-            self.rounded(out, args[0], full)
+            self.rounded(key, args[0], full)
         else:
             wide = self.applied(expr, own.computes_in, args, full)
             if keeps(expr):
-                self.ids[out] = wide
+                self.ids[key] = wide
             else:
-                self.rounded(out, wide, full)
+                self.rounded(key, wide, full)
+
+    def is_full(self, where: Where) -> bool:
+        """Whether what has this position differs along the folded loops, if there are any."""
+        return not self.reduced or any(axis.source in self.reduced for axis in where)
 
     def applied(self, expr: str, dtype: np.dtype[Any], args: list[str], full: bool) -> str:
         """A statement that computes an expression."""
         value = Apply(self.values.new_name("v"), dtype, expr)
         return self.values.add(value, full, self.values.ready(args, full))
 
-    def rounded(self, out: Value, wide: str, full: bool) -> None:
+    def rounded(self, key: tuple[Value, Where], wide: str, full: bool) -> None:
         """A value in half precision, rounded from what was computed."""
-        self.narrow[out] = self.applied(f"cast({wide})", out.type.dtype, [wide], full)
+        self.narrow[key] = self.applied(f"cast({wide})", key[0].type.dtype, [wide], full)
 
-    def reduce(self, node: Node) -> None:
-        source = node.inputs[0]
-        have = self.space.filled(source)
-        assert have is not None
-        arg = self.operand(source, have)
+    def reduce(self, node: Node, where: Where) -> None:
+        """A reduction over loops; ``folded`` says where its input is read."""
+        key, have = (node.out, where), self.folded[node.out]
+        arg = self.at(node.inputs[0], have)
         dtype = info(node.out.type.dtype).computes_in
-        if all(have[i] is None for i in node.attrs["axis"]):  # axes of size 1: nothing to fold
-            self.ids[node.out] = self.applied(
-                f"cast({arg})", dtype, [arg], self.space.level(have) == "full"
-            )
+        if all(have[i].source is None for i in node.attrs["axis"]):  # axes of size 1
+            self.ids[key] = self.applied(f"cast({arg})", dtype, [arg], self.is_full(have))
             return
         name = self.values.new_name("acc")
         expr = rename(normal(node.op.expr or ""), {"acc": name, "x": arg})
         fold = Fold(name, dtype, expr, identity(node, dtype))
-        folded = self.values.add(fold, False, self.values.ready([arg], True))
+        found = self.values.add(fold, False, self.values.ready([arg], True))
         if dtype == node.out.type.dtype or node.op.neutral:
-            self.ids[node.out] = folded
+            self.ids[key] = found
         else:
-            self.rounded(node.out, folded, False)
+            self.rounded(key, found, False)
 
-    def operand(self, value: Value, axis_map: AxisMap) -> str:
-        """The value at the current point, for a consumer whose axes run along ``axis_map``."""
-        if value in self.ids:
-            return self.ids[value]
-        name = self.narrow[value] if value in self.narrow else self.loaded(value, axis_map)
-        if not info(value.type.dtype).half:
-            return name
-        if name not in self.widened:
-            wider = info(value.type.dtype).computes_in
-            full = self.values.full[name]
-            self.widened[name] = self.applied(f"cast({name})", wider, [name], full)
-        return self.widened[name]
-
-    def stored(self, value: Value, axis_map: AxisMap) -> str:
-        """The value at the current point in its own dtype."""
-        if value in self.narrow:
-            return self.narrow[value]
-        if value not in self.ids:
-            return self.loaded(value, axis_map)
-        name = self.ids[value]
-        if not info(value.type.dtype).half:
-            return name
-        dtype, held = value.type.dtype, self.values.table[name]
-        if isinstance(held, Const):
-            const = Const(self.values.new_name("c"), dtype, held.value)
-            self.narrow[value] = self.values.add(const, False, -1)
-        else:
-            full = self.values.full[name]
-            self.narrow[value] = self.applied(f"cast({name})", dtype, [name], full)
-        return self.narrow[value]
-
-    def loaded(self, value: Value, axis_map: AxisMap) -> str:
-        """The element of a buffer that the value is at the current point."""
-        view = self.views[value]
-        axes = axis_map[len(axis_map) - len(view.shape) :]
-        index = self.index(
-            view, [None if is_one(d) else a for a, d in zip(axes, view.shape, strict=True)]
-        )
-        access = Access(view.buffer, index)
+    def load(self, value: Value, where: Where) -> str:
+        """An element of an input."""
+        access = Access(self.number[value], self.index(value, where))
         if access not in self.loads:
-            full = not self.reduced or any(not is_zero(index.strides[a]) for a in self.reduced)
-            load = Load(self.values.new_name("v"), self.buffers[view.buffer][1], access)
+            strides = access.index.strides
+            full = not self.reduced or any(not is_zero(strides[a]) for a in self.reduced)
+            load = Load(self.values.new_name("v"), value.type.dtype, access)
             self.loads[access] = self.values.add(load, full, 0 if full else -1)
         return self.loads[access]
 
-    def output(self, i: int, value: Value) -> Store:
-        """The store of a group output."""
-        axis_map = self.space.axes[value]
-        name = self.stored(value, axis_map)
-        shape = value.type.shape
-        own = _View(len(self.buffers), 0, contiguous(shape), shape)
+    def output(self, i: int, value: Value, where: Where) -> Store:
+        """The store of an output."""
+        name = self.stored(value, where)
         self.buffers.append((f"out{i}", value.type.dtype, True))
-        return Store(Access(own.buffer, self.index(own, axis_map)), name)
+        return Store(Access(len(self.buffers) - 1, self.index(value, where)), name)
 
-    def index(self, view: _View, axes: Sequence[int | None]) -> Index:
-        """Where an element of a view lies whose axes run along these loops, or backwards."""
-        offset = view.offset
-        strides: list[DimLike] = [0] * len(self.space.dims)
-        for axis, stride, size in zip(axes, view.strides, view.shape, strict=True):
-            if axis is None:
-                continue
-            if axis < 0:
-                offset, stride = offset + stride * (size - 1), -1 * stride
-            strides[loop_of(axis)] = stride
+    def index(self, value: Value, where: Where) -> Index:
+        """Where an element of a value lies in its memory, which is row-major."""
+        offset: DimLike = 0
+        strides: list[DimLike] = [0] * len(self.loops)
+        for axis, stride in zip(where, contiguous(value.type.shape), strict=True):
+            offset = offset + stride * axis.start
+            if axis.source is not None:
+                strides[axis.source] = strides[axis.source] + stride * axis.step
         return Index(offset, tuple(strides))
+
+
+def read(access: AccessMap, where: Where, rank: int) -> Where:
+    """The position in its input, which has so many axes, of a moved value's element."""
+    found = [Axis(None)] * rank
+    for source, index in access.fixed:
+        found[source] = Axis(None, index)
+    for axis, place in zip(access.axes, where, strict=True):
+        if axis.source is not None:
+            start = axis.start + place.start * axis.step
+            found[axis.source] = Axis(place.source, start, place.step * axis.step)
+    return tuple(found)
 
 
 def _with_a_loop(kernel: Kernel) -> Kernel:
@@ -222,15 +241,68 @@ def _with_a_loop(kernel: Kernel) -> Kernel:
     loads = reindexed(kernel, lambda index: replace(index, strides=(0,)))
     sweep = loads.sweeps[0]
     inner = tuple(
-        Store(replace(s.access, index=Index(0, (1,))), s.value) if isinstance(s, Store) else s
+        Store(replace(s.access, index=replace(s.access.index, strides=(1,))), s.value)
+        if isinstance(s, Store) else s
         for s in sweep.inner
-    )
+    )  # fmt: skip
     return replace(loads, loops=(Loop("i0", 1),), sweeps=(replace(sweep, inner=inner),))
 
 
-def build_kernel(node: Node) -> Kernel:
-    """The kernel of a ``fused`` node."""
+def build_kernels(node: Node) -> tuple[Kernel, ...]:
+    """The kernels of a ``fused`` node, which run in order: one, or one for each box of a value
+    that is joined from pieces."""
     (region,) = node.regions
     if any(inner.regions for inner in region.nodes):
-        return build_control(region)
-    return _Builder(node).build()
+        return (build_control(region),)
+    name = identifier(region.name)
+    parts = parts_of(region)
+    if parts is None:
+        return (_placed(node, name),)
+    return tuple(
+        _boxed(node, f"{name}_{i}" if len(parts) > 1 else name, part)
+        for i, part in enumerate(parts)
+    )
+
+
+def _placed(node: Node, name: str) -> Kernel:
+    """The kernel of a group whose values share one iteration space."""
+    region, reduced = node.regions[0], frozenset(node.attrs["reduced"])
+    dims = node.attrs["dims"]
+    loops = [Loop(f"i{a}", d, a in reduced) for a, d in enumerate(dims)]
+    space, builder = Space(dims, reduced or None), _Builder(node, name, loops)
+
+    def where(axes: AxisMap) -> Where:
+        return tuple(
+            Axis(None) if a is None else Axis(a) if a >= 0 else Axis(~a, dims[~a] - 1, -1)
+            for a in axes
+        )
+
+    for member in region.nodes:
+        out = member.out
+        if member.op.name == "constant":
+            continue
+        if note_move(member, space.moves) is None or out in region.outputs:
+            assert space.add(member), f"{member.op.name} does not fit the space of its group"
+            if member.op.kind == "reduce":
+                have = space.filled(member.inputs[0])
+                assert have is not None
+                builder.folded[out] = where(have)
+            builder.at(out, where(space.axes[out]))
+    return builder.finish([
+        builder.output(i, v, where(space.axes[v])) for i, v in enumerate(region.outputs)
+    ])  # fmt: skip
+
+
+def _boxed(node: Node, name: str, part: Part) -> Kernel:
+    """The kernel of one box of the outputs, which have one shape."""
+    where: list[Axis] = []
+    loops: list[Loop] = []
+    for span in part.box:
+        if is_one(span.size):
+            where.append(Axis(None, span.start))
+            continue
+        where.append(Axis(len(loops), span.start, span.step))
+        loops.append(Loop(f"i{len(loops)}", span.size))
+    builder = _Builder(node, name, loops, part.stands)
+    outputs = node.regions[0].outputs
+    return builder.finish([builder.output(i, v, tuple(where)) for i, v in enumerate(outputs)])

@@ -224,7 +224,7 @@ class _Builder:
                 visit(self, node)
             elif node.op.name in _DIVISIONS and info(node.out.type.dtype).integer:
                 self.divide(node)
-            elif not kernelable(node):
+            elif node.op.pieces is not None or not kernelable(node):
                 raise UnfitError(node.op.name)
             elif (access := access_of(node)) is not None:
                 self.move(node, access)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.access import access_of
+from twofold.ir.access import access_of, pieces_of
 from twofold.ir.dtypes import NAMES, info, known
 from twofold.ir.graph import Node
 from twofold.ir.words import counted
@@ -34,6 +34,7 @@ __all__ = [
     "names", "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
+MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
 RESERVED = frozenset(
@@ -177,6 +178,10 @@ def kernelable(node: Node) -> bool:
     if node.pinned or len(node.outputs) != 1:
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)
+    if op.pieces is not None:
+        pieces = pieces_of(node)
+        few = pieces is not None and len(pieces) <= MOST_PIECES
+        return few and in_kernels(node.out.type.dtype)
     if op.kind == "movement":
         return access_of(node) is not None and in_kernels(dtypes[0])
     if op.kind not in ("elementwise", "reduce") or op.expr is None or not dtypes:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twofold.ir.graph import Graph, Value
+from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import Kind, New
 from twofold.runtime.blas import find_blas
 
 from .. import config
-from ..kernel.build import build_kernel
+from ..kernel.build import build_kernels
 from ..kernel.loops import Kernel
 from ..kernel.verify import verify
 from ..planned import native_graphs, roots, step_of
@@ -72,13 +72,16 @@ class NativeExecutable:
         self.graphs = native_graphs(graph)
         self.roots = {v: root for part in self.graphs for v, root in roots(part).items()}
         fused = [n for part in self.graphs for n in part.nodes if step_of(n).kind is Kind.KERNEL]
-        kernels = {n: build_kernel(n) for n in fused}
+        built = [(node, kernel) for node in fused for kernel in build_kernels(node)]
         if config.passes_are_verified():
-            for kernel in kernels.values():
+            for _, kernel in built:
                 verify(kernel)
-        machine = compile_kernels(list(kernels.values()))
-        self.kernels = [KernelInfo(k, m) for k, m in zip(kernels.values(), machine, strict=True)]
-        self.code = dict(zip(kernels, self.kernels, strict=True))
+        machine = compile_kernels([kernel for _, kernel in built])
+        self.kernels: list[KernelInfo] = []
+        self.code: dict[Node, list[KernelInfo]] = {node: [] for node in fused}
+        for (node, kernel), made in zip(built, machine, strict=True):
+            self.kernels.append(KernelInfo(kernel, made))
+            self.code[node].append(self.kernels[-1])
         self.drive = driver()
         self.blas = find_blas()
         self.where = self._assign_slots()
@@ -103,5 +106,5 @@ def sources(graph: Graph) -> list[Source]:
     steps = [(node, step_of(node)) for node in nodes]
     kernels = [node for node, step in steps if step.kind is Kind.KERNEL]
     products = [products_source()] if any(step.routine == "gemm" for _, step in steps) else []
-    return [*(kernel_source(build_kernel(n)) for n in kernels), *products, driver_source(),
-            pool_source()]  # fmt: skip
+    written = [kernel_source(kernel) for node in kernels for kernel in build_kernels(node)]
+    return [*written, *products, driver_source(), pool_source()]

@@ -52,7 +52,7 @@ class Planned(Protocol):
     graph: Graph
     roots: dict[Value, Value]
     where: dict[Value, int]
-    code: Any  # node -> Code
+    code: Any  # node -> its kernels, Code, in order
     drive: Any
     kernels: Any
     blas: Blas | None
@@ -233,11 +233,11 @@ class Writer:
             failure = -2 - len(self.failures)
             self.failures.append(self.failure(node))
         self.locate(node)
-        made = self.exe.code[node]
         buffers = [self.word(v) for v in (*node.inputs, *node.outputs)]
-        self.code += kernel_launches(
-            made.kernel, made.machine, buffers, self.size, self.reserve, failure
-        )
+        for made in self.exe.code[node]:
+            self.code += kernel_launches(
+                made.kernel, made.machine, buffers, self.size, self.reserve, failure
+            )
 
     def failure(self, node: Node) -> Callable[[list[Any]], None]:
         """What raises the error of a kernel: array operations for the same inputs."""

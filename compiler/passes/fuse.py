@@ -9,20 +9,28 @@ outside its group is an output of the group; nothing is computed twice except co
 
 A movement with an access map costs nothing where it is read: it goes into the kernel of every node
 that reads it, and is made as an array only for those that are no kernels (``_Moved``).
+
+An op with pieces (``concat``, ``pad``, ``slice_update``) makes a group that is *joined*: with the
+elementwise groups that only it reads, each of which is computed in the boxes where it stands, and
+with elementwise ops on top that have its shape. See ``kernel/pieces.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from heapq import heapify, heappop, heappush
 
-from twofold.ir.access import nontrivial
+from twofold.ir.access import nontrivial, pieces_of
 from twofold.ir.dims import DimLike
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
 
-from ..kernel.space import AxisMap, Moves, Space, note_move
+from ..kernel.expression import calls
+from ..kernel.functions import CHEAP
+from ..kernel.pieces import reads_whole
+from ..kernel.space import AxisMap, Moves, Space, is_one, note_move
 from ..target import Target
 from .driver import graph_pass
 
@@ -33,7 +41,7 @@ MAX_MOVES = 8  # movements in a row that kernels read through
 
 
 class _Group:
-    __slots__ = ("first", "heir", "last", "members", "preds", "space")
+    __slots__ = ("first", "heir", "joined", "last", "members", "preds", "space")
 
     def __init__(self, index: int, node: Node) -> None:
         self.members = [(index, node)]  # position in the graph, node
@@ -41,6 +49,7 @@ class _Group:
         self.preds: set[_Group] = set()
         self.space: Space | None = None
         self.heir: _Group | None = None  # the group that this one was merged into
+        self.joined: Value | None = None  # the value that is joined from pieces
 
     def nodes(self) -> list[Node]:
         """The nodes in program order."""
@@ -108,6 +117,13 @@ class _Moved:
         source = access.axes[inner[-1]].source if inner else None
         return source is not None and source in last and source != last[-1]
 
+    def repeats(self, value: Value) -> bool:
+        """Whether a free value has elements of what it is read from more than once."""
+        if value not in self.moves:
+            return False
+        axes = zip(self.moves[value][1].axes, value.type.shape, strict=True)
+        return any(a.source is None and not is_one(size) for a, size in axes)
+
     def readers(self, graph: Graph) -> dict[Value, set[Node | None]]:
         """The nodes that read each value, also through free movements; None for the caller."""
         found: dict[Value, set[Node | None]] = {}
@@ -159,6 +175,9 @@ class _Fusion:
     def _visit(self, index: int, node: Node) -> None:
         sources = list(dict.fromkeys(g for v in node.inputs if (g := self._home(v))))
         can_fuse = self.can_fuse(node)
+        if can_fuse and node.op.pieces is not None:
+            self._join_pieces(index, node, sources)
+            return
         if can_fuse:
             for home in sorted(sources, key=lambda g: -g.last):
                 if self._join(home, index, node, sources):
@@ -177,8 +196,56 @@ class _Fusion:
         for value in node.outputs:
             self.group_of[value] = group
 
+    def _join_pieces(self, index: int, node: Node, sources: list[_Group]) -> None:
+        """A group for what is joined, with the groups below that nobody else needs."""
+        group = _Group(index, node)
+        group.joined = node.out
+        group.space = Space.starting_at(node, self.moved.moves)
+        axes = group.space.fill((None,) * node.out.type.rank, node.out)
+        assert axes is not None
+        group.space.axes[node.out] = axes
+        group.preds.update(sources)
+        for other in sources:
+            if self._stands_in(other, node, len(group.members)):
+                self._take(group, other)
+        self.groups[group] = None
+        self.group_of[node.out] = group
+
+    def _stands_in(self, other: _Group, node: Node, count: int) -> bool:
+        """Whether a group can be computed in the boxes of a joined node, and for it alone."""
+        if other.space is None or other.space.reduced or count + len(other.members) > self.max_ops:
+            return False
+        members = {n for _, n in other.members}
+        if any(self.readers.get(n.out, set()) - members - {node} for n in members):
+            return False
+        read = [v for v in node.inputs if self._home(v) is other]
+        if other.joined is not None:
+            pieces = [
+                p for p in pieces_of(node) or ()
+                if p.source is not None and node.inputs[p.source] in read
+            ]  # fmt: skip
+            return len(pieces) == 1 and read[0].node in members and reads_whole(pieces[0], read[0])
+        dear = any(calls(n.op.expr or "0") - CHEAP for n in members)
+        return not dear or (len(read) == 1 and not self.moved.repeats(read[0]))
+
+    @cached_property
+    def readers(self) -> dict[Value, set[Node | None]]:
+        """Who reads each value, also through free movements."""
+        return self.moved.readers(self.graph)
+
+    def _on_top(self, home: _Group, node: Node) -> bool:
+        """Whether a node computes with a joined value in the place where it stands."""
+        assert home.joined is not None and home.space is not None
+        return (
+            node.op.kind == "elementwise"
+            and node.out.type.shape == home.joined.type.shape
+            and all(v in home.space.axes for v in node.inputs if self._home(v) is home)
+        )
+
     def _join(self, home: _Group, index: int, node: Node, sources: list[_Group]) -> bool:
         if home.space is None or len(home.members) >= self.max_ops:
+            return False
+        if home.joined is not None and not self._on_top(home, node):
             return False
         placed = home.space.place(node)
         if placed is None or not self._worthwhile(home.space, placed, node):
@@ -260,6 +327,10 @@ class _Fusion:
 
     def _merge(self, home: _Group, other: _Group) -> None:
         home.space = self._union(home, other)
+        self._take(home, other)
+
+    def _take(self, home: _Group, other: _Group) -> None:
+        """What is in one group is in the other from now on."""
         home.members.extend(other.members)
         home.first, home.last = min(home.first, other.first), max(home.last, other.last)
         home.preds |= other.preds
@@ -267,7 +338,7 @@ class _Fusion:
         for _, member in other.members:
             for value in member.outputs:
                 self.group_of[value] = home
-        del self.groups[other]
+        self.groups.pop(other)
 
     def _reaches(self, home: _Group, starts: list[_Group], direct: bool = True) -> bool:
         """Whether some start depends on ``home``; ``direct=False`` ignores a direct edge."""
@@ -289,7 +360,7 @@ class _Fusion:
         """The space of two groups as one, or None. A group without reductions may become the outer
         level of one with reductions."""
         a, b = home.space, other.space
-        if a is None or b is None:
+        if a is None or b is None or home.joined is not None or other.joined is not None:
             return None
         if a.reduced is not None and b.reduced is not None and a.reduced != b.reduced:
             return None
@@ -346,7 +417,7 @@ class _Fusion:
 
 def _checked(group: _Group) -> list[_Group]:
     """The group, if its nodes fit its space when placed in program order, as lowering does."""
-    if group.space is None:
+    if group.space is None or group.joined is not None:
         return [group]
     space = Space(group.space.dims, group.space.reduced, group.space.moves)
     if all(space.add(node) for node in group.nodes()):

@@ -170,7 +170,7 @@ def _moved(region: Graph) -> set[Value] | None:
     computes, and so writes, stands at other points than what it reads."""
     outside, moved = set(region.inputs), set()
     for node in region.nodes:
-        if node.regions:  # loops read when they have written
+        if node.regions or node.op.pieces is not None:  # what is read is written before
             return None
         access = access_of(node)
         if access is None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..access import AccessMap, Axis, Piece, Span, identity, whole
+from ..dims import DimLike
 from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, axis_of
 from ..op import Sample, composite, op
@@ -46,7 +48,21 @@ def _concat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"axis": axis}, (first.with_shape(shape),)
 
 
-@op("movement", _concat_rule,
+def _concat_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece] | None:
+    axis, found = attrs["axis"], []
+    start: DimLike = 0
+    if axis is None:
+        return None
+    for i, t in enumerate(types):
+        box = whole(out.shape)
+        size = t.shape[axis]
+        box = (*box[:axis], Span(start, size), *box[axis + 1 :])
+        found.append(Piece(box, i, identity(out.rank)))
+        start = start + size
+    return found
+
+
+@op("movement", _concat_rule, pieces=_concat_pieces,
     samples=[Sample("f[2,3]", "f[4,3]"), Sample("f[2,3]", "f[2,1]", "f[2,2]", axis=-1),
              Sample("f[2,3]", "f[4]", axis=None)])  # fmt: skip
 def concat(*xs: Any, axis: Any = 0) -> Any:
@@ -89,7 +105,16 @@ def _stack_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"axis": axis}, (TensorType(first.dtype, shape),)
 
 
-@op("movement", _stack_rule,
+def _stack_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece]:
+    axis, box = attrs["axis"], whole(out.shape)
+    kept = [Axis(i) for i in range(out.rank - 1)]
+    access = AccessMap((*kept[:axis], Axis(None), *kept[axis:]))
+    return [
+        Piece((*box[:axis], Span(i, 1), *box[axis + 1 :]), i, access) for i in range(len(types))
+    ]
+
+
+@op("movement", _stack_rule, pieces=_stack_pieces,
     samples=[Sample("f[2,3]", "f[2,3]"), Sample("f[2,3]", "f[2,3]", axis=-1),
              Sample("f[]", "f[]", "f[]")])  # fmt: skip
 def stack(*xs: Any, axis: int = 0) -> Any:

@@ -7,12 +7,14 @@ import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..dims import Dim, DimLike
 from ..errors import ArgumentError
 from ..op import OPS
 from ..words import counted
 
-__all__ = ["as_tensor", "product", "shape_attr", "size_attr"]
+__all__ = ["as_tensor", "exact_number", "product", "shape_attr", "size_attr"]
 
 
 def as_tensor(x: Any) -> Any:
@@ -68,3 +70,20 @@ def sequence_attr(value: Any, length: int, what: str) -> Sequence[Any]:
             f"{what} takes {counted(length, 'value')} here, {len(given)} given: {given}"
         )
     return given
+
+
+def exact_number(value: Any, dtype: np.dtype[Any]) -> Any:
+    """A number as a Python number that an array of this dtype holds exactly as it is, else None.
+
+    >>> exact_number(2, np.dtype("uint8")), exact_number(-1, np.dtype("uint8"))
+    (2, None)
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    if dtype.kind not in "biuf" or not isinstance(value, int | float):
+        return None
+    if dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+        return None
+    with np.errstate(all="ignore"):
+        held = np.asarray(value).astype(dtype).item()
+    return held if held == value or dtype.kind == "f" else None

@@ -6,14 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from ..access import Piece, Span, around, identity
 from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
+from ..types import TensorType
 from ..words import counted
 from . import movement
 from .joining import concat
-from .operand import as_tensor, size_attr
+from .operand import as_tensor, exact_number, size_attr
 from .slicing import slice_axis, strided_slice
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -32,9 +34,20 @@ def _pad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"pads": pads, "value": attrs["value"]}, (x.with_shape(shape),)
 
 
+def _pad_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece] | None:
+    (x,) = types
+    value = exact_number(attrs["value"], out.dtype)
+    if value is None:
+        return None
+    box = tuple(Span(a, d) for (a, _), d in zip(attrs["pads"], x.shape, strict=True))
+    border = [Piece(b, None, value=value) for b in around(box, out.shape)]
+    return [Piece(box, 0, identity(out.rank)), *border]
+
+
 @op(
     "index",
     _pad_rule,
+    pieces=_pad_pieces,
     promote="none",
     public=False,
     samples=[Sample("f[2,3]", pads=((1, 0), (2, 1)), value=0.5), Sample("f[]", pads=())],

@@ -8,12 +8,12 @@ and stops are in range, possibly symbolic; ``stop`` is None where a negative ste
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..access import AccessMap, Axis
-from ..dims import Dim, DimLike
+from ..access import AccessMap, Axis, Piece, Span, around, whole
+from ..dims import Dim, DimLike, provably_eq
 from ..errors import ArgumentError, IndexOutOfBoundsError, ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
@@ -185,7 +185,50 @@ def _check_part(part: TensorType, shape: list[DimLike], sizes: Sizes, what: str)
         )
 
 
-@op("index", _slice_grad_rule, promote="none", public=False,
+class _Written(NamedTuple):
+    """The box that an index writes to, the map from it to what is written, whether it is dense."""
+
+    box: tuple[Span, ...]
+    access: AccessMap
+    dense: bool
+
+
+def _written(index: Index, part: TensorType) -> _Written:
+    box: list[Span] = []
+    axes: list[Axis] = []
+    for item in index:
+        if not isinstance(item, tuple):
+            box.append(Span(item, 1))
+            axes.append(Axis(None))
+            continue
+        start, _, step = item
+        source = sum(a.source is not None for a in axes)
+        size = part.shape[source]
+        if step == -1 and not provably_eq(size, 0):
+            box.append(Span(start - size + 1, size))
+            axes.append(Axis(source, size - 1, -1))
+        else:
+            box.append(Span(start, size, step))
+            axes.append(Axis(source))
+    return _Written(tuple(box), AccessMap(tuple(axes)), all(s.step == 1 for s in box))
+
+
+def _slice_grad_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece]:
+    box, access, dense = _written(attrs["index"], types[0])
+    rest = around(box, out.shape) if dense else [whole(out.shape)]
+    return [*(Piece(b, None, value=0) for b in rest), Piece(box, 0, access)]
+
+
+def _slice_update_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece]:
+    box, access, dense = _written(attrs["index"], types[1])
+    rest = around(box, out.shape) if dense else [whole(out.shape)]
+    kept = [
+        Piece(b, 0, AccessMap(tuple(Axis(i, span.start) for i, span in enumerate(b)))) for b in rest
+    ]
+    return [*kept, Piece(box, 1, access)]
+
+
+@op("index", _slice_grad_rule, promote="none", public=False, pieces=_slice_grad_pieces,
     samples=[Sample("f[2,3]", shape=(4, 5), index=((1, 3, 1), (0, 5, 2))),
              Sample("f[4]", shape=(4, 5), index=((None, None, -1), 2))])  # fmt: skip
 def slice_grad(g: Any, *, shape: Any, index: Any) -> Any:
@@ -207,7 +250,7 @@ def _slice_update_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Res
     return {"index": index}, (x,)
 
 
-@op("index", _slice_update_rule, public=False,
+@op("index", _slice_update_rule, public=False, pieces=_slice_update_pieces,
     samples=[Sample("f[4,5]", "f[2,3]", index=((1, 3, 1), (0, 5, 2))),
              Sample("f[4,5]", "f[4]", index=((None, None, -1), 2))])  # fmt: skip
 def slice_update(x: Any, value: Any, *, index: Any) -> Any:

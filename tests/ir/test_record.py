@@ -70,6 +70,11 @@ def test_a_fact_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("elementwise", {"expr": "x + y", "identity": 0}, "identity is a fact of reduce ops"),
         ("elementwise", {"axes": lambda x, out, attrs: None}, "axes is a fact of movement ops"),
         ("movement", {"axes": lambda x, out, attrs: None}, "axes needs exactly one input"),
+        (
+            "reduce",
+            {"pieces": lambda xs, out, attrs: None},
+            "pieces is a fact of movement and index",
+        ),
         ("opaque", {"commutative": True}, "commutative is a fact of elementwise ops"),
         ("opaque", {"draws": "f"}, "draws is a fact of random ops"),
         ("opaque", {"effects": ("write",)}, "effects is a fact of state and region ops"),

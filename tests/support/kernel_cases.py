@@ -198,7 +198,8 @@ def by_source(made: NativeExecutable, arrays: Arrays) -> Arrays:
             continue
         outs = [np.empty([evaluate(d, env) for d in v.type.shape], v.type.dtype)
                 for v in node.outputs]  # fmt: skip
-        run_source(made.code[node], [*inputs, *outs], env)
+        for info in made.code[node]:
+            run_source(info, [*inputs, *outs], env)
         table.update(zip(node.outputs, outs, strict=True))
     return [table[v] for v in made.graph.outputs]
 

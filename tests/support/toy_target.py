@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compiler.arrays.reference import run_node
-from twofold.compiler.kernel.build import build_kernel
+from twofold.compiler.kernel.build import build_kernels
 from twofold.compiler.kernel.expression import kernelable
 from twofold.compiler.kernel.loops import Kernel
 from twofold.compiler.kernel.source import kernel_namespace
@@ -48,8 +48,8 @@ class ToyExecutable:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         kernels = [n for n in graph.nodes if step_of(n).kind is Kind.KERNEL]
-        self.code = {node: build_kernel(node) for node in kernels}
-        self.kernels: list[Any] = list(self.code.values())
+        self.code = {node: build_kernels(node) for node in kernels}
+        self.kernels: list[Any] = [k for made in self.code.values() for k in made]
         self.products = 0
 
     def prepare(self, env: dict[str, int]) -> Any:
@@ -69,9 +69,9 @@ class ToyExecutable:
             return run_node(node, inputs, env)
         sizes = [[evaluate(d, env) for d in v.type.shape] for v in node.outputs]
         outputs = [np.empty(s, v.type.dtype) for s, v in zip(sizes, node.outputs, strict=True)]
-        run_points(
-            self.code[node], [np.ravel(a) for a in inputs] + [np.ravel(a) for a in outputs], env
-        )
+        buffers = [np.ravel(a) for a in inputs] + [np.ravel(a) for a in outputs]
+        for kernel in self.code[node]:
+            run_points(kernel, buffers, env)
         return outputs
 
 

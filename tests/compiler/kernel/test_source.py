@@ -18,7 +18,7 @@ from support.kernel_cases import (
 )
 
 import twofold as tf
-from twofold.compiler.kernel.build import build_kernel
+from twofold.compiler.kernel.build import build_kernels
 from twofold.compiler.kernel.functions import FUNCTIONS
 from twofold.compiler.kernel.parse import parse_kernel
 from twofold.compiler.kernel.source import kernel_namespace, python_source
@@ -92,7 +92,7 @@ def test_any_name_of_a_graph_text_becomes_one_of_python() -> None:
         }
       return %y
     }""")
-    kernel = build_kernel(graph.nodes[0])
+    (kernel,) = build_kernels(graph.nodes[0])
     assert (kernel.name, [b.name for b in kernel.buffers]) == (
         "my_kernel__1", ["a_b", "x2_", "out0"],
     )  # fmt: skip

@@ -97,7 +97,7 @@ def test_small_work_stays_on_one_thread(points: int) -> None:
     before = threads.get_num_threads()
     try:
         threads.set_num_threads(2)
-        kernel = made.code[node].kernel
+        kernel = made.code[node][0].kernel
         grain = launch.grain_of(kernel, points, points)
         shared = points * launch.weight_of(kernel) >= launch.PARALLEL_WORK
         assert (grain < points) == shared
