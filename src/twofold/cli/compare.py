@@ -18,6 +18,7 @@ from twofold.compiler.native.machine import driver
 from twofold.compiler.observe import observed
 from twofold.ir.errors import TargetError
 
+from .given import output_is_closed
 from .measure import Comparison
 from .record import Record
 from .report import console, figures, totals
@@ -99,7 +100,9 @@ def _run(found: Target, args: tuple[str, ...], comparison: Comparison, as_json: 
             if stop.code not in (None, 0):
                 click.echo(f"{found.path} exited with {stop.code}", err=True)
                 return 1
-        except Exception as error:  # noqa: BLE001  (the script's own: shown as Python would)
+        except Exception as error:  # the script's own: shown as Python would
+            if isinstance(error, BrokenPipeError) and output_is_closed():
+                raise
             click.echo(user_traceback(error), err=True, nl=False)
             return 1
     if found.function and not comparison.records:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
 from pathlib import Path
 
@@ -9,18 +11,46 @@ import click
 
 from twofold.ir.errors import TargetError
 
-__all__ = ["text_of", "write"]
+__all__ = ["discard_output", "first_line", "output_is_closed", "text_of", "write"]
 
 
 def text_of(file: str) -> str | bytes:
-    """What a file holds. Raises TargetError, with the .ir files that are there, if it is none."""
+    """What a file (a pipe, a device) holds. Raises TargetError if it cannot be read; where there is
+    none, with the .ir files that are there."""
     if file == "-":
+        if sys.stdin is None:
+            raise TargetError("standard input is closed")
         return sys.stdin.read()
     path = Path(file)
-    if not path.is_file():
+    if not path.exists():
         near = ", ".join(sorted(map(str, path.parent.glob("*.ir")))) or "none"
         raise TargetError(f"there is no file {file!r}; .ir files there: {near}")
-    return path.read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TargetError(f"{file} cannot be read: {error.strerror}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """The message of an error of a library, in a line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def output_is_closed() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLERR)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (AttributeError, OSError, ValueError):  # Windows; no file
+        return False
+
+
+def discard_output() -> None:
+    """Let what is still to be printed go nowhere, so that the interpreter's exit says nothing."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def write(text: str, output: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -11,11 +12,15 @@ import click
 from twofold._version import __version__
 from twofold.ir.errors import TargetError, TwofoldError
 
+from .given import discard_output
+
 __all__ = ["EXIT_FAILED", "EXIT_INTERRUPTED", "EXIT_TARGET", "main"]
 
 EXIT_FAILED = 1  # results disagree, the script failed, a graph is not valid
 EXIT_TARGET = 2  # wrong usage: no such option, file or function
 EXIT_INTERRUPTED = 130  # Ctrl-C
+# What printing fails with; what commands read and write themselves, they answer for.
+OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 # Command -> what its module does; the module is imported when the command is used.
 COMMANDS = {
@@ -45,12 +50,31 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Output that cannot be written is said in a line; of a pipe that was closed, nothing."""
+        try:
+            try:
+                return super().main(*args, **options)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in OUTPUT_ERRORS:
+                raise
+            discard_output()
+            if error.errno != errno.EPIPE:
+                click.echo(f"twofold: the output cannot be written: {error.strerror}", err=True)
+            sys.exit(EXIT_FAILED)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(EXIT_INTERRUPTED)
+        except MemoryError as error:
+            click.echo(f"twofold: not enough memory: {error}", err=True)
+            ctx.exit(EXIT_FAILED)
         except TargetError as error:
             click.echo(f"twofold: {error}", err=True)
             ctx.exit(EXIT_TARGET)

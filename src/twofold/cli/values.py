@@ -17,6 +17,8 @@ from twofold.ir.printer import value_names
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.variable import Variable
 
+from .given import first_line
+
 __all__ = ["DEFAULT_SIZE", "given_inputs", "given_sizes", "make_inputs", "plain"]
 
 DEFAULT_SIZE = 4  # of a symbol that neither --size nor an input tells
@@ -48,7 +50,11 @@ def _read(text: str) -> Any:
     if text.endswith(".npy"):
         if not Path(text).is_file():
             raise click.BadParameter(f"there is no file {text!r}", param_hint="--input")
-        return np.load(text, allow_pickle=False)
+        try:
+            return np.load(text, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            reason = f"{text} cannot be read: {first_line(error)}"
+            raise click.BadParameter(reason, param_hint="--input") from None
     try:
         return json.loads(text)
     except ValueError:
@@ -103,7 +109,12 @@ def _as_input(value: Any, kind: TensorType, name: str) -> np.ndarray[Any, Any]:
 def _final(value: Value, array: Any, name: str, env: dict[str, int], seed: int) -> Any:
     shape = tuple(_size(d, env) for d in value.type.shape)
     if array is None:
-        array = _random(value.type.dtype, shape, np.random.default_rng([seed, _number(name)]))
+        rng = np.random.default_rng([seed, _number(name)])
+        try:
+            array = _random(value.type.dtype, shape, rng)
+        except (MemoryError, ValueError) as error:
+            reason = f"{name} of shape {shape} cannot be made: {first_line(error)}"
+            raise click.BadParameter(reason, param_hint="--size") from None
     elif array.shape != shape:
         raise click.BadParameter(f"{name} is {value.type}, so of shape {shape} here; "
                                  f"{array.shape} given", param_hint="--input")  # fmt: skip
