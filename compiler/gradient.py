@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+import twofold.runtime.custom  # noqa: F401  (it says how ``custom`` is derived)
 from twofold.ir import bind
 from twofold.ir.attrs import dims_of
 from twofold.ir.bind import Call

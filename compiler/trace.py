@@ -105,9 +105,9 @@ class Traced(Tensor):
         name = f" {self.value.name!r}" if self.value.name else ""
         raise self.trace.refusal(
             f"Python control flow on tensor{name} ({self.value.type}): `if`, `while`, `and`, `or`, "
-            f"`not` and `assert` need its value while the function is traced. Capture of control "
-            f"flow on tensors is coming; until then use tf.where(condition, a, b), or move the "
-            f"test out of the function"
+            f"`not` and `assert` need its value while the function is traced. Use tf.cond or "
+            f"tf.while_loop, whose functions become parts of the graph, or tf.where(condition, a, "
+            f"b); or move the test out of the function"
         )
 
     def __int__(self) -> int:

@@ -129,10 +129,10 @@ class TapeError(TwofoldError, RuntimeError):
 class StagingError(TwofoldError, TypeError):
     """A compiled function needed the concrete value of a tensor while it was traced.
 
-    Cause: ``if x > 0:`` with a tensor ``x`` inside ``@tf.function``. Control flow on tensor
-    values is going to be captured as graph control flow; until then it is refused here.
-    Fix: use ``tf.where(x > 0, a, b)``, move the test out of the function, or run eagerly with
-    ``tf.config.run_functions_eagerly(True)``.
+    Cause: ``if x > 0:`` with a tensor ``x`` inside ``@tf.function``. Python's control
+    flow on tensor values is not captured yet.
+    Fix: use ``tf.cond``, ``tf.while_loop`` or ``tf.where``, move the test out of the function, or
+    run eagerly with ``tf.config.run_functions_eagerly(True)``.
     """
 
 

@@ -33,6 +33,7 @@ from .variable import Variable
 __all__ = [
     "ArrayKind",
     "State",
+    "arranged",
     "carried",
     "described",
     "function_of",
@@ -246,7 +247,7 @@ class State(NamedTuple):
 
         Raises ArgumentError, DTypeError or ShapeError, which name both types.
         """
-        found, structure = flatten(tree)
+        found, structure = flatten(arranged(tree, self.structure))
         if structure != self.structure:
             raise ArgumentError(
                 f"{self.what} returns {described(structure)}, where the state is "
@@ -270,6 +271,21 @@ class State(NamedTuple):
                 f"{self.what} returns {reason}, as state{number}; the dtype and rank of a state "
                 f"stay the same: cast or reshape it, or start with another"
             )
+
+
+def arranged(tree: Any, structure: Structure) -> Any:
+    """A container with its dicts in the order of a structure, where they have the same keys."""
+    kind = structure.kind
+    if type(tree) is not kind or kind not in (dict, list, tuple):
+        return tree
+    if len(tree) != len(structure.children):
+        return tree
+    if kind is not dict:
+        return kind([arranged(x, c) for x, c in zip(tree, structure.children, strict=True)])
+    if set(tree) != set(structure.keys):
+        return tree
+    pairs = zip(structure.keys, structure.children, strict=True)
+    return {key: arranged(tree[key], child) for key, child in pairs}
 
 
 def described(structure: Structure) -> str:

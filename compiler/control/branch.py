@@ -15,9 +15,9 @@ from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError, TwofoldError
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
-from twofold.ir.tree import unflatten
+from twofold.ir.tree import LEAF, unflatten
 from twofold.ir.types import TensorType
-from twofold.runtime.carried import described, hooked, misfit, refusal
+from twofold.runtime.carried import arranged, described, hooked, misfit, refusal
 
 from ..alias import PlainPython
 from ..trace import Traced, Tracer, place
@@ -36,10 +36,11 @@ def stage_branches(
     """
     outer, where = bind.ground(), place()
     assert isinstance(outer, Tracer)
-    parts = []
+    parts: list[Part] = []
     for name, function in branches:
         part = Part(Tracer(name, outer))
-        part.run(hooked(function), lambda result: result)
+        like = next((p.structure for p in parts if p.structure is not None), LEAF)
+        part.run(hooked(function), lambda result, like=like: arranged(result, like))  # type: ignore[misc]
         parts.append(part)
     fine = [i for i, part in enumerate(parts) if not part.failed]
     if not fine:

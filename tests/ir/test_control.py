@@ -114,3 +114,26 @@ def test_regions_that_do_not_fit_are_refused_with_the_line(
     with pytest.raises(IRSyntaxError, match=reason) as error:
         parse(text.replace(old, new))
     assert error.value.line > 1
+
+
+FAIL = """graph f(%p: bool[], %x: f32[]) {
+  %y: f32[] = cond(%p, %x)
+    region bad(%x: f32[]) { fail() {args=("no", 3), kind="KeyError"} return %x }
+    region fine(%x: f32[]) { return %x }
+  return %y
+}"""
+
+
+def test_a_region_raises_the_exception_that_its_text_names() -> None:
+    graph = parse(FAIL)
+    assert str(parse(str(graph))) == str(graph)
+    assert run(FAIL, np.False_, F32(2)) == [2.0]
+    with pytest.raises(KeyError) as error:
+        run(FAIL, np.True_, F32(2))
+    assert error.value.args == ("no", 3)
+
+
+@pytest.mark.parametrize("kind", ["Nothing", "print", "VerifyError", "KeyboardInterrupt"])
+def test_a_text_names_no_other_exceptions(kind: str) -> None:
+    with pytest.raises(IRSyntaxError, match="no exception"):
+        parse(FAIL.replace("KeyError", kind))

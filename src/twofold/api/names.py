@@ -88,6 +88,7 @@ ALIASES: dict[str, Alias] = {
     "clip_by_value": Alias("clip", _CLIPPED),
     "range": Alias("arange", {"limit": "stop", "delta": "step"}),
     "reverse": Alias("flip"),
+    "stop_gradient": Alias("stop_gradient", {"input": "x"}),
     "math.argmax": Alias("argmax"),
     "math.argmin": Alias("argmin"),
     "math.top_k": Alias("top_k"),

@@ -11,7 +11,7 @@ from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.tree import Structure, flatten, unflatten
 from twofold.ir.words import counted
-from twofold.runtime.carried import State, carried, function_of, own_tensor
+from twofold.runtime.carried import State, arranged, carried, function_of, own_tensor
 from twofold.runtime.tensor import Tensor
 
 __all__ = ["foldl", "foldr", "map_fn", "scan"]
@@ -176,7 +176,7 @@ class _Rows:
         for i in range(n - 1, -1, -1) if reverse else range(n):
             following, row = step(state.tree(), self.row(i))
             state = state.next(following)
-            leaves, found = carried(row)
+            leaves, found = carried(row if structure is None else arranged(row, structure))
             if structure is not None and found != structure:
                 raise ArgumentError(f"{self.what}: fn returns another structure for each row")
             structure = found

@@ -185,6 +185,20 @@ def test_branches_that_do_not_fit_are_refused_with_the_line(
     assert found.value.location.file == __file__
 
 
+def test_the_keys_of_a_dict_may_come_in_another_order() -> None:
+    def f(p: Any, x: Any) -> Any:
+        def first() -> Any:
+            return {"a": x, "b": [1, {"c": x, "d": x * 2.0}]}
+
+        found = tf.cond(p, first, lambda: {"b": [2, {"d": x, "c": x * 3.0}], "a": -x})
+        state = tf.while_loop(
+            lambda s: s["k"] < 2, lambda s: {"r": s["r"] * 2.0, "k": s["k"] + 1}, [{"k": 0, "r": x}]
+        )[0]
+        return found["a"], found["b"][1]["d"], state["r"]
+
+    same_in_every_mode(f, (YES, X), (NO, X))
+
+
 def test_the_same_random_numbers_in_both_modes() -> None:
     g = tf.random.Generator.from_seed(1)
 
