@@ -211,7 +211,7 @@ def while_loop(
 
 
 def _both(first: Any, second: Any) -> Any:
-    return first & second if isinstance(second, Tensor) else bool(first) and second
+    return first & (second if isinstance(second, Tensor) else bool(second))
 
 
 def _loop(test: Callable[[Any], Any], step: Callable[[Any], Any], state: State) -> list[Any]:

@@ -74,6 +74,14 @@ def test_maximum_iterations_bounds_the_trips() -> None:
     same_in_every_mode(f, *calls)
 
 
+@pytest.mark.parametrize("more", [True, False, 1, np.False_])
+def test_maximum_iterations_bounds_a_loop_whose_condition_is_no_tensor(more: Any) -> None:
+    def f(most: Any) -> Any:
+        return tf.while_loop(lambda i: more, lambda i: (i + 1,), [0], maximum_iterations=most)
+
+    same_in_every_mode(f, *trips(3, 0))
+
+
 def test_variables_tensors_and_arrays_around_a_loop_are_written_in_it() -> None:
     v, w = tf.Variable(1.0), tf.Variable([1.0, 2.0])
 
