@@ -12,26 +12,14 @@ from twofold.runtime.convert import as_array
 
 __all__ = [
     "Aliasing",
-    "PlainPython",
     "copied",
     "keeps_inputs",
     "overlapping",
     "owned_outputs",
     "shares_results",
     "write_back",
+    "writes_early",
 ]
-
-
-class PlainPython(BaseException):
-    """A call that no trace can make: the Python function runs instead.
-
-    No ``except Exception`` of the user catches it. ``lasting``: it holds for all arguments of
-    these kinds, not only for these arrays.
-    """
-
-    def __init__(self, lasting: bool = True) -> None:
-        super().__init__()
-        self.lasting = lasting
 
 
 def share_memory(x: Any, y: Any) -> bool:
@@ -125,11 +113,7 @@ def shares_results(graph: Graph) -> bool:
 
 def keeps_inputs(graph: Graph) -> bool:
     """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
-    input: only operations that may return their operand lie between them.
-
-    Where writes go to an array before the end, later nodes may still read what it held before, so
-    then its elements are copied too.
-    """
+    input: only operations that may return their operand lie between them."""
     stack, seen = list(graph.outputs), set()
     stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
     outside: dict[Value, list[Value]] = {}  # input of a region -> what may be given for it
@@ -148,7 +132,7 @@ def keeps_inputs(graph: Graph) -> bool:
             stack += _may_be(node, value.index)
         elif node.op.shares_memory != "never":
             stack.extend(node.inputs)
-    return _writes_early(graph)
+    return False
 
 
 def _loops(node: Node) -> int:
@@ -179,8 +163,9 @@ def _may_be(node: Node, index: int) -> list[Value]:
     return [*node.inputs[index : index + bool(loops)], *[g.outputs[index] for g in last]]
 
 
-def _writes_early(graph: Graph) -> bool:
-    """Whether nodes that compute come after one that writes."""
+def writes_early(graph: Graph) -> bool:
+    """Whether nodes that compute come after one that writes: they may read what the ndarray that
+    is written to held before."""
     written = False
     for node in graph.nodes:
         if node.op.name == "assign":

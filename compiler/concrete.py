@@ -23,7 +23,15 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from . import background, derivatives, gradient
-from .alias import Aliasing, copied, keeps_inputs, owned_outputs, shares_results, write_back
+from .alias import (
+    Aliasing,
+    copied,
+    keeps_inputs,
+    owned_outputs,
+    shares_results,
+    write_back,
+    writes_early,
+)
 from .callee import PREPARED, Callee, Sized
 from .key import matches
 from .ndarrays.cells import Target
@@ -176,7 +184,8 @@ class ConcreteFunction:
             run = _timed(run, self)
         keeps = keeps_inputs(graph)
         plain = None if self.aliasing.trivial else self.aliasing.clash
-        convert = copied if keeps else as_array
+        copies = keeps or (bool(self.trace.targets) and writes_early(graph))
+        convert = copied if copies else as_array
         return Runs(run, convert, keeps or shares_results(graph), owned_outputs(graph), plain)
 
     def _handed_down(self, env: dict[str, int]) -> Runs:
@@ -244,17 +253,20 @@ class PreparedCall:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "aliases", "captures", "concrete", "convert", "free", "plain", "positions", "run",
-        "watch", "wrap_outputs", "writes",
+        "aliases", "captures", "concrete", "convert", "free", "made", "plain", "positions", "run",
+        "settles", "watch", "wrap_outputs", "writes",
     )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs) -> None:
         self.run, self.convert, self.aliases, owned, self.plain = runs
         self.positions = concrete.positions
-        self.captures = concrete.captures
+        self.captures = concrete.captures  # Variables are inputs as they are
+        made = enumerate(self.captures, len(self.positions))
+        self.made = [(i, c) for i, c in made if c.__class__ is not Variable]
         self.watch = concrete.watch
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
+        self.settles = self.aliases or bool(self.writes)
         self.wrap_outputs = concrete.outputs.builder(env, owned)
         self.concrete = concrete
 
@@ -265,7 +277,9 @@ class PreparedCall:
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
-        return self.wrap_outputs(self.results(self.inputs(leaves), leaves), leaves)
+        arrays = self.inputs(leaves)
+        results = self.results(arrays, leaves) if self.settles else self.run(arrays)
+        return self.wrap_outputs(results, leaves)
 
     def inputs(self, leaves: Any, numbers: Sequence[Any] = ()) -> list[Any]:
         """The input arrays of a call; ``numbers``: its Python numbers by slot."""
@@ -273,17 +287,17 @@ class PreparedCall:
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]
-        for captured in self.captures:
+        arrays += self.captures
+        for i, captured in self.made:
             kind = captured.__class__
             if kind is NumberInput:
-                captured = captured.array(numbers)
+                arrays[i] = captured.array(numbers)
             elif kind is Tensor:
-                captured = captured.array
+                arrays[i] = captured.array
             elif kind is Target:
-                captured = captured.at(leaves)
-            elif kind is not Variable:
-                captured = self.convert(captured)
-            arrays.append(captured)
+                arrays[i] = captured.at(leaves)
+            else:
+                arrays[i] = self.convert(captured)
         return arrays
 
     def results(self, arrays: list[Any], leaves: Any) -> Sequence[Any]:

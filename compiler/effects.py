@@ -14,32 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.errors import StagingError
 from twofold.ir.tree import Structure, flatten
 
 from .guards import Watch, is_library_object
+from .plain import Changed, reason
 from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import Traced
 
-__all__ = ["Changed", "Effects", "reason", "refuse_streams"]
-
-
-class Changed(StagingError):
-    """The function changes Python state that it was given or that it reads by name.
-
-    ``lasting``: so it is known of earlier calls.
-    """
-
-    lasting = False
-
-
-def reason(name: str, changed: str) -> str:
-    """Why a function that changes Python state is not compiled."""
-    return (
-        f"{name} changes {changed}, so calls of it run as plain Python; return the new value "
-        f"instead, or keep it in a tf.Variable"
-    )
+__all__ = ["Effects", "refuse_streams"]
 
 
 def refuse_streams(name: str, leaves: list[Any]) -> None:
@@ -59,7 +42,7 @@ class Effects:
 
     def __init__(self, seen: Watch, structure: Structure, leaves: list[Any], names: list[str]):
         self.structure, self.leaves, self.names = structure, leaves, names
-        self.watched = [*zip(seen.names, seen.reads, seen.restores, strict=True), *seen.long]
+        self.watched = [*zip(seen.names, seen.readers(), seen.restores, strict=True), *seen.long]
         self.before = [read() for _, read, _ in self.watched]
         arrays = {id(a): a for a in [*seen.arrays, *seen.named]}
         self.arrays = [(a, a.copy()) for a in arrays.values()]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .concrete import ConcreteFunction
 from .key import Key, part_text
 from .signature import leaf_pattern
+
+if TYPE_CHECKING:
+    from .concrete import ConcreteFunction
 
 __all__ = ["describe", "why_again"]
 

@@ -15,7 +15,7 @@ import warnings
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twofold.ir import bind
 from twofold.ir.errors import StagingError
@@ -24,16 +24,14 @@ from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
-from .alias import PlainPython
-from .concrete import ConcreteFunction, PreparedCall
-from .effects import Changed, reason, refuse_streams
 from .explain import describe, why_again
 from .key import Key, Keys, object_key, plain_key
 from .method import BoundMethod, reduce_function
-from .ndarrays.arena import is_foreign
-from .nested import call_nested
+from .plain import Changed, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
-from .tracing import trace_function
+
+if TYPE_CHECKING:
+    from .concrete import ConcreteFunction, PreparedCall
 
 __all__ = ["Function"]
 
@@ -108,6 +106,8 @@ class Function:
         if config.functions_run_eagerly():
             return self.python_function(*args, **kwargs)
         if bind.ground().tracing:
+            from .nested import call_nested  # noqa: PLC0415  (the compiler: when it is used)
+
             return call_nested(self, args, kwargs)
         if observe.observer is not None:
             return observe.observer(self, args, kwargs)
@@ -169,6 +169,8 @@ class Function:
                 raise known
             if key in self._untraced:
                 raise PlainPython
+            from .effects import refuse_streams  # noqa: PLC0415
+
             refuse_streams(self.name, leaves)
             try:
                 made = self._trace(key, leaves, structure)
@@ -220,6 +222,9 @@ class Function:
         return concrete
 
     def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        from .concrete import ConcreteFunction  # noqa: PLC0415
+        from .tracing import trace_function  # noqa: PLC0415
+
         for part in key:
             if isinstance(part, Token):
                 part.at_death(self._purge)

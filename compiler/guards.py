@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import operator
 import sys
 import sysconfig
 import types
@@ -54,16 +55,15 @@ class Watch:
     """A list of readers and the values that they gave."""
 
     __slots__ = (
-        "arrays", "long", "named", "names", "reads", "reads_type", "relied", "restores", "values",
+        "arrays", "long", "named", "names", "reads", "reads_type", "relied", "restores",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
         self.names: list[str] = []
-        self.reads: list[Reader] = []
+        self.reads: list[tuple[Reader, Any]] = []  # each with the value that it gave
         self.restores: list[Restore | None] = []
         self.long: list[tuple[str, Reader, Restore | None]] = []  # compared around a trace only
-        self.values: list[Any] = []
         self.arrays: list[np.ndarray[Any, Any]] = []  # those that plain NumPy may read and write
         self.relied: list[np.ndarray[Any, Any]] = []  # those whose elements are in the trace
         self.named: list[np.ndarray[Any, Any]] = []  # those behind names that give traced arrays
@@ -71,17 +71,22 @@ class Watch:
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> None:
         """Remember what a reader gives now; ``restore`` puts it back."""
         self.names.append(name)
-        self.reads.append(read)
+        self.reads.append((read, _held(read())))
         self.restores.append(restore)
-        self.values.append(_held(read()))
+
+    def readers(self) -> list[Reader]:
+        """The readers without their values."""
+        return [read for read, _ in self.reads]
 
     def holds(self, value: Any) -> bool:
         """Whether some reader gives exactly this object, or a container with it."""
-        return any(v is value or (v.__class__ is tuple and _within(value, v)) for v in self.values)
+        return any(
+            v is value or (v.__class__ is tuple and _within(value, v)) for _, v in self.reads
+        )
 
     def unchanged(self) -> bool:
         """Whether every reader still gives the same."""
-        for read, value in zip(self.reads, self.values, strict=True):
+        for read, value in self.reads:
             now = read()
             if now is not value and not _equal(now, value):
                 return False
@@ -89,12 +94,12 @@ class Watch:
 
     def outdated(self) -> bool:
         """Whether an array that the trace relied on holds something else."""
-        watched = zip(self.names, self.reads, self.values, strict=True)
-        return any(name == ELEMENTS and read() != value for name, read, value in watched)
+        watched = zip(self.names, self.reads, strict=True)
+        return any(name == ELEMENTS and read() != value for name, (read, value) in watched)
 
     def changes(self) -> Iterator[str]:
         """What changed, a line each."""
-        for name, read, value in zip(self.names, self.reads, self.values, strict=True):
+        for name, (read, value) in zip(self.names, self.reads, strict=True):
             now = read()
             if now is not value and not _equal(now, value):
                 yield f"{name}: {value!r} -> {now!r}"
@@ -153,10 +158,14 @@ def _equal(now: Any, held: Any) -> bool:
     if now.__class__ is not held.__class__:
         return False
     if now.__class__ is tuple:
-        return len(now) == len(held) and all(
-            x is y or _equal(x, y) for x, y in zip(now, held, strict=True)
+        return len(now) == len(held) and (
+            all(map(operator.is_, now, held)) or all(map(_same, now, held))
         )
     return isinstance(now, _BY_VALUE) and (now == held and repr(now) == repr(held))
+
+
+def _same(now: Any, held: Any) -> bool:
+    return now is held or _equal(now, held)
 
 
 def watch(function: Callable[..., Any], arguments: Iterable[Any]) -> Watch:

@@ -15,7 +15,7 @@ from twofold.ir.errors import StagingError
 from twofold.ir.location import Location, user_location
 from twofold.ir.shapes import Sizes
 
-from .alias import PlainPython
+from .plain import PlainPython
 
 __all__ = ["Guard", "TraceSizes"]
 

@@ -9,7 +9,7 @@ import array
 import contextvars
 import functools
 import pickle
-import random
+import sys
 import weakref
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Mapping
@@ -55,7 +55,8 @@ def state_of(value: Any) -> State | None:
 def _random_state(value: Any) -> State | None:
     get: Callable[[], Any]
     put: Callable[[Any], None]
-    if isinstance(value, random.Random):
+    random = sys.modules.get("random")  # who has one has imported it
+    if random is not None and isinstance(value, random.Random):
         get, put = value.getstate, value.setstate
     elif isinstance(value, np.random.RandomState):
         get, put = value.get_state, value.set_state

@@ -27,9 +27,9 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
-from .alias import PlainPython
 from .ndarrays.arena import Arrays
 from .numbers import NumberInput, Numbers
+from .plain import PlainPython
 from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
 from .symnumber import SymNumber, symbol

@@ -17,14 +17,15 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from .alias import PlainPython, overlapping
+from .alias import overlapping
 from .arrays.reference import execute
-from .effects import Changed, Effects
+from .effects import Effects
 from .guards import Watch, watch
 from .key import Key
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers
 from .packing import Outputs
+from .plain import Changed, PlainPython
 from .sizes import TraceSizes
 from .trace import Traced, Tracer
 

@@ -7,7 +7,7 @@ f32[100] base64 "AACAPwAA..."       any other: the little-endian bytes
 
 from __future__ import annotations
 
-import base64
+import binascii
 import math
 import sys
 from typing import Any
@@ -40,7 +40,7 @@ def show_array(value: _Array) -> str:
     if value.nbytes <= REPEATED and (raw == raw[0]).all():
         return f"{head} [{show_element(value.ravel()[0])}, ...]"
     data = _little(value).tobytes()
-    return f'{head} base64 "{base64.b64encode(data).decode()}"'
+    return f'{head} base64 "{binascii.b2a_base64(data, newline=False).decode()}"'
 
 
 def parse_array(s: Scanner, kind: TensorType, at: int) -> _Array | None:
@@ -83,7 +83,7 @@ def _from_bytes(s: Scanner, kind: TensorType, at: int) -> _Array:
     shape = _static_shape(s, kind, at)
     literal = s.expect(_STRING, "the bytes in quotes")[1][1:-1]
     try:
-        data = base64.b64decode(literal, validate=True)
+        data = binascii.a2b_base64(literal, strict_mode=True)
     except ValueError as error:
         s.fail(f"not base64: {error}", at)
     count = math.prod(shape) * kind.dtype.itemsize

@@ -8,8 +8,7 @@ asks ``info(dtype)``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,7 @@ CLASSES: Mapping[str, str] = {
 }  # the letters of ``accepts``, in the order of promotion
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """The numbers that describe an IEEE 754 binary interchange format.
 
     `mantissa` counts the stored bits, `magic` is 1.5 * 2**mantissa: adding it rounds to an
@@ -68,8 +66,7 @@ class Format:
         return 2.0**-self.mantissa
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DTypeInfo:
+class DTypeInfo(NamedTuple):
     """What a dtype is.
 
     ``letter``: its class, a letter of ``CLASSES``. ``format``: of floating numbers and of the parts

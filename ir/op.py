@@ -22,7 +22,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -45,7 +45,6 @@ P = ParamSpec("P")
 _OPS = f"{__package__}.ops."  # tests/ops/test_registry.py checks these; it takes a while
 
 
-@dataclass(frozen=True, eq=False, repr=False, init=False, kw_only=True)
 class Op(Facts):
     """One operation: its facts and its function. Calling it runs it under whoever interprets
     operations now.
@@ -100,6 +99,9 @@ class Op(Facts):
             arity=len(tensors), plain=not (defaults or variadic),
             direct=functools.partial(_on_tensors, self), _computes_in={},
         )  # fmt: skip
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         if not attrs and self.plain and len(args) == self.arity:

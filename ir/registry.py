@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .errors import DeclarationError
@@ -17,14 +16,16 @@ __all__ = ["COMPOSITES", "OPS", "REGISTRY", "Composite", "Registry", "composite"
 E = TypeVar("E")
 
 
-@dataclass(frozen=True, eq=False)
 class Composite:
     """A documented function written in ops: no node of its own, so it fuses and differentiates."""
 
-    name: str
-    function: Callable[..., Any]
-    samples: tuple[Sample, ...] = ()
-    public: bool = True
+    __slots__ = ("function", "name", "public", "samples")
+
+    def __init__(
+        self, name: str, function: Callable[..., Any], samples: tuple[Sample, ...] = ()
+    ) -> None:
+        self.name, self.function, self.samples = name, function, samples
+        self.public = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 from collections.abc import Iterable
 from typing import NoReturn
@@ -29,6 +27,8 @@ def quote(text: str) -> str:
     >>> print(quote("naïve"))
     "naïve"
     """
+    import json  # noqa: PLC0415  (for a string alone)
+
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
@@ -81,6 +81,8 @@ class Scanner:
 
 def unquote(scanner: Scanner, literal: str, at: int) -> str:
     """The string that a JSON literal spells, or an error that points at it."""
+    import json  # noqa: PLC0415
+
     try:
         value = json.loads(literal)
     except ValueError as error:
@@ -94,5 +96,7 @@ def meant(name: str, known: Iterable[str], prefix: str = "") -> str:
     >>> meant("ad", ["add", "exp"])
     '; did you mean add?'
     """
+    import difflib  # noqa: PLC0415  (for a hint alone)
+
     close = difflib.get_close_matches(name, [k for k in known if len(k) < 60][:2000], 1)
     return f"; did you mean {prefix}{close[0]}?" if close else ""

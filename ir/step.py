@@ -12,8 +12,8 @@ and only library calls name a routine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 __all__ = ["NEW", "Input", "Kind", "New", "Place", "Slot", "Step", "misfit"]
 
@@ -32,40 +32,55 @@ class Kind(Enum):
     ARRAYS = "arrays"  # the op's NumPy body
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(NamedTuple):
     """An array of its own, which whoever gets it may keep."""
 
+    word: str = "new"
+
     def __str__(self) -> str:
-        return "new"
+        return self.word
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class _Numbered:
+    """A place by its number; places of two kinds are never equal."""
+
+    __slots__ = ("index",)
+    word = ""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def __eq__(self, other: object) -> bool:
+        return other.__class__ is self.__class__ and other.index == self.index
+
+    def __hash__(self) -> int:
+        return hash((self.word, self.index))
+
+    def __str__(self) -> str:
+        return f"{self.word}{self.index}"
+
+    __repr__ = __str__
+
+
+class Slot(_Numbered):
     """A part of the arena that later values may take over."""
 
-    index: int
-
-    def __str__(self) -> str:
-        return f"slot{self.index}"
+    __slots__ = ()
+    word = "slot"
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(_Numbered):
     """The memory of an input of the node."""
 
-    index: int
-
-    def __str__(self) -> str:
-        return f"input{self.index}"
+    __slots__ = ()
+    word = "input"
 
 
 Place = New | Slot | Input
 NEW = New()
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """How a node runs: its kind, a place for each output, the routine of a library call."""
 
     kind: Kind

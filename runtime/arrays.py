@@ -12,20 +12,21 @@ from typing import Any, cast
 import numpy as np
 
 from twofold.ir.attrs import attrs_at, dims_of
-from twofold.ir.bind import type_of
-from twofold.ir.buffer import Buffer
+from twofold.ir.bind import Call, type_of
 from twofold.ir.dims import Dim, symbols_of
 from twofold.ir.errors import TwofoldError
-from twofold.ir.evaluate import Region
+from twofold.ir.evaluate import Region, functions
 from twofold.ir.fit import sizes_for
 from twofold.ir.graph import Graph, Node
 from twofold.ir.late import makes_sizes
 from twofold.ir.op import Attrs
+from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
+from .convert import as_value
 from .quiet import quiet
 
-__all__ = ["ArrayOps", "HandMade", "as_value", "distinct", "held", "sizes_of"]
+__all__ = ["ArrayOps", "HandMade", "distinct", "held", "run_regions", "sizes_of"]
 
 
 def sizes_of(graph: Graph, arrays: Sequence[Any]) -> dict[str, int]:
@@ -109,11 +110,6 @@ class ArrayOps:
                         self.env[name] = size
 
 
-def as_value(x: Any) -> Any:
-    """What a body returns as a value: an array, or a buffer."""
-    return x if isinstance(x, np.ndarray | Buffer) else np.asarray(x)
-
-
 class HandMade(ArrayOps):
     """The same for the regions of a call that is made by hand, whose values may not fit them."""
 
@@ -128,7 +124,17 @@ class HandMade(ArrayOps):
 
 def held(inputs: Sequence[Any]) -> list[Any]:
     """The inputs of a call as values: of a Variable what it holds now."""
-    return [getattr(x, "array", x) for x in inputs]
+    return [x if x.__class__ is np.ndarray else getattr(x, "array", x) for x in inputs]
+
+
+def run_regions(call: Call) -> tuple[Any, ...]:
+    """Run a call that holds graphs; every output is a value of its own."""
+    op, inputs, attrs = call.op, call.inputs, call.attrs
+    if "length" in attrs:  # the arrays that are stacked have sizes
+        call = Call(op, inputs, attrs, call.fitted(Sizes())[0])
+    before = held(inputs)
+    made = op.body(*inputs, regions=functions(call, HandMade()), **attrs)
+    return tuple(distinct([as_value(o) for o in made], before, inputs))
 
 
 def distinct(outs: Sequence[Any], before: Sequence[Any], inputs: Sequence[Any]) -> list[Any]:

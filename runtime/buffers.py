@@ -25,16 +25,20 @@ Invariants:
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 __all__ = [
     "ALIGNMENT",
@@ -44,6 +48,7 @@ __all__ = [
     "clear",
     "empty",
     "get_limit",
+    "maker",
     "set_limit",
     "stats",
     "workspace",
@@ -96,11 +101,11 @@ class _Block(np.ndarray[Any, np.dtype[np.uint8]]):
 class _Shelf:
     """The idle blocks of one size class."""
 
-    __slots__ = ("asked", "blocks", "pool", "size")
+    __slots__ = ("asked", "blocks", "pool", "shape", "size")
 
     def __init__(self, pool: BufferPool, size: int) -> None:
         self.pool = pool
-        self.size = size
+        self.size, self.shape = size, (size,)
         self.blocks: deque[_Block] = deque()
         self.asked = 0  # the pool's clock, its number of misses, at the last request
 
@@ -156,7 +161,20 @@ class BufferPool:
             nbytes *= size
         if nbytes < THRESHOLD or nbytes > self.limit or dtype.hasobject:
             return np.empty(shape, dtype)
-        return _ndarray(shape, dtype, self._lend(nbytes))
+        return _ndarray(shape, dtype, self._lend(self._shelf(nbytes)))
+
+    def maker(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Callable[[], npt.NDArray[Any]]:
+        """``empty`` for one shape and dtype, as a function that is called many times."""
+        nbytes = math.prod(shape) * dtype.itemsize
+        plain = partial(np.empty, shape, dtype)
+        if nbytes < THRESHOLD or dtype.hasobject:
+            return plain
+        shelf = self._shelf(nbytes)
+
+        def make() -> npt.NDArray[Any]:
+            return plain() if nbytes > self.limit else _ndarray(shape, dtype, self._lend(shelf))
+
+        return make
 
     def workspace(self, nbytes: int) -> npt.NDArray[np.uint8]:
         """Scratch memory: ``nbytes`` uninitialised bytes, always aligned to ``ALIGNMENT``.
@@ -200,20 +218,22 @@ class BufferPool:
             limit=self.limit,
         )
 
-    def _lend(self, nbytes: int) -> _Owner:
+    def _shelf(self, nbytes: int) -> _Shelf:
         step = 1 << (int(nbytes).bit_length() - 4)  # eight classes between two powers of two
         size = (nbytes + step - 1) & -step
-        shelf = self._shelves.get(size)
-        if shelf is None:
-            shelf = self._shelves.setdefault(size, _Shelf(self, size))
+        found = self._shelves.get(size)
+        return found or self._shelves.setdefault(size, _Shelf(self, size))
+
+    def _lend(self, shelf: _Shelf) -> _Owner:
+        """A block of a shelf, or a new one, below an owner that will return it."""
         try:
             block = shelf.blocks.pop()  # the one returned last is likeliest still in the cache
-            self._idle -= size
+            self._idle -= shelf.size
             self._hits += 1
         except IndexError:
-            block = self._allocate(size)
+            block = self._allocate(shelf.size)
         shelf.asked = self._misses
-        owner = _Owner((size,), _UINT8, block)
+        owner = _Owner(shelf.shape, _UINT8, block)
         owner.shelf = shelf
         return owner
 
@@ -282,6 +302,7 @@ def _default_limit() -> int:
 _POOL = BufferPool(_default_limit())
 
 empty = _POOL.empty
+maker = _POOL.maker
 workspace = _POOL.workspace
 clear = _POOL.clear
 stats = _POOL.stats

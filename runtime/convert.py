@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.buffer import Buffer
 from twofold.ir.dtypes import known
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
@@ -13,10 +14,15 @@ from twofold.ir.op import OPS
 
 from .quiet import quiet
 
-__all__ = ["as_array", "exact_array", "staged"]
+__all__ = ["as_array", "as_value", "exact_array", "staged"]
 
 _INT32 = np.iinfo(np.int32)
 _ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
+
+
+def as_value(x: Any) -> Any:
+    """What a body returns as a value: an array, or a buffer."""
+    return x if isinstance(x, np.ndarray | Buffer) else np.asarray(x)
 
 
 def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray[Any, Any]:

@@ -14,15 +14,13 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.buffer import Buffer
 from twofold.ir.errors import GraphError, TwofoldError
-from twofold.ir.evaluate import functions
 from twofold.ir.op import OPS, Op
 from twofold.ir.ops import contract
 from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
-from .arrays import HandMade, as_value, distinct, held
-from .convert import as_array
+from .convert import as_array, as_value
 from .quiet import quiet
 from .tensor import Tensor, wrap
 from .variable import Variable, read
@@ -40,6 +38,9 @@ class Eager(bind.Ground):
 
     tracing = False
     sizes = _SIZES
+
+    def __init__(self) -> None:
+        self.run_regions = _run_regions
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Convert and promote the arguments."""
@@ -63,11 +64,7 @@ class Eager(bind.Ground):
         """Run the NumPy body; every output is a value of its own."""
         op, inputs, attrs = call.op, call.inputs, call.attrs
         if call.regions:
-            if "length" in attrs:  # the arrays that are stacked have sizes
-                call = Call(op, inputs, attrs, call.fitted(_SIZES)[0])
-            before = held(inputs)
-            made = op.body(*inputs, regions=functions(call, HandMade()), **attrs)
-            return tuple(distinct([as_value(o) for o in made], before, inputs))
+            return self.run_regions(call)
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:
@@ -194,6 +191,14 @@ def _matmul(a: Any, b: Any) -> Any:
 
     contract.install(matmul)
     return matmul(a, b)
+
+
+def _run_regions(call: Call) -> tuple[Any, ...]:
+    """The first call that holds graphs; it imports what they need."""
+    from .arrays import run_regions  # noqa: PLC0415
+
+    EAGER.run_regions = run_regions
+    return run_regions(call)
 
 
 EAGER = Eager()

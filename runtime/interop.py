@@ -20,9 +20,6 @@ from twofold.ir.errors import ArgumentError, StagingError
 from twofold.ir.op import OPS, Op
 from twofold.ir.registry import REGISTRY
 
-from . import numpy_shapes  # noqa: F401  (enters its functions)
-from .numpy_calls import CALLS, NotCovered, tensor
-
 __all__ = ["NumpyProtocols"]
 
 # NumPy's name -> ours, where they differ.
@@ -70,7 +67,7 @@ class NumpyProtocols:
         if method == "__call__" and not kwargs and ours is not None:
             return ours(*inputs)
         if method == "outer" and not kwargs and ours is not None:
-            a, b = map(tensor, inputs)
+            a, b = map(numpy_functions().tensor, inputs)
             return ours(OPS["reshape"](a, shape=(*a.shape, *[1] * len(b.shape))), b)
         if method == "accumulate" and ufunc in RUNNING and set(kwargs) <= {"axis"}:
             return OPS[RUNNING[ufunc]](inputs[0], axis=kwargs.get("axis", 0))
@@ -83,7 +80,7 @@ class NumpyProtocols:
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        written = CALLS.get(function)
+        written = numpy_functions().CALLS.get(function)
         if written is not None:
             return _covered(written, function, args, kwargs)
         name = function.__name__
@@ -117,6 +114,14 @@ class NumpyProtocols:
         return _rebuild, (self.array,)  # type: ignore[attr-defined]
 
 
+@cache
+def numpy_functions() -> Any:
+    """NumPy's functions with NumPy's parameters, which are loaded when one is called."""
+    from . import numpy_calls, numpy_shapes  # noqa: F401, PLC0415  (the second enters its own)
+
+    return numpy_calls
+
+
 def _covered(
     written: Callable[..., Any], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
@@ -128,7 +133,7 @@ def _covered(
         return on_arrays(function, args, kwargs)
     try:
         return written(*args, **given)
-    except NotCovered:
+    except numpy_functions().NotCovered:
         return on_arrays(function, args, kwargs)
 
 

@@ -19,7 +19,7 @@ from twofold.ir.tree import LEAF, unflatten
 from twofold.ir.types import TensorType
 from twofold.runtime.carried import arranged, described, hooked, misfit, refusal
 
-from ..alias import PlainPython
+from ..plain import PlainPython
 from ..trace import Traced, Tracer, place
 from .part import Part, give, refused, unite
 

@@ -19,7 +19,7 @@ from twofold.ir.op import OPS
 from twofold.ir.types import BufferType, TensorType
 from twofold.runtime.carried import ArrayKind, State, own_tensor, truth
 
-from ..alias import PlainPython
+from ..plain import PlainPython
 from ..symint import SymInt, size_or_int, to_dims
 from ..trace import Traced
 from .branch import stage_branches

@@ -25,7 +25,7 @@ from twofold.ir.types import TensorType
 from twofold.runtime.carried import State
 from twofold.runtime.variable import Variable, read
 
-from ..alias import PlainPython
+from ..plain import PlainPython
 from ..symint import to_dims
 from ..trace import Traced, Tracer, place
 from .part import Part, Written, current_value, give, refused, unite

@@ -26,7 +26,7 @@ from twofold.ir.types import RefType, TensorType
 from twofold.runtime.carried import is_value, own_tensor
 from twofold.runtime.variable import Variable
 
-from ..alias import PlainPython
+from ..plain import PlainPython
 from ..trace import Traced, Tracer
 from .objects import Objects
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from twofold.ir.step import Kind, New, Slot
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
-from twofold.runtime.buffers import ALIGNMENT, THRESHOLD, empty, workspace
+from twofold.runtime.buffers import ALIGNMENT, maker
 from twofold.runtime.products import COLUMNS, ROWS
 
 from ..kernel.loops import Kernel
@@ -36,6 +36,7 @@ from .machine import MachineKernel, blas_state, product_addresses
 
 __all__ = ["Code", "Planned", "Writer"]
 
+_UINT8 = np.dtype(np.uint8)
 _NATIVE = (Kind.KERNEL, Kind.LIBRARY, Kind.CONTROL)
 
 
@@ -73,12 +74,12 @@ class Writer:
         self.depth = 0  # regions around what is being written
         self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
-        self.fresh: list[tuple[int, Any, tuple[int, ...], Any]] = []
+        self.fresh: list[tuple[int, Callable[[], Any]]] = []  # arrays that each call makes
         refs = [v for v in exe.graph.inputs if isinstance(v.type, RefType)]
         first = len(exe.where) + 1
         self.variables = {v: first + i for i, v in enumerate(refs)}  # slots of the Variables
         self.template: list[Any] = [None] * (first + len(refs))
-        self.pending: list[Callable[[list[Any]], None]] = []
+        self.pending: list[tuple[int, Callable[[list[Any]], Any]]] = []  # Variables' new values
 
     def reserve(self, nbytes: int) -> int:
         """An aligned part of the arena."""
@@ -155,9 +156,7 @@ class Writer:
                 self.place[value] = self.homes[value]
             elif isinstance(place, New):
                 slot = self.exe.where[value]
-                shape, dtype = self.shape(value), value.type.dtype
-                small = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize < THRESHOLD
-                self.fresh.append((slot, np.empty if small else empty, shape, dtype))
+                self.fresh.append((slot, maker(self.shape(value), value.type.dtype)))
             else:
                 assert isinstance(place, Slot)
                 self.place[value] = (ARENA, self.offsets[place.index])
@@ -177,24 +176,18 @@ class Writer:
 
     def _assign(self, node: Node) -> None:
         ref, value = node.inputs
-        target, array = self.variables[ref], self.fetch(value)
-
-        def act(slots: list[Any]) -> None:
-            slots[target].array = array(slots)
-
-        self.pending.append(act)
+        self.pending.append((self.variables[ref], self.fetch(value)))
 
     def fetch(self, value: Value) -> Callable[[list[Any]], Any]:
         """A function from the slots to the array of a value that Python sees, or to a Variable."""
         if value in self.variables:
-            slot = self.variables[value]
-            return lambda slots: slots[slot]
+            return itemgetter(self.variables[value])
         root = self.exe.roots[value]
         (tag, at), shape, dtype = self.place[root], self.shape(value), value.type.dtype
         if tag != SLOT:
             return lambda slots: _array_at(slots[0], at, tag == CELL, shape, dtype)
         if root.type.shape == value.type.shape and not self.depth:
-            return lambda slots: slots[at]
+            return itemgetter(at)
         return lambda slots: slots[at].reshape(shape)
 
     def _arrays(self, node: Node) -> None:
@@ -306,7 +299,8 @@ class Writer:
         """Close the segment and assign to Variables, unless this is inside of a region."""
         if not self.depth:
             self.flush()
-            self.actions.extend(self.pending)
+            if self.pending:
+                self.actions.append(_assigning(self.pending))
             self.pending = []
 
     def flush(self) -> None:
@@ -324,27 +318,26 @@ class Writer:
     def runner(self) -> Callable[[list[Any]], list[Any]]:
         """The call: fill the slots, run the actions, take the results."""
         inputs = self.exe.graph.inputs
-        refs = [(i + 1, self.variables[v]) for i, v in enumerate(inputs) if v in self.variables]
+        refs = [i for i, v in enumerate(inputs) if v in self.variables]
+        first = len(self.template) - len(refs)
         tensors = [i for i, v in enumerate(inputs, 1) if type(v.type) is TensorType]
         results = [self.fetch(v) for v in self.exe.graph.outputs]
-        template, fresh, actions = self.template, self.fresh, self.actions
-        arena, stop = self.most, len(inputs) + 1
-        scratch = partial(workspace, arena)
-        if arena < THRESHOLD:  # the driver looks for the first aligned address
-            scratch = partial(np.empty, arena + ALIGNMENT, np.uint8)
+        rest, fresh, actions = self.template[len(inputs) + 1 :], self.fresh, self.actions
+        arena = self.most
+        scratch = maker((arena + ALIGNMENT,), _UINT8)  # the driver aligns it
         keep = self.exe.kernels  # the programs hold addresses of their code
 
         def run(arrays: list[Any], keep: Any = keep) -> list[Any]:
-            slots = template.copy()
-            slots[1:stop] = arrays
+            slots = [None, *arrays, *rest]
             for i in tensors:
                 if not slots[i].flags.c_contiguous:
                     slots[i] = np.ascontiguousarray(slots[i])
-            for i, variable in refs:
-                slots[variable] = slots[i]
-                slots[i] = slots[i].array
-            for i, make, shape, dtype in fresh:
-                slots[i] = make(shape, dtype)
+            if refs:
+                slots[first:] = [arrays[i] for i in refs]
+                for i in refs:
+                    slots[i + 1] = arrays[i].array
+            for i, make in fresh:
+                slots[i] = make()
             if arena:
                 slots[0] = scratch()
             for act in actions:
@@ -357,6 +350,18 @@ class Writer:
 def _as_word(value: Any) -> Word:
     """A context word: a place, or a number."""
     return value if value.__class__ is tuple else (LITERAL, value)
+
+
+def _assigning(
+    stores: Sequence[tuple[int, Callable[[list[Any]], Any]]],
+) -> Callable[[list[Any]], None]:
+    """Give Variables their new values."""
+
+    def act(slots: list[Any]) -> None:
+        for variable, array in stores:
+            slots[variable].array = array(slots)
+
+    return act
 
 
 def _is_made_natively(root: Value) -> bool:

@@ -12,30 +12,17 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.dtypes import known
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
 
-from ..alias import PlainPython
 from ..guards import ELEMENTS
+from ..plain import PlainPython, has_dtype, is_foreign
 from .base import TracedArray, TracedScalar
 from .cells import Cells
 from .known import contents, evaluate
 from .names import Names
 
-__all__ = ["Arrays", "is_foreign"]
-
-
-def is_foreign(x: Any) -> bool:
-    """Whether this is a NumPy array or scalar that no trace takes: a subclass, or of another
-    dtype. A function with such an argument runs as plain Python."""
-    if isinstance(x, np.ndarray):
-        return type(x) is not np.ndarray or not _has_dtype(x.dtype)
-    return isinstance(x, np.generic) and not _has_dtype(x.dtype)
-
-
-def _has_dtype(dtype: np.dtype[Any]) -> bool:
-    return known(dtype) and dtype.isnative
+__all__ = ["Arrays"]
 
 
 class Arrays:
@@ -104,7 +91,7 @@ class Arrays:
 
     def has_dtype(self, dtype: np.dtype[Any]) -> bool:
         """Whether tensors have this dtype."""
-        return _has_dtype(dtype)
+        return has_dtype(dtype)
 
     def array_of(self, array: np.ndarray[Any, Any]) -> Any:
         """The array of the trace for one that the function captured."""

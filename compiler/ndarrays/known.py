@@ -7,7 +7,6 @@ as those arrays hold what they held.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -70,5 +69,7 @@ def _pin_dim(trace: Any, dim: Any) -> None:
 
 def contents(array: np.ndarray[Any, Any]) -> bytes:
     """What tells the contents of an array from others."""
+    import hashlib  # noqa: PLC0415  (few traces ask, and it takes a while)
+
     data = np.ascontiguousarray(array)
     return hashlib.blake2b(data.data.cast("B") if data.size else b"", digest_size=16).digest()

@@ -18,7 +18,7 @@ from twofold.ir.ops import movement
 from twofold.ir.ops.index import Plan, plan_key, read_key
 from twofold.ir.ops.slicing import slice_update, strided_slice
 
-from ..alias import PlainPython
+from ..plain import PlainPython
 from ..symint import to_dims
 
 __all__ = ["Basic", "Broadcast", "Diagonal", "Link", "Part", "Reshape", "Transpose", "Windows",

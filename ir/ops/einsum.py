@@ -5,7 +5,6 @@ More than two operands are multiplied two at a time, in the order of ``contracti
 
 from __future__ import annotations
 
-import string
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -20,6 +19,8 @@ from .create import arange
 from .gather import gather_nd
 from .joining import stack
 from .operand import as_tensor, product
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Term(NamedTuple):
@@ -47,9 +48,9 @@ def parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
         )
     for part in (*inputs, right):
         rest = part.replace("...", "", 1)
-        if any(c not in string.ascii_letters for c in rest):
+        if any(not (c.isascii() and c.isalpha()) for c in rest):
             raise ArgumentError(f"einsum: {part!r} in {equation!r} has more than letters and ...")
-    free = [c for c in string.ascii_uppercase + string.ascii_lowercase if c not in text]
+    free = [c for c in _LETTERS if c not in text]
     counts = [r - len(p.replace("...", "")) for p, r in zip(inputs, ranks, strict=True)]
     for part, count, rank in zip(inputs, counts, ranks, strict=True):
         if count < 0 or (count and "..." not in part):

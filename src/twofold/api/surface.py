@@ -6,7 +6,6 @@ twofold`` leaves until a name is first used. The compiler is loaded when its nam
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import inspect
@@ -43,12 +42,16 @@ def origins() -> dict[str, str | Alias]:
     """
     found: dict[str, str | Alias] = {}
     for name, made in registry().items():
-        family = inspect.unwrap(made).__module__.rpartition(".")[2]
-        for space in FAMILIES.get(family, ("",)):
+        for space in _spaces(made):
             found[f"{space}.{name}" if space else name] = Alias(name)
     found.update(ALIASES)
     found.update(OBJECTS)
     return dict(sorted(found.items()))
+
+
+def _spaces(made: Any) -> tuple[str, ...]:
+    """The namespaces of an op or a composite: those of the file that it stands in."""
+    return FAMILIES.get(inspect.unwrap(made).__module__.rpartition(".")[2], ("",))
 
 
 def registry() -> dict[str, Any]:
@@ -70,13 +73,18 @@ def public_names(space: str) -> list[str]:
 
 def origin(space: str, name: str) -> str | Alias | None:
     """What the table says about a name of a namespace, or None."""
-    return origins().get(f"{space}.{name}" if space else name)
+    dotted = f"{space}.{name}" if space else name
+    meant = OBJECTS.get(dotted) or ALIASES.get(dotted)
+    made = None if meant else REGISTRY.public(name)  # without making the whole table
+    return Alias(name) if made is not None and space in _spaces(made) else meant
 
 
 def load(space: str, name: str) -> Any:
     """The object that a name of a namespace means. Raises AttributeError."""
     meant = origin(space, name)
     if meant is None:
+        import difflib  # noqa: PLC0415  (for a hint alone)
+
         close = difflib.get_close_matches(name, public_names(space), 1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise AttributeError(f"module 'twofold' has no attribute {name!r}{hint}")
