@@ -63,7 +63,8 @@ class Callee:
 
     def target(self, native: bool) -> Target:
         """What the graph is compiled for: array operations if its sizes are found as it runs."""
-        if native and not makes_sizes(self.graph):
+        late = makes_sizes(self.graph) or not self.sizes.hints.keys() >= set(self.graph.symbols())
+        if native and not late:
             return target_for(True)
         if self.relay:
             return ArrayTarget(partial(RelayOps, relay=Relay()))

@@ -15,7 +15,7 @@ import twofold.runtime.custom  # noqa: F401  (it says how ``custom`` is derived)
 from twofold.ir import bind
 from twofold.ir.attrs import dims_of
 from twofold.ir.bind import Call
-from twofold.ir.dims import symbols_of
+from twofold.ir.dims import Dim, symbols_of
 from twofold.ir.fit import fitted
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
@@ -30,7 +30,7 @@ from .passes.inline import inline
 from .sizes import Guard, TraceSizes
 from .trace import Traced, Tracer
 
-__all__ = ["Backward", "Derivative", "Kept", "linearize", "written"]
+__all__ = ["Backward", "Derivative", "Kept", "linearize", "mentioned", "written"]
 
 _CALL = OPS["call"]
 MAX_DERIVATIVES = 8  # derivatives that a callee keeps, by what is watched and relations of sizes
@@ -66,12 +66,13 @@ class Derivative:
     def __init__(
         self, graph: Graph, sizes: TraceSizes, sources: Sources, callee: Callee | None = None,
         used: tuple[int, ...] | None = None, free: Collection[int] | None = None,
+        inside: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.sources, self._graph, self._callee = sources, graph, callee
         if used is None:
             used = tuple(i for i, v in enumerate(graph.outputs) if differentiable(v))
-        self.all, self._free = used, free
-        made = derive(graph, sizes, sources, used, free)
+        self.all, self._free, self._inside = used, free, inside
+        made = derive(graph, sizes, sources, used, free, inside)
         self.guards = made.guards
         self.later = [
             (position, len(graph.outputs) + k) for k, (position, _) in enumerate(made.later)
@@ -95,7 +96,7 @@ class Derivative:
             if outputs == used and all(g.holds(hints) for g in guards):
                 return back
         at = sizes if env is None else sizes.at(env)
-        made = derive(self._graph, at, self.sources, used, self._free)
+        made = derive(self._graph, at, self.sources, used, self._free, self._inside)
         back = made.back
         if any(k.kind == "made" and k.key not in self.place for k in back.kept):
             back = self._filled(self.back(self.all, sizes, env), used)
@@ -241,15 +242,17 @@ def _forward(made: Derived, n_outputs: int) -> tuple[dict[Any, int], Graph]:
 
 def derive(
     graph: Graph, sizes: TraceSizes, sources: Sources, used: tuple[int, ...],
-    free: Collection[int] | None = None,
+    free: Collection[int] | None = None, inside: frozenset[str] = frozenset(),
 ) -> Derived:  # fmt: skip
     """Replay a graph and walk back from the outputs ``used``.
 
-    ``free``: the inputs that are there without being kept (default: all, and the outputs). Where
-    the reverse walk asks how sizes compare, ``sizes`` answers and takes note.
+    ``free``: the inputs that are there without being kept (default: all, and the outputs).
+    ``inside``: sizes that whoever runs the walk binds. Where it asks how sizes compare, ``sizes``
+    answers and takes note.
     """
     tracer = Tracer(graph.name)
     tracer.sizes = sizes
+    sizes.met(mentioned(graph))
     joint = tracer.graph
     clean = bind.below(None)  # whoever stands on the stack now has no part in this
     bind.push(tracer)
@@ -281,7 +284,7 @@ def derive(
             at_start.pop(i, None)
         there = [primal.inputs[i] for i in free] + [v for i, v in at_start.items() if i in free]
     backward_graph, kept = _reverse(
-        walk, cotangents, grads, at_start, primal, there, free is not None
+        walk, cotangents, grads, at_start, primal, there, free is not None, inside
     )
     return Derived(primal, replay.later, Backward(backward_graph, kept, wanted), sizes.guards)
 
@@ -396,6 +399,7 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:
 def _reverse(
     nodes: Sequence[Node], cotangents: Sequence[Value], grads: Sequence[Value],
     at_start: dict[int, Value], primal: Graph, free: Sequence[Value], loop: bool,
+    inside: frozenset[str],
 ) -> tuple[Graph, list[Kept]]:  # fmt: skip
     """The graph of the reverse walk, and where it finds the values of the forward graph."""
     places = {v: Kept("made", (n, k)) for n, node in enumerate(primal.nodes)
@@ -416,14 +420,29 @@ def _reverse(
             new.input(value)
             kept.append(places[value])
     nodes = [*before, *nodes]
-    for i in _size_sources(primal.inputs, nodes, [*table, *cotangents]):
-        new.input(primal.inputs[i])
-        kept.append(Kept("input", i))
+    needed = _symbols(nodes).difference(inside, *map(_binds, [*table, *cotangents]))
+    for value in _size_sources(primal, needed):
+        new.input(value)
+        kept.append(places[value])
     for value in cotangents:
         new.input(value)
     new.run(nodes)
     back.outputs = [table[v] for v in grads]
     return copied(back), kept
+
+
+def mentioned(graph: Graph) -> frozenset[str]:
+    """The size symbols of a graph and its regions."""
+    found: set[str] = set()
+    for part in graph.regions_first():
+        for value in part.inputs:
+            found |= value.type.symbols()
+        for node in part.nodes:
+            for attr in node.attrs.values():
+                found.update(*map(symbols_of, dims_of(attr)))
+            for value in node.outputs:
+                found |= value.type.symbols()
+    return frozenset(found)
 
 
 def _symbols(nodes: Sequence[Node]) -> frozenset[str]:
@@ -439,14 +458,19 @@ def _symbols(nodes: Sequence[Node]) -> frozenset[str]:
     return found
 
 
-def _size_sources(
-    inputs: Sequence[Value], nodes: Sequence[Node], given: Sequence[Value]
-) -> list[int]:
-    """Inputs whose shapes say the sizes that the nodes use and ``given`` values do not have."""
-    needed = _symbols(nodes).difference(*[v.type.symbols() for v in given])
+def _size_sources(graph: Graph, needed: frozenset[str]) -> list[Value]:
+    """Values of a graph whose shapes say these sizes: inputs, else what a node has made."""
     sources = []
-    for i, value in enumerate(inputs):
-        if not needed.isdisjoint(value.type.symbols()):
-            sources.append(i)
-            needed -= value.type.symbols()
+    for value in [*graph.inputs, *[v for node in graph.nodes for v in node.outputs if needed]]:
+        if not needed:
+            break
+        if not needed.isdisjoint(_binds(value)):
+            sources.append(value)
+            needed -= _binds(value)
     return sources
+
+
+def _binds(value: Value) -> frozenset[str]:
+    """The sizes that an input like a value says: the axes that are one symbol."""
+    shape = value.type.shape
+    return frozenset(str(d) for d in shape if isinstance(d, Dim) and symbols_of(d) == {str(d)})

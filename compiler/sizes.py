@@ -7,7 +7,7 @@ guard; an equality also unifies the two, so that the graph says what it relies o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from twofold.ir.dims import Dim, DimLike, evaluate, provably_le, substitute, symbol, symbols_of
@@ -59,7 +59,7 @@ class TraceSizes(Sizes):
     def at(self, hints: dict[str, int]) -> TraceSizes:
         """The same symbols for another example call, with no guards yet."""
         made = TraceSizes()
-        made.hints, made.known, made.late = dict(hints), dict(self.known), list(self.late)
+        made.hints, made.known, made.late = dict(hints), dict(self.known), self.late
         return made
 
     def new(self, hint: int, leaf: int = 0, axis: int = 0) -> Dim:
@@ -75,8 +75,15 @@ class TraceSizes(Sizes):
 
     def fresh(self) -> DimLike:
         """A new symbol for a size that is found when the graph runs."""
-        self.late.append(f"late{len(self.late)}")
+        number = len(self.late)
+        while f"late{number}" in self.late:
+            number += 1
+        self.late.append(f"late{number}")
         return symbol(self.late[-1])
+
+    def met(self, names: Iterable[str]) -> None:
+        """Symbols of a graph: those of no axis of the example call are of sizes that it makes."""
+        self.late += sorted(set(names).difference(self.hints, self.late))
 
     def agree(self, a: DimLike, b: DimLike) -> bool:
         """Whether two sizes are one, by their expressions or, relied on, in the example call."""

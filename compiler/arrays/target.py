@@ -8,7 +8,7 @@ from typing import Any
 from twofold.ir.evaluate import evaluate
 from twofold.ir.graph import Graph, Node
 from twofold.ir.late import makes_sizes
-from twofold.runtime.arrays import ArrayOps
+from twofold.runtime.arrays import ArrayOps, sizes_of
 
 __all__ = ["ARRAYS", "ArrayExecutable", "ArrayTarget"]
 
@@ -27,6 +27,8 @@ class ArrayExecutable:
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         """A function from input arrays (Variables for refs) to output arrays."""
         graph, operations = self.graph, self._operations
+        if not env.keys() >= set(graph.symbols()):  # a size of an input that another graph has made
+            return lambda arrays: evaluate(graph, arrays, operations(sizes_of(graph, arrays) | env))
         if makes_sizes(graph, env):
             return lambda arrays: evaluate(graph, arrays, operations(env))
         run_node = operations(env)

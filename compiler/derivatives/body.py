@@ -16,8 +16,9 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import TensorType
 from twofold.ir.vjp import Sources, differentiable
 
-from ..gradient import Backward, Derivative, Kept, written
+from ..gradient import Backward, Derivative, Kept, mentioned, written
 from ..sizes import TraceSizes
+from .late import MARK, made_inside, marked, pack, packed
 
 __all__ = ["Body", "Where", "active"]
 
@@ -25,24 +26,26 @@ __all__ = ["Body", "Where", "active"]
 class Where(NamedTuple):
     """Where the reverse loop finds what a trip has kept.
 
-    ``state``, ``made``, ``next``: saved by the loop: the state at the start, what a node made, the
-    state at the end. ``after``: the state at the end, carried. ``row``, ``stacked``: a row of an
-    input or of an output. ``given``: an input. ``again``: a node that needs givens only.
+    ``state``, ``made``, ``next``, ``size``: saved by the loop: the state at the start, what a node
+    made, the state at the end, a size that is another in each trip. ``after``: the state at the
+    end, carried. ``row``, ``stacked``: a row of an input or of an output. ``given``: an input.
+    ``again``: a node that needs givens only.
     """
 
     how: str
     key: Any
 
 
-SAVED = ("state", "made", "next")
+SAVED = ("state", "made", "next", "size")
 
 
 class Body:
     """The body of a loop with ``carried`` values of state and ``sliced`` arrays."""
 
     def __init__(
-        self, graph: Graph, carried: int, sliced: int, sources: Sources, sizes: TraceSizes
-    ) -> None:
+        self, graph: Graph, carried: int, sliced: int, sources: Sources, sizes: TraceSizes,
+        outside: Sequence[TensorType],
+    ) -> None:  # fmt: skip
         self.graph, self.carried, self.sizes = graph, carried, sizes
         _refuse_changing(graph, sources)
         self.first_given = carried + sliced
@@ -51,14 +54,17 @@ class Body:
         states = {i for i in range(carried) if live[i]}
         inner = sorted(states | {i for i in watched if i >= carried})
         self.flows = tuple(i for i, on in enumerate(live) if on)  # outputs that sources reach
+        self.inside = made_inside(graph, outside, sizes)
         self.derived = Derivative(
             graph, sizes, Sources(tuple(inner), sources.later), used=self.flows,
-            free=range(carried, len(graph.inputs)),
+            free=range(carried, len(graph.inputs)), inside=self.inside,
         )  # fmt: skip
-        kept = self.derived.back(self.flows, sizes, None).kept
+        back = self.derived.back(self.flows, sizes, None)
+        kept = back.kept
         self._inputs = {k.key for k in kept if k.kind == "input"}
         self._constant = _invariant(self.derived.forward, self.first_given)
         self.saved = list(dict.fromkeys(w for k in kept if (w := self.where(k)).how in SAVED))
+        self.saved += self.sizes_of(back, self.flows)
 
     def where(self, kept: Kept) -> Where:
         """Where the reverse loop finds a value that the reverse walk of a trip uses."""
@@ -77,10 +83,32 @@ class Body:
             return Where("stacked", same[0])
         return Where("after" if key in self._inputs else "next", key)
 
+    def sizes_of(self, back: Backward, used: Sequence[int]) -> list[Where]:
+        """The sizes of a trip that the reverse walk mentions."""
+        if not self.inside:
+            return []
+        states = [v for i in used if i < self.carried
+                  for v in (self.graph.inputs[i], self.graph.outputs[i])]  # fmt: skip
+        found = mentioned(back.graph).union(*[v.type.symbols() for v in states])
+        return [Where("size", name) for name in sorted(found & self.inside)]
+
+    def kept_as(self, where: Where) -> TensorType:
+        """The type that what is saved in a trip is kept as."""
+        return MARK if where.how == "size" else packed(self.type_of(where), self.inside, self.sizes)
+
     def type_of(self, where: Where) -> TensorType:
         """The type of what is saved in a trip."""
         forward = self.derived.forward
         return self.saved_value(where, self.graph.inputs, forward.outputs).type
+
+    def save(
+        self, graph: Graph, where: Where, inputs: Sequence[Value], outs: Sequence[Value]
+    ) -> Value:
+        """Append what is kept of a trip, from the inputs and outputs of the forward body."""
+        if where.how == "size":
+            return marked(graph, where.key)
+        value = self.saved_value(where, inputs, outs)
+        return value if self.kept_as(where) == value.type else pack(graph, value)
 
     def saved_value(self, where: Where, inputs: Sequence[Value], outs: Sequence[Value]) -> Value:
         """What is saved in a trip, from the inputs and outputs of the forward body."""

@@ -20,12 +20,13 @@ from twofold.ir.bind import Call, type_of
 from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied
-from twofold.ir.types import TensorType
+from twofold.ir.types import BufferType, TensorType
 from twofold.ir.vjp import Linear, Sources, differentiable
 
-from ..gradient import Backward, Derivative, Kept
+from ..gradient import Backward, Derivative, Kept, mentioned
 from ..trace import Tracer
 from .build import blank, held_type, in_a_trace, positions, prepared
+from .late import MARK, bound, made_inside, marked, pack, packed, retyped, unpack
 
 __all__ = ["linearize"]
 
@@ -49,10 +50,16 @@ class _Branches:
         inner = Sources(
             tuple(i - 1 for i in sources.inputs if i), tuple(i - 1 for i in sources.later)
         )
-        self.parts = [Derivative(prepared(r, tracer), tracer.sizes, inner) for r in call.regions]
+        outside = [type_of(x) for x in call.inputs]
+        graphs = [prepared(region, tracer) for region in call.regions]
+        self.inside = [made_inside(graph, outside, tracer.sizes) for graph in graphs]
+        self.parts = [
+            Derivative(graph, tracer.sizes, inner, inside=names)
+            for graph, names in zip(graphs, self.inside, strict=True)
+        ]
         self.later = self._later()
         self.kinds: list[TensorType] = []  # of what is kept
-        self.slots = [self._slots(part) for part in self.parts]
+        self.slots = [self._slots(*each) for each in zip(self.parts, self.inside, strict=True)]
         self.given = [held_type(type_of(x)) for x in call.inputs[1:]]
         self.given += [self.given[position - 1] for position, _ in self.later]
 
@@ -65,16 +72,23 @@ class _Branches:
                 counts[position] = max(counts.get(position, 0), found.count(position))
         return [(1 + position, k) for position in sorted(counts) for k in range(counts[position])]
 
-    def _slots(self, part: Derivative) -> dict[int, int]:
-        """For each output of a branch that is kept, which of the outputs kept by all it is."""
-        found: dict[int, int] = {}
-        for output in part.place.values():
-            kind = part.forward.outputs[output].type
+    def _slots(self, part: Derivative, inside: frozenset[str]) -> dict[Any, int]:
+        """For each output of a branch that is kept, and each size that it makes and its reverse
+        walk mentions, which of the outputs kept by all it is."""
+        kinds: dict[Any, TensorType] = {
+            output: packed(part.forward.outputs[output].type, inside, self.tracer.sizes)
+            for output in part.place.values()
+        }
+        if inside:
+            back = part.back(part.all, self.tracer.sizes, None)
+            kinds |= dict.fromkeys(sorted(mentioned(back.graph) & inside), MARK)
+        found: dict[Any, int] = {}
+        for key, kind in kinds.items():
             free = [i for i, k in enumerate(self.kinds) if k == kind and i not in found.values()]
             if not free:
                 free = [len(self.kinds)]
                 self.kinds.append(kind)
-            found[output] = free[0]
+            found[key] = free[0]
         return found
 
     def _sources(self, part: Derivative) -> list[int]:
@@ -94,14 +108,16 @@ class _Branches:
         call = self.call
         return Call(call.op, call.inputs, call.attrs, regions, types, call.place)
 
-    def _forward(self, part: Derivative, slots: dict[int, int]) -> Graph:
+    def _forward(self, part: Derivative, slots: dict[Any, int]) -> Graph:
         graph = copied(part.forward)
         made = graph.outputs
         extra: list[Value | None] = [None] * (len(self.later) + len(self.kinds))
         for source, (_, output) in zip(self._late(part), part.later, strict=True):
             extra[source] = made[output]
-        for output, slot in slots.items():
-            extra[len(self.later) + slot] = made[output]
+        for key, slot in slots.items():
+            value = marked(graph, key) if isinstance(key, str) else made[key]
+            packs = value.type != self.kinds[slot]
+            extra[len(self.later) + slot] = pack(graph, value) if packs else value
         kinds = [*[self.given[p - 1] for p, _ in self.later], *self.kinds]
         graph.outputs = made[: self.own] + [
             blank(graph, kind) if value is None else value
@@ -131,6 +147,8 @@ class _Branches:
         for part, slots, back in zip(self.parts, self.slots, backs, strict=True):
             for kept in back.kept:
                 table[self._key(kept, part, slots)] = None
+            for name in self._sizes(back, slots):
+                table["result", self._at(slots[name])] = None
         for kind, at in table:
             table[kind, at] = inputs[1 + at] if kind == "input" else results[at]
         for i in used:
@@ -147,23 +165,39 @@ class _Branches:
             found[1 + i] = ground.tensor(out)
         return found
 
-    def _key(self, kept: Kept, part: Derivative, slots: dict[int, int]) -> tuple[str, int]:
+    def _key(self, kept: Kept, part: Derivative, slots: dict[Any, int]) -> tuple[str, int]:
         """Where the outer graph has what a branch keeps: an input or a result."""
         if kept.kind == "input":
             return "input", kept.key
         if kept.kind == "output":
             return "result", kept.key
-        return "result", self.own + len(self.later) + slots[part.place[kept.key]]
+        return "result", self._at(slots[part.place[kept.key]])
+
+    def _at(self, slot: int) -> int:
+        """Where an output that is kept stands among the results."""
+        return self.own + len(self.later) + slot
+
+    def _sizes(self, back: Backward, slots: dict[Any, int]) -> list[str]:
+        """The sizes that a branch has made and its reverse walk mentions."""
+        names = [key for key in slots if isinstance(key, str)]
+        return sorted(mentioned(back.graph).intersection(names)) if names else []
 
     def _backward(
-        self, part: Derivative, slots: dict[int, int], back: Backward,
+        self, part: Derivative, slots: dict[Any, int], back: Backward,
         kinds: dict[tuple[str, int], TensorType], wanted: Sequence[int],
     ) -> Graph:  # fmt: skip
         """The reverse walk of a branch with the inputs and outputs that all of them have."""
         new = Rebuilt(back.graph.name)
         place = {key: new.graph.input(kind) for key, kind in kinds.items()}
-        given = [place[self._key(kept, part, slots)] for kept in back.kept]
-        given += [value for key, value in place.items() if key[0] == "cotangent"]
+        for name in self._sizes(back, slots):
+            bound(new.graph, place["result", self._at(slots[name])], name)
+        found = [place[self._key(kept, part, slots)] for kept in back.kept]
+        found += [value for key, value in place.items() if key[0] == "cotangent"]
+        given = [
+            unpack(new.graph, value, want.type) if isinstance(value.type, BufferType)
+            and not isinstance(want.type, BufferType) else retyped(new.graph, value, want.type)
+            for value, want in zip(found, back.graph.inputs, strict=True)
+        ]  # fmt: skip
         grads = new.inline(back.graph, given)
         own = {self._sources(part)[i]: g for i, g in zip(back.wanted, grads, strict=True)}
         new.graph.outputs = [

@@ -19,9 +19,11 @@ from ..callee import Callee, Sized
 from ..passes.inline import inline
 from ..sizes import TraceSizes
 from ..trace import Tracer
+from .late import retyped
 
 __all__ = [
-    "added", "blank", "cotangent", "held_type", "in_a_trace", "positions", "prepared", "whole",
+    "added", "blank", "cotangent", "held_type", "in_a_trace", "positions", "prepared",
+    "same_size", "whole",
 ]  # fmt: skip
 
 Linearize = Callable[[Call, Sources, Tracer], Linear]
@@ -87,6 +89,17 @@ def added(graph: Graph, a: Value, b: Value) -> Value:
 def cotangent(given: Any, output: Any) -> Any:
     """What is given, or zeros for an output that was not used."""
     return zeros(bind.ground().tensor(output)) if given is None else given
+
+
+def same_size(value: Any, kind: TensorType) -> Any:
+    """A value that is traced as one of another type; the sizes are the same when it runs."""
+    if type_of(value) == kind or isinstance(kind, BufferType):
+        return value
+    graph = Graph("same_size")
+    given = graph.input(type_of(value))
+    graph.outputs = [retyped(graph, given, kind)]
+    (made,) = bind.run(Call(OPS["call"], (value,), {}, (graph,), [kind]))
+    return made
 
 
 def positions(values: Sequence[Any]) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ from twofold.ir.vjp import Linear, Sources
 
 from ..trace import Tracer
 from .body import Body
-from .build import blank, held_type, in_a_trace, positions, prepared
+from .build import blank, held_type, in_a_trace, positions, prepared, same_size
 from .reverse import Reverse
 
 __all__ = ["linearize"]
@@ -60,10 +60,10 @@ class _Loop:
         self.types = [type_of(x) for x in call.inputs]
         self.own = list(call.types)
         inner = prepared(call.regions[-1], tracer)
-        self.body = Body(inner, self.carried, self.sliced, sources, tracer.sizes)
+        self.body = Body(inner, self.carried, self.sliced, sources, tracer.sizes, self.types)
         self.later = self.body.derived.later  # positions, and outputs of the forward body
         self.later_types = [held_type(self.types[position]) for position, _ in self.later]
-        self.kinds = {where: self.body.type_of(where) for where in self.body.saved}
+        self.kinds = {where: self.body.kept_as(where) for where in self.body.saved}
         stacked = [where for where in self.kinds if self.stacks(self.kinds[where])]
         self.stacked = stacked
         self.pushed = [where for where in self.kinds if where not in stacked]
@@ -104,7 +104,7 @@ class _Loop:
         buffers = [new.graph.input(BufferType.of(self.kinds[where])) for where in self.pushed]
         inputs = states + [new.graph.input(v.type, v.name) for v in body.inputs[n:]]
         outs = new.inline(self.body.derived.forward, inputs)
-        saved = {where: self.body.saved_value(where, inputs, outs) for where in self.at}
+        saved = {w: self.body.save(new.graph, w, inputs, outs) for w in self.at}
         pushed = [
             new.graph.add(OPS["buffer_push"], (buffer, saved[where])).out
             for buffer, where in zip(buffers, self.pushed, strict=True)
@@ -126,7 +126,7 @@ class _Loop:
         loop.take(inputs, results, cotangents)
         ground = bind.ground()
         for i, out in zip(loop.sources, self.reverse(loop, inputs, results), strict=True):
-            found[i] = ground.tensor(out)
+            found[i] = ground.tensor(same_size(out, type_of(inputs[i])))
         return found
 
 
@@ -135,8 +135,7 @@ class _Scan(_Loop):
 
     def stacks(self, kind: TensorType) -> bool:
         """Whether the loop stacks what is saved of this type; else it pushes it."""
-        known = self.tracer.sizes.hints.keys()
-        return not isinstance(kind, BufferType) and kind.symbols() <= known
+        return not isinstance(kind, BufferType)
 
     def node(self, graph: Graph, states: list[Value], rest: list[Value], body: Graph) -> Any:
         """Append the forward loop."""
@@ -157,7 +156,7 @@ class _Scan(_Loop):
         length = self.call.attrs["length"]
         body = loop.region()
         n = len(carried)
-        types = [loop.types[spec] for spec in carried]
+        types = [loop.result_type(spec) for spec in carried]
         types += [t.with_shape((length, *t.shape)) for t in body.types[n:]]
         attrs = {
             "carried": n, "sliced": len(rows), "length": length,
@@ -210,7 +209,7 @@ class _While(_Loop):
         left = [test.input(v.type, v.name) for v in body.inputs][0]
         zero = test.add(OPS["constant"], (), {"value": np.zeros((), np.int64)}).out
         test.outputs = [test.add(OPS["greater"], (left, zero)).out]
-        types = [COUNT, *[loop.types[spec] for spec in carried]]
+        types = [COUNT, *[loop.result_type(spec) for spec in carried]]
         values = [results[-1], *[loop.values[spec] for spec in (*carried, *given)]]
         attrs = {"carried": 1 + len(carried)}
         outs = bind.run(Call(self.call.op, tuple(values), attrs, (test, body), types))

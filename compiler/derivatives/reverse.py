@@ -20,6 +20,7 @@ from twofold.ir.vjp import zeros
 from ..gradient import Backward
 from .body import SAVED, Body, Where
 from .build import added, blank, cotangent
+from .late import bound, loosened, retyped, unpack
 
 __all__ = ["Reverse"]
 
@@ -44,9 +45,11 @@ class Reverse:
     ) -> None:  # fmt: skip
         self.body, self.back, self.used, self.at = body, back, used, at
         self.wheres = list(dict.fromkeys(body.where(kept) for kept in back.kept))
+        self.marks = body.sizes_of(back, used)
         after = [w.key for w in self.wheres if w.how == "after"]
         saved = [w for w in self.wheres if w.how in SAVED]
         saved += [w for j in after if (w := Where("state", j)) not in saved]
+        saved += self.marks
         n, first = body.carried, body.first_given
         states = [i for i in used if i < n]
         self.summed = [i for i in back.wanted if i >= first]
@@ -110,31 +113,41 @@ class Reverse:
         n, kind = self.body.carried, self.types
         new = Rebuilt(self.back.graph.name)
         graph = new.graph
-        states = self.body.graph.inputs
+        states, outputs = self.body.graph.inputs, self.body.graph.outputs
         table: dict[Spec, Value] = {}
         for spec in (*self.carried, *self.rows, *self.given):
             t = kind[spec]
             if spec.role in ("row", "cotangent"):
                 t = t.with_shape(t.shape[1:])
             elif spec.role in ("gradient", "after"):
-                t = states[spec.key].type
+                t = loosened(states[spec.key].type, self.body.inside, self.body.sizes)
             table[spec] = graph.input(t)
         popped: dict[Where, tuple[Value, ...]] = {}
         for spec in self.carried:
             if spec.role == "pop":
                 popped[spec.key] = graph.add(OPS["buffer_pop"], (table[spec],)).outputs
+        for where in self.marks:
+            bound(graph, popped[where][1], where.key)
+        unpacked: dict[Where, Value] = {}
 
         def find(where: Where) -> Value:
             if where in popped:
-                return popped[where][1]
+                value, t = popped[where][1], self.body.type_of(where)
+                if value.type == t:
+                    return value
+                if where not in unpacked:
+                    unpacked[where] = unpack(graph, value, t)
+                return unpacked[where]
             if where.how in ("given", "again"):
                 return table[Spec("given", where)]
             if where.how == "after":
-                return table[Spec("after", where.key)]
+                return retyped(graph, table[Spec("after", where.key)], outputs[where.key].type)
             return table[Spec("row", where)]
 
         given = [find(self.body.where(kept)) for kept in self.back.kept]
-        given += [table[Spec("gradient" if i < n else "cotangent", i)] for i in self.used]
+        for i in self.used:
+            value = table[Spec("gradient" if i < n else "cotangent", i)]
+            given.append(retyped(graph, value, outputs[i].type))
         grads = dict(zip(self.back.wanted, new.inline(self.back.graph, given), strict=True))
         for spec in self.carried:
             role, key = spec
@@ -148,6 +161,14 @@ class Reverse:
                 graph.outputs.append(find(Where("state", key)))
         graph.outputs += [grads[i] for i in self.sliced]
         return graph
+
+    def result_type(self, spec: Spec) -> TensorType:
+        """The type of what the loop leaves of an input of its body that it carries."""
+        if spec.role not in ("gradient", "after"):
+            return self.types[spec]
+        state = self.body.graph.inputs[spec.key].type
+        free = loosened(state, self.body.inside, self.body.sizes)
+        return self.types[spec] if free == state else free
 
     def results(self, outs: Sequence[Any]) -> Sequence[Any]:
         """The cotangents of the sources, from the outputs of the reverse loop."""

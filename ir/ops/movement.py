@@ -86,7 +86,7 @@ def _broadcast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     shape = shape_attr(attrs["shape"], op.name)
     lead = len(shape) - x.rank
     fits = lead >= 0 and all(
-        sizes.require_same(d, s) or sizes.require_same(d, 1)
+        (isinstance(d, int) and d == 1) or sizes.require_same(d, s) or sizes.require_same(d, 1)
         for d, s in zip(x.shape, shape[lead:], strict=True)
     )
     if not fits:
