@@ -14,7 +14,7 @@ from .space import is_one
 __all__ = ["contiguous", "identifier", "unique"]
 
 # What the text calls loops, values, variables, constants and accumulators.
-_OWN = re.compile(r"(i|v|s|c|acc)\d+$")
+_OWN = re.compile(r"(i|v|s|c|b|acc)\d+$")
 
 
 def contiguous(shape: Sequence[DimLike]) -> tuple[DimLike, ...]:

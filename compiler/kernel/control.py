@@ -7,7 +7,8 @@ The kernel has one point. There each small array is its elements, which are valu
 and so registers. What is larger stays in memory: rows and elements of it are loaded where they are
 used, the rows that a ``scan`` stacks are stored as they are made. The state of a loop is variables;
 a branch sets variables, too. The order of what is computed is that of the graph. Values in half
-precision are held in float32: each op rounds its result, as in ``build.py``.
+precision are held in float32: each op rounds its result, as in ``build.py``. A buffer that is state
+grows and shrinks in place, if every value of it is used once.
 
 ``fits(node)`` says whether a node can be such a kernel: whether it can be built.
 """
@@ -16,22 +17,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from math import prod
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from twofold.ir.access import AccessMap, access_of
-from twofold.ir.dims import DimLike
+from twofold.ir.attrs import dims_of
+from twofold.ir.dims import Dim, DimLike
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.types import TensorType
+from twofold.ir.ops.slicing import as_key
+from twofold.ir.types import BufferType, TensorType
 
 from .buffers import contiguous, identifier, unique
-from .expression import identity, in_kernels, keeps, kernelable, normal, rename
+from .expression import identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
+from .small import (
+    ELEMENTS,
+    Elements,
+    Grown,
+    Memory,
+    UnfitError,
+    check_linear,
+    held_in,
+    is_half,
+    is_small,
+    numbers,
+    positions,
+    sequence,
+    size,
+    spread,
+    zero,
+)
 from .statements import (
-    Access,
     Apply,
     Check,
     Const,
@@ -40,38 +59,20 @@ from .statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
     While,
 )
 
-__all__ = ["ELEMENTS", "build_control", "fits"]
+__all__ = ["alone", "build_control", "fits"]
 
-ELEMENTS = 64  # of an array that is kept in values
 STATEMENTS = 4096  # of a kernel
 INT64 = np.dtype(np.int64)
 CONTROL = ("cond", "switch", "while", "scan")
-
-Elements = tuple[str, ...]  # the names of an array's elements, in row-major order
-
-
-class Memory(NamedTuple):
-    """An array that lies in a buffer, at an offset and, in loops, at computed positions."""
-
-    buffer: int
-    offset: DimLike
-    scalars: tuple[tuple[str, DimLike], ...]
-    strides: tuple[DimLike, ...]
-
-    def at(self, offset: DimLike) -> Access:
-        """An element of it."""
-        return Access(self.buffer, Index(self.offset + offset, (0,), self.scalars))
-
-
-class UnfitError(Exception):
-    """What a kernel of one point cannot do."""
 
 
 def fits(node: Node) -> bool:
@@ -79,10 +80,22 @@ def fits(node: Node) -> bool:
     if node.op.name not in CONTROL or not node.effects <= {"raise"}:
         return False
     try:
-        build_control(Graph(node.op.name, dict.fromkeys(node.inputs), [node], node.outputs))
+        build_control(alone(node, node.op.name))
     except UnfitError:
         return False
     return True
+
+
+def alone(node: Node, name: str) -> Graph:
+    """A node and the small constants among its inputs, as a view of the graph that they are in."""
+    given = dict.fromkeys(node.inputs)
+    consts = [v.node for v in given if v.node is not None and _is_small_constant(v.node)]
+    outside = [v for v in given if v.node not in consts]
+    return Graph(name, outside, [*consts, node], node.outputs)
+
+
+def _is_small_constant(node: Node) -> bool:
+    return node.op.name == "constant" and node.attrs["value"].size <= ELEMENTS
 
 
 def build_control(region: Graph) -> Kernel:
@@ -98,30 +111,35 @@ class _Builder:
         self.consts: list[Const] = []
         self.top: list[Statement] = []  # what is loaded once, ahead of everything
         self.block: list[Statement] = []
-        self.known: dict[Value, Elements | Memory] = {}
+        self.known: dict[Value, Any] = {}  # Elements, Memory or Grown
         self.loaded: dict[Memory, Elements] = {}
         self.stored: set[Value] = set()  # what has been written to its buffer already
+        self.inputs = [v for v in region.inputs if type(v.type) is TensorType]
+        outputs = [v for v in region.outputs if type(v.type) is TensorType]
         self.buffers = [
-            (v.name or f"in{i}", v.type.dtype, False) for i, v in enumerate(region.inputs)
+            Buffer(v.name or f"in{i}", v.type.dtype, False) for i, v in enumerate(self.inputs)
         ]
-        self.out = {v: len(self.buffers) + i for i, v in enumerate(region.outputs)}
-        self.buffers += [(f"out{i}", v.type.dtype, True) for i, v in enumerate(region.outputs)]
+        self.out = {v: len(self.buffers) + i for i, v in enumerate(outputs)}
+        self.buffers += [Buffer(f"out{i}", v.type.dtype, True) for i, v in enumerate(outputs)]
 
     def build(self) -> Kernel:
         region = self.region
-        for i, value in enumerate(region.inputs):
+        sequences = len(self.inputs) != len(region.inputs)
+        if sequences and any(n.op.name in ("cond", "switch") for n in region.nodes):
+            raise UnfitError("a sequence that a branch is given")
+        for i, value in enumerate(self.inputs):
             self.known[value] = Memory(i, 0, (), contiguous(value.type.shape))
         self.nodes(region.nodes)
-        for value in region.outputs:
+        for value in self.out:
             if value not in self.stored:
                 self.write(self.whole(self.out[value], value), self.elements(value))
         sweep = Sweep((*self.top, *self.block))
         kernel = Kernel(
             identifier(region.name), (), (Loop("i0", 1),), tuple(self.consts), (), (sweep,)
         )
-        names = unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
-        given = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
-        return Kernel(kernel.name, tuple(given), kernel.loops, kernel.consts, (), kernel.sweeps)
+        names = unique([b.name for b in self.buffers], set(kernel.symbols()))
+        given = [replace(b, name=name) for b, name in zip(self.buffers, names, strict=True)]
+        return replace(kernel, buffers=tuple(given))
 
     # ---- Statements
 
@@ -161,6 +179,10 @@ class _Builder:
         """Set variables of values, all at once."""
         pairs = []
         for value, old, new in groups:
+            if isinstance(value.type, BufferType):
+                if new != old:
+                    raise UnfitError("a sequence that is another one")
+                continue
             if len(old) != len(new):
                 raise UnfitError("a size that changes")
             pairs += [(value, x, y) for x, y in zip(old, new, strict=True) if x != y]
@@ -175,7 +197,8 @@ class _Builder:
         """The elements of a small array, loaded if they are in memory."""
         found = self.known[value]
         if not isinstance(found, Memory):
-            return found
+            held: Elements = found
+            return held
         if found not in self.loaded:
             self.loaded[found] = self.load(found, value)
         return self.loaded[found]
@@ -211,8 +234,9 @@ class _Builder:
 
     # ---- Nodes
 
-    def inside(self, region: Graph, given: Iterable[Elements | Memory]) -> list[Elements]:
+    def inside(self, region: Graph, given: Iterable[Any]) -> list[Any]:
         """Run a region here; the elements of what it returns."""
+        check_linear(region)
         self.known.update(zip(region.inputs, given, strict=True))
         self.nodes(region.nodes)
         return [self.elements(v) for v in region.outputs]
@@ -257,12 +281,20 @@ class _Builder:
         made = []
         for point in zip(*args, strict=True):
             given = dict(zip(op.tensors, point, strict=False))
+            if op.name in _MASKED and not rounds and self.harmless(given["d"]):
+                made.append(self.apply(rename(_MASKED[op.name], given), dtype))
+                continue
             if is_half(node.out) and op.name == "cast":  # once, whatever it is cast from
                 made.append(self.widened(self.narrowed(point[0], node.out)))
                 continue
             name = given[expr] if same else self.apply(rename(expr, given), dtype)
             made.append(self.widened(self.narrowed(name, node.out)) if rounds else name)
         self.known[node.out] = tuple(made)
+
+    def harmless(self, name: str) -> bool:
+        """Whether a factor is known, finite and not 0, so that no product with 0 is NaN."""
+        values = [const.value for const in self.consts if const.name == name]
+        return bool(values) and bool(np.isfinite(values[0])) and values[0] != 0
 
     def move(self, node: Node, access: AccessMap) -> None:
         source = node.inputs[0]
@@ -338,7 +370,11 @@ class _Builder:
             strides = found.strides[:axis] + found.strides[axis + 1 :]
             self.known[node.out] = found._replace(scalars=scalars, strides=strides)
             return
-        grid = np.array(found, object).reshape(numbers(source))
+        self.known[node.out] = self.chosen(found, source, axis, at)
+
+    def chosen(self, elements: Elements, value: Value, axis: int, at: str) -> Elements:
+        """The part of a small array that is at a computed position of an axis."""
+        grid = np.array(elements, object).reshape(numbers(value))
         if not grid.size:
             raise UnfitError("an element of nothing")
         rows = np.moveaxis(grid, axis, 0).reshape(grid.shape[axis], -1)
@@ -347,8 +383,8 @@ class _Builder:
             expr = column[-1]
             for i, name in reversed([*enumerate(column[:-1])]):
                 expr = f"{name} if {at} == {i} else {expr}"
-            made.append(self.apply(expr, held_in(node.out)))
-        self.known[node.out] = tuple(made)
+            made.append(self.apply(expr, held_in(value)))
+        return tuple(made)
 
     def join(self, node: Node) -> None:
         """stack and concat of small arrays."""
@@ -363,8 +399,11 @@ class _Builder:
     def branches(self, node: Node, tests: Sequence[str]) -> None:
         """One region for each test, the first that holds; the last region if none does."""
         given = [self.known[v] for v in node.inputs[1:]]
-        made = []
+        made: list[Any] = []
         for value in node.outputs:
+            if isinstance(value.type, BufferType):  # all branches leave the same one
+                made.append(given[sequence(node, value)])
+                continue
             size(value)
             first = "False" if info(value.type.dtype).boolean else "0"
             made.append(self.variables(value, [first] * size(value)))
@@ -397,9 +436,71 @@ class _Builder:
         """The variables of a loop's state, with what it starts with; the outputs are what they hold
         behind the loop."""
         count = node.attrs["carried"]
-        made = [self.variables(v, self.elements(v)) for v in node.inputs[:count]]
+        if any(isinstance(v.type, BufferType) for v in node.inputs[count:]):
+            raise UnfitError("a sequence that is no state")
+        made: list[Any] = [
+            self.grown(v) if isinstance(v.type, BufferType) else
+            self.variables(v, self.elements(v))
+            for v in node.inputs[:count]
+        ]  # fmt: skip
         self.known.update(zip(node.outputs, made, strict=False))
         return made
+
+    def grown(self, value: Value) -> Grown:
+        """A sequence that is the state of a loop; one that the kernel is given is a new buffer."""
+        if value in self.known:
+            held: Grown = self.known[value]
+            return held
+        kind = value.type
+        assert isinstance(kind, BufferType)
+        if kind.depth > 1:
+            raise UnfitError("a sequence of sequences")
+        size(Value(kind.element))
+        self.buffers.append(Buffer(f"b{len(self.buffers)}", kind.dtype, True, True))
+        return Grown(len(self.buffers) - 1)
+
+    def end(self, node: Node) -> tuple[Grown, str]:
+        """The sequence that a node takes, and its size."""
+        found, name = self.known.get(node.inputs[0]), self.name("v")
+        if not isinstance(found, Grown):
+            raise UnfitError("a sequence that is no state")
+        self.add(Size(name, found.buffer))
+        return found, name
+
+    def push(self, node: Node) -> None:
+        x = node.inputs[1]
+        elements = self.elements(x)
+        found, end = self.end(node)
+        if elements:
+            self.add(Resize(found.buffer, len(elements)))
+        self.write((Memory(found.buffer, 0, ((end, 1),), contiguous(x.type.shape)), x), elements)
+        self.known[node.out] = found
+
+    def pop(self, node: Node) -> None:
+        rest, last = node.outputs
+        found, end = self.end(node)
+        count = size(last)
+        where = Memory(found.buffer, -count, ((end, 1),), contiguous(last.type.shape))
+        self.known[last] = self.load(where, last)
+        if count:
+            self.add(Resize(found.buffer, -count))
+        self.known[rest] = found
+
+    def fill(self, node: Node) -> None:
+        """slice_grad and slice_update: a part of a small array is another."""
+        size(node.out)
+        shape, index = numbers(node.out), node.attrs["index"]
+        if any(isinstance(d, Dim) for d in dims_of(index)):
+            raise UnfitError("a computed part of a small array")
+        grid = np.empty(shape, object)
+        if node.op.name == "slice_grad":
+            self.consts.append(Const(self.name("c"), held_in(node.out), zero(node.out)))
+            grid.fill(self.consts[-1].name)
+        else:
+            grid[...] = np.array(self.elements(node.inputs[0]), object).reshape(shape)
+        part = node.inputs[-1]
+        grid[as_key(index)] = np.array(self.elements(part), object).reshape(numbers(part))[()]
+        self.known[node.out] = tuple(grid.ravel())
 
     def while_(self, node: Node) -> None:
         state, (test, body) = self.state(node), node.regions
@@ -420,7 +521,10 @@ class _Builder:
             if node.attrs["reverse"]:
                 row = self.name("v")
                 self.add(Position(row, Index(length - 1, (0,), ((index, -1),))))
-            rows = [self.row(array, row) for array in arrays]
+            rows = [
+                self.row(array, row) if isinstance(array, Memory) else self.chosen(array, v, 0, row)
+                for array, v in zip(arrays, node.inputs[first:], strict=False)
+            ]
             rest = [self.known[v] for v in node.inputs[first + len(arrays) :]]
             outs = self.inside(body, [*state, *rows, *rest])
             for stack, value, made in zip(
@@ -434,63 +538,21 @@ class _Builder:
             self.assign(zip(node.outputs, state, outs, strict=False))
         self.add(For(index, Index(0, (0,)), Index(length, (0,)), tuple(trip)))
 
-    def row(self, array: Elements | Memory, index: str) -> Memory:
+    def row(self, array: Memory, index: str) -> Memory:
         """A row of an array at a computed position."""
-        if not isinstance(array, Memory):
-            raise UnfitError("a computed row of a small array")
         scalars = (*array.scalars, (index, array.strides[0]))
         return array._replace(scalars=scalars, strides=array.strides[1:])
 
 
-def size(value: Value) -> int:
-    """The number of elements of a small array. Raises UnfitError for another."""
-    if not is_small(value):
-        raise UnfitError(f"{value.type} is no small array")
-    return prod(map(int, value.type.shape))
-
-
-def held_in(value: Value) -> np.dtype[Any]:
-    """The dtype of the values that an array's elements are."""
-    return info(value.type.dtype).computes_in
-
-
-def is_half(value: Value) -> bool:
-    """Whether an array is stored in fewer bits than its elements are held in."""
-    return info(value.type.dtype).half
-
-
-def is_small(value: Value) -> bool:
-    """Whether an array is kept in values."""
-    shape = value.type.shape
-    if type(value.type) is not TensorType or not in_kernels(value.type.dtype):
-        return False
-    return all(isinstance(d, int) for d in shape) and prod(map(int, shape)) <= ELEMENTS
-
-
-def numbers(value: Value) -> tuple[int, ...]:
-    """The shape of a small array."""
-    return tuple(map(int, value.type.shape))
-
-
-def positions(shape: Sequence[DimLike], strides: Sequence[DimLike]) -> list[Any]:
-    """Where the elements of a small array lie, in row-major order."""
-    found: list[Any] = [0]
-    for count, stride in zip(shape, strides, strict=True):
-        found = [place + stride * i for place in found for i in range(int(count))]
-    return found
-
-
-def spread(elements: Elements, value: Value, out: Value) -> Elements:
-    """The elements of an operand at those of the result that it is broadcast to."""
-    grid = np.empty(len(elements), object)
-    grid[:] = elements
-    return tuple(np.broadcast_to(grid.reshape(numbers(value)), numbers(out)).ravel())
-
-
+_MASKED = {"masked_multiply": "g * d", "masked_divide": "g / d"}
 _DIVISIONS = {"floor_divide": "floordiv", "remainder": "mod"}
 _OWN: dict[str, Callable[[_Builder, Node], None]] = {
     "constant": _Builder.constant,
     "gather": _Builder.gather,
+    "buffer_push": _Builder.push,
+    "buffer_pop": _Builder.pop,
+    "slice_grad": _Builder.fill,
+    "slice_update": _Builder.fill,
     "dim": _Builder.dim,
     "stack": _Builder.join,
     "concat": _Builder.join,

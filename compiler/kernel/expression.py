@@ -39,7 +39,8 @@ CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
 RESERVED = frozenset(
     {*keyword.kwlist, *FUNCTIONS, *CONSTANTS, *NAMES, "after", "at",
-     "check", "const", "do", "fold", "kernel", "out", "range", "sweep", "to", "var"}
+     "check", "const", "do", "fold", "grow", "kernel", "out", "range", "resize", "size", "sweep",
+     "to", "var"}
 )  # fmt: skip
 BOOL = np.dtype(bool)
 _IDENTIFIER = re.compile(r"(?<![\w.])[^\W\d]\w*")

@@ -16,7 +16,8 @@ the kernel runs ``before`` once, then its sweeps in order. A sweep goes through 
 once (without folded loops: it is one point), folds accumulators and stores; then it runs its
 ``after`` once. ``schedule.py`` decides what is in which sweep. In a sweep there may be scalar
 control flow: typed variables, ``if``, ``while``, further loops, elements at computed positions, and
-``check``, which ends the kernel where its test fails.
+``check``, which ends the kernel where its test fails. A buffer marked ``grow`` is resized at its
+end.
 
 Invariants (``verify.py`` checks them under the same headings)
 
@@ -59,7 +60,9 @@ from .statements import (
     For,
     If,
     Index,
+    Resize,
     Set,
+    Size,
     Statement,
     Var,
     While,
@@ -90,11 +93,13 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A flat array that the kernel is given; ``out``: it may be written to."""
+    """A flat array that the kernel is given; ``out``: it may be written to; ``grows``: it is given
+    as a record of an address, a size and a capacity, and may become longer."""
 
     name: str
     dtype: DType
     out: bool
+    grows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,7 @@ class Loop:
 
 
 _NOWHERE = Index(0, ())
+_CONTROL = Var | Set | Check | Size | Resize | If | While | For
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,17 +152,17 @@ class Kernel:
         """Whether its points run without control flow and computed positions, so in vectors too."""
         if "straight" not in self._memo:
             self._memo["straight"] = not any(
-                isinstance(s, Var | Set | Check | If | While | For)
-                or (index_of(s) or _NOWHERE).scalars
+                isinstance(s, _CONTROL) or (index_of(s) or _NOWHERE).scalars
                 for s in self.statements()
             )
         return bool(self._memo["straight"])
 
     @property
     def leaves(self) -> bool:
-        """Whether it may end early: a check fails, or a loop until a test fails is ended."""
+        """Whether it may end early: a check fails, memory runs out, a loop until a test fails is
+        ended."""
         if "leaves" not in self._memo:
-            found = (isinstance(s, While | Check) for s in self.statements())
+            found = (isinstance(s, While | Check | Resize) for s in self.statements())
             self._memo["leaves"] = any(found)
         return bool(self._memo["leaves"])
 

@@ -31,7 +31,9 @@ from .statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
@@ -45,9 +47,10 @@ DEPTH = 100  # blocks in blocks
 _HEADER = token(rf"kernel\b\s*({BARE})\s*\(")
 _FOR = token(r"for\b\s*\(")
 _FOLD = token(r"fold\b")
-_OUT = token(r"out\b")
+_OUT, _GROW = token(r"out\b"), token(r"grow\b")
+_SIZE, _BY = token(rf"size\b\s*({BARE})"), token(r"by\b")
 _NAME = token(f"({BARE})")
-_WORD = token(r"(const|var|fold|check|if|for|do|while|sweep)\b(?!\s*[=:\[])")
+_WORD = token(r"(const|var|fold|check|resize|if|for|do|while|sweep)\b(?!\s*[=:\[])")
 _AFTER, _ELSE, _TO, _FROM, _WHILE = (
     token(rf"{word}\b") for word in ("after", "else", "to", "from", "while")
 )
@@ -127,8 +130,9 @@ class _Parser:
     def buffer(self) -> Buffer:
         name = self.name("a buffer such as 'x: f32'")
         self.s.expect(_COLON, "':'")
-        out = self.s.take(_OUT) is not None
-        return Buffer(name, self.dtype(), out)
+        grows = self.s.take(_GROW) is not None
+        out = grows or self.s.take(_OUT) is not None
+        return Buffer(name, self.dtype(), out, grows)
 
     def loop(self) -> Loop:
         fold = self.s.take(_FOLD) is not None
@@ -244,6 +248,10 @@ class _Parser:
             return Fold(name, dtype, self.normal(found[1], at), self.number(dtype))
         if word == "check":
             return Check(self.expression())
+        if word == "resize":
+            buffer = self.buffer_named(self.name("a buffer"), s.here())
+            s.expect(_BY, "'by'")
+            return Resize(buffer, int(s.expect(_INT, "a number of elements")[1]))
         if word == "if":
             test, then = self.expression(), self.block()
             return If(test, then, self.block() if s.take(_ELSE) else ())
@@ -280,6 +288,11 @@ class _Parser:
             if dtype != np.dtype("int64"):
                 s.fail("a position is of dtype i64", at)
             return Position(name, self.index())
+        found = s.take(_SIZE)
+        if found:
+            if dtype != np.dtype("int64"):
+                s.fail("a size is of dtype i64", at)
+            return Size(name, self.buffer_named(found[1], at))
         found = s.take(_LOAD)
         if found:
             return Load(name, dtype, self.access(found))
@@ -287,11 +300,15 @@ class _Parser:
 
     def access(self, found: re.Match[str]) -> Access:
         """What follows ``buffer[``."""
-        if found[1] not in self.buffers:
-            self.s.fail(f"{found[1]} is not a buffer", found.start(1))
+        buffer = self.buffer_named(found[1], found.start(1))
         index = self.index()
         self.s.expect(_SQUARE, "']'")
-        return Access(self.buffers[found[1]], index)
+        return Access(buffer, index)
+
+    def buffer_named(self, name: str, at: int) -> int:
+        if name not in self.buffers:
+            self.s.fail(f"{name} is not a buffer", at)
+        return self.buffers[name]
 
     def index(self) -> Index:
         """A sum of terms."""

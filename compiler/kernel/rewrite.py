@@ -20,7 +20,9 @@ from .statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
@@ -97,6 +99,10 @@ def _statement(
             return Set(names.get(name, name), rename(expr, names))
         case Check(test):
             return Check(rename(test, names))
+        case Size(name, buffer):
+            return Size(names.get(name, name), buffer)
+        case Resize():
+            return s
         case If(test, then, orelse):
             return If(rename(test, names), block(then), block(orelse))
         case While(before, test, body):

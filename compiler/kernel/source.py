@@ -29,7 +29,9 @@ from .statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
@@ -139,6 +141,12 @@ class _Source:
 
     def control(self, s: Statement, depth: int) -> None:
         match s:
+            case Size(name, buffer):
+                self.line(depth, f"{name} = int64(len({self.kernel.buffers[buffer].name}))")
+            case Resize(buffer, amount):
+                name = self.kernel.buffers[buffer].name
+                more = f"{name}.extend([None] * {amount})"
+                self.line(depth, more if amount > 0 else f"del {name}[{amount}:]")
             case Check(test):
                 self.line(depth, f"assert {rename(test, self.literals)}")
             case If(test, then, orelse):

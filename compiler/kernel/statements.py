@@ -12,8 +12,8 @@ from twofold.ir.dims import DimLike
 
 __all__ = [
     "Access", "Apply", "Block", "Check", "Const", "Fold", "For", "If", "Index", "Load", "Position",
-    "Set", "Statement", "Store", "Var", "While", "blocks_of", "expressions_of", "in_code",
-    "index_of", "name_of", "walk",
+    "Resize", "Set", "Size", "Statement", "Store", "Var", "While", "blocks_of", "expressions_of",
+    "in_code", "index_of", "name_of", "walk",
 ]  # fmt: skip
 
 DType = np.dtype[Any]
@@ -123,6 +123,23 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """``name: i64 = size buffer``: the number of elements that a growing buffer has now."""
+
+    name: str
+    buffer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """``resize buffer by amount``: so many more elements at the end of a growing buffer, which are
+    not set, or fewer."""
+
+    buffer: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class If:
     """``if test { ... } else { ... }``."""
 
@@ -151,7 +168,9 @@ class For:
     body: Block
 
 
-Statement = Load | Position | Apply | Fold | Store | Var | Set | Check | If | While | For
+Statement = (
+    Load | Position | Apply | Fold | Store | Var | Set | Check | Size | Resize | If | While | For
+)
 Block = tuple["Statement", ...]
 
 
@@ -188,6 +207,6 @@ def expressions_of(statement: Statement) -> tuple[str, ...]:
 
 def name_of(statement: Statement) -> str | None:
     """The name that a statement gives, if it gives one."""
-    if isinstance(statement, Load | Position | Apply | Fold | Var | For):
+    if isinstance(statement, Load | Position | Apply | Fold | Var | Size | For):
         return statement.name
     return None

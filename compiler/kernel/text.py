@@ -25,7 +25,9 @@ from .statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
@@ -49,7 +51,8 @@ def print_kernel(kernel: Kernel) -> str:
 def kernel_lines(kernel: Kernel) -> Iterator[Line]:
     """The lines of a kernel with the statements that begin on them."""
     buffers = ", ".join(
-        f"{b.name}: {'out ' if b.out else ''}{dtype_name(b.dtype)}" for b in kernel.buffers
+        f"{b.name}: {'grow ' if b.grows else 'out ' if b.out else ''}{dtype_name(b.dtype)}"
+        for b in kernel.buffers
     )
     loops = ", ".join(f"{'fold ' if x.fold else ''}{x.name}: {x.size}" for x in kernel.loops)
     yield f"kernel {kernel.name}({buffers}) for ({loops}) {{", None
@@ -121,6 +124,10 @@ class _Writer:
                 return f"{name} = {expr}"
             case Check(test):
                 return f"check {test}"
+            case Size(name, buffer):
+                return f"{name}: i64 = size {self.kernel.buffers[buffer].name}"
+            case Resize(buffer, amount):
+                return f"resize {self.kernel.buffers[buffer].name} by {amount}"
         raise AssertionError(f"{s!r} is a statement with blocks")
 
     def place(self, access: Access) -> str:

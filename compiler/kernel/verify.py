@@ -23,7 +23,9 @@ from .statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
@@ -117,6 +119,10 @@ class _Verifier:
         self.index(access.index, scope)
         return self.kernel.buffers[access.buffer].dtype
 
+    def growing(self, buffer: int) -> None:
+        if not self.kernel.buffers[buffer].grows:
+            self.fail("Places", f"{self.kernel.buffers[buffer].name} is not marked grow")
+
     # ---- Types
 
     def expression(self, expr: str, scope: Scope, out: np.dtype[Any]) -> None:
@@ -199,6 +205,11 @@ class _Verifier:
         match s:
             case Check(test):
                 self.expression(test, scope, BOOL)
+            case Size(name, buffer):
+                self.growing(buffer)
+                self.define(scope, name, I64)
+            case Resize(buffer, _):
+                self.growing(buffer)
             case If(test, then, orelse):
                 self.expression(test, scope, BOOL)
                 self.block(then, dict(scope))

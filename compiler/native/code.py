@@ -37,7 +37,7 @@ def signals(module: ir.Module) -> ir.Function:
     if found is not None:
         return found
     ensure, check, release = (
-        ir.Function(module, ir.FunctionType(result, args), name)
+        module.globals.get(name) or ir.Function(module, ir.FunctionType(result, args), name)
         for name, result, args in (
             ("PyGILState_Ensure", I32, []),
             ("PyErr_CheckSignals", I32, []),

@@ -149,6 +149,8 @@ def emit_kernel(module: ir.Module, kernel: Kernel, name: str) -> ir.Function:
     fn = new_function(module, name)
     nest = _Nest(kernel, fn)
     _RUNNERS[kernel.mode](nest)
+    for growing in nest.growing.values():
+        growing.close()
     nest.code.finish()
     return fn
 

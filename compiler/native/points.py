@@ -28,7 +28,9 @@ from ..kernel.statements import (
     Index,
     Load,
     Position,
+    Resize,
     Set,
+    Size,
     Statement,
     Store,
     Var,
@@ -37,6 +39,7 @@ from ..kernel.statements import (
     walk,
 )
 from .code import I1, I32, I64, POINTER, Code, signals
+from .growing import Growing
 from .lanes import BOOL, Lanes, Value, element_type, suffix_of
 from .scalars import evaluate
 
@@ -86,6 +89,10 @@ class Points:
         self.given = offset + len(self.params)  # words of the context so far
         if kernel.leaves:
             self.status, self.given = self.word(self.given, POINTER), self.given + 2
+        self.growing = {
+            i: Growing(self.code, self.pointers[i], buffer.dtype)
+            for i, buffer in enumerate(kernel.buffers) if buffer.grows
+        }  # fmt: skip
         self.dims = [self.params[d] for d in kernel.dims]
         self.vec = len(kernel.loops) - 1  # vectors run along the last loop
         self.one, self.all = Lanes(self.b, 1), Lanes(self.b, self.lanes)
@@ -116,6 +123,13 @@ class Points:
                     point.values[name] = self.position(index, point)
                 case Apply(name, dtype, expr):
                     point.values[name] = self.expression(expr, dtype, point)
+                case Size(name, buffer):
+                    point.values[name] = self.one.value(self.growing[buffer].now, INT64)
+                case Resize(buffer, amount):
+                    failed = self.growing[buffer].resize(amount)
+                    if failed is not None:
+                        with self.b.if_then(failed, likely=False):
+                            self.leave(I64(-1))
                 case Fold():
                     self.accumulate(s, point)
                 case Store(access, value):
@@ -204,6 +218,11 @@ class Points:
 
     # ---- Places
 
+    def pointer(self, buffer: int) -> ir.Value:
+        """The address of a buffer."""
+        found = self.growing.get(buffer)
+        return self.pointers[buffer] if found is None else found.data
+
     def address(self, index: Index, point: Point) -> ir.Value:
         """The position that an index gives at a point (of the first lane, in a vector)."""
         terms = [(point.indices[a], s) for a, s in enumerate(index.strides) if a in point.indices]
@@ -235,7 +254,7 @@ class Points:
     def load(self, access: Access, dtype: np.dtype[Any], point: Point) -> Value:
         """Read one element or one vector along the last loop."""
         place = self.address(access.index, point)
-        pointer = self.pointers[access.buffer]
+        pointer = self.pointer(access.buffer)
         stride = access.index.strides[self.vec] if point.vector else 0
         if self.lanes == 1 or _is(stride, 0):
             one = self.one.from_memory(self._element(pointer, place, dtype), dtype)
@@ -286,7 +305,7 @@ class Points:
 
     def store(self, access: Access, value: Value, point: Point) -> None:
         """Write one element or one vector along the last loop."""
-        place, pointer = self.address(access.index, point), self.pointers[access.buffer]
+        place, pointer = self.address(access.index, point), self.pointer(access.buffer)
         raw, dtype = value.to_memory(), value.dtype
         stride = access.index.strides[self.vec]
         if not point.vector or self.lanes == 1 or _is(stride, 1):

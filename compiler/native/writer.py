@@ -20,19 +20,22 @@ from twofold.ir.dims import DimLike, evaluate
 from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import Kind, New, Slot
-from twofold.ir.types import RefType, TensorType
+from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import ALIGNMENT, maker
 from twofold.runtime.products import COLUMNS, ROWS
 
 from ..kernel.loops import Kernel
+from ..kernel.statements import Resize
 from ..planned import slot_sizes, step_of
 from . import instructions as do
 from .cut import BATCH, INNER, Words, cut
 from .flow import FLOW
 from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
+from .sequences import RECORD, Handover
+from .sequences import Sequence as Growing
 
 __all__ = ["Code", "Planned", "Writer"]
 
@@ -71,6 +74,7 @@ class Writer:
         self.code: list[do.Instruction] = []  # of the segment that is being written
         self.inner: list[Callable[[list[Any]], None]] = []  # what Python does inside of it
         self.failures: list[Callable[[list[Any]], None]] = []  # what raises if a check fails
+        self.abandoned: list[Callable[[list[Any]], None]] = []  # what cleans up after an exception
         self.depth = 0  # regions around what is being written
         self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
@@ -154,6 +158,8 @@ class Writer:
         for value, place in zip(node.outputs, step_of(node).places, strict=True):
             if value in self.homes:
                 self.place[value] = self.homes[value]
+            elif isinstance(value.type, BufferType):
+                continue  # Python makes it
             elif isinstance(place, New):
                 slot = self.exe.where[value]
                 self.fresh.append((slot, maker(self.shape(value), value.type.dtype)))
@@ -182,6 +188,8 @@ class Writer:
         """A function from the slots to the array of a value that Python sees, or to a Variable."""
         if value in self.variables:
             return itemgetter(self.variables[value])
+        if isinstance(value.type, BufferType):
+            return itemgetter(self.exe.where[value])
         root = self.exe.roots[value]
         (tag, at), shape, dtype = self.place[root], self.shape(value), value.type.dtype
         if tag != SLOT:
@@ -226,11 +234,45 @@ class Writer:
             failure = -2 - len(self.failures)
             self.failures.append(self.failure(node))
         self.locate(node)
-        buffers = [self.word(v) for v in (*node.inputs, *node.outputs)]
-        for made in self.exe.code[node]:
+        made = self.exe.code[node]
+        sequences = self.sequences(node, made[0].kernel) if made else []
+        records = self.reserve(8 * RECORD * len(sequences))
+        if sequences:
+            self.template.append(None)  # a slot that holds what the kernel uses
+            handover = Handover(sequences, records, len(self.template) - 1)
+            self.python(handover.begin)
+            self.abandoned.append(handover.give_up)
+        values = [v for v in (*node.inputs, *node.outputs) if type(v.type) is TensorType]
+        buffers = [*map(self.word, values)]
+        buffers += [(ARENA, records + 8 * RECORD * i) for i in range(len(sequences))]
+        for each in made:
             self.code += kernel_launches(
-                made.kernel, made.machine, buffers, self.size, self.reserve, failure
+                each.kernel, each.machine, buffers, self.size, self.reserve, failure
             )
+        if sequences:
+            self.python(handover.finish)
+
+    def sequences(self, node: Node, kernel: Kernel) -> list[Growing]:
+        """The sequences that are states of the loop in a kernel, in the order of its buffers."""
+        grown = [i for i, buffer in enumerate(kernel.buffers) if buffer.grows]
+        if not grown:
+            return []
+        (loop,) = (n for n in node.regions[0].nodes if n.regions)
+        inside, states = node.regions[0], loop.inputs[: loop.attrs["carried"]]
+        found: list[Growing] = []
+        for i, value in enumerate(states):
+            if not isinstance(value.type, BufferType):
+                continue
+            given = node.inputs[inside.inputs.index(value)]
+            out = node.outputs[inside.outputs.index(loop.outputs[i])]
+            index = grown[len(found)]
+            pushes = any(
+                isinstance(s, Resize) and s.buffer == index and s.amount > 0
+                for s in kernel.statements()
+            )
+            where = self.exe.where[out]
+            found.append(Growing(value.type, pushes, self.fetch(given), where))
+        return found
 
     def failure(self, node: Node) -> Callable[[list[Any]], None]:
         """What raises the error of a kernel: array operations for the same inputs."""
@@ -312,8 +354,11 @@ class Writer:
         behind = [self.exe.drive(code) for code in program.behind]
         if self.inner or self.failures:
             start = _taking_turns(start, behind, self.inner, self.failures)
+        if self.abandoned:
+            start = _cleaning_up(start, self.abandoned)
         self.actions.append(start)
-        self.code, self.inner, self.failures, self.has_products = [], [], [], False
+        self.code, self.inner, self.failures, self.abandoned = [], [], [], []
+        self.has_products = False
 
     def runner(self) -> Callable[[list[Any]], list[Any]]:
         """The call: fill the slots, run the actions, take the results."""
@@ -399,3 +444,19 @@ def _taking_turns(
             number = behind[number](slots)
 
     return run
+
+
+def _cleaning_up(
+    run: Callable[[list[Any]], Any], abandoned: Sequence[Callable[[list[Any]], None]]
+) -> Callable[[list[Any]], None]:
+    """A segment whose kernels have memory that must be freed after an exception."""
+
+    def guarded(slots: list[Any]) -> None:
+        try:
+            run(slots)
+        except BaseException:
+            for clean in abandoned:
+                clean(slots)
+            raise
+
+    return guarded

@@ -17,7 +17,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 
-from ..kernel.control import ELEMENTS
+from ..kernel.control import alone
 from ..target import Target
 from .driver import graph_pass
 
@@ -31,20 +31,13 @@ def scalarise(graph: Graph, target: Target) -> Graph:
     def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
         if not node.regions or node.op.kernel or not target.can_fuse(node):
             return new.keep(node)
-        given = dict.fromkeys(node.inputs)
-        consts = [v.node for v in given if v.node is not None and _is_small_constant(v.node)]
-        outside = [v for v in given if v.node is None or not _is_small_constant(v.node)]
-        region = copied(Graph(_name(node), outside, [*consts, node], node.outputs))
+        region = alone(node, _name(node))
         return new.add(
-            OPS["fused"], [new[v] for v in outside], {"dims": (), "reduced": ()}, like=node,
-            types=[v.type for v in node.outputs], regions=[region],
+            OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()}, like=node,
+            types=[v.type for v in node.outputs], regions=[copied(region)],
         )  # fmt: skip
 
     return rebuild(graph, visit)
-
-
-def _is_small_constant(node: Node) -> bool:
-    return node.op.name == "constant" and node.attrs["value"].size <= ELEMENTS
 
 
 def _name(node: Node) -> str:

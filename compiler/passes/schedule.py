@@ -119,7 +119,7 @@ class _Places:
 
     def place(self, node: Node, value: Value, dying: list[Value], reused: set[Value]) -> Place:
         """Where an output lies."""
-        if value in self.visible:
+        if value in self.visible or type(value.type) is not TensorType:
             return NEW
         nbytes = value.type.nbytes
         room = self.over_input(node, value, dying, reused) if self.in_place else None

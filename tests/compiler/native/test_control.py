@@ -302,6 +302,6 @@ def test_a_loop_that_never_ends_is_ended_by_a_signal() -> None:
         raise KeyboardInterrupt(float(nested[1]))
 
     for _ in range(2):  # nothing is left over from the first time
-        with alarm(0.05, stop), pytest.raises(KeyboardInterrupt, match=r"0\.\d+"):
+        with pytest.raises(KeyboardInterrupt, match=r"0\.\d+"), alarm(0.05, stop):
             run(arrays)
     check(LOGISTIC, np.int32(7), 0.3)

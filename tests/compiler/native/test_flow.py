@@ -207,5 +207,5 @@ def test_a_program_that_never_ends_is_ended_by_a_signal(text: str) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    with alarm(0.02, stop), pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), alarm(0.02, stop):
         run(arrays)
