@@ -8,9 +8,9 @@ import sys
 import types
 from typing import Any
 
-__all__ = ["BoundMethod", "reduce_function"]
+__all__ = ["BoundConcrete", "BoundMethod", "reduce_function"]
 
-_OF_THE_INSTANCE = ("get_concrete_function", "graph", "explain")
+_OF_THE_INSTANCE = ("graph", "explain")
 
 
 class BoundMethod:
@@ -25,6 +25,12 @@ class BoundMethod:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__func__(self.__self__, *args, **kwargs)
+
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> BoundConcrete:
+        """The trace for these arguments of the instance's method; it is called without the
+        instance, as the method is."""
+        found = self.__func__.get_concrete_function(self.__self__, *args, **kwargs)
+        return BoundConcrete(found, self.__self__)
 
     @property
     def __wrapped__(self) -> Any:
@@ -60,6 +66,37 @@ class BoundMethod:
 
     def __repr__(self) -> str:
         return f"<bound tf.function {self.__func__.__qualname__} of {self.__self__!r}>"
+
+
+class BoundConcrete:
+    """A concrete function of a method, called on the arguments after the instance."""
+
+    __slots__ = ("__self__", "__weakref__", "concrete")
+
+    def __init__(self, concrete: Any, instance: Any) -> None:
+        self.concrete, self.__self__ = concrete, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.concrete(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__slots__:
+            raise AttributeError(name)
+        return getattr(self.concrete, name)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundConcrete):
+            return NotImplemented
+        return self.concrete is other.concrete and self.__self__ is other.__self__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__self__), id(self.concrete)))
+
+    def __reduce__(self) -> Any:
+        return self.concrete.__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(self.concrete)
 
 
 def reduce_function(function: Any, options: dict[str, Any], rebuild: Any) -> Any:

@@ -152,7 +152,9 @@ def bind_arguments(
     signature = function.input_signature
     if signature is not None:
         wanted = tuple(signature)
-        owner = args[:1] if function.of_class and len(args) == len(wanted) + 1 else ()
+        # From Python 3.13 on a classmethod does not tell what it wraps that it is a method.
+        of_class = function.of_class or (args and isinstance(args[0], type))
+        owner = args[:1] if of_class and len(args) == len(wanted) + 1 else ()
         args = args[len(owner) :]  # a signature leaves out ``self``
         if len(wanted) != len(args) or kwargs:
             raise ArgumentError(

@@ -68,9 +68,10 @@ def _branches(node: Any) -> list[TensorType]:
     outs = _types(node.outputs)
     for region in node.regions:
         _same(_types(node.inputs[1:]), _types(region.inputs), f"the inputs of region {region.name}")
-        what = f"the outputs of region {region.name}"
         if len(region.types) != len(outs):
-            _same(outs, region.types, what)
+            _same(outs, region.types, f"the outputs of region {region.name}")
+    for region in node.regions:
+        what = f"the outputs of region {region.name}"
         for i, (want, have) in enumerate(zip(outs, region.types, strict=True)):
             if not _instance(want, have, _differing(node, i)):
                 _same(outs, region.types, what)

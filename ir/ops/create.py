@@ -9,6 +9,7 @@ import numpy as np
 
 from ..access import AccessMap, Axis
 from ..dims import Dim
+from ..dtypes import known
 from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
@@ -21,7 +22,12 @@ FLOAT, INT = np.dtype("float32"), np.dtype("int32")
 
 
 def _constant_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    value = np.asarray(attrs["value"])
+    try:
+        value = np.asarray(attrs["value"])
+    except ValueError:
+        value = None  # rows of different lengths
+    if value is None or not known(value.dtype):
+        raise ArgumentError(f"constant: {attrs['value']!r} is no array of one of the dtypes")
     return {"value": value}, (TensorType(value.dtype, value.shape),)
 
 

@@ -311,7 +311,12 @@ def test_a_signature_leaves_out_the_self_of_a_method() -> None:
         np.testing.assert_array_equal(call(x).numpy(), x.numpy() * factor)
     np.testing.assert_array_equal(a.scaled(x=x).numpy(), x.numpy() * 5)
     assert a.own().numpy() == 5.0
-    assert a.scaled.get_concrete_function() is a.scaled.get_concrete_function(x)
+    concrete = a.scaled.get_concrete_function()
+    assert concrete == a.scaled.get_concrete_function(x)
+    assert hash(concrete) == hash(a.scaled.get_concrete_function(x))
+    np.testing.assert_array_equal(concrete(x).numpy(), x.numpy() * 5)
+    assert "scaled" in repr(concrete)
+    assert concrete.graph.name == "scaled"
     for wrong in (lambda: a.scaled(x, x), lambda: a.doubled(x, x), lambda: a.scaled(1.0)):
         with pytest.raises(ArgumentError):
             wrong()

@@ -149,6 +149,27 @@ def test_damaged_text_raises_nothing_but_syntax_errors(edits: list[tuple[int, in
     assert difference(parse(str(graph)), graph) == ""
 
 
+CHOICE = """%y: f32[] = cond(%p, %x)
+    region a(%x: f32[]) {{ return {} }}
+    region b(%x: f32[]) {{ return {} }}
+  return %y"""
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("%y: f32[] = constant() {value=i32} return %y", "is no array of one of the dtypes"),
+        ('%y: f32[] = constant() {value="a"} return %y', "is no array of one of the dtypes"),
+        ("%y: f32[] = constant() {value=((1, 2), (3,))} return %y", "no array of one of the"),
+        (CHOICE.format("%x", ""), "the outputs of region b"),
+        (CHOICE.format("", "%x"), "the outputs of region a"),
+    ],
+)  # fmt: skip
+def test_what_no_op_takes_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(IRSyntaxError, match=reason):
+        parse(f"graph f(%p: bool[], %x: f32[]) {{ {text} }}")
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_any_text_raises_nothing_but_syntax_errors(text: str | bytes) -> None:
