@@ -69,14 +69,3 @@ def test_gradients_around_a_compiled_function_are_those_of_eager_code(form: Any)
     found = derivatives(tf.function(form, jit_compile=False))
     for a, b in zip(found, derivatives(form), strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-8)
-
-
-def test_what_cannot_be_kept_is_refused() -> None:
-    def inner(y: Any) -> Any:
-        return tf.while_loop(lambda j, z: j < 2, lambda j, z: (j + 1, tf.sin(z)), (0, y))[1]
-
-    compiled = tf.function(lambda x: loop(3, lambda i, y: tf.concat([y, inner(y)], 0), x))
-    x = tf.ones((2, 2))
-    with tf.GradientTape() as tape, pytest.raises(tf.errors.StagingError, match="inner loop"):
-        tape.watch(x)
-        compiled(x)
