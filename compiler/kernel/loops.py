@@ -51,7 +51,7 @@ import numpy as np
 
 from twofold.ir.dims import DimLike, symbol, symbols_of
 
-from .rewrite import rewritten
+from .rewrite import rewritten, with_buffers
 from .statements import (
     Block,
     Check,
@@ -60,10 +60,12 @@ from .statements import (
     For,
     If,
     Index,
+    Load,
     Resize,
     Set,
     Size,
     Statement,
+    Store,
     Var,
     While,
     in_code,
@@ -181,6 +183,17 @@ class Kernel:
             elif (index := index_of(s)) is not None:
                 yield index
 
+    @property
+    def used(self) -> tuple[int, ...]:
+        """The numbers of the buffers that it reads or writes: its code is given no others."""
+        if "used" not in self._memo:
+            found = {s.access.buffer for s in self.statements() if isinstance(s, Load | Store)}
+            if any(isinstance(s, Size | Resize) for s in self.statements()):
+                found = set(range(len(self.buffers)))  # buffers that grow have words of their own
+            self._memo["used"] = tuple(sorted(found))
+        used: tuple[int, ...] = self._memo["used"]
+        return used
+
     def params(self) -> list[DimLike]:
         """Sizes, strides and offsets except -1, 0 and 1: the integers that the code is given."""
         found: dict[DimLike, None] = dict.fromkeys(self.dims)
@@ -195,14 +208,15 @@ class Kernel:
         return sorted({s for item in self.params() for s in symbols_of(item)})
 
     def content(self) -> Kernel:
-        """The kernel with every name replaced by a number and every size that is given at run time
-        by a symbol: kernels with equal contents have the same machine code."""
+        """The kernel without buffers that it does not use, with every name replaced by a number and
+        every size that is given at run time by a symbol: kernels with equal contents have the same
+        machine code."""
         sizes = {d: symbol(f"p{i}") for i, d in enumerate(self.params())}
-        named = [*(b.name for b in self.buffers), *(x.name for x in self.loops),
+        named = [*(self.buffers[i].name for i in self.used), *(x.name for x in self.loops),
                  *(c.name for c in self.consts)]  # fmt: skip
         named += [name for s in self.statements() if (name := name_of(s))]
         names = {name: f"v{i}" for i, name in enumerate(dict.fromkeys(named))}
-        return rewritten(self, "kernel", names, sizes)
+        return with_buffers(rewritten(self, "kernel", names, sizes), self.used)
 
     def key(self) -> str:
         """The text of the content: equal keys mean equal machine code."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ from .statements import (
 if TYPE_CHECKING:
     from .loops import Kernel
 
-__all__ = ["reindexed", "rewritten"]
+__all__ = ["reindexed", "rewritten", "with_buffers"]
 
 
 def rewritten(
@@ -67,9 +67,27 @@ def reindexed(kernel: Kernel, index: Callable[[Index], Index]) -> Kernel:
     return _mapped(kernel, {}, index)
 
 
-def _mapped(kernel: Kernel, names: Mapping[str, str], index: Callable[[Index], Index]) -> Kernel:
+def with_buffers(kernel: Kernel, used: Sequence[int]) -> Kernel:
+    """The kernel with these of its buffers alone."""
+    number = {old: new for new, old in enumerate(used)}
+
+    def renumbered(access: Access) -> Access:
+        return replace(access, buffer=number[access.buffer])
+
+    made = _mapped(kernel, {}, lambda index: index, renumbered)
+    return replace(made, buffers=tuple(kernel.buffers[i] for i in used))
+
+
+def _mapped(
+    kernel: Kernel, names: Mapping[str, str], index: Callable[[Index], Index],
+    access: Callable[[Access], Access] | None = None,
+) -> Kernel:  # fmt: skip
+    def moved(old: Access) -> Access:
+        new = Access(old.buffer, index(old.index))
+        return new if access is None else access(new)
+
     def block(old: Iterable[Statement]) -> Block:
-        return tuple(_statement(s, names, index, block) for s in old)
+        return tuple(_statement(s, names, index, moved, block) for s in old)
 
     return replace(
         kernel,
@@ -80,11 +98,11 @@ def _mapped(kernel: Kernel, names: Mapping[str, str], index: Callable[[Index], I
 
 def _statement(
     s: Statement, names: Mapping[str, str], index: Callable[[Index], Index],
-    block: Callable[[Iterable[Statement]], Block],
+    moved: Callable[[Access], Access], block: Callable[[Iterable[Statement]], Block],
 ) -> Statement:  # fmt: skip
     match s:
         case Load(name, dtype, access):
-            return Load(names.get(name, name), dtype, Access(access.buffer, index(access.index)))
+            return Load(names.get(name, name), dtype, moved(access))
         case Position(name, at):
             return Position(names.get(name, name), index(at))
         case Apply(name, dtype, expr):
@@ -92,7 +110,7 @@ def _statement(
         case Fold(name, dtype, expr, identity):
             return Fold(names.get(name, name), dtype, rename(expr, names), identity)
         case Store(access, value):
-            return Store(Access(access.buffer, index(access.index)), names.get(value, value))
+            return Store(moved(access), names.get(value, value))
         case Var(name, dtype, expr):
             return Var(names.get(name, name), dtype, rename(expr, names))
         case Set(name, expr):

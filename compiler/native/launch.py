@@ -46,7 +46,7 @@ def kernel_launches(
 ) -> list[Launch]:  # fmt: skip
     """The launches of a kernel on these buffers; ``reserve`` gives bytes of the arena. ``failure``:
     the status if a check fails."""
-    words = [*buffers, *((LITERAL, size(d)) for d in kernel.params())]
+    words = [*(buffers[i] for i in kernel.used), *((LITERAL, size(d)) for d in kernel.params())]
     dims = [size(d) for d in kernel.dims]
     points = int(np.prod(dims, dtype=np.int64))
     if kernel.leaves:  # as it may in the thread of the caller, where one point runs

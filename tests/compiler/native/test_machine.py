@@ -111,6 +111,18 @@ def test_equal_kernels_are_compiled_once() -> None:
     assert kernels[0].body == kernels[1].body
 
 
+def test_boxes_of_a_joined_value_share_their_code() -> None:
+    f = tf.function(lambda *xs: tf.concat([x * 2.5 for x in xs], 0), jit_compile=True)
+    xs = [tf.fill((2, 3), float(i)) for i in range(6)]
+    kernels = f.get_concrete_function(*xs).executable().kernels
+    assert len(kernels) == 6
+    assert (
+        len({k.machine.body for k in kernels}) == 2
+    )  # the first stands at 0, which is in its code
+    want = np.repeat(np.arange(6, dtype=np.float32) * 2.5, 2)
+    np.testing.assert_array_equal(f(*xs).numpy()[:, 0], want)
+
+
 def test_constants_dtypes_and_forms_tell_kernels_apart() -> None:
     x = tf.constant([1.5, -0.0])
     functions = [lambda x: x * 2.5 + 0.0, lambda x: x * 2.5 + -0.0 * tf.abs(x), lambda x: x * 2.25,
