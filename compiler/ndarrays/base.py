@@ -358,10 +358,10 @@ class TracedArray(TracedValue):
         return bool(self.known("`in`").__contains__(value))
 
     def __copy__(self) -> Any:
-        return protocol.METHODS["copy"](self)
+        return protocol.METHODS["copy"](self, "K")
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return protocol.METHODS["copy"](self)
+        return protocol.METHODS["copy"](self, "K")
 
     @property
     def __array_interface__(self) -> Any:

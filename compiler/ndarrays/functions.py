@@ -53,6 +53,8 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     """``called(*args, **kwargs)`` with something of the trace among the arguments."""
     args, kwargs = _entered(trace, args), _entered(trace, kwargs)
     handler = FUNCTIONS.get(called)
+    if called is np.broadcast_to and args and not is_traced(args[0]):
+        args = (as_array(trace, args[0]), *args[1:])
     if handler is not None:
         return handler(*args, **kwargs)
     name = name_of(called)

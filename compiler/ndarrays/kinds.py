@@ -13,7 +13,7 @@ from .base import TracedArray, TracedScalar, is_traced
 from .create import CREATE, array, asarray
 from .operands import as_tensor, convert, holds_traced, stand_ins
 
-__all__ = ["Maker", "Unbound"]
+__all__ = ["Maker", "Unbound", "type_of"]
 
 
 class Maker:
@@ -53,6 +53,11 @@ def _holds_value(x: Any) -> bool:
     if type(x) in (list, tuple):
         return any(map(_holds_value, x))
     return holds_traced(x) and not isinstance(x, SymInt | SymNumber)
+
+
+def type_of(*args: Any) -> Any:
+    """``type(x)``: NumPy's class for an array or a scalar of the trace."""
+    return args[0].__class__ if len(args) == 1 and is_traced(args[0]) else type(*args)
 
 
 class Unbound:

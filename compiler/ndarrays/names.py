@@ -156,6 +156,11 @@ class _Space(dict[str, Any]):
         """What ``import`` gives inside of a function."""
         return self.names.value(builtins.__import__(*args, **kwargs))
 
+    def __missing__(self, key: str) -> Any:
+        if key == "type" and next_use(sys._getframe(2))[0] in CALLS:
+            return kinds.type_of
+        raise KeyError(key)
+
     def __getitem__(self, key: str) -> Any:
         found = super().__getitem__(key)
         if isinstance(found, type):
@@ -216,6 +221,8 @@ class Called:
                 f"np.random.{self.__name__} would give the same numbers at every call of a "
                 f"compiled function; use tf.random, or pass the numbers as an argument: it"
             )
+        if real is np.broadcast_to and not _has_tensor(args):
+            return self._traced(args, kwargs)  # a view, also of what is constant
         if _meets_trace(args) or _meets_trace(list(kwargs.values())):
             return self._traced(args, kwargs)
         return wrapped(trace, real(*args, **kwargs))

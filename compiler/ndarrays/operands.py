@@ -184,7 +184,11 @@ def as_array(trace: Any, x: Any) -> TracedArray:
 def wrapped(trace: Any, made: Any) -> Any:
     """A result of NumPy with its arrays as arrays of the trace."""
     if isinstance(made, np.ndarray) and not is_traced(made) and trace.takes(made):
-        return fresh(trace, trace.constant(made))
+        cells, tensor = trace.cells, trace.constant(made)
+        plain = made.flags.c_contiguous
+        array = TracedArray(trace, cells.fresh(tensor) if plain else cells.ordered(tensor, made))
+        array.writeable = made.flags.writeable
+        return array
     if type(made) in (list, tuple):
         return type(made)(wrapped(trace, part) for part in made)
     return made

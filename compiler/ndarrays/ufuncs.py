@@ -138,9 +138,12 @@ def _probe(trace: Any, ufunc: Any, inputs: Any, outs: Any, options: Any) -> list
         else {}
     )
     with np.errstate(all="ignore"):
-        found = ufunc(*args, **({} if ufunc.signature is not None else given), **options)
-        if ufunc.signature is not None and given:  # shapes are checked where it runs
-            ufunc(*args, **options, out=np.empty(np.shape(found), outs[0].dtype))
+        if ufunc.signature is not None and given:  # the cast; shapes are checked where it runs
+            small = [np.ones((1, 1), dtype_of(x)) for x in inputs]
+            shape = np.shape(ufunc(*small, **options))
+            ufunc(*small, **options, out=np.empty(shape, outs[0].dtype))
+            given = {}
+        found = ufunc(*args, **given, **options)
     found = found if isinstance(found, tuple) else (found,)
     return [x.dtype for x in found]
 

@@ -74,6 +74,23 @@ PROGRAMS = [
     "np.take(a, [0, 1], out=np.zeros(3))",
     "a.flat = []\na.put([0], [])\nnp.place(a.sum(), True, 1)",
     "a.real = a\nreturn a.sum().mT",
+    # what NumPy does in an order that shows, and checks in an order of its own
+    "np.equal(a, a, out=a[..., ::-1], where=a > 1, casting='unsafe')\nreturn a",
+    "a[~(a > 1)] = a.T[0, :1]\nreturn a",
+    "r = np.zeros((1, 4), 'u1')[0]\nnp.maximum.reduce(a.real.astype('i2'), axis=0, out=r)\nreturn r",
+    "a.cumprod(axis=0, out=np.zeros(3))",
+    "np.bitwise_xor.at(a, [0, 99], 0.1)",
+    "a.round(0, np.zeros(7))",
+    "return np.hypot.reduce(a, axis=-1, dtype='f8'), np.inner(a.T, np.float32(1.5))",
+    "return np.array(a.sum(), copy=False)",
+    "np.matmul(a, a.T, out=np.zeros((2, 2), bool))",
+    "r = np.zeros((0, 3))\nr.flags.writeable = False\nreturn np.concatenate([r, r], out=r)",
+    "np.dot(a.astype('i1'), 300, out=a.astype('i1'))",
+    "b = np.zeros((2, 3))\nd = b.diagonal()\nb.shape = (-1,)\nb[0] = 7\nreturn b, d[1:]",
+    # types, copies, constants
+    "return type(a) is np.ndarray, type(a.sum()) is np.float64, type([a]) is list, type(a).__name__",
+    "import copy\nreturn copy.copy(a), copy.deepcopy([a])",
+    "return np.broadcast_to(np.float32(1), a.shape), np.broadcast_to([1, 2], (2, 2)), np.eye(2, order='F')",
     # what NumPy writes in Python
     "return np.r_[a, a], np.c_[a, a], np.r_[1:3, 0, a.ravel()], np.r_['-1', a, a]",
     "g = np.mgrid[0:3, 0:2]\ng += 1\nreturn g, np.ogrid[0:2]",
