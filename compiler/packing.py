@@ -40,6 +40,7 @@ class Outputs:
     ) -> None:  # fmt: skip
         self._given = {id(x): i for i, x in enumerate(leaves) if isinstance(x, Traced)}
         self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
+        self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays that are no part of the trace
         given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
         returned, self.structure = flatten(result, given)
         values: list[Any] = []
@@ -82,7 +83,9 @@ class Outputs:
         if isinstance(leaf, SymNumber):
             return "number", leaf.slot
         if isinstance(leaf, np.ndarray) and not seen.holds(leaf):
-            return "array", leaf.copy()  # made by the function, so each call returns its own
+            if id(leaf) not in self._fixed:  # made by the function: each call returns its own
+                self._fixed[id(leaf)] = leaf, _twin(leaf)
+            return "array", self._fixed[id(leaf)][1]
         if isinstance(leaf, str) and TRACED_TEXT in leaf:
             raise StagingError(
                 f"{tracer.graph.name} returns a text made of the value of a tensor, which exists "
@@ -158,7 +161,9 @@ class Outputs:
                     made[id(x)] = x.make(roots)
                 out.append(made[id(x)])
             elif kind == "array":
-                out.append(x.copy())
+                if id(x) not in made:
+                    made[id(x)] = _twin(x)
+                out.append(made[id(x)])
             elif kind == "number":
                 out.append(numbers[x])
             elif kind == "argument":
@@ -168,3 +173,10 @@ class Outputs:
         if roots is not None:
             roots.finish()
         return unflatten(self.structure, out)
+
+
+def _twin(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A copy in the same order, as writeable as the array."""
+    made = array.copy(order="K")
+    made.flags.writeable = array.flags.writeable
+    return made

@@ -362,6 +362,9 @@ def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **options: A
 def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
     """``x.round(decimals)``, step by step as NumPy computes it."""
     array = fresh(x.home, x.tensor()) if type(x) is TracedScalar else x
+    if x.dtype.kind in "iu" and operator.index(decimals) >= 0 and out is not None:
+        copyto(out, array)
+        return out
     if out is not None:
         target = as_array(x.home, out)
         same = target.ndim == array.ndim
@@ -379,7 +382,7 @@ def _rounded(x: TracedArray, decimals: int, out: Any) -> Any:
         made.imag = _rounded(x.imag, decimals, None)
         return made
     if kind in "iu" and decimals >= 0:
-        return _delivered(protocol.METHODS["copy"](x, "K") if out is None else x, out, trace)
+        return protocol.METHODS["copy"](x, "K")
     given = {} if out is None else {"out": (out,)}
     if decimals == 0:
         return protocol.ufunc(trace, np.rint, "__call__", (x,), given)

@@ -26,7 +26,7 @@ from . import kinds, protocol
 from .base import is_traced
 from .converter import INDEXED, Indexed
 from .create import CREATE
-from .operands import holds_traced, wrapped
+from .operands import as_array, holds_traced, wrapped
 
 __all__ = ["Names"]
 
@@ -110,7 +110,7 @@ class Names:
         if isinstance(value, np.ndarray) and not is_traced(value):
             return self.home.array_of(value) if self.home.takes(value) else value
         if value is _WRAPFUNC:
-            return _method_of
+            return functools.partial(_method_of, self.home)
         if isinstance(value, types.FunctionType) and value not in CREATE:
             return self.function(value) if _is_open(value) else value
         if isinstance(value, INDEXED):
@@ -136,9 +136,9 @@ class Names:
 _WRAPFUNC: Any = fromnumeric._wrapfunc  # type: ignore[attr-defined]
 
 
-def _method_of(array: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+def _method_of(trace: Any, array: Any, name: str, *args: Any, **kwargs: Any) -> Any:
     """What NumPy's ``_wrapfunc`` does, without a second try where the first raises TypeError."""
-    owner = array if hasattr(array, name) else np.asarray(array)
+    owner = array if hasattr(array, name) else as_array(trace, array)
     return getattr(owner, name)(*args, **kwargs)
 
 

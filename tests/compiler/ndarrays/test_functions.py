@@ -91,6 +91,7 @@ PROGRAMS = [
     "return type(a) is np.ndarray, type(a.sum()) is np.float64, type([a]) is list, type(a).__name__",
     "import copy\nreturn copy.copy(a), copy.deepcopy([a])",
     "return np.broadcast_to(np.float32(1), a.shape), np.broadcast_to([1, 2], (2, 2)), np.eye(2, order='F')",
+    "v = np.searchsorted([0, 1, 2], np.array([[1, 2]]))\nreturn v.imag, v, v.T",
     # what NumPy writes in Python
     "return np.r_[a, a], np.c_[a, a], np.r_[1:3, 0, a.ravel()], np.r_['-1', a, a]",
     "g = np.mgrid[0:3, 0:2]\ng += 1\nreturn g, np.ogrid[0:2]",
