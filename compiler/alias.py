@@ -50,6 +50,11 @@ def overlaps_itself(array: np.ndarray[Any, Any]) -> bool:
     return False
 
 
+def may_overlap(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
+    """Whether two array objects may have elements in common: not if each has memory of its own."""
+    return not (x.flags.owndata and y.flags.owndata) and np.may_share_memory(x, y)
+
+
 class Aliasing:
     """Which inputs of a function may not be one memory, because the trace took them for two.
 
@@ -86,8 +91,9 @@ class Aliasing:
             if isinstance(target, np.ndarray):
                 if overlaps_itself(target):
                     return True
-                if any(x is not target and np.may_share_memory(x, target) for x in outer):
-                    return True
+                for x in outer:
+                    if x is not target and may_overlap(x, target):
+                        return True
             elif sum(leaves[i] is target for i in self.tensors) > 1:
                 return True
         return False

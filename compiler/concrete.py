@@ -185,7 +185,7 @@ class ConcreteFunction:
         keeps = keeps_inputs(graph)
         plain = None if self.aliasing.trivial else self.aliasing.clash
         copies = keeps or (bool(self.trace.targets) and writes_early(graph))
-        convert = copied if copies else as_array
+        convert = copied if copies else _as_given
         return Runs(run, convert, keeps or shares_results(graph), owned_outputs(graph), plain)
 
     def _handed_down(self, env: dict[str, int]) -> Runs:
@@ -360,6 +360,11 @@ def _timed(run: Any, concrete: ConcreteFunction) -> Any:
 
 def _run_call(regions: Sequence[Any], values: list[Any]) -> Sequence[Any]:
     return bind.run(Call(_CALL, tuple(values), {}, regions))
+
+
+def _as_given(x: Any) -> Any:
+    """An input that is no tensor as an array; the key of the call says what it is."""
+    return x if x.__class__ is np.ndarray else as_array(x)
 
 
 def _value(x: Any) -> Any:
