@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold.ir.dtypes import info
 from twofold.ir.location import Location, user_location
 from twofold.runtime.convert import as_array
 
@@ -22,7 +23,11 @@ __all__ = ["NumberGuard", "NumberInput", "Numbers", "is_argument"]
 
 MAX_STEPS = 1000  # beyond which numbers are taken by value: each call carries out every step
 MAX_TEXT = 40
-_BOUNDS = {"f": (-65504.0, 65504.0), "i": (0, 127), "u": (0, 127)}  # float16, int8
+_BOUNDS = {
+    "f": (-65504.0, 65504.0),
+    "i": (0, 127),
+    "u": (0, 127),
+}  # of float16, int8: all others hold them, some in fewer digits
 
 Binary = Callable[[Any, Any], Any]
 
@@ -54,7 +59,7 @@ class NumberInput(NamedTuple):
     @classmethod
     def of(cls, slot: int, dtype: np.dtype[Any]) -> NumberInput:
         """The input for a slot and a dtype."""
-        return cls(slot, dtype, *_BOUNDS.get(dtype.kind, (1, 0)))
+        return cls(slot, dtype, *_BOUNDS.get(info(dtype).letter, (1, 0)))
 
     def array(self, values: Sequence[Any]) -> np.ndarray[Any, Any]:
         """The array for a call. Raises ConversionError where the number does not fit."""

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import info
+
 from .numbers import Binary, Numbers
 
 __all__ = ["SymNumber", "plain", "symbol"]
@@ -82,7 +84,7 @@ class SymNumber:
 
     def fits(self, dtype: Any) -> bool:
         """Whether the number becomes the dtype without a change of what it means."""
-        return dtype.kind == "f" or (isinstance(self, int) and dtype.kind in "iu")
+        return info(dtype).floating or (isinstance(self, int) and info(dtype).integer)
 
     def tensor(self, dtype: Any) -> Any:
         """The number as a tensor of the graph."""

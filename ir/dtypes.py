@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 __all__ = [
-    "CLASSES", "DTYPES", "FORMATS", "HALVES", "NAMES", "RECORDS", "DTypeInfo", "Format",
-    "dtype_name", "info", "known",
+    "CLASSES", "DTYPES", "FORMATS", "HALVES", "NAMES", "RECORDS", "WIDEST", "DTypeInfo", "Format",
+    "dtype_name", "info", "known", "letter",
 ]  # fmt: skip
 
 DType = np.dtype[Any]
@@ -185,6 +185,7 @@ def _floating(short: str, name: str, computes: str, blas: str = "") -> DTypeInfo
 
 
 RECORDS: Mapping[str, DTypeInfo] = {record.short: record for record in _records()}
+WIDEST = max(record.bits for record in RECORDS.values()) // 8  # bytes of an element
 NAMES: Mapping[str, str] = {record.name: record.short for record in RECORDS.values()}
 HALVES: set[int] = {np.dtype("float16").num}  # ``dtype.num`` of those computed in another dtype
 
@@ -247,6 +248,19 @@ def known(dtype: DType) -> bool:
         return _INFOS[dtype] is not None
     except KeyError:
         return False
+
+
+def letter(dtype: Any) -> str:
+    """The class of a dtype, a letter of ``CLASSES``; NumPy's kind for one that tensors cannot have,
+    and nothing for what is no dtype.
+
+    >>> letter(DTYPES["bf16"]), letter(np.dtype("U3"))
+    ('f', 'U')
+    """
+    found = _INFOS.get(dtype)
+    if found is not None:
+        return found.letter
+    return _INFOS[dtype].letter if known(dtype) else str(getattr(dtype, "kind", ""))
 
 
 def dtype_name(dtype: DType) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from .attrs import check_attrs, substituted
 from .dims import DimLike, symbols_of
+from .dtypes import info
 from .location import Location
 from .op import Attrs, Op
 from .printer import print_graph
@@ -114,7 +115,7 @@ class Node:
         """Whether the op can fail for these input types and attributes."""
         may = self.op.may_raise
         if isinstance(may, str):
-            return any(v.type.dtype.kind in may for v in self.inputs)
+            return any(info(v.type.dtype).letter in may for v in self.inputs)
         return may if isinstance(may, bool) else may([v.type for v in self.inputs], self.attrs)
 
     @property

@@ -24,6 +24,7 @@ import numpy as np
 from . import ops  # noqa: F401  (fills OPS)
 from .attrs import attr_key
 from .dims import DimLike
+from .dtypes import info
 from .errors import VerifyError
 from .graph import Graph, Node, Value
 from .op import OPS
@@ -66,10 +67,10 @@ class Const:
 
     def fits(self, element: np.generic) -> bool:
         """Whether an element is the number; a bool is a number of bool arrays only."""
-        if (element.dtype.kind == "b") != isinstance(self.number, bool):
+        if (info(element.dtype).boolean) != isinstance(self.number, bool):
             return False
         number: complex = self.number
-        if element.dtype.kind == "c":
+        if info(element.dtype).complex:
             number = complex(number, number if number == 0 else 0.0)  # -0.0 is -0.0-0.0j
         return bool(element == number) and element.dtype.type(number).tobytes() == element.tobytes()
 

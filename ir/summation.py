@@ -35,7 +35,7 @@ __all__ = ["add_up", "running_dtype"]
 
 ROWS = 32  # terms that are added one after the other
 NARROW = 16  # elements of a row below which turning the array is quicker
-_DOUBLE = {"e": "d", "f": "d", "d": "d", "F": "D", "D": "D"}
+_DOUBLE = {"f": "d", "d": "d", "F": "D", "D": "D"}
 
 Array = np.ndarray[Any, Any]
 _reduce: Any = np.add.reduce  # ``np.sum`` takes twice as long to get there
@@ -52,10 +52,8 @@ def add_up(x: Array, axis: Any, keepdims: bool) -> Any:
     >>> add_up(np.ones((2, 3), np.float32), 0, False)
     array([2., 2., 2.], dtype=float32)
     """
-    if x.size <= ROWS and x.dtype.char != "e":
+    if x.size <= ROWS:
         return _reduce(x, axis, x.dtype, None, keepdims)
-    if x.dtype == np.float16:
-        return np.asarray(add_up(x.astype(np.float32), axis, keepdims)).astype(np.float16)
     axes = _axes(axis, x.ndim)
     if x.dtype.char not in _DOUBLE or _is_pairwise(x, axes):
         return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import bind
+from . import bind, dtypes
 from .bind import Call
 from .errors import StagingError, TapeError
 from .op import OPS
@@ -96,7 +96,7 @@ def backward(
 
 def differentiable(x: Any) -> bool:
     """Whether gradients exist with respect to a value of this dtype."""
-    return getattr(getattr(x, "dtype", None), "kind", "") in ("f", "c")
+    return dtypes.letter(getattr(x, "dtype", None)) in ("f", "c")
 
 
 def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
@@ -142,7 +142,7 @@ def zeros(x: Any) -> Any:
 def match(g: Any, x: Any) -> Any:
     """A cotangent summed and cast to the shape and dtype of the input it belongs to."""
     if g.dtype != x.dtype:
-        if g.dtype.kind == "c" and x.dtype.kind == "f":
+        if dtypes.info(g.dtype).complex and dtypes.info(x.dtype).floating:
             g = OPS["real"](g)
         if g.dtype != x.dtype:
             g = OPS["cast"](g, dtype=x.dtype)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dtypes import info, letter
 from twofold.ir.errors import (
     ArgumentError,
     ConversionError,
@@ -144,7 +145,7 @@ def own_tensor(x: Any, dtype: np.dtype[Any] | None = None) -> Any:
         return _constant(_weak(x, dtype))
     whole = not isinstance(x, float)
     want = np.dtype(np.int32 if whole else np.float32)
-    if dtype is not None and (dtype.kind in "fc" or (whole and dtype.kind in "iu")):
+    if dtype is not None and (info(dtype).inexact or (whole and info(dtype).integer)):
         want = dtype
     if hasattr(type(x), "symbolic_number"):
         return x.tensor(want)
@@ -158,10 +159,10 @@ def _constant(array: np.ndarray[Any, Any]) -> Any:
 def _weak(x: Any, dtype: np.dtype[Any] | None) -> np.ndarray[Any, Any]:
     """A Python number as an array: of its default dtype, or of another that it fits."""
     own = as_array(x)
-    if dtype is None or own.dtype == dtype or own.dtype.kind == "b":
+    if dtype is None or own.dtype == dtype or info(own.dtype).boolean:
         return own
-    order = "iufc"
-    if dtype.kind == "b" or order.index(own.dtype.kind) > order.index(dtype.kind.replace("u", "i")):
+    rank = "biufc".index
+    if info(dtype).boolean or rank(info(own.dtype).letter) > rank(letter(dtype).replace("u", "i")):
         return own
     try:
         return as_array(x, dtype, weak=True)

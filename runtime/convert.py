@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.buffer import Buffer
-from twofold.ir.dtypes import known
+from twofold.ir.dtypes import info, known, letter
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
@@ -16,7 +16,7 @@ from .quiet import quiet
 
 __all__ = ["as_array", "as_value", "exact_array", "staged"]
 
-_INT32 = np.iinfo(np.int32)
+_LEAST, _MOST = info(np.dtype("int32")).ints
 _ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
 
 
@@ -42,7 +42,7 @@ def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray
     if dtype is None or array.dtype == dtype:
         return array
     want = as_dtype(dtype, "conversion")
-    if weak and want.kind in "iu" and array.dtype.kind in "iu":
+    if weak and letter(want) in "iu" and letter(array.dtype) in "iu":
         _check_range(array, want)
     return _cast(array, want)
 
@@ -56,13 +56,13 @@ def exact_array(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
     array = as_array(value) if typed else _from_python(value, narrow=False)
     if array.dtype == want:
         return array
-    kinds = [_ORDER.index(d.kind.replace("u", "i")) for d in (array.dtype, want)]
+    kinds = [_ORDER.index(letter(d).replace("u", "i")) for d in (array.dtype, want)]
     if array.size and kinds[0] > kinds[1]:
         raise ConversionError(
             f"{_short(value)} is {array.dtype} and does not become {want} silently; "
             f"convert it first with tf.cast"
         )
-    if not typed and array.dtype.kind in "iu" and want.kind in "iu":
+    if not typed and letter(array.dtype) in "iu" and letter(want) in "iu":
         _check_range(array, want)
     return _cast(array, want)
 
@@ -89,14 +89,14 @@ def _cast(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> np.ndarray[Any, A
 
 
 def _check_range(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> None:
-    limits = np.iinfo(want)
-    if array.size and (int(array.min()) < limits.min or int(array.max()) > limits.max):
-        raise ConversionError(f"{array.max()} does not fit {want}: {limits.min}..{limits.max}")
+    low, high = info(want).ints
+    if array.size and (int(array.min()) < low or int(array.max()) > high):
+        raise ConversionError(f"{array.max()} does not fit {want}: {low}..{high}")
 
 
 def _as_float(value: int, want: np.dtype[Any]) -> int | float:
     """An integer beyond int64 as what NumPy can hold, if a floating dtype is wanted."""
-    if want.kind not in "fc":
+    if letter(want) not in "fc":
         return value
     try:
         return float(value)
@@ -116,9 +116,9 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray[Any, Any]:
         raise ConversionError(f"not rectangular, so not a tensor: {error}") from None
     except (TypeError, OverflowError) as error:
         raise ConversionError(f"{type(value).__name__} cannot become a tensor: {error}") from None
-    if array.dtype.kind == "O" and _holds_only(value, int):
+    if letter(array.dtype) == "O" and _holds_only(value, int):
         raise ConversionError(f"{_short(value)} does not fit int64: it has more than 64 bits")
-    if array.dtype.kind not in "biufc":
+    if letter(array.dtype) not in "biufc":
         raise ConversionError(
             f"{type(value).__name__} {_short(value)} is not numeric and cannot become a tensor"
         )
@@ -155,12 +155,12 @@ def _narrow(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         raise ConversionError(
             f"{array.max()} does not fit int64; pass dtype=tf.uint64 if it is meant to be unsigned"
         )
-    if array.dtype.kind == "i":
-        fits = not array.size or (array.min() >= _INT32.min and array.max() <= _INT32.max)
+    if letter(array.dtype) == "i":
+        fits = not array.size or (array.min() >= _LEAST and array.max() <= _MOST)
         return array.astype(np.int32) if fits else array
-    if array.dtype.kind == "f":
+    if letter(array.dtype) == "f":
         return _cast(array, np.dtype("float32"))
-    return _cast(array, np.dtype("complex64")) if array.dtype.kind == "c" else array
+    return _cast(array, np.dtype("complex64")) if letter(array.dtype) == "c" else array
 
 
 def _short(value: Any) -> str:

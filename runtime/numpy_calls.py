@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import info
 from twofold.ir.registry import REGISTRY
 
 __all__ = ["CALLS", "NotCovered", "along", "flat", "numpy_call", "ours", "tensor"]
@@ -74,7 +75,7 @@ def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max:
 @numpy_call(np.round, np.around)
 def _round(a: Any, decimals: int = 0) -> Any:
     a = tensor(a)
-    if a.dtype.kind in "biu":
+    if not info(a.dtype).inexact:
         if decimals < 0:
             raise NotCovered
         return a

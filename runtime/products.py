@@ -28,6 +28,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold.ir.dtypes import info
+
 from .blas import find_blas
 from .one_thread import one_thread
 from .sharing import share
@@ -121,14 +123,12 @@ def _is_openblas() -> bool:
 
 
 def _by_another_dtype(a: Array, b: Array) -> Array:
-    """Half precision in single; integers in double where no sum can be rounded."""
-    if a.dtype == np.float16:
-        return matmul(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
+    """Integers in double where no sum can be rounded; bools in single."""
     wide = b.shape[-1] if b.ndim > 1 else 1
     if a.size * wide > 32 * TINY and b.size:
         if a.dtype == bool:
             return matmul(a.astype(np.float32), b.astype(np.float32)).astype(bool)
-        if a.dtype.kind in "iu" and _largest(a) * _largest(b) * a.shape[-1] < EXACT:
+        if info(a.dtype).integer and _largest(a) * _largest(b) * a.shape[-1] < EXACT:
             product = matmul(a.astype(np.float64), b.astype(np.float64))
             return product.astype(np.int64).astype(a.dtype)
     result: Array = np.matmul(a, b)
@@ -262,7 +262,7 @@ def _part(a: Array, b: Array, block: int = 0) -> Array:
     """A product in double precision, of the products of blocks of the inner axis."""
     (m, k), n = a.shape, b.shape[1]
     block = block or inner_block(m, n, k)
-    total = np.zeros((m, n), np.complex128 if a.dtype.kind == "c" else np.float64)
+    total = np.zeros((m, n), np.complex128 if info(a.dtype).complex else np.float64)
     many = max(MOST_PARTIAL // (m * n), 1)
     for lo in range(0, k - k % block, many * block):
         hi = min(lo + many * block, k - k % block)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dtypes import info
 from twofold.ir.errors import ConversionError, ShapeError, StagingError
 from twofold.ir.ops.index import getitem, setitem
 from twofold.ir.tree import atom
@@ -93,7 +94,7 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         return self.array.item()
 
     def _number(self, what: str, kinds: str) -> Any:
-        if self.array.dtype.kind not in kinds:
+        if info(self.array.dtype).letter not in kinds:
             raise ConversionError(f"{what} of a tensor of dtype {self.array.dtype}")
         return self._only(what)
 

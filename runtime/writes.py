@@ -15,6 +15,8 @@ from weakref import ref
 
 import numpy as np
 
+from twofold.ir.dtypes import info
+
 __all__ = ["Past", "former", "is_basic", "write_in_place"]
 
 
@@ -72,8 +74,12 @@ def write_in_place(tensor: Any, key: Any, value: Any) -> bool:
 
 def _fits(value: Any, dtype: np.dtype[Any]) -> bool:
     if isinstance(value, float):
-        return dtype.kind == "f"
-    return isinstance(value, int) and dtype.kind in "fi" and -128 <= value < 128
+        return info(dtype).floating
+    return (
+        isinstance(value, int)
+        and (info(dtype).floating or info(dtype).signed)
+        and -128 <= value < 128
+    )
 
 
 def is_basic(key: Any) -> bool:

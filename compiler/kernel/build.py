@@ -25,7 +25,7 @@ from twofold.ir.graph import Graph, Node, Value
 from .axes import merge_axes
 from .buffers import contiguous, identifier, unique
 from .control import build_control
-from .expression import identity, keeps, normal, rename
+from .expression import expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .pieces import NOTHING, Part, Stands, parts_of
 from .rewrite import reindexed
@@ -153,13 +153,13 @@ class _Builder:
                 Axis(None) if is_one(d) else axis
                 for d, axis in zip(v.type.shape, axes, strict=True)
             )))  # fmt: skip
-        expr = rename(normal(node.op.expr or ""), dict(zip(node.op.tensors, args, strict=False)))
+        expr = rename(expression_of(node), dict(zip(node.op.tensors, args, strict=False)))
         own, full = info(node.out.type.dtype), self.is_full(where)
         key = node.out, where
         if not own.half:
             self.ids[key] = self.applied(expr, own.dtype, args, full)
         elif node.op.name == "cast":  # rounded once, whatever it is cast from
-            self.rounded(key, args[0], full)
+            self.narrow[key] = self.applied(expr, own.dtype, args, full)
         else:
             wide = self.applied(expr, own.computes_in, args, full)
             if keeps(expr):

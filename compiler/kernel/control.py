@@ -31,7 +31,7 @@ from twofold.ir.ops.slicing import as_key
 from twofold.ir.types import BufferType, TensorType
 
 from .buffers import contiguous, identifier, unique
-from .expression import identity, keeps, kernelable, normal, rename
+from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
 from .small import (
     ELEMENTS,
@@ -266,6 +266,13 @@ class _Builder:
             self.consts.append(Const(names[-1], held_in(node.out), item.item()))
         self.known[node.out] = tuple(names)
 
+    def number(self, value: Any, dtype: np.dtype[Any]) -> str:
+        """A value that is a number."""
+        if not info(dtype).complex:
+            return self.apply(repr(value), dtype)
+        self.consts.append(Const(self.name("c"), dtype, value))
+        return self.consts[-1].name
+
     def dim(self, node: Node) -> None:
         name = self.name("v")
         self.add(Position(name, Index(node.attrs["dim"], (0,))))
@@ -274,7 +281,7 @@ class _Builder:
     def elementwise(self, node: Node) -> None:
         op, dtype = node.op, held_in(node.out)
         size(node.out)
-        expr = normal(op.expr or "")
+        expr = expression_of(node)
         args = [spread(self.elements(v), v, node.out) for v in node.inputs]
         rounds = is_half(node.out) and not keeps(expr)
         same = expr in op.tensors and held_in(node.inputs[op.tensors.index(expr)]) == dtype
@@ -285,7 +292,7 @@ class _Builder:
                 made.append(self.apply(rename(_MASKED[op.name], given), dtype))
                 continue
             if is_half(node.out) and op.name == "cast":  # once, whatever it is cast from
-                made.append(self.widened(self.narrowed(point[0], node.out)))
+                made.append(self.widened(self.apply(rename(expr, given), node.out.type.dtype)))
                 continue
             name = given[expr] if same else self.apply(rename(expr, given), dtype)
             made.append(self.widened(self.narrowed(name, node.out)) if rounds else name)
@@ -317,10 +324,10 @@ class _Builder:
         axes = node.attrs["axis"]
         kept = [a for a in range(len(shape)) if a not in axes]
         rows = elements.reshape(shape).transpose(*kept, *axes).reshape(size(node.out), -1)
-        first = repr(identity(node, dtype))
+        first = identity(node, dtype)
         made = []
         for row in rows:
-            total = self.apply(first, dtype)
+            total = self.number(first, dtype)
             for x in row:
                 term = x if held_in(source) == dtype else self.apply(f"cast({x})", dtype)
                 expr = rename(normal(node.op.expr or ""), {"acc": total, "x": term})

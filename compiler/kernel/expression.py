@@ -24,14 +24,14 @@ import numpy as np
 from twofold.ir.access import access_of, pieces_of
 from twofold.ir.dtypes import NAMES, info, known
 from twofold.ir.graph import Node
+from twofold.ir.promote import complex_of
 from twofold.ir.words import counted
 
-from .functions import FLOAT_ONLY, FUNCTIONS
+from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
 
 __all__ = [
-    "CONSTANTS", "RESERVED", "ExpressionError", "calls", "identity", "in_kernels", "keeps",
-    "kernelable",
-    "names", "normal", "parse", "rename", "result_dtype",
+    "CONSTANTS", "RESERVED", "ExpressionError", "calls", "expression_of", "identity", "in_kernels",
+    "keeps", "kernelable", "names", "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
@@ -152,7 +152,7 @@ def _keeps(node: ast.expr) -> bool:
 
 def in_kernels(dtype: np.dtype[Any]) -> bool:
     """Whether kernels load and store a dtype."""
-    return known(dtype) and not info(dtype).complex
+    return known(dtype)
 
 
 @lru_cache(maxsize=4096)
@@ -165,6 +165,9 @@ def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
     if not all(map(in_kernels, dtypes)):
         return False
     letters = {info(d).letter for d in dtypes}
+    if "c" in letters:
+        plain = _operators(expr) <= {ast.Add, ast.Sub, ast.Mult, ast.Div}
+        return letters <= {"c", "b"} and plain and calls(expr) <= COMPLEX
     floating = letters <= {"f", "b"} and "f" in letters
     return floating or not (calls(expr) & FLOAT_ONLY or _operators(expr) & set(_DIVISIONS))
 
@@ -193,6 +196,16 @@ def kernelable(node: Node) -> bool:
     if not in_kernels(out):
         return False
     return _supported(op.expr, dtypes if op.promoted == slice(None) else dtypes[op.promoted])
+
+
+def expression_of(node: Node) -> str:
+    """The expression of a node, over the tensor parameters of its op."""
+    expr = normal(node.op.expr or "")
+    if node.op.name == "cast":
+        source, target = info(node.inputs[0].type.dtype), info(node.out.type.dtype)
+        if source.complex and not (target.complex or target.boolean):
+            return "cast(real(x))"  # NumPy warns where a cast drops a part
+    return expr
 
 
 def result_dtype(
@@ -254,13 +267,13 @@ class _Typing:
         dtype = self.same(node.left, node.right)
         kind = _letter(dtype)
         if isinstance(node.op, _DIVISIONS):
-            fits = kind == "f"
+            fits = kind == "f" or (kind == "c" and isinstance(node.op, ast.Div))
         elif isinstance(node.op, _SHIFTS):
             fits = kind in "iu"
         elif isinstance(node.op, _BITS):
             fits = kind in "iub"
         else:
-            fits = kind in "iuf" or (kind == "b" and not isinstance(node.op, ast.Sub))
+            fits = kind in "iufc" or (kind == "b" and not isinstance(node.op, ast.Sub))
         if not fits:
             raise ExpressionError(f"{ast.unparse(node)} is not defined for {dtype or 'literals'}")
         return dtype
@@ -269,7 +282,7 @@ class _Typing:
         dtype = self.visit(node.operand)
         if isinstance(node.op, ast.Not):
             return BOOL
-        fits = "iub" if isinstance(node.op, ast.Invert) else "iuf"
+        fits = "iub" if isinstance(node.op, ast.Invert) else "iufc"
         if _letter(dtype) not in fits:
             raise ExpressionError(f"{ast.unparse(node)} is not defined for {dtype or 'literals'}")
         return dtype
@@ -283,7 +296,8 @@ class _Typing:
         dtype = self.same(node.left, *node.comparators)
         if dtype is None:
             raise ExpressionError(f"{ast.unparse(node)} compares literals")
-        if _letter(dtype) == "half":
+        ordered = not all(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
+        if _letter(dtype) == "half" or (ordered and _letter(dtype) == "c"):
             raise ExpressionError(f"{ast.unparse(node)} is not defined for {dtype}")
         return BOOL
 
@@ -296,14 +310,21 @@ class _Typing:
         name = node.func.id
         dtype = self.same(*node.args)
         if name == "cast":
-            if dtype is not None and info(dtype).floating and info(self.out).integer:
-                raise ExpressionError("a cast of floating to integer may fail: not in a kernel")
+            if dtype is not None and info(dtype).inexact and info(self.out).integer:
+                raise ExpressionError(f"a cast of {dtype} to integer may fail: not in a kernel")
             return self.out
-        if FUNCTIONS[name].float_only and _letter(dtype or self.out) != "f":
+        letter = _letter(dtype or self.out)
+        if letter == "c" and name not in COMPLEX:
+            raise ExpressionError(f"{name} takes no complex values")
+        if name == "pair":
+            return complex_of(dtype) if dtype is not None and letter == "f" else self.out
+        if FUNCTIONS[name].float_only and letter not in "fc":
             raise ExpressionError(f"{name} takes floating values, not {dtype or self.out}")
         if _letter(dtype) == "half":
             raise ExpressionError(f"{name} is not computed in {dtype}: cast it to float32")
-        return BOOL if FUNCTIONS[name].test else dtype
+        if FUNCTIONS[name].test:
+            return BOOL
+        return info(dtype).part_dtype if dtype is not None and name in PARTS else dtype
 
 
 def _letter(dtype: np.dtype[Any] | None) -> str:
@@ -316,6 +337,8 @@ def _letter(dtype: np.dtype[Any] | None) -> str:
 def identity(node: Node, dtype: np.dtype[Any]) -> Any:
     """The number of a dtype that a reduction starts with."""
     value, own = node.op.identity, info(dtype)
+    if own.complex:
+        return complex(value)
     if own.floating:
         return float(value)
     if own.boolean:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CHEAP", "FLOAT_ONLY", "FUNCTIONS", "Function"]
+__all__ = ["CHEAP", "COMPLEX", "FLOAT_ONLY", "FUNCTIONS", "PARTS", "Function"]
 
 
 class Function(NamedTuple):
@@ -19,6 +19,7 @@ class Function(NamedTuple):
     any_dtype: bool = False
     cheap: bool = False
     test: bool = False  # the result is a bool
+    complex: bool = False  # complex arguments are taken, too
     keeps: bool = False  # the result is an argument, but for its sign, or an integer next to it
 
     @property
@@ -28,31 +29,40 @@ class Function(NamedTuple):
 
 
 FUNCTIONS: dict[str, Function] = {
-    "abs": Function(1, any_dtype=True, cheap=True, keeps=True),
-    "cast": Function(1, any_dtype=True, cheap=True),
+    "abs": Function(1, complex=True, any_dtype=True, cheap=True, keeps=True),
+    "cast": Function(1, complex=True, any_dtype=True, cheap=True),
     "ceil": Function(1, cheap=True, keeps=True),
     "copysign": Function(2, cheap=True, keeps=True),
     "floor": Function(1, cheap=True, keeps=True),
     "floordiv": Function(2, any_dtype=True),
     "fma": Function(3, cheap=True),
-    "isfinite": Function(1, any_dtype=True, cheap=True, test=True),
-    "isinf": Function(1, any_dtype=True, cheap=True, test=True),
-    "isnan": Function(1, any_dtype=True, cheap=True, test=True),
+    "isfinite": Function(1, complex=True, any_dtype=True, cheap=True, test=True),
+    "isinf": Function(1, complex=True, any_dtype=True, cheap=True, test=True),
+    "isnan": Function(1, complex=True, any_dtype=True, cheap=True, test=True),
     "maximum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "minimum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "mod": Function(2, any_dtype=True),
     "pow": Function(2),
     "round": Function(1, cheap=True, keeps=True),
     "sign": Function(1, any_dtype=True, cheap=True, keeps=True),
-    "sqrt": Function(1, cheap=True),
+    "sqrt": Function(1, complex=True, cheap=True),
     "trunc": Function(1, cheap=True, keeps=True),
     "atan2": Function(2),
+    "angle": Function(1, complex=True),
+    "conj": Function(1, any_dtype=True, cheap=True, complex=True),
+    "imag": Function(1, any_dtype=True, cheap=True, complex=True, keeps=True),
+    "pair": Function(2, cheap=True),
+    "real": Function(1, any_dtype=True, cheap=True, complex=True, keeps=True),
+    "exp": Function(1, complex=True),
+    "log": Function(1, complex=True),
 } | dict.fromkeys(
     ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc",
-     "exp", "exp2", "expm1", "lgamma", "log", "log10", "log1p", "log2", "rsqrt", "sigmoid", "sin",
+     "exp2", "expm1", "lgamma", "log10", "log1p", "log2", "rsqrt", "sigmoid", "sin",
      "sinh", "softplus", "tan", "tanh"),
     Function(1),
 )  # fmt: skip
 
 CHEAP = frozenset(name for name, f in FUNCTIONS.items() if f.cheap)
+COMPLEX = frozenset(name for name, f in FUNCTIONS.items() if f.complex)
+PARTS = frozenset({"abs", "angle", "imag", "real"})  # real numbers of complex ones
 FLOAT_ONLY = frozenset(name for name, f in FUNCTIONS.items() if f.float_only)

@@ -14,7 +14,7 @@ import numpy as np
 from twofold.ir.dim_text import parse_dim_prefix
 from twofold.ir.dims import DimLike, DimSyntaxError
 from twofold.ir.dtypes import DTYPES, info
-from twofold.ir.number_text import KEYWORDS, parse_number
+from twofold.ir.number_text import KEYWORDS, parse_element, parse_number
 from twofold.ir.scanner import BARE, Scanner, token
 
 from .expression import ExpressionError, normal
@@ -226,6 +226,9 @@ class _Parser:
     def number(self, dtype: np.dtype[Any]) -> Any:
         """A number of a dtype, as Python has it."""
         s, at = self.s, self.s.here()
+        if info(dtype).complex:
+            found: Any = parse_element(s)
+            return complex(*found) if isinstance(found, tuple) else complex(found)
         value: Any = parse_number(s)
         if value is None:
             value = KEYWORDS.get(self.name(f"a number of dtype {dtype}"))

@@ -45,7 +45,13 @@ from .text import index_text
 __all__ = ["function_name", "kernel_namespace", "python_source"]
 
 INDENT = "    "
-_OPS = {"pow": "power", "floordiv": "floor_divide", "mod": "remainder"}  # functions that ops spell
+_OPS = {
+    "pow": "power",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pair": "complex",
+    "conj": "conjugate",
+}  # functions that ops spell
 
 
 def python_source(kernel: Kernel, name: str) -> str:
@@ -75,7 +81,9 @@ class _Source:
     def __init__(self, kernel: Kernel, name: str) -> None:
         self.kernel, self.name = kernel, name
         self.lines: list[str] = []
-        self.literals = {c.name: _number(c.value) for c in kernel.consts}
+        self.literals = {
+            c.name: _number(c.value) for c in kernel.consts if not isinstance(c.value, complex)
+        }
         self.dtypes: dict[str, str] = {}  # of variables
         given = [*(b.name for b in kernel.buffers), *(x.name for x in kernel.loops), name]
         taken = {*RESERVED, *given, *(n for s in kernel.statements() if (n := name_of(s)))}
@@ -86,6 +94,9 @@ class _Source:
         params = ", ".join([*buffers, *map(str, self.sizes.values())])
         self.line(0, f"def {self.name}({params}):")
         depth = 1
+        for c in self.kernel.consts:
+            if c.name not in self.literals:
+                self.line(depth, f"{c.name} = {c.dtype.name}({_number(c.value)})")
         for loop in self.kernel.loops:
             if not loop.fold:
                 self.line(depth, f"for {loop.name} in range({self.size(loop.size)}):")
@@ -222,6 +233,8 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, complex):
+        return f"complex({_number(value.real)}, {_number(value.imag)})"
     if isinstance(value, float) and math.isinf(value):
         return "inf" if value > 0 else "-inf"
     return "nan" if isinstance(value, float) and math.isnan(value) else repr(value)

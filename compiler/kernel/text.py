@@ -154,4 +154,6 @@ def _size(size: DimLike) -> str:
 
 
 def _number(value: Any) -> str:
+    if isinstance(value, complex):
+        return f"complex({show_float(value.real)}, {show_float(value.imag)})"
     return show_float(value) if isinstance(value, float) else repr(value)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 from llvmlite import ir
 
-from twofold.ir.dtypes import info
+from twofold.ir.dtypes import DTYPES, info
 
 from ..kernel.expression import names
 from ..kernel.loops import Kernel
@@ -27,7 +26,6 @@ __all__ = ["CHAINS", "TERMS", "Folds", "Total", "is_sum", "rounded"]
 
 CHAINS = 4  # accumulators of a fold in a light loop
 TERMS = 48  # terms that an accumulator of a sum adds before it spills
-DOUBLE = np.dtype("float64")
 
 
 class Total:
@@ -39,12 +37,14 @@ class Total:
 
     def __init__(self, code: Code, fold: Fold, lanes: Lanes) -> None:
         self.b, self.fold, self.lanes = code.b, fold, lanes
-        self.dtype = DOUBLE if is_sum(fold) else fold.dtype
+        own = info(fold.dtype)
+        wide = DTYPES["c128" if own.complex else "f64"]
+        self.dtype = wide if is_sum(fold) else fold.dtype
         self.held = code.slot(lanes.type(self.dtype))
-        self.lost = code.slot(lanes.type(DOUBLE)) if is_sum(fold) and fold.dtype == DOUBLE else None
+        self.lost = code.slot(lanes.type(wide)) if is_sum(fold) and own.double else None
         self.b.store(lanes.constant(fold.identity, self.dtype).ir, self.held)
         if self.lost is not None:
-            self.b.store(lanes.constant(0.0, DOUBLE).ir, self.lost)
+            self.b.store(lanes.constant(0.0, wide).ir, self.lost)
 
     def now(self, slot: ir.Value) -> Value:
         """What a slot holds."""
@@ -168,6 +168,8 @@ class Folds(Points):
 
     def _half(self, vector: Value, start: int, count: int) -> Value:
         lanes = Lanes(self.b, count)
+        if info(vector.dtype).complex:
+            return lanes.pair(*(self._half(vector.part(i), start, count) for i in range(2)))
         if count == 1:
             return lanes.value(self.b.extract_element(vector.ir, I32(start)), vector.dtype)
         picked = ir.Constant(ir.VectorType(I32, count), list(range(start, start + count)))
@@ -184,7 +186,7 @@ def is_sum(fold: Fold) -> bool:
     """Whether a fold adds floating-point numbers."""
     value = folded(fold)
     sums = (f"{fold.name} + {value}", f"{value} + {fold.name}")
-    return info(fold.dtype).floating and fold.expr in sums
+    return info(fold.dtype).inexact and fold.expr in sums
 
 
 def combine(fold: Fold, acc: Value, x: Value) -> Value:

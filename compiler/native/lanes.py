@@ -3,7 +3,8 @@
 ``Lanes`` is where values are written: a builder and a number of lanes. A ``Value`` has a dtype, and
 its operators follow it as NumPy's do: floating arithmetic carries no fast-math flag and is not
 contracted, so it gives NumPy's bits and error-free transformations hold; integers wrap; a bool is
-an i1 in registers and a byte in memory. An operand that is a Python number takes the dtype of the
+an i1 in registers and a byte in memory; a complex number is a structure of its parts, which lie
+side by side in memory. An operand that is a Python number takes the dtype of the
 other one. The same text builds scalar code (one lane) and explicit vector code.
 
 ``fma`` is always the single-rounding ``llvm.fma``: on a machine without the instruction LLVM calls
@@ -18,8 +19,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
-from twofold.ir.dtypes import FORMATS, Format, info
+from twofold.ir.dtypes import FORMATS, DTypeInfo, Format, info
+from twofold.ir.promote import complex_of
 
+from . import pairs
 from .halves import narrow, widen
 
 __all__ = [
@@ -36,6 +39,9 @@ _BY_WIDTH = {4: FORMATS["f32"], 8: FORMATS["f64"]}
 def element_type(dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
     """The LLVM type of one element, in a register or in memory."""
     own = info(dtype)
+    if own.complex:
+        part = element_type(own.part_dtype)
+        return ir.VectorType(part, 2) if memory else ir.LiteralStructType([part, part])
     if own.boolean:
         return ir.IntType(8 if memory else 1)
     if own.floating and not own.half:
@@ -69,7 +75,14 @@ class Lanes:
     def type(self, dtype: np.dtype[Any], memory: bool = False) -> ir.Type:
         """The register (or memory) type of this many elements."""
         element = element_type(dtype, memory)
-        return element if self.count == 1 else ir.VectorType(element, self.count)
+        if self.count == 1:
+            return element
+        if not info(dtype).complex:
+            return ir.VectorType(element, self.count)
+        part = self.type(info(dtype).part_dtype)
+        if memory:
+            return ir.VectorType(part.element, 2 * self.count)
+        return ir.LiteralStructType([part, part])
 
     def value(self, value: ir.Value, dtype: np.dtype[Any]) -> Value:
         """An LLVM value of this many lanes."""
@@ -78,6 +91,10 @@ class Lanes:
     def constant(self, number: Any, dtype: np.dtype[Any]) -> Value:
         """The same number in every lane; integers wrap to the width of the dtype."""
         own = info(dtype)
+        if own.complex:
+            number = complex(number)
+            parts = (self.constant(x, own.part_dtype) for x in (number.real, number.imag))
+            return Value(self, ir.Constant(self.type(dtype), [x.ir for x in parts]), dtype)
         if own.half:
             item: Any = int(np.asarray(number, dtype).view(np.uint16))
         elif own.floating:
@@ -95,6 +112,10 @@ class Lanes:
         """A scalar repeated in every lane."""
         if self.count == 1:
             return Value(self, value, dtype)
+        if info(dtype).complex:
+            one = Value(Lanes(self.builder, 1), value, dtype)
+            real, imag = (self.splat(one.part(i).ir, one.part(i).dtype) for i in range(2))
+            return self.pair(real, imag)
         start = self.builder.insert_element(
             ir.Constant(self.type(dtype), ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
         )
@@ -105,7 +126,25 @@ class Lanes:
         """What was loaded, as a value."""
         if dtype == BOOL:
             raw = self.builder.icmp_unsigned("!=", raw, ir.Constant(raw.type, None))
+        elif info(dtype).complex:
+            return self.pair(*(self._every_other(raw, i, info(dtype).part_dtype) for i in range(2)))
         return Value(self, raw, dtype)
+
+    def _every_other(self, raw: ir.Value, first: int, dtype: np.dtype[Any]) -> Value:
+        word = ir.IntType(32)
+        if self.count == 1:
+            return Value(self, self.builder.extract_element(raw, word(first)), dtype)
+        places = ir.Constant(
+            ir.VectorType(word, self.count), [2 * i + first for i in range(self.count)]
+        )
+        return Value(self, self.builder.shuffle_vector(raw, raw, places), dtype)
+
+    def pair(self, real: Value, imag: Value) -> Value:
+        """The complex numbers with these parts."""
+        dtype = complex_of(real.dtype)
+        empty = ir.Constant(self.type(dtype), ir.Undefined)
+        made = self.builder.insert_value(empty, real.ir, 0)
+        return Value(self, self.builder.insert_value(made, imag.ir, 1), dtype)
 
     def any(self, mask: Value) -> ir.Value:
         """One i1: whether a bool holds in some lane."""
@@ -153,16 +192,32 @@ class Value:
         """Another value of these lanes, by default of this dtype."""
         return Value(self.lanes, value, self.dtype if dtype is None else dtype)
 
+    def part(self, i: int) -> Value:
+        """The real (0) or the imaginary (1) part of a complex number."""
+        return self.made(self.lanes.builder.extract_value(self.ir, i), info(self.dtype).part_dtype)
+
     def to_memory(self) -> ir.Value:
         """The value as it is stored."""
+        if info(self.dtype).complex:
+            return self._side_by_side(self.part(0).ir, self.part(1).ir)
         if self.dtype != BOOL:
             return self.ir
         return self.lanes.builder.zext(self.ir, self.lanes.type(self.dtype, memory=True))
+
+    def _side_by_side(self, real: ir.Value, imag: ir.Value) -> ir.Value:
+        b, count, word = self.lanes.builder, self.lanes.count, ir.IntType(32)
+        if count == 1:
+            empty = ir.Constant(self.lanes.type(self.dtype, memory=True), ir.Undefined)
+            return b.insert_element(b.insert_element(empty, real, word(0)), imag, word(1))
+        places = [i + half for i in range(count) for half in (0, count)]
+        return b.shuffle_vector(real, imag, ir.Constant(ir.VectorType(word, 2 * count), places))
 
     # ---- Arithmetic
 
     def _apply(self, other: Number, floating: str, integer: str, boolean: str = "") -> Value:
         own = info(self.dtype)
+        if own.complex:
+            return pairs.ARITHMETIC[floating](self, self.like(other))
         name = floating if own.floating else boolean if own.boolean else integer
         assert name and not own.half, f"no such operation on {self.dtype}"
         return self.made(getattr(self.lanes.builder, name)(self.ir, self.like(other).ir))
@@ -193,11 +248,15 @@ class Value:
 
     def __neg__(self) -> Value:
         b = self.lanes.builder
+        if info(self.dtype).complex:
+            return pairs.negative(self)
         return self.made(b.fneg(self.ir) if self.floating else b.neg(self.ir))
 
     def __abs__(self) -> Value:
         if self.floating:
             return self.intrinsic("fabs")
+        if info(self.dtype).complex:
+            return pairs.modulus(self)
         return (self < 0).select(-self, self) if info(self.dtype).signed else self
 
     def __and__(self, other: Number) -> Value:
@@ -237,6 +296,8 @@ class Value:
 
     def compare(self, symbol: str, other: Number) -> Value:
         """``<`` and so on; with NaN all are false but ``!=``."""
+        if info(self.dtype).complex:
+            return pairs.compare(symbol, self, self.like(other))
         b, right = self.lanes.builder, self.like(other).ir
         if self.floating:
             of_kind = b.fcmp_unordered if symbol == "!=" else b.fcmp_ordered
@@ -261,7 +322,9 @@ class Value:
         return self.compare("==", other)
 
     def is_nan(self) -> Value:
-        """Whether it is a NaN; false for dtypes without one."""
+        """Whether it, or a part of it, is a NaN; false for dtypes without one."""
+        if info(self.dtype).complex:
+            return self.part(0).is_nan() | self.part(1).is_nan()
         if not self.floating:
             return self.lanes.constant(False, BOOL)
         return self.made(self.lanes.builder.fcmp_unordered("uno", self.ir, self.ir), BOOL)
@@ -270,6 +333,8 @@ class Value:
         """Its truth value, as Python has it: NaN is true."""
         if self.dtype == BOOL:
             return self
+        if info(self.dtype).complex:
+            return pairs.compare("!=", self, self.like(0))
         b, zero = self.lanes.builder, self.like(0).ir
         if self.floating:
             return self.made(b.fcmp_unordered("!=", self.ir, zero), BOOL)
@@ -277,6 +342,9 @@ class Value:
 
     def select(self, yes: Value, no: Number) -> Value:
         """``yes`` where this bool holds, else ``no``."""
+        if info(yes.dtype).complex:
+            other = yes.like(no)
+            return self.lanes.pair(*(self.select(yes.part(i), other.part(i)) for i in range(2)))
         chosen = self.lanes.builder.select(self.ir, yes.ir, yes.like(no).ir)
         return yes.made(chosen)
 
@@ -333,6 +401,8 @@ class Value:
             return widen(self).cast(dtype)
         if target.boolean:
             return self.nonzero()
+        if source.complex or target.complex:
+            return self._cast_parts(target)
         if target.half:
             return narrow(self if source.floating else self.cast(SINGLE), dtype)
         b, kind = self.lanes.builder, self.lanes.type(dtype)
@@ -349,6 +419,15 @@ class Value:
         else:
             made = b.trunc(self.ir, kind) if target.bits < source.bits else self.ir
         return self.made(made, dtype)
+
+    def _cast_parts(self, target: DTypeInfo) -> Value:
+        """To or from complex: a real number has no imaginary part."""
+        if not info(self.dtype).complex:
+            real = self.cast(target.part_dtype)
+            return self.lanes.pair(real, real.like(0.0))
+        if not target.complex:
+            return self.part(0).cast(target.dtype)
+        return self.lanes.pair(*(self.part(i).cast(target.part_dtype) for i in range(2)))
 
 
 Number = Value | float

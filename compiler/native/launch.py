@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from twofold.ir.dims import DimLike
+from twofold.ir.dtypes import WIDEST
 from twofold.runtime import threads
 
 from ..kernel.expression import calls
@@ -57,7 +58,7 @@ def kernel_launches(
     inner = max(points // max(dims[0], 1), 1)
     block = max(BLOCK // inner, 1)
     units = -(-dims[0] // block)
-    partials = reserve(8 * len(kernel.sweeps[0].folds) * max(units, 1))
+    partials = reserve(WIDEST * len(kernel.sweeps[0].folds) * max(units, 1))
     words += [(LITERAL, block), (ARENA, partials), (LITERAL, units)]
     grain = grain_of(kernel, units, points)
     return [Launch(machine.body, units, grain, words), Launch(machine.combine, 1, 1, words)]

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 from llvmlite import ir
 
+from twofold.ir.dtypes import WIDEST
+
 from ..kernel.expression import calls, names
 from ..kernel.functions import CHEAP
 from ..kernel.loops import Kernel, Sweep
@@ -277,7 +279,7 @@ def _run_total(e: _Nest) -> None:
 
 def _partial(e: _Nest, partials: ir.Value, units: ir.Value, i: int, unit: ir.Value) -> ir.Value:
     """Where a unit's partial result of the i-th fold lies."""
-    place = e.b.add(e.b.mul(I64(i), units), unit)
+    place = e.b.mul(e.b.add(e.b.mul(I64(i), units), unit), I64(WIDEST // 8))
     return e.b.gep(e.b.inttoptr(partials, POINTER), [place], source_etype=I64)
 
 

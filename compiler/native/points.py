@@ -14,6 +14,7 @@ import numpy as np
 from llvmlite import ir
 
 from twofold.ir.dims import DimLike
+from twofold.ir.dtypes import info
 
 from ..kernel.expression import names
 from ..kernel.lanes import lanes_of
@@ -207,7 +208,7 @@ class Points:
         if isinstance(found, Slot):
             now = self.b.load(found.place, typ=element_type(found.dtype))
             found = self.one.value(now, found.dtype)
-        if point.vector and self.lanes > 1 and not isinstance(found.ir.type, ir.VectorType):
+        if point.vector and found.lanes.count < self.lanes:
             return self.at(point).splat(found.ir, found.dtype)
         return found
 
@@ -263,7 +264,8 @@ class Points:
             raw = self._vector(pointer, place, dtype, point.mask)
         elif _is(stride, -1):
             first = self.b.sub(place, I64(self.lanes - 1))
-            raw = self._turned(self._vector(pointer, first, dtype, self._turned(point.mask)))
+            mask = self._turned(point.mask)
+            raw = self._turned(self._vector(pointer, first, dtype, mask), info(dtype).complex)
         else:
             raw = self._gather(pointer, place, dtype, point, stride)
         return self.all.from_memory(raw, dtype)
@@ -271,7 +273,7 @@ class Points:
     def _element(self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any]) -> ir.Value:
         kind = element_type(dtype, memory=True)
         at = self.b.gep(pointer, [place], source_etype=kind)
-        return self.b.load(at, typ=kind, align=dtype.itemsize)
+        return self.b.load(at, typ=kind, align=_alignment(dtype))
 
     def _vector(
         self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], mask: ir.Value | None
@@ -279,16 +281,30 @@ class Points:
         kind = self.all.type(dtype, memory=True)
         at = self.b.gep(pointer, [place], source_etype=element_type(dtype, memory=True))
         if mask is None:
-            return self.b.load(at, typ=kind, align=dtype.itemsize)
-        zero = ir.Constant(kind, [0] * self.lanes)
+            return self.b.load(at, typ=kind, align=_alignment(dtype))
+        zero = ir.Constant(kind, [0] * kind.count)
         fn = self._masked("load", kind, dtype)
-        return self.b.call(fn, [at, I32(dtype.itemsize), mask, zero])
+        return self.b.call(fn, [at, I32(_alignment(dtype)), self._spread(mask, dtype), zero])
 
-    def _turned(self, vector: ir.Value) -> ir.Value:
-        """A vector (or a mask, or None) with its lanes in reverse order."""
+    def _turned(self, vector: ir.Value, pairs: bool = False) -> ir.Value:
+        """A vector (or a mask, or None) with its lanes in reverse order; ``pairs``: two elements
+        are one lane."""
         if vector is None:
             return None
-        order = ir.Constant(ir.VectorType(I32, self.lanes), list(reversed(range(self.lanes))))
+        places = list(reversed(range(self.lanes)))
+        if pairs:
+            places = [2 * i + j for i in places for j in (0, 1)]
+        return self._picked(vector, places)
+
+    def _spread(self, mask: ir.Value, dtype: np.dtype[Any]) -> ir.Value:
+        """A mask of lanes as one of elements in memory."""
+        if not info(dtype).complex:
+            return mask
+        return self._picked(mask, [i for i in range(self.lanes) for _ in range(2)])
+
+    def _picked(self, vector: ir.Value, places: list[int]) -> ir.Value:
+        """The elements at some places of a vector, as another."""
+        order = ir.Constant(ir.VectorType(I32, len(places)), places)
         return self.b.shuffle_vector(vector, vector, order)
 
     def _gather(
@@ -300,7 +316,12 @@ class Points:
         for lane in range(self.lanes):
             step = self.b.mul(self.code.least(I64(lane), last), self.number(stride))
             element = self._element(pointer, self.b.add(place, step), dtype)
-            raw = self.b.insert_element(raw, element, I32(lane))
+            if info(dtype).complex:
+                for i in range(2):
+                    part = self.b.extract_element(element, I32(i))
+                    raw = self.b.insert_element(raw, part, I32(2 * lane + i))
+            else:
+                raw = self.b.insert_element(raw, element, I32(lane))
         return raw
 
     def store(self, access: Access, value: Value, point: Point) -> None:
@@ -313,13 +334,19 @@ class Points:
             return
         if _is(stride, -1):
             first, mask = self.b.sub(place, I64(self.lanes - 1)), self._turned(point.mask)
-            self._put(self._turned(raw), pointer, first, dtype, mask)
+            self._put(self._turned(raw, info(dtype).complex), pointer, first, dtype, mask)
             return
         for lane in range(self.lanes):
             at = self.b.add(place, self.b.mul(I64(lane), self.number(stride)))
             inside = I1(1) if point.mask is None else self.b.extract_element(point.mask, I32(lane))
             with self.b.if_then(inside):
-                self._put(self.b.extract_element(raw, I32(lane)), pointer, at, dtype, None)
+                self._put(self._lane(raw, lane, dtype), pointer, at, dtype, None)
+
+    def _lane(self, raw: ir.Value, lane: int, dtype: np.dtype[Any]) -> ir.Value:
+        """One lane of what is stored."""
+        if info(dtype).complex:
+            return self._picked(raw, [2 * lane, 2 * lane + 1])
+        return self.b.extract_element(raw, I32(lane))
 
     def _put(
         self, raw: ir.Value, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any],
@@ -327,21 +354,26 @@ class Points:
     ) -> None:  # fmt: skip
         at = self.b.gep(pointer, [place], source_etype=element_type(dtype, memory=True))
         if mask is None:
-            self.b.store(raw, at, align=dtype.itemsize)
+            self.b.store(raw, at, align=_alignment(dtype))
             return
         fn = self._masked("store", raw.type, dtype)
-        self.b.call(fn, [raw, at, I32(dtype.itemsize), mask])
+        self.b.call(fn, [raw, at, I32(_alignment(dtype)), self._spread(mask, dtype)])
 
     def _masked(self, what: str, kind: ir.Type, dtype: np.dtype[Any]) -> ir.Function:
-        name = f"llvm.masked.{what}.v{self.lanes}{suffix_of(dtype)}.p0"
+        name = f"llvm.masked.{what}.v{kind.count}{suffix_of(info(dtype).part_dtype)}.p0"
         found = self.b.module.globals.get(name)
         if found is not None:
             return found
-        lanes = ir.VectorType(I1, self.lanes)
+        lanes = ir.VectorType(I1, kind.count)
         signature = ir.FunctionType(kind, [POINTER, I32, lanes, kind])
         if what == "store":
             signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, I32, lanes])
         return ir.Function(self.b.module, signature, name)
+
+
+def _alignment(dtype: np.dtype[Any]) -> int:
+    """That of NumPy's arrays: a complex number lies where its parts may."""
+    return info(dtype).part_dtype.itemsize
 
 
 def _is(size: DimLike, number: int) -> bool:

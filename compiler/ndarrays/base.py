@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from twofold.ir.dtypes import letter
 from twofold.ir.location import stores_item
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -210,7 +211,7 @@ class TracedScalar(TracedValue):
 
     def repeated(self, sequence: Any) -> Any:
         """``self * sequence``, which repeats it as a Python int does. Raises TypeError."""
-        if self.dtype.kind not in "iu":
+        if letter(self.dtype) not in "iu":
             kind = self.dtype.type.__name__
             raise TypeError(f"can't multiply sequence by non-int of type 'numpy.{kind}'")
         return sequence * int(self.known("the number of repetitions"))
@@ -457,7 +458,7 @@ def _simple_power(x: TracedValue, exponent: Any) -> Any:
     """The function that NumPy's ``**`` of an array calls instead of ``np.power``, or None."""
     if type(x) is not TracedArray or type(exponent) not in (int, float):
         return None
-    kind = x.dtype.kind
+    kind = letter(x.dtype)
     if exponent == 2 and (type(exponent) is int or kind in "fc"):
         return np.square
     if exponent == 0.5 and kind in "fc":

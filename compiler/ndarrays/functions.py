@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import letter
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
 from twofold.ir.ops.contract import tensordot
@@ -459,7 +460,7 @@ def isin(
 @implements(np.iscomplexobj)
 def iscomplexobj(x: Any) -> bool:
     """``np.iscomplexobj``."""
-    return bool(x.dtype.kind == "c")
+    return bool(letter(x.dtype) == "c")
 
 
 @implements(np.astype)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import letter
 from twofold.ir.op import OPS
 from twofold.ir.ops import movement
 from twofold.ir.ops.index import getitem as get
@@ -145,7 +146,7 @@ def _holds_tensor(items: Any) -> bool:
 
 
 def _wants_value(part: Any) -> bool:
-    return part.dtype.kind in "bi" or part.dtype.kind == "u"
+    return letter(part.dtype) in "bi" or letter(part.dtype) == "u"
 
 
 def _bound(trace: Any, bound: Any) -> Any:
@@ -282,7 +283,7 @@ def _same_size(array: TracedArray, axis: int, size: int) -> None:
 
 
 def _checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
-    if tensor.dtype.kind not in "iu":
+    if letter(tensor.dtype) not in "iu":
         raise IndexError("arrays used as indices must be of integer (or boolean) type")
     known = trace.known(tensor)
     if known is None or not known.size:
@@ -414,9 +415,9 @@ def value_of(trace: Any, value: Any, dtype: np.dtype[Any], *, one: bool = False)
         held[...] = value
         return constant(trace, held)
     if isinstance(value, SymNumber):
-        floating = dtype.kind in "fc"
+        floating = letter(dtype) in "fc"
         return value.tensor(dtype) if floating else value_of(trace, value.plain(), dtype)
-    narrow = type(value) is TracedScalar and dtype.kind in "iu" and value.dtype.kind in "iuf"
+    narrow = type(value) is TracedScalar and letter(dtype) in "iu" and letter(value.dtype) in "iuf"
     if one and narrow and not np.can_cast(value.dtype, dtype, "safe"):
         return OPS["numpy_stored"](value.tensor(), dtype=dtype)
     if is_traced(value) or isinstance(value, Tensor | np.ndarray | np.generic | SymInt):

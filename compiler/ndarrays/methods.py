@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from twofold.ir.dtypes import letter
 from twofold.ir.op import OPS
 from twofold.ir.ops.joining import repeat as repeated
 
@@ -106,7 +107,7 @@ def _mean_dtype(x: Any, dtype: Any) -> tuple[Any, Any]:
     """The dtype that a mean adds in, and that of its result (None: as computed)."""
     if dtype is not None:
         return np.dtype(dtype), None
-    if x.dtype.kind in "biu":
+    if letter(x.dtype) in "biu":
         return np.dtype("f8"), None
     return (np.dtype("f4"), np.dtype("f2")) if x.dtype == np.float16 else (None, None)
 
@@ -123,7 +124,7 @@ def mean(
     total = protocol.METHODS["sum"](x, axis, adds, None, keepdims, where=where)
     value = protocol.ufunc(
         x.home, np.true_divide, "__call__", (total, _count(x, axis, where, keepdims)),
-        {"dtype": total.dtype, "casting": "unsafe"} if total.dtype.kind in "fc" else {},
+        {"dtype": total.dtype, "casting": "unsafe"} if letter(total.dtype) in "fc" else {},
     )  # fmt: skip
     if final is not None and out is None:
         value = protocol.METHODS["astype"](value, final)
@@ -143,10 +144,10 @@ def var(
     total = protocol.METHODS["sum"](x, axis, adds, None, True, where=where)
     count = _count(x, axis, where, True)
     middle = total / count if mean is _NONE else mean
-    if adds is not None and middle.dtype != adds and adds.kind in "fc":
+    if adds is not None and middle.dtype != adds and letter(adds) in "fc":
         middle = protocol.METHODS["astype"](middle, adds)
     off = x - middle
-    squared = off * off if off.dtype.kind != "c" else (off * off.conj()).real
+    squared = off * off if letter(off.dtype) != "c" else (off * off.conj()).real
     spread = protocol.METHODS["sum"](squared, axis, adds, None, keepdims, where=where)
     left = _count(x, axis, where, keepdims) - ddof
     left = np.maximum(left, 0) if where is not True else left if left > 0 else 0
@@ -177,7 +178,7 @@ def _delivered(value: Any, out: Any, trace: Any) -> Any:
 @method("conj", "conjugate")
 def conj(x: Any) -> Any:
     """``x.conj()``."""
-    if x.dtype.kind != "c":
+    if letter(x.dtype) != "c":
         return x
     return protocol.ufunc(x.home, np.conjugate, "__call__", (x,), {})
 
@@ -375,7 +376,7 @@ def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
 
 
 def _rounded(x: TracedArray, decimals: int, out: Any) -> Any:
-    kind, trace = x.dtype.kind, x.home
+    kind, trace = letter(x.dtype), x.home
     if kind == "c":
         made = protocol.METHODS["copy"](x, "K") if out is None else as_array(trace, out)
         made.real = _rounded(x.real, decimals, None)
@@ -411,7 +412,7 @@ def take(x: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if out is not None:
         _check_taken(x, indices, axis, out, mode)
     index = _places(as_array(x.home, indices), x.shape[axis], mode)
-    if not index.size and index.dtype.kind == "f":
+    if not index.size and letter(index.dtype) == "f":
         index = protocol.METHODS["astype"](index, np.intp)
     value = x[(*(slice(None),) * axis, index)]
     value = fresh(x.home, value.tensor()) if type(value) is TracedArray else value

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import letter
 from twofold.ir.errors import StagingError, TwofoldError
 from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
@@ -90,7 +91,7 @@ def convert(x: Any, dtype: np.dtype[Any]) -> Any:
     """``x.astype(dtype)`` with NumPy's meaning."""
     if x.dtype == dtype:
         return x
-    if x.dtype.kind in "fc" and dtype.kind in "iu":
+    if letter(x.dtype) in "fc" and letter(dtype) in "iu":
         return OPS["numpy_astype"](x, dtype=dtype)
     return OPS["cast"](x, dtype=dtype)
 

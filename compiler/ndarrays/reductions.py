@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from twofold.ir.dtypes import letter
 from twofold.ir.op import OPS
 
 from ..symint import to_dims
@@ -34,7 +35,7 @@ def reduce(
         return as_array(trace, made)
     array = as_array(trace, array)
     name = FOLDS.get(ufunc)
-    if name is None or (array.dtype.kind == "c" and name in ("max", "min")):
+    if name is None or (letter(array.dtype) == "c" and name in ("max", "min")):
         if getattr(np, ufunc.__name__, None) is not ufunc:
             raise trace.refusal(f"the ufunc {ufunc.__name__} has no op here")
         name = None

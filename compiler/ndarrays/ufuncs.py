@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy._core import umath
 
+from twofold.ir.dtypes import letter
 from twofold.ir.errors import DTypeError
 from twofold.ir.op import OPS
 from twofold.runtime.interop import our_function
@@ -107,7 +108,7 @@ def call(
 def _settle_power(trace: Any, inputs: Any, dtype: np.dtype[Any]) -> None:
     """Raise PlainPython where a negative exponent of integers may raise when some of an array
     from outside is written: NumPy goes as far as the first."""
-    if dtype.kind != "i" or np.dtype(dtype_of(inputs[1])).kind not in "ib":
+    if letter(dtype) != "i" or letter(np.dtype(dtype_of(inputs[1]))) not in "ib":
         return
     exponents = number(inputs[1]) if isinstance(inputs[1], SymNumber) else inputs[1]
     if is_traced(exponents) or isinstance(exponents, Tensor | Variable):
@@ -261,7 +262,7 @@ def _beyond(trace: Any, ufunc: Any, inputs: Any) -> Any:
         if type(whole) is not int:
             continue
         dtype = dtype_of(other)
-        if not isinstance(dtype, np.dtype) or dtype.kind not in "iu":
+        if not isinstance(dtype, np.dtype) or letter(dtype) not in "iu":
             continue
         limits = np.iinfo(dtype)
         if limits.min <= whole <= limits.max:
@@ -363,7 +364,7 @@ def _by_zero(name: str) -> Any:
     """Integer division: 0 where the divisor is 0, as NumPy has it."""
 
     def divide(x: Any, y: Any) -> Any:
-        if x.dtype.kind not in "iu":
+        if letter(x.dtype) not in "iu":
             return OPS[name](x, y)
         one, zero = _number(y, 1), _number(y, 0)
         none = OPS["equal"](y, zero)
@@ -377,18 +378,18 @@ def _number(like: Any, value: int) -> Any:
 
 
 def _power(x: Any, y: Any) -> Any:
-    if y.dtype.kind == "i":
+    if letter(y.dtype) == "i":
         y = OPS["numpy_exponents"](y, x)
     return OPS["power"](x, y)
 
 
 def _vecdot(x: Any, y: Any) -> Any:
-    x = OPS["conjugate"](x) if x.dtype.kind == "c" else x
+    x = OPS["conjugate"](x) if letter(x.dtype) == "c" else x
     return OPS["matmul"](x[..., None, :], y[..., :, None])[..., 0, 0]
 
 
 def _vecmat(x: Any, y: Any) -> Any:
-    x = OPS["conjugate"](x) if x.dtype.kind == "c" else x
+    x = OPS["conjugate"](x) if letter(x.dtype) == "c" else x
     return OPS["matmul"](x[..., None, :], y)[..., 0, :]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from twofold.ir.dtypes import letter
 from twofold.ir.op import OPS
 from twofold.ir.ops import movement
 
@@ -238,7 +239,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
 @method("real")
 def real(x: Any) -> Any:
     """``x.real``."""
-    if x.dtype.kind != "c":
+    if letter(x.dtype) != "c":
         return x
     if type(x) is TracedScalar:
         return TracedScalar(x.home, OPS["real"](x.tensor()))
@@ -251,7 +252,7 @@ def _set_part(x: Any, name: str, value: Any) -> None:
     value = as_array(x.home, value)
     if not x.writeable and value.cell is x.cell:
         raise x.home.plain()  # no error where an array is assigned to itself
-    if x.dtype.kind == "c":
+    if letter(x.dtype) == "c":
         protocol.METHODS[name](x)[...] = value
     elif name == "real":
         x[...] = value
@@ -276,9 +277,9 @@ def imag(x: Any) -> Any:
     """``x.imag``."""
     if type(x) is TracedScalar:
         tensor = x.tensor()
-        part = OPS["imag"](tensor) if x.dtype.kind == "c" else OPS["zeros_like"](tensor)
+        part = OPS["imag"](tensor) if letter(x.dtype) == "c" else OPS["zeros_like"](tensor)
         return TracedScalar(x.home, part)
-    if x.dtype.kind == "c":
+    if letter(x.dtype) == "c":
         return view_of(x, Part("imag"))
     zeros = OPS["zeros_like"](x.tensor())
     flags = x.layout.flags

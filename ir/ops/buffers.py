@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..buffer import Arrays, new
+from ..dtypes import info
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, op
@@ -37,7 +38,7 @@ def _fits(op: Any, want: TensorType, have: TensorType, sizes: Sizes) -> None:
 
 
 def _position(op: Any, t: TensorType) -> None:
-    if type(t) is not TensorType or t.dtype.kind not in "iu" or t.rank:
+    if type(t) is not TensorType or not info(t.dtype).integer or t.rank:
         raise DTypeError(f"{op.name}: a position is an integer without axes, not {t}")
 
 

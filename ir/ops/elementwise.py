@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import ArgumentError, IntegerDivisionError
 from ..op import OPS, Sample, op
 from .casting import cast
@@ -83,10 +84,10 @@ def chain_divide(g: Any, divisor: Any) -> Any:
 
 def conj(x: Any) -> Any:
     """Complex conjugate of a tensor; a real one passes through and makes no node."""
-    return conjugate(x) if x.dtype.kind == "c" else x
+    return conjugate(x) if info(x.dtype).complex else x
 
 
-@op("elementwise", involution=True, samples=UNARY)
+@op("elementwise", expr="conj(x)", involution=True, samples=UNARY)
 def conjugate(x: Array) -> Array:
     """Complex conjugate, elementwise; real values are unchanged.
 
@@ -94,7 +95,7 @@ def conjugate(x: Array) -> Array:
     >>> tf.conjugate(1 + 2j).item()
     (1-2j)
     """
-    return np.conjugate(x) if x.dtype.kind == "c" else x.copy()
+    return np.conjugate(x) if info(x.dtype).complex else x.copy()
 
 
 @conjugate.gradient
@@ -246,7 +247,7 @@ def fmod_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
 
 def _refuse_zero(y: Array, what: str) -> None:
     divisor = np.asarray(y)
-    if divisor.dtype.kind in "iu" and not divisor.all():
+    if info(divisor.dtype).integer and not divisor.all():
         place = [int(i) for i in np.argwhere(divisor == 0)[0]]
         raise IntegerDivisionError(
             f"{what}: integer division by zero, at index {place} of the divisor. Test the divisor "
@@ -274,7 +275,7 @@ def power(x: Array, y: Array) -> Array:
     array([ 8, 27], dtype=int32)
     """
     exponent = np.asarray(y)
-    if exponent.dtype.kind == "i" and np.size(x) and exponent.size and exponent.min() < 0:
+    if info(exponent.dtype).signed and np.size(x) and exponent.size and exponent.min() < 0:
         raise ArgumentError(
             f"power: an integer cannot be raised to the negative integer {exponent.min()}; cast "
             f"the base to floating point first"
@@ -301,7 +302,7 @@ def power_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
 def _times_log(out: Any, x: Any) -> Any:
     """``out * log(x)``, 0 where the logarithm does not exist."""
     x = x if x.dtype == out.dtype else cast(x, dtype=out.dtype)
-    exists = not_equal(x, 0) if out.dtype.kind == "c" else greater(x, 0)
+    exists = not_equal(x, 0) if info(out.dtype).complex else greater(x, 0)
     return where(exists, out * OPS["log"](where(exists, x, 1)), 0)
 
 
@@ -380,7 +381,7 @@ def sign(x: Array) -> Array:
 
 @sign.gradient
 def sign_vjp(g: Any, out: Any, x: Any) -> Any:
-    if x.dtype.kind != "c":
+    if not info(x.dtype).complex:
         return (lambda: zeros_like(g),)
     return (lambda: _unit_gradient(g, out, x),)
 
@@ -416,7 +417,7 @@ def reciprocal(x: Array) -> Array:
     >>> tf.reciprocal(4.0).item()
     0.25
     """
-    return np.reciprocal(x)
+    return np.divide(1, x) if info(x.dtype).complex else np.reciprocal(x)
 
 
 @reciprocal.gradient

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..op import Sample, composite
 from .compare import equal, isfinite, isnan, less_equal, logical_and, logical_or
 from .elementwise import abs as magnitude
@@ -96,9 +97,11 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None)
     array([0., 2.], dtype=float32)
     """
     x = as_tensor(x)
-    if x.dtype.kind != "f":
+    if not info(x.dtype).floating:
         return x
-    limit = float(np.finfo(x.dtype).max)
+    format = info(x.dtype).format
+    assert format is not None
+    limit = format.max
     high, low = limit if posinf is None else posinf, -limit if neginf is None else neginf
     x = where(isnan(x), nan, x)
     return where(equal(x, math.inf), high, where(equal(x, -math.inf), low, x))

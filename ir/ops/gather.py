@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..dims import DimLike
+from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, axis_of
 from ..op import OPS, Sample, op
@@ -111,7 +112,7 @@ def gather_vjp(g: Any, out: Any, x: Any, indices: Any, *, axis: int, batch_dims:
 
 def _scatter_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     x, indices, updates = types
-    if indices.dtype.kind not in "iu":
+    if not info(indices.dtype).integer:
         raise ArgumentError(f"{op.name}: indices must be integers, not {indices.dtype}")
     attrs, shape = _gather_shape(op, x, indices, attrs, sizes)
     _check_updates(updates, shape, sizes)
@@ -226,7 +227,7 @@ def gather_nd_vjp(g: Any, out: Any, x: Any, indices: Any) -> Any:
 
 def _scatter_nd_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     x, indices, updates = types
-    if indices.dtype.kind not in "iu":
+    if not info(indices.dtype).integer:
         raise ArgumentError(f"{op.name}: indices must be integers, not {indices.dtype}")
     _check_updates(updates, _nd_shape(x, _decided(indices, sizes)), sizes)
     return attrs, (x,)

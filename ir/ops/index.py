@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import (
     ArgumentError,
     ConversionError,
@@ -93,7 +94,7 @@ def _read_item(part: Any) -> Item:
     if tensor.dtype == bool:
         known = np.array(part) if isinstance(part, list) and _is_written_out(part) else None
         return Item("mask", tensor, len(tensor.shape), known)
-    if tensor.dtype.kind not in "iu":
+    if not info(tensor.dtype).integer:
         if isinstance(part, list) and not part:
             return Item("array", cast(tensor, dtype=INT64))
         raise DTypeError(f"an index must be of integers or bool, not {tensor.dtype}")
@@ -245,10 +246,10 @@ def setitem(x: Any, key: Any, value: Any) -> Any:
 
 
 def _converted(value: Any, x: Any) -> Any:
-    if x.dtype.kind in "iu":
+    if info(x.dtype).integer:
         _refuse_overflow(value, x.dtype)
     value = as_tensor(value)
-    if value.dtype.kind == "c" and x.dtype.kind != "c":
+    if info(value.dtype).complex and not info(x.dtype).complex:
         raise DTypeError(
             f"a {value.dtype} value cannot be written into a {x.dtype} tensor; take tf.real first"
         )
@@ -261,9 +262,9 @@ def _refuse_overflow(value: Any, dtype: np.dtype) -> None:
         for item in value:
             _refuse_overflow(item, dtype)
     elif isinstance(value, int):
-        limits = np.iinfo(dtype)
-        if not limits.min <= value <= limits.max:
-            raise ConversionError(f"{value} does not fit {dtype}: {limits.min}..{limits.max}")
+        low, high = info(dtype).ints
+        if not low <= value <= high:
+            raise ConversionError(f"{value} does not fit {dtype}: {low}..{high}")
 
 
 def _fitted(value: Any, shape: Any) -> Any:

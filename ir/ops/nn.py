@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..op import Sample, composite
 from ..promote import as_floating
 from .casting import cast, stop_gradient
@@ -32,7 +33,7 @@ LABELS = np.array([2, 0, 3], np.int32)
 
 def _floating(x: Any) -> Any:
     x = as_tensor(x)
-    return x if x.dtype.kind in "fc" else cast(x, dtype=as_floating(x.dtype))
+    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 def _peak(x: Any, axis: Any) -> Any:
@@ -51,7 +52,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     array([0.5, 0.5], dtype=float32)
     """
     x = _floating(x)
-    if x.dtype == np.float16:
+    if info(x.dtype).half:
         return in_single(softmax, x, axis)
     e = exp(x - _peak(x, axis))
     return e * (1 / total(e, axis=axis, keepdims=True))  # one division a line, not an element
@@ -66,7 +67,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     array([    0., -1000.], dtype=float32)
     """
     x = _floating(x)
-    if x.dtype == np.float16:
+    if info(x.dtype).half:
         return in_single(log_softmax, x, axis)
     shifted = x - _peak(x, axis)
     return shifted - log(total(exp(shifted), axis=axis, keepdims=True))
@@ -81,7 +82,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     1000.6931762695312
     """
     x = _floating(x)
-    if x.dtype == np.float16:
+    if info(x.dtype).half:
         return in_single(logsumexp, x, axis, keepdims)
     peak = _peak(x, axis)
     peak = where(isfinite(peak), peak, 0)  # inf - inf would be NaN
@@ -105,6 +106,10 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     >>> tf.nn.softmax_cross_entropy_with_logits([[1.0, 0.0]], [[0.0, 0.0]]).numpy()
     array([0.6931472], dtype=float32)
     """
+    labels, logits = as_tensor(labels), _floating(logits)
+    if info(logits.dtype).half:
+        swapped = lambda x, y: softmax_cross_entropy_with_logits(y, x, axis)  # noqa: E731
+        return in_single(swapped, logits, labels)
     return -total(masked_multiply(labels, log_softmax(logits, axis)), axis=axis)
 
 
@@ -158,15 +163,15 @@ def weighted_cross_entropy_with_logits(labels: Any, logits: Any, pos_weight: Any
 def moments(x: Any, axes: Any, keepdims: bool = False) -> Any:
     """Mean and variance over ``axes``, as a pair; the variance divides by the number of elements.
 
-    float16 gives float16, summed in float32.
+    Half precision stays half precision, and is summed in float32.
 
     >>> import twofold as tf
     >>> tf.nn.moments([1.0, 3.0], axes=0)[1].item()
     1.0
     """
     x = _floating(x)
-    half = x.dtype == np.float16
-    wide = cast(x, dtype=np.dtype("float32")) if half else x
+    half = info(x.dtype).half
+    wide = cast(x, dtype=info(x.dtype).computes_in)
     center = mean(wide, axis=axes, keepdims=True)
     variance = mean(squared_difference(wide, center), axis=axes, keepdims=keepdims)
     if not keepdims:
@@ -188,6 +193,8 @@ def layer_norm(
     array([-1.,  1.], dtype=float32)
     """
     x = _floating(x)
+    if info(x.dtype).half:
+        return in_single(layer_norm, x, scale, offset, axis, epsilon)
     center, variance = moments(x, axis, keepdims=True)
     return batch_normalization(x, center, variance, offset, scale, epsilon)
 
@@ -203,6 +210,8 @@ def rms_norm(x: Any, scale: Any = None, axis: Any = -1, epsilon: float = 1e-6) -
     array([ 1., -1.], dtype=float32)
     """
     x = _floating(x)
+    if info(x.dtype).half:
+        return in_single(rms_norm, x, scale, axis, epsilon)
     out = x * rsqrt(mean(square(x), axis=axis, keepdims=True) + epsilon)
     return out if scale is None else out * scale
 
@@ -241,6 +250,8 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12) -> Any:
     array([0.6, 0.8], dtype=float32)
     """
     x = _floating(x)
+    if info(x.dtype).half:
+        return in_single(l2_normalize, x, axis, epsilon)
     return x * rsqrt(maximum(total(square(x), axis=axis, keepdims=True), epsilon))
 
 
@@ -252,4 +263,5 @@ def l2_loss(x: Any) -> Any:
     >>> tf.nn.l2_loss([3.0, 4.0]).item()
     12.5
     """
-    return total(square(_floating(x))) / 2
+    x = _floating(x)
+    return in_single(l2_loss, x) if info(x.dtype).half else total(square(x)) / 2

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, op
@@ -26,7 +27,7 @@ def _astype_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     samples=[Sample("f[3]", dtype=np.dtype("int32"))])  # fmt: skip
 def numpy_astype(x: Any, *, dtype: Any) -> Any:
     """``x.astype(dtype)``: what does not fit becomes what NumPy makes of it, without an error."""
-    real = x.real if x.dtype.kind == "c" else x
+    real = x.real if info(x.dtype).complex else x
     return real.astype(dtype)
 
 

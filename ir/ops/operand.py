@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dims import Dim, DimLike
+from ..dtypes import info
 from ..errors import ArgumentError
 from ..op import OPS
 from ..words import counted
@@ -80,10 +81,11 @@ def exact_number(value: Any, dtype: np.dtype[Any]) -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if dtype.kind not in "biuf" or not isinstance(value, int | float):
+    own = info(dtype)
+    if own.complex or not isinstance(value, int | float):
         return None
-    if dtype.kind in "iu" and not np.iinfo(dtype).min <= value <= np.iinfo(dtype).max:
+    if own.integer and not own.ints[0] <= value <= own.ints[1]:
         return None
     with np.errstate(all="ignore"):
         held = np.asarray(value).astype(dtype).item()
-    return held if held == value or dtype.kind == "f" else None
+    return held if held == value or own.floating else None

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
@@ -28,7 +29,6 @@ Array = np.ndarray[Any, Any]
 U64, INT64 = np.dtype("uint64"), np.dtype("int64")
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
 STATE = np.array([5, 42, 7], np.uint64)
-MANTISSA = {"float16": 11, "float32": 24, "float64": 53}  # bits of a significand
 
 
 def words(state: Array, count: int, lane: int = 0) -> Any:
@@ -40,7 +40,7 @@ def words(state: Array, count: int, lane: int = 0) -> Any:
 
 def unit(bits: Array, dtype: np.dtype[Any]) -> Array:
     """Uniform numbers in [0, 1) from the top bits: every multiple of 2**-p below 1 is as likely."""
-    keep = MANTISSA[dtype.name]
+    keep = info(dtype).digits
     top = bits >> bits.dtype.type(bits.dtype.itemsize * 8 - keep)
     out: Array = top.astype(dtype) * dtype.type(2.0**-keep)
     return out
@@ -55,7 +55,7 @@ def _check_state(op: Any, types: Types, sizes: Sizes) -> None:
 def _draw_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     _check_state(op, types, sizes)
     shape, dtype = shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
-    if dtype.kind not in op.draws:
+    if info(dtype).letter not in op.draws:
         raise ArgumentError(f"{op.name} does not make {dtype}")
     return dict(attrs, shape=shape, dtype=dtype), (TensorType(dtype, shape),)
 
@@ -180,7 +180,7 @@ def random_truncated_normal(state: Any, *, shape: Any, dtype: Any = FLOAT) -> An
 
 
 def _integers_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    if types[1].rank or types[2].rank or types[1].dtype.kind not in "iu":
+    if types[1].rank or types[2].rank or not info(types[1].dtype).integer:
         raise ArgumentError(f"random_integers: bounds must be single integers, not {types[1]}")
     return _draw_rule(op, types, attrs, sizes)
 
@@ -218,7 +218,7 @@ def scaled_uniform(state: Any, shape: Any, minval: Any, maxval: Any, dtype: Any)
     Rounding can give ``maxval`` itself where the interval is not ``[0, 1)``.
     """
     dtype = as_dtype(dtype, "random uniform")
-    if dtype.kind in "iu":
+    if info(dtype).integer:
         if maxval is None:
             raise ArgumentError("random uniform: integers need maxval")
         low, high = cast(minval, dtype=INT64), cast(maxval, dtype=INT64)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..errors import ArgumentError
 from ..infer import RULES, Attrs, Resolved, Types, axis_of
 from ..op import OPS, Sample, op
@@ -43,7 +44,7 @@ def sum(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
     """Sum over ``axis`` (None: all); keeps the dtype, bool sums as int32; of nothing: 0.
 
     Along any axis and for any length the error is within ``32 * eps * sum(|x|)``, compiled as well.
-    float16 is summed in float32. Integers wrap.
+    Half precision is summed in float32 and rounded once. Integers wrap.
     """
     return add_up(x.astype(np.int32) if x.dtype == bool else x, axis, keepdims)
 
@@ -84,12 +85,10 @@ def prod_vjp(g: Any, out: Any, x: Any, *, axis: Any, keepdims: bool) -> Any:
 
 def _extreme(x: Any, lowest: bool) -> Any:
     """The value that every other of its dtype is at least (or at most)."""
-    if x.dtype.kind == "f":
+    if info(x.dtype).floating:
         return -np.inf if lowest else np.inf
-    if x.dtype.kind == "b":
-        return not lowest
-    limits = np.iinfo(x.dtype)
-    return limits.min if lowest else limits.max
+    low, high = info(x.dtype).ints
+    return x.dtype.type(low if lowest else high)
 
 
 @op(

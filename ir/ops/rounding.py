@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..op import Sample, op
 
 Array = Any
@@ -61,4 +62,4 @@ def round(x: Array) -> Array:
 
 def _rounded(function: Callable[[Array], Array], x: Array) -> Array:
     # An integer is round already; NumPy would return it as float64, in some versions.
-    return x.copy() if x.dtype.kind in "iu" else function(x)
+    return x.copy() if info(x.dtype).integer else function(x)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..infer import axes_of
 from ..op import OPS, Sample, composite
-from ..promote import as_floating
+from ..promote import as_floating, result_dtype
 from .operand import as_tensor, product
 from .reduce import SAMPLES, SOME, max, min, sum
 
@@ -31,11 +32,11 @@ def _count(x: Any, axis: Any) -> Any:
 def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Arithmetic mean over ``axis`` (None: all), in floating point; NaN of nothing.
 
-    float16 is summed in float32. Integers give float32, 64-bit integers float64.
+    Half precision is summed in float32. Integers give float32, 64-bit integers float64.
     """
     x = as_tensor(x)
     dtype = as_floating(x.dtype)
-    wide = np.dtype("float32") if dtype == np.float16 else dtype
+    wide = info(dtype).computes_in
     total = sum(OPS["cast"](x, dtype=wide) if x.dtype != wide else x, axis=axis, keepdims=keepdims)
     out = OPS["divide"](total, _count(x, axis))
     return out if dtype == wide else OPS["cast"](out, dtype=dtype)
@@ -48,8 +49,8 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
     Two passes. Of complex numbers the squared absolute distance, which is real.
     """
     x = as_tensor(x)
-    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
-    if x.dtype == np.float16:
+    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if not info(x.dtype).inexact else x
+    if info(x.dtype).half:
         return in_single(var, x, axis, correction, keepdims)
     distance = x - mean(x, axis=axis, keepdims=True)
     total = sum(_squared_abs(distance), axis=axis, keepdims=keepdims)
@@ -58,13 +59,17 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
 
 
 def _squared_abs(x: Any) -> Any:
-    return OPS["real"](x * OPS["conjugate"](x)) if x.dtype.kind == "c" else x * x
+    return OPS["real"](x * OPS["conjugate"](x)) if info(x.dtype).complex else x * x
 
 
 def in_single(function: Any, x: Any, *args: Any) -> Any:
-    """A function of a float16 tensor, computed in float32: what it sums need not fit float16."""
-    wide = function(OPS["cast"](x, dtype=np.dtype("float32")), *args)
-    return OPS["cast"](wide, dtype=np.dtype("float16"))
+    """A function of a tensor in half precision, computed in float32: what it sums need not fit.
+
+    Its result is rounded to the dtype of the tensor and of those among the other arguments.
+    """
+    wide = function(OPS["cast"](x, dtype=info(x.dtype).computes_in), *args)
+    dtype = result_dtype([x.dtype, *(a.dtype for a in args if hasattr(a, "dtype"))])
+    return wide if wide.dtype == dtype else OPS["cast"](wide, dtype=dtype)
 
 
 def root(x: Any) -> Any:
@@ -77,7 +82,7 @@ def root(x: Any) -> Any:
 def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation: the square root of ``var``; its gradient is 0 where it is 0."""
     x = as_tensor(x)
-    if x.dtype == np.float16:
+    if info(x.dtype).half:
         return in_single(std, x, axis, correction, keepdims)
     return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
@@ -90,8 +95,8 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     elements. The gradient is 0 where the norm is 0.
     """
     x = as_tensor(x)
-    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if x.dtype.kind not in "fc" else x
-    if x.dtype == np.float16:
+    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if not info(x.dtype).inexact else x
+    if info(x.dtype).half:
         return in_single(vector_norm, x, axis, keepdims, ord)
     folded: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if ord == 2:

@@ -23,7 +23,7 @@ def test_every_option_is_on_the_page(command: str) -> None:
 
 
 def test_the_bounds_on_the_page_are_those_in_force() -> None:
-    rows = re.findall(r"^\| ((?:float|complex)[\w, ]+) \| (\S+) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| ((?:b?float|complex)[\w, ]+) \| (\S+) \|$", PAGE, re.MULTILINE)
     stated = {name: float(bound) for names, bound in rows for name in names.split(", ")}
     assert stated == {name: bound.rtol for name, bound in BOUNDS.items()}
     assert all(bound.rtol == bound.atol for bound in BOUNDS.values())

@@ -9,13 +9,17 @@ import pytest
 from support.sampling import Case, composite_cases, draw, dtypes_of, fill, generator, op_cases
 
 from twofold.compiler.decorator import function
+from twofold.ir.dtypes import DTYPES, NAMES, RECORDS, DTypeInfo, info
 from twofold.ir.op import OPS, Op
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-30, 80.0, np.inf, -np.inf, np.nan)
+CIRCLE = (0.0, 1.0, -1j, 0.5 + 2j, -3.0 + 1e-3j, 1e-30j, 80.0 + 1j)  # NumPy's infinities differ
 BOUND = 4.0
+HALF = {"float16": 2e-3, "bfloat16": 2e-2}
+WORDS = OPS["bitwise_left_shift"].domain
 ELEMENTWISE = [
     op for op in OPS.values()
     if op.kind == "elementwise" and op.samples and not op.has_attrs and len(op.tensors) < 3
@@ -23,46 +27,69 @@ ELEMENTWISE = [
 
 
 def agree(found: Any, expected: Any, rtol: float | None = None) -> None:
-    """Same dtype, shape and special values; numbers within 4 units in the last place."""
+    """Same dtype, shape and special values; numbers within 4 units in the last place, of complex
+    ones those of the modulus; half precision within one rounding."""
     a, b = np.asarray(found.array), np.asarray(expected.array)
     assert (a.dtype, a.shape) == (b.dtype, b.shape)
-    if a.dtype.kind == "c":
-        a, b = (np.stack([z.real, z.imag]) for z in (a, b))
-    if a.dtype.kind != "f":
+    own = info(a.dtype)
+    if not own.inexact:
         np.testing.assert_array_equal(a, b)
         return
     if rtol is not None:
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+        wide = [x.astype(np.complex128 if own.complex else np.float64) for x in (a, b)]
+        np.testing.assert_allclose(*wide, rtol=rtol, atol=rtol)
         return
-    finite = np.isfinite(a) & np.isfinite(b)
-    np.testing.assert_array_equal(a[~finite], b[~finite])
-    with np.errstate(over="ignore"):  # next to the largest number
-        unit = np.spacing(np.maximum(np.abs(a[finite]), np.abs(b[finite])))
-    error = np.abs(a[finite].astype(np.longdouble) - b[finite]) / unit
-    assert not error.size or error.max() <= BOUND, (error.max(), a[finite][error.argmax()])
+    if own.half:  # NumPy's tests know bfloat16 for raw bytes
+        a, b = a.astype(own.computes_in), b.astype(own.computes_in)
+    size = np.abs(b.astype(np.clongdouble if own.complex else np.longdouble))
+    parts = [(a.real, b.real), (a.imag, b.imag)] if own.complex else [(a, b)]
+    for x, y in parts:
+        finite = np.isfinite(x) & np.isfinite(y)
+        np.testing.assert_array_equal(x[~finite], y[~finite])
+        unit = spacing(np.where(np.isfinite(size), size, np.abs(y))[finite], own)
+        error = np.abs(x[finite].astype(np.longdouble) - y[finite].astype(np.longdouble)) / unit
+        bound = 1.0 if own.half else BOUND
+        assert not error.size or error.max() <= bound, (error.max(), b[finite][error.argmax()])
+
+
+def spacing(x: Array, own: DTypeInfo) -> Array:
+    """The distance of numbers of this size in a dtype, or in its parts."""
+    assert own.format is not None
+    exponent = np.frexp(np.maximum(x, own.format.tiny))[1] - 1
+    return np.ldexp(np.longdouble(1), exponent - own.format.mantissa)
 
 
 def points(op: Op, dtype: np.dtype[Any]) -> list[Array]:
     """Numbers of the domain, then every pair of edges that the dtype has."""
     rng = generator(f"{op.name}{dtype}")
     inside = [fill((60,), dtype, op.domain, rng) for _ in op.tensors]
-    if dtype.kind not in "f":
+    own = info(dtype)
+    if own.boolean:
         return inside
-    grids = np.meshgrid(*[np.array(EDGES)] * len(op.tensors))
-    edges = [g.ravel().astype(dtype) for g in grids]
+    edges_ = EDGES
+    if own.integer:
+        low, high = own.ints
+        edges_ = (0, 1, 2, 3, high, high - 1, high // 2, low, low + 1, own.bits - 1)
+        edges_ = tuple(e for e in edges_ if op.domain != WORDS or 0 <= e < own.bits)
+        if op.name == "power":
+            edges_ = tuple(e for e in edges_ if e >= 0)
+        elif op.may_raise:
+            edges_ = tuple(e for e in edges_ if e)
+    elif own.complex:
+        edges_ = CIRCLE
+    with np.errstate(all="ignore"):
+        numbers = np.array(edges_, dtype if own.integer else None).astype(dtype)
+    edges = [g.ravel() for g in np.meshgrid(*[numbers] * len(op.tensors))]
     return [np.concatenate(pair) for pair in zip(inside, edges, strict=True)]
 
 
 def dtypes(op: Op) -> list[str]:
-    names = ["float16", "float32", "float64"] if "f" in op.accepts else []
-    names += ["int32", "uint8"] if "i" in op.accepts else []
-    names += ["complex64"] if "c" in op.accepts else []
-    return names
+    return [own.name for own in RECORDS.values() if own.letter in op.accepts]
 
 
 @pytest.mark.parametrize("op", ELEMENTWISE, ids=lambda op: op.name)
 def test_compiled_elementwise_op_agrees_to_four_ulp(op: Op) -> None:
-    given = [[wrap(x) for x in points(op, np.dtype(d))] for d in dtypes(op)]
+    given = [[wrap(x) for x in points(op, DTYPES[NAMES[d]])] for d in dtypes(op)]
 
     def each(groups: Any) -> Any:
         return [op(*tensors) for tensors in groups]
@@ -87,7 +114,7 @@ def test_compiled_op_agrees(case: Case) -> None:
 def compare(found: Any, expected: Any, case: Case) -> None:
     founds, expecteds = (o if isinstance(o, tuple | list) else (o,) for o in (found, expected))
     for f, e in zip(founds, expecteds, strict=True):
-        agree(f, e, rtol=2e-3 if e.dtype == np.float16 else 2e-6)
+        agree(f, e, rtol=HALF.get(e.dtype.name, 2e-6))
 
 
 @pytest.mark.parametrize("case", composite_cases(), ids=lambda c: c.label)

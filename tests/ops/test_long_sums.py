@@ -171,15 +171,14 @@ def test_running_sums_do_not_stop_growing(mode: str) -> None:
     assert abs(got.item() / count - 1) < 1e-6
 
 
-@pytest.mark.parametrize("dtype", ["f", "d", "F", "D", "e", "i", "B"])
+@pytest.mark.parametrize("dtype", ["f", "d", "F", "D", "i", "B"])
 def test_any_axes_and_layout_are_numpys_sum(dtype: str) -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(0, 3, (5, 70, 33)).astype(dtype)
     for array in (x, x.T, x[:, ::-2], np.asfortranarray(x), np.broadcast_to(x[:, :1], x.shape)):
         for axis in (None, 0, 1, -1, (0, 1), (0, 2), (1, 2), (0, 1, 2), ()):
             for keepdims in (False, True):
-                exact = "f" if dtype == "e" else dtype  # NumPy's own half sums lose digits
-                want = np.sum(array, axis=axis, keepdims=keepdims, dtype=exact).astype(dtype)
+                want = np.sum(array, axis=axis, keepdims=keepdims, dtype=dtype)
                 got = np.asarray(add_up(array, axis, keepdims))
                 assert (got.shape, got.dtype) == (want.shape, want.dtype)
                 np.testing.assert_array_equal(got, want)

@@ -94,6 +94,16 @@ def promotion_page() -> str:
         "refuses that pair; JAX and torch do the same. float64 becomes bfloat16 by way of float32,",
         "as in ml_dtypes; all other conversions are rounded once, integers to float32 first.",
         "",
+        "## Complex numbers",
+        "",
+        "Kernels compute complex numbers as pairs of real ones: arithmetic, `==`, `abs`, `exp`, `log`,",
+        "`sqrt`, `conj`, `real`, `imag`, `angle`, sums and products; other functions run by NumPy. Both",
+        "modes agree within 4 units in the last place of the modulus: NumPy may or may not use fused",
+        "products, so a part that cancels can differ in all of its own digits. Infinities, NaN and the",
+        "signs of zeros are NumPy's: `*` and `/` by the plain formulas, in which an infinity times a",
+        "zero is NaN (C99's Annex G would recover an infinity), `abs`, `exp`, `log` and `sqrt` as C99",
+        "has them.",
+        "",
     ])  # fmt: skip
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 import twofold.ir.ops
 import twofold.runtime.eager
-from twofold.ir.dtypes import DTYPES
+from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.op import COMPOSITES, OPS, Composite, Op, Sample
 
-FLOATS = ("f16", "f32", "f64")
-INTEGERS = ("i8", "i32", "i64", "u8")
+FLOATS = ("f16", "bf16", "f32", "f64")
+INTEGERS = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64")
 COMPLEX = ("c64", "c128")
 _SPEC = re.compile(r"([a-z]\w*)\[([\d,]*)\]$")
 
@@ -76,6 +76,8 @@ def dtypes_of(case: Case) -> Iterator[np.dtype[Any]]:
             elif case.op.promote == "floating":
                 names += ("i32", "i64")
         names += ("bool",) if "b" in accepts and "f32" in names else ()
+        if any(isinstance(x, np.ndarray) and info(x.dtype).signed for x in case.sample.inputs):
+            names = tuple(n for n in names if n != "u64")  # they have no common dtype
     return (DTYPES[n] for n in names)
 
 
@@ -104,9 +106,9 @@ def _spec_dtype(kind: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
     if kind == "f":
         return dtype
     if kind in ("i", "u"):
-        return dtype if dtype.kind in "iu" else np.dtype("int32" if kind == "i" else "uint32")
+        return dtype if info(dtype).integer else np.dtype("int32" if kind == "i" else "uint32")
     if kind == "c":
-        return dtype if dtype.kind == "c" else np.dtype("complex64")
+        return dtype if info(dtype).complex else np.dtype("complex64")
     return np.dtype(bool) if kind == "b" else np.dtype(DTYPES.get(kind, kind))
 
 
@@ -116,12 +118,13 @@ def fill(
 ) -> np.ndarray[Any, Any]:  # fmt: skip
     """Random elements within the domain."""
     low, high = domain
-    if dtype.kind == "b":
+    own = info(dtype)
+    if own.boolean:
         return rng.integers(0, 2, shape).astype(bool)
-    if dtype.kind in "iu":
-        first = int(np.ceil(max(low, 0) if dtype.kind == "u" else low))
+    if own.integer:
+        first = int(np.ceil(max(low, 0) if own.unsigned else low))
         return rng.integers(first, max(int(np.floor(high)), first) + 1, shape).astype(dtype)
     values = rng.uniform(low, high, shape)
-    if dtype.kind == "c":
+    if own.complex:
         values = values + 1j * rng.uniform(low, high, shape)
-    return np.asarray(values, dtype)
+    return np.asarray(values).astype(dtype)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dtypes import info
 from twofold.ir.errors import ArgumentError, DTypeError
 from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
@@ -122,15 +123,15 @@ def switch_case(
     if default is not None:
         branches.append(("default", function_of(default, "tf.switch_case", "default")))
     index = own_tensor(branch_index)
-    if index.dtype.kind not in "iu":
+    if not info(index.dtype).integer:
         raise DTypeError(f"tf.switch_case: branch_index is an integer, not {index.dtype}")
     if not bind.ground().tracing or not hasattr(branch_index, "dtype"):
         i = int(branch_index)
         return _tensors(branches[i if 0 <= i < len(branches) else -1][1]())
     if index.dtype != np.int32:
-        if index.dtype.kind == "i":
+        if info(index.dtype).signed:
             index = OPS["maximum"](index, -1)
-        most = min(len(branches), np.iinfo(index.dtype).max)
+        most = min(len(branches), info(index.dtype).ints[1])
         index = OPS["cast"](OPS["minimum"](index, most), dtype=np.dtype(np.int32))
     return _staged("switch", OPS["reshape"](index, shape=()), branches, "tf.switch_case")
 

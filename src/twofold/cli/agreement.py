@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold.ir.dtypes import info
 from twofold.ir.errors import AgreementError
 from twofold.ir.location import Location
 from twofold.ir.tree import LEAF, Again, Structure, flatten
@@ -35,6 +36,7 @@ class Bound(NamedTuple):
 # By the precision of the dtype; complex dtypes have the bound of their parts.
 BOUNDS: dict[str, Bound] = {
     "float16": Bound(1e-2, 1e-2),
+    "bfloat16": Bound(5e-2, 5e-2),
     "float32": Bound(1e-5, 1e-5),
     "float64": Bound(1e-12, 1e-12),
     "complex64": Bound(1e-5, 1e-5),
@@ -55,14 +57,20 @@ class Allowed(NamedTuple):
         rtol = rtol if self.rtol is None else self.rtol
         if self.atol is not None:
             return Bound(rtol, self.atol)
-        return Bound(rtol, atol, min(32 * float(np.finfo(dtype).eps), atol) * self.reach)
+        return Bound(rtol, atol, min(32 * _eps(dtype), atol) * self.reach)
+
+
+def _eps(dtype: np.dtype[Any]) -> float:
+    format = info(dtype).format
+    assert format is not None
+    return format.eps
 
 
 def scale_of(arrays: Iterable[np.ndarray[Any, Any]]) -> float:
     """The largest finite magnitude in floating arrays; 0 without one."""
     scale = 0.0
     for array in arrays:
-        if array.dtype.kind in "fc" and array.size:
+        if info(array.dtype).inexact and array.size:
             with np.errstate(all="ignore"):
                 size = np.abs(array)
             scale = max(scale, float(np.max(size, initial=0.0, where=np.isfinite(size))))
@@ -116,7 +124,7 @@ def check_values(
         raise AgreementError(
             f"{what} is {a.dtype}{list(a.shape)} eagerly, {b.dtype}{list(b.shape)} compiled", place
         )
-    if a.dtype.kind not in "fc":
+    if not info(a.dtype).inexact:
         agree, worst, bound = np.asarray(a == b), 0.0, None
     else:
         bound = allowed.bound(a.dtype)
@@ -131,7 +139,7 @@ def _within(
 ) -> tuple[np.ndarray[Any, Any], float]:
     """Where the arrays agree, and the largest difference as a part of their scale (as a part of
     the inputs' scale where only that explains it)."""
-    wide = np.complex128 if a.dtype.kind == "c" else np.float64
+    wide = np.complex128 if info(a.dtype).complex else np.float64
     a, b = a.astype(wide), b.astype(wide)
     with np.errstate(all="ignore"):
         delta, size = np.abs(a - b), np.maximum(np.abs(a), np.abs(b))

@@ -11,6 +11,7 @@ import numpy as np
 
 from twofold.compiler.pipeline import compile_graph
 from twofold.compiler.targets import target_for
+from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
 from twofold.ir.printer import value_names
@@ -76,7 +77,7 @@ def run(
     state = [
         (names[v], x.array)
         for v, x, old in zip(graph.inputs, arrays, before, strict=True)
-        if old is not None and not np.array_equal(old, x.array, equal_nan=old.dtype.kind in "fc")
+        if old is not None and not np.array_equal(old, x.array, equal_nan=info(old.dtype).inexact)
     ]
     if as_json:
         shown = {"outputs": _listed(results), "variables": _listed(state), "sizes": env}

@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from twofold.ir.dims import DimLike, evaluate, symbols_of
+from twofold.ir.dtypes import info, known
 from twofold.ir.graph import Graph, Value
 from twofold.ir.printer import value_names
 from twofold.ir.types import RefType, TensorType
@@ -99,7 +100,7 @@ def _as_input(value: Any, kind: TensorType, name: str) -> np.ndarray[Any, Any]:
         array = np.asarray(value)
     except ValueError as error:
         raise click.BadParameter(f"{name}: {error}", param_hint="--input") from None
-    if array.ndim != kind.rank or array.dtype.kind not in "biufc":
+    if array.ndim != kind.rank or not known(array.dtype):
         raise click.BadParameter(
             f"{name} is {kind}; {array.dtype} of shape {array.shape} given", param_hint="--input"
         )
@@ -132,16 +133,16 @@ def _number(name: str) -> int:
 
 def _random(dtype: np.dtype[Any], shape: tuple[int, ...], rng: Any) -> np.ndarray[Any, Any]:
     """Normal numbers; integers from 0 to 9; bools."""
-    if dtype.kind == "c":
+    if info(dtype).complex:
         return np.asarray(rng.normal(size=shape) + 1j * rng.normal(size=shape)).astype(dtype)
-    if dtype.kind == "f":
+    if info(dtype).floating:
         return np.asarray(rng.normal(size=shape)).astype(dtype)
-    return np.asarray(rng.integers(0, 2 if dtype.kind == "b" else 10, shape)).astype(dtype)
+    return np.asarray(rng.integers(0, 2 if info(dtype).boolean else 10, shape)).astype(dtype)
 
 
 def plain(array: np.ndarray[Any, Any]) -> Any:
     """Nested lists for JSON; what JSON has no number for is a string: ``"nan"``, ``"1+2j"``."""
-    if array.dtype.kind in "biu" or (array.dtype.kind == "f" and np.isfinite(array).all()):
+    if not info(array.dtype).inexact or (info(array.dtype).floating and np.isfinite(array).all()):
         return array.tolist()
     return _spelled(array.tolist())
 
