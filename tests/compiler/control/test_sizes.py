@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
-from support.modes import same_in_every_mode
+from support.modes import MODES, same_in_every_mode
 
 import twofold as tf
 from twofold.ir.errors import IRSyntaxError
@@ -60,6 +61,22 @@ def test_where_a_size_is_needed_the_function_runs_as_plain_python() -> None:
         return s[1:], int(s.shape[0]), s + tf.ones((1, 2)), tf.max(s, axis=0), tf.reshape(s, (-1,))
 
     same_in_every_mode(f, *CALLS)
+
+
+@pytest.mark.parametrize("mode", ["inside", *MODES])
+def test_gradients_where_sizes_change_inside_and_around(mode: str) -> None:
+    def gradient(grow: Any, n: Any, x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.sum(grow(n, x) ** 2)
+        return tape.gradient(total, x)
+
+    if mode == "inside":
+        same_in_every_mode(lambda n, x: gradient(grown, n, x), *CALLS)
+        return
+    compiled = MODES[mode](grown)
+    for n, x in CALLS:
+        np.testing.assert_allclose(gradient(compiled, n, x), gradient(grown, n, x), rtol=1e-5)
 
 
 def test_random_numbers_for_every_row_there_is() -> None:
