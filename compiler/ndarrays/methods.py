@@ -364,6 +364,8 @@ def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
     """``x.round(decimals)``, step by step as NumPy computes it."""
     array = fresh(x.home, x.tensor()) if type(x) is TracedScalar else x
     if x.dtype.kind in "iu" and operator.index(decimals) >= 0 and out is not None:
+        if as_array(x.home, out).size != array.size:
+            raise ValueError("invalid output shape")
         copyto(out, array)
         return out
     if out is not None:
