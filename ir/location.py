@@ -50,10 +50,9 @@ def _roots() -> tuple[str, ...]:
     above = os.path.dirname(real)
     names = {here, real}
     names |= {os.path.join(above, floor) for floor in ("runtime", "compiler", "src")}
-    if os.path.basename(above) == "twofold":
-        names.add(above)
-    if os.path.basename(os.path.dirname(here)) == "twofold":
-        names.add(os.path.dirname(here))
+    for package in (above, os.path.dirname(here)):
+        if os.path.isfile(os.path.join(package, "__init__.py")):  # not a checkout of that name
+            names.add(package)
     names.add(os.path.dirname(np.__file__))  # what calls from there was called by the user
     return tuple(name + os.sep for name in names)
 

@@ -124,10 +124,13 @@ def concatenate(
 ) -> Any:
     """``np.concatenate``."""
     trace = trace_of(arrays, out)
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError("'out' must be an array")
     parts = [as_array(trace, x) for x in arrays]
     empty = [np.empty((0,) * x.ndim, x.dtype) for x in parts]
     options = {"axis": axis, "dtype": dtype, "casting": casting}
-    want = np.concatenate(empty, **options).dtype if out is None else out.dtype
+    found = np.concatenate(empty, **options).dtype
+    want = found if out is None else out.dtype
 
     def run() -> Any:
         values = [convert(x.tensor(), want) for x in parts]
@@ -141,8 +144,10 @@ def concatenate(
         return laid_out(trace, made, lambda *xs: np.concatenate(xs, axis), tuple(parts))
 
     made = faithfully(trace, np.concatenate, (parts,), options, run)
-    if out is not None and not out.writeable and not _example_size(as_array(trace, out)):
-        return out  # no part of it is written to
+    if out is not None:
+        target = as_array(trace, out)
+        if not target.writeable and not _example_size(target):
+            return out  # no part of it is written to
     return into(trace, made, out)
 
 

@@ -362,6 +362,8 @@ def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **options: A
 @method("round")
 def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
     """``x.round(decimals)``, step by step as NumPy computes it."""
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError("output must be an array")
     array = fresh(x.home, x.tensor()) if type(x) is TracedScalar else x
     if x.dtype.kind in "iu" and operator.index(decimals) >= 0 and out is not None:
         if as_array(x.home, out).size != array.size:

@@ -287,6 +287,8 @@ def accumulate(
 ) -> Any:
     """``ufunc.accumulate(array, axis)``."""
     x = as_array(trace, array)
+    if out and isinstance(out[0], np.ndarray) and not as_array(trace, out[0]).writeable:
+        raise ValueError("output array is read-only")
     want = ufunc.accumulate(np.ones((1,) * x.ndim, x.dtype), axis=axis, dtype=dtype).dtype
     along = int(axis) % max(x.ndim, 1)
     name = {np.add: "cumsum", np.multiply: "cumprod"}.get(ufunc)
