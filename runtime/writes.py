@@ -56,10 +56,10 @@ def former(cell: Any) -> Iterator[Any]:
 def write_in_place(tensor: Any, key: Any, value: Any) -> bool:
     """Store into the tensor's own array if nobody can tell; whether it was done."""
     array = tensor.array
-    flags = array.flags
-    if sys.getrefcount(array) > _ALONE or not (flags.owndata and flags.writeable):
+    if sys.getrefcount(array) > _ALONE:  # before its flags, which refer to it
         return False
-    if not is_basic(key):
+    flags = array.flags
+    if not (flags.owndata and flags.writeable and is_basic(key)):
         return False
     held = value.array if hasattr(value, "array") else value
     same = held.dtype == array.dtype if isinstance(held, np.ndarray) else _fits(held, array.dtype)

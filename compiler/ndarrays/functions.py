@@ -260,9 +260,9 @@ def empty_like(
 ) -> Any:  # fmt: skip
     """``np.empty_like``: zeros, where NumPy leaves what the memory held."""
     trace = trace_of(prototype, shape)
-    want = np.dtype(prototype.dtype if dtype is None else dtype)
-    refuse_dtype(trace, want)
     array = as_array(trace, prototype)
+    want = np.dtype(array.dtype if dtype is None else dtype)
+    refuse_dtype(trace, want)
     if shape is None:
         return like(trace, OPS["zeros_like"](convert(array.tensor(), want)), array, order)
     zero = filled(trace, shape, np.zeros((), want))

@@ -365,16 +365,11 @@ def round_(x: Any, decimals: Any = 0, out: Any = None) -> Any:
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError("output must be an array")
     array = fresh(x.home, x.tensor()) if type(x) is TracedScalar else x
+    if out is not None and as_array(x.home, out).size != array.size:
+        raise ValueError("invalid output shape")
     if x.dtype.kind in "iu" and operator.index(decimals) >= 0 and out is not None:
-        if as_array(x.home, out).size != array.size:
-            raise ValueError("invalid output shape")
         copyto(out, array)
         return out
-    if out is not None:
-        target = as_array(x.home, out)
-        same = target.ndim == array.ndim
-        if not (same and all(n == m for n, m in zip(target.shape, array.shape, strict=True))):
-            raise ValueError("invalid output shape")
     made = _rounded(array, operator.index(decimals), out)
     return made[()] if out is None else made
 
