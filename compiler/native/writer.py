@@ -72,7 +72,7 @@ class Writer:
         self.place: dict[Value, Word] = {v: (SLOT, i) for v, i in exe.where.items()}
         self.homes: dict[Value, Word] = {}  # where the outputs of regions are wanted
         self.code: list[do.Instruction] = []  # of the segment that is being written
-        self.inner: list[Callable[[list[Any]], None]] = []  # what Python does inside of it
+        self.inner: list[Callable[[list[Any]], None]] = []  # what Python does in it
         self.failures: list[Callable[[list[Any]], None]] = []  # what raises if a check fails
         self.abandoned: list[Callable[[list[Any]], None]] = []  # what cleans up after an exception
         self.depth = 0  # regions around what is being written
@@ -338,7 +338,7 @@ class Writer:
             self.code.append(Launch(total, 1, 1, given))
 
     def settle(self) -> None:
-        """Close the segment and assign to Variables, unless this is inside of a region."""
+        """Close the segment and assign to Variables, unless this is inside a region."""
         if not self.depth:
             self.flush()
             if self.pending:

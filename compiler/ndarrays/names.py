@@ -153,7 +153,7 @@ class _Space(dict[str, Any]):
         super().__setitem__("__builtins__", {**plain, "__import__": self._import})
 
     def _import(self, *args: Any, **kwargs: Any) -> Any:
-        """What ``import`` gives inside of a function."""
+        """What ``import`` gives inside a function."""
         return self.names.value(builtins.__import__(*args, **kwargs))
 
     def __missing__(self, key: str) -> Any:
