@@ -28,14 +28,7 @@ def fitted(region: Any, inputs: Sequence[Any], sizes: Sizes) -> Any:
 
     Raises ShapeError, DTypeError and ArgumentError for inputs that the region does not take.
     """
-    if not isinstance(region, Graph):
-        return region
-    types = [type_of(x) for x in inputs]
-    if [v.type for v in region.inputs] == types:
-        return region
-    found = sizes_for(region, types, sizes)
-    changed = any(symbol(name) != size for name, size in found.items())
-    return resized(region, found) if changed else region
+    return _resized(region, [type_of(x) for x in inputs], sizes)
 
 
 def sizes_for(

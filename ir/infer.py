@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from .dtypes import DTYPES, NAMES, info, known
-from .errors import ArgumentError, DTypeError
+from .errors import ArgumentError, DTypeError, VerifyError
 from .shapes import Sizes, broadcast_shapes
 from .types import TensorType
 
-__all__ = ["RULES", "axes_of", "axis_of", "output_dtype", "rule"]
+__all__ = ["RULES", "axes_of", "axis_of", "expect_types", "output_dtype", "rule"]
 
 Attrs = dict[str, Any]
 Resolved = tuple[Attrs, tuple[TensorType, ...]]
@@ -94,6 +94,19 @@ def reduce(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 def same(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     """One output of the first input's shape and dtype."""
     return attrs, (TensorType(output_dtype(op, types[0].dtype), types[0].shape),)
+
+
+@rule("region")
+def region(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    """The regions say the types: nothing is inferred from the inputs alone."""
+    raise ArgumentError(f"{op.name}: its types are those of its regions' outputs")
+
+
+def expect_types(want: Types, have: Types, what: str) -> None:
+    """Raise VerifyError, with both, unless the types are the same."""
+    if list(want) != list(have):
+        shown = [f"({', '.join(map(str, types))})" for types in (want, have)]
+        raise VerifyError(f"{what} should be {shown[0]}, not {shown[1]}")
 
 
 def as_dtype(dtype: Any, what: str) -> np.dtype:

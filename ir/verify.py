@@ -34,13 +34,14 @@ Sizes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NoReturn
 
 from .attrs import dims_of, refused, same_attrs
 from .dims import symbols_of
 from .errors import VerifyError
 from .graph import Graph, Node, Value
+from .infer import expect_types
 from .op import Attrs
 from .printer import print_node, value_names
 from .step import misfit
@@ -258,23 +259,17 @@ def verify_regions(node: Node) -> None:
     rule = node.op.region_types
     outs = [v.type for v in node.outputs]
     if rule is not None:
-        _compare(rule(node), outs, f"the outputs of {node.op.name}")
+        expect_types(rule(node), outs, f"the outputs of {node.op.name}")
         return
     if len(node.regions) != 1:
         raise VerifyError(f"{node.op.name} has one region, not {len(node.regions)}")
     (region,) = node.regions
-    _compare(
+    expect_types(
         [v.type for v in node.inputs],
         [v.type for v in region.inputs],
         f"the inputs of region {region.name}",
     )
-    _compare([v.type for v in region.outputs], outs, f"the outputs of {node.op.name}")
-
-
-def _compare(want: Sequence[TensorType], have: Sequence[TensorType], what: str) -> None:
-    if list(want) != list(have):
-        shown = [f"({', '.join(map(str, types))})" for types in (want, have)]
-        raise VerifyError(f"{what} should be {shown[0]}, not {shown[1]}")
+    expect_types([v.type for v in region.outputs], outs, f"the outputs of {node.op.name}")
 
 
 def _undefined(value: Value, elsewhere: bool, graph: Graph) -> str:

@@ -22,17 +22,13 @@ import numpy as np
 from .. import errors
 from ..dims import Dim, DimLike, symbol, symbols_of
 from ..errors import ArgumentError, VerifyError
-from ..infer import Attrs, Resolved, Types
+from ..infer import Attrs, Resolved, Types, expect_types
 from ..op import op
 from ..shapes import Sizes
 from ..types import BufferType, RefType, TensorType
 from ..words import counted
 
 BOOL = TensorType(np.dtype(bool))
-
-
-def _region_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    raise ArgumentError(f"{op.name}: its types are those of its regions' outputs")
 
 
 # ---- What regions must be
@@ -44,12 +40,6 @@ def _expect(node: Any, count: int | None) -> None:
         raise VerifyError(f"{node.op.name} has {counted(count, 'region')}, not {found}")
     if not found:
         raise VerifyError(f"{node.op.name} has at least one region")
-
-
-def _same(want: Sequence[TensorType], have: Sequence[TensorType], what: str) -> None:
-    if list(want) != list(have):
-        shown = [f"({', '.join(map(str, types))})" for types in (want, have)]
-        raise VerifyError(f"{what} should be {shown[0]}, not {shown[1]}")
 
 
 def _types(values: Sequence[Any]) -> list[TensorType]:
@@ -67,14 +57,16 @@ def _branches(node: Any) -> list[TensorType]:
     sizes are symbols of their own where those of the regions differ."""
     outs = _types(node.outputs)
     for region in node.regions:
-        _same(_types(node.inputs[1:]), _types(region.inputs), f"the inputs of region {region.name}")
+        expect_types(
+            _types(node.inputs[1:]), _types(region.inputs), f"the inputs of region {region.name}"
+        )
         if len(region.types) != len(outs):
-            _same(outs, region.types, f"the outputs of region {region.name}")
+            expect_types(outs, region.types, f"the outputs of region {region.name}")
     for region in node.regions:
         what = f"the outputs of region {region.name}"
         for i, (want, have) in enumerate(zip(outs, region.types, strict=True)):
             if not _instance(want, have, _differing(node, i)):
-                _same(outs, region.types, what)
+                expect_types(outs, region.types, what)
     return outs
 
 
@@ -155,8 +147,8 @@ def _while_types(node: Any) -> list[TensorType]:
     state.fit(_types(node.inputs)[:n], "what the loop starts with")
     for region in node.regions:
         want = [*state.types, *_types(node.inputs[n:])]
-        _same(want, _types(region.inputs), f"the inputs of region {region.name}")
-    _same([BOOL], test.types, f"the outputs of region {test.name}")
+        expect_types(want, _types(region.inputs), f"the inputs of region {region.name}")
+    expect_types([BOOL], test.types, f"the outputs of region {test.name}")
     state.fit(body.types, f"the outputs of region {body.name}")
     state.fit(_types(node.outputs), "the outputs of while")
     return _types(node.outputs)
@@ -181,7 +173,7 @@ def _scan_types(node: Any) -> list[TensorType]:
     state = _State(node, _types(body.inputs)[:n])
     state.fit(given[:n], "what the loop starts with")
     want = [*state.types, *rows, *given[n + sliced :]]
-    _same(want, _types(body.inputs), f"the inputs of region {body.name}")
+    expect_types(want, _types(body.inputs), f"the inputs of region {body.name}")
     state.fit(body.types[:n], f"the first outputs of region {body.name}")
     state.fit(_types(node.outputs)[:n], "the first outputs of scan")
     stacked = [t.with_shape((length, *t.shape)) for t in body.types[n:]]
@@ -197,7 +189,6 @@ def _scan_types(node: Any) -> list[TensorType]:
 
 @op(
     "region",
-    _region_rule,
     promote="none",
     public=False,
     region_types=_cond_types,
@@ -210,7 +201,6 @@ def cond(pred: Any, *inputs: Any, regions: Any) -> Any:
 
 @op(
     "region",
-    _region_rule,
     promote="none",
     public=False,
     region_types=_switch_types,
@@ -224,7 +214,6 @@ def switch(index: Any, *inputs: Any, regions: Any) -> Any:
 
 @op(
     "region",
-    _region_rule,
     name="while",
     promote="none",
     public=False,
@@ -246,7 +235,6 @@ def while_(*inputs: Any, regions: Any, carried: int) -> Any:
 
 @op(
     "region",
-    _region_rule,
     promote="none",
     public=False,
     region_types=_scan_types,

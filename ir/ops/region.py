@@ -9,24 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ArgumentError, VerifyError
-from ..infer import Attrs, Resolved, Types
+from ..errors import VerifyError
 from ..op import op
-from ..shapes import Sizes
 from ..types import TensorType
 
 
-def _region_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    raise ArgumentError(f"{op.name}: its types are those of its region's outputs")
-
-
-@op("region", _region_rule, promote="none", public=False, kernel=True)
+@op("region", promote="none", public=False, kernel=True)
 def fused(*inputs: Any, regions: Any, dims: Any, reduced: Any = ()) -> Any:
     """One kernel: the region's nodes in a single loop nest over ``dims``."""
     return regions[0](*inputs)
 
 
-@op("region", _region_rule, promote="none", public=False, flow="call")
+@op("region", promote="none", public=False, flow="call")
 def call(*inputs: Any, regions: Any) -> Any:
     """A compiled function, called: its region takes the inputs and makes the outputs.
 
@@ -57,7 +51,7 @@ def _custom_types(node: Any) -> list[TensorType]:
     return given[:own]
 
 
-@op("region", _region_rule, promote="none", public=False, region_types=_custom_types)
+@op("region", promote="none", public=False, region_types=_custom_types)
 def custom(*inputs: Any, regions: Any, own: int, wrt: Any) -> Any:
     """The first ``own`` inputs, with a gradient of their own: the region.
 
