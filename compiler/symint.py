@@ -16,6 +16,8 @@ import numpy as np
 from twofold.ir.attrs import map_attr, plain_value
 from twofold.ir.dims import Dim, DimLike
 from twofold.ir.op import OPS
+from twofold.ir.ops.operand import as_sizes
+from twofold.runtime.tensor import Tensor
 
 from .sizes import TraceSizes
 from .symnumber import plain
@@ -139,6 +141,8 @@ def to_dims(value: Any) -> Any:
 
 
 def _to_dim(leaf: Any) -> Any:
+    if isinstance(leaf, Tensor):  # sizes that the graph computes
+        return to_dims(as_sizes(leaf))
     return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else plain_value(plain(leaf))
 
 

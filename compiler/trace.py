@@ -101,7 +101,15 @@ class Traced(Tensor):
             f"but the value exists only when it runs"
         )
 
+    def _elements(self, what: str) -> Any:
+        found = None if self.trace.ended else self.trace.arrays.elements(self)
+        if found is None:
+            self._refuse(what)
+        return found
+
     def __bool__(self) -> bool:
+        if not self.trace.ended and self.trace.arrays.elements(self) is not None:
+            return super().__bool__()
         name = f" {self.value.name!r}" if self.value.name else ""
         raise self.trace.refusal(
             f"Python control flow on tensor{name} ({self.value.type}): `if`, `while`, `and`, `or`, "
@@ -110,18 +118,6 @@ class Traced(Tensor):
             f"b); or move the test out of the function"
         )
 
-    def __int__(self) -> int:
-        self._refuse("int()")
-
-    def __float__(self) -> float:
-        self._refuse("float()")
-
-    def __complex__(self) -> complex:
-        self._refuse("complex()")
-
-    def __index__(self) -> int:  # noqa: PLE0305  (it raises)
-        self._refuse("use as an index")
-
     def __len__(self) -> int:
         if not self.shape:
             raise ConversionError("len() of a tensor without axes")
@@ -129,15 +125,6 @@ class Traced(Tensor):
 
     def numpy(self) -> Any:
         self._refuse("numpy()")
-
-    def item(self) -> Any:
-        self._refuse("item()")
-
-    def tolist(self) -> Any:
-        self._refuse("tolist()")
-
-    def __trunc__(self) -> int:
-        self._refuse("math.trunc()")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         self._refuse("conversion to a NumPy array")
@@ -356,6 +343,22 @@ class Tracer(bind.Ground):
             if isinstance(arg, np.ndarray):
                 self.arrays.meet(arg, value)
         return found
+
+    def outside(self, value: Value) -> Value | None:
+        """What an input of this region, or of one around it, is in the graph around that."""
+        at: Tracer | None = self
+        while at is not None:
+            for outer, inner in at._imported.values():
+                if inner is value:
+                    return outer if isinstance(outer, Value) else None
+            at = at.outer
+        return None
+
+    def captured_by(self, value: Value) -> Any:
+        """What is behind a hidden input of the function's graph; None for any other value."""
+        hidden = self.graph.inputs[-len(self.captures) :] if self.captures else []
+        pairs = zip(hidden, self.captures, strict=True)
+        return next((held for inside, held in pairs if inside is value), None)
 
     def _ref(self, variable: Variable) -> Value:
         found = self._refs.get(id(variable))

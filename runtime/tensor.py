@@ -84,27 +84,33 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers, or one number if there are no axes."""
-        return self.array.tolist()
+        return self._elements("tolist()").tolist()
+
+    def _elements(self, what: str) -> Any:
+        """The elements as an array, for a use of them in Python."""
+        return self.array
 
     def _only(self, what: str) -> Any:
-        if self.array.size != 1:
+        array = self._elements(what)
+        if array.size != 1:
             raise ConversionError(
-                f"{what} needs a tensor of one element, the shape is {self.array.shape}"
+                f"{what} needs a tensor of one element, the shape is {array.shape}"
             )
-        return self.array.item()
+        return array.item()
 
     def _number(self, what: str, kinds: str) -> Any:
-        if info(self.array.dtype).letter not in kinds:
-            raise ConversionError(f"{what} of a tensor of dtype {self.array.dtype}")
+        if info(self.dtype).letter not in kinds:
+            raise ConversionError(f"{what} of a tensor of dtype {self.dtype}")
         return self._only(what)
 
     def __bool__(self) -> bool:
-        if self.array.size != 1:
+        array = self._elements("the truth value")
+        if array.size != 1:
             raise ShapeError(
-                f"the truth value of a tensor of shape {self.array.shape} is ambiguous; use "
+                f"the truth value of a tensor of shape {array.shape} is ambiguous; use "
                 f"tf.reduce_any(x) or tf.reduce_all(x)"
             )
-        return bool(self.array.item())
+        return bool(array.item())
 
     def __int__(self) -> int:
         number = self._number("int()", "biuf")
@@ -120,7 +126,7 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         return complex(self._only("complex()"))
 
     def __index__(self) -> int:
-        if self.array.ndim:
+        if self.shape:
             raise ConversionError("a tensor with axes is no index of a Python sequence")
         return int(self._number("use as an index", "iu"))
 

@@ -14,12 +14,14 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
+from twofold.runtime.tensor import Tensor
 
 from ..guards import ELEMENTS
+from ..numbers import NumberInput
 from ..plain import PlainPython, has_dtype, is_foreign
 from .base import TracedArray, TracedScalar
 from .cells import Cells
-from .known import contents, evaluate
+from .known import contents, evaluate, plain_elements
 from .names import Names
 
 __all__ = ["Arrays"]
@@ -35,6 +37,7 @@ class Arrays:
         self.relied: dict[int, np.ndarray[Any, Any]] = {}  # captured arrays, by their contents
         self._captured: dict[int, tuple[Any, Any]] = {}  # array -> what stands for it
         self._inputs: dict[Value, np.ndarray[Any, Any]] = {}
+        self._tensors: dict[int, Tensor] = {}  # captured ones, by their contents
         self._known: dict[Value, Any] = {}
         self._names: Any = None
 
@@ -111,11 +114,6 @@ class Arrays:
         """A captured array became an input of the graph."""
         self._inputs[value] = array
 
-    @property
-    def captured_arrays(self) -> dict[Value, np.ndarray[Any, Any]]:
-        """The captured arrays by their inputs."""
-        return self._inputs
-
     def constant(self, array: np.ndarray[Any, Any]) -> Any:
         """A tensor of the trace that holds a copy of an array."""
         return OPS["constant"](value=np.array(array))
@@ -123,8 +121,28 @@ class Arrays:
     # values that are known
 
     def known(self, tensor: Any) -> Any:
-        """The array of a tensor, or None if an argument of the call is in it."""
-        return evaluate(self, self.value_of(tensor), self._known)
+        """The array of a tensor, or None if an element of an argument is in it."""
+        found = self.elements(tensor)
+        return None if found is None else plain_elements(found, tensor.dtype)
+
+    def elements(self, tensor: Any) -> Any:
+        """The same, with sizes as symbolic integers in an array of objects."""
+        return evaluate(self, tensor.trace, tensor.value, self._known)
+
+    def given(self, value: Value) -> np.ndarray[Any, Any] | None:
+        """What is behind a hidden input, if it is known: the trace relies on it from now on."""
+        array = self._inputs.get(value)
+        if array is not None:
+            self.relied_on(array)
+            return np.array(array)
+        captured = self.tracer.captured_by(value)
+        if isinstance(captured, Tensor):
+            self._tensors[id(captured)] = captured
+            return captured.array
+        if isinstance(captured, NumberInput):
+            number = self.tracer.numbers.pin(captured.slot)
+            return np.array(number).astype(captured.dtype)
+        return None
 
     def relied_on(self, array: np.ndarray[Any, Any]) -> None:
         """The trace is good only while a captured array holds what it holds now."""
@@ -148,6 +166,8 @@ class Arrays:
         watch.relied = list(self.relied.values())
         for array in watch.relied:
             watch.add(ELEMENTS, lambda a=array: contents(a))
+        for tensor in self._tensors.values():
+            watch.add(ELEMENTS, lambda t=tensor: contents(t.array))
 
     # names
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.op import OPS
+from twofold.ir.ops.operand import as_sizes
 
 from ..symint import SymInt
 from ..symnumber import SymNumber, plain
@@ -44,6 +45,7 @@ def _creates(*functions: Any) -> Callable[[Handler], Handler]:
 
 def _full(trace: Any, shape: Any, value: Any, order: str = "C") -> TracedArray:
     refuse_dtype(trace, value.dtype)
+    shape = as_sizes(shape)
     shape = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
     made = OPS["splat"](OPS["constant"](value=value), shape=shape[::-1] if order == "F" else shape)
     array = fresh(trace, made)
@@ -62,6 +64,7 @@ def _filling(function: Any, number: Any) -> None:
         trace: Any, shape: Any, dtype: Any = float, order: str = "C", *, device: Any = None,
         like: Any = None,
     ) -> Any:  # fmt: skip
+        shape = as_sizes(shape)
         if not _has_size(shape):
             _np.empty(0, dtype, order)
             shape = function(shape, bool).shape  # what is no shape is an error of NumPy's

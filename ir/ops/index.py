@@ -30,7 +30,7 @@ from .casting import cast
 from .create import arange
 from .gather import gather, gather_nd, tensor_scatter_nd_update
 from .joining import stack
-from .operand import as_tensor, product
+from .operand import as_sizes, as_tensor, product
 from .slicing import FULL, slice_update, strided_slice
 from .sorting import where_indices
 
@@ -107,6 +107,8 @@ def _is_written_out(items: Any) -> bool:
 
 
 def _bound(value: Any) -> Any:
+    if getattr(value, "is_tensor", False):
+        return as_sizes(value)
     return operator.index(value) if hasattr(value, "dtype") else value
 
 

@@ -15,7 +15,7 @@ from ..shapes import Sizes, show_shape
 from ..types import TensorType
 from . import movement
 from .gather import gather
-from .operand import as_tensor, product
+from .operand import as_sizes, as_tensor, product
 from .slicing import slice_axis
 
 
@@ -153,7 +153,7 @@ def split(x: Any, num_or_size_splits: Any, axis: int = 0) -> Any:
     x = as_tensor(x)
     axis = axis_of(axis, len(x.shape), "split")
     total = x.shape[axis]
-    parts = _split_sizes(num_or_size_splits, total, axis)
+    parts = _split_sizes(as_sizes(num_or_size_splits), total, axis)
     out, start = [], 0
     for size in parts:
         out.append(slice_axis(x, axis, start, start + size))
@@ -182,7 +182,7 @@ def _split_sizes(given: Any, total: Any, axis: int) -> list[Any]:
 @composite(Sample("f[2,3]", reps=(2, 1)), Sample("f[3]", reps=(2, 2)), Sample("f[2,3]", reps=2))
 def tile(x: Any, reps: Any) -> Any:
     """Repeat a whole tensor ``reps[i]`` times along axis ``i``; missing axes count as 1."""
-    x = as_tensor(x)
+    x, reps = as_tensor(x), as_sizes(reps)
     counts = tuple(reps) if hasattr(reps, "__iter__") else (reps,)
     if any(isinstance(c, int) and c < 0 for c in counts):
         raise ArgumentError(f"tile: a number of repeats must not be negative: {counts}")

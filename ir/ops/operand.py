@@ -15,7 +15,7 @@ from ..errors import ArgumentError
 from ..op import OPS
 from ..words import counted
 
-__all__ = ["as_tensor", "exact_number", "product", "shape_attr", "size_attr"]
+__all__ = ["as_sizes", "as_tensor", "exact_number", "product", "shape_attr", "size_attr"]
 
 
 def as_tensor(x: Any) -> Any:
@@ -41,6 +41,17 @@ def product(sizes: Iterable[Any]) -> Any:
     return math.prod(sizes)
 
 
+def as_sizes(value: Any) -> Any:
+    """Sizes as numbers, symbolic ones where they are staged: tensors, also in lists, become
+    numbers and lists of them; anything else stays as it is.
+
+    Raises StagingError for a tensor of a trace that an element of an argument is in.
+    """
+    if getattr(value, "is_tensor", False):
+        return OPS["identity"](value)._elements("use as a size").tolist()
+    return [as_sizes(v) for v in value] if isinstance(value, list | tuple) else value
+
+
 def size_attr(size: Any, what: str) -> DimLike:
     """A size as an int, or unchanged if it is symbolic. Raises ArgumentError."""
     if isinstance(size, Dim):
@@ -62,7 +73,7 @@ def shape_attr(shape: Any, what: str) -> tuple[DimLike, ...]:
 
 def sequence_attr(value: Any, length: int, what: str) -> Sequence[Any]:
     """One value for each of ``length`` places: a sequence of that length, or one for all."""
-    if hasattr(value, "__iter__") and not isinstance(value, str):
+    if getattr(value, "ndim", 1) and hasattr(value, "__iter__") and not isinstance(value, str):
         given = tuple(value)
     else:
         given = (value,) * length

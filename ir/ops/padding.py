@@ -15,7 +15,7 @@ from ..types import TensorType
 from ..words import counted
 from . import movement
 from .joining import concat
-from .operand import as_tensor, exact_number, size_attr
+from .operand import as_sizes, as_tensor, exact_number, size_attr
 from .slicing import slice_axis, strided_slice
 
 MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
@@ -75,7 +75,7 @@ def pad(x: Any, paddings: Any, mode: str = "constant", constant_values: Any = 0)
     mode = mode.lower()
     if mode not in MODES:
         raise ArgumentError(f"pad: mode {mode!r} is not one of {', '.join(MODES)}")
-    pads = _pairs(paddings, len(x.shape))
+    pads = _pairs(as_sizes(paddings), len(x.shape))
     if mode == "constant":
         return pad_constant(x, pads=pads, value=constant_values)
     for axis, (before, after) in enumerate(pads):

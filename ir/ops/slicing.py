@@ -20,7 +20,7 @@ from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
 from ..words import counted
-from .operand import as_tensor, sequence_attr, size_attr
+from .operand import as_sizes, as_tensor, sequence_attr, size_attr
 
 FULL = (None, None, None)
 Index = tuple[Any, ...]
@@ -281,8 +281,8 @@ def slice_(x: Any, begin: Any, size: Any) -> Any:
     """
     x = as_tensor(x)
     rank = len(x.shape)
-    starts = sequence_attr(begin, rank, "slice: begin")
-    counts = sequence_attr(size, rank, "slice: size")
+    starts = sequence_attr(as_sizes(begin), rank, "slice: begin")
+    counts = sequence_attr(as_sizes(size), rank, "slice: size")
     index = []
     for start, count, length in zip(starts, counts, x.shape, strict=True):
         stop = length if isinstance(count, int) and count == -1 else start + count

@@ -132,6 +132,8 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
     if getattr(type(value), "in_trace", False):
         return staged(value, dtype)  # type: ignore[no-any-return]
+    if getattr(type(value), "symbolic_size", False):
+        return OPS["cast"](value, dtype=dtype or weak_dtype(int))  # type: ignore[no-any-return]
     if hasattr(value, "symbolic_number"):
         small = isinstance(value, float) or -(2**31) <= value < 2**31
         want = (
@@ -152,6 +154,7 @@ def _holds_tensors(items: Any) -> bool:
     return any(
         isinstance(i, Tensor | Variable)
         or getattr(type(i), "in_trace", False)
+        or getattr(type(i), "symbolic_size", False)
         or (isinstance(i, list | tuple) and _holds_tensors(i))
         for i in items
     )
