@@ -1,10 +1,12 @@
-"""Loops of scalars, small arrays and layers: twofold's native loops against numba and JAX.
+"""Loops of scalars, small arrays and layers: twofold's native loops against numba, JAX, TensorFlow.
 
     python benchmarks/loops.py [--json] [--only NAME]
 
 Each row runs in one process, the libraries take turns, and the figure is the smallest time of a
 call. First all results are compared. numba runs the same loop in Python compiled with ``njit``; JAX
-runs ``while_loop`` and ``scan``. A library that is not installed takes no part.
+runs ``while_loop`` and ``scan``; TensorFlow's graph runs ``tf.while_loop``, a few thousand of the
+trips, since each costs microseconds: its figure is what all of them would take. A library that is
+not installed takes no part.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import twofold as tf
 
 Call = Callable[[], Any]
 STEPS, EULER, ROWS, UNITS = 10_000_000, 10_000, 2_000, 32
+FEW = 5_000  # trips of TensorFlow's loops
 
 
 def logistic() -> dict[str, Call]:
@@ -58,6 +61,18 @@ def logistic() -> dict[str, Call]:
             return jax.lax.while_loop(lambda s: s[0] < n, step, (0, x))[1]
 
         calls["jax"] = lambda: by_jax(STEPS, 0.3).block_until_ready()
+    flow = with_tensorflow()
+    if flow is not None:
+
+        @flow.function
+        def by_flow(n: Any, x: Any) -> Any:
+            return flow.while_loop(
+                lambda i, x: i < n, lambda i, x: (i + 1, 3.7 * x * (1.0 - x)), (0, x)
+            )[1]
+
+        given = flow.constant(FEW), flow.constant(0.3, flow.float64)
+        agree(by_flow(*given), run(tf.constant(FEW), x))
+        calls["tensorflow"] = Share(lambda: by_flow(*given).numpy(), STEPS // FEW)
     return calls
 
 
@@ -94,6 +109,26 @@ def collatz() -> dict[str, Call]:
     numba = njit(plain)
     if numba is not None:
         calls["numba"] = lambda: numba(100_000)
+    flow = with_tensorflow()
+    if flow is not None:
+
+        @flow.function
+        def by_flow(stop: Any) -> Any:
+            def length(k: Any) -> Any:
+                def step(m: Any, c: Any) -> Any:
+                    return flow.cond(m % 2 == 0, lambda: m // 2, lambda: 3 * m + 1), c + 1
+
+                return flow.while_loop(lambda m, c: m != 1, step, (k, 0))[1]
+
+            def body(k: Any, best: Any) -> Any:
+                return k + 1, flow.maximum(best, length(k))
+
+            first = flow.constant(1, flow.int64)
+            return flow.while_loop(lambda k, best: k < stop, body, (first, 0))[1]
+
+        few = flow.constant(100, flow.int64)  # 3,117 trips of 10,753,712
+        agree(by_flow(few), run(tf.constant(100, dtype=tf.int64)))
+        calls["tensorflow"] = Share(lambda: by_flow(few).numpy(), 10_753_712 / 3_117)
     return calls
 
 
@@ -134,6 +169,19 @@ def lorenz() -> dict[str, Call]:
             return jax.lax.fori_loop(0, EULER, lambda i, s: s + 0.01 * slope(jax.numpy, s), s)
 
         calls["jax"] = lambda: by_jax(start).block_until_ready()
+    flow = with_tensorflow()
+    if flow is not None:
+
+        @flow.function
+        def by_flow(n: Any, s: Any) -> Any:
+            return flow.while_loop(
+                lambda i, s: i < n, lambda i, s: (i + 1, s + 0.01 * slope(flow, s)), (0, s)
+            )[1]
+
+        few = 500  # it is chaotic
+        given = flow.constant(few), flow.constant(start)
+        agree(by_flow(*given), run(tf.constant(few), s))
+        calls["tensorflow"] = Share(lambda: by_flow(*given).numpy(), EULER // few)
     return calls
 
 
@@ -166,6 +214,15 @@ def rnn() -> dict[str, Call]:
 
         ready = [jax.numpy.asarray(a) for a in (rows, w, zero)]
         calls["jax"] = lambda: by_jax(*ready).block_until_ready()
+    flow = with_tensorflow()
+    if flow is not None:
+
+        @flow.function
+        def by_flow(rows: Any, w: Any, h: Any) -> Any:
+            return flow.scan(lambda h, x: flow.tanh(x + flow.linalg.matvec(w, h)), rows, h)
+
+        few = [flow.constant(a) for a in (rows, w, zero)]
+        calls["tensorflow"] = lambda: by_flow(*few).numpy()
     return calls
 
 
@@ -191,6 +248,16 @@ def vectors() -> dict[str, Call]:
             return jax.lax.while_loop(lambda s: s[0] < n, step, (0, x))[1]
 
         calls["jax"] = lambda: by_jax(100_000, x, b).block_until_ready()
+    flow = with_tensorflow()
+    if flow is not None:
+
+        @flow.function
+        def by_flow(n: Any, x: Any, b: Any) -> Any:
+            return flow.while_loop(lambda i, x: i < n, lambda i, x: (i + 1, 0.5 * x + b), (0, x))[1]
+
+        few = flow.constant(FEW), flow.constant(x), flow.constant(b)
+        agree(by_flow(*few), run(tf.constant(FEW), *given[1:]))
+        calls["tensorflow"] = Share(lambda: by_flow(*few).numpy(), 100_000 // FEW)
     return calls
 
 
@@ -219,10 +286,34 @@ def with_jax() -> Any:
     return jax
 
 
+def with_tensorflow() -> Any:
+    """TensorFlow, or None."""
+    try:
+        import tensorflow
+    except ImportError:
+        return None
+    return tensorflow
+
+
+class Share:
+    """A call of a part of the work: its time counts so many times, its result was compared."""
+
+    def __init__(self, call: Call, factor: float) -> None:
+        self.call, self.factor = call, factor
+
+    def __call__(self) -> Any:
+        return self.call()
+
+
+def agree(theirs: Any, ours: Any) -> None:
+    """Compare the results of a part of the work."""
+    np.testing.assert_allclose(theirs, ours.numpy(), rtol=1e-3, atol=1e-4)
+
+
 def measured(calls: dict[str, Call], rounds: int, chaotic: bool) -> dict[str, float]:
     """The smallest time of a call of each library, which take turns; their results agree, except
     where the loop is chaotic: JAX joins multiplications and additions and ends elsewhere."""
-    results = {name: np.asarray(call()) for name, call in calls.items()}
+    results = {n: np.asarray(c()) for n, c in calls.items() if not isinstance(c, Share)}
     for name, result in results.items():
         if chaotic and name == "jax":
             continue
@@ -232,7 +323,8 @@ def measured(calls: dict[str, Call], rounds: int, chaotic: bool) -> dict[str, fl
         for name, call in calls.items():
             start = perf_counter()
             call()
-            best[name] = min(best[name], perf_counter() - start)
+            seconds = (perf_counter() - start) * getattr(call, "factor", 1)
+            best[name] = min(best[name], seconds)
     return best
 
 
@@ -247,13 +339,15 @@ def main() -> None:
     if args.json:
         print(json.dumps(found))
         return
-    print(f"{'':10}{'twofold':>12}{'numba':>12}{'jax':>12}   the best of them / twofold")
+    names = ("twofold", "numba", "jax", "tensorflow")
+    head = "".join(f"{name:>14}" for name in names)
+    print(f"{'':10}{head}   the best of them / twofold, TensorFlow / twofold")
     for name, best in found.items():
-        cells = "".join(f"{1e3 * best[k]:9.3f} ms" if k in best else f"{'':12}"
-                        for k in ("twofold", "numba", "jax"))  # fmt: skip
+        cells = "".join(f"{1e3 * best[k]:11.3f} ms" if k in best else f"{'':14}" for k in names)
         peers = [seconds for k, seconds in best.items() if k != "twofold"]
         ratio = f"{min(peers) / best['twofold']:.2f}" if peers else ""
-        print(f"{name:10}{cells}   {ratio}")
+        flow = f"{best['tensorflow'] / best['twofold']:,.0f}" if "tensorflow" in best else ""
+        print(f"{name:10}{cells}   {ratio:>6}{flow:>10}")
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
-
 from twofold.ir.dims import provably_eq
+from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node
 
 from .kernel.expression import kernelable
 
 __all__ = ["PLAN", "Executable", "Target", "routine_of"]
-
-_REAL = (np.dtype("float32"), np.dtype("float64"))
 
 
 class Executable(Protocol):
@@ -65,14 +62,14 @@ class Target(Protocol):
 
 
 def routine_of(node: Node) -> str | None:
-    """The library routine that computes a node: ``gemm`` for products of real matrices.
+    """The library routine that computes a node: ``gemm`` for products of matrices that BLAS knows.
 
     Batches need equal leading sizes, or none on one side.
     """
     if node.op.name != "matmul":
         return None
     a, b = (v.type for v in node.inputs)
-    if a.dtype not in _REAL or a.dtype != b.dtype or min(a.rank, b.rank) < 1:
+    if not info(a.dtype).blas or a.dtype != b.dtype or min(a.rank, b.rank) < 1:
         return None
     lead_a, lead_b = a.shape[:-2], b.shape[:-2]
     if not lead_a or not lead_b:

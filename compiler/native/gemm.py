@@ -8,30 +8,39 @@ from __future__ import annotations
 
 from llvmlite import ir
 
+from twofold.ir.dtypes import DTypeInfo
 from twofold.runtime.blas import find_blas
 from twofold.runtime.products import COLUMNS, ROWS
 
 from .code import I32, I64, POINTER, Code, new_function
 from .cut import INNER, Words
+from .lanes import element_type
 
 __all__ = ["emit_gemm", "emit_total"]
 
 DOUBLE = ir.DoubleType()
 
 
-def emit_gemm(module: ir.Module, real: ir.Type, name: str) -> ir.Function:
-    """Write the kernel function for one element type."""
+def emit_gemm(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
+    """Write the kernel function for one dtype."""
     fn = new_function(module, name)
-    _Product(fn, real).write()
+    _Product(fn, own).write()
     return fn
 
 
 class _Product:
-    """Writes the function of products of one element type."""
+    """Writes the function of products of one dtype.
 
-    def __init__(self, fn: ir.Function, real: ir.Type) -> None:
-        self.fn, self.real, self.code = fn, real, Code(fn)
+    Sums of blocks are added up part by part: a row of complex numbers is one of twice as many real
+    ones. BLAS takes complex factors by their addresses.
+    """
+
+    def __init__(self, fn: ir.Function, own: DTypeInfo) -> None:
+        self.fn, self.code = fn, Code(fn)
+        self.real, self.parts = element_type(own.part_dtype), 1 + own.complex
         self.b = b = self.code.b
+        self.factor: ir.Type = POINTER if own.complex else self.real
+        self.one, self.zero = self.scalar(1.0), self.scalar(0.0)
         context = fn.args[0]
         self.w = Words(*[b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64)
                          for i in range(len(Words._fields))])  # fmt: skip
@@ -70,6 +79,15 @@ class _Product:
                 self.round(rows, columns, c, acc)
         code.finish()
 
+    def scalar(self, number: float) -> ir.Value:
+        """A real factor as BLAS takes it."""
+        if self.parts == 1:
+            return self.real(number)
+        kind = ir.ArrayType(self.real, 2)
+        slot = self.code.slot(kind)
+        self.b.store(ir.Constant(kind, [number, 0.0]), slot)
+        return slot
+
     def _is(self, word: ir.Value, number: int) -> ir.Value:
         return self.b.icmp_signed("==", word, I64(number))
 
@@ -99,31 +117,32 @@ class _Product:
     def gemm(self, sizes: tuple[ir.Value, ...], at: tuple[ir.Value, ...]) -> None:
         """``c = op(a) @ op(b)``."""
         b, w, size = self.b, self.w, self.size_type
-        kind = ir.FunctionType(ir.VoidType(), [I32, I32, I32, size, size, size, self.real, POINTER,
-                               size, POINTER, size, self.real, POINTER, size])  # fmt: skip
+        kind = ir.FunctionType(ir.VoidType(), [
+            I32, I32, I32, size, size, size, self.factor, POINTER, size, POINTER, size,
+            self.factor, POINTER, size])  # fmt: skip
         x, y, z = at
         b.call(b.inttoptr(w.gemm, ir.PointerType(kind)), [
             I32(101), b.trunc(w.trans_a, I32), b.trunc(w.trans_b, I32), *map(self._size, sizes),
-            self.real(1.0), x, self._size(w.lda), y, self._size(w.ldb), self.real(0.0), z,
+            self.one, x, self._size(w.lda), y, self._size(w.ldb), self.zero, z,
             self._size(w.ldc)])  # fmt: skip
 
     def gemv(self, trans: ir.Value, shape: tuple[ir.Value, ir.Value], matrix: tuple[ir.Value, ...],
              vector: tuple[ir.Value, ...], out: tuple[ir.Value, ...]) -> None:  # fmt: skip
         """``out = op(matrix) @ vector``; each operand with its step."""
         b, size = self.b, self.size_type
-        kind = ir.FunctionType(ir.VoidType(), [I32, I32, size, size, self.real, POINTER, size,
-                               POINTER, size, self.real, POINTER, size])  # fmt: skip
+        kind = ir.FunctionType(ir.VoidType(), [I32, I32, size, size, self.factor, POINTER, size,
+                               POINTER, size, self.factor, POINTER, size])  # fmt: skip
         (x, ldx), (y, step), (z, out_step) = matrix, vector, out
         b.call(b.inttoptr(self.w.gemv, ir.PointerType(kind)), [
-            I32(101), b.trunc(trans, I32), *map(self._size, shape), self.real(1.0), x,
-            self._size(ldx), y, self._size(step), self.real(0.0), z, self._size(out_step)],
+            I32(101), b.trunc(trans, I32), *map(self._size, shape), self.one, x,
+            self._size(ldx), y, self._size(step), self.zero, z, self._size(out_step)],
         )  # fmt: skip
 
     def accumulate(self, m: ir.Value, n: ir.Value, c: ir.Value, acc: ir.Value, i: ir.Value) -> None:
         """``acc = c`` for the first block, ``acc += c`` for others."""
         b = self.b
         fresh = self._is(i, 0)
-        with self.code.loop(I64(0), m) as row, self.code.loop(I64(0), n) as column:
+        with self.code.loop(I64(0), m) as row, self.code.loop(I64(0), self.reals(n)) as column:
             term = self.wide(b.load(self.element(c, self.w.ldc, row, column, self.real),
                                     typ=self.real))  # fmt: skip
             place = self.element(acc, self.w.n, row, column, DOUBLE)
@@ -133,7 +152,7 @@ class _Product:
     def round(self, m: ir.Value, n: ir.Value, c: ir.Value, acc: ir.Value) -> None:
         """``c = acc`` in the element type."""
         b = self.b
-        with self.code.loop(I64(0), m) as row, self.code.loop(I64(0), n) as column:
+        with self.code.loop(I64(0), m) as row, self.code.loop(I64(0), self.reals(n)) as column:
             total = b.load(self.element(acc, self.w.n, row, column, DOUBLE), typ=DOUBLE)
             b.store(
                 narrow(b, total, self.real), self.element(c, self.w.ldc, row, column, self.real)
@@ -142,9 +161,13 @@ class _Product:
     def element(
         self, base: ir.Value, ld: ir.Value, row: ir.Value, column: ir.Value, kind: ir.Type
     ) -> ir.Value:
-        place = self.b.add(self.b.mul(row, ld), column)
+        place = self.b.add(self.b.mul(row, self.reals(ld)), column)
         made: ir.Value = self.b.gep(self.b.inttoptr(base, POINTER), [place], source_etype=kind)
         return made
+
+    def reals(self, elements: ir.Value) -> ir.Value:
+        """The real numbers of so many elements."""
+        return elements if self.parts == 1 else self.b.mul(elements, I64(self.parts))
 
     def wide(self, value: ir.Value) -> ir.Value:
         return value if self.real == DOUBLE else self.b.fpext(value, DOUBLE)
@@ -155,9 +178,10 @@ def narrow(b: ir.IRBuilder, value: ir.Value, real: ir.Type) -> ir.Value:
     return value if real == DOUBLE else b.fptrunc(value, real)
 
 
-def emit_total(module: ir.Module, real: ir.Type, name: str) -> ir.Function:
-    """Write the second step of ``INNER``: words acc, c, elements, chunks; the sums in order."""
-    fn = new_function(module, name)
+def emit_total(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
+    """Write the second step of ``INNER``: words acc, c, elements (real and imaginary parts are
+    two), chunks; the sums in order."""
+    fn, real = new_function(module, name), element_type(own.part_dtype)
     code = Code(fn)
     b = code.b
     acc, c, elements, chunks = (

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twofold.ir.dtypes import info
+from twofold.ir.dtypes import RECORDS, info
 from twofold.runtime import loader, pool, threads
 from twofold.runtime.blas import find_blas
 from twofold.runtime.one_thread import one_thread
@@ -226,9 +226,10 @@ def _products_llvm(symbol: str) -> str:
     from .gemm import emit_gemm, emit_total  # noqa: PLC0415
 
     module = ir.Module(symbol)
-    for letter, real in (("s", ir.FloatType()), ("d", ir.DoubleType())):
-        for name, emit in (("gemm", emit_gemm), ("total", emit_total)):
-            emit(module, real, f"{symbol}_{letter}{name}").linkage = "external"
+    for own in RECORDS.values():
+        if own.blas:
+            for name, emit in (("gemm", emit_gemm), ("total", emit_total)):
+                emit(module, own, f"{symbol}_{own.blas}{name}").linkage = "external"
     return str(module)
 
 

@@ -30,7 +30,7 @@ class NativeTarget:
         return True
 
     def library_call(self, node: Node) -> str | None:
-        """Products of real matrices, if a BLAS was found."""
+        """Products of matrices, if a BLAS was found."""
         routine = routine_of(node)
         return routine if routine is not None and find_blas() is not None else None
 

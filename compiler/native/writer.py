@@ -17,9 +17,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from twofold.ir.dims import DimLike, evaluate
+from twofold.ir.dtypes import info
 from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import Kind, New, Slot
+from twofold.ir.summation import running_dtype
 from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
@@ -292,7 +294,8 @@ class Writer:
         a, b = node.inputs
         ta = bool(node.attrs["transpose_a"]) and a.type.rank > 1
         tb = bool(node.attrs["transpose_b"]) and b.type.rank > 1
-        sa, sb, item = self.shape(a), self.shape(b), a.type.dtype.itemsize
+        sa, sb, own = self.shape(a), self.shape(b), info(a.type.dtype)
+        item, wide = own.bits // 8, running_dtype(own.dtype).itemsize
         sa = (
             (1, *sa) if len(sa) == 1 else sa
         )  # a vector is a row on the left, a column on the right
@@ -317,16 +320,15 @@ class Writer:
         target = out
         if how.long:
             copies = how.units if how.mode in (BATCH, INNER) else 1
-            acc = (ARENA, self.reserve(8 * copies * m * n))
+            acc = (ARENA, self.reserve(wide * copies * m * n))
             if how.mode == INNER:
                 target = (ARENA, self.reserve(item * copies * m * n))
-        letter = "s" if item == 4 else "d"
         a_unit, b_unit, c_unit, acc_unit = steps
         words = Words(
-            self.word(a), self.word(b), target, acc, self.exe.blas.addresses[letter + "gemm"],
-            self.exe.blas.addresses[letter + "gemv"], 112 if ta else 111, 112 if tb else 111,
+            self.word(a), self.word(b), target, acc, self.exe.blas.addresses[own.blas + "gemm"],
+            self.exe.blas.addresses[own.blas + "gemv"], 112 if ta else 111, 112 if tb else 111,
             m, n, k, lda, ldb, ldc, how.mode, a_unit * item, b_unit * item, c_unit * item,
-            8 * acc_unit,
+            wide * acc_unit,
             a_step * item, b_step * item, how.block, how.chunk, int(how.long),
         )  # fmt: skip
         self.has_products = True
@@ -334,7 +336,7 @@ class Writer:
         given = [_as_word(w) for w in words]
         self.code.append(Launch(multiply, how.units, how.grain, given))
         if how.mode == INNER:
-            given = [acc, out, (LITERAL, m * n), (LITERAL, how.units)]
+            given = [acc, out, (LITERAL, m * n * wide // 8), (LITERAL, how.units)]
             self.code.append(Launch(total, 1, 1, given))
 
     def settle(self) -> None:

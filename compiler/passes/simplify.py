@@ -113,6 +113,11 @@ def element(number: int) -> Term:
     return Term("constant", value=lambda m: np.asarray(number, m.type.dtype))
 
 
+def wide(x: Var) -> Term:
+    """The cast of a value to the dtype that the result is computed in."""
+    return Term("cast", x, dtype=lambda m: info(m.type.dtype).computes_in)
+
+
 def once(op: Op, x: Any = X) -> Term:
     """``op(x)`` with any attributes."""
     return Term(op.name, x, **{name: Attr(name) for name in op.attr_names})
@@ -194,6 +199,11 @@ ROWS = [
         Term("matmul", X, Y, transpose_a=flipped("ta"), transpose_b=TB), swaps_last_two),
     Row(Term("matmul", X, Term("transpose", Y, perm=P), transpose_a=TA, transpose_b=TB),
         Term("matmul", X, Y, transpose_a=TA, transpose_b=flipped("tb")), swaps_last_two),
+    # matmul(x, y) = cast(matmul(cast(x, f32), cast(y, f32)), half)      how half precision is
+    # multiplied; the casts are parts of the kernels around it then
+    Row(Term("matmul", X, Y, transpose_a=TA, transpose_b=TB),
+        Term("cast", Term("matmul", wide(X), wide(Y), transpose_a=TA, transpose_b=TB),
+             dtype=lambda m: m.type.dtype), lambda m: info(m.type.dtype).half),
 ]
 
 # Equations of real numbers that floating-point numbers do not keep: for ``exact=False`` alone.

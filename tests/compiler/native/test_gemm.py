@@ -9,10 +9,20 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.compiler.native.target import NATIVE
+from twofold.compiler.pipeline import run
+from twofold.compiler.planned import step_of
+from twofold.ir.step import Kind
 from twofold.runtime import threads
 from twofold.runtime.products import COLUMNS, MOST_PANELS, NARROWEST, ROWS, panels
 
-KINDS = {"float32": 2e-5, "float64": 1e-12}
+KINDS = {"float32": 2e-5, "float64": 1e-12, "complex64": 2e-5, "complex128": 1e-12}
+
+
+def normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Any:
+    """Normal numbers; of a complex dtype both parts."""
+    x = rng.standard_normal(shape)
+    return (x + 1j * rng.standard_normal(shape) if dtype[0] == "c" else x).astype(dtype)
 
 
 @pytest.mark.parametrize(("m", "n", "k"), list(itertools.product((1, 16, 500, 3000), repeat=3)))
@@ -39,8 +49,8 @@ def test_products_of_every_form(dtype: str) -> None:
              ((0,), (0,)), ((2, 1), (1, 3)), ((1,), (4,))]  # fmt: skip
     sizes = [(1, 1, 1), (5, 3, 2), (0, 3, 2), (4, 0, 3), (4, 3, 0), (1, 7, 1), (17, 33, 9)]
     for (la, lb), (m, k, n), (ta, tb) in itertools.product(leads, sizes, forms):
-        a = rng.standard_normal((*la, k, m) if ta else (*la, m, k)).astype(dtype)
-        b = rng.standard_normal((*lb, n, k) if tb else (*lb, k, n)).astype(dtype)
+        a = normal(rng, (*la, k, m) if ta else (*la, m, k), dtype)
+        b = normal(rng, (*lb, n, k) if tb else (*lb, k, n), dtype)
         want = (a.swapaxes(-1, -2) if ta else a) @ (b.swapaxes(-1, -2) if tb else b)
         found = compiled[ta, tb](tf.constant(a), tf.constant(b)).numpy()
         assert (found.shape, found.dtype) == (want.shape, want.dtype)
@@ -56,19 +66,18 @@ def test_large_products_do_not_depend_on_the_number_of_threads(
     m: int, k: int, n: int, dtype: str
 ) -> None:
     rng = np.random.default_rng(1)
-    a = tf.constant(rng.standard_normal((m, k)).astype(dtype))
-    b = tf.constant(rng.standard_normal((k, n)).astype(dtype))
+    a, b = (tf.constant(normal(rng, shape, dtype)) for shape in ((m, k), (k, n)))
     before = threads.get_num_threads()
     results: list[Any] = []
     try:
         for count in (1, 2, 3):
             threads.set_num_threads(count)
-            f = tf.function(lambda a, b: tf.maximum(a @ b, 0), jit_compile=True)
+            f = tf.function(lambda a, b: tf.abs(a @ b), jit_compile=True)
             results.append(f(a, b).numpy())
     finally:
         threads.set_num_threads(before)
     assert results[0].tobytes() == results[1].tobytes() == results[2].tobytes()
-    want = np.maximum(a.numpy() @ b.numpy(), 0)
+    want = np.abs(a.numpy() @ b.numpy())
     np.testing.assert_allclose(results[0], want, rtol=KINDS[dtype], atol=KINDS[dtype] * k)
 
 
@@ -95,3 +104,46 @@ def test_products_chain_through_slots() -> None:
         for _ in range(4):
             want = np.tanh(want @ w) + want
         np.testing.assert_allclose(f(x, w).numpy(), want, rtol=1e-11, atol=1e-12)
+
+
+LONG = [((9_000,), (9_000,)), ((3, 9_000), (9_000, 4)), ((2, 9_000), (9_000, 700)),
+        ((2, 3, 9_000), (2, 9_000, 5)), ((1, 70_000), (70_000, 1))]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+@pytest.mark.parametrize("shapes", LONG)
+def test_long_inner_products_keep_their_digits(shapes: Any, dtype: str) -> None:
+    f = tf.function(tf.matmul, jit_compile=True)
+    value = 0.3 + 0.3j if dtype[0] == "c" else 0.3
+    a, b = (np.full(shape, value, dtype) for shape in shapes)
+    number = a.ravel()[0].astype("D")
+    found = f(tf.constant(a), tf.constant(b)).numpy()
+    np.testing.assert_allclose(found, a.shape[-1] * number * number, rtol=KINDS[dtype])
+    assert steps_of(f, a, b) == {"matmul"}
+
+
+@pytest.mark.parametrize("dtype", [tf.float16, tf.bfloat16])
+def test_products_of_halves_are_rounded_once(dtype: Any) -> None:
+    """Sums of powers of two that float32 holds exactly: the result is the exact one, rounded."""
+    rng = np.random.default_rng(4)
+    forms = [((5, 300), (300, 7)), ((300,), (300,)), ((3, 4, 50), (50, 6)), ((70, 90), (90, 80)),
+             ((4, 0), (0, 3))]  # fmt: skip
+    for left, right in forms:
+        a, b = (rng.integers(-3, 4, shape) * 2.0 ** rng.integers(-2, 3, shape)
+                for shape in (left, right))  # fmt: skip
+        x, y = tf.constant(a, dtype=dtype), tf.constant(b, dtype=dtype)
+        want = (x.numpy().astype("d") @ y.numpy().astype("d")).astype(dtype)
+        for mode in (None, False, True):
+            f = tf.matmul if mode is None else tf.function(tf.matmul, jit_compile=mode)
+            found = f(x, y).numpy()
+            assert found.dtype == want.dtype
+            np.testing.assert_array_equal(found.astype("d"), np.asarray(want).astype("d"))
+        assert steps_of(f, x, y) == {"fused", "matmul"}
+
+
+def steps_of(f: Any, *arguments: Any) -> set[str]:
+    """The ops of a compiled function's plan; what is no kernel has to be a product."""
+    graph = f.get_concrete_function(*map(tf.constant, arguments)).graph
+    nodes = run(graph, target=NATIVE).nodes
+    assert all(step_of(n).kind in (Kind.KERNEL, Kind.LIBRARY) for n in nodes)
+    return {n.op.name for n in nodes}
