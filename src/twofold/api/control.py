@@ -9,7 +9,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.dtypes import info
-from twofold.ir.errors import ArgumentError, DTypeError
+from twofold.ir.errors import ArgumentError, DTypeError, TwofoldError
 from twofold.ir.op import OPS
 from twofold.ir.tree import unflatten
 from twofold.runtime.carried import State, carried, function_of, own_tensor, truth
@@ -199,7 +199,7 @@ def while_loop(
         return packed(body(*items))
 
     if not counted:
-        return unflatten(state.structure, _loop(test, step, state))
+        return unflatten(state.structure, _loop(test, step, state, body))
     most = own_tensor(maximum_iterations)
     return unflatten(
         state.structure,
@@ -207,6 +207,7 @@ def while_loop(
             lambda pair: _both(pair[0] < most, truth(test(pair[1]))),
             lambda pair: (pair[0] + 1, step(pair[1])),
             state,
+            body,
         ),
     )[1]
 
@@ -215,15 +216,41 @@ def _both(first: Any, second: Any) -> Any:
     return first & (second if isinstance(second, Tensor) else bool(second))
 
 
-def _loop(test: Callable[[Any], Any], step: Callable[[Any], Any], state: State) -> list[Any]:
-    """The leaves of the last state."""
+def _loop(
+    test: Callable[[Any], Any], step: Callable[[Any], Any], state: State, body: Any
+) -> list[Any]:
+    """The leaves of the last state. ``body``: what the user gave, which ``step`` calls."""
     if bind.ground().tracing:
         from twofold.compiler.control.loop import stage_while  # noqa: PLC0415
 
         return stage_while(test, step, state, truth)
+    start = state
     while truth(test(state.tree())):
         state = state.next(step(state.tree()))
-    return state.leaves
+    recorded = state is start and bind.top() is not bind.bottom()
+    return _without_trips(step, state, body) if recorded else state.leaves
+
+
+def _without_trips(step: Callable[[Any], Any], state: State, body: Any) -> list[Any]:
+    """The leaves of a state that no trip has changed, for a tape.
+
+    A loop that makes no trip is a part of what is recorded all the same: what its body takes is a
+    source whose gradient is zero, as in a graph. So the loop runs as a graph. A body that no trace
+    can take leaves its sources out. ``body``: the user's, for the trace to see what it can change.
+    """
+    from twofold.compiler.decorator import function  # noqa: PLC0415
+
+    def loop(leaves: list[Any], _: Any) -> list[Any]:
+        if not bind.ground().tracing:
+            return leaves  # as plain Python
+        whole = State(leaves, state.structure, state.what)
+        return _loop(lambda _: own_tensor(False), step, whole, body)
+
+    try:
+        found: list[Any] = function(loop, jit_compile=False)(list(state.leaves), body)
+    except TwofoldError:
+        return state.leaves
+    return found
 
 
 def _tensors(tree: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from twofold.ir import bind
-from twofold.ir.errors import ArgumentError, DTypeError, ShapeError
+from twofold.ir.errors import ArgumentError, DTypeError, ShapeError, StagingError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.tree import Structure, flatten, unflatten
@@ -44,7 +44,7 @@ def map_fn(
     def step(state: Any, row: Any) -> tuple[Any, Any]:
         return state, _as_signed(fn(row), signature)
 
-    return rows.loop(step, nothing, reverse=False)[1]
+    return rows.loop(step, nothing, False, fn)[1]
 
 
 def scan(
@@ -74,7 +74,7 @@ def scan(
         found = fn(state, row)
         return found, found
 
-    _, stacked = rest.loop(step, state, reverse=reverse)
+    _, stacked = rest.loop(step, state, reverse, fn)
     if initializer is not None:
         return stacked
     made, structure = flatten(stacked)
@@ -122,7 +122,11 @@ def foldr(
 def _fold(what: str, fn: Any, elems: Any, initializer: Any, reverse: bool) -> Any:
     fn = function_of(fn, what, "fn")
     state, rest = _Rows(elems, what).begin(initializer, reverse)
-    return rest.loop(lambda state, row: (fn(state, row), ()), state, reverse=reverse)[0]
+
+    def step(state: Any, row: Any) -> tuple[Any, Any]:
+        return fn(state, row), ()
+
+    return rest.loop(step, state, reverse, fn, stacks=False)[0]
 
 
 class _Rows:
@@ -157,12 +161,13 @@ class _Rows:
         return unflatten(self.structure, [x[index] for x in self.leaves])
 
     def loop(
-        self, step: Callable[[Any, Any], tuple[Any, Any]], state: State, reverse: bool
-    ) -> tuple[Any, Any]:
+        self, step: Callable[[Any, Any], tuple[Any, Any]], state: State, reverse: bool, fn: Any,
+        stacks: bool = True,
+    ) -> tuple[Any, Any]:  # fmt: skip
         """The last state, and what the steps made for each row, stacked.
 
         ``step`` takes the container of the state and that of a row, and returns the next state and
-        what is stacked.
+        what is stacked, if it ``stacks`` anything. ``fn``: what the user gave, which it calls.
         """
         if bind.ground().tracing:
             from twofold.compiler.control.loop import stage_scan  # noqa: PLC0415
@@ -170,7 +175,7 @@ class _Rows:
             return stage_scan(step, state, self.leaves, self.structure, reverse)
         n = self.leaves[0].shape[0]
         if not n:
-            return self._without_rows(step, state, reverse)
+            return self._without_rows(step, state, reverse, fn, stacks)
         made: list[list[Any]] = []
         structure: Structure | None = None
         for i in range(n - 1, -1, -1) if reverse else range(n):
@@ -185,17 +190,32 @@ class _Rows:
         columns = zip(*(reversed(made) if reverse else made), strict=True)
         return state.tree(), unflatten(structure, [_stacked(c, self.what) for c in columns])
 
-    def _without_rows(self, step: Any, state: State, reverse: bool) -> tuple[Any, Any]:
-        """What a loop without trips gives: the types are those of a trace."""
+    def _without_rows(
+        self, step: Any, state: State, reverse: bool, fn: Any, stacks: bool
+    ) -> tuple[Any, Any]:
+        """What a loop without trips gives: the types are those of a trace, and so are its sources.
+
+        ``fn``: the user's, for the trace to see what it can change.
+        """
         from twofold.compiler.decorator import function  # noqa: PLC0415
 
-        traced = function(
-            lambda leaves, start: _Rows(unflatten(self.structure, leaves), self.what).loop(
-                step, State.of(start, state.what), reverse
-            )[1],
-            jit_compile=False,
-        )
-        return state.tree(), traced(self.leaves, state.tree())
+        if not stacks and bind.top() is bind.bottom():
+            return state.tree(), ()
+
+        def loop(leaves: list[Any], start: Any, fn: Any) -> tuple[Any, Any]:
+            whole = State.of(start, state.what)
+            if bind.ground().tracing:
+                rows = _Rows(unflatten(self.structure, leaves), self.what)
+                return rows.loop(step, whole, reverse, fn, stacks)
+            if not stacks:
+                return whole.tree(), ()
+            raise StagingError(
+                f"{state.what} cannot be traced, and there is no row for which it could be called "
+                f"to find what it returns"
+            )
+
+        found: tuple[Any, Any] = function(loop, jit_compile=False)(self.leaves, state.tree(), fn)
+        return found
 
 
 def _stacked(column: Sequence[Any], what: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.modes import same_in_every_mode
 
 import twofold as tf
 
@@ -207,3 +208,60 @@ def test_what_no_branch_uses_has_no_gradient() -> None:
         return tape.gradient(z, [x, y])
 
     assert f(tf.constant(1.0), tf.constant(0.0))[1] is None
+
+
+def _rows(x: Any, w: Any, n: Any) -> Any:
+    return tf.foldl(lambda a, row: a * w + row, tf.zeros((5,))[:n], initializer=x)
+
+
+def _stacks(x: Any, w: Any, n: Any) -> Any:
+    return x + tf.sum(tf.scan(lambda a, row: a * w + row, tf.zeros((5,))[:n], initializer=x))
+
+
+def _trips(x: Any, w: Any, n: Any) -> Any:
+    return tf.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, y * w), (0, x))[1]
+
+
+def _at_most(x: Any, w: Any, n: Any) -> Any:
+    start = {"i": 0, "y": x}
+    body = lambda s: ({"i": s["i"] + 1, "y": s["y"] * w},)  # noqa: E731
+    return tf.while_loop(lambda s: True, body, (start,), maximum_iterations=n)[0]["y"]
+
+
+@pytest.mark.parametrize("loop", [_rows, _stacks, _trips, _at_most])
+@pytest.mark.parametrize("trips", [0, 2])
+def test_a_loop_without_trips_has_the_sources_of_any_other(loop: Any, trips: int) -> None:
+    v = tf.Variable(0.5)
+
+    def f(x: Any, w: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch([x, w])
+            with tf.GradientTape() as tape:
+                tape.watch([x, w])
+                y = loop(x * 1.0, w * v, trips)
+            found = tape.gradient(y, [x, w, v])
+            total = found[0] + found[1] + found[2]
+        return y, found, outer.gradient(total, [x, w, v])
+
+    (eager,) = same_in_every_mode(f, (tf.constant(2.0), tf.constant(3.0)), variables=[v])
+    assert eager.error is None and None not in eager.leaves
+    if not trips:
+        assert [x.item() for x in eager.leaves[1:4]] == [1.0, 0.0, 0.0]
+
+
+def test_a_body_that_makes_no_trip_changes_nothing() -> None:
+    calls: list[int] = []
+
+    def body(i: Any, y: Any) -> Any:
+        calls.append(1)
+        return i + 1, y * y
+
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.while_loop(lambda i, y: i < 0, body, (0, x))[1]
+    assert tape.gradient(y, x).item() == 1.0
+    assert tf.foldl(lambda a, r: body(a, r)[0], tf.zeros((0,)), initializer=x).item() == 3.0
+    assert calls == []
+    with pytest.raises(tf.errors.StagingError, match="there is no row"):
+        tf.map_fn(lambda row: body(row, row)[0], tf.zeros((0,)))
