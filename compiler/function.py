@@ -167,7 +167,7 @@ class Function:
                 known = Changed(self._plain[objects])
                 known.lasting = True
                 raise known
-            if key in self._untraced:
+            if key in self._untraced or self._keys.exact(leaves, structure) in self._untraced:
                 raise PlainPython
             from .effects import refuse_streams  # noqa: PLC0415
 
@@ -175,8 +175,9 @@ class Function:
             try:
                 made = self._trace(key, leaves, structure)
             except PlainPython as plain:
-                if plain.lasting and len(self._untraced) < EXACT_ENTRIES:
-                    self._untraced.add(key)
+                if plain.holds != "call" and len(self._untraced) < EXACT_ENTRIES:
+                    sizes = plain.holds == "sizes"
+                    self._untraced.add(self._keys.exact(leaves, structure) if sizes else key)
                 raise
             except Changed as changed:
                 self._count_change(objects, str(changed))
@@ -265,8 +266,8 @@ class Function:
         except PlainPython:
             raise StagingError(
                 f"{self.name} has no trace for these arguments, so calls with them run as plain "
-                f"Python: an operation inside a `try`, or one of a nested function after a write "
-                f"to a NumPy array, may raise"
+                f"Python: a call of NumPy raises or has no op, or an operation inside a `try`, or "
+                f"one of a nested function after a write to a NumPy array, may raise"
             ) from None
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
@@ -280,7 +281,7 @@ class Function:
         group = self._traces.get(key, [])
         if object_key(key) in self._plain:
             return self._plain[object_key(key)]
-        if key in self._untraced:
+        if key in self._untraced or self._keys.exact(leaves, structure) in self._untraced:
             return f"{self.name} runs as plain Python for arguments of these kinds"
         if not group:
             kinds = ", ".join(map(describe, leaves))

@@ -5,26 +5,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from twofold.ir.dtypes import known
 from twofold.ir.errors import StagingError
 
-__all__ = ["Changed", "PlainPython", "has_dtype", "is_foreign", "reason"]
+__all__ = ["Changed", "Held", "NoOp", "PlainPython", "has_dtype", "is_foreign", "reason"]
+
+
+Held = Literal["kinds", "sizes", "call"]
 
 
 class PlainPython(BaseException):
     """A call that no trace can make: the Python function runs instead.
 
-    No ``except Exception`` of the user catches it. ``lasting``: it holds for all arguments of
-    these kinds, not only for these arrays.
+    No ``except Exception`` of the user catches it. ``holds``: for all arguments of these kinds, for
+    those of these sizes, or for this call alone.
     """
 
-    def __init__(self, lasting: bool = True) -> None:
+    def __init__(self, holds: Held = "kinds") -> None:
         super().__init__()
-        self.lasting = lasting
+        self.holds: Held = holds
+
+
+class NoOp(StagingError):
+    """A call of NumPy, or a dtype, for which no op is there."""
 
 
 class Changed(StagingError):
@@ -54,4 +61,5 @@ def is_foreign(x: Any) -> bool:
 
 def has_dtype(dtype: np.dtype[Any]) -> bool:
     """Whether tensors have this dtype."""
-    return known(dtype) and dtype.isnative
+    own = dtype.kind not in "iu" or dtype.char == np.dtype(dtype.str).char
+    return own and known(dtype) and dtype.isnative  # not long long, where long is as long

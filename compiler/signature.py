@@ -93,7 +93,8 @@ def leaf_key(x: Any) -> Any:
     if kind in _BY_VALUE:
         return kind, x
     if kind is np.ndarray:
-        return kind, x.dtype, x.shape, x.strides, x.flags.writeable
+        dtype = x.dtype  # long and long long are equal, and are not the same
+        return dtype.num, dtype, x.shape, x.strides, x.flags.writeable
     if issubclass(kind, np.generic):
         return kind, x.dtype
     if kind is complex:

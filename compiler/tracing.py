@@ -143,7 +143,7 @@ def _finish_writes(tracer: Tracer, leaves: list[Any], positions: list[int]) -> N
     """
     tracer.arrays.flush(tracer)
     if overlapping([*leaves, *tracer.captures]):
-        raise PlainPython(lasting=False)
+        raise PlainPython("call")
     graph = tracer.finish([])
     if not any(node.op.name == "assign" for node in graph.nodes):
         return

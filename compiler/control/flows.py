@@ -118,7 +118,7 @@ def flow_of(kind: ArrayKind, flow: Any) -> Any:
     """The elements with the methods of an array. Raises PlainPython for those of a list that was
     made outside of the trace."""
     if not isinstance(flow, Unwritten | Traced):
-        raise PlainPython(lasting=False)
+        raise PlainPython("call")
     return (Grown if kind.grown else Fixed)(kind, flow)
 
 

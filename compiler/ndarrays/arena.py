@@ -18,7 +18,7 @@ from twofold.runtime.tensor import Tensor
 
 from ..guards import ELEMENTS
 from ..numbers import NumberInput
-from ..plain import PlainPython, has_dtype, is_foreign
+from ..plain import Held, NoOp, PlainPython, has_dtype, is_foreign
 from .base import TracedArray, TracedScalar
 from .cells import Cells
 from .known import contents, evaluate, plain_elements
@@ -40,6 +40,7 @@ class Arrays:
         self._tensors: dict[int, Tensor] = {}  # captured ones, by their contents
         self._known: dict[Value, Any] = {}
         self._names: Any = None
+        self.asking = False  # whether a call of the user's is being made: those in it are NumPy's
 
     # what the tracer gives
 
@@ -70,9 +71,17 @@ class Arrays:
         found: Callable[[str], Exception] = self.tracer.refusal
         return found
 
-    def plain(self) -> PlainPython:
+    def missing(self, what: str) -> BaseException:
+        """What has no op: a StagingError inside NumPy's own functions, which then run as they are;
+        where the user calls it, the function runs as plain Python."""
+        if not self.asking:
+            return self.plain()
+        self.tracer.refused = made = NoOp(f"{what} in a compiled function")
+        return made
+
+    def plain(self, holds: Held = "kinds") -> PlainPython:
         """What makes this call run as plain Python, kept so that nobody can swallow it."""
-        self.tracer.refused = made = PlainPython()
+        self.tracer.refused = made = PlainPython(holds)
         return made
 
     def value_of(self, tensor: Any) -> Value:
@@ -101,14 +110,18 @@ class Arrays:
         found = self._captured.get(id(array))
         if found is None:
             if not self.takes(array):
-                raise self.refusal(
-                    f"an array of dtype {array.dtype} and class {type(array).__name__} in a "
-                    f"compiled function"
+                raise self.missing(
+                    f"an array of dtype {array.dtype} and class {type(array).__name__}"
                 )
             tensor = self.tracer.capture(array)
             cell = self.cells.outer(tensor, array, array)
             found = self._captured[id(array)] = array, TracedArray(self, cell)
         return found[1]
+
+    def held(self, array: np.ndarray[Any, Any]) -> Any:
+        """The array of the trace for one that it has met, or None."""
+        found = self._captured.get(id(array))
+        return None if found is None else found[1]
 
     def meet(self, array: np.ndarray[Any, Any], value: Value) -> None:
         """A captured array became an input of the graph."""
@@ -143,6 +156,14 @@ class Arrays:
             number = self.tracer.numbers.pin(captured.slot)
             return np.array(number).astype(captured.dtype)
         return None
+
+    def evaluated(self, value: Value | None) -> Any:
+        """The array of a value that was asked for before, and known, or None; with the sizes of
+        the example call."""
+        found = None if value is None else self._known.get(value)
+        if found is None or found.dtype != object:
+            return found
+        return np.array(self.cells.hints(found.ravel()), np.int64).reshape(found.shape)
 
     def relied_on(self, array: np.ndarray[Any, Any]) -> None:
         """The trace is good only while a captured array holds what it holds now."""

@@ -110,7 +110,10 @@ class TracedValue:
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(self.known("conversion to a NumPy array"), dtype=dtype)
+        found = self.home.known(self.tensor())
+        if found is None:
+            raise self.home.missing("conversion to a NumPy array")
+        return np.array(found, dtype=dtype)
 
     def __hash__(self) -> int:
         return id(self)
@@ -141,10 +144,11 @@ class TracedValue:
         if method is None or name.startswith(("_", "set_")):
             return self._missing(name)
         if name in _OF_ARRAYS and type(self) is TracedScalar:
-            self._refuse(f"{name}()")
-        if type(self) is TracedScalar:
-            return lambda *args, **kwargs: _as_scalar(method(self, *args, **kwargs))
-        return lambda *args, **kwargs: method(self, *args, **kwargs)
+            raise self.home.plain()
+        return lambda *args, **kwargs: protocol.checked(
+            self.home, lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs),
+            (self, *args), kwargs, lambda: _as_scalar(method(self, *args, **kwargs), self),
+        )  # fmt: skip
 
     def _missing(self, name: str) -> Any:
         real = np.ndarray if isinstance(self, TracedArray) else self.dtype.type
@@ -152,7 +156,7 @@ class TracedValue:
             raise AttributeError(
                 f"'{real.__module__}.{real.__name__}' object has no attribute '{name}'"
             )
-        self._refuse(name)
+        raise self.home.plain()
 
     @property
     def T(self) -> Any:
@@ -173,7 +177,14 @@ class TracedValue:
 
     @real.setter
     def real(self, value: Any) -> None:
-        protocol.METHODS["set_real"](self, value)
+        self._set("real", value)
+
+    def _set(self, name: str, value: Any) -> None:
+        """``self.name = value``."""
+        protocol.checked(
+            self.home, lambda x, value: setattr(x, name, value), (self, value), {},
+            lambda: protocol.METHODS[f"set_{name}"](self, value),
+        )  # fmt: skip
 
     @property
     def imag(self) -> Any:
@@ -182,7 +193,7 @@ class TracedValue:
 
     @imag.setter
     def imag(self, value: Any) -> None:
-        protocol.METHODS["set_imag"](self, value)
+        self._set("imag", value)
 
 
 class TracedScalar(TracedValue):
@@ -261,7 +272,7 @@ class TracedArray(TracedValue):
 
     @shape.setter
     def shape(self, wanted: Any) -> None:
-        protocol.METHODS["set_shape"](self, wanted)
+        self._set("shape", wanted)
 
     def tensor(self) -> Any:
         if self.parent is None:
@@ -284,10 +295,6 @@ class TracedArray(TracedValue):
             array = array.parent
         array.cell.put(value)
 
-    def view(self, *args: Any, **kwargs: Any) -> Any:
-        """Another name's array over the same memory."""
-        return protocol.METHODS["view"](self, *args, **kwargs)
-
     @property
     def strides(self) -> tuple[int, ...]:
         """The strides; the trace then holds for this layout only."""
@@ -302,7 +309,7 @@ class TracedArray(TracedValue):
 
     @flags.setter
     def flags(self, value: Any) -> None:
-        self._refuse("assignment to flags")
+        raise self.home.plain()
 
     def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
         """``a.setflags(write=False)``."""
@@ -388,7 +395,7 @@ class Flags:
     def __setattr__(self, name: str, value: Any) -> None:
         array = self._array
         if name != "writeable":
-            array._refuse(f"assignment to flags.{name}")
+            raise array.home.plain()
         if value == array.writeable:
             return
         own = array.parent is not None or array.cell.source is None

@@ -43,7 +43,7 @@ def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
     results = []
     for leaf in leaves_of(shown):
         if not known(leaf.dtype):
-            raise trace.refusal(f"np.{name} with a result of dtype {leaf.dtype}")
+            raise trace.missing(f"np.{name} with a result of dtype {leaf.dtype}")
         results.append(TensorType(leaf.dtype, leaf.shape))
     made = OPS["numpy_function"](
         *arrays, name=name, args=template, options=options, results=tuple(results)
@@ -69,7 +69,7 @@ def _template(trace: Any, x: Any, arrays: list[Any]) -> Any:
         return x
     if isinstance(x, type):
         return np.dtype(x)
-    raise trace.refusal(f"an argument of type {type(x).__name__} of a NumPy function")
+    raise trace.missing(f"an argument of type {type(x).__name__} of a NumPy function")
 
 
 def _shown(trace: Any, x: Any) -> Any:

@@ -13,6 +13,7 @@ from numpy.lib.stride_tricks import as_strided
 from .base import TracedScalar
 from .create import CREATE, asarray
 from .operands import holds_traced
+from .protocol import checked
 
 __all__ = ["INDEXED", "Indexed"]
 
@@ -73,7 +74,8 @@ class Indexed:
         written = type(self.real).__getitem__
         if self.home.ended:
             return self.real[key]
-        return self.home.hooked(types.MethodType(written, self.real))(key)
+        run = self.home.hooked(types.MethodType(written, self.real))
+        return checked(self.home, self.real.__getitem__, (key,), {}, lambda: run(key))
 
     def __len__(self) -> int:
         return len(self.real)

@@ -17,7 +17,6 @@ from .operands import (
     as_array,
     as_tensor,
     convert,
-    faithfully,
     fresh,
     holds_traced,
     number,
@@ -161,7 +160,7 @@ def _copied(x: TracedArray, order: str) -> TracedArray:
 
 def _asarray(trace: Any, x: Any, dtype: Any = None, order: Any = None) -> Any:
     if isinstance(x, np.ndarray) and not is_traced(x) and not trace.takes(x):
-        raise trace.refusal(f"an array of dtype {x.dtype} or class {type(x).__name__}")
+        raise trace.missing(f"an array of dtype {x.dtype} or class {type(x).__name__}")
     if not isinstance(x, np.ndarray) and not holds_traced(x):
         return _constant(trace, np.array(x, dtype, order=order or "K"))
     if type(x) in (list, tuple):
@@ -184,10 +183,7 @@ def _listed(trace: Any, items: Any, dtype: Any) -> TracedArray:
     kinds = [_weak(x) for x in parts]
     want = np.dtype(dtype) if dtype is not None else np.result_type(*kinds)
     tensors = [convert(as_tensor(trace, x), want) for x in parts]
-    made: TracedArray = faithfully(
-        trace, np.array, (items,), {}, lambda: fresh(trace, OPS["stack"](*tensors))
-    )
-    return made
+    return fresh(trace, OPS["stack"](*tensors))
 
 
 def _weak(x: Any) -> Any:

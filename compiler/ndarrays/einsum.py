@@ -12,7 +12,7 @@ from twofold.ir.ops.einsum import einsum as contract
 from .base import TracedArray
 from .functions import into, trace_of
 from .links import Diagonal, Transpose
-from .operands import as_array, convert, example, faithfully, laid_out
+from .operands import as_array, convert, example, laid_out
 from .protocol import implements
 from .views import view_of
 
@@ -29,7 +29,7 @@ def einsum(
     trace = trace_of(*operands, out)
     equation = operands[0]
     if not isinstance(equation, str):
-        raise trace.refusal("np.einsum with lists of axes")
+        raise trace.missing("np.einsum with lists of axes")
     equation, arrays = equation.replace(" ", ""), [as_array(trace, x) for x in operands[1:]]
     if len(arrays) == 1 and out is None and optimize is False:
         found = _view(trace, equation, arrays[0])
@@ -38,14 +38,10 @@ def einsum(
     want = np.result_type(*[x.dtype for x in arrays]) if dtype is None else np.dtype(dtype)
     empty = [np.empty((1,) * x.ndim, x.dtype) for x in arrays]
     _np.einsum(equation, *empty, dtype=dtype, **options)  # what is no equation or cast is an error
-
-    def run() -> Any:
-        values = [convert(x.tensor(), want) for x in arrays]
-        made = convert(contract(equation, *values), want)
-        called = functools.partial(_np.einsum, equation, optimize=optimize, **options)
-        return laid_out(trace, made, called, arrays, reorders=True)
-
-    return into(trace, faithfully(trace, np.einsum, (equation, *arrays), {}, run), out)
+    values = [convert(x.tensor(), want) for x in arrays]
+    made = convert(contract(equation, *values), want)
+    called = functools.partial(_np.einsum, equation, optimize=optimize, **options)
+    return into(trace, laid_out(trace, made, called, arrays, reorders=True), out)
 
 
 def _view(trace: Any, equation: str, array: TracedArray) -> TracedArray | None:

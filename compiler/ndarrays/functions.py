@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.dtypes import letter
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import TwofoldError
 from twofold.ir.op import OPS
 from twofold.ir.ops.contract import tensordot
 from twofold.ir.shapes import broadcast_shapes
@@ -30,7 +30,6 @@ from .operands import (
     as_array,
     as_tensor,
     convert,
-    faithfully,
     fresh,
     laid_out,
     layouts,
@@ -67,9 +66,9 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     refused = trace.tracer.refused
     try:
         if written is None:
-            raise trace.refusal(f"np.{called.__name__} has no op here")
+            raise trace.missing(f"np.{called.__name__} has no op here")
         return trace.hooked(written)(*args, **kwargs)
-    except StagingError:
+    except TwofoldError:
         trace.tracer.refused, found = refused, trace.tracer.refused
         if name is not None:  # it was NumPy that asked for a value, not the user
             return calls.call(trace, name, args, kwargs)
@@ -131,19 +130,13 @@ def concatenate(
     options = {"axis": axis, "dtype": dtype, "casting": casting}
     found = np.concatenate(empty, **options).dtype
     want = found if out is None else out.dtype
-
-    def run() -> Any:
-        values = [convert(x.tensor(), want) for x in parts]
-        if axis is None:
-            values, along = [OPS["reshape"](v, shape=(-1,)) for v in values], 0
-        else:
-            along = int(axis) % parts[0].ndim
-        made = OPS["concat"](*values, axis=along)
-        if axis is None:
-            return fresh(trace, made)
-        return laid_out(trace, made, lambda *xs: np.concatenate(xs, axis), tuple(parts))
-
-    made = faithfully(trace, np.concatenate, (parts,), options, run)
+    values = [convert(x.tensor(), want) for x in parts]
+    if axis is None:
+        joined = OPS["concat"](*[OPS["reshape"](v, shape=(-1,)) for v in values], axis=0)
+        made = fresh(trace, joined)
+    else:
+        joined = OPS["concat"](*values, axis=int(axis) % parts[0].ndim)
+        made = laid_out(trace, joined, lambda *xs: np.concatenate(xs, axis), tuple(parts))
     if out is not None:
         target = as_array(trace, out)
         if not target.writeable and not _example_size(target):
@@ -172,12 +165,7 @@ def where(condition: Any, *choices: Any) -> Any:
     )
     x, y = [_chosen(trace, c, want) for c in choices]
     test = convert(as_tensor(trace, condition), np.dtype(bool))
-
-    def run() -> Any:
-        tensor = OPS["where"](test, x, y)
-        return fresh(trace, tensor, layouts(trace, (condition, *choices)))
-
-    return faithfully(trace, np.where, (condition, *choices), {}, run)
+    return fresh(trace, OPS["where"](test, x, y), layouts(trace, (condition, *choices)))
 
 
 def _chosen(trace: Any, x: Any, dtype: Any) -> Any:
@@ -185,7 +173,7 @@ def _chosen(trace: Any, x: Any, dtype: Any) -> Any:
         try:
             return as_tensor(trace, np.asarray(x, dtype))
         except OverflowError:  # an error of NumPy too, if there is an element
-            raise trace.refusal(
+            raise trace.missing(
                 f"np.where with the number {x}, which {dtype} cannot hold,"
             ) from None
     return convert(as_tensor(trace, x), dtype)
@@ -223,12 +211,8 @@ def _check_product(trace: Any, made: Any, out: Any) -> None:
 def _contracted(trace: Any, a: Any, b: Any, axis: int) -> Any:
     """The sum over the last axis of ``a`` and one axis of ``b``."""
     want = np.result_type(a.dtype, b.dtype)
-
-    def run() -> Any:
-        x, y = convert(a.tensor(), want), convert(b.tensor(), want)
-        return result(trace, tensordot(x, y, axes=((a.ndim - 1,), (axis,))))
-
-    return faithfully(trace, lambda x, y: np.tensordot(x, y, (-1, axis)), (a, b), {}, run)
+    x, y = convert(a.tensor(), want), convert(b.tensor(), want)
+    return result(trace, tensordot(x, y, axes=((a.ndim - 1,), (axis,))))
 
 
 @implements(np.inner)
@@ -329,7 +313,7 @@ def place(arr: TracedArray, mask: Any, vals: Any) -> None:
     test: Any = as_array(arr.home, mask)
     _same_size(arr, test, "place: mask and data must be the same size")
     if _example_size(values) == 0:
-        raise arr.home.refusal("np.place of no values, an error where the mask holds,")
+        raise arr.home.missing("np.place of no values, an error where the mask holds,")
     test = test.reshape(arr.shape).astype(bool)
     if values.size == 1:
         chosen = values.reshape(())
@@ -403,13 +387,9 @@ def broadcast_arrays(*arrays: Any, subok: bool = False) -> Any:
     """``np.broadcast_arrays``."""
     trace = trace_of(*arrays)
     parts = [as_array(trace, x) for x in arrays]
-
-    def run() -> Any:
-        shapes = [to_dims(x.tensor().shape) for x in parts]
-        shape = broadcast_shapes(shapes, trace.sizes, "np.broadcast_arrays")
-        return tuple([x if to_dims(x.shape) == shape else _repeated(x, shape) for x in parts])
-
-    return faithfully(trace, np.broadcast_arrays, arrays, {}, run)
+    shapes = [to_dims(x.tensor().shape) for x in parts]
+    shape = broadcast_shapes(shapes, trace.sizes, "np.broadcast_arrays")
+    return tuple([x if to_dims(x.shape) == shape else _repeated(x, shape) for x in parts])
 
 
 @implements(np.lib.stride_tricks.sliding_window_view)

@@ -22,7 +22,7 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 from .links import Basic, Link
-from .operands import PYTHON, as_tensor, constant, convert, faithfully, fresh, laid_out, stand_ins
+from .operands import PYTHON, as_tensor, constant, convert, fresh, laid_out
 from .protocol import hook
 from .selection import Selection, select, store
 
@@ -52,10 +52,6 @@ class Position(Link):
 def read(array: Any, key: Any) -> Any:
     """``array[key]``."""
     trace = array.home
-    return faithfully(trace, operator.getitem, (array, key), {}, lambda: _read(trace, array, key))
-
-
-def _read(trace: Any, array: Any, key: Any) -> Any:
     parts = _parts(trace, key)
     if type(array) is TracedScalar:
         array = fresh(trace, array.tensor())
@@ -324,29 +320,7 @@ def write(array: Any, key: Any, value: Any) -> None:
         raise ValueError("assignment destination is read-only")
     if _is_written(array, key, value):
         return
-    try:
-        faithfully(
-            trace,
-            operator.setitem,
-            (array, key, value),
-            {},
-            lambda: _write(trace, array, key, value),
-        )
-    except IndexError:
-        _write_example(trace, array, key, value)
-        raise
-
-
-def _write_example(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
-    """Raise what NumPy finds first where an index is out of bounds, and more may be wrong."""
-    parts = key if type(key) is tuple else (key,)
-    known = [trace.known(p.tensor()) if is_traced(p) else p for p in parts]
-    if any(p is None and k is not None for p, k in zip(known, parts, strict=True)):
-        return
-    shown = np.zeros(trace.cells.hints(array.shape), array.dtype)
-    place = tuple([int(p) if isinstance(p, SymInt) else p for p in known])
-    with np.errstate(all="ignore"):
-        shown[place] = stand_ins(trace, value)
+    _write(trace, array, key, value)
 
 
 def _is_written(array: TracedArray, key: Any, value: Any) -> bool:
@@ -439,7 +413,7 @@ def _masked(trace: Any, old: Any, parts: _Key, value: Any) -> Any:
     first, rest = parts[0], parts[1:]
     alone = _is_mask(first) and all(map(_is_whole, rest))
     if not alone:
-        raise trace.refusal("an assignment through a mask beside other indices")
+        raise trace.missing("an assignment through a mask beside other indices")
     covered = len(first.shape)
     for m, n in zip(first.shape, old.shape, strict=False):
         if m != n:

@@ -11,7 +11,8 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 from .create import CREATE, array, asarray
-from .operands import as_tensor, convert, holds_traced, stand_ins
+from .operands import as_tensor, convert, holds_traced
+from .protocol import checked
 
 __all__ = ["Maker", "Unbound", "type_of"]
 
@@ -35,10 +36,8 @@ class Maker:
         if not any(map(_holds_value, (*args, *kwargs.values()))):
             return kind(*args, **kwargs)
         if len(args) != 1 or kwargs or not trace.has_dtype(np.dtype(kind)):
-            raise trace.refusal(f"np.{kind.__name__} of a value of the trace with these arguments")
-        with np.errstate(all="ignore"):
-            kind(stand_ins(trace, args[0]))  # what cannot be converted is an error
-        return self._converted(args[0])
+            raise trace.plain()
+        return checked(trace, kind, args, kwargs, lambda: self._converted(args[0]))
 
     def _converted(self, x: Any) -> Any:
         dtype = np.dtype(self.kind)

@@ -21,7 +21,6 @@ from .operands import (
     as_tensor,
     constant,
     convert,
-    faithfully,
     fresh,
     laid_out,
     pin_sizes,
@@ -38,13 +37,17 @@ _np: Any = np  # called with what the user gives, of any type
 _NONE = np._NoValue
 
 
+def _into(out: Any) -> dict[str, Any]:
+    """The option ``out=`` of a ufunc, if there is one."""
+    return {} if out is None else {"out": (out,)}
+
+
 def _fold(ufunc: Any, *names: str) -> None:
     def folded(
         x: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False,
         initial: Any = _NONE, where: Any = True,
     ) -> Any:  # fmt: skip
-        options = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where,
-                   "out": (out,) if out is not None else ()}  # fmt: skip
+        options = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where, **_into(out)}
         if initial is not _NONE:
             options["initial"] = initial
         return protocol.ufunc(x.home, ufunc, "reduce", (x,), options)
@@ -74,8 +77,7 @@ def _truth(ufunc: Any, name: str) -> None:
     def folded(
         x: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True
     ) -> Any:
-        options = {"axis": axis, "keepdims": keepdims, "where": where,
-                   "out": (out,) if out is not None else ()}  # fmt: skip
+        options = {"axis": axis, "keepdims": keepdims, "where": where, **_into(out)}
         return protocol.ufunc(x.home, ufunc, "reduce", (x,), options)
 
     method(name)(folded)
@@ -205,28 +207,23 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     target = as_array(trace, dst)
     if not target.writeable:
         if type(src) is TracedArray and src.cell is target.cell:
-            target._refuse("np.copyto within a read-only array, which may be a copy to itself,")
+            raise trace.plain()  # it may be a copy to itself
         raise ValueError("assignment destination is read-only")
     small = np.empty(0, target.dtype)
     given, plain = src, type(src) in (bool, int, float, complex)
     if not plain:
         given = np.empty(0, as_tensor(trace, src).dtype)
     _np.copyto(small, given, casting=casting)
-
-    def run() -> None:
-        if plain:  # NumPy says what becomes of a number
-            one = np.zeros(1, target.dtype)
-            _np.copyto(one, src, casting=casting)
-            held = constant(trace, one[0])
-        else:
-            held = as_tensor(trace, src)
-        value = fit(convert(held, target.dtype), target.shape)
-        if where is not True:
-            value = OPS["where"](as_tensor(trace, where), value, target.tensor())
-        target.store(value)
-
-    options = {"casting": casting, "where": where}
-    faithfully(trace, np.copyto, (target, src), options, run)
+    if plain:  # NumPy says what becomes of a number
+        one = np.zeros(1, target.dtype)
+        _np.copyto(one, src, casting=casting)
+        held = constant(trace, one[0])
+    else:
+        held = as_tensor(trace, src)
+    value = fit(convert(held, target.dtype), target.shape)
+    if where is not True:
+        value = OPS["where"](as_tensor(trace, where), value, target.tensor())
+    target.store(value)
 
 
 @method("sort")
@@ -315,13 +312,8 @@ def _arg(name: str) -> None:
             axis = None
         if axis is not None:
             axis = _axis(x, axis)
-
-        def run() -> Any:
-            tensor = OPS[name](x.tensor(), axis=axis, keepdims=keepdims)
-            value = result(x.home, convert(tensor, np.dtype(np.intp)))
-            return _delivered(value, out, x.home)
-
-        return faithfully(x.home, getattr(np, name), (x,), {"axis": axis}, run)
+        tensor = OPS[name](x.tensor(), axis=axis, keepdims=keepdims)
+        return _delivered(result(x.home, convert(tensor, np.dtype(np.intp))), out, x.home)
 
     method(name)(found)
 
@@ -349,7 +341,7 @@ _running("cumprod", np.multiply)
 @method("clip")
 def clip(x: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
     """``x.clip(low, high)``."""
-    options["out"] = (out,) if out is not None else ()
+    options |= _into(out)
     if min is None and max is None:
         return protocol.ufunc(x.home, np.positive, "__call__", (x,), options)
     if min is None:
@@ -383,7 +375,7 @@ def _rounded(x: TracedArray, decimals: int, out: Any) -> Any:
         return made
     if kind in "iu" and decimals >= 0:
         return protocol.METHODS["copy"](x, "K")
-    given = {} if out is None else {"out": (out,)}
+    given = _into(out)
     if decimals == 0:
         return protocol.ufunc(trace, np.rint, "__call__", (x,), given)
     steps = [np.multiply, np.true_divide]

@@ -215,7 +215,7 @@ class Called:
             return real(*args, **kwargs)
         make = CREATE.get(real)
         if make is not None:
-            return make(trace, *args, **kwargs)
+            return protocol.checked(trace, real, args, kwargs, lambda: make(trace, *args, **kwargs))
         if (getattr(real, "__module__", "") or "").startswith("numpy.random"):
             raise trace.refusal(
                 f"np.random.{self.__name__} would give the same numbers at every call of a "

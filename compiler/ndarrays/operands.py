@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.dtypes import letter
-from twofold.ir.errors import StagingError, TwofoldError
 from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -17,9 +16,9 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 
-__all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "faithfully", "fresh",
+__all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "fresh",
            "holds_traced", "laid_out", "layouts", "like", "number", "result",
-           "stand_ins", "wrapped"]  # fmt: skip
+           "stand_ins", "with_memory", "wrapped"]  # fmt: skip
 
 PYTHON = (bool, int, float, complex)
 _np: Any = np  # called with what the user gives, of any type
@@ -64,7 +63,7 @@ def constant(trace: Any, value: Any) -> Any:
 def refuse_dtype(trace: Any, dtype: Any) -> None:
     """Raise StagingError for a dtype that tensors do not have."""
     if not trace.has_dtype(dtype):
-        raise trace.refusal(f"a NumPy array of dtype {dtype} in a compiled function")
+        raise trace.missing(f"a NumPy array of dtype {dtype}")
 
 
 def dtype_of(x: Any) -> Any:
@@ -162,14 +161,18 @@ def laid_out(trace: Any, tensor: Any, called: Any, args: Any, reorders: bool = F
 def example(trace: Any, x: Any) -> Any:
     """An argument with real zeros, in the layout of the example call, for what is traced."""
     if type(x) is TracedArray:
-        layout = x.layout
-        reach = [s * (n - 1) for s, n in zip(layout.strides, layout.shape, strict=True) if n]
-        start = -sum(r for r in reach if r < 0)
-        memory = np.zeros(sum(map(abs, reach)) + layout.itemsize, np.uint8)
-        return np.ndarray(layout.shape, layout.dtype, memory, start, layout.strides)
+        return with_memory(x.layout)
     if type(x) in (list, tuple):
         return type(x)([example(trace, part) for part in x])
     return stand_ins(trace, x)
+
+
+def with_memory(layout: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array of zeros with these strides."""
+    reach = [s * (n - 1) for s, n in zip(layout.strides, layout.shape, strict=True) if n]
+    start = -sum(r for r in reach if r < 0)
+    memory = np.zeros(sum(map(abs, reach)) + layout.itemsize, np.uint8)
+    return np.ndarray(layout.shape, layout.dtype, memory, start, layout.strides)
 
 
 def as_array(trace: Any, x: Any) -> TracedArray:
@@ -232,19 +235,3 @@ def pin_sizes(trace: Any, x: Any) -> None:
             pin_sizes(trace, part)
     elif type(x) is dict:
         pin_sizes(trace, list(x.values()))
-
-
-def faithfully(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run: Any) -> Any:
-    """``run()``; where an op refuses, raise what NumPy raises for arrays of these shapes."""
-    try:
-        return run()
-    except StagingError:
-        raise
-    except TwofoldError as error:
-        pin_sizes(trace, (args, kwargs))
-        with np.errstate(all="ignore"):
-            called(*stand_ins(trace, args), **stand_ins(trace, kwargs))
-        name = getattr(called, "__name__", "this")
-        raise trace.refusal(
-            f"{name} with these arguments has no op here: {str(error).splitlines()[0]}"
-        ) from error

@@ -5,11 +5,12 @@ The tables are filled by the modules that implement them, so that arrays need no
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["FUNCTIONS", "METHODS", "TRACED_TEXT", "function", "getitem", "implements", "method",
-           "setitem", "ufunc"]  # fmt: skip
+__all__ = ["FUNCTIONS", "METHODS", "TRACED_TEXT", "checked", "function", "getitem", "implements",
+           "method", "setitem", "ufunc"]  # fmt: skip
 
 Handler = Callable[..., Any]
 METHODS: dict[str, Handler] = {}  # of arrays and scalars, by name
@@ -50,21 +51,37 @@ def hook(name: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def checked(trace: Any, called: Any, args: Any, kwargs: Any, run: Callable[[], Any]) -> Any:
+    """``run()``, what the trace makes of ``called(*args, **kwargs)``; NumPy is asked as well if
+    it is the user who calls."""
+    return HOOKS["checked"](trace, called, args, kwargs, run)
+
+
 def ufunc(trace: Any, function: Any, kind: str, inputs: Any, options: Any) -> Any:
     """A call of a ufunc or of one of its methods."""
-    return HOOKS["ufunc"](trace, function, kind, inputs, options)
+    return checked(
+        trace, getattr(function, kind), inputs, options,
+        lambda: HOOKS["ufunc"](trace, function, kind, inputs, options),
+    )  # fmt: skip
 
 
 def function(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     """A call of a NumPy function that is no ufunc."""
-    return HOOKS["function"](trace, called, args, kwargs)
+    return checked(
+        trace, called, args, kwargs, lambda: HOOKS["function"](trace, called, args, kwargs)
+    )
 
 
 def getitem(array: Any, key: Any) -> Any:
     """``array[key]``."""
-    return HOOKS["getitem"](array, key)
+    return checked(
+        array.home, operator.getitem, (array, key), {}, lambda: HOOKS["getitem"](array, key)
+    )
 
 
 def setitem(array: Any, key: Any, value: Any) -> None:
     """``array[key] = value``."""
-    HOOKS["setitem"](array, key, value)
+    checked(
+        array.home, operator.setitem, (array, key, value), {},
+        lambda: HOOKS["setitem"](array, key, value),
+    )  # fmt: skip

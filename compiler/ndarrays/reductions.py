@@ -12,7 +12,7 @@ from twofold.ir.op import OPS
 
 from ..symint import to_dims
 from .base import TracedArray, is_traced
-from .operands import as_array, as_tensor, convert, faithfully, laid_out
+from .operands import as_array, as_tensor, convert, laid_out
 
 _np: Any = np  # called with what the user gives, of any type
 
@@ -37,7 +37,7 @@ def reduce(
     name = FOLDS.get(ufunc)
     if name is None or (letter(array.dtype) == "c" and name in ("max", "min")):
         if getattr(np, ufunc.__name__, None) is not ufunc:
-            raise trace.refusal(f"the ufunc {ufunc.__name__} has no op here")
+            raise trace.missing(f"the ufunc {ufunc.__name__} has no op here")
         name = None
     if array.ndim == 0 and type(axis) is int and axis in (0, -1):
         axis = None  # as NumPy has it
@@ -57,22 +57,17 @@ def reduce(
         if not target.writeable:
             raise ValueError("output array is read-only")
     found: np.dtype[Any] = _probe(trace, ufunc, array, given)
-
-    def run() -> Any:
-        x = array.tensor()
-        if name is not None and ufunc.identity is None and initial is _NONE:
-            _refuse_none(trace, ufunc, array, given)
-        value = _folded(trace, ufunc, name, x, found, given)
-        if target is None:
-            plain = {"axis": axis, "keepdims": keepdims, "dtype": dtype}
-            return laid_out(trace, value, lambda x: ufunc.reduce(x, **plain), (array,))
-        old = target.tensor()
-        if len(old.shape) != len(value.shape):
-            raise ValueError("output parameter for reduction operation has the wrong axes")
-        target.store(OPS["broadcast_to"](convert(value, old.dtype), shape=old.shape))
-        return target
-
-    return faithfully(trace, ufunc.reduce, (array,), given, run)
+    if name is not None and ufunc.identity is None and initial is _NONE:
+        _refuse_none(trace, ufunc, array, given)
+    value = _folded(trace, ufunc, name, array.tensor(), found, given)
+    if target is None:
+        plain = {"axis": axis, "keepdims": keepdims, "dtype": dtype}
+        return laid_out(trace, value, lambda x: ufunc.reduce(x, **plain), (array,))
+    old = target.tensor()
+    if len(old.shape) != len(value.shape):
+        raise ValueError("output parameter for reduction operation has the wrong axes")
+    target.store(OPS["broadcast_to"](convert(value, old.dtype), shape=old.shape))
+    return target
 
 
 def _refuse_none(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ class Returned:
 
     def __init__(self, array: TracedArray, output: int | None) -> None:
         if any(isinstance(link, Position) for link in array.chain):
-            array._refuse("the place (its index is computed) of a returned view")
+            raise array.home.plain()  # its place is computed
         self.source = array.cell.source  # an argument's position, a captured array, or None
         self.output = output  # the graph output that is the base, if the function made it
         self.chain, self.writeable = array.chain, array.writeable

@@ -26,7 +26,6 @@ from .operands import (
     as_tensor,
     convert,
     dtype_of,
-    faithfully,
     fresh,
     laid_out,
     layouts,
@@ -71,7 +70,7 @@ def dispatch(trace: Any, ufunc: Any, kind: str, inputs: Any, options: Any) -> An
         return at(trace, ufunc, *inputs)
     if kind == "reduceat":
         return reduceat(trace, ufunc, *inputs, **options)
-    raise trace.refusal(f"np.{ufunc.__name__}.{kind} has no op here")
+    raise trace.missing(f"np.{ufunc.__name__}.{kind} has no op here")
 
 
 def call(
@@ -92,14 +91,7 @@ def call(
     results = _probe(trace, ufunc, inputs, outs, options)
     if ufunc is np.power and any(o is not None and o.cell.source is not None for o in outs):
         _settle_power(trace, inputs, results[0])
-
-    def run() -> Any:
-        return _compute(trace, ufunc, inputs, outs, results, where, options)
-
-    given: dict[str, Any] = {"out": outs} if any(o is not None for o in outs) else {}
-    if where is not True:
-        given["where"] = where
-    made = faithfully(trace, ufunc, inputs, {**given, **options}, run)
+    made = _compute(trace, ufunc, inputs, outs, results, where, options)
     if as_arrays:
         made = tuple([as_array(trace, x) for x in made])
     return made[0] if len(made) == 1 else made
@@ -179,7 +171,7 @@ def _along(trace: Any, ufunc: Any, inputs: Any, options: Any) -> Any:
     """The operands of a product with the axis that it adds over at their end."""
     axis, rest = options.get("axis"), {k for k in ("axes", "keepdims") if options.get(k)}
     if rest or (axis is not None and ufunc is not np.vecdot):
-        raise trace.refusal(f"np.{ufunc.__name__} with axes of one's own has no op here")
+        raise trace.missing(f"np.{ufunc.__name__} with axes of one's own has no op here")
     if axis is None:
         return inputs
     move: Any = np.moveaxis
@@ -211,7 +203,7 @@ def _loop(trace: Any, ufunc: Any, inputs: Any, dtypes: list[Any], options: Any) 
     if options.get("dtype") is not None:
         signature = (None,) * ufunc.nin + (np.dtype(options["dtype"]),) * ufunc.nout
     if isinstance(signature, str) or type(signature) is type:
-        raise trace.refusal(f"np.{ufunc.__name__} with signature={signature!r}")
+        raise trace.missing(f"np.{ufunc.__name__} with signature={signature!r}")
     kinds = tuple([dtype_of(x) for x in inputs]) + (None,) * ufunc.nout
     rules = {"signature": signature, "casting": options.get("casting")}
     loop = ufunc.resolve_dtypes(kinds, **{k: v for k, v in rules.items() if v is not None})
@@ -251,7 +243,7 @@ def ufunc_name(trace: Any, ufunc: Any) -> str:
     """The name of a ufunc of NumPy. Raises StagingError for another."""
     name: str = ufunc.__name__
     if getattr(np, name, None) is not ufunc:
-        raise trace.refusal(f"the ufunc {name} has no op here")
+        raise trace.missing(f"the ufunc {name} has no op here")
     return name
 
 
@@ -340,7 +332,7 @@ def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
         raise TypeError("first operand must be array")
     target = as_array(trace, array)
     if not target.writeable:
-        target._refuse(f"np.{ufunc.__name__}.at, which NumPy lets write to a read-only array,")
+        raise trace.plain()  # NumPy lets it write to a read-only array
     kinds = [np.ones(1, as_tensor(trace, v).dtype) for v in values]
     with np.errstate(all="ignore"):
         ufunc.at(np.ones(1, target.dtype), [0], *kinds)
@@ -349,14 +341,10 @@ def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
     numbers = fresh(trace, OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64)))
     places = as_array(trace, numbers.reshape(target.shape)[indices]).tensor()
     given = [as_tensor(trace, v) for v in values]
-
-    def run() -> None:
-        wide = [OPS["broadcast_to"](v, shape=places.shape) for v in given]
-        flat = OPS["reshape"](old, shape=(-1,))
-        made = OPS["numpy_at"](flat, places, *wide, name=ufunc_name(trace, ufunc))
-        target.store(OPS["reshape"](made, shape=old.shape))
-
-    faithfully(trace, ufunc.at, (target, indices, *values), {}, run)
+    wide = [OPS["broadcast_to"](v, shape=places.shape) for v in given]
+    flat = OPS["reshape"](old, shape=(-1,))
+    made = OPS["numpy_at"](flat, places, *wide, name=ufunc_name(trace, ufunc))
+    target.store(OPS["reshape"](made, shape=old.shape))
 
 
 # ---- loops whose meaning differs from our op's ----------------------------------------------

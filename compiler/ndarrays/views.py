@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from . import protocol
 from .base import TracedArray, TracedScalar
 from .cells import kept_order
 from .links import Broadcast, Diagonal, Link, Part, Reshape, Transpose
-from .operands import as_array, convert, faithfully, fresh, like, pin_sizes
+from .operands import as_array, convert, fresh, like, pin_sizes
 from .protocol import implements, method
 
 _np: Any = np  # called with what the user gives, of any type
@@ -76,22 +77,17 @@ def reshape(x: Any, *shape: Any, order: Any = "C", copy: bool | None = None) -> 
         x.pin()
         if x.layout.flags.f_contiguous and not x.layout.flags.c_contiguous:
             return _reshape_f(x, wanted, "F", copy)
-
-    def run() -> Any:
-        tensor = movement.reshape(x.tensor(), shape=wanted)
-        if copy:
-            return fresh(x.home, tensor)
-        if x.contiguous:
-            return view_of(x, Reshape(tensor.shape), True)
-        x.pin()
-        hints = x.home.cells.hints(tensor.shape)
-        if _viewable(x.layout, hints):
-            return view_of(x, Reshape(tensor.shape))
-        if copy is False:
-            raise ValueError("Unable to avoid creating a copy while reshaping.")
+    tensor = movement.reshape(x.tensor(), shape=wanted)
+    if copy:
         return fresh(x.home, tensor)
-
-    return faithfully(x.home, np.reshape, (x, wanted), {}, run)
+    if x.contiguous:
+        return view_of(x, Reshape(tensor.shape), True)
+    x.pin()
+    if _viewable(x.layout, x.home.cells.hints(tensor.shape)):
+        return view_of(x, Reshape(tensor.shape))
+    if copy is False:
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
+    return fresh(x.home, tensor)
 
 
 @method("set_shape")
@@ -173,7 +169,7 @@ def copy(x: Any, order: str = "C") -> Any:
 def view(x: Any, dtype: Any = None, type: Any = None) -> Any:
     """``x.view()``: another array over the same memory, of the same dtype."""
     if type is not None or (dtype is not None and np.dtype(dtype) != x.dtype):
-        x._refuse("view() as another dtype or type")
+        raise x.home.missing("view() as another dtype or type")
     return x[...]
 
 
@@ -188,7 +184,7 @@ def astype(
     if want == x.dtype and not copy:
         return x
     if not x.home.has_dtype(want):
-        x._refuse(f"astype({want})")
+        raise x.home.missing(f"astype({want})")
     tensor = convert(x.tensor(), want)
     if type(x) is TracedScalar:
         return TracedScalar(x.home, tensor)
@@ -228,12 +224,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """A view with strides of 0."""
     x = _array(array)
     shape = tuple(shape) if hasattr(shape, "__iter__") else (shape,)
-
-    def run() -> Any:
-        tensor = movement.broadcast_to(x.tensor(), shape=shape)
-        return view_of(x, Broadcast(tensor.shape))
-
-    return faithfully(x.home, np.broadcast_to, (x, shape), {}, run)
+    return view_of(x, Broadcast(movement.broadcast_to(x.tensor(), shape=shape).shape))
 
 
 @method("real")
@@ -308,10 +299,21 @@ class Flat:
         return TracedArray(self.base.home, self.base.cell, self.base, _Anyhow(tensor.shape), False)
 
     def __getitem__(self, key: Any) -> Any:
+        return protocol.checked(
+            self.base.home, lambda x, key: x.flat[key], (self.base, key), {}, lambda: self._get(key)
+        )
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        protocol.checked(
+            self.base.home, lambda x, key, value: operator.setitem(x.flat, key, value),
+            (self.base, key, value), {}, lambda: self._put(key, value),
+        )  # fmt: skip
+
+    def _get(self, key: Any) -> Any:
         found = self._view()[key]
         return copy(found) if type(found) is TracedArray else found
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def _put(self, key: Any, value: Any) -> None:
         if not self.base.writeable:
             raise ValueError("underlying array is read-only")
         size = self.base.home.cells.hints((self.base.size,))[0]
@@ -327,7 +329,7 @@ class Flat:
             return
         value = as_array(self.base.home, value)
         if value.cell is self.base.cell:  # NumPy reads what it has written before
-            self.base._refuse("an assignment of a part of an array to its flat")
+            raise self.base.home.plain()
         value = ravel(value)
         hints = self.base.home.cells.hints
         if not hints((value.size,))[0]:
