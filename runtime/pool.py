@@ -13,6 +13,9 @@ whether it is open, how many workers are in it, and whether the caller sleeps un
 - Fork: idle workers end before it, so that a program without threads of its own has none then
   (Python 3.12 warns of others); a child starts with the pool reset. The next job starts new ones.
 - Idle workers spin for ``SPIN_MICROSECONDS`` and then sleep on a condition variable.
+- Cores: a worker that finds itself on the core of the caller moves to another one. The system may
+  leave the two there for long, since the one spins whenever the other waits; Linux does so even
+  beside an idle core in virtual machines, where that core looks taken (``vcpu_is_preempted``).
 """
 
 from __future__ import annotations
@@ -66,6 +69,7 @@ end:
 """
 
 _PARALLEL = """
+@core = internal global i32 -1, align 128       ; where the caller published the job
 @limit = global i64 1, align 128                ; threads that may work on a job, caller included
 @spins = global i64 0, align 128                ; rounds of waiting before sleep
 @gate = internal global i64 0, align 128
@@ -97,7 +101,7 @@ declare i32 @pthread_sigmask(i32, ptr, ptr)
 declare i32 @sigfillset(ptr)
 declare i32 @sched_yield()
 PAUSE_DECLARATION
-
+CORES
 define void @parallel_for(ptr %body, ptr %ctx, i64 %n, i64 %grain) {
 entry:
   %positive = icmp sgt i64 %grain, 0
@@ -124,6 +128,8 @@ publish:
   store i64 %n, ptr getelementptr (%Job, ptr @job, i32 0, i32 2)
   store i64 %step, ptr getelementptr (%Job, ptr @job, i32 0, i32 3)
   store i64 %chunks, ptr getelementptr (%Job, ptr @job, i32 0, i32 4)
+  %core = call i32 @core_now()
+  store atomic i32 %core, ptr @core monotonic, align 4
   store atomic i64 0, ptr @next monotonic, align 8
   %before = load atomic i64, ptr @gate monotonic, align 8
   %epoch = and i64 %before, -EPOCH
@@ -248,7 +254,7 @@ spin:
   %round = phi i64 [ 0, %idle ], [ %following, %again ]
   %gate = load atomic i64, ptr @gate acquire, align 8
   %new = call i1 @is_new(i64 %gate, i64 %seen)
-  br i1 %new, label %join, label %again
+  br i1 %new, label %meet, label %again
 again:
   call void @lull(i64 %round)
   %following = add i64 %round, 1
@@ -273,9 +279,13 @@ sleep:
 roused:                                          ; back to spinning: one job rarely comes alone
   %b = atomicrmw sub ptr @sleepers, i32 1 seq_cst
   %u = call i32 @pthread_mutex_unlock(ptr @mutex)
+  call void @part()
   br label %idle
+meet:
+  call void @part()
+  br label %join
 join:
-  %found = phi i64 [ %gate, %spin ], [ %current, %retry ]
+  %found = phi i64 [ %gate, %meet ], [ %current, %retry ]
   %epoch = lshr i64 %found, 32
   %inside = and i64 %found, INSIDE
   %limit = load atomic i64, ptr @limit monotonic, align 8
@@ -440,6 +450,64 @@ end:
 }
 """
 
+# Cores, where a thread can choose its own: elsewhere the system alone decides.
+_LINUX = """
+declare i32 @sched_getcpu()
+declare i32 @sched_getaffinity(i32, i64, ptr)
+declare i32 @sched_setaffinity(i32, i64, ptr)
+
+define internal i32 @core_now() alwaysinline {
+  %core = call i32 @sched_getcpu()
+  ret i32 %core
+}
+
+; if the caller was on this core, go to another that this thread may use; then all are free again
+define internal void @part() {
+entry:
+  %all = alloca [16 x i64], align 16
+  %others = alloca [16 x i64], align 16
+  %here = call i32 @sched_getcpu()
+  %there = load atomic i32, ptr @core monotonic, align 4
+  %same = icmp eq i32 %here, %there
+  %known = icmp ult i32 %here, 1024
+  %together = and i1 %same, %known
+  br i1 %together, label %look, label %end
+look:
+  %g = call i32 @sched_getaffinity(i32 0, i64 128, ptr %all)
+  %read = icmp eq i32 %g, 0
+  br i1 %read, label %choose, label %end
+choose:
+  %mask = load [16 x i64], ptr %all
+  store [16 x i64] %mask, ptr %others
+  %index = lshr i32 %here, 6
+  %place = getelementptr [16 x i64], ptr %others, i32 0, i32 %index
+  %low = and i32 %here, 63
+  %shift = zext i32 %low to i64
+  %bit = shl i64 1, %shift
+  %unset = xor i64 %bit, -1
+  %word = load i64, ptr %place
+  %without = and i64 %word, %unset
+  store i64 %without, ptr %place
+  %s = call i32 @sched_setaffinity(i32 0, i64 128, ptr %others)
+  %moved = icmp eq i32 %s, 0                     ; not if this core is the only one
+  br i1 %moved, label %free, label %end
+free:
+  %r = call i32 @sched_setaffinity(i32 0, i64 128, ptr %all)
+  br label %end
+end:
+  ret void
+}
+"""
+_ELSEWHERE = """
+define internal i32 @core_now() alwaysinline {
+  ret i32 -1
+}
+
+define internal void @part() alwaysinline {
+  ret void
+}
+"""
+
 # The instruction that tells a core that it is waiting: (declaration, call).
 _PAUSES = {
     "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
@@ -456,6 +524,7 @@ def pool_llvm() -> str:
 def _assembly(machine: str) -> str:
     declaration, pause = _PAUSES.get(machine, ("", ""))
     words = {
+        "CORES": _LINUX if sys.platform == "linux" else _ELSEWHERE,
         "PAUSE_DECLARATION": declaration,
         "PAUSE": pause,
         "YIELD_MASK": ROUNDS_PER_YIELD - 1,

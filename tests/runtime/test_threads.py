@@ -298,3 +298,22 @@ def test_ctrl_c_during_a_job_arrives_after_it_and_between_jobs_at_once() -> None
         together(2)
     """)
     assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the system alone chooses cores")
+def test_a_worker_that_leaves_the_core_of_the_caller_may_still_use_every_core() -> None:
+    done = script(
+        """
+        everywhere = os.sched_getaffinity(0)
+        body = BODY(lambda *_: time.sleep(1e-4))
+        RUN(pool_address())(body, None, 16, 1)
+        for core in sorted(everywhere)[:4]:  # wherever a worker is, the caller has been there
+            os.sched_setaffinity(0, {core})
+            RUN(pool_address())(body, None, 16, 1)
+        os.sched_setaffinity(0, everywhere)
+        time.sleep(0.02)
+        for thread in os.listdir("/proc/self/task"):
+            assert os.sched_getaffinity(int(thread)) == everywhere
+        """
+    )
+    assert done.returncode == 0, done.stderr
