@@ -82,6 +82,11 @@ class Blas:
     addresses: Mapping[str, int]
     _library: ctypes.CDLL = field(repr=False)  # keeps the addresses valid
 
+    def routines(self, dtype: np.dtype[Any]) -> tuple[int, int]:
+        """The addresses of ``gemm`` and ``gemv`` for a dtype."""
+        letter = _LETTERS[dtype.char]
+        return self.addresses[letter + "gemm"], self.addresses[letter + "gemv"]
+
     def get_num_threads(self) -> int | None:
         """Threads one product may use, for the whole process; ``None`` if BLAS does not tell."""
         address = self.addresses.get("get_num_threads")

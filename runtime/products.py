@@ -13,7 +13,9 @@ So here BLAS works on one thread (``one_thread.py``), on operands that it can re
   precision (``THIN_BLOCK`` for small results, where BLAS adds one term after the other;
   ``DOT_BLOCK`` for a single one, where it adds in many lanes).
 
-Both cuts depend on the sizes alone. A sum of ``k`` products of float32 is within
+Both cuts depend on the sizes alone. Two matrices whose inner products are not long go to machine
+code (``native.py``) when there is some: the panels that compiled products have, without NumPy's
+calls and on threads that need no GIL. A sum of ``k`` products of float32 is within
 ``4 * DOT_BLOCK * 2**-24 * sum(abs(a * b))`` of the exact one for every ``k`` and any BLAS, and with
 OpenBLAS within 1e-5 of it for sums of one constant, which are the worst for sums in order. Half
 precision is multiplied in single, large integer matrices in double precision where that is exact.
@@ -23,6 +25,7 @@ from __future__ import annotations
 
 import functools
 import math
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,6 +34,7 @@ import numpy as np
 from twofold.ir.dtypes import info
 
 from .blas import find_blas
+from .native import native
 from .one_thread import one_thread
 from .sharing import share
 
@@ -41,7 +45,7 @@ COLUMNS, ROWS = 1, 2
 SHARED_FLOPS = 2_000_000  # smaller products are faster on one thread
 PANEL_FLOPS = 32_000_000  # work of a panel: two panels of a middling product, many of a large one
 MOST_PANELS = 32
-NARROWEST = 64  # columns or rows of a panel; narrower ones repeat too much of BLAS's packing
+NARROWEST = 32  # columns or rows of a panel; narrower ones repeat too much of BLAS's packing
 
 BLOCK, DOT_BLOCK, THIN_BLOCK = 1024, 4096, 256  # terms of an inner product that BLAS adds
 THIN = 1024  # elements of a result up to which it is thin
@@ -145,8 +149,11 @@ def _general(a: Array, b: Array) -> Array:
     right = _readable(b[:, None] if column else b)
     if left.ndim == right.ndim == 2:
         out = np.empty((left.shape[0], right.shape[1]), a.dtype)
-        with one_thread():
-            _product(left, right, out)
+        if not native.multiply(left, right, out):
+            start = time.perf_counter()
+            with one_thread():
+                _product(left, right, out)
+            native.spend(time.perf_counter() - start)
         if row or column:
             return out.reshape(a.shape[:-1] + (b.shape[1:] if row else ()))
         return out
@@ -205,21 +212,25 @@ def _product(a: Array, b: Array, out: Array) -> None:
     if not out.size:
         return
     (m, k), n = a.shape, b.shape[1]
-    flops = 2 * m * n * k
-    long = inner_block(m, n, k) < k
-    if flops < EAGER_FLOPS:
-        out[...] = _part(a, b) if long else np.matmul(a, b)
-        return
+    little = 2 * m * n * k < EAGER_FLOPS
     cut = panels(m, n, k)
-    if long and (cut.grain >= cut.units or m * n <= THIN):
-        _inner(a, b, out)
+    whole = cut.grain >= cut.units
+    if inner_block(m, n, k) < k and (little or whole or m * n <= THIN):
+        if little:
+            out[...] = _part(a, b)
+        else:
+            _inner(a, b, out)
         return
     parts = _cut(cut.units, cut.grain)
     if cut.mode == COLUMNS:
         tasks = [_into(a, b[:, part], out[:, part]) for part in parts]
     else:
         tasks = [_into(a[part], b, out[part]) for part in parts]
-    share(tasks)
+    if not little:
+        share(tasks)
+        return
+    for task in tasks:
+        task()
 
 
 def _cut(units: int, grain: int) -> list[slice]:

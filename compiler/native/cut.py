@@ -12,9 +12,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from twofold.runtime.products import MOST_CHUNKS, SHARED_FLOPS, THIN, inner_block, panels
+from twofold.runtime.blas import CBLAS_NO_TRANS, CBLAS_TRANS
+from twofold.runtime.products import (
+    COLUMNS,
+    MOST_CHUNKS,
+    ROWS,
+    SHARED_FLOPS,
+    THIN,
+    inner_block,
+    panels,
+)
 
-__all__ = ["BATCH", "INNER", "Cut", "Words", "cut"]
+__all__ = ["BATCH", "INNER", "Cut", "Matrices", "Words", "cut", "words_of"]
 
 BATCH, INNER = 0, 3
 
@@ -85,3 +94,36 @@ class Words(NamedTuple):
     block: object
     chunk: object
     long: object
+
+
+class Matrices(NamedTuple):
+    """The operands of products of m x k by k x n: sizes, elements from row to row as they lie in
+    memory, whether they lie transposed, elements from one of a batch to the next."""
+
+    sizes: tuple[int, int, int]
+    leading: tuple[int, int, int]
+    turned: tuple[bool, bool]
+    apart: tuple[int, int] = (0, 0)
+
+
+def words_of(
+    given: Matrices, how: Cut, places: tuple[object, ...],
+    routines: tuple[int, int], itemsize: int, wide: int = 0,
+) -> Words:  # fmt: skip
+    """The context of products; ``places``: a, b, c and the memory of long sums, whose elements have
+    ``wide`` bytes."""
+    (m, n, k), (lda, ldb, ldc), (ta, tb) = given.sizes, given.leading, given.turned
+    a_step, b_step = lda if ta else 1, 1 if tb else ldb
+    a_unit, b_unit, c_unit, acc_unit = {
+        BATCH: (*given.apart, m * n, m * n),
+        COLUMNS: (0, ldb if tb else 1, 1, 1),
+        ROWS: (1 if ta else lda, 0, ldc, n),
+        INNER: (how.chunk * a_step, how.chunk * b_step, m * n, m * n),
+    }[how.mode]
+    flags = (CBLAS_TRANS if ta else CBLAS_NO_TRANS, CBLAS_TRANS if tb else CBLAS_NO_TRANS)
+    a, b, c, acc = places
+    return Words(
+        a, b, c, acc, *routines, *flags, m, n, k, lda, ldb, ldc, how.mode, a_unit * itemsize,
+        b_unit * itemsize, c_unit * itemsize, wide * acc_unit, a_step * itemsize, b_step * itemsize,
+        how.block, how.chunk, int(how.long),
+    )  # fmt: skip

@@ -7,7 +7,7 @@ sizes alone, so results do not depend on the number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ..kernel.loops import Kernel
 from ..kernel.statements import Apply, walk
 from .machine import MachineKernel
 
-__all__ = ["ARENA", "CELL", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "grain_of",
+__all__ = ["ARENA", "CELL", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "as_word", "grain_of",
            "kernel_launches", "weight_of"]  # fmt: skip
 
 BLOCK = 16384  # points of a `total` kernel that make one partial result
@@ -30,6 +30,11 @@ CHUNK_WORK = 100_000
 LITERAL, SLOT, ARENA, STATUS, CELL = range(5)  # see ``driver.py``
 
 Word = tuple[int, int]  # tag and value
+
+
+def as_word(value: Any) -> Word:
+    """A context word: a place, or a number."""
+    return value if value.__class__ is tuple else (LITERAL, value)
 
 
 class Launch(NamedTuple):

@@ -26,15 +26,14 @@ from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import ALIGNMENT, maker
-from twofold.runtime.products import COLUMNS, ROWS
 
 from ..kernel.loops import Kernel
 from ..kernel.statements import Resize
 from ..planned import slot_sizes, step_of
 from . import instructions as do
-from .cut import BATCH, INNER, Words, cut
+from .cut import BATCH, INNER, Matrices, cut, words_of
 from .flow import FLOW
-from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, kernel_launches
+from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
 from .sequences import RECORD, Handover
 from .sequences import Sequence as Growing
@@ -306,15 +305,7 @@ class Writer:
         many = [sa[-1] * sa[-2] if len(sa) > 2 else 0, sb[-1] * sb[-2] if len(sb) > 2 else 0]
         if not many[1] and not ta:  # one product with the batch as further rows
             m, batch = m * batch, 1
-        lda, ldb, ldc = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
         how = cut(m, n, k, batch)
-        a_step, b_step = lda if ta else 1, 1 if tb else ldb
-        steps = {
-            BATCH: (*many, m * n, m * n),
-            COLUMNS: (0, ldb if tb else 1, 1, 1),
-            ROWS: (1 if ta else lda, 0, ldc, n),
-            INNER: (how.chunk * a_step, how.chunk * b_step, m * n, m * n),
-        }[how.mode]
         assert self.exe.blas is not None
         out, acc = self.word(node.out), (LITERAL, 0)
         target = out
@@ -323,17 +314,15 @@ class Writer:
             acc = (ARENA, self.reserve(wide * copies * m * n))
             if how.mode == INNER:
                 target = (ARENA, self.reserve(item * copies * m * n))
-        a_unit, b_unit, c_unit, acc_unit = steps
-        words = Words(
-            self.word(a), self.word(b), target, acc, self.exe.blas.addresses[own.blas + "gemm"],
-            self.exe.blas.addresses[own.blas + "gemv"], 112 if ta else 111, 112 if tb else 111,
-            m, n, k, lda, ldb, ldc, how.mode, a_unit * item, b_unit * item, c_unit * item,
-            wide * acc_unit,
-            a_step * item, b_step * item, how.block, how.chunk, int(how.long),
+        leading = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
+        words = words_of(
+            Matrices((m, n, k), leading, (ta, tb), (many[0], many[1])), how,
+            (self.word(a), self.word(b), target, acc),
+            self.exe.blas.routines(own.dtype), item, wide,
         )  # fmt: skip
         self.has_products = True
         multiply, total = product_addresses(a.type.dtype)
-        given = [_as_word(w) for w in words]
+        given = [as_word(w) for w in words]
         self.code.append(Launch(multiply, how.units, how.grain, given))
         if how.mode == INNER:
             given = [acc, out, (LITERAL, m * n * wide // 8), (LITERAL, how.units)]
@@ -392,11 +381,6 @@ class Writer:
             return [get(slots) for get in results]
 
         return run
-
-
-def _as_word(value: Any) -> Word:
-    """A context word: a place, or a number."""
-    return value if value.__class__ is tuple else (LITERAL, value)
 
 
 def _assigning(

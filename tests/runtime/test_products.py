@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.compiler import background
+from twofold.compiler.native.multiply import offer
 from twofold.runtime import threads
 from twofold.runtime.blas import find_blas
+from twofold.runtime.native import PATIENCE, Native, native
 from twofold.runtime.one_thread import OneThread, one_thread
 from twofold.runtime.products import matmul, panels
 from twofold.runtime.sharing import share
@@ -117,6 +120,39 @@ def test_bits_do_not_depend_on_threads(m: int, k: int, n: int) -> None:
     finally:
         if blas:
             blas.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["f", "d", "F", "D"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_machine_code_has_the_bits_of_numpys_calls(
+    dtype: str, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer()
+    background.wait()
+    code, ran = native.multiply, []
+    rng = np.random.default_rng(0)
+    sizes = [(200, 130, 90), (64, 480, 33), (2, 40, 3), (90, 130, 200), (160, 160, 160), (9, 1, 9)]
+    turn = 0.8 + 0.3j if dtype in "FD" else 1.0
+    for m, k, n in sizes:
+        a, b = (
+            LAYOUTS[layout](rng.standard_normal(s).astype(dtype) * np.array(turn, dtype))
+            for s in ((m, k), (k, n))
+        )
+        for left, right in ((a, b), (a, a.T), (a[: m // 2], a.T), (b.T, b)):
+            monkeypatch.setattr(native, "multiply", lambda a, b, out: False)
+            want = matmul(left, right)
+            monkeypatch.setattr(native, "multiply", lambda *abc: ran.append(code(*abc)) or ran[-1])
+            np.testing.assert_array_equal(matmul(left, right), want)
+    assert any(ran) or find_blas() is None
+
+
+def test_products_ask_for_machine_code_once_when_they_have_taken_a_while() -> None:
+    asked, counted = [], Native()
+    counted.request = lambda: asked.append(counted.spent)
+    for _ in range(5):
+        counted.spend(PATIENCE * 0.4)
+    assert len(asked) == 1
+    assert asked[0] > PATIENCE
 
 
 def test_eight_threads_get_the_bits_of_one() -> None:

@@ -17,6 +17,7 @@ import twofold.runtime.eager
 import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
 from twofold.ir.op import OPS
 from twofold.ir.registry import REGISTRY
+from twofold.runtime.native import native
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
 
@@ -29,6 +30,12 @@ def _linearize(call: Any, sources: Any) -> Any:
     return call.op.linearize(call, sources)
 
 
+def _multiply_natively() -> None:
+    """Eager products have taken a while: the compiler has machine code for them."""
+    importlib.import_module("twofold.compiler.native.multiply").offer()
+
+
+native.request = _multiply_natively
 for _name in ("call", "fused", "cond", "switch", "while", "scan"):
     if OPS[_name].linearize is None:
         OPS[_name].linearization(_linearize)
