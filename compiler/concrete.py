@@ -6,6 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from operator import is_
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -108,15 +109,15 @@ class ConcreteFunction:
             return False
         return (
             all(g.holds(env) for g in self.sizes.guards)
-            and (self.numbers is None or self.numbers.hold(leaves))
             and self.watch.unchanged()
+            and (self.numbers is None or self.numbers.hold(leaves))
         )
 
     def misfits(self, leaves: list[Any]) -> Iterator[str]:
         """The guards that do not hold for these arguments, and the names that changed."""
         env = self.environment(leaves)
         yield from (f"needs {g}" for g in self.sizes.guards if not g.holds(env))
-        if self.numbers is not None:
+        if self.numbers is not None and self.watch.unchanged():
             yield from self.numbers.misfits(leaves)
         for i, strides in self.trace.strides.items():
             if leaves[i].strides != strides:
@@ -262,7 +263,7 @@ class PreparedCall:
         self.positions = concrete.positions
         self.captures = concrete.captures  # Variables are inputs as they are
         made = enumerate(self.captures, len(self.positions))
-        self.made = [(i, c) for i, c in made if c.__class__ is not Variable]
+        self.made = [(i, c) for i, c in made if c.__class__ not in (Variable, NumberInput)]
         self.watch = concrete.watch
         self.free = not concrete.watch.reads  # nothing to check on a call
         self.writes = concrete.outputs.writes
@@ -281,8 +282,8 @@ class PreparedCall:
         results = self.results(arrays, leaves) if self.settles else self.run(arrays)
         return self.wrap_outputs(results, leaves)
 
-    def inputs(self, leaves: Any, numbers: Sequence[Any] = ()) -> list[Any]:
-        """The input arrays of a call; ``numbers``: its Python numbers by slot."""
+    def inputs(self, leaves: Any) -> list[Any]:
+        """The input arrays of a call."""
         arrays: list[Any] = [
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
@@ -290,9 +291,7 @@ class PreparedCall:
         arrays += self.captures
         for i, captured in self.made:
             kind = captured.__class__
-            if kind is NumberInput:
-                arrays[i] = captured.array(numbers)
-            elif kind is Tensor:
+            if kind is Tensor:
                 arrays[i] = captured.array
             elif kind is Target:
                 arrays[i] = captured.at(leaves)
@@ -316,7 +315,7 @@ class NumberCall(PreparedCall):
     """The same for a trace that depends on Python numbers, which each call computes first, or
     that returns a container that it was given."""
 
-    __slots__ = ("build", "numbers")
+    __slots__ = ("build", "last", "numbers", "staged")
 
     def __init__(
         self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs, numbers: Numbers
@@ -324,19 +323,24 @@ class NumberCall(PreparedCall):
         super().__init__(concrete, env, runs)
         self.numbers = numbers
         self.free = self.free and not numbers.guards
+        made = enumerate(self.captures, len(self.positions))
+        self.staged = [(i, c) for i, c in made if c.__class__ is NumberInput]
+        self.last: tuple[list[Any], list[Any]] | None = None  # numbers, and arrays made of them
         outputs = concrete.outputs
         special = outputs.numbers or outputs.arguments
         self.build = functools.partial(outputs.build, env=env) if special else None
 
     def ready(self, leaves: Any) -> bool:
-        return (not self.numbers.guards or self.numbers.hold(leaves)) and self.watch.unchanged()
+        return self.watch.unchanged() and (not self.numbers.guards or self.numbers.hold(leaves))
 
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
         try:
             numbers = self.numbers.of_call(leaves)
-            arrays = self.inputs(leaves, numbers)
+            arrays = self.inputs(leaves)
+            for (i, _), array in zip(self.staged, self.number_arrays(numbers), strict=True):
+                arrays[i] = array
         except (ArithmeticError, TypeError, ValueError):
             # the same error, where the user's code makes it
             return self.concrete.run_python(leaves)
@@ -344,6 +348,16 @@ class NumberCall(PreparedCall):
         if self.build is None:
             return self.wrap_outputs(results, leaves)
         return self.build([wrap(a) for a in results], leaves, numbers=numbers)
+
+    def number_arrays(self, numbers: list[Any]) -> list[Any]:
+        """The arrays of the numbers that meet tensors: those of the call before where nothing has
+        changed, unless a result may be one of them."""
+        last = self.last
+        if last is not None and not self.aliases and all(map(is_, numbers, last[0])):
+            return last[1]
+        made = [c.array(numbers) for _, c in self.staged]
+        self.last = numbers, made
+        return made
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:

@@ -16,7 +16,8 @@ import numpy as np
 
 from twofold.ir.tree import Structure, flatten
 
-from .guards import Watch, is_library_object
+from .guards import Watch
+from .library import is_library_object
 from .plain import Changed, reason
 from .symint import SymInt
 from .symnumber import SymNumber

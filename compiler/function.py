@@ -2,7 +2,7 @@
 
 The hot path of a call is: exact-signature dictionary, prepared call, tensors. On a miss the
 signature with symbolic sizes is looked up among the traces, and only if none fits is the Python
-function traced (``tracing.trace_function``) and compiled (``pipeline.compile_graph``).
+function traced (``tracing.Tracing``) and compiled (``pipeline.compile_graph``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import StagingError, TwofoldError
 from twofold.ir.tree import Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
@@ -224,20 +224,21 @@ class Function:
 
     def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         from .concrete import ConcreteFunction  # noqa: PLC0415
-        from .tracing import trace_function  # noqa: PLC0415
+        from .tracing import Tracing  # noqa: PLC0415
 
         for part in key:
             if isinstance(part, Token):
                 part.at_death(self._purge)
+        first = Tracing(self, leaves, structure, key, self._keys.read)
         try:
-            return ConcreteFunction(self, trace_function(self, leaves, structure, key))
+            return ConcreteFunction(self, first.run())
         except Changed:
             raise
         except (StagingError, TypeError, AttributeError) as error:
             plain = plain_key(key, leaves, error)
-            if plain == key:
+            if plain == key and (isinstance(error, TwofoldError) or not first.gave_numbers()):
                 raise
-        concrete = ConcreteFunction(self, trace_function(self, leaves, structure, plain))
+        concrete = ConcreteFunction(self, Tracing(self, leaves, structure, plain).run())
         parts = zip(key[1:], plain[1:], strict=True)
         concrete.by_value |= {i for i, (tried, part) in enumerate(parts) if tried != part}
         return concrete

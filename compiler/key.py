@@ -4,13 +4,14 @@ Tensors count by dtype and rank, containers by structure, other objects by ident
 values by type and value, except numbers that are used as numbers: they are inputs of the trace
 (``symnumber.py``) and count by type alone. A float is tried as an input at once, an int when a
 second value of it is seen; if a trace needs its value after all, it counts by value from then on.
-So does a scalar of NumPy, which is an input at first.
+So does a scalar of NumPy, which is an input at first. The same goes for the numbers that names and
+attributes give (``slots.py``), which are guarded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from .signature import Token, leaf_key, leaf_pattern, scalar_key
+
+if TYPE_CHECKING:
+    from .slots import Slot, SlotKey
 
 __all__ = ["Key", "Keys", "matches", "object_key", "part_text", "plain_key"]
 
@@ -35,7 +39,8 @@ class Keys:
     def __init__(self) -> None:
         self._inputs: dict[Structure, dict[int, bool]] = {}  # by leaf: a number that is an input
         self.ints = False  # whether some int is an input
-        self._first: dict[tuple[Structure, int], int] = {}  # the first value of an int
+        self._first: dict[Any, int] = {}  # the first value of an int, by structure and leaf or slot
+        self._changing: set[SlotKey] = set()  # slots of ints that are inputs
 
     def pattern(self, leaves: list[Any], structure: Structure) -> Key:
         """The structure and a part for each leaf, sizes left open."""
@@ -74,6 +79,14 @@ class Keys:
         self._set(structure, changed, True)
         return bool(changed)
 
+    def read(self, slots: dict[SlotKey, Slot]) -> dict[SlotKey, Slot]:
+        """The slots whose numbers are inputs of a trace that is made now."""
+        self._changing.update(
+            place for place, slot in slots.items()
+            if type(slot.value) is int and self._first.setdefault(place, slot.value) != slot.value
+        )  # fmt: skip
+        return {p: s for p, s in slots.items() if type(s.value) is float or p in self._changing}
+
     def by_value(self, structure: Structure, leaves: Iterable[int]) -> None:
         """These numbers count by value from now on."""
         self._set(structure, leaves, False)
@@ -87,6 +100,7 @@ class Keys:
         """Forget what is known about numbers."""
         self._inputs.clear()
         self._first.clear()
+        self._changing.clear()
 
 
 def _by_value(x: Any, leaf: int, inputs: dict[int, bool]) -> bool:

@@ -1,4 +1,4 @@
-"""The Python numbers of a trace: arguments, and the steps that compute others from them.
+"""The Python numbers of a trace: arguments, what names and attributes give, and what is computed.
 
 Arithmetic between Python numbers is not staged: it is a list of steps that each call carries out in
 Python, so that a result has Python's own bits, types and errors. Where a number meets a tensor it
@@ -71,7 +71,8 @@ class NumberInput(NamedTuple):
 
 
 class Numbers:
-    """The numbers of a trace by slot: arguments, constants, and what is computed from them.
+    """The numbers of a trace by slot: arguments, constants, those that are read (``slots.py``), and
+    what is computed from them.
 
     ``values`` are those of the example call. A step is a function and the slots it takes.
     """
@@ -92,6 +93,10 @@ class Numbers:
     def argument(self, leaf: int, value: Any, name: str) -> Any:
         """A number that is an argument, by its position among the leaves."""
         return self._make(self, self._slot(is_argument, leaf, None, value, name))
+
+    def read(self, reader: Callable[[], Any], value: Any, name: str) -> Any:
+        """A number that each call reads from where the reader finds it."""
+        return self._make(self, self._slot(is_read, reader, None, value, name))
 
     def constant(self, value: Any) -> int:
         """The slot of a number that is the same in every call."""
@@ -150,7 +155,7 @@ class Numbers:
 
     def computed(self) -> bool:
         """Whether there are steps, which may raise."""
-        return any(f is not None and f is not is_argument for f, _, _ in self.steps)
+        return any(f not in (None, is_argument, is_read) for f, _, _ in self.steps)
 
     def pinned_leaves(self) -> set[int]:
         """The positions of the arguments that pinned values depend on."""
@@ -159,7 +164,7 @@ class Numbers:
             function, left, right = self.steps[todo.pop()]
             if function is is_argument:
                 found.add(left)
-            elif function is not None:
+            elif function is not None and function is not is_read:
                 todo += {left, right}
         return found
 
@@ -180,6 +185,8 @@ class Numbers:
                 values.append(leaves[left])
             elif function is None:
                 values.append(left)
+            elif function is is_read:
+                values.append(left())
             else:
                 values.append(function(values[left], values[right]))
         return values
@@ -209,6 +216,11 @@ class Numbers:
 def is_argument(left: Any, right: Any) -> Any:
     """Stands in a step whose first slot is the position of an argument."""
     raise AssertionError("it is taken from the leaves")
+
+
+def is_read(left: Any, right: Any) -> Any:
+    """Stands in a step whose first slot is the reader of a number."""
+    raise AssertionError("the reader is called")
 
 
 def _identical(a: Any, b: Any) -> bool:

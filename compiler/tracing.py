@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +21,18 @@ from twofold.runtime.variable import Variable
 from .alias import overlapping
 from .arrays.reference import execute
 from .effects import Effects
-from .guards import Watch, watch
+from .guards import Watch
 from .key import Key
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers
 from .packing import Outputs
 from .plain import Changed, PlainPython
 from .sizes import TraceSizes
+from .slots import Reads, Slot, SlotKey
 from .trace import Traced, Tracer
+from .walk import watch
 
-__all__ = ["Trace", "trace_function"]
+__all__ = ["Trace", "Tracing"]
 
 _REFUSED = (StagingError, ReturnTypeError, GraphError)
 
@@ -52,61 +55,101 @@ class Trace:
     changed: str  # names of Python state that the trace changed: it is for one call
 
 
-def trace_function(function: Any, leaves: list[Any], structure: Structure, key: Key) -> Trace:
-    """Run the Python function on traced inputs. Raises what the function raises.
+class Tracing:
+    """One run of a Python function on traced inputs.
 
     ``key``: the structure and a part for each leaf; a number whose part is its type is an input.
+    ``read`` chooses the numbers behind names and in attributes that are inputs; without it none is.
     """
-    tracer = Tracer(function.name)
-    tracer.returns = _return_location(function.python_function)
-    arrays = tracer.arrays
-    names = _leaf_names(function, structure)
-    objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
-    seen = watch(function.python_function, [*objects, *kinds_of(structure)])
-    traced, positions = _traced_leaves(tracer, leaves, names, key, seen)
-    (args, kwargs), containers = rebuild(structure, traced)
-    effects = Effects(seen, structure, traced, names)
-    token = bind.push(tracer)
-    before = {i: x.value for i, x in enumerate(traced) if isinstance(x, Traced)}
-    try:
+
+    def __init__(
+        self, function: Any, leaves: list[Any], structure: Structure, key: Key,
+        read: Callable[[dict[SlotKey, Slot]], dict[SlotKey, Slot]] | None = None,
+    ) -> None:  # fmt: skip
+        self.function, self.leaves, self.key = function, leaves, key
+        self.names = _leaf_names(function, structure)
+        self.tracer = tracer = Tracer(function.name)
+        tracer.returns = _return_location(function.python_function)
+        objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
+        self.seen = watch(function.python_function, [*objects, *kinds_of(structure)])
+        self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key, self.seen)
+        self.before = {i: x.value for i, x in enumerate(self.traced) if isinstance(x, Traced)}
+        self.arguments, self.containers = rebuild(structure, self.traced)
+        self.effects = Effects(self.seen, structure, self.traced, self.names)
+        slots = {} if read is None else read(self.seen.numbers)
+        self.reads = Reads(slots, tracer.numbers)
+        tracer.arrays.reading(self.reads)
+
+    def run(self) -> Trace:
+        """Call the function and make a trace of it. Raises what the function raises."""
+        tracer = self.tracer
+        token = bind.push(tracer)
         try:
-            result = arrays.hooked(function.python_function)(*args, **kwargs)
+            return self._finished(self.run_function())
+        except Changed:
+            raise
+        except PlainPython:
+            self.effects.undo()
+            raise
+        except Exception as error:
+            self._settle(error)
+            if tracer.refused is not None and error is not tracer.refused:
+                raise tracer.refused from error
+            raise
+        finally:
+            for held in (self.seen.restores, self.seen.long, self.seen.numbers):
+                held.clear()
+            tracer.ended = tracer.numbers.ended = True
+            tracer.sizes.tracing = False
+            bind.pop(token)
+
+    def run_function(self) -> Any:
+        """Call the function; ``ir/handlers.py`` knows the start of a trace by this name."""
+        arrays, (args, kwargs) = self.tracer.arrays, self.arguments
+        try:
+            with self.reads.hooked():
+                return arrays.hooked(self.function.python_function)(*args, **kwargs)
         finally:
             arrays.finish()
-        changed = effects.settle(function.name, (args, kwargs))
-        written = {i: traced[i] for i, v in before.items() if traced[i].value is not v}
-        arrays.flush(tracer)
-        outputs = Outputs(result, tracer, traced, written, seen, containers)
-        arrays.guards(seen)
-    except Changed:
-        raise
-    except PlainPython:
-        effects.undo()
-        raise
-    except Exception as error:
-        if isinstance(error, _REFUSED) or tracer.refused is not None or _again(tracer, error):
-            effects.undo()
-        else:
-            effects.settle_error(function.name, (args, kwargs))
-            try:
-                _finish_writes(tracer, leaves, positions)
-            except PlainPython:
-                effects.undo()
-                raise
-        if tracer.refused is not None and error is not tracer.refused:
-            raise tracer.refused from error
-        raise
-    finally:
-        seen.restores.clear()
-        seen.long.clear()
-        tracer.ended = tracer.numbers.ended = True
-        tracer.sizes.tracing = False
-        bind.pop(token)
-    return Trace(
-        key, names, positions, tracer.captures, arrays.cells.targets,
-        {i: leaves[i].strides for i in sorted(arrays.pinned)}, outputs, tracer.sizes,
-        tracer.numbers, seen, changed,
-    )  # fmt: skip
+
+    def _finished(self, result: Any) -> Trace:
+        tracer, seen = self.tracer, self.seen
+        changed = self.effects.settle(self.function.name, self.arguments)
+        now = {i: self.traced[i] for i in self.before}
+        written = {i: x for i, x in now.items() if x.value is not self.before[i]}
+        tracer.arrays.flush(tracer)
+        outputs = Outputs(result, tracer, self.traced, written, seen, self.containers)
+        tracer.arrays.guards(seen)
+        seen.open_numbers()
+        strides = {i: self.leaves[i].strides for i in sorted(tracer.arrays.pinned)}
+        return Trace(
+            self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
+            strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
+        )  # fmt: skip
+
+    def _settle(self, error: Exception) -> None:
+        """What the function did before it raised: undone where the error is of the trace, or the
+        function is going to be traced again with plain numbers; done where it is the user's."""
+        if isinstance(error, _REFUSED) or self.tracer.refused is not None or self._again(error):
+            self.effects.undo()
+            return
+        self.effects.settle_error(self.function.name, self.arguments)
+        try:
+            _finish_writes(self.tracer, self.leaves, self.positions)
+        except PlainPython:
+            self.effects.undo()
+            raise
+
+    def _again(self, error: Exception) -> bool:
+        """Whether the function is going to be traced once more, with plain numbers."""
+        kinds = isinstance(error, TypeError | AttributeError) and not isinstance(
+            error, TwofoldError
+        )
+        return kinds and bool(self.tracer.numbers.values)
+
+    def gave_numbers(self) -> bool:
+        """Whether the function met a number as an input that a name or an attribute gave."""
+        return any(slot.symbol is not None for slot in self.reads.slots.values())
 
 
 def _traced_leaves(
@@ -128,12 +171,6 @@ def _traced_leaves(
         else:
             traced.append(leaf)
     return traced, positions
-
-
-def _again(tracer: Tracer, error: Exception) -> bool:
-    """Whether the function is going to be traced once more, with plain numbers."""
-    kinds = isinstance(error, TypeError | AttributeError) and not isinstance(error, TwofoldError)
-    return kinds and bool(tracer.numbers.values)
 
 
 def _finish_writes(tracer: Tracer, leaves: list[Any], positions: list[int]) -> None:

@@ -31,7 +31,7 @@ def may_be_caught() -> bool:
     while frame is not None:
         code, at = frame.f_code, frame.f_lasti
         if is_internal(code.co_filename) and code.co_filename != "<string>":
-            if code.co_name == "trace_function":
+            if code.co_name == "run_function":
                 return caught
         elif not caught and code.co_exceptiontable:
             caught = any(

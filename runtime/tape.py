@@ -15,6 +15,7 @@ from twofold.ir.errors import ArgumentError, ShapeError, TapeError
 from twofold.ir.op import OPS
 from twofold.ir.shapes import show_shape
 from twofold.ir.tree import flatten, unflatten
+from twofold.ir.types import RefType
 from twofold.ir.vjp import Entry, Linear, Sources, backward, differentiable, match, refs_of
 
 from .jacobian import batch_jacobian, jacobian
@@ -173,6 +174,8 @@ class GradientTape:
         reverse walk needs."""
         inputs = list(call.inputs)
         read_at, again = refs_of(call)
+        if not all(isinstance(bind.type_of(call.inputs[i]), RefType) for i in read_at):
+            return bind.run(call)  # it says which input is not the Variable that it has to be
         for i in read_at:
             (inputs[i],) = bind.run(Call(_READ, (call.inputs[i],), {}))
             self._accessed(call.inputs[i], inputs[i])

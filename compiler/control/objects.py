@@ -20,7 +20,7 @@ from twofold.ir.tree import dict_of, slot_value, slots_of
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from ..guards import is_library, is_library_object
+from ..library import is_library, is_library_object
 from ..plain import PlainPython
 
 __all__ = ["Objects"]

@@ -41,6 +41,7 @@ class Arrays:
         self._known: dict[Value, Any] = {}
         self._names: Any = None
         self.asking = False  # whether a call of the user's is being made: those in it are NumPy's
+        self._reads: Any = None  # what names with numbers give (``slots.py``)
 
     # what the tracer gives
 
@@ -192,8 +193,16 @@ class Arrays:
 
     # names
 
+    def number(self, owner: Any, key: str, found: Any) -> Any:
+        """What a name gives that means a Python number."""
+        return found if self._reads is None else self._reads.give(owner, key, found)
+
+    def reading(self, reads: Any) -> None:
+        """Say what names with numbers give."""
+        self._reads = reads
+
     def hooked(self, function: Any) -> Any:
-        """A function whose names give arrays of the trace."""
+        """A function whose names give arrays and numbers of the trace."""
         if self._names is None:
             self._names = Names(self)
         return self._names.function(function)

@@ -21,7 +21,7 @@ from twofold.ir.errors import StagingError
 from twofold.ir.location import CALLS, is_internal, next_use
 from twofold.runtime.tensor import Tensor
 
-from ..guards import is_library, is_library_module
+from ..library import is_library, is_library_module
 from . import kinds, protocol
 from .base import is_traced
 from .converter import INDEXED, Indexed
@@ -80,6 +80,9 @@ class Names:
             held = cell.cell_contents
         except ValueError:
             return cell
+        if type(held) in (float, int):
+            shown = self.home.number(cell, "", held)
+            return cell if shown is held else self._once(cell, lambda _: types.CellType(shown))
         if isinstance(held, types.FunctionType) and _is_open(held):
             if id(cell) not in self._made:  # known before its value, which can need it
                 made = types.CellType()
@@ -98,8 +101,8 @@ class Names:
                 self._carry(original, made)
 
     def _carry(self, original: Any, made: Any) -> None:
-        now = made.cell_contents
-        if now is not self.value(original.cell_contents):
+        now, held = made.cell_contents, original.cell_contents
+        if now is not self.home.number(original, "", held) and now is not self.value(held):
             original.cell_contents = now
 
     def value(self, value: Any) -> Any:
@@ -165,6 +168,8 @@ class _Space(dict[str, Any]):
         found = super().__getitem__(key)
         if isinstance(found, type):
             return self.names.kind(found, sys._getframe(1))
+        if type(found) in (float, int):
+            return self.names.home.number(self.real, key, found)
         return self.names.value(found)
 
     def finish(self) -> None:
@@ -189,6 +194,8 @@ class Module(types.ModuleType):
         found = getattr(real, name)
         if isinstance(found, type):
             return names.kind(found, sys._getframe(1))
+        if type(found) in (float, int):
+            return names.home.number(vars(real), name, found)
         return names.value(found)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -160,9 +161,16 @@ def test_what_a_graph_does_not_take_is_refused(
         run(parse(f"graph f({text}) {{ return %x }}"), *given)
 
 
-def test_a_tensor_is_no_variable() -> None:
+@pytest.mark.parametrize("taped", [False, True])
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_tensor_is_no_variable(taped: bool, traced: bool) -> None:
+    def refused(x: Any) -> Any:
+        with tf.GradientTape() if taped else nullcontext():
+            return call(STEP, tf.ones((2,)), x)
+
+    run = tf.function(refused) if traced else refused
     with pytest.raises(DTypeError, match=r"%v is ref f32\[2\], not f32\[2\]"):
-        call(STEP, tf.ones((2,)), tf.ones((2,)))
+        run(tf.ones((2,)))
 
 
 def test_control_flow_runs_eagerly_for_the_sizes_of_each_trip() -> None:
