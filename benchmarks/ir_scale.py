@@ -100,10 +100,10 @@ def steps(kind: Callable[[int], Graph], count: int) -> dict[str, Callable[[], An
     verify(graph)
     table: dict[str, Callable[[], Any]] = {
         "build": lambda: kind(count),
-        "print": lambda: str(graph),
+        "print": lambda graph=graph: str(graph),
         "parse": lambda: parse(text),
-        "verify": lambda: verify(graph),
-        "copy": lambda: copied(graph),
+        "verify": lambda graph=graph: verify(graph),
+        "copy": lambda graph=graph: copied(graph),
     }
     for apply in PASSES:
         table[apply.name] = lambda apply=apply, graph=graph: apply(graph)

@@ -23,6 +23,8 @@ from .types import TensorType
 
 __all__ = ["Graph", "Location", "Node", "Value"]
 
+_STRUCTURAL = Sizes()
+
 
 class Value:
     """One SSA value: a type, the node that makes it (None for an input), the user's name for it."""
@@ -67,7 +69,7 @@ class Node:
         self.regions: tuple[Graph, ...] = tuple(regions)
         self._effects: frozenset[str] | None = None
         self.outputs: tuple[Value, ...] = tuple(
-            Value(t, names[i] if i < len(names) else "", self, i) for i, t in enumerate(types)
+            [Value(t, names[i] if i < len(names) else "", self, i) for i, t in enumerate(types)]
         )
 
     @property
@@ -169,7 +171,7 @@ class Graph:
         """Append a node; types and canonical attributes come from the op's rule unless given."""
         attrs = {**op.defaults, **(attrs or {})}
         if types is None:
-            attrs, types = op.resolve([v.type for v in inputs], attrs, sizes or Sizes())
+            attrs, types = op.resolve([v.type for v in inputs], attrs, sizes or _STRUCTURAL)
         if attrs:
             check_attrs(op.name, attrs)
         node = Node(op, inputs, attrs, types, regions, loc, names)

@@ -73,8 +73,11 @@ def axes_of(axis: Any, rank: int, what: str) -> tuple[int, ...]:
 def elementwise(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     """Broadcast the shapes; the dtype is the promoted one, or as the op's ``result`` says."""
     shape = broadcast_shapes([t.shape for t in types], sizes, f"{op.name}'s operands")
-    computed = types[op.promoted][0].dtype
-    return attrs, (TensorType(output_dtype(op, computed), shape),)
+    first = types[op.promoted][0]
+    dtype = output_dtype(op, first.dtype)
+    if dtype is first.dtype and shape is first.shape and first.__class__ is TensorType:
+        return attrs, (first,)  # types never change
+    return attrs, (TensorType(dtype, shape),)
 
 
 @rule("reduce")

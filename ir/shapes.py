@@ -44,7 +44,7 @@ def broadcast_shapes(
     Raises ShapeError naming the shapes and the axis that does not fit.
     """
     first = shapes[0]
-    if len(shapes) == 1 or all(s == first for s in shapes):
+    if shapes.count(first) == len(shapes):
         return tuple(first)
     rank = max(map(len, shapes))
     result: list[DimLike] = []

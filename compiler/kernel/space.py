@@ -82,6 +82,8 @@ class Space:
 
     def level(self, axis_map: AxisMap) -> str | None:
         """``full``, ``outer`` or None (neither)."""
+        if len(axis_map) == len(self.dims) and None not in axis_map:
+            return "full"
         have = {loop_of(a) for a in axis_map if a is not None}
         if len(have) == len(self.dims):
             return "full"
@@ -91,7 +93,7 @@ class Space:
         """The output's axis map and the reduced axes with this node added, or None."""
         if node.op.kind == "reduce":
             return self._place_reduce(node)
-        if note_move(node, self.moves) is not None:
+        if node.op.axes is not None and note_move(node, self.moves) is not None:
             have = self.located(node.out)
             found = None if have is None else self.fill(have, node.out)
         else:
@@ -162,6 +164,13 @@ class Space:
 
     def _place_broadcast(self, node: Node) -> AxisMap | None:
         rank = node.out.type.rank
+        given = {self.axes.get(v) for v in node.inputs}
+        if len(given) == 1 or self.moves.keys().isdisjoint(node.inputs):
+            given.discard(None)
+            if len(given) == 1:
+                (same,) = given
+                if same is not None and len(same) == rank and None not in same:
+                    return same  # the loops of a value of this shape, and no other
         known: list[int | None] = [None] * rank
         for source in node.inputs:
             have = self.located(source)

@@ -18,7 +18,7 @@ with elementwise ops on top that have its shape. See ``kernel/pieces.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from heapq import heapify, heappop, heappush
 
 from twofold.ir.access import nontrivial, pieces_of
@@ -76,6 +76,7 @@ def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
     max_ops: nodes in one kernel, movements aside; compile time grows faster than linearly beyond.
     """
 
+    @cache  # each node is asked for itself and for those that it reads
     def joins(node: Node) -> bool:
         return not node.regions and target.can_fuse(node)
 
@@ -250,13 +251,14 @@ class _Fusion:
         placed = home.space.place(node)
         if placed is None or not self._worthwhile(home.space, placed, node):
             return False
-        if self._reaches(home, [g for g in sources if g is not home]):
+        others = [g for g in sources if g is not home]
+        if others and self._reaches(home, others):
             return False
-        for other in sources:
-            if other is not home and self._mergeable(home, other, node, sources):
+        for other in others:
+            if self._mergeable(home, other, node, sources):
                 self._merge(home, other)
-        placed = home.space.place(node)
-        assert placed is not None and home.space is not None
+                placed = home.space.place(node)
+        assert placed is not None
         home.space.axes[node.out], home.space.reduced = placed
         home.members.append((index, node))
         home.last = index
