@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,6 +77,16 @@ class Aliasing:
         several = len(self.arrays) + len(self.captured) > 1 and bool(self.arrays)
         to_arrays = any(w.__class__ is not int or w in self.arrays for w in self.written)
         return not several and not to_arrays and not (self.written and len(self.tensors) > 1)
+
+    @property
+    def check(self) -> Callable[[Any], bool] | None:
+        """``clash``, or what it comes to where little can clash; None for nothing."""
+        if self.trivial:
+            return None
+        only = self.arrays[0] if len(self.arrays) == 1 and not self.captured else -1
+        if only >= 0 and all(w.__class__ is int and w == only for w in self.written):
+            return lambda leaves: not (x := leaves[only]).flags.forc and overlaps_itself(x)
+        return self.clash
 
     def clash(self, leaves: Any) -> bool:
         """Whether this call needs the Python function."""

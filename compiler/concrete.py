@@ -184,10 +184,11 @@ class ConcreteFunction:
         if not executable.native and self.jit_compile is None:
             run = _timed(run, self)
         keeps = keeps_inputs(graph)
-        plain = None if self.aliasing.trivial else self.aliasing.clash
+        plain = self.aliasing.check
         copies = keeps or (bool(self.trace.targets) and writes_early(graph))
         convert = copied if copies else _as_given
-        return Runs(run, convert, keeps or shares_results(graph), owned_outputs(graph), plain)
+        aliases = bool(graph.outputs) and (keeps or shares_results(graph))
+        return Runs(run, convert, aliases, owned_outputs(graph), plain)
 
     def _handed_down(self, env: dict[str, int]) -> Runs:
         """A call of ``call``, for the interpreters that stand above. They see operations one by

@@ -123,8 +123,8 @@ class Outputs:
     def builder(self, env: dict[str, int], owned: frozenset[int] = frozenset()) -> Any:
         """A function from output arrays and argument leaves to the returned value, for a trace
         without numbers. ``owned``: outputs whose memory is nobody else's."""
-        if self.structure is LEAF and self.leaves[0][0] == "tensor":
-            return lambda arrays, leaves: wrap(arrays[0])
+        if self.structure is LEAF:
+            return self._single(env, owned)
         if (
             not self.writes
             and self.structure.kind is tuple
@@ -135,9 +135,32 @@ class Outputs:
             and len(self.leaves) == len(self.structure.children) == self.count
         ):
             return lambda arrays, leaves: tuple([wrap(a) for a in arrays])
+        return self._any(env, owned)
+
+    def _any(self, env: dict[str, int], owned: frozenset[int]) -> Any:
         return lambda arrays, leaves: self.build(
             [wrap(a) for a in arrays], leaves, env, owned=owned
         )
+
+    def _single(self, env: dict[str, int], owned: frozenset[int]) -> Any:
+        """``builder`` for a function that returns one thing, or None."""
+        ((kind, x),) = self.leaves
+        if kind == "tensor":
+            return lambda arrays, leaves: wrap(arrays[0])
+        if kind == "leaf":
+            return lambda arrays, leaves: leaves[x]
+        if kind == "object":
+            return lambda arrays, leaves: x
+        other = self._any(env, owned)
+        if kind != "ndarray" or not x.is_output or x.output not in owned:
+            return other
+
+        def own(arrays: list[Any], leaves: Any) -> Any:
+            flags = arrays[x.output].flags
+            plain = flags.c_contiguous and flags.writeable
+            return arrays[x.output] if plain else other(arrays, leaves)
+
+        return own
 
     def build(
         self, tensors: list[Any], leaves: Any, env: dict[str, int], numbers: Sequence[Any] = (),

@@ -88,13 +88,13 @@ def leaf_key(x: Any) -> Any:
     if kind is Tensor:
         array = x.array
         return array.dtype, array.shape
+    if kind is np.ndarray:
+        dtype = x.dtype  # long and long long are equal, and are not the same
+        return dtype.num, dtype, x.shape, x.strides, x.flags.writeable
     if kind is float:
         return kind, x.hex()
     if kind in _BY_VALUE:
         return kind, x
-    if kind is np.ndarray:
-        dtype = x.dtype  # long and long long are equal, and are not the same
-        return dtype.num, dtype, x.shape, x.strides, x.flags.writeable
     if issubclass(kind, np.generic):
         return kind, x.dtype
     if kind is complex:

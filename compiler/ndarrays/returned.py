@@ -27,6 +27,12 @@ class Returned:
         self.chain, self.writeable = array.chain, array.writeable
         self.perm = array.cell.axes
 
+    @property
+    def is_output(self) -> bool:
+        """Whether it is a graph output as it is, if that is laid out in rows."""
+        made = self.output is not None and self.perm is None and not self.chain
+        return made and bool(self.writeable)
+
     def make(self, roots: Roots) -> np.ndarray[Any, Any]:
         """The array for this call."""
         array = roots.root(self)
