@@ -25,7 +25,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["CBLAS_NO_TRANS", "CBLAS_ROW_MAJOR", "CBLAS_TRANS", "Blas", "find_blas", "gemm"]
+__all__ = ["CBLAS_NO_TRANS", "CBLAS_ROW_MAJOR", "CBLAS_TRANS", "Blas", "find_blas"]
 
 CBLAS_ROW_MAJOR: Final = 101
 CBLAS_NO_TRANS: Final = 111
@@ -125,120 +125,17 @@ def find_blas() -> Blas | None:
     return None
 
 
-def gemm(
-    a: npt.NDArray[Any],
-    b: npt.NDArray[Any],
-    out: npt.NDArray[Any],
-    *,
-    trans_a: bool = False,
-    trans_b: bool = False,
-    alpha: complex = 1.0,
-    beta: complex = 0.0,
-) -> None:
-    """``out = alpha * op(a) @ op(b) + beta * out``, where ``op`` transposes if asked to.
-
-    Matrices of one dtype out of float32, float64, complex64 and complex128, in any memory layout
-    (other than row- or column-major costs a copy); ``out`` must not overlap ``a`` or ``b``. With
-    ``beta=0`` the old contents of ``out`` are not read. Raises ``ValueError`` for shapes that do
-    not fit, ``TypeError`` for dtypes.
-
-    >>> out = np.empty((2, 2), np.float32)
-    >>> gemm(np.eye(2, dtype="f4"), np.ones((2, 2), "f4"), out, alpha=3)
-    >>> out.tolist()
-    [[3.0, 3.0], [3.0, 3.0]]
-    """
-    left, right = (a.T if trans_a else a), (b.T if trans_b else b)
-    _check(left, right, out)
-    if 0 in out.shape:
-        return
-    blas = find_blas()
-    largest = max(max(matrix.shape + matrix.strides) for matrix in (a, b, out))
-    if blas is None or left.shape[1] == 0 or (blas.int_bits == 32 and largest >= 1 << 31):
-        _numpy_gemm(left, right, out, alpha, beta)
-        return
-    _call(blas, left, right, out, alpha, beta)
-
-
-def _check(left: npt.NDArray[Any], right: npt.NDArray[Any], out: npt.NDArray[Any]) -> None:
-    dtype = out.dtype
-    if not left.dtype == right.dtype == dtype or not (dtype.isnative and dtype.char in _LETTERS):
-        raise TypeError(
-            "gemm needs matrices of one native dtype out of float32, float64, complex64 and"
-            f" complex128, not {left.dtype}, {right.dtype} and {out.dtype}"
-        )
-    if not left.ndim == right.ndim == out.ndim == 2:
-        raise ValueError(f"gemm needs matrices, not ranks {left.ndim}, {right.ndim}, {out.ndim}")
-    if left.shape[1] != right.shape[0] or out.shape != (left.shape[0], right.shape[1]):
-        raise ValueError(f"gemm cannot write {left.shape} @ {right.shape} into {out.shape}")
-    if not out.flags.writeable:
-        raise ValueError("gemm cannot write into a read-only array")
-
-
-def _numpy_gemm(
-    left: npt.NDArray[Any],
-    right: npt.NDArray[Any],
-    out: npt.NDArray[Any],
-    alpha: complex,
-    beta: complex,
-) -> None:
-    product = np.matmul(left, right)
-    product *= product.dtype.type(alpha)
-    if beta:
-        product += out.dtype.type(beta) * out
-    out[...] = product
-
-
-def _call(
-    blas: Blas,
-    left: npt.NDArray[Any],
-    right: npt.NDArray[Any],
-    out: npt.NDArray[Any],
-    alpha: complex,
-    beta: complex,
-) -> None:
-    out_stride = _leading_dimension(out)
-    if out_stride is None:
-        if _leading_dimension(out.T) is not None:  # column-major: the transposed problem
-            return _call(blas, right.T, left.T, out.T, alpha, beta)
-        copy = out.copy(order="C")
-        _call(blas, left, right, copy, alpha, beta)
-        out[...] = copy
-        return None
-    left, left_trans, left_stride = _operand(left)
-    right, right_trans, right_stride = _operand(right)
-    letter = _LETTERS[out.dtype.char]
+def _product(blas: Blas, left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The product of two row-major matrices of one dtype, by this BLAS."""
+    letter = _LETTERS[left.dtype.char]
     (m, k), n = left.shape, right.shape[1]
+    out = np.full((m, n), np.nan, left.dtype)
     _bind(blas, letter)(
-        CBLAS_ROW_MAJOR, left_trans, right_trans, m, n, k,
-        _scalar(letter, alpha), left.ctypes.data, left_stride,
-        right.ctypes.data, right_stride,
-        _scalar(letter, beta), out.ctypes.data, out_stride,
+        CBLAS_ROW_MAJOR, CBLAS_NO_TRANS, CBLAS_NO_TRANS, m, n, k,
+        _scalar(letter, 1), left.ctypes.data, k, right.ctypes.data, n,
+        _scalar(letter, 0), out.ctypes.data, n,
     )  # fmt: skip
-    return None
-
-
-def _operand(matrix: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], int, int]:
-    """The matrix or a copy that BLAS can read, its transposition flag and leading dimension."""
-    stride = _leading_dimension(matrix)
-    if stride is not None:
-        return matrix, CBLAS_NO_TRANS, stride
-    stride = _leading_dimension(matrix.T)
-    if stride is not None:
-        return matrix, CBLAS_TRANS, stride
-    return matrix.copy(order="C"), CBLAS_NO_TRANS, int(matrix.shape[1])
-
-
-def _leading_dimension(matrix: npt.NDArray[Any]) -> int | None:
-    """Elements from row to row if the matrix is row-major as BLAS wants it, else ``None``."""
-    rows, columns = matrix.shape
-    itemsize = matrix.itemsize
-    row_step, column_step = matrix.strides
-    if not matrix.flags.aligned or (columns > 1 and column_step != itemsize):
-        return None
-    if rows <= 1:
-        return int(columns)
-    stride = int(row_step) // itemsize
-    return stride if stride * itemsize == row_step and stride >= columns else None
+    return out
 
 
 @functools.cache
@@ -253,12 +150,11 @@ def _bind(blas: Blas, letter: str) -> Any:
     return prototype(blas.addresses[letter + "gemm"])
 
 
-def _scalar(letter: str, value: complex) -> Any:
+def _scalar(letter: str, value: float) -> Any:
     if letter in "sd":
-        return float(value)  # type: ignore[arg-type]  # complex is refused by float() itself
+        return value
     real = ctypes.c_float if letter == "c" else ctypes.c_double
-    value = complex(value)
-    return ctypes.byref((real * 2)(value.real, value.imag))
+    return ctypes.byref((real * 2)(value, 0.0))
 
 
 def _numpy_libraries() -> list[ctypes.CDLL]:
@@ -330,12 +226,10 @@ def _lookup(library: ctypes.CDLL, symbol: str) -> Any:
 
 
 def _multiplies(blas: Blas) -> bool:
-    """Whether float32 and float64 products come out right: a wrong integer width would not."""
-    for dtype in (np.float32, np.float64):
-        left = np.arange(6, dtype=dtype).reshape(2, 3)
-        right = np.arange(12, dtype=dtype).reshape(3, 4)
-        out = np.full((2, 4), np.nan, dtype)
-        _call(blas, left, right, out, 1.0, 0.0)
-        if out.tolist() != [[20, 23, 26, 29], [56, 68, 80, 92]]:
+    """Whether products come out right: with a wrong integer width they would not."""
+    for dtype in _LETTERS:
+        left = np.arange(6).reshape(2, 3).astype(dtype)
+        right = np.arange(12).reshape(3, 4).astype(dtype)
+        if _product(blas, left, right).tolist() != [[20, 23, 26, 29], [56, 68, 80, 92]]:
             return False
     return True
