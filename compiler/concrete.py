@@ -279,17 +279,17 @@ class PreparedCall:
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
-        arrays = self.inputs(leaves)
+        arrays = self.inputs(leaves, self.captures)
         results = self.results(arrays, leaves) if self.settles else self.run(arrays)
         return self.wrap_outputs(results, leaves)
 
-    def inputs(self, leaves: Any) -> list[Any]:
-        """The input arrays of a call."""
+    def inputs(self, leaves: Any, captures: list[Any]) -> list[Any]:
+        """The input arrays of a call, with what is behind the hidden ones."""
         arrays: list[Any] = [
             x.array if (x := leaves[i]).__class__ is Tensor else self.convert(x)
             for i in self.positions
         ]
-        arrays += self.captures
+        arrays += captures
         for i, captured in self.made:
             kind = captured.__class__
             if kind is Tensor:
@@ -316,7 +316,7 @@ class NumberCall(PreparedCall):
     """The same for a trace that depends on Python numbers, which each call computes first, or
     that returns a container that it was given."""
 
-    __slots__ = ("build", "last", "numbers", "staged")
+    __slots__ = ("arguments", "build", "last", "numbers")
 
     def __init__(
         self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs, numbers: Numbers
@@ -324,9 +324,8 @@ class NumberCall(PreparedCall):
         super().__init__(concrete, env, runs)
         self.numbers = numbers
         self.free = self.free and not numbers.guards
-        made = enumerate(self.captures, len(self.positions))
-        self.staged = [(i, c) for i, c in made if c.__class__ is NumberInput]
-        self.last: tuple[list[Any], list[Any]] | None = None  # numbers, and arrays made of them
+        self.arguments = numbers.arguments()
+        self.last: tuple[int, list[Any], list[Any], list[Any]] | None = None
         outputs = concrete.outputs
         special = outputs.numbers or outputs.arguments
         self.build = functools.partial(outputs.build, env=env) if special else None
@@ -338,10 +337,8 @@ class NumberCall(PreparedCall):
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
         try:
-            numbers = self.numbers.of_call(leaves)
-            arrays = self.inputs(leaves)
-            for (i, _), array in zip(self.staged, self.number_arrays(numbers), strict=True):
-                arrays[i] = array
+            numbers, captures = self.taken(leaves)
+            arrays = self.inputs(leaves, captures)
         except (ArithmeticError, TypeError, ValueError):
             # the same error, where the user's code makes it
             return self.concrete.run_python(leaves)
@@ -350,15 +347,19 @@ class NumberCall(PreparedCall):
             return self.wrap_outputs(results, leaves)
         return self.build([wrap(a) for a in results], leaves, numbers=numbers)
 
-    def number_arrays(self, numbers: list[Any]) -> list[Any]:
-        """The arrays of the numbers that meet tensors: those of the call before where nothing has
-        changed, unless a result may be one of them."""
-        last = self.last
-        if last is not None and not self.aliases and all(map(is_, numbers, last[0])):
-            return last[1]
-        made = [c.array(numbers) for _, c in self.staged]
-        self.last = numbers, made
-        return made
+    def taken(self, leaves: Any) -> tuple[list[Any], list[Any]]:
+        """The numbers of a call by slot, and what is behind the hidden inputs, with arrays of those
+        that meet tensors: as in the call before if it had the same numbers, unless a result may be
+        one of the arrays."""
+        given = [leaves[i] for i in self.arguments]
+        count, last = self.watch.renewed, self.last
+        if last is not None and last[0] == count and all(map(is_, given, last[1])):
+            return last[2], last[3]
+        numbers = self.numbers.of_call(leaves)
+        made = [c.array(numbers) if c.__class__ is NumberInput else c for c in self.captures]
+        if not self.aliases:
+            self.last = count, given, numbers, made
+        return numbers, made
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:

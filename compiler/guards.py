@@ -10,6 +10,7 @@ objects of the user's classes weakly where that can be, so that a trace keeps no
 
 from __future__ import annotations
 
+import functools
 import operator
 import types
 import weakref
@@ -21,7 +22,7 @@ import numpy as np
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from .slots import OfKind, Open, Slot, SlotKey
+from .slots import WHOLE, Slot, SlotKey
 from .state import MISSING, Reader, Restore
 
 __all__ = ["BY_VALUE", "ELEMENTS", "OPAQUE", "Watch"]
@@ -35,7 +36,8 @@ class Watch:
     """A list of readers and the values that they gave."""
 
     __slots__ = (
-        "arrays", "long", "named", "names", "numbers", "reads", "reads_type", "relied", "restores",
+        "arrays", "long", "named", "names", "numbers", "open", "reads", "reads_type", "relied",
+        "renewed", "restores",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,6 +50,8 @@ class Watch:
         self.relied: list[np.ndarray[Any, Any]] = []  # those whose elements are in the trace
         self.named: list[np.ndarray[Any, Any]] = []  # those behind names that give traced arrays
         self.numbers: dict[SlotKey, Slot] = {}  # those behind names and in attributes
+        self.open: dict[int, dict[int, type]] = {}  # where in which guards they may change
+        self.renewed = 0  # how often one of these was another
 
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> int:
         """Remember what a reader gives now, in which position is returned; ``restore`` puts it
@@ -60,14 +64,42 @@ class Watch:
     def open_numbers(self) -> None:
         """What the trace was given as symbols counts by type from now on."""
         for slot in self.numbers.values():
-            for index, part in slot.places if slot.symbol is not None else ():
-                read, held = self.reads[index]
-                if part is not None:
-                    was = held if held.__class__ is Open else Open(held)
-                    was.kinds[part] = type(slot.value)
-                    self.reads[index] = read, was
-                else:
-                    self.reads[index] = read, OfKind(type(slot.value))
+            if slot.symbol is not None:
+                self.open.setdefault(slot.guard, {})[slot.part] = type(slot.value)
+                slot.read = functools.partial(self._last, slot.guard, slot.part)
+
+    def _last(self, index: int, part: int) -> Any:
+        """The number that a reader gave when the guards were looked at."""
+        value = self.reads[index][1]
+        return value if part == WHOLE else value[part]
+
+    def _renew(self) -> bool:
+        """Whether only numbers that count by type are others; those are kept from now on."""
+        found = []
+        for index, (read, value) in enumerate(self.reads):
+            now = read()
+            if now is not value and not _equal(now, value):
+                renewed = self._renewed(index, now, value)
+                if renewed is MISSING:
+                    return False
+                found.append((index, (read, renewed)))
+        for index, pair in found:
+            self.reads[index] = pair
+        self.renewed += bool(found)
+        return True
+
+    def _renewed(self, index: int, now: Any, value: Any) -> Any:
+        """What a reader gives now as it is held, or MISSING if not only numbers are others."""
+        kinds = self.open.get(index, {})
+        if WHOLE in kinds:
+            return now if type(now) is kinds[WHOLE] else MISSING
+        if not kinds or now.__class__ is not tuple or len(now) != len(value):
+            return MISSING
+        held = list(value)
+        for part, kind in kinds.items():
+            if type(now[part]) is kind:
+                held[part] = now[part]
+        return tuple(held) if _equal(now, tuple(held)) else MISSING
 
     def readers(self) -> list[Reader]:
         """The readers without their values."""
@@ -84,7 +116,7 @@ class Watch:
         for read, value in self.reads:
             now = read()
             if now is not value and not _equal(now, value):
-                return False
+                return bool(self.open) and self._renew()
         return True
 
     def outdated(self) -> bool:
@@ -94,9 +126,10 @@ class Watch:
 
     def changes(self) -> Iterator[str]:
         """What changed, a line each."""
-        for name, (read, value) in zip(self.names, self.reads, strict=True):
+        for i, (name, (read, value)) in enumerate(zip(self.names, self.reads, strict=True)):
             now = read()
-            if now is not value and not _equal(now, value):
+            same = now is value or _equal(now, value)
+            if not same and self._renewed(i, now, value) is MISSING:
                 yield f"{name}: {value!r} -> {now!r}"
 
 
@@ -148,10 +181,6 @@ def _equal(now: Any, held: Any) -> bool:
     """Equality with a snapshot: tuples of identities, and plain values by type and value."""
     if held.__class__ is _Weak:
         return held() is now
-    if held.__class__ is OfKind:
-        return type(now) is held.kind
-    if held.__class__ is Open:
-        return now.__class__ is tuple and _equal(held.filled(now), held.items)
     if held.__class__ is _Method:
         return bool(held.is_of(now))
     if now.__class__ is not held.__class__:

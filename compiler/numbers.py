@@ -94,9 +94,9 @@ class Numbers:
         """A number that is an argument, by its position among the leaves."""
         return self._make(self, self._slot(is_argument, leaf, None, value, name))
 
-    def read(self, reader: Callable[[], Any], value: Any, name: str) -> Any:
-        """A number that each call reads from where the reader finds it."""
-        return self._make(self, self._slot(is_read, reader, None, value, name))
+    def read(self, source: Any, value: Any, name: str) -> Any:
+        """A number that each call reads: ``source.read()`` gives it."""
+        return self._make(self, self._slot(is_read, source, None, value, name))
 
     def constant(self, value: Any) -> int:
         """The slot of a number that is the same in every call."""
@@ -186,10 +186,14 @@ class Numbers:
             elif function is None:
                 values.append(left)
             elif function is is_read:
-                values.append(left())
+                values.append(left.read())
             else:
                 values.append(function(values[left], values[right]))
         return values
+
+    def arguments(self) -> list[int]:
+        """The positions of the leaves that are taken."""
+        return [left for function, left, _ in self.steps if function is is_argument]
 
     def hold(self, leaves: Any) -> bool:
         """Whether a call's numbers are what the trace relies on."""
@@ -219,8 +223,8 @@ def is_argument(left: Any, right: Any) -> Any:
 
 
 def is_read(left: Any, right: Any) -> Any:
-    """Stands in a step whose first slot is the reader of a number."""
-    raise AssertionError("the reader is called")
+    """Stands in a step whose first slot is the source of a number."""
+    raise AssertionError("the source is read")
 
 
 def _identical(a: Any, b: Any) -> bool:

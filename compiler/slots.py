@@ -20,61 +20,27 @@ from twofold.ir.tree import dict_of
 from .numbers import Numbers
 from .state import MISSING, Reader
 
-__all__ = ["OfKind", "Open", "Reads", "Slot", "SlotKey", "in_class"]
+__all__ = ["WHOLE", "Reads", "Slot", "SlotKey", "in_class"]
 
+WHOLE = -1
 SlotKey = tuple[int, str]  # the identity of a namespace, cell, object or class, and the name in it
 
 
 class Slot:
-    """A place where a number is, and the guards in which its value stands."""
+    """A place where a number is, and the guard in which its value stands, as a whole or a part.
+    ``read`` gives it: when the trace has ended, what the guard saw last."""
 
-    __slots__ = ("owner", "places", "plain", "read", "symbol", "text", "value")
+    __slots__ = ("guard", "owner", "part", "plain", "read", "symbol", "text", "value")
 
-    def __init__(self, text: str, read: Reader, value: Any, owner: type | None = None) -> None:
+    def __init__(
+        self, text: str, read: Reader, value: Any, guard: int, part: int = WHOLE,
+        owner: type | None = None,
+    ) -> None:  # fmt: skip
         self.text, self.read, self.value = text, read, value
+        self.guard, self.part = guard, part
         self.owner = owner  # the class whose instances, or that itself, has the attribute
-        self.places: list[tuple[int, int | None]] = []  # guards; where in what they gave
         self.plain = False  # whether code that sees names as they are may read it
         self.symbol: Any = None  # what the trace was given for it
-
-
-class OfKind:
-    """Stands in a guard for any number of a type."""
-
-    __slots__ = ("kind",)
-
-    def __init__(self, kind: type) -> None:
-        self.kind = kind
-
-    def __repr__(self) -> str:
-        return f"any {self.kind.__name__}"
-
-
-class Open:
-    """Stands in a guard for a tuple, in places of which any number of a type may be."""
-
-    __slots__ = ("items", "kinds")
-
-    def __init__(self, items: tuple[Any, ...]) -> None:
-        self.items = items
-        self.kinds: dict[int, type] = {}
-
-    def filled(self, now: tuple[Any, ...]) -> tuple[Any, ...]:
-        """What is there now, with what was there before where a number of the type is."""
-        if len(now) != len(self.items):
-            return now
-        found = list(now)
-        for place, kind in self.kinds.items():
-            if type(found[place]) is kind:
-                found[place] = self.items[place]
-        return tuple(found)
-
-    def __repr__(self) -> str:
-        shown = [
-            f"any {self.kinds[i].__name__}" if i in self.kinds else repr(x)
-            for i, x in enumerate(self.items)
-        ]
-        return f"({', '.join(shown)})"
 
 
 class Reads:
@@ -89,7 +55,7 @@ class Reads:
         if slot is None or slot.plain or slot.value is not found:
             return found
         if slot.symbol is None:
-            slot.symbol = self.numbers.read(slot.read, found, slot.text)
+            slot.symbol = self.numbers.read(slot, found, slot.text)
         return slot.symbol
 
     @contextmanager

@@ -172,8 +172,7 @@ class _Walker:
             self.watched.add(place)
             index, value = self.found.add(name, read, put), read()
             if type(value) in _NUMBERS:
-                self.found.numbers[place] = made = Slot(name, read, value)
-                made.places.append((index, None))
+                self.found.numbers[place] = Slot(name, read, value, index)
         if self.unhooked and place in self.found.numbers:
             self.found.numbers[place].plain = True
 
@@ -224,9 +223,8 @@ class _Walker:
             for at, (key, value) in enumerate(held.items(), len(held)):
                 if key in self.attributes and type(value) in _NUMBERS and id(owner) in self.indices:
                     read = _attribute_reader(owner, key)
-                    made = Slot(f"{type(owner).__name__}.{key}", read, value, type(owner))
-                    made.places.append((self.indices[id(owner)], at))
-                    numbers[id(owner), key] = made
+                    text, guard = f"{type(owner).__name__}.{key}", self.indices[id(owner)]
+                    numbers[id(owner), key] = Slot(text, read, value, guard, at, type(owner))
         if self.by_text or self.found.reads_type:
             numbers.clear()
 
@@ -336,8 +334,7 @@ class _Walker:
         read = _class_reader(owner, key)
         index, value = self.found.add(name, read, put), read()
         if type(value) in _NUMBERS:
-            made = self.found.numbers[id(owner), key] = Slot(name, read, value, owner)
-            made.places.append((index, None))
+            self.found.numbers[id(owner), key] = Slot(name, read, value, index, owner=owner)
 
 
 def _items(held: dict[str, Any] | None) -> tuple[Any, ...]:

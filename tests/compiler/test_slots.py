@@ -309,3 +309,35 @@ def test_other_threads_see_plain_attributes_while_a_trace_runs() -> None:
     np.testing.assert_array_equal(first, X.numpy() * np.float32(0.125))
     np.testing.assert_array_equal(f(X), X.numpy() * np.float32(0.125))
     assert made.rate == 0.25
+
+
+def test_a_number_may_change_under_a_prepared_call_of_another_size() -> None:
+    made = Optimizer()
+    f = tf.function(lambda x, k: x * made.rate * k + RATE)
+    for value in RATES:
+        for n in (1, 2, 1):
+            for k in (0.5, 2.0):
+                set_global(value)
+                made.rate = value * n
+                np.testing.assert_array_equal(f(tf.ones(n), k), np.full(n, value * n * k + value))
+    assert f.experimental_get_tracing_count() == 1
+
+
+def test_a_result_that_is_a_number_is_the_callers_own() -> None:
+    f = tf.function(lambda x: (tf.constant(RATE), x * RATE))
+    for _ in range(5):
+        rate, scaled = f(X)
+        assert rate.numpy() == 0.5
+        rate[()] = 7.0
+        scaled[0] = 7.0
+
+
+def test_the_explanation_names_what_else_has_changed() -> None:
+    made = Optimizer()
+    f = tf.function(lambda x: x * made.rate if made.rate is not None else x)
+    f(X)
+    made.rate = 0.25
+    assert "fits and is used" in f.explain(X)
+    made.rate = None  # type: ignore[assignment]
+    assert "('rate', 0.25) -> ('rate', None)" in f.explain(X)
+    np.testing.assert_array_equal(f(X), X)
