@@ -67,6 +67,8 @@ class TracedValue:
         return self.size * self.itemsize
 
     def _refuse(self, what: str) -> NoReturn:
+        if self.home.asking:  # it is NumPy that wants to know
+            raise self.home.missing(what)
         raise self.home.refusal(
             f"{what} of a NumPy {'array' if self.shape else 'scalar'} ({self.dtype}) is needed "
             f"while the function is traced, but the value exists only when it runs"
@@ -218,7 +220,7 @@ class TracedScalar(TracedValue):
         raise TypeError(f"'numpy.{self.dtype.type.__name__}' object is not iterable")
 
     def __round__(self, digits: int | None = None) -> Any:
-        return round(self.known("round()")[()], digits)
+        return round(self.known("round()")[()]) if digits is None else self.round(digits)
 
     def repeated(self, sequence: Any) -> Any:
         """``self * sequence``, which repeats it as a Python int does. Raises TypeError."""
@@ -361,6 +363,9 @@ class TracedArray(TracedValue):
         if not self.shape:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))
+
+    def __delitem__(self, key: Any) -> None:
+        raise self.home.plain("call")  # which NumPy refuses
 
     def __contains__(self, value: Any) -> bool:
         return bool(self.known("`in`").__contains__(value))

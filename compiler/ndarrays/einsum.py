@@ -10,9 +10,9 @@ import numpy as np
 from twofold.ir.ops.einsum import einsum as contract
 
 from .base import TracedArray
-from .functions import into, trace_of
+from .functions import trace_of
 from .links import Diagonal, Transpose
-from .operands import as_array, convert, example, laid_out
+from .operands import as_array, convert, example, into, laid_out
 from .protocol import implements
 from .views import view_of
 

@@ -31,6 +31,7 @@ from .operands import (
     as_tensor,
     convert,
     fresh,
+    into,
     laid_out,
     layouts,
     like,
@@ -42,7 +43,7 @@ from .protocol import FUNCTIONS, hook, implements
 from .ufuncs import CLIP, SPECIAL, call
 from .views import view_of
 
-__all__ = ["dispatch", "into", "trace_of"]
+__all__ = ["dispatch", "trace_of"]
 
 _np: Any = np  # called with what the user gives, of any type
 PYTHON = (int, float, complex)
@@ -123,8 +124,6 @@ def concatenate(
 ) -> Any:
     """``np.concatenate``."""
     trace = trace_of(arrays, out)
-    if out is not None and not isinstance(out, np.ndarray):
-        raise TypeError("'out' must be an array")
     parts = [as_array(trace, x) for x in arrays]
     empty = [np.empty((0,) * x.ndim, x.dtype) for x in parts]
     options = {"axis": axis, "dtype": dtype, "casting": casting}
@@ -137,20 +136,7 @@ def concatenate(
     else:
         joined = OPS["concat"](*values, axis=int(axis) % parts[0].ndim)
         made = laid_out(trace, joined, lambda *xs: np.concatenate(xs, axis), tuple(parts))
-    if out is not None:
-        target = as_array(trace, out)
-        if not target.writeable and not _example_size(target):
-            return out  # no part of it is written to
     return into(trace, made, out)
-
-
-def into(trace: Any, made: Any, out: Any) -> Any:
-    """A result, written to ``out`` where one is given."""
-    if out is None:
-        return made
-    target = as_array(trace, out)
-    protocol.FUNCTIONS[np.copyto](target, made, casting="unsafe")
-    return target
 
 
 @implements(np.where)
@@ -192,20 +178,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
         made = call(trace, np.matmul, (a, b))
     else:
         made = _contracted(trace, a, b, b.ndim - 2)
-    if out is not None:
-        _check_product(trace, made, as_array(trace, out))
     return into(trace, made, out)
-
-
-def _check_product(trace: Any, made: Any, out: Any) -> None:
-    """Raise ValueError as NumPy does where a product cannot be computed in place."""
-    fits = made.dtype == out.dtype and made.ndim == out.ndim and out.writeable
-    fits = fits and all(n == m for n, m in zip(made.shape, out.shape, strict=True))
-    if not (fits and out.flags.c_contiguous):
-        raise ValueError(
-            "output array is not acceptable (must have the right datatype, number of dimensions, "
-            "and be a C-Array)"
-        )
 
 
 def _contracted(trace: Any, a: Any, b: Any, axis: int) -> Any:
@@ -290,9 +263,7 @@ def full_like(
 @implements(np.putmask)
 def putmask(a: TracedArray, mask: Any, values: Any) -> None:
     """``np.putmask``: at each place the value of its number, from the first again at the end."""
-    _refuse_scalar(a, "putmask()")
     values, test = as_array(a.home, values).ravel(), as_array(a.home, mask)
-    _same_size(a, test, "putmask: mask and data must be the same size")
     if _example_size(values) == 0:
         return
     if values.size == 1:
@@ -308,10 +279,8 @@ def putmask(a: TracedArray, mask: Any, values: Any) -> None:
 @implements(np.place)
 def place(arr: TracedArray, mask: Any, vals: Any) -> None:
     """``np.place``: the values one after the other, from the first again at the end."""
-    _refuse_scalar(arr, "place()")
     values: Any = as_array(arr.home, vals).ravel()
     test: Any = as_array(arr.home, mask)
-    _same_size(arr, test, "place: mask and data must be the same size")
     if _example_size(values) == 0:
         raise arr.home.missing("np.place of no values, an error where the mask holds,")
     test = test.reshape(arr.shape).astype(bool)
@@ -323,20 +292,9 @@ def place(arr: TracedArray, mask: Any, vals: Any) -> None:
     protocol.FUNCTIONS[np.copyto](arr, chosen.astype(arr.dtype), casting="unsafe", where=test)
 
 
-def _refuse_scalar(x: Any, what: str) -> None:
-    if not isinstance(x, np.ndarray):
-        kind = f"numpy.{x.dtype.type.__name__}" if is_traced(x) else type(x).__name__
-        raise TypeError(f"{what} argument 1 must be numpy.ndarray, not {kind}")
-
-
 def _example_size(x: TracedArray) -> int:
     found: int = x.home.cells.hints((x.size,))[0]
     return found
-
-
-def _same_size(x: TracedArray, other: TracedArray, otherwise: str) -> None:
-    if x.size != other.size:
-        raise ValueError(otherwise)
 
 
 @implements(np.shares_memory, np.may_share_memory)
@@ -401,10 +359,9 @@ def sliding_window_view(
         raise x.home.plain()  # windows that overlap are written to
     widths = window_shape if hasattr(window_shape, "__iter__") else (window_shape,)
     axes = range(x.ndim) if axis is None else axis if hasattr(axis, "__iter__") else (axis,)
-    hints = np.zeros(x.home.cells.hints(x.shape), bool)
-    np.lib.stride_tricks.sliding_window_view(hints, window_shape, axis)  # it raises
+    rank = x.ndim
     for width, along in zip(widths, axes, strict=True):
-        x = view_of(x, Windows(int(width), along % len(hints.shape)))
+        x = view_of(x, Windows(int(width), along % rank))
         x.tensor()
     return x
 

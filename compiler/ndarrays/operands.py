@@ -17,7 +17,7 @@ from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 
 __all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "fresh",
-           "holds_traced", "laid_out", "layouts", "like", "number", "result",
+           "holds_traced", "into", "laid_out", "layouts", "like", "number", "result",
            "stand_ins", "with_memory", "wrapped"]  # fmt: skip
 
 PYTHON = (bool, int, float, complex)
@@ -196,6 +196,18 @@ def wrapped(trace: Any, made: Any) -> Any:
     if type(made) in (list, tuple):
         return type(made)(wrapped(trace, part) for part in made)
     return made
+
+
+def into(trace: Any, made: Any, out: Any) -> Any:
+    """A result, written to ``out`` where one is given."""
+    if out is None:
+        return made
+    target = as_array(trace, out)
+    fits = target.ndim == made.ndim and target.dtype == made.dtype and target.writeable
+    if not (fits and all(n == m for n, m in zip(target.shape, made.shape, strict=True))):
+        raise trace.plain("sizes")  # an error in some functions; others compute in that dtype
+    target.store(made.tensor())
+    return target
 
 
 def stand_ins(trace: Any, x: Any, shape: Callable[[Any], tuple[int, ...]] | None = None) -> Any:

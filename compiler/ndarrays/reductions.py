@@ -98,8 +98,8 @@ def _probe(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) ->
         ufunc.reduce(ones, **{**options, "keepdims": True}, out=np.empty(found.shape, target.dtype))
         if ufunc in (np.add, np.multiply):
             return target.dtype
-        if not np.can_cast(found.dtype, target.dtype):
-            raise trace.plain()  # what the result cannot hold is cut off after each element
+        if found.dtype != target.dtype:
+            raise trace.plain()  # it is computed in that dtype
         return found.dtype
     found = ufunc.reduce(np.ones((1,) * array.ndim, array.dtype), **options)
     return _np.dtype(found.dtype)

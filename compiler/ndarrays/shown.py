@@ -8,6 +8,7 @@ NumPy's errors, and none can be wrong about them.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,8 @@ from .protocol import hook
 
 __all__ = ["checked"]
 
-MOST = 1 << 12  # elements: larger arrays are shown only where they are written to
+MOST = 1 << 12  # elements: with larger arrays only functions that write to them are shown
+_RAISING = frozenset(("raise", "call", "print", "log"))  # of ``np.errstate``
 _PLAIN = (bool, int, float, complex, str, bytes, range, type(None), type(...), type(np._NoValue),
           np.dtype, np.ufunc, np.generic, type)  # fmt: skip
 
@@ -37,6 +39,8 @@ def checked(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run:
     NumPy would raise, or make something else of arrays of these kinds."""
     if trace.asking or trace.ended:
         return run()
+    if _RAISING.intersection(np.geterr().values()):
+        raise trace.plain()  # a graph knows no floating-point errors
     shown = _Shown(trace, args, kwargs)
     trace.asking = shown.whole
     try:
@@ -54,8 +58,9 @@ def checked(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run:
         raise trace.plain("kinds" if caught else "sizes" if fine else "call") from error
     finally:
         trace.asking = False
-    asked = shown.whole and shown.met and (shown.size <= MOST or "out" in kwargs)
-    if asked and not shown.found(called, lambda real, found: real.same(made, found)):
+    if not (shown.whole and shown.met) or (shown.size > MOST and not shown.is_written(called)):
+        return made
+    if not shown.found(called, lambda real, found: real.same(made, found)):
         raise trace.plain("sizes")
     return made
 
@@ -92,6 +97,13 @@ class _Shown:
             self.met[id(x)] = x.dtype, x.tensor().value
         elif not isinstance(x, SymInt | SymNumber):
             raise _Unshown
+
+    def is_written(self, called: Any) -> bool:
+        """Whether the call wrote to an array; ufuncs and assignments know themselves what fits."""
+        if isinstance(getattr(called, "__self__", None), np.ufunc) or called is operator.setitem:
+            return False
+        held = [m for m in self.met.values() if len(m) > 2]
+        return any(cell.tensor.value is not before for cell, _, _, before, _ in held)
 
     def found(self, called: Any, test: Callable[[Any, Any], bool]) -> bool:
         """Whether NumPy takes the arguments, and what it makes of them passes a test."""

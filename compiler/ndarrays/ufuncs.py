@@ -27,6 +27,7 @@ from .operands import (
     convert,
     dtype_of,
     fresh,
+    into,
     laid_out,
     layouts,
     number,
@@ -83,11 +84,8 @@ def call(
     outs = () if as_arrays else tuple(out)
     outs += (None,) * (ufunc.nout - len(outs))
     outs = tuple([as_array(trace, o) if isinstance(o, np.ndarray) else o for o in outs])
-    for o in outs:
-        if o is not None and type(o) is not TracedArray:
-            raise TypeError("return arrays must be of ArrayType")
-        if o is not None and not o.writeable:
-            raise ValueError("output array is read-only")
+    if any(o is not None and not (type(o) is TracedArray and o.writeable) for o in outs):
+        raise trace.plain("call")
     results = _probe(trace, ufunc, inputs, outs, options)
     if ufunc is np.power and any(o is not None and o.cell.source is not None for o in outs):
         _settle_power(trace, inputs, results[0])
@@ -162,7 +160,7 @@ def _compute(
             if cast and any(getattr(x, "cell", None) is target.cell for x in inputs):
                 raise trace.plain()  # NumPy casts there and back what the mask leaves out
             value = OPS["where"](as_tensor(trace, where), value, old)
-        target.store(_fitted(value, old, ufunc, inputs, trace))
+        target.store(OPS["broadcast_to"](value, shape=old.shape))
         made.append(target)
     return tuple(made)
 
@@ -176,21 +174,6 @@ def _along(trace: Any, ufunc: Any, inputs: Any, options: Any) -> Any:
         return inputs
     move: Any = np.moveaxis
     return tuple([move(as_array(trace, x), axis, -1) for x in inputs])
-
-
-def _fitted(value: Any, old: Any, ufunc: Any, inputs: Any, trace: Any) -> Any:
-    """A result broadcast to the array that it is written to."""
-    if len(value.shape) > len(old.shape):
-        raise ValueError(
-            f"non-broadcastable output operand with shape {_text(old.shape)} doesn't match the "
-            f"broadcast shape {_text(value.shape)}"
-        )
-    return OPS["broadcast_to"](value, shape=old.shape)
-
-
-def _text(shape: Any) -> str:
-    inner = ",".join(map(str, shape))
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
 def _loop(trace: Any, ufunc: Any, inputs: Any, dtypes: list[Any], options: Any) -> tuple[Any, ...]:
@@ -279,8 +262,6 @@ def accumulate(
 ) -> Any:
     """``ufunc.accumulate(array, axis)``."""
     x = as_array(trace, array)
-    if out and isinstance(out[0], np.ndarray) and not as_array(trace, out[0]).writeable:
-        raise ValueError("output array is read-only")
     want = ufunc.accumulate(np.ones((1,) * x.ndim, x.dtype), axis=axis, dtype=dtype).dtype
     along = int(axis) % max(x.ndim, 1)
     name = {np.add: "cumsum", np.multiply: "cumprod"}.get(ufunc)
@@ -292,13 +273,7 @@ def accumulate(
         )
     if not out:
         return laid_out(trace, made, ufunc.accumulate, (x, axis))
-    target = as_array(trace, out[0])
-    if len(target.shape) != len(made.shape) or any(
-        n != m for n, m in zip(target.shape, made.shape, strict=True)
-    ):
-        raise trace.plain()
-    target[...] = fresh(trace, made)
-    return target
+    return into(trace, fresh(trace, made), out[0])
 
 
 def reduceat(
@@ -317,19 +292,11 @@ def reduceat(
     )
     if not out:
         return result(trace, made)
-    target = as_array(trace, out[0])
-    if len(target.shape) != len(made.shape) or any(
-        n != m for n, m in zip(target.shape, made.shape, strict=True)
-    ):
-        raise trace.plain()
-    target[...] = fresh(trace, made)
-    return target
+    return into(trace, fresh(trace, made), out[0])
 
 
 def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
     """``ufunc.at(array, indices, values)``: through the numbers of the elements."""
-    if not isinstance(array, np.ndarray):
-        raise TypeError("first operand must be array")
     target = as_array(trace, array)
     if not target.writeable:
         raise trace.plain()  # NumPy lets it write to a read-only array

@@ -217,6 +217,8 @@ class _Fusion:
         if other.space is None or other.space.reduced or count + len(other.members) > self.max_ops:
             return False
         members = {n for _, n in other.members}
+        if any(n.op.kind == "reduce" for n in members):  # along axes of size 1
+            return False
         if any(self.readers.get(n.out, set()) - members - {node} for n in members):
             return False
         read = [v for v in node.inputs if self._home(v) is other]

@@ -153,3 +153,12 @@ def test_many_scalars_and_many_parts_are_joined() -> None:
         np.testing.assert_array_equal(stacked.numpy(), [x[i:].sum() for i in range(count)])
         want = np.concatenate([x[i : 2 * i] * np.float32(i) for i in range(count)])
         np.testing.assert_array_equal(parts.numpy(), want)
+
+
+def test_a_reduction_of_an_axis_of_one_element_can_be_joined() -> None:
+    @tf.function(jit_compile=True)
+    def f(a: Any) -> Any:
+        m = tf.stack([a > 1.0])
+        return tf.concat([m, ~tf.reduce_any(m, 0, keepdims=True)], 0)
+
+    assert f(tf.range(3.0)).numpy().tolist() == [[False, False, True], [True, True, False]]

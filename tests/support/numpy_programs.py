@@ -82,7 +82,7 @@ VIEWS = """{a}[{bk}] ~ {a}[{bk}] ~ {a}.T ~ {a}.reshape(-1) ~ {a}.ravel() ~ {a}.r
 ~ np.lib.stride_tricks.sliding_window_view({a}, 2, axis=0) ~ np.unstack({a})[0] ~ np.real({a})
 ~ np.array({a}, copy=None) ~ np.array({a}, copy=False) ~ {a}.astype({a}.dtype, copy=False)
 ~ np.require({a}, None, 'C') ~ (lambda x: x[1:])({a}) ~ {a}.T.reshape(-1) ~ {a}[::-1].T[...]
-~ ~ {a}[np.newaxis, ...] ~ {a}.transpose() ~ {a}.diagonal(1)
+~ {a}[np.newaxis, ...] ~ {a}.transpose() ~ {a}.diagonal(1)
 ~ max([{a}], key=len) ~ next(iter({a})) ~ {a}[slice(0, 2)] ~ np.hsplit({a}, 1)[0] ~ np.swapaxes({a}, 0, 1)"""
 FRESH = """{a} {op} {b} ~ {a} {op} {b} ~ {b} {op} {a} ~ np.{u1}({a}) ~ np.{u2}({a}, {b}) ~ np.{u2}({a}, {b})
 ~ {a}.copy() ~ np.array({a}) ~ -{a} ~ ~{a} ~ {a}.astype('{dtype}') ~ np.zeros_like({a}) ~ np.zeros({a}.shape)
