@@ -112,11 +112,10 @@ class SymInt:
     def __format__(self, spec: str) -> str:
         return format(int(self), spec)  # a text says the number, so it is valid for that size only
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return str(int(self))
 
-    def __repr__(self) -> str:
-        return str(self.dim)
+    __str__ = __repr__
 
 
 def _dim(value: Any) -> DimLike | None:

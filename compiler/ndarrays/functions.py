@@ -145,7 +145,7 @@ def where(condition: Any, *choices: Any) -> Any:
     trace = trace_of(condition, *choices)
     choices = tuple([c.plain() if isinstance(c, SymNumber) else c for c in choices])
     if len(choices) != 2:
-        raise trace.refusal("np.where(condition), whose size depends on values,")
+        raise trace.missing("np.where(condition), whose size depends on values,")
     want = np.result_type(
         *[x if type(x) in (int, float, complex) else as_tensor(trace, x).dtype for x in choices]
     )

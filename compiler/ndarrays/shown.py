@@ -58,7 +58,12 @@ def checked(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run:
         raise trace.plain("kinds" if caught else "sizes" if fine else "call") from error
     finally:
         trace.asking = False
-    if not (shown.whole and shown.met) or (shown.size > MOST and not shown.is_written(called)):
+    if not (shown.whole and shown.met):
+        return made
+    written = shown.written(called)
+    if written.count(True) > 1:
+        raise trace.plain()  # NumPy reads what it has written
+    if shown.size > MOST and not any(written):
         return made
     if not shown.found(called, lambda real, found: real.same(made, found)):
         raise trace.plain("sizes")
@@ -74,7 +79,7 @@ class _Shown:
 
     def __init__(self, trace: Any, args: Any, kwargs: Any) -> None:
         self.home, self.args, self.kwargs = trace, args, kwargs
-        self.met: dict[int, Any] = {}
+        self.met: dict[int, Any] = {}  # by id: scalars, and arrays with their cells
         self.size = 0
         try:
             _mapped((args, kwargs), self.meet)
@@ -98,12 +103,13 @@ class _Shown:
         elif not isinstance(x, SymInt | SymNumber):
             raise _Unshown
 
-    def is_written(self, called: Any) -> bool:
-        """Whether the call wrote to an array; ufuncs and assignments know themselves what fits."""
+    def written(self, called: Any) -> list[bool]:
+        """For each array whether the call wrote to its memory; ufuncs and assignments know
+        themselves what fits and what overlaps."""
         if isinstance(getattr(called, "__self__", None), np.ufunc) or called is operator.setitem:
-            return False
+            return []
         held = [m for m in self.met.values() if len(m) > 2]
-        return any(cell.tensor.value is not before for cell, _, _, before, _ in held)
+        return [cell.tensor.value is not before for cell, _, _, before, _ in held]
 
     def found(self, called: Any, test: Callable[[Any, Any], bool]) -> bool:
         """Whether NumPy takes the arguments, and what it makes of them passes a test."""
@@ -209,15 +215,16 @@ def _values(array: np.ndarray[Any, Any], fill: int) -> Any:
 
 def _mapped(x: Any, leaf: Callable[[Any], Any]) -> Any:
     """An argument with something else for what is traced in it."""
-    if type(x) in (list, tuple):
-        return type(x)([_mapped(part, leaf) for part in x])
-    if type(x) is dict:
+    kind = type(x)  # not ``__class__``: values of the trace say that they are NumPy's
+    if kind is TracedArray or kind is TracedScalar or isinstance(x, SymInt | SymNumber):
+        return leaf(x)
+    if kind is list or kind is tuple:
+        return kind([_mapped(part, leaf) for part in x])
+    if kind is dict:
         return {k: _mapped(v, leaf) for k, v in x.items()}
     if isinstance(x, slice):
         return slice(*[_mapped(p, leaf) for p in (x.start, x.stop, x.step)])
-    if isinstance(x, SymInt | SymNumber) or type(x) is TracedScalar:
-        return leaf(x)  # whatever their ``__class__`` says
     if isinstance(x, _PLAIN):
         return x
-    own = getattr(type(x), "__module__", "").startswith("numpy") and type(x) is not np.ndarray
+    own = getattr(kind, "__module__", "").startswith("numpy") and kind is not np.ndarray
     return x if own and callable(x) else leaf(x)
