@@ -212,10 +212,9 @@ def sort(
     x: TracedArray, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
 ) -> None:
     """``x.sort()``: in place."""
-    axis = _axis(x, axis)
     if not x.writeable:
-        raise ValueError("sort array is read-only")
-    x.store(OPS["sort"](x.tensor(), axis=axis))
+        raise x.home.plain("call")  # which NumPy refuses
+    x.store(OPS["sort"](x.tensor(), axis=_axis(x, axis)))
 
 
 def _along(x: Any, axis: Any) -> tuple[Any, Any]:
@@ -258,9 +257,8 @@ def partition(
     x: TracedArray, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
 ) -> None:
     """``x.partition(kth)``: in place."""
-    _axis(x, axis)
     if not x.writeable:
-        raise ValueError("partition array is read-only")
+        raise x.home.plain("call")  # which NumPy refuses
     x.store(calls.call(x.home, "partition", (x, kth, axis, kind), {}).tensor())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from .base import TracedArray, TracedScalar, is_traced
 
 __all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "fresh",
            "holds_traced", "into", "laid_out", "layouts", "like", "number", "result",
-           "stand_ins", "with_memory", "wrapped"]  # fmt: skip
+           "with_memory", "wrapped"]  # fmt: skip
 
 PYTHON = (bool, int, float, complex)
 _np: Any = np  # called with what the user gives, of any type
@@ -162,9 +162,19 @@ def example(trace: Any, x: Any) -> Any:
     """An argument with real zeros, in the layout of the example call, for what is traced."""
     if type(x) is TracedArray:
         return with_memory(x.layout)
+    if type(x) is TracedScalar:
+        return np.zeros((), x.dtype)[()]
+    if isinstance(x, Tensor | Variable):
+        return np.zeros(trace.cells.hints(x.shape), x.dtype)
+    if isinstance(x, SymInt):
+        return trace.cells.hints((x,))[0]
+    if isinstance(x, SymNumber):
+        return number(x)
+    if isinstance(x, slice):
+        return slice(*[example(trace, p) for p in (x.start, x.stop, x.step)])
     if type(x) in (list, tuple):
         return type(x)([example(trace, part) for part in x])
-    return stand_ins(trace, x)
+    return x
 
 
 def with_memory(layout: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -202,34 +212,14 @@ def into(trace: Any, made: Any, out: Any) -> Any:
     """A result, written to ``out`` where one is given."""
     if out is None:
         return made
+    if not isinstance(out, np.ndarray):
+        raise trace.plain("call")  # which NumPy refuses
     target = as_array(trace, out)
     fits = target.ndim == made.ndim and target.dtype == made.dtype and target.writeable
     if not (fits and all(n == m for n, m in zip(target.shape, made.shape, strict=True))):
         raise trace.plain("sizes")  # an error in some functions; others compute in that dtype
     target.store(made.tensor())
     return target
-
-
-def stand_ins(trace: Any, x: Any, shape: Callable[[Any], tuple[int, ...]] | None = None) -> Any:
-    """An argument with real arrays of zeros for what is traced, of the example call's shapes."""
-    if is_traced(x) or isinstance(x, Tensor | Variable):
-        hints = trace.cells.hints(x.shape)
-        wanted = hints if shape is None else shape(hints)
-        made = np.zeros(wanted, x.dtype)
-        if type(x) is TracedArray and not x.writeable:
-            made.flags.writeable = False
-        return made[()] if type(x) is TracedScalar else made
-    if isinstance(x, SymInt):
-        return trace.cells.hints((x,))[0]
-    if isinstance(x, SymNumber):
-        return number(x)
-    if isinstance(x, slice):
-        return slice(*[stand_ins(trace, p, shape) for p in (x.start, x.stop, x.step)])
-    if type(x) in (list, tuple):
-        return type(x)(stand_ins(trace, part, shape) for part in x)
-    if type(x) is dict:
-        return {k: stand_ins(trace, v, shape) for k, v in x.items()}
-    return x
 
 
 def pin_sizes(trace: Any, x: Any) -> None:

@@ -12,7 +12,7 @@ from twofold.ir.op import OPS
 
 from ..symint import to_dims
 from .base import TracedArray, is_traced
-from .operands import as_array, as_tensor, convert, laid_out
+from .operands import as_array, as_tensor, convert, fresh, into, laid_out
 
 _np: Any = np  # called with what the user gives, of any type
 
@@ -42,9 +42,9 @@ def reduce(
     if array.ndim == 0 and type(axis) is int and axis in (0, -1):
         axis = None  # as NumPy has it
     keepdims = False if keepdims is _NONE else bool(keepdims)
-    target = as_array(trace, out[0]) if out and out[0] is not None else None
-    if target is not None and not isinstance(out[0], np.ndarray):
-        raise TypeError("return arrays must be of ArrayType")
+    target = as_array(trace, out[0]) if out and isinstance(out[0], np.ndarray) else None
+    if target is None and out and out[0] is not None:
+        raise trace.plain("call")  # which NumPy refuses
     given: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if dtype is not None:
         given["dtype"] = dtype
@@ -54,29 +54,23 @@ def reduce(
         given["where"] = where
     if target is not None:
         given["out"] = target
-        if not target.writeable:
-            raise ValueError("output array is read-only")
     found: np.dtype[Any] = _probe(trace, ufunc, array, given)
     if name is not None and ufunc.identity is None and initial is _NONE:
-        _refuse_none(trace, ufunc, array, given)
+        _refuse_none(trace, array, axis)
     value = _folded(trace, ufunc, name, array.tensor(), found, given)
     if target is None:
         plain = {"axis": axis, "keepdims": keepdims, "dtype": dtype}
         return laid_out(trace, value, lambda x: ufunc.reduce(x, **plain), (array,))
-    old = target.tensor()
-    if len(old.shape) != len(value.shape):
-        raise ValueError("output parameter for reduction operation has the wrong axes")
-    target.store(OPS["broadcast_to"](convert(value, old.dtype), shape=old.shape))
-    return target
+    return into(trace, fresh(trace, value), target)
 
 
-def _refuse_none(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) -> None:
-    """Raise ValueError as NumPy does if an axis that is folded has no elements."""
-    axis, rank = given["axis"], array.ndim
+def _refuse_none(trace: Any, array: TracedArray, axis: Any) -> None:
+    """Raise PlainPython if an axis that is folded has no elements: NumPy raises."""
+    rank = array.ndim
     axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     dims = to_dims(array.tensor().shape)
     if not all(trace.sizes.require_positive(dims[a]) for a in axes):
-        ufunc.reduce(np.zeros(trace.cells.hints(dims), array.dtype), axis=axis)
+        raise trace.plain("call")
 
 
 def _probe(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) -> Any:
@@ -86,10 +80,7 @@ def _probe(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) ->
     if initial is not None and is_traced(initial):
         options["initial"] = np.zeros((), initial.dtype)[()]
     if "where" in given and initial is None and ufunc.identity is None:
-        raise ValueError(
-            f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a where "
-            f"mask one has to specify 'initial'"
-        )
+        raise trace.plain("call")  # which NumPy refuses
     if "out" in given and "dtype" not in given:
         options["dtype"] = None
         target = given["out"]

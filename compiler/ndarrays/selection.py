@@ -146,16 +146,9 @@ def store(array: TracedArray, mask: Any, value: Selection) -> None:
 
 def _check(mask: Any, array: Any) -> None:
     if len(mask.shape) > array.ndim:
-        raise IndexError(
-            f"too many indices for array: array is {array.ndim}-dimensional, but "
-            f"{len(mask.shape)} were indexed"
-        )
-    for axis, (m, n) in enumerate(zip(mask.shape, array.shape, strict=False)):
-        if m != n:
-            raise IndexError(
-                f"boolean index did not match indexed array along axis {axis}; size of axis is "
-                f"{n} but size of corresponding boolean axis is {m}"
-            )
+        raise IndexError("too many indices for array")
+    if any(m != n for m, n in zip(mask.shape, array.shape, strict=False)):
+        raise IndexError("boolean index did not match indexed array")
 
 
 def _over(mask: Any, array: Any) -> Any:
