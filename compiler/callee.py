@@ -12,7 +12,6 @@ from functools import cached_property, partial
 from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
-from twofold.ir.late import makes_sizes
 from twofold.ir.rebuild import resized
 from twofold.ir.types import TensorType
 
@@ -62,9 +61,9 @@ class Callee:
         return self.inlined.refs()
 
     def target(self, native: bool) -> Target:
-        """What the graph is compiled for: array operations if its sizes are found as it runs."""
-        late = makes_sizes(self.graph) or not self.sizes.hints.keys() >= set(self.graph.symbols())
-        if native and not late:
+        """What the graph is compiled for: array operations if sizes of what it is given are found
+        as other graphs run."""
+        if native and self.sizes.hints.keys() >= set(self.graph.symbols()):
             return target_for(True)
         if self.relay:
             return ArrayTarget(partial(RelayOps, relay=Relay()))

@@ -195,7 +195,8 @@ def linearize(call: Call, sources: Sources) -> Linear:
     region = fitted(call.regions[0], call.inputs, ground.sizes)
     if isinstance(region, Graph) and isinstance(ground, Tracer):
         sizes = ground.sizes
-        graph = inline(resized(region, sizes.solution()))  # with what the trace knows by now
+        # with what the trace knows by now; its sizes may be bound in the graph around it
+        graph = inline(resized(region, sizes.solution()), verify=False)
         made = Prepared(Derivative(graph, sizes, sources), sizes, None)
     else:
         called = region if isinstance(region, Sized) else Sized.of(region)

@@ -39,7 +39,8 @@ def call_nested(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 def _stage(inner: Tracer, outer: Tracer, where: Any) -> None:
     """Append the call; values of the region become those of the outer graph."""
     outer.refused = outer.refused or inner.refused
-    cells = [cell for r in inner.cells if (cell := r()) is not None and cell.trace is inner]
+    alive = [cell for r in inner.cells if (cell := r()) is not None and cell.trace is inner]
+    cells = list({id(cell): cell for cell in alive}.values())  # one may have entered twice
     needed = [cell.value for cell in cells] + [value for _, value in inner.given.values()]
     table: dict[Value, Value] = {
         inside: outside

@@ -12,6 +12,7 @@ import numpy as np
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import ReturnTypeError, StagingError
 from twofold.ir.tree import LEAF, flatten, unflatten
+from twofold.runtime.carried import ArrayKind
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
@@ -31,6 +32,17 @@ _CONSTANT = (
 )  # fmt: skip
 
 
+def _outside(leaves: Sequence[Any]) -> list[Any]:
+    """What is returned for each leaf: a TensorArray has the rows of a tensor outside of a trace."""
+    found = list(leaves)
+    for i, kind in enumerate(leaves):
+        if isinstance(kind, ArrayKind):
+            from .control.flows import outside  # noqa: PLC0415
+
+            found[i : i + 2] = outside(kind, leaves[i + 1])
+    return found
+
+
 class Outputs:
     """How graph outputs and Python values make up what the function returns."""
 
@@ -42,7 +54,8 @@ class Outputs:
         self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
         self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays that are no part of the trace
         given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
-        returned, self.structure = flatten(result, given)
+        found, self.structure = flatten(result, given)
+        returned = _outside(found)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
         places: dict[int, int] = {}  # a tensor returned twice is one object, as without tracing
@@ -92,7 +105,7 @@ class Outputs:
                 f"only when the function runs; return the tensor and make the text outside",
                 tracer.returns,
             )
-        if isinstance(leaf, (Tensor, Variable, np.ndarray, *_CONSTANT)):
+        if isinstance(leaf, (Tensor, Variable, np.ndarray, ArrayKind, *_CONSTANT)):
             return "object", leaf
         raise ReturnTypeError(
             f"{tracer.graph.name} returned {type(leaf).__name__}, which a compiled function cannot "

@@ -10,6 +10,9 @@ buffer up to ``CHUNK`` bytes, so there is little memory beside that of the eleme
     c, last = b.pop()               # [x], y
     d = c.push(z)                   # [x, z], and b is still [x, y]
 
+An element in the middle is changed in place if nobody else holds elements of these chunks. The
+buffer that was changed remembers what it had there; its elements are copied if it is used again.
+
 A buffer of buffers is flat as well: the elements of all its elements one after the other, and their
 numbers.
 """
@@ -90,22 +93,6 @@ class Buffer:
         rest: Buffer = self.cut(1)[0]
         return rest, self.last()
 
-    def get(self, i: int) -> Any:
-        """The element at a position. Raises IndexOutOfBoundsError."""
-        self._check(i)
-        return self.cut(len(self) - i - 1)[0].last()
-
-    def set(self, i: int, x: Any) -> Buffer:
-        """With another element at a position; takes the time to copy all that are behind it."""
-        self._check(i)
-        head, tail = self.cut(len(self) - i - 1)
-        made: Buffer = head.cut(1)[0].push(x).extend(tail)
-        return made
-
-    def _check(self, i: int) -> None:
-        if not 0 <= i < len(self):
-            raise IndexOutOfBoundsError(f"index {i} is outside a buffer of {len(self)} elements")
-
     def __repr__(self) -> str:
         return f"<{self.type} with {len(self)} elements>"
 
@@ -128,10 +115,12 @@ def new(element: TensorType) -> Buffer:
 class _Chunk:
     """Memory for some elements, and the chunk before it. ``first``: the position of its first."""
 
-    __slots__ = ("array", "before", "first", "free")
+    __slots__ = ("array", "before", "first", "free", "own")
 
-    def __init__(self, before: _Chunk | None, first: int, array: Array, used: int) -> None:
-        self.before, self.first, self.array = before, first, array
+    def __init__(
+        self, before: _Chunk | None, first: int, array: Array, used: int, own: bool = True
+    ) -> None:
+        self.before, self.first, self.array, self.own = before, first, array, own
         self.free = [used]  # taken while an element is written, so that only one thread does
 
     def claim(self, at: int) -> bool:
@@ -144,33 +133,150 @@ class _Chunk:
         return used == at
 
 
+class _Chain:
+    """What buffers that share chunks know of each other. ``lent``: arrays elsewhere show elements;
+    ``edits``: how many there were in place."""
+
+    __slots__ = ("edits", "holders", "lent")
+
+    def __init__(self) -> None:
+        self.holders: set[int] = set()
+        self.lent, self.edits = False, 0
+
+
 class Arrays(Buffer):
-    """A buffer of arrays: the elements ``start`` to ``end`` of what ends in a chunk."""
+    """A buffer of arrays: the elements ``start`` to ``end`` of what ends in a chunk.
 
-    __slots__ = ("chunk", "end", "start")
+    ``moved``: a buffer that has another element at a position, and what this one has there; its
+    own chunk is gone then.
+    """
 
-    def __init__(self, type: BufferType, chunk: _Chunk | None, start: int, end: int) -> None:
-        self.type, self.chunk, self.start, self.end = type, chunk, start, end
+    __slots__ = ("_chunk", "chain", "end", "moved", "start")
+
+    def __init__(
+        self, type: BufferType, chunk: _Chunk | None, start: int, end: int,
+        chain: _Chain | None = None,
+    ) -> None:  # fmt: skip
+        self.type, self._chunk, self.start, self.end = type, chunk, start, end
+        self.moved: tuple[Arrays, int, Array] | None = None
+        self.chain = _Chain() if chain is None else chain
+        self.chain.holders.add(id(self))
+
+    def __del__(self) -> None:
+        self.chain.holders.discard(id(self))
+
+    @property
+    def chunk(self) -> _Chunk | None:
+        """The last chunk."""
+        if self.moved is not None:
+            self._restore()
+        return self._chunk
+
+    def _restore(self) -> None:
+        """Have the elements again that were changed in place."""
+        edits, buffer = [], self
+        while buffer.moved is not None:
+            edits.append(buffer.moved)
+            buffer = buffer.moved[0]
+        made = buffer._copied()
+        assert made._chunk is not None
+        for _, i, x in reversed(edits):
+            made._chunk.array[i] = x  # the chunk begins with the first element
+        made.chain.holders.add(id(self))
+        self._chunk, self.chain, self.moved = made._chunk, made.chain, None
+
+    def _copied(self) -> Arrays:
+        """The same elements in memory that nobody else holds."""
+        array = np.concatenate(self.parts())
+        return Arrays(self.type, _Chunk(None, self.start, array, len(array)), self.start, self.end)
 
     @classmethod
     def of(cls, array: Array) -> Arrays:
         """The rows of an array that nobody writes to."""
         kind = BufferType(array.dtype, array.shape[1:])
         n = len(array)
-        return cls(kind, _Chunk(None, 0, array, n) if n else None, 0, n)
+        return cls(kind, _Chunk(None, 0, array, n, own=False) if n else None, 0, n)
 
     def __len__(self) -> int:
         return self.end - self.start
 
     def view(self) -> Arrays:
         """The same elements as another object."""
-        return Arrays(self.type, self.chunk, self.start, self.end)
+        return Arrays(self.type, self.chunk, self.start, self.end, self.chain)
 
     def last(self) -> Array:
         """The last element."""
         assert self.chunk is not None
+        self.chain.lent = True
         found: Array = self.chunk.array[self.end - 1 - self.chunk.first, ...]
         return found
+
+    def _holding(self, i: int) -> tuple[_Chunk, int]:
+        """The chunk with the element at a position, and where in it that is."""
+        at, chunk = self.start + i, self.chunk
+        assert chunk is not None
+        while chunk.first > at:
+            assert chunk.before is not None
+            chunk = chunk.before
+        return chunk, at - chunk.first
+
+    def read(self, i: int) -> Array:
+        """The element at a position; zeros behind the end. Raises IndexOutOfBoundsError for a
+        negative position."""
+        _check(i)
+        if i >= len(self):
+            return np.zeros(self.type.shape, self.type.dtype)
+        chunk, at = self._holding(i)
+        return chunk.array[at, ...].copy()
+
+    def write(self, i: int, x: Any) -> tuple[Arrays, int]:
+        """With another element at a position, and zeros before it where there were none; and how
+        many elements were added. Raises IndexOutOfBoundsError for a negative position."""
+        _check(i)
+        if i < len(self):
+            return self._edit(i, x), 0
+        filled, added = self.fill(i)
+        return filled.push(x), added + 1
+
+    def unwrite(self, i: int, added: int) -> tuple[Arrays, Array]:
+        """Without what a write has done, and the element that was at its position: zeros are there,
+        and the elements that it added are gone."""
+        if not 0 <= i < len(self):
+            return self.cut(added)[0], np.zeros(self.type.shape, self.type.dtype)
+        x = self.read(i)
+        made = self if i >= len(self) - added else self._edit(i, np.zeros_like(x))
+        return made.cut(added)[0], x
+
+    def add_at(self, i: int, x: Any) -> Arrays:
+        """With a sum at a position; where there is no element nothing is added."""
+        return self._edit(i, self.read(i) + x) if 0 <= i < len(self) else self
+
+    def fill(self, n: int) -> tuple[Arrays, int]:
+        """With zeros at the end, up to so many elements; and how many those are."""
+        added = max(n - len(self), 0)
+        if not added:
+            return self, 0
+        return self._append(np.zeros((added, *self.type.shape), self.type.dtype)), added
+
+    def _edit(self, i: int, x: Any) -> Arrays:
+        """With another element at a position: in place where nobody else holds elements."""
+        if x.shape != self.type.shape:
+            raise ShapeError(f"an element of {self.type} has not the shape {list(x.shape)}")
+        chunk, at = self._holding(i)
+        chain = self.chain
+        free = chunk.own and not chain.lent and len(chain.holders) == 1
+        if not free or chain.edits > len(self):  # no more of what was is kept than what is there
+            made = self._copied()
+            chunk, at = made._holding(i)
+            chunk.array[at] = x
+            return made
+        old = chunk.array[at, ...].copy()
+        chunk.array[at] = x
+        chain.edits += 1
+        made = Arrays(self.type, self._chunk, self.start, self.end, chain)
+        chain.holders.discard(id(self))
+        self.moved, self._chunk, self.chain = (made, i, old), None, _Chain()
+        return made
 
     def push(self, x: Any) -> Arrays:
         """With one more element at the end."""
@@ -186,7 +292,7 @@ class Arrays(Buffer):
             array[:at] = chunk.array[:at]
             chunk = _Chunk(chunk.before, chunk.first, array, at + 1)
         chunk.array[at] = x
-        return Arrays(self.type, chunk, self.start, end + 1)
+        return Arrays(self.type, chunk, self.start, end + 1, self.chain)
 
     def _grown(self, want: int) -> _Chunk:
         """A new chunk at the end with room for one element, and as many as there are by now."""
@@ -200,8 +306,8 @@ class Arrays(Buffer):
         at, chunk = self.end - n, self.chunk
         while chunk is not None and chunk.first >= at:
             chunk = chunk.before
-        rest = Arrays(self.type, chunk, self.start, at)
-        return rest, Arrays(self.type, self.chunk, at, self.end)
+        rest = Arrays(self.type, chunk, self.start, at, self.chain)
+        return rest, Arrays(self.type, self.chunk, at, self.end, self.chain)
 
     def parts(self) -> list[Array]:
         """The elements as arrays, first to last."""
@@ -216,6 +322,7 @@ class Arrays(Buffer):
     def stack(self) -> Array:
         """The elements as the rows of one array."""
         parts = self.parts() or [np.empty((0, *self.type.shape), self.type.dtype)]
+        self.chain.lent = self.chain.lent or len(parts) == 1
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def extend(self, other: Arrays) -> Arrays:
@@ -238,14 +345,13 @@ class Arrays(Buffer):
             if room and chunk.free == [at]:
                 chunk.free[0] = at + room
                 chunk.array[at : at + room] = rows[done : done + room]
-                made = Arrays(self.type, chunk, self.start, made.end + room)
+                made = Arrays(self.type, chunk, self.start, made.end + room, made.chain)
                 done += room
         return made
 
     def like(self) -> Arrays:
         """As many elements of the same sizes, all zeros."""
-        made = Arrays.of(np.zeros((len(self), *self.type.shape), self.type.dtype))
-        return Arrays(self.type, made.chunk, 0, made.end)
+        return Arrays(self.type, None, 0, 0).fill(len(self))[0]
 
     def plus(self, other: Arrays) -> Arrays:
         """The sums of the elements of two buffers that have equally many."""
@@ -253,6 +359,11 @@ class Arrays(Buffer):
             raise ShapeError(f"buffers of {len(self)} and {len(other)} elements are not added")
         made = Arrays.of(np.add(self.stack(), other.stack()))
         return Arrays(self.type, made.chunk, 0, made.end)
+
+
+def _check(i: int) -> None:
+    if i < 0:
+        raise IndexOutOfBoundsError(f"index {i} is outside a buffer: its elements count from 0")
 
 
 class Nested(Buffer):

@@ -18,7 +18,8 @@ from .op import OPS
 from .types import BufferType
 
 __all__ = [
-    "Entry", "Linear", "Sources", "backward", "differentiable", "match", "plus", "refs_of", "zeros",
+    "Entry", "Into", "Linear", "Sources", "backward", "differentiable", "match", "plus", "refs_of",
+    "zeros",
 ]  # fmt: skip
 
 
@@ -31,6 +32,14 @@ class Entry(NamedTuple):
     inputs: tuple[Any, ...]
     outputs: tuple[Any, ...]
     pull: Callable[[list[Any]], Sequence[Any]] | None = None
+
+
+class Into(NamedTuple):
+    """A cotangent that is zero but for a part, as a rule may return it: ``add`` puts the part into
+    a sum of others, so that nobody adds the zeros; where there are no others, into ``zeros()``."""
+
+    zeros: Callable[[], Any]
+    add: Callable[[Any], Any]
 
 
 class Sources(NamedTuple):
@@ -86,8 +95,12 @@ def backward(
             for x, g in zip(entry.inputs, _pull(entry, received), strict=True):
                 if g is None or id(x) not in reachable or not differentiable(x):
                     continue
+                before = table.get(id(x))
+                if isinstance(g, Into):
+                    table[id(x)] = g.add(g.zeros() if before is None else before)
+                    continue
                 g = match(g() if callable(g) else g, tensor(x))
-                table[id(x)] = plus(table[id(x)], g) if id(x) in table else g
+                table[id(x)] = g if before is None else plus(before, g)
         except Exception as error:
             error.add_note(f"in the gradient of {entry.call.op.name}")
             raise

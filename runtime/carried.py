@@ -57,12 +57,11 @@ class ArrayKind:
     def __init__(self, dtype: np.dtype[Any], dynamic: bool, one_shape: bool, shape: Any) -> None:
         self.dtype: np.dtype[Any] = dtype
         self.dynamic, self.one_shape, self.shape = dynamic, one_shape, shape
-        self.rows: Any = None  # in a trace: how many elements there are at the start
-        self.grown = False  # in a trace: whether they are in a buffer
+        self.rows: Any = None  # in a trace: how many elements there are at least
 
     def _key(self) -> tuple[Any, ...]:
         rows = id(self.rows) if isinstance(self.rows, Tensor) else self.rows
-        return self.dtype, self.dynamic, self.one_shape, self.shape, rows, self.grown
+        return self.dtype, self.dynamic, self.one_shape, self.shape, rows
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArrayKind) and self._key() == other._key()
@@ -70,10 +69,10 @@ class ArrayKind:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def without_rows(self, none: Any) -> ArrayKind:
+    def without_rows(self, rows: Any) -> ArrayKind:
         """The same for an array whose elements have all been written."""
         made = ArrayKind(self.dtype, self.dynamic, self.one_shape, self.shape)
-        made.rows, made.grown = none, self.grown
+        made.rows = rows
         return made
 
     def __repr__(self) -> str:

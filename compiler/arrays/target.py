@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twofold.ir.buffer import Buffer
 from twofold.ir.evaluate import evaluate
 from twofold.ir.graph import Graph, Node
 from twofold.ir.late import makes_sizes
+from twofold.ir.types import BufferType
 from twofold.runtime.arrays import ArrayOps, sizes_of
 
 __all__ = ["ARRAYS", "ArrayExecutable", "ArrayTarget"]
@@ -25,7 +27,16 @@ class ArrayExecutable:
         self.kernels: list[Any] = []
 
     def prepare(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
-        """A function from input arrays (Variables for refs) to output arrays."""
+        """A function from input arrays (Variables for refs) to output arrays.
+
+        Buffers that are given are views, so that nobody else sees what is changed in place.
+        """
+        if any(isinstance(v.type, BufferType) for v in self.graph.inputs):
+            run = self._prepared(env)
+            return lambda arrays: run([x.view() if isinstance(x, Buffer) else x for x in arrays])
+        return self._prepared(env)
+
+    def _prepared(self, env: dict[str, int]) -> Callable[[list[Any]], list[Any]]:
         graph, operations = self.graph, self._operations
         if not env.keys() >= set(graph.symbols()):  # a size of an input that another graph has made
             return lambda arrays: evaluate(graph, arrays, operations(sizes_of(graph, arrays) | env))

@@ -1,9 +1,8 @@
 """The elements of a ``tf.TensorArray`` in a trace.
 
-``Fixed``: a tensor with a row for each element. ``Grown``: a growable buffer, where writes behind
-the end make more elements, or their number is found only when the graph runs. As long as the type
-of an element is not known, ``Unwritten`` stands for both; a write, a branch or a trip that has a
-first element begins them, with zeros.
+They are a growable buffer, which a write behind its end makes longer (``Grown``); what was not
+written is zeros. As long as the type of an element is not known, ``Unwritten`` stands for it; a
+write, a branch or a trip that has a first element begins it.
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ from twofold.runtime.carried import ArrayKind, State, own_tensor, truth
 from ..plain import PlainPython
 from ..symint import SymInt, size_or_int, to_dims
 from ..trace import Traced
-from .branch import stage_branches
 from .loop import stage_while
 
-__all__ = ["Unwritten", "begin", "flow_of", "start"]
+__all__ = ["Unwritten", "begin", "flow_of", "outside", "start"]
 
 INT = np.dtype(np.int32)
 
@@ -47,8 +45,8 @@ class Unwritten:
     def begun(self, like: Traced) -> Any:
         """The elements in the present graph, of the type that another flow of the array has."""
         kind = like.value.type
-        plain = kind.with_shape(kind.shape[1:])
-        return start(self.kind, kind.element if isinstance(kind, BufferType) else plain)
+        assert isinstance(kind, BufferType)
+        return start(self.kind, kind.element)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Unwritten) and self.kind == other.kind
@@ -65,8 +63,7 @@ def begin(kind: ArrayKind, size: Any) -> Any:
     if not kind.one_shape:
         raise PlainPython
     kind.rows = _rows_of(size)
-    kind.grown = kind.dynamic or not isinstance(kind.rows, int | Dim)
-    if kind.grown:
+    if not isinstance(kind.rows, int | Dim):
         kind.rows = own_tensor(size, INT)
     if kind.shape is None:
         return Unwritten(kind, bind.ground())
@@ -107,56 +104,73 @@ def size_of(value: Value) -> DimLike | None:
 
 
 def start(kind: ArrayKind, element: TensorType) -> Any:
-    """Elements of this type: zeros, or an empty buffer."""
-    if kind.grown:
-        return OPS["buffer_new"](of=element)
-    zero = OPS["cast"](0, dtype=kind.dtype)
-    return OPS["splat"](zero, shape=(kind.rows, *element.shape))
+    """A buffer for elements of this type."""
+    return OPS["buffer_new"](of=element)
 
 
 def flow_of(kind: ArrayKind, flow: Any) -> Any:
-    """The elements with the methods of an array. Raises PlainPython for those of a list that was
-    made outside of the trace."""
+    """The elements with the methods of an array, also those that are the rows of an argument's.
+    Raises PlainPython for those of a list that was made outside of the trace."""
     if not isinstance(flow, Unwritten | Traced):
         raise PlainPython("call")
-    return (Grown if kind.grown else Fixed)(kind, flow)
+    if isinstance(flow, Traced) and not isinstance(flow.value.type, BufferType):
+        if not flow.shape:
+            raise PlainPython  # the number of elements alone
+        kind, flow = kind.without_rows(to_dims(flow.shape[0])), OPS["buffer_of"](flow)
+    return Grown(kind, flow)
 
 
-class Fixed:
-    """A tensor with a row for each element."""
+def outside(kind: ArrayKind, flow: Any) -> tuple[ArrayKind, Any]:
+    """An array as a compiled function returns it: what it is, and its elements as the rows of a
+    tensor, or their number where their type is not known.
+
+    Raises PlainPython for the list of an array that was made outside of the trace.
+    """
+    made = flow_of(kind, flow)
+    elements = made.size() if isinstance(flow, Unwritten) else made.stack()
+    return ArrayKind(kind.dtype, kind.dynamic, kind.one_shape, kind.shape), elements
+
+
+class Grown:
+    """A growable buffer of those elements that are written, or stand before one that is."""
 
     def __init__(self, kind: ArrayKind, flow: Any) -> None:
         self.kind, self.flow = kind, flow
 
-    def rows(self) -> Any:
-        """The elements as a tensor. Raises ArgumentError if their type is not known."""
+    def buffer(self) -> Any:
+        """The buffer. Raises ArgumentError if the type of its elements is not known."""
         if isinstance(self.flow, Unwritten):
             self.kind.refuse_unknown()
         return self.flow
 
     def shape(self) -> Any:
         """The shape of each element, or None."""
-        return None if isinstance(self.flow, Unwritten) else tuple(self.flow.shape[1:])
+        return None if isinstance(self.flow, Unwritten) else tuple(self.flow.shape)
+
+    def rows(self) -> Any:
+        """How many elements there are at least."""
+        if not isinstance(self.kind.rows, int | Dim):
+            return own_tensor(self.kind.rows)
+        sizes: Any = bind.ground().sizes
+        return own_tensor(size_or_int(self.kind.rows, sizes))
 
     def size(self) -> Any:
-        if isinstance(self.flow, Unwritten):
-            sizes: Any = bind.ground().sizes
-            return own_tensor(size_or_int(self.kind.rows, sizes))
-        return own_tensor(self.flow.shape[0])
+        if not self.kind.dynamic or isinstance(self.flow, Unwritten):
+            return self.rows()
+        count = OPS["cast"](OPS["buffer_size"](self.flow), dtype=INT)
+        return count if self.kind.rows == 0 else OPS["maximum"](count, self.rows())
 
-    def place(self, index: Any) -> Any:
-        """An index as a tensor: one that is negative is out of range."""
-        at = own_tensor(index, INT)
-        return OPS["where"](at < 0, at - self.size(), at)
+    def place(self, index: Any, access: str) -> Any:
+        """An index as a tensor, which is a position of the array when it runs."""
+        return OPS["array_position"](own_tensor(index, INT), self.size(), access=access)
 
     def read(self, index: Any) -> Any:
-        return OPS["gather"](self.rows(), self.place(index), axis=0)
+        return OPS["buffer_read"](self.buffer(), self.place(index, "read"))
 
     def write(self, index: Any, x: Any) -> Any:
         flow = self.begun(x)
-        made = own_tensor(flow)
-        made[self.place(index)] = x
-        flow.hold(made.value)
+        at = self.place(index, "grow" if self.kind.dynamic else "write")
+        flow.hold(OPS["buffer_write"](flow, at, x)[0].value)
         return flow
 
     def begun(self, x: Any) -> Any:
@@ -169,10 +183,16 @@ class Fixed:
         return self.flow
 
     def stack(self) -> Any:
-        return own_tensor(self.rows())
+        rows, whole = self.kind.rows, self.buffer()
+        sizes: Any = bind.ground().sizes
+        if not self.kind.dynamic or not isinstance(rows, int) or rows:
+            whole = OPS["buffer_fill"](whole, self.rows())[0]
+        if self.kind.dynamic or not isinstance(rows, int | Dim):
+            return OPS["buffer_rows"](whole, length=sizes.fresh())
+        return OPS["buffer_stack"](whole, length=rows)
 
     def gather(self, indices: Any) -> Any:
-        return OPS["gather"](self.rows(), self.place(indices), axis=0)
+        return OPS["gather"](self.stack(), self.place(indices, "read"), axis=0)
 
     def concat(self) -> Any:
         rows = self.stack()
@@ -180,69 +200,15 @@ class Fixed:
         return OPS["reshape"](rows, shape=(n * m, *rest))
 
     def unstack(self, value: Any) -> Any:
-        if value.shape[0] > size_or_int(self.kind.rows, value.trace.sizes):
-            self.kind.refuse_rows(value.shape[0], self.kind.rows)
-        return own_tensor(value)
-
-    def scatter(self, indices: Any, value: Any) -> Any:
-        flow = self.begun(value[0])
-        at = OPS["expand_dims"](self.place(indices), axis=-1)
-        made = OPS["tensor_scatter_nd_update"](flow, at, value)
-        flow.hold(made.value)
-        return flow
-
-    def split(self, value: Any, lengths: Any) -> Any:
-        raise PlainPython  # the parts may have several sizes
-
-
-class Grown(Fixed):
-    """A growable buffer of those elements that are written, or stand before one that is."""
-
-    def shape(self) -> Any:
-        """The shape of each element, or None."""
-        return None if isinstance(self.flow, Unwritten) else tuple(self.flow.shape)
-
-    def count(self) -> Any:
-        """How many elements the buffer has."""
-        if isinstance(self.flow, Unwritten):
-            return own_tensor(0)
-        return _length(self.flow)
-
-    def size(self) -> Any:
-        return OPS["maximum"](self.count(), own_tensor(self.kind.rows))
-
-    def read(self, index: Any) -> Any:
-        flow, at, size = self.rows(), own_tensor(index, INT), self.size()
-
-        def behind() -> Any:
-            return _choose(at < size, lambda: _zeros(flow), lambda: OPS["buffer_get"](flow, at))
-
-        return _choose(at < self.count(), lambda: OPS["buffer_get"](flow, at), behind)
-
-    def write(self, index: Any, x: Any) -> Any:
-        flow, at = self.begun(x), own_tensor(index, INT)
-        if not self.kind.dynamic:
-            at = OPS["where"](at < self.size(), at, -1)
-        made = _choose(
-            at < _length(flow),
-            lambda: OPS["buffer_set"](flow, at, x),
-            lambda: OPS["buffer_push"](_filled(flow, at), x),
-        )
-        flow.hold(made.value)
-        return flow
-
-    def stack(self) -> Any:
-        whole = _filled(self.rows(), own_tensor(self.kind.rows))
         sizes: Any = bind.ground().sizes
-        return OPS["buffer_rows"](whole, length=sizes.fresh())
-
-    def gather(self, indices: Any) -> Any:
-        return OPS["gather"](self.stack(), self.place(indices), axis=0)
-
-    def unstack(self, value: Any) -> Any:
-        if not self.kind.dynamic:
+        if self.kind.dynamic:
+            self.kind = self.kind.without_rows(0)
+        elif not isinstance(self.kind.rows, int | Dim):
             raise PlainPython  # whether they fit is known when it runs
-        self.kind = self.kind.without_rows(own_tensor(0))
+        elif value.shape[0] > size_or_int(self.kind.rows, sizes):
+            self.kind.refuse_rows(value.shape[0], self.kind.rows)
+        else:
+            self.kind = self.kind.without_rows(to_dims(value.shape[0]))
         return OPS["buffer_of"](value)
 
     def scatter(self, indices: Any, value: Any) -> Any:
@@ -260,29 +226,5 @@ class Grown(Fixed):
             return self.flow
         return last
 
-
-def _length(flow: Any) -> Any:
-    return OPS["cast"](OPS["buffer_size"](flow), dtype=INT)
-
-
-def _zeros(flow: Any) -> Any:
-    return OPS["splat"](OPS["cast"](0, dtype=flow.dtype), shape=tuple(flow.shape))
-
-
-def _filled(flow: Any, size: Any) -> Any:
-    """A buffer with zeros at its end, up to so many elements."""
-    if size_of(size.value) == 0:
-        return flow
-    state = State.of((flow,), "TensorArray")
-    return stage_while(
-        lambda held: _length(held[0]) < size,
-        lambda held: (OPS["buffer_push"](held[0], _zeros(held[0])),),
-        state,
-        truth,
-    )[0]
-
-
-def _choose(holds: Any, first: Any, second: Any) -> Any:
-    selector = bind.ground().value(holds)
-    branches = [("first", first), ("second", second)]
-    return stage_branches("cond", selector, branches, "TensorArray")
+    def split(self, value: Any, lengths: Any) -> Any:
+        raise PlainPython  # the parts may have several sizes

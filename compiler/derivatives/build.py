@@ -9,7 +9,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.bind import Call, type_of
-from twofold.ir.graph import Graph, Value
+from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import resized
 from twofold.ir.types import BufferType, RefType, TensorType
@@ -23,7 +23,7 @@ from .late import retyped
 
 __all__ = [
     "added", "blank", "cotangent", "held_type", "in_a_trace", "positions", "prepared",
-    "same_size", "whole",
+    "same_size", "summed", "whole",
 ]  # fmt: skip
 
 Linearize = Callable[[Call, Sources, Tracer], Linear]
@@ -62,7 +62,8 @@ def whole(call: Call) -> Graph:
 
 def prepared(region: Graph, tracer: Tracer) -> Graph:
     """A region as ``derive`` takes it: without calls, with what the trace knows of sizes by now."""
-    return inline(resized(region, tracer.sizes.solution()))
+    # its sizes may be bound in the graph around it, so alone it does not verify
+    return inline(resized(region, tracer.sizes.solution()), verify=False)
 
 
 def held_type(kind: TensorType) -> TensorType:
@@ -84,6 +85,26 @@ def added(graph: Graph, a: Value, b: Value) -> Value:
     """Append the sum of two values of one type."""
     op = OPS["buffer_add" if isinstance(a.type, BufferType) else "add"]
     return graph.add(op, (a, b), types=[a.type]).out
+
+
+_INTO = ("buffer_add_at", "scatter_add")  # add a part to what they take first
+_ZEROS = ("buffer_like", "zeros_like")
+
+
+def summed(graph: Graph, total: Value, part: Value) -> Value:
+    """Append the sum of two values of one type. Where one is zeros with parts added to it, the
+    parts are added to the other, which takes no time for the rest."""
+    found: list[Node] = []
+    root = part
+    while root.node is not None and root.node.op.name in _INTO:
+        found.append(root.node)
+        root = root.node.inputs[0]
+    if not found or root.node is None or root.node.op.name not in _ZEROS:
+        return added(graph, total, part)
+    for node in reversed(found):
+        given = (total, *node.inputs[1:])
+        total = graph.add(node.op, given, node.attrs, loc=node.loc, types=[total.type]).out
+    return total
 
 
 def cotangent(given: Any, output: Any) -> Any:

@@ -19,7 +19,7 @@ from twofold.ir.vjp import zeros
 
 from ..gradient import Backward
 from .body import SAVED, Body, Where
-from .build import added, blank, cotangent
+from .build import blank, cotangent, summed
 from .late import bound, loosened, retyped, unpack
 
 __all__ = ["Reverse"]
@@ -156,7 +156,7 @@ class Reverse:
             elif role == "gradient":
                 graph.outputs.append(grads[key] if key in grads else blank(graph, states[key].type))
             elif role == "sum":
-                graph.outputs.append(added(graph, table[spec], grads[key]))
+                graph.outputs.append(summed(graph, table[spec], grads[key]))
             else:
                 graph.outputs.append(find(Where("state", key)))
         graph.outputs += [grads[i] for i in self.sliced]

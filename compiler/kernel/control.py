@@ -8,7 +8,7 @@ and so registers. What is larger stays in memory: rows and elements of it are lo
 used, the rows that a ``scan`` stacks are stored as they are made. The state of a loop is variables;
 a branch sets variables, too. The order of what is computed is that of the graph. Values in half
 precision are held in float32: each op rounds its result, as in ``build.py``. A buffer that is state
-grows and shrinks in place, if every value of it is used once.
+is changed in place (``sequences.py``).
 
 ``fits(node)`` says whether a node can be such a kernel: whether it can be built.
 """
@@ -33,6 +33,7 @@ from twofold.ir.types import BufferType, TensorType
 from .buffers import contiguous, identifier, unique
 from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
+from .sequences import SEQUENCES
 from .small import (
     ELEMENTS,
     Elements,
@@ -44,8 +45,8 @@ from .small import (
     is_half,
     is_small,
     numbers,
+    origin,
     positions,
-    sequence,
     size,
     spread,
     zero,
@@ -59,9 +60,7 @@ from .statements import (
     Index,
     Load,
     Position,
-    Resize,
     Set,
-    Size,
     Statement,
     Store,
     Var,
@@ -100,10 +99,12 @@ def _is_small_constant(node: Node) -> bool:
 
 def build_control(region: Graph) -> Kernel:
     """The kernel of a region with control flow. Raises UnfitError if there is none."""
-    return _Builder(region).build()
+    return Builder(region).build()
 
 
-class _Builder:
+class Builder:
+    """A kernel of one point while it is made."""
+
     def __init__(self, region: Graph) -> None:
         self.region = region
         self.names = {"i": 1}  # the next number of each letter; i0 is the kernel's loop
@@ -350,10 +351,7 @@ class _Builder:
 
     def place(self, index: Value, size: DimLike) -> str:
         """A scalar index as a position of an axis, checked; a negative one counts from the end."""
-        (given,), dtype = self.elements(index), info(index.type.dtype)
-        if not dtype.integer or dtype.short == "u64":
-            raise UnfitError("an index that may be beyond int64")
-        at = given if dtype.short == "i64" else self.apply(f"cast({given})", INT64)
+        at, dtype = self.whole_number(index), info(index.type.dtype)
         if isinstance(size, int):
             length = str(size)
         else:
@@ -364,6 +362,26 @@ class _Builder:
             return at
         self.add(Check(f"-{length} <= {at} and {at} < {length}"))
         return self.apply(f"{at} if {at} >= 0 else {at} + {length}", INT64)
+
+    def whole_number(self, value: Value) -> str:
+        """A scalar integer as an int64."""
+        (given,), dtype = self.elements(value), info(value.type.dtype)
+        if not dtype.integer or dtype.short == "u64":
+            raise UnfitError("an index that may be beyond int64")
+        return given if dtype.short == "i64" else self.apply(f"cast({given})", INT64)
+
+    def position(self, node: Node) -> None:
+        """array_position: positions as they are, checked."""
+        index, count = node.inputs
+        if index.type.shape:
+            raise UnfitError("several positions at once")
+        at = self.whole_number(index)
+        tests = [] if info(index.type.dtype).unsigned else [f"0 <= {at}"]
+        if node.attrs["access"] != "grow":
+            tests.append(f"{at} < {self.whole_number(count)}")
+        if tests:
+            self.add(Check(" and ".join(tests)))
+        self.known[node.out] = self.elements(index)
 
     def gather(self, node: Node) -> None:
         """One element or row at a computed position."""
@@ -409,7 +427,7 @@ class _Builder:
         made: list[Any] = []
         for value in node.outputs:
             if isinstance(value.type, BufferType):  # all branches leave the same one
-                made.append(given[sequence(node, value)])
+                made.append(given[origin(node, value)])
                 continue
             size(value)
             first = "False" if info(value.type.dtype).boolean else "0"
@@ -443,8 +461,9 @@ class _Builder:
         """The variables of a loop's state, with what it starts with; the outputs are what they hold
         behind the loop."""
         count = node.attrs["carried"]
-        if any(isinstance(v.type, BufferType) for v in node.inputs[count:]):
-            raise UnfitError("a sequence that is no state")
+        for v in node.inputs[count:]:
+            if isinstance(v.type, BufferType):
+                self.known[v] = self.grown(v)
         made: list[Any] = [
             self.grown(v) if isinstance(v.type, BufferType) else
             self.variables(v, self.elements(v))
@@ -454,8 +473,8 @@ class _Builder:
         return made
 
     def grown(self, value: Value) -> Grown:
-        """A sequence that is the state of a loop; one that the kernel is given is a new buffer."""
-        if value in self.known:
+        """A sequence that a loop is given; one that the kernel is given is always a new buffer."""
+        if value in self.known and value not in self.region.inputs:
             held: Grown = self.known[value]
             return held
         kind = value.type
@@ -465,33 +484,6 @@ class _Builder:
         size(Value(kind.element))
         self.buffers.append(Buffer(f"b{len(self.buffers)}", kind.dtype, True, True))
         return Grown(len(self.buffers) - 1)
-
-    def end(self, node: Node) -> tuple[Grown, str]:
-        """The sequence that a node takes, and its size."""
-        found, name = self.known.get(node.inputs[0]), self.name("v")
-        if not isinstance(found, Grown):
-            raise UnfitError("a sequence that is no state")
-        self.add(Size(name, found.buffer))
-        return found, name
-
-    def push(self, node: Node) -> None:
-        x = node.inputs[1]
-        elements = self.elements(x)
-        found, end = self.end(node)
-        if elements:
-            self.add(Resize(found.buffer, len(elements)))
-        self.write((Memory(found.buffer, 0, ((end, 1),), contiguous(x.type.shape)), x), elements)
-        self.known[node.out] = found
-
-    def pop(self, node: Node) -> None:
-        rest, last = node.outputs
-        found, end = self.end(node)
-        count = size(last)
-        where = Memory(found.buffer, -count, ((end, 1),), contiguous(last.type.shape))
-        self.known[last] = self.load(where, last)
-        if count:
-            self.add(Resize(found.buffer, -count))
-        self.known[rest] = found
 
     def fill(self, node: Node) -> None:
         """slice_grad and slice_update: a part of a small array is another."""
@@ -553,18 +545,18 @@ class _Builder:
 
 _MASKED = {"masked_multiply": "g * d", "masked_divide": "g / d"}
 _DIVISIONS = {"floor_divide": "floordiv", "remainder": "mod"}
-_OWN: dict[str, Callable[[_Builder, Node], None]] = {
-    "constant": _Builder.constant,
-    "gather": _Builder.gather,
-    "buffer_push": _Builder.push,
-    "buffer_pop": _Builder.pop,
-    "slice_grad": _Builder.fill,
-    "slice_update": _Builder.fill,
-    "dim": _Builder.dim,
-    "stack": _Builder.join,
-    "concat": _Builder.join,
-    "cond": _Builder.cond,
-    "switch": _Builder.switch,
-    "while": _Builder.while_,
-    "scan": _Builder.scan,
+_OWN: dict[str, Callable[[Builder, Node], None]] = {
+    "constant": Builder.constant,
+    "gather": Builder.gather,
+    "array_position": Builder.position,
+    "slice_grad": Builder.fill,
+    "slice_update": Builder.fill,
+    "dim": Builder.dim,
+    "stack": Builder.join,
+    "concat": Builder.join,
+    "cond": Builder.cond,
+    "switch": Builder.switch,
+    "while": Builder.while_,
+    "scan": Builder.scan,
+    **SEQUENCES,
 }

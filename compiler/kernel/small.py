@@ -18,7 +18,7 @@ from .statements import Access, Index
 
 __all__ = [
     "ELEMENTS", "Elements", "Grown", "Memory", "UnfitError", "check_linear", "held_in", "is_half",
-    "is_small", "numbers", "positions", "sequence", "size", "spread", "zero",
+    "is_small", "numbers", "origin", "positions", "size", "spread", "zero",
 ]  # fmt: skip
 
 ELEMENTS = 64  # of an array that is kept in values
@@ -40,7 +40,7 @@ class Memory(NamedTuple):
 
 
 class Grown(NamedTuple):
-    """A growable sequence in a loop: a buffer of the kernel that grows and shrinks at its end."""
+    """A growable sequence in a loop: a buffer of the kernel (``sequences.py``)."""
 
     buffer: int
 
@@ -62,20 +62,65 @@ def zero(value: Value) -> Any:
 
 
 def check_linear(region: Graph) -> None:
-    """Sequences are changed in place, so each is used once. Raises UnfitError."""
-    used = [v for node in region.nodes for v in node.inputs] + region.outputs
-    sequences = [v for v in used if isinstance(v.type, BufferType)]
-    if len(sequences) != len(set(sequences)):
+    """Sequences are changed in place, so nothing uses one that something has changed. Raises
+    UnfitError."""
+    gone: set[Value] = set()
+    for node in region.nodes:
+        taken = [v for v in node.inputs if isinstance(v.type, BufferType)]
+        changed = [v for i, v in enumerate(node.inputs) if v in taken and _changes(node, i)]
+        if not gone.isdisjoint(taken) or any(taken.count(v) > 1 for v in changed):
+            raise UnfitError("a sequence that has been changed")
+        gone.update(changed)
+    left = [v for v in region.outputs if isinstance(v.type, BufferType)]
+    if not gone.isdisjoint(left) or len(left) != len(set(left)):
         raise UnfitError("a sequence that is used again")
 
 
-def sequence(node: Node, value: Value) -> int:
-    """Which input of a branch becomes a sequence that it returns."""
-    number = [v for v in node.outputs if isinstance(v.type, BufferType)].index(value)
-    given = [i for i, v in enumerate(node.inputs[1:]) if isinstance(v.type, BufferType)]
-    if number >= len(given):
-        raise UnfitError("a sequence that a branch makes")
-    return given[number]
+_READS = ("buffer_size", "buffer_read")
+
+
+def _changes(node: Node, i: int) -> bool:
+    """Whether a node changes the sequence that is its input ``i``, or hands it on."""
+    if not node.regions:
+        return node.op.name not in _READS
+    place = i - (len(node.inputs) - len(node.regions[0].inputs))
+    if place < node.attrs.get("carried", 0):
+        return True
+    changed = any(_is_changed(region, region.inputs[place]) for region in node.regions)
+    if changed and node.op.flow == "loop":
+        raise UnfitError("a sequence that each trip changes, and that is no state")
+    return changed
+
+
+def _is_changed(region: Graph, value: Value) -> bool:
+    if value in region.outputs:
+        return True
+    uses = [(n, i) for n in region.nodes for i, v in enumerate(n.inputs) if v is value]
+    return any(_changes(node, i) for node, i in uses)
+
+
+def origin(node: Node, value: Value) -> int:
+    """Which input of its regions becomes a sequence that a branch returns. Raises UnfitError."""
+    at = node.outputs.index(value)
+    found = {_root(region, region.outputs[at]) for region in node.regions}
+    if len(found) > 1:
+        raise UnfitError("one of several sequences")
+    return found.pop()
+
+
+def _root(region: Graph, value: Value) -> int:
+    """The input of a region that a sequence in it was made of."""
+    while value.node is not None:
+        node = value.node
+        if node.op.flow == "loop":
+            value = node.inputs[node.outputs.index(value)]
+        elif node.op.flow == "branch":
+            value = node.inputs[1 + origin(node, value)]
+        elif node.inputs and isinstance(node.inputs[0].type, BufferType):
+            value = node.inputs[0]
+        else:
+            raise UnfitError("a sequence that a branch makes")
+    return region.inputs.index(value)
 
 
 def held_in(value: Value) -> np.dtype[Any]:

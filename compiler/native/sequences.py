@@ -1,9 +1,9 @@
 """Sequences that a kernel grows: from buffers of the IR to memory that it may extend, and back.
 
-A kernel that pushes onto a sequence is given a copy of its elements, in recycled memory with room
-for as many as there were in the last call. If that is not enough the kernel takes memory of the C
-library. What it leaves becomes a buffer again without being copied. A kernel that only pops reads
-the elements where they are.
+A kernel that writes to a sequence is given a copy of its elements, in recycled memory with room for
+as many as there were in the last call. If that is not enough the kernel takes memory of the C
+library. What it leaves becomes a buffer again without being copied. A kernel that only reads and
+pops finds the elements where they are.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Sequence:
     """One sequence of a kernel: where its buffer comes from and goes to."""
 
     def __init__(
-        self, kind: BufferType, grows: bool, given: Callable[[list[Any]], Any], out: int
+        self, kind: BufferType, writes: bool, given: Callable[[list[Any]], Any], out: int | None
     ) -> None:
-        self.kind, self.grows, self.given, self.out = kind, grows, given, out
+        self.kind, self.writes, self.given, self.out = kind, writes, given, out
         self.each = prod(map(int, kind.shape))  # elements of an array
         self.none = new(kind.element)
         self.last = 0  # the size that it had at last
@@ -51,7 +51,7 @@ class Sequence:
         words[:] = 0
         held = buffer.stack().reshape(-1) if size else None
         room = max(size, self.last)
-        if self.grows and room:
+        if self.writes and room:
             memory = empty((room,), self.kind.dtype)
             if size:
                 memory[:size] = held
@@ -65,6 +65,8 @@ class Sequence:
         """Make a buffer of what the kernel has left."""
         address, size, _, owned = words.tolist()
         self.last = size
+        if self.out is None:  # it is only read
+            return
         if not size:
             if owned:
                 _free()(address)

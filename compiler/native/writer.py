@@ -20,6 +20,7 @@ from twofold.ir.dims import DimLike, evaluate
 from twofold.ir.dtypes import info
 from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.late import makes_sizes
 from twofold.ir.step import Kind, New, Slot
 from twofold.ir.summation import running_dtype
 from twofold.ir.types import BufferType, RefType, TensorType
@@ -28,7 +29,7 @@ from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import ALIGNMENT, maker
 
 from ..kernel.loops import Kernel
-from ..kernel.statements import Resize
+from ..kernel.statements import Resize, Store
 from ..planned import slot_sizes, step_of
 from . import instructions as do
 from .cut import BATCH, INNER, Matrices, cut, words_of
@@ -81,9 +82,13 @@ class Writer:
         self.actions: list[Callable[[list[Any]], None]] = []
         self.fresh: list[tuple[int, Callable[[], Any]]] = []  # arrays that each call makes
         refs = [v for v in exe.graph.inputs if isinstance(v.type, RefType)]
-        first = len(exe.where) + 1
-        self.variables = {v: first + i for i, v in enumerate(refs)}  # slots of the Variables
-        self.template: list[Any] = [None] * (first + len(refs))
+        self.first = len(exe.where) + 1
+        self.variables = {v: self.first + i for i, v in enumerate(refs)}  # slots of the Variables
+        self.template: list[Any] = [None] * (self.first + len(refs))
+        self.late: int | None = None  # a slot with what runs nodes of one call, and its sizes
+        if makes_sizes(exe.graph, env):
+            self.late = len(self.template)
+            self.template.append(None)
         self.pending: list[tuple[int, Callable[[list[Any]], Any]]] = []  # Variables' new values
 
     def reserve(self, nbytes: int) -> int:
@@ -189,7 +194,7 @@ class Writer:
         """A function from the slots to the array of a value that Python sees, or to a Variable."""
         if value in self.variables:
             return itemgetter(self.variables[value])
-        if isinstance(value.type, BufferType):
+        if isinstance(value.type, BufferType) or not value.type.symbols() <= self.env.keys():
             return itemgetter(self.exe.where[value])
         root = self.exe.roots[value]
         (tag, at), shape, dtype = self.place[root], self.shape(value), value.type.dtype
@@ -204,9 +209,14 @@ class Writer:
             self.settle()
         inputs = [self.fetch(v) for v in node.inputs]
         outputs = [self.exe.where[v] for v in node.outputs]
-        run_node, regions = self.array_ops, functions(node, self.array_ops)
+        shared, late = self.array_ops, None if self.depth else self.late
+        held = functions(node, shared)
 
         def act(slots: list[Any]) -> None:
+            run_node, regions = shared, held
+            if late is not None:  # it finds sizes that are those of this call
+                run_node = slots[late]
+                regions = functions(node, run_node)
             results = run_node(node, [get(slots) for get in inputs], regions)
             for slot, value in zip(outputs, results, strict=True):
                 plain = isinstance(value, np.ndarray) and value.ndim
@@ -254,25 +264,28 @@ class Writer:
             self.python(handover.finish)
 
     def sequences(self, node: Node, kernel: Kernel) -> list[Growing]:
-        """The sequences that are states of the loop in a kernel, in the order of its buffers."""
+        """The sequences that the loop in a kernel is given, in the order of its buffers."""
         grown = [i for i, buffer in enumerate(kernel.buffers) if buffer.grows]
         if not grown:
             return []
         (loop,) = (n for n in node.regions[0].nodes if n.regions)
-        inside, states = node.regions[0], loop.inputs[: loop.attrs["carried"]]
+        inside, count = node.regions[0], loop.attrs["carried"]
+        order = [i for i, v in enumerate(loop.inputs) if isinstance(v.type, BufferType)]
+        order.sort(key=lambda i: i < count)  # as the kernel has them: those that stay come first
         found: list[Growing] = []
-        for i, value in enumerate(states):
-            if not isinstance(value.type, BufferType):
-                continue
-            given = node.inputs[inside.inputs.index(value)]
-            out = node.outputs[inside.outputs.index(loop.outputs[i])]
-            index = grown[len(found)]
-            pushes = any(
-                isinstance(s, Resize) and s.buffer == index and s.amount > 0
+        for index, i in zip(grown, order, strict=True):
+            given = node.inputs[inside.inputs.index(loop.inputs[i])]
+            writes = any(
+                (isinstance(s, Resize) and s.buffer == index and s.amount > 0)
+                or (isinstance(s, Store) and s.access.buffer == index)
                 for s in kernel.statements()
             )
-            where = self.exe.where[out]
-            found.append(Growing(value.type, pushes, self.fetch(given), where))
+            out = None
+            if i < count:
+                out = self.exe.where[node.outputs[inside.outputs.index(loop.outputs[i])]]
+            kind = given.type
+            assert isinstance(kind, BufferType)
+            found.append(Growing(kind, writes, self.fetch(given), out))
         return found
 
     def failure(self, node: Node) -> Callable[[list[Any]], None]:
@@ -355,10 +368,12 @@ class Writer:
         """The call: fill the slots, run the actions, take the results."""
         inputs = self.exe.graph.inputs
         refs = [i for i, v in enumerate(inputs) if v in self.variables]
-        first = len(self.template) - len(refs)
+        first, after = self.first, self.first + len(refs)
         tensors = [i for i, v in enumerate(inputs, 1) if type(v.type) is TensorType]
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         rest, fresh, actions = self.template[len(inputs) + 1 :], self.fresh, self.actions
+        late, run_node, env = self.late, self.array_ops, self.env
+        buffers = [i for i, v in enumerate(inputs, 1) if isinstance(v.type, BufferType)]
         arena = self.most
         scratch = maker((arena + ALIGNMENT,), _UINT8)  # the driver aligns it
         keep = self.exe.kernels  # the programs hold addresses of their code
@@ -369,9 +384,13 @@ class Writer:
                 if not slots[i].flags.c_contiguous:
                     slots[i] = np.ascontiguousarray(slots[i])
             if refs:
-                slots[first:] = [arrays[i] for i in refs]
+                slots[first:after] = [arrays[i] for i in refs]
                 for i in refs:
                     slots[i + 1] = arrays[i].array
+            for i in buffers:  # nobody else sees what is changed in place
+                slots[i] = slots[i].view()
+            if late is not None:
+                slots[late] = run_node.at(env)
             for i, make in fresh:
                 slots[i] = make()
             if arena:

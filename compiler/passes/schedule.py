@@ -8,7 +8,7 @@
 arena, reused when its last value is dead; an elementwise kernel may write over an input that dies
 there; ``inputK`` the memory of an input. Invariant kept: two values in one slot are never alive at
 the same time, and a slot is as large as its largest value, for all sizes that the graph's symbols
-can take.
+can take. Where a size is found only when the graph runs, array operations do.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
 from twofold.ir.step import NEW, Input, Kind, Place, Slot, Step
 from twofold.ir.types import TensorType
+from twofold.ir.verify import makes_sizes
 
 from ..planned import roots, step_of
 from ..target import Target
@@ -39,9 +40,12 @@ def schedule(graph: Graph, target: Target, *, in_place: bool = True) -> Graph:
     in_place: whether an elementwise kernel may write over an input that dies there.
     """
     graph = rebuild(graph)
-    known = set(graph.symbols())
+    known, late = set(graph.symbols()), _late(graph)
     for node in graph.nodes:
-        node.step = _unplaced(node, target, known)
+        if late and not late.isdisjoint(_sizes_of(node)):
+            node.step = Step(Kind.ARRAYS, (NEW,) * len(node.outputs))
+        else:
+            node.step = _unplaced(node, target, known)
     _Places(graph, in_place).run()
     return graph
 
@@ -65,16 +69,35 @@ def _unplaced(node: Node, target: Target, known: set[str]) -> Step:
     return Step(Kind.ARRAYS, new)
 
 
+def _late(graph: Graph) -> set[str]:
+    """The sizes that nodes of a graph make."""
+    made = [v.type.symbols() for node in graph.nodes if makes_sizes(node) for v in node.outputs]
+    return set[str]().union(*made).difference(graph.symbols()) if made else set()
+
+
+def _nodes_of(node: Node) -> list[Node]:
+    """A node and all that are in its regions."""
+    return [node, *(n for region in node.regions for n in region.walk())]
+
+
+def _values_of(node: Node) -> list[Value]:
+    """The values that a node takes and makes, and those in its regions."""
+    held = [g for region in node.regions for g in region.regions_first()]
+    values = [v for n in _nodes_of(node) for v in (*n.inputs, *n.outputs)]
+    return values + [v for g in held for v in g.inputs]
+
+
+def _sizes_of(node: Node) -> set[str]:
+    """The symbols that a node and its regions mention."""
+    sizes = set[str]().union(*[v.type.symbols() for v in _values_of(node)])
+    dims = [d for n in _nodes_of(node) for a in n.attrs.values() for d in dims_of(a)]
+    sizes.update(*map(symbols_of, dims))
+    return sizes
+
+
 def _has_sizes(node: Node, known: set[str]) -> bool:
     """Whether the sizes of all values in a loop or a branch are known, and all are arrays."""
-    nodes = [node, *(n for region in node.regions for n in region.walk())]
-    held = [g for region in node.regions for g in region.regions_first()]
-    values = [v for n in nodes for v in (*n.inputs, *n.outputs)] + [
-        v for g in held for v in g.inputs
-    ]
-    sizes = set[str]().union(*[v.type.symbols() for v in values])
-    dims = [d for n in nodes for a in n.attrs.values() for d in dims_of(a)]
-    sizes.update(*map(symbols_of, dims))
+    nodes, values = _nodes_of(node), _values_of(node)
     loops = [n for n in nodes if n.op.name in ("while", "scan")]
     fixed = all(
         v.type == w.type
@@ -82,7 +105,8 @@ def _has_sizes(node: Node, known: set[str]) -> bool:
         for body in n.regions[-1:]
         for v, w in zip(body.inputs[: n.attrs["carried"]], body.outputs, strict=False)
     )
-    return fixed and sizes <= known and all(type(v.type) is TensorType for v in values)
+    plain = all(type(v.type) is TensorType for v in values)
+    return fixed and plain and _sizes_of(node) <= known
 
 
 class _Room:

@@ -19,6 +19,7 @@ from ..op import OPS, Sample, op
 from ..shapes import Sizes, show_shape
 from ..summation import running_dtype
 from ..types import TensorType
+from ..vjp import Into
 from .slicing import out_of_bounds
 
 Array = np.ndarray[Any, Any]
@@ -104,10 +105,12 @@ def _batch_key(at: Array, batch_dims: int) -> tuple[Array, ...]:
 
 @gather.gradient
 def gather_vjp(g: Any, out: Any, x: Any, indices: Any, *, axis: int, batch_dims: int) -> Any:
-    def into_zeros() -> Any:
-        return scatter_add(OPS["zeros_like"](x), indices, g, axis=axis, batch_dims=batch_dims)
+    def into(sum: Any) -> Any:
+        return scatter_add(sum, indices, g, axis=axis, batch_dims=batch_dims)
 
-    return into_zeros, None
+    if not len(indices.shape):  # in a loop over rows the sums would take the time of all of them
+        return Into(lambda: OPS["zeros_like"](x), into), None
+    return lambda: into(OPS["zeros_like"](x)), None
 
 
 def _scatter_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:

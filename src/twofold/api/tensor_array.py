@@ -1,8 +1,7 @@
 """``tf.TensorArray``: tensors of one dtype that are written and read by position, also in loops.
 
-Outside of a trace it is a list (``Items``). In a trace it is a tensor with a row for each element,
-or, where the number of elements is found only when the graph runs, a growable buffer
-(``compiler/control/flows.py``); both have the methods of ``Items``.
+Outside of a trace it is a list (``Items``). In a trace it is a growable buffer, with the methods of
+``Items`` (``compiler/control/flows.py``).
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import ArgumentError, DTypeError, IndexOutOfBoundsError, ShapeError
+from twofold.ir.errors import ArgumentError, DTypeError, ShapeError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
+from twofold.ir.ops.buffers import outside_array
 from twofold.runtime.carried import ArrayKind, own, own_tensor
+from twofold.runtime.tensor import Tensor
 
 __all__ = ["Items", "TensorArray"]
 
@@ -28,6 +29,13 @@ class Items:
 
     def __init__(self, kind: ArrayKind, rows: Sequence[Any]) -> None:
         self.kind, self.rows = kind, list(rows)
+
+    @classmethod
+    def of(cls, kind: ArrayKind, found: Any) -> Items:
+        """What a compiled function has returned: the rows of a tensor, or a number of elements."""
+        if not found.shape:
+            return cls(kind, [None] * int(found))
+        return cls(kind, [_Row(found, i) for i in range(found.shape[0])])
 
     @property
     def flow(self) -> Items:
@@ -53,32 +61,29 @@ class Items:
         return own_tensor(len(self.rows))
 
     def read(self, index: Any) -> Any:
-        i = self._place(index)
-        row = self.rows[i]
-        return own_tensor(self._zeros() if row is None else row)
+        return own_tensor(self._row(self.rows[self._place(index)]))
 
     def write(self, index: Any, x: Any) -> Items:
         shape = self.shape()
         if shape is not None and tuple(x.shape) != shape:
             self.kind.refuse_shape(tuple(x.shape), shape)
-        i = int(index)
-        if self.kind.dynamic and i >= len(self.rows):
-            self.rows += [None] * (i + 1 - len(self.rows))
-        self.rows[self._place(index)] = x
+        i = self._place(index, "grow" if self.kind.dynamic else "write")
+        self.rows += [None] * (i + 1 - len(self.rows))
+        self.rows[i] = x
         return self
 
     def stack(self) -> Any:
         if not self.rows:
             shape = self.shape()
             return OPS["splat"](OPS["cast"](0, dtype=self.kind.dtype), shape=(0, *(shape or ())))
-        return OPS["stack"]([self._zeros() if row is None else row for row in self.rows], axis=0)
+        return OPS["stack"]([*map(self._row, self.rows)], axis=0)
 
     def gather(self, indices: Any) -> Any:
         found = [self.read(i) for i in np.asarray(indices).ravel()]
         return Items(self.kind, found).stack() if found else self.stack()[:0]
 
     def concat(self) -> Any:
-        rows = [self._zeros() if row is None else row for row in self.rows]
+        rows = [*map(self._row, self.rows)]
         if any(not row.shape for row in rows):
             raise ShapeError("TensorArray.concat: elements without axes are not concatenated")
         return OPS["concat"](*rows, axis=0) if rows else self.stack()
@@ -109,24 +114,35 @@ class Items:
             self.kind.refuse_rows(len(found), len(self.rows))
         return Items(self.kind, found)
 
-    def _place(self, index: Any) -> int:
+    def _place(self, index: Any, access: str = "read") -> int:
         i, n = int(index), len(self.rows)
-        if 0 <= i < n:
-            return i
-        raise IndexOutOfBoundsError(
-            f"index {i} is out of bounds for a TensorArray of size {n}"
-            + (
-                ""
-                if self.kind.dynamic
-                else "; dynamic_size=True makes writes behind the end grow it"
-            )
-        )
+        if i < 0 or (access != "grow" and i >= n):
+            raise outside_array(i, n, access)
+        return i
+
+    def _row(self, row: Any) -> Any:
+        """An element as a tensor."""
+        if row is None:
+            return self._zeros()
+        return row.taken() if isinstance(row, _Row) else row
 
     def _zeros(self) -> Any:
         shape = self.shape()
         if shape is None:
             self.kind.refuse_unknown()
         return OPS["splat"](OPS["cast"](0, dtype=self.kind.dtype), shape=shape)
+
+
+class _Row:
+    """A row of a tensor, which is taken when it is needed: where a tape may see it."""
+
+    def __init__(self, whole: Any, index: int) -> None:
+        self.whole, self.index = whole, index
+        self.shape = tuple(whole.shape[1:])
+
+    def taken(self) -> Any:
+        """The row."""
+        return self.whole[self.index]
 
 
 @dataclass(init=False, repr=False, eq=False)
@@ -198,7 +214,9 @@ class TensorArray:
 
     def write(self, index: Any, value: Any, name: str | None = None) -> TensorArray:
         """Put an element at a position."""
-        self._hold(self._now().write(index, self._element(value)))
+        now = self._now()
+        self._hold(now.write(index, self._element(value)))
+        self.kind = now.kind
         return self
 
     def stack(self, name: str | None = None) -> Any:
@@ -222,7 +240,9 @@ class TensorArray:
 
     def scatter(self, indices: Any, value: Any, name: str | None = None) -> TensorArray:
         """Put the rows of a tensor at some positions."""
-        self._hold(self._now().scatter(indices, self._rows(value)))
+        now = self._now()
+        self._hold(now.scatter(indices, self._rows(value)))
+        self.kind = now.kind
         return self
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
@@ -233,7 +253,8 @@ class TensorArray:
     def identity(self) -> TensorArray:
         """An array of its own with the same elements."""
         made = object.__new__(TensorArray)
-        made.kind, made.flow = self.kind, own(self._now().flow)
+        now = self._now()
+        made.kind, made.flow = now.kind, own(now.flow)
         return made
 
     def close(self, name: str | None = None) -> None:
@@ -241,7 +262,9 @@ class TensorArray:
 
     def _now(self) -> Any:
         """The elements with their methods, in the present mode."""
-        if not bind.ground().tracing and isinstance(self.flow, Items):
+        if not bind.ground().tracing:
+            if isinstance(self.flow, Tensor):
+                self.flow = Items.of(self.kind, self.flow)
             return self.flow
         return _flows().flow_of(self.kind, self.flow)
 

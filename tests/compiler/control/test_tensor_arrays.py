@@ -9,6 +9,8 @@ import pytest
 from support.modes import MODES, same_in_every_mode
 
 import twofold as tf
+from twofold.compiler.native.target import NATIVE
+from twofold.compiler.pipeline import run
 
 X = tf.constant(np.arange(6, dtype=np.float32).reshape(3, 2))
 
@@ -161,3 +163,143 @@ def test_an_array_that_was_made_outside_runs_as_plain_python() -> None:
         return rows.read(0) * x
 
     same_in_every_mode(f, (X,))
+
+
+def test_an_index_error_has_the_same_words_in_every_mode() -> None:
+    def read(i: Any, x: Any) -> Any:
+        return tf.TensorArray(tf.float32, size=3).unstack(x).read(i)
+
+    def gather(i: Any, x: Any) -> Any:
+        return tf.TensorArray(tf.float32, size=3).unstack(x).gather(tf.stack([0, i]))
+
+    def grown(i: Any, x: Any) -> Any:
+        return written(2, x, size=0, dynamic_size=True).read(i)
+
+    def write(i: Any, x: Any) -> Any:
+        return tf.TensorArray(tf.float32, size=3).unstack(x).write(i, x[0]).stack()
+
+    def grow(i: Any, x: Any) -> Any:
+        return written(2, x, size=0, dynamic_size=True).write(i, x[0]).stack()
+
+    for use, wrong in ((read, 3), (gather, 9), (grown, 2), (write, 3), (grow, -1)):
+        outcomes = same_in_every_mode(use, *trips(1, wrong, -1))
+        assert isinstance(outcomes[1].error, tf.errors.IndexOutOfBoundsError)
+        assert f"index {wrong} is out of bounds for a TensorArray" in str(outcomes[1].error)
+        assert isinstance(outcomes[2].error, tf.errors.IndexOutOfBoundsError)
+
+
+def held(array: Any) -> Any:
+    """What an array holds, for comparing."""
+    known = array.element_shape is not None
+    return array.size(), array.dynamic_size, array.dtype, array.stack() if known else None
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_array_is_returned_from_a_compiled_function(mode: str) -> None:
+    def f(n: Any, x: Any) -> Any:
+        fixed = tf.TensorArray(tf.float32, size=3).write(0, x[0])
+        grown = written(n, x, size=0, dynamic_size=True)
+        return {"a": fixed, "b": [grown, fixed]}, tf.TensorArray(tf.int32, n), written(n, x, size=n)
+
+    compiled = MODES[mode](f)
+    for args in trips(1, 3):
+        (want, *more), (got, *others) = f(*args), compiled(*args)
+        assert got["a"] is got["b"][1]
+        pairs = [
+            (want["a"], got["a"]),
+            (want["b"][0], got["b"][0]),
+            *zip(more, others, strict=True),
+        ]
+        for a, b in pairs:
+            for left, right in zip(held(a), held(b), strict=True):
+                if isinstance(left, tf.Tensor):
+                    np.testing.assert_array_equal(left.numpy(), right.numpy())
+                else:
+                    assert left == right
+        got["a"].write(1, args[1][0])  # it is an array as any other
+        assert got["a"].read(1).numpy().tolist() == args[1][0].numpy().tolist()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_tape_around_sees_the_elements_of_a_returned_array(mode: str) -> None:
+    compiled = MODES[mode](lambda x: tf.TensorArray(tf.float32, 2).write(0, x * x).write(1, x))
+    x = tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        rows = compiled(x)
+        y = rows.read(0) * 2.0 + rows.write(1, x * 5.0).read(1)
+    assert tape.gradient(y, x).item() == 17.0
+
+
+def test_arrays_cross_the_borders_of_functions_in_a_graph() -> None:
+    make = tf.function(lambda n, x: written(n, x, size=3))
+    add = tf.function(lambda rows, i, x: rows.write(i, x))
+
+    def f(n: Any, x: Any) -> Any:
+        rows = add(make(n, x), n - 1, x[1] * 7.0)
+        return rows.write(2, x[2]).stack(), rows.read(n - 1)
+
+    same_in_every_mode(f, *trips(1, 2))
+
+
+def fibonacci(n: Any, x: Any) -> Any:
+    rows = tf.TensorArray(tf.float32, size=20).write(0, x[0, 0]).write(1, x[0, 1])
+    more = lambda i, rows: (i + 1, rows.write(i, rows.read(i - 1) + rows.read(i - 2)))  # noqa: E731
+    return tf.while_loop(lambda i, rows: i < 20, more, (2, rows))[1].stack()
+
+
+def bubbles(n: Any, x: Any) -> Any:
+    flat = tf.reshape(x, (-1,))
+
+    def swap(j: Any, rows: Any) -> Any:
+        a, b = rows.read(j), rows.read(j + 1)
+        later = rows.write(j, tf.minimum(a, b)).write(j + 1, tf.maximum(a, b))
+        return j + 1, tf.cond(a < 2.5, lambda: later, lambda: later.write(j, later.read(j) * 1.5))
+
+    def sweep(i: Any, rows: Any) -> Any:
+        return i + 1, tf.while_loop(lambda j, _: j < 5, swap, (0, rows))[1]
+
+    rows = tf.TensorArray(tf.float32, size=6).unstack(flat)
+    return tf.while_loop(lambda i, _: i < n, sweep, (0, rows))[1].stack()
+
+
+def chained(n: Any, x: Any) -> Any:
+    given = tf.TensorArray(tf.float32, size=0, dynamic_size=True).unstack(x)
+
+    def body(i: Any, s: Any, rows: Any) -> Any:
+        s = tf.tanh(s * given.read(i % 3) + given.read((i * 2) % 3))
+        return i + 1, s, rows.write(i * 2, s)
+
+    start = (0, x[0], tf.TensorArray(tf.float32, size=0, dynamic_size=True))
+    return tf.while_loop(lambda i, *_: i < n, body, start)[2].stack()
+
+
+@pytest.mark.parametrize("use", [fibonacci, bubbles, chained])
+def test_loops_over_arrays_and_their_gradients_are_the_same_everywhere(use: Any) -> None:
+    def f(n: Any, x: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = use(n, x)
+                total = tf.sum(y * y * 0.1)
+            g = tape.gradient(total, x)
+            second = tf.sum(g * g)
+        return y, g, outer.gradient(second, x)
+
+    outcomes = same_in_every_mode(f, *trips(1, 4))
+    assert all(o.error is None for o in outcomes)
+
+
+def and_gradient(n: Any, x: Any) -> Any:
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.sum(fibonacci(n, x))
+    return tape.gradient(y, x)
+
+
+@pytest.mark.parametrize("use", [fibonacci, bubbles, and_gradient])
+def test_loops_over_arrays_of_small_elements_are_kernels(use: Any) -> None:
+    graph = tf.function(use).get_concrete_function(tf.constant(3), X).graph
+    planned = run(graph, target=NATIVE)
+    assert not [node for node in planned.nodes if node.op.name in ("while", "scan")]
