@@ -224,10 +224,12 @@ class _Fusion:
         read = [v for v in node.inputs if self._home(v) is other]
         if other.joined is not None:
             pieces = [
-                p for p in pieces_of(node) or ()
+                (p, node.inputs[p.source]) for p in pieces_of(node) or ()
                 if p.source is not None and node.inputs[p.source] in read
             ]  # fmt: skip
-            return len(pieces) == 1 and read[0].node in members and reads_whole(pieces[0], read[0])
+            return len(pieces) == 1 and all(  # the value itself, not what is moved out of it
+                source.node in members and reads_whole(piece, source) for piece, source in pieces
+            )
         dear = any(calls(n.op.expr or "0") - CHEAP for n in members)
         return not dear or (len(read) == 1 and not self.moved.repeats(read[0]))
 

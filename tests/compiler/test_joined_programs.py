@@ -162,3 +162,16 @@ def test_a_reduction_of_an_axis_of_one_element_can_be_joined() -> None:
         return tf.concat([m, ~tf.reduce_any(m, 0, keepdims=True)], 0)
 
     assert f(tf.range(3.0)).numpy().tolist() == [[False, False, True], [True, True, False]]
+
+
+@pytest.mark.parametrize("key", [slice(None, None, -1), slice(None)])
+def test_a_joined_value_that_is_moved_over_itself(key: Any) -> None:
+    def write(a: Any) -> Any:
+        a[0] = 0.5
+        a[:] = a[key]
+        a[-1] = 7
+        return a
+
+    for n in (2, 3, 40):
+        a, b = np.arange(float(n)), np.arange(float(n))
+        np.testing.assert_array_equal(tf.function(write, jit_compile=True)(a), write(b))

@@ -29,6 +29,15 @@ PROGRAMS = [
     "return np.unique(a)",
     "i = np.argmax(a[0])\nb = a[:, i]\nb[0] = 7\nreturn b",
     "a.flags.writeable = False\nnp.add.at(a, 0, 1)",
+    "with np.errstate(divide='raise'):\n    return a / 0",
+    "del a[0]",
+    "np.concatenate([a[1:], a[:1]], out=a)",
+    "np.take(a, [1, 0], axis=0, out=a[::-1])",
+    "np.sum(a, axis=0, out=5)",
+    "np.hypot.reduce(a.astype('f2'), axis=0, out=a[0])",
+    "np.cumsum(a.astype('f2'), axis=0, out=a)",
+    "a[np.where(a > 2)] *= -1\nreturn np.nonzero(a), np.array_equal(a, a)",
+    "return f'{a.shape} {a[0].shape}', round(a[0, 0] / 3, 1)",
     "try:\n    np.add(a, [1, 2], out=a)\nexcept ValueError:\n    a[0] = 1",
 ]
 
