@@ -61,8 +61,9 @@ def function(
     are); calls must fit it. It leaves out the ``self`` of a method. ``jit_compile``: None runs at
     once and compiles in the background, True compiles before the first result, False never
     compiles. ``name``: the graph's name.
-    ``strict``: True refuses (StagingError) what would otherwise run as plain Python because
-    compiling would change it, such as a function that changes a list that it is given.
+    ``strict``: True refuses (StagingError, with the line) what would otherwise run as plain Python,
+    after a warning: what cannot be staged, such as a list that is made of a tensor's values, and
+    what compiling would change, such as a function that changes a list that it is given.
 
     TensorFlow's ``autograph``, ``reduce_retracing`` and ``experimental_relax_shapes`` are accepted
     where they say what holds anyway: sizes are symbols and never retrace, so

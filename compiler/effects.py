@@ -69,13 +69,6 @@ class Effects:
             raise Changed(reason(name, names))
         return names
 
-    def settle_error(self, name: str, arguments: Any) -> None:
-        """After an error of the user's code: raise Changed if it changed an argument before."""
-        inside = self._changed_arguments(arguments)
-        if inside:
-            self.undo()
-            raise Changed(reason(name, ", ".join(inside)))
-
     def undo(self) -> None:
         """Put back what is watched."""
         for (_, read, restore), old in zip(self.watched, self.before, strict=True):

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError, TwofoldError
+from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.tree import Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
@@ -27,7 +27,7 @@ from . import config, observe
 from .explain import describe, why_again
 from .key import Key, Keys, object_key, plain_key
 from .method import BoundMethod, reduce_function
-from .plain import Changed, PlainPython, is_foreign, reason
+from .plain import Changed, PlainPython, first_line, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ EXACT_ENTRIES = 512  # exact signatures kept for each function
 TRACES = 64  # traces kept for each function
 CHANGES = 2  # traces in a row that change Python state before calls run as plain Python
 STORM = 12  # traces after which one warning explains why it retraces
+
+_REFUSED = (StagingError, ReturnTypeError, GraphError)
 
 _current = bind.current
 
@@ -119,19 +121,31 @@ class Function:
         except Changed as changed:
             self._refuse_or_tell(changed)
             return self.python_function(*args, **kwargs)
-        except PlainPython:
-            return self.python_function(*args, **kwargs)
-        return prepared(leaves)
+        except PlainPython as plain:
+            refusal = plain.refusal
+        else:
+            return prepared(leaves)
+        strict = self.strict or self.input_signature is not None
+        if strict and isinstance(refusal, _REFUSED):
+            raise refusal
+        if self.strict and refusal is None:
+            raise StagingError(f"{self.name} is not staged for arguments of these kinds")
+        result = self.python_function(*args, **kwargs)
+        if refusal is not None:
+            self._tell(f"{self.name} runs as plain Python: {first_line(refusal)}")
+        return result
 
     def _refuse_or_tell(self, changed: Changed) -> None:
         if self.strict or self.input_signature is not None:
             raise changed
-        if changed.lasting and not self._told:
+        if changed.lasting:
+            self._tell(str(changed).partition("\n")[0])
+
+    def _tell(self, words: str) -> None:
+        """Warn once that calls do not run as a graph, and why."""
+        if not self._told:
             self._told = True
-            warnings.warn(
-                f"{str(changed).partition(chr(10))[0]}; strict=True makes it an error",
-                stacklevel=4,
-            )
+            warnings.warn(f"{words}; strict=True makes it an error", stacklevel=4)
 
     def _prepared(self, leaves: list[Any], structure: Structure) -> PreparedCall:
         """The call prepared for these exact arguments."""
@@ -175,13 +189,24 @@ class Function:
             try:
                 made = self._trace(key, leaves, structure)
             except PlainPython as plain:
-                if plain.holds != "call" and len(self._untraced) < EXACT_ENTRIES:
+                if (
+                    not self.strict
+                    and plain.holds != "call"
+                    and len(self._untraced) < EXACT_ENTRIES
+                ):
                     sizes = plain.holds == "sizes"
                     self._untraced.add(self._keys.exact(leaves, structure) if sizes else key)
                 raise
             except Changed as changed:
                 self._count_change(objects, str(changed))
                 raise
+            except Exception as error:
+                if isinstance(error, TwofoldError) and error.of_form:
+                    raise
+                # plain Python gives the answer, which is an error of the user's as a rule
+                if isinstance(error, _REFUSED) and not self.strict:
+                    self._untraced.add(key)
+                raise PlainPython("call", refusal=error) from error
             if made.trace.changed:
                 self._count_change(objects, reason(self.name, made.trace.changed))
             else:
@@ -264,7 +289,9 @@ class Function:
         leaves, structure = bind_arguments(self, args, kwargs)
         try:
             return self.concrete(leaves, structure)
-        except PlainPython:
+        except PlainPython as plain:
+            if plain.refusal is not None:
+                raise plain.refusal from plain.refusal.__cause__
             raise StagingError(
                 f"{self.name} has no trace for these arguments, so calls with them run as plain "
                 f"Python: a call of NumPy raises or has no op, or an operation inside a `try`, or "

@@ -16,6 +16,7 @@ from twofold.runtime.carried import ArrayKind
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
+from .capture.numbers import TracedNumber
 from .guards import Watch
 from .ndarrays.base import TracedScalar, is_traced
 from .ndarrays.returned import Returned, Roots
@@ -53,6 +54,9 @@ class Outputs:
         self._given = {id(x): i for i, x in enumerate(leaves) if isinstance(x, Traced)}
         self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
         self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays that are no part of the trace
+        self.effects = [function for function, _ in tracer.effects]
+        if self.effects:
+            result = result, [arguments for _, arguments in tracer.effects]
         given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
         found, self.structure = flatten(result, given)
         returned = _outside(found)
@@ -93,6 +97,9 @@ class Outputs:
             return "tensor", places[id(leaf)]
         if isinstance(leaf, SymInt):
             return "size", leaf.dim
+        if type(leaf) is TracedNumber:
+            values.append(tracer.value(leaf.held))
+            return leaf.kind.__name__, len(values) - 1
         if isinstance(leaf, SymNumber):
             return "number", leaf.slot
         if isinstance(leaf, np.ndarray) and not seen.holds(leaf):
@@ -140,6 +147,7 @@ class Outputs:
             return self._single(env, owned)
         if (
             not self.writes
+            and not self.effects
             and self.structure.kind is tuple
             and all(
                 k == "tensor" and not c.kind
@@ -190,6 +198,8 @@ class Outputs:
                 out.append(tensors[x])
             elif kind == "leaf":
                 out.append(leaves[x])
+            elif kind in ("int", "float", "bool"):
+                out.append(tensors[x].array.item())
             elif kind == "scalar":
                 out.append(tensors[x].array[()])
             elif kind == "ndarray":
@@ -208,7 +218,15 @@ class Outputs:
                 out.append(evaluate(x, env) if kind == "size" else x)
         if roots is not None:
             roots.finish()
-        return unflatten(self.structure, out)
+        whole = unflatten(self.structure, out)
+        return self._performed(whole) if self.effects else whole
+
+    def _performed(self, pair: Any) -> Any:
+        """The result, after what the function does besides has been done."""
+        result, arguments = pair
+        for function, (args, kwargs) in zip(self.effects, arguments, strict=True):
+            function(*args, **kwargs)
+        return result
 
 
 def _twin(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -10,9 +10,18 @@ from typing import Any, Literal
 import numpy as np
 
 from twofold.ir.dtypes import known
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import StagingError, TwofoldError
 
-__all__ = ["Changed", "Held", "NoOp", "PlainPython", "has_dtype", "is_foreign", "reason"]
+__all__ = [
+    "Changed",
+    "Held",
+    "NoOp",
+    "PlainPython",
+    "first_line",
+    "has_dtype",
+    "is_foreign",
+    "reason",
+]
 
 
 Held = Literal["kinds", "sizes", "call"]
@@ -22,12 +31,14 @@ class PlainPython(BaseException):
     """A call that no trace can make: the Python function runs instead.
 
     No ``except Exception`` of the user catches it. ``holds``: for all arguments of these kinds, for
-    those of these sizes, or for this call alone.
+    those of these sizes, or for this call alone. ``refusal``: what cannot be staged, or what
+    the function raised.
     """
 
-    def __init__(self, holds: Held = "kinds") -> None:
+    def __init__(self, holds: Held = "kinds", refusal: Exception | None = None) -> None:
         super().__init__()
         self.holds: Held = holds
+        self.refusal = refusal
 
 
 class NoOp(StagingError):
@@ -49,6 +60,13 @@ def reason(name: str, changed: str) -> str:
         f"{name} changes {changed}, so calls of it run as plain Python; return the new value "
         f"instead, or keep it in a tf.Variable"
     )
+
+
+def first_line(error: Exception) -> str:
+    """An error in a line, with its place in the user's code."""
+    where = f" ({error.location})" if isinstance(error, TwofoldError) and error.location else ""
+    words = error.message if isinstance(error, TwofoldError) else f"{type(error).__name__}: {error}"
+    return words.partition("\n")[0] + where
 
 
 def is_foreign(x: Any) -> bool:

@@ -53,12 +53,16 @@ class SymInt:
         return hash(self.sizes.pin(self.dim))
 
     def __eq__(self, other: object) -> Any:
+        if hasattr(type(other), "of_graph"):
+            return NotImplemented
         if isinstance(other, float):
             return other.is_integer() and self == int(other)
         got = _dim(other)
         return NotImplemented if got is None else self.sizes.decide(self.dim, "==", got)
 
     def __ne__(self, other: object) -> Any:
+        if hasattr(type(other), "of_graph"):
+            return NotImplemented
         equal = self.__eq__(other)
         return equal if equal is NotImplemented else not equal
 
@@ -128,6 +132,15 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, SymInt) else value
 
 
+def _giving_way(method: Any) -> Any:
+    """An operator that leaves numbers of the graph (``capture/numbers.py``) to theirs."""
+
+    def operate(self: SymInt, other: Any) -> Any:
+        return NotImplemented if hasattr(type(other), "of_graph") else method(self, other)
+
+    return operate
+
+
 def size_or_int(dim: DimLike, sizes: TraceSizes) -> Any:
     """A size for user code: an int where it is known, else a SymInt."""
     resolved = sizes.resolve(dim)
@@ -177,8 +190,8 @@ for _name, _op, _compute in (
     ("mod", "remainder", lambda a, b: a % b),
 ):
     _method, _reflected = _arithmetic(_name, _op, _compute)
-    setattr(SymInt, f"__{_name}__", _method)
-    setattr(SymInt, f"__r{_name}__", _reflected)
+    setattr(SymInt, f"__{_name}__", _giving_way(_method))
+    setattr(SymInt, f"__r{_name}__", _giving_way(_reflected))
 
 
 def _pinned(compute: Any) -> tuple[Any, Any]:
@@ -195,8 +208,8 @@ def _pinned(compute: Any) -> tuple[Any, Any]:
 
 for _name in ("and", "or", "xor", "lshift", "rshift"):
     _method, _reflected = _pinned(getattr(operator, f"__{_name}__"))
-    setattr(SymInt, f"__{_name}__", _method)
-    setattr(SymInt, f"__r{_name}__", _reflected)
+    setattr(SymInt, f"__{_name}__", _giving_way(_method))
+    setattr(SymInt, f"__r{_name}__", _giving_way(_reflected))
 
 for _name in ("trunc", "floor", "ceil"):
     setattr(SymInt, f"__{_name}__", lambda self: self)
@@ -226,4 +239,4 @@ for _name, _relation, _flip in (
     ("gt", "<", True),
     ("ge", "<=", True),
 ):
-    setattr(SymInt, f"__{_name}__", _ordering(_relation, _flip))
+    setattr(SymInt, f"__{_name}__", _giving_way(_ordering(_relation, _flip)))

@@ -174,6 +174,7 @@ class Tracer(bind.Ground):
         self._counted = 0
         # raised again if the user's code swallows it
         self.refused: TwofoldError | PlainPython | None = None
+        self.effects: list[Any] = []  # what a call does after the graph: functions, arguments
         self.ended = False
         self.returns: Location | None = None  # where the function returns
 
@@ -218,11 +219,15 @@ class Tracer(bind.Ground):
         )
         node = Node(op, inputs, call.attrs, types, regions, loc, (name,))
         if "raise" in node.effects:
-            if may_be_caught():
+            if may_be_caught() or self._has_effects():
                 raise PlainPython  # the trace goes on as if nothing were raised
             self.arrays.flush(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs
+
+    def _has_effects(self) -> bool:
+        """Whether something stands before the present operation that is done after the graph."""
+        return bool(self.effects) or (self.outer is not None and self.outer._has_effects())
 
     def _regions(self, call: Call, inputs: list[Value]) -> Any:
         """The regions of a call as graphs for its inputs, and the types of its outputs."""
@@ -276,7 +281,7 @@ class Tracer(bind.Ground):
 
     def _as_value(self, value: Any, own: Operand, want: np.dtype[Any]) -> Value:
         if isinstance(value, SymNumber):
-            return self.number(value.slot, want).value
+            return self._reach(value.tensor(want))
         if not isinstance(value, Value):
             array = as_array(value, want, weak=isinstance(own, type))
             return self.graph.add(OPS["constant"], (), {"value": array}).out

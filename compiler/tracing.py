@@ -11,30 +11,23 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import Location
 from twofold.ir.tree import Structure, kinds_of, rebuild
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
-from twofold.runtime.variable import Variable
 
-from .alias import overlapping
-from .arrays.reference import execute
 from .effects import Effects
 from .guards import Watch
 from .key import Key
-from .ndarrays.cells import Target
-from .numbers import NumberInput, Numbers
+from .numbers import Numbers
 from .packing import Outputs
-from .plain import Changed, PlainPython
+from .plain import Changed
 from .sizes import TraceSizes
 from .slots import Reads, Slot, SlotKey
 from .trace import Traced, Tracer
 from .walk import watch
 
 __all__ = ["Trace", "Tracing"]
-
-_REFUSED = (StagingError, ReturnTypeError, GraphError)
 
 
 @dataclass(frozen=True)
@@ -88,11 +81,8 @@ class Tracing:
             return self._finished(self.run_function())
         except Changed:
             raise
-        except PlainPython:
+        except BaseException as error:
             self.effects.undo()
-            raise
-        except Exception as error:
-            self._settle(error)
             if tracer.refused is not None and error is not tracer.refused:
                 raise tracer.refused from error
             raise
@@ -127,26 +117,6 @@ class Tracing:
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
         )  # fmt: skip
 
-    def _settle(self, error: Exception) -> None:
-        """What the function did before it raised: undone where the error is of the trace, or the
-        function is going to be traced again with plain numbers; done where it is the user's."""
-        if isinstance(error, _REFUSED) or self.tracer.refused is not None or self._again(error):
-            self.effects.undo()
-            return
-        self.effects.settle_error(self.function.name, self.arguments)
-        try:
-            _finish_writes(self.tracer, self.leaves, self.positions)
-        except PlainPython:
-            self.effects.undo()
-            raise
-
-    def _again(self, error: Exception) -> bool:
-        """Whether the function is going to be traced once more, with plain numbers."""
-        kinds = isinstance(error, TypeError | AttributeError) and not isinstance(
-            error, TwofoldError
-        )
-        return kinds and bool(self.tracer.numbers.values)
-
     def gave_numbers(self) -> bool:
         """Whether the function met a number as an input that a name or an attribute gave."""
         return any(slot.symbol is not None for slot in self.reads.slots.values())
@@ -171,30 +141,6 @@ def _traced_leaves(
         else:
             traced.append(leaf)
     return traced, positions
-
-
-def _finish_writes(tracer: Tracer, leaves: list[Any], positions: list[int]) -> None:
-    """Do what the function wrote and assigned before it raised.
-
-    Raises what an operation before raises on the values, and PlainPython where arrays overlap.
-    """
-    tracer.arrays.flush(tracer)
-    if overlapping([*leaves, *tracer.captures]):
-        raise PlainPython("call")
-    graph = tracer.finish([])
-    if not any(node.op.name == "assign" for node in graph.nodes):
-        return
-    numbers = tracer.numbers.of_call(leaves)
-    inputs = [as_plain(leaves[i]).copy() for i in positions]
-    for captured in tracer.captures:
-        if isinstance(captured, Target):
-            captured = captured.at(leaves)
-        elif isinstance(captured, NumberInput):
-            captured = captured.array(numbers)
-        elif not isinstance(captured, Variable):
-            captured = as_plain(captured).copy()
-        inputs.append(captured)
-    execute(graph, inputs, dict(tracer.sizes.hints))
 
 
 def _return_location(python_function: Any) -> Location | None:

@@ -40,6 +40,8 @@ class TwofoldError(Exception):
     the text ends with it. ``message`` is the text without it. Errors can be pickled and copied.
     """
 
+    of_form = False  # of control flow itself (branches that do not fit): no value would change it
+
     def __init__(self, message: str = "", location: Location | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -129,17 +131,17 @@ class TapeError(TwofoldError, RuntimeError):
 class StagingError(TwofoldError, TypeError):
     """A compiled function needed the concrete value of a tensor while it was traced.
 
-    Cause: ``if x > 0:`` with a tensor ``x`` inside ``@tf.function``. Python's control
-    flow on tensor values is not captured yet.
-    Fix: use ``tf.cond``, ``tf.while_loop`` or ``tf.where``, move the test out of the function, or
-    run eagerly with ``tf.config.run_functions_eagerly(True)``.
+    Cause: ``x.tolist()`` of a tensor ``x`` inside ``@tf.function(strict=True)``. Without ``strict``
+    the function runs as plain Python instead, and a warning says so.
+    Fix: return the tensor and convert it outside of the function, or leave ``strict`` out.
     """
 
 
 class ReturnTypeError(TwofoldError, TypeError):
     """A compiled function returned an object that is neither tensor, number nor container.
 
-    Cause: returning an open file or a generator from ``@tf.function``.
+    Cause: returning an open file or a generator from ``@tf.function(strict=True)``. Without
+    ``strict`` the function runs as plain Python instead, and a warning says so.
     Fix: return tensors, Python numbers, strings, ``None``, or lists, tuples, dicts, named
     tuples and dataclasses of them.
     """

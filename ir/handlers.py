@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import dis
 import inspect
-import sys
 from functools import cache
 from itertools import pairwise
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
-from .location import CALLS, NO_USE, is_internal
+from .location import CALLS, NO_USE, frames, is_internal
 
 __all__ = ["may_be_caught"]
 
@@ -26,9 +25,8 @@ _MISSING: Any = object()
 def may_be_caught() -> bool:
     """Whether the user's code that is running now is inside a ``try``, or a ``with`` that may
     catch, in any frame up to the start of the trace."""
-    frame: FrameType | None = sys._getframe(1)
     caught = False
-    while frame is not None:
+    for frame in frames():
         code, at = frame.f_code, frame.f_lasti
         if is_internal(code.co_filename) and code.co_filename != "<string>":
             if code.co_name == "run_function":
@@ -38,7 +36,6 @@ def may_be_caught() -> bool:
                 b.start <= at < b.end and (b.chain is None or not _lets_pass(b, frame))
                 for b in _bodies(code)
             )
-        frame = frame.f_back
     return False  # no trace of a function: a graph that is derived from one, for instance
 
 

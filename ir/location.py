@@ -9,6 +9,7 @@ from __future__ import annotations
 import dis
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 from types import CodeType, FrameType
@@ -18,6 +19,8 @@ import numpy as np
 
 __all__ = [
     "Location",
+    "frames",
+    "interpreters",
     "is_internal",
     "next_use",
     "stores_item",
@@ -66,12 +69,27 @@ def is_internal(filename: str) -> bool:
     return filename.startswith(_ROOTS) or filename == "<string>" or "<frozen" in filename
 
 
+# Functions that interpret user code: the code of each -> the variable with the frame that it runs,
+# an object with the attributes of Python's frames.
+interpreters: dict[CodeType, str] = {}
+
+
+def frames(depth: int = 2) -> Iterator[FrameType]:
+    """The frames from the innermost to the outermost, ``depth`` above this one; in place of one
+    that interprets user code, the one that it interprets."""
+    frame: FrameType | None = sys._getframe(depth - 1)
+    while frame is not None:
+        name = interpreters.get(frame.f_code)
+        yield frame if name is None else frame.f_locals[name]
+        frame = frame.f_back
+
+
 def user_frame() -> FrameType | None:
     """The innermost frame that is neither of this package nor of NumPy."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_internal(frame.f_code.co_filename):
-        frame = frame.f_back
-    return frame
+    for frame in frames():
+        if not is_internal(frame.f_code.co_filename):
+            return frame
+    return None
 
 
 def user_location(frame: FrameType | None = None) -> Location | None:
@@ -111,12 +129,10 @@ def _stores(code: CodeType) -> dict[int, str]:
 
 def stores_item() -> bool:
     """Whether the user's code is at an assignment to an item, ``x[i] = v``."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame in frames():
         code = frame.f_code
         if code.co_filename == "<string>" or not is_internal(code.co_filename):
             return dis.opname[code.co_code[frame.f_lasti]] in ("STORE_SUBSCR", "STORE_SLICE")
-        frame = frame.f_back
     return False
 
 

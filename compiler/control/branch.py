@@ -23,7 +23,7 @@ from ..plain import PlainPython
 from ..trace import Traced, Tracer, place
 from .part import Part, give, refused, unite
 
-__all__ = ["stage_branches"]
+__all__ = ["joined", "stage_branches", "types_of"]
 
 
 def stage_branches(
@@ -49,10 +49,29 @@ def stage_branches(
     names = [name for name, _ in branches]
     _check([names[i] for i in fine], [parts[i] for i in fine], what, outer)
     first = parts[fine[0]]
-    kinds = [_joined(outer, c) for c in zip(*[parts[i].values() for i in fine], strict=True)]
+    kinds = types_of([parts[i] for i in fine], outer)
     for part in parts:
         if part.failed:
             part.fill(first.leaves, kinds)
+    tensors = iter(joined(op, selector, parts, where))
+    leaves = [outer.tensor(next(tensors)) if isinstance(x, Traced) else x for x in first.leaves]
+    assert first.structure is not None
+    return unflatten(first.structure, leaves)
+
+
+def types_of(parts: Sequence[Part], outer: Tracer) -> list[TensorType]:
+    """The types that the leaves of branches have in common."""
+    return [_joined(outer, column) for column in zip(*[p.values() for p in parts], strict=True)]
+
+
+def joined(op: str, selector: Value, parts: Sequence[Part], where: Any) -> list[Value]:
+    """Append a node for branches that have been traced; what stands for the leaves of each.
+
+    Variables, tensors and arrays that a branch writes to have the merged values afterwards.
+    """
+    outer = parts[0].tracer.outer
+    assert outer is not None
+    count = len(parts[0].values())
     variables = [v for p in parts for v, _ in p.tracer.given.values()]
     variables = list({id(v): v for v in variables}.values())
     written = {key: w for p in parts for key, w in p.written.items()}
@@ -68,16 +87,11 @@ def stage_branches(
     for part, row in zip(parts, rows, strict=True):
         part.graph.outputs = row
     regions = tuple(part.graph for part in parts)
-    call = Call(OPS[op], (selector, *imports), {}, regions, types, where)
-    outs = list(bind.run(call))
-    n = len(kinds)
-    give(variables, outs[n : n + len(variables)])
-    for w, value in zip(written.values(), outs[n + len(variables) :], strict=True):
+    outs = list(bind.run(Call(OPS[op], (selector, *imports), {}, regions, types, where)))
+    give(variables, outs[count : count + len(variables)])
+    for w, value in zip(written.values(), outs[count + len(variables) :], strict=True):
         w.give(value)
-    tensors = iter(outs[:n])
-    leaves = [outer.tensor(next(tensors)) if isinstance(x, Traced) else x for x in first.leaves]
-    assert first.structure is not None
-    return unflatten(first.structure, leaves)
+    return outs[:count]
 
 
 def _begin(parts: Sequence[Part]) -> None:

@@ -182,6 +182,7 @@ def raised_at(error: Exception) -> Location | None:
 def refused(tracer: Tracer, error: TwofoldError) -> TwofoldError:
     """An error about the form itself: it is raised for the trace, whatever the branches do."""
     tracer.refused = error
+    error.of_form = True
     return error
 
 

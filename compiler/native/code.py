@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from llvmlite import ir
 
-__all__ = ["BODY", "I1", "I32", "I64", "POINTER", "Code", "new_function", "signals"]
+__all__ = ["BODY", "I1", "I32", "I64", "POINTER", "Code", "new_function", "signals", "text_of"]
 
 I64, I32, I1 = ir.IntType(64), ir.IntType(32), ir.IntType(1)
 POINTER = ir.PointerType()
@@ -56,6 +58,20 @@ def signals(module: ir.Module) -> ir.Function:
     return fn
 
 
+def text_of(module: ir.Module) -> str:
+    """A module as text. Each marked loop has a node of its own for its mark, as LLVM wants, which
+    llvmlite cannot write."""
+    numbers = itertools.count(100_000)
+    nodes: list[str] = []
+
+    def own(found: re.Match[str]) -> str:
+        i = next(numbers)
+        nodes.append(f"!{i} = distinct !{{ !{i}, {found[1]} }}")
+        return f"!llvm.loop !{i}"
+
+    return "\n".join([re.sub(r"!llvm\.loop (!\d+)", own, str(module)), *nodes, ""])
+
+
 class Code:
     """A function being written: blocks, loops, integer arithmetic."""
 
@@ -64,6 +80,7 @@ class Code:
         self.b = ir.IRBuilder(fn.append_basic_block("start"))
         self.start = self.b.block
         self.fn = fn
+        self.loops = 0  # so far, of those whose trips are not counted
 
     def finish(self) -> None:
         """Return, and join the entry block to the code."""
@@ -90,9 +107,10 @@ class Code:
         index = self.b.load(counter, typ=I64)
         self.b.cbranch(self.b.icmp_signed("<", index, stop), body, after)
         self.b.position_at_end(body)
+        inner = self.loops
         yield index
         self.b.store(self.b.add(index, I64(step)), counter)
-        self.b.branch(head)
+        self._go_back(head, inner)
         self.b.position_at_end(after)
 
     @contextmanager
@@ -102,9 +120,20 @@ class Code:
         after = self.fn.append_basic_block("after")
         self.b.branch(body)
         self.b.position_at_end(body)
+        inner = self.loops
         yield after
-        self.b.branch(body)
+        self._go_back(body, inner)
+        self.loops += 1
         self.b.position_at_end(after)
+
+    def _go_back(self, to: ir.Block, inner: int) -> None:
+        """The end of a loop. One around a loop whose trips are not counted is not to be vectorised:
+        LLVM unrolls the inner one if it finds the number of its trips, and then its vectoriser
+        takes time that doubles with each of them (a value that is used twice, fifty times)."""
+        back = self.b.branch(to)
+        if self.loops > inner:
+            mark = self.fn.module.add_metadata(["llvm.loop.vectorize.enable", I1(0)])
+            back.set_metadata("llvm.loop", mark)
 
     def least(self, x: ir.Value, y: ir.Value) -> ir.Value:
         """The smaller of two signed integers."""

@@ -88,6 +88,7 @@ def kernel_source(kernel: Kernel) -> Source:
 def _kernel_llvm(kernel: Kernel, symbol: str) -> str:
     from llvmlite import ir  # noqa: PLC0415  (not needed for what the cache has)
 
+    from .code import text_of  # noqa: PLC0415
     from .nest import emit_combine, emit_kernel  # noqa: PLC0415
 
     module = ir.Module(symbol)
@@ -96,7 +97,7 @@ def _kernel_llvm(kernel: Kernel, symbol: str) -> str:
         functions.append(emit_combine(module, kernel, symbol + "_combine"))
     for fn in functions:
         fn.linkage = "external"
-    return str(module)
+    return text_of(module)
 
 
 def provide(sources: Sequence[Source]) -> list[loader.Code]:

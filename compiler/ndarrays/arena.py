@@ -42,6 +42,7 @@ class Arrays:
         self._names: Any = None
         self.asking = False  # whether a call of the user's is being made: those in it are NumPy's
         self._reads: Any = None  # what names with numbers give (``slots.py``)
+        self._machine: Any = None
 
     # what the tracer gives
 
@@ -202,10 +203,17 @@ class Arrays:
         self._reads = reads
 
     def hooked(self, function: Any) -> Any:
-        """A function whose names give arrays and numbers of the trace."""
+        """A function that is interpreted, and whose names give arrays and numbers of the trace."""
         if self._names is None:
-            self._names = Names(self)
-        return self._names.function(function)
+            from ..capture.capture import Capture  # noqa: PLC0415  (it is made of arrays)
+
+            self._names, self._machine = Names(self), Capture(self.tracer)
+        machine, inner = self._machine, self._names.function(function)
+
+        def interpreted(*args: Any, **kwargs: Any) -> Any:
+            return machine.call(None, inner, args, kwargs)
+
+        return interpreted
 
     def finish(self) -> None:
         """Carry over what the function assigned to global names, and write what is left."""

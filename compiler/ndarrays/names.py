@@ -190,10 +190,14 @@ class Module(types.ModuleType):
         self.__dict__["_parts"] = real, names
 
     def __getattr__(self, name: str) -> Any:
+        return self.named(name, sys._getframe(1))
+
+    def named(self, name: str, frame: Any) -> Any:
+        """What a name of the module means to the code that runs in a frame."""
         real, names = self.__dict__["_parts"]
         found = getattr(real, name)
         if isinstance(found, type):
-            return names.kind(found, sys._getframe(1))
+            return names.kind(found, frame)
         if type(found) in (float, int):
             return names.home.number(vars(real), name, found)
         return names.value(found)

@@ -107,7 +107,7 @@ def test_a_variable_is_returned_as_itself() -> None:
 def test_what_is_no_value_is_refused_and_leaves_nothing() -> None:
     v = tf.Variable([1.0])
 
-    @tf.function(jit_compile=False)
+    @tf.function(jit_compile=False, strict=True)
     def f(x: Any) -> Any:
         v.assign(x)
         return object()
@@ -297,7 +297,7 @@ def test_variables_told_apart() -> None:
 
 
 def test_a_variable_made_inside_is_refused() -> None:
-    f = tf.function(lambda x: tf.Variable(0.0) + x, jit_compile=False)
+    f = tf.function(lambda x: tf.Variable(0.0) + x, jit_compile=False, strict=True)
     with pytest.raises(StagingError, match="Variable"):
         f(x_of(1))
 
@@ -348,7 +348,7 @@ def test_a_failing_trace_leaves_no_trace(stop: type[BaseException]) -> None:
     with pytest.raises(stop):
         f(x)
     # As without tracing: what was assigned before an exception of the function stays.
-    kept = stop in (ValueError, ShapeError)
+    kept = stop is not KeyboardInterrupt  # the call that it came in has not begun
     assert v.numpy().tolist() == [5.0 if kept else 1.0]
     assert not f._traces
     assert not f._exact
@@ -389,7 +389,7 @@ def test_a_tensor_kept_from_a_trace_is_refused_later() -> None:
     with pytest.raises(TwofoldError):
         held + 1
     g = tf.function(lambda x: x + held, jit_compile=False)
-    with pytest.raises(TwofoldError, match="another trace"):
+    with pytest.raises(TwofoldError, match="was kept after the trace"):
         g(x_of(1))
 
 
@@ -474,7 +474,7 @@ def test_running_eagerly_runs_the_python_also_after_a_call_was_prepared() -> Non
         finally:
             tf.config.run_functions_eagerly(False)
         texts.append(out.getvalue())
-    assert texts == ["in Python\n", "", "in Python\n", ""]
+    assert texts == ["in Python\n"] * 4
 
 
 class TestConcreteFunction:

@@ -165,7 +165,7 @@ def test_a_number_among_the_arguments_may_scale_a_size() -> None:
 
 
 def test_elements_of_an_argument_are_no_sizes() -> None:
-    @tf.function
+    @tf.function(strict=True)
     def made(sizes: Any) -> Any:
         return tf.zeros(sizes + 1)
 

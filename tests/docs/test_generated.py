@@ -72,17 +72,17 @@ def tape_error() -> None:
 
 
 def staging_error() -> None:
-    tf.function(lambda x: x if x > 0 else -x)(tf.constant(1.0))
+    tf.function(lambda x: x.tolist(), strict=True)(tf.constant(1.0))
 
 
 def return_type_error() -> None:
-    tf.function(lambda x: (i for i in range(3)))(tf.constant(1.0))
+    tf.function(lambda x: (i for i in range(3)), strict=True)(tf.constant(1.0))
 
 
 def graph_error() -> None:
     kept: SimpleQueue[Any] = SimpleQueue()
     tf.function(lambda x: kept.put(x) or x)(tf.constant(1.0))
-    tf.function(lambda x: x + kept.get())(tf.constant(1.0))
+    tf.function(lambda x: x + kept.get(), strict=True)(tf.constant(1.0))
 
 
 def verify_error() -> None:

@@ -17,7 +17,8 @@ LOOPS = {
 MODES = {"eager": "f", "arrays": "tf.function(f, jit_compile=False)", "default": "tf.function(f)",
          "compiled": "tf.function(f, jit_compile=True)"}  # fmt: skip
 CHILD = """
-import threading, time
+import signal, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has none
 import twofold as tf
 v = tf.Variable(1.0)
 def f(x):

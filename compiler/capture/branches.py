@@ -1,0 +1,301 @@
+"""A decision by a value of the graph: both ways are interpreted, and merged where they join.
+
+Each way runs on a copy of the frame, in a region of its own, to the first step that both come to.
+If what they leave there has no common form (a variable is None on one way), each way goes on to the
+end of the function, or of the trip of a loop, by itself, and what is returned is merged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from twofold.ir import bind
+from twofold.ir.op import OPS
+
+from ..control.branch import joined, types_of
+from ..control.part import Part
+from ..trace import Tracer, place
+from .flow import END, flow_of
+from .frame import UNBOUND, Frame
+from .heap import Contents
+from .machine import Returned, Stopped, Yielded
+from .merge import HOLE, Merger, Unmergeable
+
+__all__ = ["Again", "Ended", "Ending", "end_of", "enter", "fork", "go_on"]
+
+
+class Ending:
+    """Where a run ended, of several steps: ``tests`` says for each whether it is that one, and
+    ``depths`` how much is on the stack there."""
+
+    def __init__(self, tests: dict[int, Any], depths: dict[int, int], value: Any = HOLE) -> None:
+        self.tests, self.depths, self.value = tests, depths, value
+
+    def without(self, target: int) -> Ending:
+        """The other steps."""
+        return Ending({t: x for t, x in self.tests.items() if t != target}, self.depths, self.value)
+
+
+class Again(NamedTuple):
+    """A loop of which another trip is made, as a place to go on at."""
+
+    head: int
+
+
+Ended = Returned | Stopped | Ending
+Start = int | Again | Ending
+
+
+@dataclass
+class Side:
+    """One way: its frame at the end, how it ended, what it wrote to."""
+
+    frame: Frame
+    ended: Any = None
+    written: dict[int, Contents] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> frozenset[int]:
+        """The steps where it may have ended."""
+        if isinstance(self.ended, Ending):
+            return frozenset(self.ended.tests)
+        return frozenset((end_of(self.ended),))
+
+    @property
+    def depths(self) -> dict[int, int]:
+        """How much is on the stack at each of them."""
+        if isinstance(self.ended, Ending):
+            return self.ended.depths
+        return {end_of(self.ended): len(self.frame.stack)}
+
+    @property
+    def value(self) -> Any:
+        """What it returns, if it does."""
+        return HOLE if isinstance(self.ended, Stopped) else self.ended.value
+
+
+def end_of(ended: Any) -> int:
+    """The step at which a run stopped; END if it returned."""
+    return ended.at if isinstance(ended, Stopped) else END
+
+
+def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drops: int = 0) -> Any:
+    """Go two ways. Gives nothing if the frame can go on, else how its run ended."""
+    flow = flow_of(frame.code)
+    if yes in frame.stops and no in frame.stops and not drops:
+        depths = dict.fromkeys((yes, no), len(frame.stack))
+        return Ending({yes: predicate, no: OPS["logical_not"](predicate)}, depths)
+    join = flow.join([*_steps_of(yes), *_steps_of(no)], frame.stops)
+    reason = ""
+    for last in dict.fromkeys((join, END)):
+        try:
+            return _fork(machine, frame, predicate, (yes, no), drops, last)
+        except Unmergeable as unmergeable:
+            reason = str(unmergeable)
+    if machine.heap.parts:
+        raise Unmergeable(reason)
+    return machine.give_up(f"a decision by a value of the graph: {reason}")
+
+
+def _steps_of(start: Start) -> list[int]:
+    if isinstance(start, Ending):
+        return list(start.tests)
+    return [start.head if isinstance(start, Again) else start]
+
+
+def _fork(
+    machine: Any, frame: Frame, predicate: Any, starts: tuple[Start, Start], drops: int, join: int
+) -> Any:
+    outer, where = bind.ground(), place()
+    stops = frame.stops | ({join} if join != END else set())
+    parts: list[Part] = []
+    sides: list[Side] = []
+    for i, start in enumerate(starts):
+        part, copy = Part(Tracer(("then", "otherwise")[i], outer)), frame.copy()  # type: ignore[arg-type]
+        copy.stops = frozenset(stops)
+        if drops == i + 1:
+            copy.stack.pop()
+        side = Side(copy)
+        part.run(lambda s=side, at=start: _run_side(machine, s, at), lambda _: ())  # type: ignore[misc]
+        parts.append(part)
+        sides.append(side)
+    fine = [i for i, part in enumerate(parts) if not part.failed]
+    if not fine:
+        machine.give_up("a decision by a value of the graph between two exceptions")
+    merger = Merger([parts[i] for i in fine], machine.heap)
+    merged = merge_sides(machine, frame, [sides[i] for i in fine], merger)
+    for i, row in zip(fine, merger.rows, strict=True):
+        parts[i].leaves = row
+    kinds = types_of([parts[i] for i in fine], outer)  # type: ignore[arg-type]
+    for part in parts:
+        if part.failed:
+            part.fill(merger.rows[0], kinds)
+    selector = bind.ground().value(predicate)
+    outs = joined("cond", selector, parts, where)
+    ended = merged([outer.tensor(out) for out in outs[: len(kinds)]])
+    if isinstance(ended, Stopped) and ended.at == join and join not in frame.stops:
+        return None
+    return ended
+
+
+def _run_side(machine: Any, side: Side, start: Start) -> None:
+    machine.heap.begin()
+    try:
+        side.ended = enter(machine, side.frame, start)
+        if isinstance(side.ended, Yielded):
+            raise Unmergeable("a generator yields on one way")
+    finally:
+        side.written = machine.heap.end()
+
+
+def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
+    """Run a frame from a place on; how it ended."""
+    if isinstance(start, Ending) and len(start.tests) == 1:
+        (at,) = start.tests
+        del frame.stack[start.depths[at] :]
+        return enter(machine, frame, at, start.value)
+    if isinstance(start, int):
+        if start == END:
+            return Returned(value)
+        frame.at = start
+        if start in frame.stops:
+            return Stopped(start)
+        return machine.run(frame)
+    if isinstance(start, Again):
+        ended = machine.loop(frame, start.head)
+    else:
+        ended = go_on(machine, frame, start)
+    if ended is None:
+        ended = Stopped(frame.at) if frame.at in frame.stops else machine.run(frame)
+    return ended
+
+
+def go_on(machine: Any, frame: Frame, ending: Ending) -> Any:
+    """Go on where a run ended at one of several steps: nothing if the frame can go on, else how
+    its run ended."""
+    inside = [t for t in ending.tests if t not in frame.stops and t != END]
+    if not inside:
+        return ending
+    first = inside[0]
+    chosen = Ending({first: True}, ending.depths, ending.value)
+    return fork(machine, frame, ending.tests[first], chosen, ending.without(first))
+
+
+def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -> Any:
+    """Merge frames, results and what was written to; gives what makes of the outputs how the run
+    ended, with the frame where it goes on."""
+    flow = flow_of(frame.code)
+    targets = sorted(frozenset().union(*[s.targets for s in sides]))
+    needs = [
+        frozenset().union(*[flow.live[t] for t in s.targets if t != END]) | frame.carried
+        for s in sides
+    ]
+    names = sorted(frozenset().union(*needs))
+    slots = {}
+    for name in names:
+        column = [
+            s.frame.slots.get(name, UNBOUND) if name in need else HOLE
+            for s, need in zip(sides, needs, strict=True)
+        ]
+        column = [
+            HOLE if v is UNBOUND and name in frame.carried and not _is_live(flow, s, name) else v
+            for s, v in zip(sides, column, strict=True)
+        ]
+        slots[name] = merger.merge(column, repr(name))
+    depths: dict[int, int] = {}
+    for side in sides:
+        if any(depths.setdefault(t, n) != n for t, n in side.depths.items() if t != END):
+            raise Unmergeable("the ways leave different things unfinished")
+    stacks = [[] if s.targets == {END} else s.frame.stack for s in sides]
+    stack = [
+        merger.merge([x[i] if i < len(x) else HOLE for x in stacks], "an operand")
+        for i in range(max(map(len, stacks)))
+    ]
+    value = merger.merge([s.value for s in sides], "what is returned")
+    tests = _merge_targets(merger, sides, targets)
+    heap = merge_heap(machine, sides, merger)
+    at = targets[0]
+
+    def build(outs: list[Any]) -> Any:
+        frame.slots.update({name: b(outs) for name, b in slots.items()})
+        frame.stack = [b(outs) for b in stack]
+        heap(outs)
+        if len(targets) > 1:
+            return Ending({t: test(outs) for t, test in tests.items()}, depths, value(outs))
+        frame.at = at
+        return Returned(value(outs)) if at == END else Stopped(at)
+
+    return build
+
+
+def _is_live(flow: Any, side: Side, name: str) -> bool:
+    return any(name in flow.live[t] for t in side.targets if t != END)
+
+
+def _merge_targets(merger: Merger, sides: list[Side], targets: list[int]) -> dict[int, Any]:
+    """For each step whether it is the one, of the outputs."""
+    if len(targets) == 1:
+        return {}
+    tests = {}
+    for target in targets:
+        column = []
+        for side in sides:
+            if isinstance(side.ended, Ending):
+                column.append(side.ended.tests.get(target, False))
+            else:
+                column.append(end_of(side.ended) == target)
+        made = merger.within(_as_bool, column)
+        at = merger.column(made)
+        tests[target] = lambda outs, at=at: outs[at]
+    return tests
+
+
+def _as_bool(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    if isinstance(value, bool):
+        return OPS["constant"](value=np.bool_(value))
+    return bind.ground().tensor(bind.ground().value(value))
+
+
+def merge_heap(machine: Any, sides: list[Side], merger: Merger) -> Any:
+    """Merge what the ways wrote into objects around them."""
+    owners = {key: c for s in sides for key, c in s.written.items()}
+    builds = []
+    for key, contents in owners.items():
+        column = [s.written[key].after if key in s.written else contents.before for s in sides]
+        builds.append((contents, merge_contents(merger, contents, column)))
+
+    def build(outs: list[Any]) -> None:
+        for contents, made in builds:
+            if not machine.heap.changes(contents.owner):
+                machine.give_up("a change of an object in a branch")
+            contents.write(made(outs))
+
+    return build
+
+
+def merge_contents(merger: Merger, contents: Contents, column: list[Any]) -> Any:
+    """Merge what one object holds."""
+    what = f"what a {type(contents.owner).__name__} holds"
+    first = column[0]
+    if isinstance(first, dict):
+        keys = list(first)
+        if any(list(c) != keys for c in column):
+            raise Unmergeable(f"{what} has other keys on each way")
+        items = {k: merger.merge([c[k] for c in column], f"{what} as {k!r}") for k in keys}
+        return lambda outs: {k: b(outs) for k, b in items.items()}
+    if isinstance(first, list | tuple):
+        if any(len(c) != len(first) for c in column):
+            raise Unmergeable(f"{what} has another length on each way")
+        built = [
+            merger.merge([c[i] for c in column], f"item {i} of {what}") for i in range(len(first))
+        ]
+        kind = type(first)
+        return lambda outs: kind([b(outs) for b in built])
+    if isinstance(first, set):
+        if any(c != first for c in column):
+            raise Unmergeable(f"{what} differs on each way")
+        return lambda outs: first
+    return merger.merge(column, what)

@@ -1,0 +1,473 @@
+"""The machine of a trace: Python's operations on what is known, regions for what is not."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.errors import StagingError
+from twofold.ir.op import OPS
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from ..ndarrays import kinds
+from ..ndarrays.base import TracedArray, TracedScalar
+from ..ndarrays.names import Module, _Space
+from ..plain import PlainPython
+from ..symint import SymInt
+from . import exceptions, instructions, operators
+from .branches import Again, fork
+from .flow import END, flow_of
+from .frame import Frame
+from .heap import Heap
+from .loops import Loop, run_loop, settle
+from .merge import Unmergeable
+from .numbers import TracedNumber, holds, number_of
+from .objects import Objects
+from .walks import Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+
+__all__ = ["Capture"]
+
+assert exceptions
+assert instructions
+assert operators
+ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of the graph
+_READS = frozenset(
+    ("count", "index", "copy", "get", "items", "keys", "values", "union", "intersection",
+     "difference", "issubset", "issuperset", "isdisjoint", "symmetric_difference")
+)  # fmt: skip
+_CONTAINERS = (list, dict, set)
+
+
+class Capture(Objects):
+    """Interprets the functions of one trace."""
+
+    def __init__(self, tracer: Any) -> None:
+        self.tracer = tracer
+        self.heap = Heap()
+        self.unrolled: set[tuple[types.CodeType, int]] = set()
+
+    def give_up(self, what: str) -> Any:
+        raise PlainPython(refusal=StagingError(f"{what} is not staged"))
+
+    # names
+
+    def load_global(self, frame: Frame, name: str) -> Any:
+        space = frame.f_globals
+        found = super().load_global(frame, name)
+        if type(space) is not _Space:
+            return found
+        if isinstance(found, type):
+            return space.names.kind(found, frame)
+        if type(found) in (float, int):
+            return space.names.home.number(space.real, name, found)
+        return space.names.value(found)
+
+    def load_module(self, frame: Frame, name: str, names: Any, level: int) -> Any:
+        found = builtins.__import__(name, dict(frame.f_globals), None, names, level)
+        space = frame.f_globals
+        return space.names.value(found) if type(space) is _Space else found
+
+    def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
+        if type(owner) is Module:
+            return owner.named(name, frame)
+        return super().attribute(frame, owner, name)
+
+    def changes(self, owner: Any) -> None:
+        if self.heap.parts and _is_mutable(owner) and not self.heap.changes(owner):
+            raise Unmergeable(f"a {type(owner).__name__} is changed")
+
+    def fresh(self, value: Any) -> Any:
+        self.heap.fresh(value)
+        return value
+
+    # decisions
+
+    def truth(self, frame: Frame, value: Any) -> Any:
+        if isinstance(value, Variable):
+            value = value.read_value()
+        found = _holds(value)
+        if found is None:
+            return super().truth(frame, value)
+        return found if isinstance(found, bool) else TracedNumber(bool, found)
+
+    def decision(self, frame: Frame, value: Any) -> Any:
+        """The truth of a value: a bool, or a bool tensor."""
+        found = self.truth(frame, value)
+        return found.held if type(found) is TracedNumber else found
+
+    def choose(self, frame: Frame, value: Any, yes: int, no: int, drops: int = 0) -> Any:
+        holds_ = self.decision(frame, value)
+        if not isinstance(holds_, bool):
+            return self._decide(frame, holds_, yes, no, drops)
+        frame.at = yes if holds_ else no
+        if drops == (1 if holds_ else 2):
+            frame.stack.pop()
+        return None
+
+    def _decide(self, frame: Frame, predicate: Any, yes: int, no: int, drops: int) -> Any:
+        flow = flow_of(frame.code)
+        here = frame.now
+        for at, other in ((yes, no), (no, yes)):
+            inside = flow.loops.get(at)
+            if inside is not None and here not in inside and other not in inside and not drops:
+                ways = (Again(at), other) if at == yes else (other, Again(at))
+                return fork(self, frame, predicate, *ways)
+        heads = [h for h, inside in flow.loops.items() if here in inside and h not in frame.stops]
+        if not heads:
+            return fork(self, frame, predicate, yes, no, drops)
+        head = min(heads, key=lambda h: len(flow.loops[h]))
+        return self._finish_trip(frame, head, lambda: fork(self, frame, predicate, yes, no, drops))
+
+    def _finish_trip(self, frame: Frame, head: int, decide: Callable[[], Any]) -> Any:
+        """A decision in a loop that has been a loop of Python's so far: this trip is made, and the
+        others become a loop of the graph."""
+        loop, before = Loop(self, frame, head), frame.stops
+        frame.stops = before | {head} | {t for t in loop.exits if t != END}
+        try:
+            ended = decide()
+            if ended is None:
+                ended = self.run(frame)
+        finally:
+            frame.stops = before
+        return settle(self, frame, loop.after_trip(frame, ended), peeled=head)
+
+    def negation(self, frame: Frame, value: Any) -> Any:
+        found = self.decision(frame, value)
+        return (
+            not found if isinstance(found, bool) else TracedNumber(bool, OPS["logical_not"](found))
+        )
+
+    def later(self, what: str, function: Any, args: Any, kwargs: Any) -> None:
+        """Note a call that each call of the compiled function makes, after the graph has run."""
+        if bind.ground() is not self.tracer or self.heap.parts:
+            self.give_up(f"{what} in a branch, a loop or a nested function")
+        self.tracer.effects.append((function, (args, kwargs)))
+
+    def loop(self, frame: Frame, head: int) -> Any:
+        """Make the trips of a loop; see ``run_loop``."""
+        return run_loop(self, frame, head)
+
+    # iteration
+
+    def iterator(self, frame: Frame, value: Any) -> Any:
+        source = _source(value)
+        return super().iterator(frame, value) if source is None else Walk(source)
+
+    def advance(self, frame: Frame, end: int) -> Any:
+        walk = frame.stack[-1]
+        if type(walk) is not Walk:
+            return super().advance(frame, end)
+        head = frame.now
+        length = walk.source.length()
+        if length is None:
+            self.give_up("zip over tensors of different lengths")
+        more = self.decision(frame, walk.at < length)
+        if not isinstance(more, bool):
+            return fork(self, frame, more, Again(head), end, drops=2)
+        if not more:
+            frame.stack.pop()
+            frame.at = end
+            return None
+        if self._rolls(frame, head, walk, length):
+            saved, tried = frame.copy(), frame.copy()
+            try:
+                ended = run_loop(self, tried, head, peeled=True)
+                frame.become(tried)
+                return ended
+            except (Unmergeable, PlainPython):
+                self.unrolled.add((frame.code, head))
+                frame.become(saved)
+            if isinstance(length, SymInt):
+                length = int(length)
+        frame.stack[-1] = walk.moved(walk.at + 1)
+        frame.stack.append(walk.item())
+        return None
+
+    def _rolls(self, frame: Frame, head: int, walk: Walk, length: Any) -> bool:
+        if (frame.code, head) in self.unrolled or isinstance(walk.source, Items):
+            return False
+        return isinstance(length, SymInt) or length - walk.at > ROLL
+
+    def items(self, frame: Frame, value: Any) -> Any:
+        source = value.source if type(value) is Walk else _source(value)
+        if source is None or isinstance(source, Items):
+            return super().items(frame, value)
+        first = value.at if type(value) is Walk else 0
+        return [source.item(i) for i in range(first, int(source.length()))]
+
+    # objects
+
+    def is_same(self, left: Any, right: Any) -> bool:
+        return left is right
+
+    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        if type(held) in (list, tuple) and any(_holds_staged(x) for x in (item, *held)):
+            found: Any = False
+            for x in held:
+                found = x is item or self.truth(frame, self.compare(frame, "==", x, item))
+                if found is True:
+                    break
+                if found is not False:
+                    self.give_up("`in` with values of the graph")
+            return not found if inverted else found
+        return super().contains(frame, held, item, inverted)
+
+    def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        if type(key) is TracedNumber:
+            key = self._index(held, key)
+        elif type(key) is tuple and any(type(k) is TracedNumber for k in key):
+            key = tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
+        return super().item(frame, held, key)
+
+    def _index(self, held: Any, key: TracedNumber) -> Any:
+        if isinstance(held, Tensor):
+            return key.held
+        if isinstance(held, TracedArray):
+            return TracedScalar(held.home, key.held)
+        return self.give_up("an index of a Python container that is a value of the graph")
+
+    def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
+        if type(key) is TracedNumber:
+            key = self._index(held, key)
+        elif type(key) is tuple and any(type(k) is TracedNumber for k in key):
+            key = tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
+        super().set_item(frame, held, key, value)
+
+    # calls
+
+    def native(
+        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        special = _SPECIAL.get(function) if _hashable(function) else None
+        if special is not None:
+            made = special(self, frame, args, kwargs)
+            if made is not NotImplemented:
+                return made
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, _CONTAINERS) and function.__name__ not in _READS:
+            self.changes(owner)
+        unbound = isinstance(function, types.MethodDescriptorType) and bool(args)
+        if unbound and isinstance(args[0], _CONTAINERS) and function.__name__ not in _READS:
+            self.changes(args[0])
+        return self.method(function, args, kwargs)
+
+    def method(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A method of a tensor or an array that gives a Python number, or any other function."""
+        owner = getattr(function, "__self__", None)
+        name = getattr(function, "__name__", "")
+        if name == "item" and not kwargs and isinstance(owner, Tensor) and _exists_later(owner):
+            return number_of(owner if not args else owner[args])
+        made = function(*args, **kwargs)
+        if type(made) in _CONTAINERS and owner is None and isinstance(function, type):
+            self.heap.fresh(made)
+        return made
+
+
+_VALUES = (
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    tuple,
+    frozenset,
+    Tensor,
+    Variable,
+    np.ndarray,
+    np.generic,
+)
+
+
+def _is_mutable(value: Any) -> bool:
+    """Whether what an object holds is a matter of Python: arrays and Variables look after
+    themselves."""
+    return not isinstance(value, _VALUES) and not getattr(type(value), "in_trace", False)
+
+
+def _hashable(function: Any) -> bool:
+    return type(function).__hash__ is not None and not isinstance(function, Tensor)
+
+
+def _holds(value: Any) -> Any:
+    """The truth of a value of the graph as a tensor, a bool if it is known, else None."""
+    if type(value) is TracedNumber:
+        return holds(value)
+    if isinstance(value, Tensor):
+        return holds(value) if _exists_later(value) else None
+    if isinstance(value, TracedArray | TracedScalar):
+        found = value.home.known(value.tensor())
+        return bool(found) if found is not None else holds(value)
+    return None
+
+
+def _exists_later(value: Any) -> bool:
+    """Whether this is a tensor of the trace that is not made of sizes."""
+    return hasattr(value, "trace") and value.trace.arrays.elements(value) is None
+
+
+def _holds_staged(value: Any) -> bool:
+    return type(value) is TracedNumber or hasattr(value, "trace") or isinstance(value, TracedScalar)
+
+
+def _source(value: Any) -> Any:
+    """What a ``for`` over a value goes over by position, or None."""
+    if type(value) is range:
+        return Span(value.start, value.stop, value.step)
+    if isinstance(value, Span | Numbered | Zipped | Reversed):
+        return value
+    if type(value) in (list, tuple):
+        return Items(value)
+    if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
+        return Rows(value)
+    return None
+
+
+# what Python's own functions do with numbers of the graph
+
+
+def _range(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+    given = [_whole(a) for a in args]
+    if not any(isinstance(a, SymInt | TracedNumber) for a in given):
+        return NotImplemented
+    start, stop, step = (0, given[0], 1) if len(given) == 1 else (*given, 1)[:3]
+    if type(step) is not int or step == 0:
+        return NotImplemented
+    return Span(start, stop, step)
+
+
+def _whole(x: Any) -> Any:
+    """An integer tensor as the Python number that it stands for."""
+    if isinstance(x, Tensor) and hasattr(x, "trace") and x.dtype.kind in "iu" and not x.shape:
+        return number_of(x) if _exists_later(x) else x.item()
+    if isinstance(x, TracedScalar) and x.dtype.kind in "iu":
+        return number_of(x.tensor())
+    return x
+
+
+def _to_number(kind: type) -> Any:
+    def convert(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if len(args) != 1 or kwargs:
+            return NotImplemented
+        x = args[0]
+        if kind is bool:
+            return machine.truth(frame, x)
+        if type(x) is TracedNumber:
+            tensor, own = x.held, x.kind
+        elif isinstance(x, Tensor) and _exists_later(x):
+            tensor, own = x, None
+        elif isinstance(x, TracedScalar):
+            if x.home.known(x.tensor()) is not None:
+                return NotImplemented
+            tensor, own = x.tensor(), None
+        else:
+            return NotImplemented
+        if kind is int and own is not int and tensor.dtype.kind == "f":
+            return TracedNumber(int, OPS["cast"](OPS["trunc"](tensor), dtype=np.dtype(np.int64)))
+        return number_of(tensor, kind)
+
+    return convert
+
+
+def _print(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+    machine.later("print", print, args, kwargs)
+
+
+def _math(op: str, refused: Callable[[Any], Any] | None = None) -> Any:
+    from .numbers import DTYPES, raise_if  # noqa: PLC0415
+
+    def compute(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if len(args) != 1 or not _holds_staged(args[0]):
+            return NotImplemented
+        number = _SPECIAL[float](machine, frame, args, {})
+        x = number.tensor(DTYPES[float])
+        if refused is not None:
+            raise_if(refused(x), ValueError("math domain error"))
+        return TracedNumber(float, OPS[op](x))
+
+    return compute
+
+
+def _is_iterated(frame: Frame | None) -> bool:
+    """Whether the result of the present call goes straight into a ``for``."""
+    return frame is not None and frame.program.steps[frame.at].op == "GET_ITER"
+
+
+def _enumerate(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if not _is_iterated(frame):
+        return NotImplemented
+    walk = _walk(args[0]) if args else None
+    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    return NotImplemented if walk is None else Numbered(walk, start)
+
+
+def _zip(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+    walks = [_walk(a) for a in args] if _is_iterated(frame) else []
+    if not walks or kwargs or any(w is None for w in walks):
+        return NotImplemented
+    return Zipped(walks)  # type: ignore[arg-type]
+
+
+def _reversed(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+    source = _source(args[0]) if len(args) == 1 and _is_iterated(frame) else None
+    return NotImplemented if source is None else Reversed(source)
+
+
+def _walk(value: Any) -> Walk | None:
+    if type(value) is Walk:
+        return value
+    source = _source(value)
+    return None if source is None else Walk(source)
+
+
+def _type(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if len(args) != 1:
+        return NotImplemented
+    return args[0].kind if type(args[0]) is TracedNumber else kinds.type_of(*args)
+
+
+def _extreme(name: str) -> Any:
+    sign = "<" if name == "min" else ">"
+
+    def find(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
+        items = list(args) if len(args) > 1 else args[0] if args else ()
+        if kwargs or not isinstance(items, list | tuple) or not any(map(_holds_staged, items)):
+            return NotImplemented
+        best = items[0]
+        for x in items[1:]:
+            better = machine.decision(frame, machine.compare(frame, sign, x, best))
+            if isinstance(better, bool):
+                best = x if better else best
+            else:
+                best = _select(machine, better, x, best)
+        return best
+
+    return find
+
+
+def _select(machine: Capture, predicate: Any, yes: Any, no: Any) -> Any:
+    from .numbers import DTYPES, is_number, kind_of  # noqa: PLC0415
+
+    if is_number(yes) and is_number(no) and kind_of(yes) is kind_of(no):
+        dtype = DTYPES[kind_of(yes)]
+        ways = [TracedNumber.tensor(x, dtype) if type(x) is TracedNumber
+                else OPS["constant"](value=np.array(x, dtype)) for x in (yes, no)]  # fmt: skip
+        return TracedNumber(kind_of(yes), OPS["where"](predicate, *ways))
+    if isinstance(yes, Tensor) and isinstance(no, Tensor) and yes.dtype == no.dtype:
+        return OPS["where"](predicate, yes, no)
+    return machine.give_up("min or max of values of several types")
+
+
+_SPECIAL: dict[Any, Any] = {
+    range: _range, float: _to_number(float), int: _to_number(int), bool: _to_number(bool),
+    print: _print, enumerate: _enumerate, zip: _zip, reversed: _reversed, type: _type,
+    min: _extreme("min"), max: _extreme("max"),
+    math.sqrt: _math("sqrt", lambda x: x < 0), math.sin: _math("sin"), math.cos: _math("cos"),
+    math.log: _math("log", lambda x: x <= 0), math.tanh: _math("tanh"), math.atan: _math("atan"),
+}  # fmt: skip

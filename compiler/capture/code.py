@@ -1,0 +1,139 @@
+"""Code objects as lists of steps, the same for every version of Python that is supported.
+
+``dis`` gives names, constants and jump targets; what one version spells as several instructions
+and another as one becomes the same steps here. Jump targets and ranges of exception handlers are
+positions in the list.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from functools import cache
+from types import CodeType
+from typing import Any, NamedTuple
+
+__all__ = ["Handler", "Program", "Step", "program_of"]
+
+# TO_BOOL: whoever jumps on a value asks for its truth; END_FOR: the iterator has been popped
+_NOTHING = frozenset(
+    ("NOP", "RESUME", "PRECALL", "EXTENDED_ARG", "COPY_FREE_VARS", "RETURN_GENERATOR", "TO_BOOL",
+     "END_FOR")
+)  # fmt: skip
+# whose argument is a number or bits, not what ``dis`` looks up for it
+_RAW = frozenset(
+    ("MAKE_FUNCTION", "BUILD_SLICE", "CALL_FUNCTION_EX", "RAISE_VARARGS", "CONVERT_VALUE",
+     "FORMAT_VALUE", "SET_FUNCTION_ATTRIBUTE", "IS_OP", "CONTAINS_OP", "CALL", "CALL_KW",
+     "UNPACK_EX", "RERAISE", "COPY", "SWAP", "CALL_INTRINSIC_1", "CALL_INTRINSIC_2",
+     "GET_AWAITABLE")
+)  # fmt: skip
+_NEW = sys.version_info
+
+
+class Step(NamedTuple):
+    """One instruction: its name, its argument (a name, a constant, a count) and where it stands.
+
+    ``target``: the position that it may jump to, or -1; ``flag``: the variant of the instruction.
+    """
+
+    op: str
+    arg: Any
+    target: int
+    offset: int
+    flag: int = 0
+
+
+class Handler(NamedTuple):
+    """What catches exceptions of a range of steps: where it begins, the depth of the stack there,
+    and whether the position of the raising step is pushed."""
+
+    target: int
+    depth: int
+    pushes_position: bool
+
+
+class Program:
+    """The steps of a code object, with the handler of each."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = code
+        instructions = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
+        positions: dict[int, int] = {}
+        made: list[Any] = []
+        for before, instruction in zip([None, *instructions], instructions, strict=False):
+            positions[instruction.offset] = len(made)
+            ends_loop = before is not None and before.opname == "END_FOR" and _NEW >= (3, 13)
+            made += [] if ends_loop else _steps(instruction, code)
+        end = len(made)
+        positions[instructions[-1].offset + 2] = end
+        self.steps = [s._replace(target=positions[s.target]) if s.target >= 0 else s for s in made]
+        self.handlers: list[Handler | None] = [None] * end
+        entries: Any = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]
+        for e in entries:
+            last = next((positions[o] for o in range(e.end, e.end + 64, 2) if o in positions), end)
+            first = next(positions[o] for o in range(e.start, e.start + 64, 2) if o in positions)
+            for i in range(first, last):
+                self.handlers[i] = Handler(positions[e.target], e.depth, e.lasti)
+        self.is_generator = bool(code.co_flags & 0x20)
+        self.is_async = bool(code.co_flags & (0x80 | 0x200))
+
+
+@cache
+def program_of(code: CodeType) -> Program:
+    """The program of a code object."""
+    return Program(code)
+
+
+def _steps(i: Any, code: CodeType) -> list[Step]:
+    """The steps of one instruction of ``dis``."""
+    op, offset = i.opname, i.offset
+    if op in _NOTHING:
+        return []
+    several = _SEVERAL.get(op)
+    if several is not None:
+        return [Step(name, arg, -1, offset) for name, arg in several(i.argval)]
+    if op == "LOAD_GLOBAL" and i.arg & 1:
+        null, load = Step("PUSH_NULL", None, -1, offset), Step(op, i.argval, -1, offset)
+        return [null, load] if _NEW < (3, 13) else [load, null]
+    if op == "LOAD_ATTR" and _NEW >= (3, 12) and i.arg & 1:
+        op = "LOAD_METHOD"
+    if i.opcode in dis.hasjrel or i.opcode in dis.hasjabs:
+        return [Step(_RENAMED.get(op, op), None, i.argval, offset)]
+    if op == "KW_NAMES":
+        return [Step(op, code.co_consts[i.arg], -1, offset)]
+    flag = i.arg & 3 if op == "LOAD_SUPER_ATTR" else 0
+    return [Step(_RENAMED.get(op, op), _argument(i), -1, offset, flag)]
+
+
+def _argument(i: Any) -> Any:
+    if i.opname in _RAW:
+        return i.arg
+    if i.opname == "BINARY_OP":
+        return i.argrepr
+    if i.opname == "COMPARE_OP":
+        return i.argval.removeprefix("bool(").removesuffix(")")
+    return i.argval
+
+
+def _returned(value: Any) -> list[tuple[str, Any]]:
+    return [("LOAD_CONST", value), ("RETURN_VALUE", None)]
+
+
+_SEVERAL: dict[str, Any] = {
+    "RETURN_CONST": _returned,
+    "LOAD_FAST_LOAD_FAST": lambda pair: [("LOAD_FAST", name) for name in pair],
+    "STORE_FAST_STORE_FAST": lambda pair: [("STORE_FAST", name) for name in pair],
+    "STORE_FAST_LOAD_FAST": lambda pair: [("STORE_FAST", pair[0]), ("LOAD_FAST", pair[1])],
+    "LOAD_ASSERTION_ERROR": lambda _: [("LOAD_CONST", AssertionError)],
+}
+_RENAMED = {
+    "JUMP_FORWARD": "JUMP",
+    "JUMP_BACKWARD": "JUMP",
+    "JUMP_BACKWARD_NO_INTERRUPT": "JUMP",
+    "LOAD_FAST_CHECK": "LOAD_FAST",
+    "LOAD_CLOSURE": "LOAD_SLOT",
+} | {
+    f"POP_JUMP_{way}_IF_{test}": f"POP_JUMP_IF_{test}"
+    for way in ("FORWARD", "BACKWARD")
+    for test in ("FALSE", "TRUE", "NONE", "NOT_NONE")
+}

@@ -1,0 +1,130 @@
+"""What the steps of a function say before it runs: where branches join, what makes a loop, which
+variables are read again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from types import CodeType
+
+from .code import Program, program_of
+
+__all__ = ["END", "Flow", "flow_of"]
+
+END = -1  # where a function returns
+_BOTH = frozenset(
+    ("POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_NONE", "POP_JUMP_IF_NOT_NONE",
+     "JUMP_IF_FALSE_OR_POP", "JUMP_IF_TRUE_OR_POP", "FOR_ITER", "SEND")
+)  # fmt: skip
+_LAST = frozenset(("RETURN_VALUE", "RAISE_VARARGS", "RERAISE"))
+_READS = frozenset(
+    ("LOAD_FAST", "LOAD_SLOT", "LOAD_DEREF", "STORE_DEREF", "DELETE_DEREF", "DELETE_FAST",
+     "LOAD_FAST_AND_CLEAR", "MAKE_CELL")
+)  # fmt: skip
+_WRITES = frozenset(("STORE_FAST", "DELETE_FAST", "LOAD_FAST_AND_CLEAR", "MAKE_CELL"))
+
+
+class Flow:
+    """The control flow of one code object. Exceptions count for what is read, not for joins."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.after: list[tuple[int, ...]] = [self._after(i) for i in range(len(program.steps))]
+        self.live = self._liveness()
+        self._joins: dict[tuple[frozenset[int], frozenset[int]], int] = {}
+        self.loops = self._natural_loops()
+
+    def _after(self, i: int) -> tuple[int, ...]:
+        step = self.program.steps[i]
+        if step.op in _LAST:
+            return (END,)
+        if step.op == "JUMP":
+            return (step.target,)
+        return (i + 1, step.target) if step.op in _BOTH else (i + 1,)
+
+    def _liveness(self) -> list[frozenset[str]]:
+        """For each step the variables that are read from there on before they are written."""
+        steps, n = self.program.steps, len(self.program.steps)
+        live: list[set[str]] = [set() for _ in range(n)]
+        changed = True
+        while changed:
+            changed = False
+            for i in range(n - 1, -1, -1):
+                found: set[str] = set()
+                for k in self.after[i]:
+                    found |= live[k] if k != END else set()
+                if steps[i].op in _WRITES:
+                    found.discard(steps[i].arg)
+                if steps[i].op in _READS:
+                    found.add(steps[i].arg)
+                handler = self.program.handlers[i]
+                if handler is not None:
+                    found |= live[handler.target]
+                if found != live[i]:
+                    live[i], changed = found, True
+        return [frozenset(names) for names in live]
+
+    def join(self, starts: Iterable[int], stops: frozenset[int]) -> int:
+        """The first step that every way from all of ``starts`` comes to, before it leaves the
+        function or comes to one of ``stops``; END if there is none."""
+        key = frozenset(starts), stops
+        if key not in self._joins:
+            self._joins[key] = self._join(*key)
+        return self._joins[key]
+
+    def _join(self, starts: frozenset[int], stops: frozenset[int]) -> int:
+        import networkx as nx
+
+        reverse = nx.DiGraph()
+        reverse.add_node(END)
+        todo, seen = list(starts), set(starts)
+        while todo:
+            i = todo.pop()
+            ways = (END,) if i in stops or i == END else self.after[i]
+            for k in ways:
+                if i != END:
+                    reverse.add_edge(k, i)
+                if k not in seen:
+                    seen.add(k)
+                    todo.append(k)
+        for i in starts:
+            reverse.add_edge(i, "start")
+        over = nx.immediate_dominators(reverse, END)
+        found = over.get("start", END)
+        return int(found)
+
+    def _natural_loops(self) -> dict[int, frozenset[int]]:
+        """The steps of each loop by the step that it begins at: the target of backward jumps."""
+        before: dict[int, set[int]] = {}
+        for i, ways in enumerate(self.after):
+            for k in ways:
+                before.setdefault(k, set()).add(i)
+        found: dict[int, set[int]] = {}
+        for i, ways in enumerate(self.after):
+            for head in ways:
+                if head == END or head > i:
+                    continue
+                inside = found.setdefault(head, {head})
+                todo = [i]
+                while todo:
+                    k = todo.pop()
+                    if k not in inside:
+                        inside.add(k)
+                        todo += before.get(k, ())
+        return {head: frozenset(inside) for head, inside in found.items()}
+
+    def exits(self, head: int) -> frozenset[int]:
+        """Where a loop is left, END for a ``return`` in it."""
+        inside = self.loops[head]
+        return frozenset(k for i in inside for k in self.after[i] if k not in inside)
+
+    def assigned(self, head: int) -> frozenset[str]:
+        """The variables that a loop gives values."""
+        steps = self.program.steps
+        return frozenset(steps[i].arg for i in self.loops[head] if steps[i].op in _WRITES)
+
+
+@cache
+def flow_of(code: CodeType) -> Flow:
+    """The control flow of a code object."""
+    return Flow(program_of(code))

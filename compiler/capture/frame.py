@@ -1,0 +1,98 @@
+"""The state of a running function, as plain data: it can be copied, and run on from any point."""
+
+from __future__ import annotations
+
+import builtins
+import types
+from types import CodeType
+from typing import Any
+
+from .code import Program, program_of
+
+__all__ = ["NULL", "UNBOUND", "Frame"]
+
+
+class _Mark:
+    """What stands on the stack or in a slot where there is no value."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+NULL = _Mark("NULL")
+UNBOUND = _Mark("UNBOUND")
+
+
+class Frame:
+    """A function that runs: where it is, its variables (a cell where a closure shares one), its
+    stack.
+
+    It answers to the names that a frame of Python has (``f_code``, ``f_lasti`` ...), for those who
+    ask where the user's code is.
+    """
+
+    __slots__ = ("at", "back", "carried", "code", "f_globals", "handled", "keywords", "now",
+                 "program", "slots", "stack", "stops")  # fmt: skip
+
+    def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
+        self.code, self.f_globals, self.back = code, space, back
+        self.program: Program = program_of(code)
+        self.slots: dict[str, Any] = {}
+        self.stack: list[Any] = []
+        self.at = self.now = 0  # the next step, and the present one
+        self.handled: BaseException | None = None  # what an ``except`` block is handling
+        self.keywords: tuple[str, ...] = ()  # of the call that comes next
+        self.stops: frozenset[int] = frozenset()  # steps before which a run ends
+        self.carried: frozenset[str] = frozenset()  # what is asked for where it ends, though unread
+
+    def copy(self) -> Frame:
+        """A frame that goes on by itself, with the same values."""
+        made = Frame.__new__(Frame)
+        for name in Frame.__slots__:
+            setattr(made, name, getattr(self, name))
+        made.slots, made.stack = dict(self.slots), list(self.stack)
+        return made
+
+    def become(self, other: Frame) -> None:
+        """Go on where another frame of the same function is."""
+        for name in Frame.__slots__:
+            setattr(self, name, getattr(other, name))
+
+    @property
+    def f_code(self) -> CodeType:
+        return self.code
+
+    @property
+    def f_lasti(self) -> int:
+        offset: int = self.program.steps[self.now].offset
+        return offset
+
+    @property
+    def f_lineno(self) -> int:
+        found = list(self.code.co_positions())[self.f_lasti // 2][0]
+        return found or self.code.co_firstlineno
+
+    @property
+    def f_back(self) -> Frame | None:
+        return self.back
+
+    @property
+    def f_builtins(self) -> dict[str, Any]:
+        found = dict.get(self.f_globals, "__builtins__", builtins)
+        return found.__dict__ if isinstance(found, types.ModuleType) else found
+
+    @property
+    def f_locals(self) -> dict[str, Any]:
+        found = {}
+        for name, value in self.slots.items():
+            if isinstance(value, types.CellType):
+                try:
+                    value = value.cell_contents
+                except ValueError:
+                    continue
+            if value is not UNBOUND:
+                found[name] = value
+        return found

@@ -1,0 +1,113 @@
+"""What a part of a function that is staged changes in Python objects.
+
+A branch is interpreted although it may not be taken, and the body of a loop once for all its
+trips. So what it writes into lists, dicts, attributes and variables of closures is noted, taken out
+when it ends, and put back as it was; the values go the way of those of local variables.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+from ..library import is_library_object
+from ..state import attributes_of, state_of
+
+__all__ = ["Contents", "Heap"]
+
+Restore = Callable[[Any], None]
+
+
+class Contents:
+    """What an object held before a part, and what it holds at its end."""
+
+    def __init__(self, owner: Any, read: Callable[[], Any], write: Restore) -> None:
+        self.owner, self.read, self.write = owner, read, write
+        self.before = read()
+        self.after: Any = None
+
+
+class Heap:
+    """The objects that were written to, part by part from the outermost to the innermost."""
+
+    def __init__(self) -> None:
+        self.parts: list[dict[int, Contents]] = []
+        self.made: dict[int, tuple[Any, int]] = {}  # object -> the part that made it
+
+    def fresh(self, value: Any) -> None:
+        """An object that is made now."""
+        self.made[id(value)] = value, len(self.parts)
+
+    def is_fresh(self, value: Any) -> bool:
+        """Whether the innermost part has made an object."""
+        found = self.made.get(id(value))
+        return found is not None and found[1] >= len(self.parts)
+
+    def changes(self, owner: Any) -> bool:
+        """An object is about to be written to; whether that can be followed."""
+        if not self.parts or self.is_fresh(owner) or id(owner) in self.parts[-1]:
+            return True
+        access = _access(owner)
+        if access is None:
+            return False
+        self.parts[-1][id(owner)] = Contents(owner, *access)
+        return True
+
+    def begin(self) -> None:
+        """A part begins."""
+        self.parts.append({})
+
+    def end(self) -> dict[int, Contents]:
+        """A part ends: what it wrote to, which holds what it held before."""
+        found = self.parts.pop()
+        for contents in found.values():
+            contents.after = contents.read()
+            contents.write(contents.before)
+        return found
+
+
+def _access(owner: Any) -> tuple[Callable[[], Any], Restore] | None:
+    if isinstance(owner, types.CellType):
+        return lambda: _cell(owner), lambda old: _set_cell(owner, old)
+    if isinstance(owner, dict):
+        return lambda: dict(owner), lambda old: _set_dict(owner, old)
+    if isinstance(owner, list):
+        return lambda: list(owner), lambda old: owner.__setitem__(slice(None), old)
+    if isinstance(owner, set):
+        return lambda: set(owner), lambda old: _set_set(owner, old)
+    if is_library_object(owner) and not isinstance(owner, types.SimpleNamespace):
+        state = state_of(owner)
+        return None if state is None or state[1] is None else (state[0], state[1])
+    if hasattr(owner, "__dict__") and not hasattr(type(owner), "__slots__"):
+        held = owner.__dict__
+        return lambda: dict(held), lambda old: _set_dict(held, old)
+    read, write = attributes_of(owner)
+    return None if write is None else (read, write)
+
+
+EMPTY: Any = object()
+
+
+def _cell(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return EMPTY
+
+
+def _set_cell(cell: types.CellType, old: Any) -> None:
+    if old is EMPTY:
+        del cell.cell_contents
+    else:
+        cell.cell_contents = old
+
+
+def _set_dict(held: dict[Any, Any], old: dict[Any, Any]) -> None:
+    held.clear()
+    held.update(old)
+
+
+def _set_set(held: set[Any], old: set[Any]) -> None:
+    held.clear()
+    held.update(old)

@@ -1,0 +1,309 @@
+"""A loop by a value of the graph: one trip is interpreted and becomes the body of a ``while``.
+
+The state is what the trip changes: variables, the position of what a ``for`` goes over, what it
+writes into objects. A first guess of what that is and of which form (``Form``) is made, the trip is
+interpreted, and the guess is widened until the trip leaves what it began with. If no form fits, one
+trip is made before the loop (``total = 0``, and then a tensor), and then the loop is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.op import OPS
+from twofold.runtime.carried import State, own_tensor, truth
+
+from ..control.loop import stage_while
+from ..plain import PlainPython
+from .branches import Again, Ending, go_on
+from .flow import END, flow_of
+from .forms import Form, form_of, late, widened
+from .frame import UNBOUND, Frame
+from .heap import Contents
+from .machine import Returned, Stopped, Yielded
+from .merge import HOLE, Unmergeable
+from .numbers import holds
+
+__all__ = ["run_loop"]
+
+TRIES = 12
+RETURNED = "<returned>"
+
+
+class Widen(BaseException):
+    """The trip leaves a state of another form than it began with; the guess has been widened."""
+
+
+def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any:
+    """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
+    how its run ended."""
+    loop = Loop(machine, frame, head)
+    try:
+        ending = loop.stage()
+    except (Unmergeable, PlainPython):
+        if peeled:
+            raise
+        return _peel(machine, frame, loop)
+    return settle(machine, frame, ending)
+
+
+def _peel(machine: Any, frame: Frame, loop: Loop) -> Any:
+    """Make one trip, and then the loop."""
+    before = frame.stops
+    frame.stops = before | {loop.head} | {t for t in loop.exits if t != END}
+    try:
+        loop.begin_trip(frame)
+        ended = machine.run(frame)
+    finally:
+        frame.stops = before
+    return settle(machine, frame, loop.after_trip(frame, ended), peeled=loop.head)
+
+
+def settle(machine: Any, frame: Frame, ended: Any, peeled: int | None = None) -> Any:
+    """Go on where trips of a loop ended; ``peeled``: the loop that is to be made from there."""
+    if isinstance(ended, Ending) and len(ended.tests) == 1:
+        (at,) = ended.tests
+        del frame.stack[ended.depths[at] :]
+        ended = Returned(ended.value) if at == END else Stopped(at)
+    if isinstance(ended, Ending):
+        if peeled in ended.tests:
+            from .branches import fork  # noqa: PLC0415
+
+            rest = ended.without(peeled)
+            return fork(machine, frame, ended.tests[peeled], Again(peeled), rest)
+        return go_on(machine, frame, ended)
+    if isinstance(ended, Stopped):
+        frame.at = ended.at
+        if ended.at == peeled:
+            return run_loop(machine, frame, peeled, peeled=True)
+        return ended if ended.at in frame.stops else None
+    return ended
+
+
+class Loop:
+    """A loop while it is staged."""
+
+    def __init__(self, machine: Any, frame: Frame, head: int) -> None:
+        self.machine, self.frame, self.head = machine, frame, head
+        self.flow = flow_of(frame.code)
+        self.exits = self.flow.exits(head)
+        step = frame.program.steps[head]
+        self.over = step.op == "FOR_ITER"
+        self.behind = step.target
+        live = frozenset().union(*[self.flow.live[t] for t in self.exits if t != END])
+        self.carried = self.flow.assigned(head) & (self.flow.live[head] | live | frame.carried)
+        self.forms: dict[str, Form] = {}
+        for name in sorted(self.carried):
+            value = frame.slots.get(name, UNBOUND)
+            if value is UNBOUND or name not in self.flow.live[head]:
+                continue  # known when a trip has been made
+            self.forms[name] = form_of(value)
+        self.walk: Form | None = form_of(frame.stack[-1], open_walk=True) if self.over else None
+        self.heap: dict[int, tuple[Contents, Form]] = {}
+        self.value: Form | None = None
+        self.targets: list[int] = []  # where it is left, and how much is on the stack there
+        self.depths: dict[int, int] = {}
+
+    # a trip
+
+    def begin_trip(self, frame: Frame) -> None:
+        """Put the next item on the stack, if the loop is a ``for``."""
+        frame.at = self.head
+        if self.over:
+            walk = frame.stack[-1]
+            frame.stack[-1] = walk.moved(walk.at + 1)
+            frame.stack.append(walk.item())
+            frame.at += 1
+
+    def after_trip(self, frame: Frame, ended: Any) -> Any:
+        """How a trip ended: a ``for`` that has no more items ends behind the loop."""
+        if isinstance(ended, Yielded):
+            raise Unmergeable("a generator yields in a loop by a value of the graph")
+        if not self.over:
+            return ended
+        if isinstance(ended, Stopped) and ended.at == self.head:
+            more = self.machine.decision(frame, frame.stack[-1].more())
+            if isinstance(more, bool):
+                if more:
+                    return ended
+                frame.stack.pop()
+                return Stopped(self.behind)
+            tests = {self.head: more, self.behind: OPS["logical_not"](more)}
+            n = len(frame.stack)
+            return Ending(tests, {self.head: n, self.behind: n - 1})
+        if isinstance(ended, Ending) and self.head in ended.tests:
+            more = self.machine.decision(frame, frame.stack[ended.depths[self.head] - 1].more())
+            if more is True:
+                return ended
+            again = ended.tests[self.head]
+            tests = dict(ended.tests)
+            tests[self.head] = again & more
+            over = again & OPS["logical_not"](more)
+            tests[self.behind] = tests[self.behind] | over if self.behind in tests else over
+            depths = {**ended.depths, self.behind: ended.depths[self.head] - 1}
+            return Ending(tests, depths, ended.value)
+        return ended
+
+    # staging
+
+    def stage(self) -> Any:
+        """Stage the loop; how it ended. Raises Unmergeable."""
+        for _ in range(TRIES):
+            try:
+                return self._stage()
+            except Widen:
+                continue
+        raise Unmergeable("the state of a loop has no form that stays")
+
+    def _stage(self) -> Any:
+        first = [OPS["constant"](value=np.True_), *self._first()]
+        n = len(first) - 1
+        tests = [OPS["constant"](value=np.False_) for _ in self._tests()]
+        state = State.of([*first, *tests], "a loop")
+        last = stage_while(lambda s: s[0], lambda s: self._trip(s[1 : n + 1]), state, truth)
+        return self._finish(iter(last[1:]))
+
+    def _tests(self) -> list[int]:
+        """The exits that need a test, if there are several."""
+        return self.targets if len(self.targets) > 1 else []
+
+    def _first(self) -> list[Any]:
+        found: list[Any] = []
+        for name, form in self.forms.items():
+            value = self.frame.slots.get(name, UNBOUND)
+            live = name in self.flow.live[self.head]
+            found += form.take(value) if live and value is not UNBOUND else form.zeros()
+        if self.walk is not None:
+            found += self.walk.take(self.frame.stack[-1])
+        for contents, form in self.heap.values():
+            found += form.take(contents.read())
+        return found if self.value is None else found + self.value.zeros()
+
+    def _trip(self, leaves: list[Any]) -> list[Any]:
+        """One trip, from the tensors of the state to those of the next one."""
+        machine, frame = self.machine, self.frame.copy()
+        tensors = iter(leaves)
+        frame.stops = self.frame.stops | {self.head} | {t for t in self.exits if t != END}
+        frame.carried = self.carried
+        machine.heap.begin()
+        try:
+            self._restore(frame, tensors)
+            for name in self.carried - set(self.forms):
+                frame.slots[name] = UNBOUND
+            self.begin_trip(frame)
+            ended = self.after_trip(frame, machine.run(frame))
+        except BaseException:
+            machine.heap.end()
+            raise
+        written = machine.heap.end()
+        return self._left(frame, ended, written)
+
+    def _restore(self, frame: Frame, tensors: Iterator[Any]) -> None:
+        """Give a frame, and objects, the state."""
+        for name, form in self.forms.items():
+            frame.slots[name] = form.make(tensors)
+        if self.walk is not None:
+            frame.stack[-1] = self.walk.make(tensors)
+        for contents, form in self.heap.values():
+            if not self.machine.heap.changes(contents.owner):
+                raise Unmergeable("an object is changed in a loop")
+            contents.write(form.make(tensors))
+
+    def _left(self, frame: Frame, ended: Any, written: dict[int, Contents]) -> list[Any]:
+        """The tensors of the state that a trip leaves. Raises Widen."""
+        tests = _tests_of(ended)
+        if self.head not in tests:
+            raise Unmergeable("a loop makes one trip only")
+        changed = False
+        for name in sorted(self.carried):
+            value = frame.slots.get(name, UNBOUND)
+            if value is UNBOUND:
+                continue
+            changed |= self._widen(self.forms, name, value)
+        if self.walk is not None:
+            at = _depths_of(ended, frame)[self.head] - 1
+            self.walk, wider = widened(self.walk, frame.stack[at])
+            changed |= wider
+        for key, contents in written.items():
+            if key in self.heap:
+                known, form = self.heap[key]
+                form, wider = widened(form, contents.after)
+                self.heap[key] = known, form
+            else:
+                form, wider = form_of(contents.before, contents=True), True
+                form, _ = widened(form, contents.after)
+                self.heap[key] = contents, form
+            changed |= wider
+        value = ended.value if not isinstance(ended, Stopped) else HOLE
+        if value is not HOLE and value is not UNBOUND:
+            if self.value is None:
+                self.value, changed = late(value), True
+            else:
+                self.value, wider = widened(self.value, value)
+                changed |= wider
+        targets = sorted(t for t in tests if t != self.head)
+        if targets != self.targets:
+            self.targets, changed = targets, True
+        self.depths = _depths_of(ended, frame)
+        if changed:
+            raise Widen
+        return self._next(frame, ended, tests, written, value)
+
+    def _widen(self, forms: dict[str, Form], name: str, value: Any) -> bool:
+        if name not in forms:
+            forms[name] = late(value)
+            return True
+        forms[name], wider = widened(forms[name], value)
+        return wider
+
+    def _next(
+        self, frame: Frame, ended: Any, tests: dict[int, Any], written: dict[int, Contents],
+        value: Any,
+    ) -> list[Any]:  # fmt: skip
+        made = [_tensor(tests[self.head])]
+        for name, form in self.forms.items():
+            held = frame.slots.get(name, UNBOUND)
+            made += form.zeros() if held is UNBOUND else form.take(held)
+        if self.walk is not None:
+            made += self.walk.take(frame.stack[_depths_of(ended, frame)[self.head] - 1])
+        for key, (contents, form) in self.heap.items():
+            now = written[key].after if key in written else contents.before
+            made += form.take(now)
+        if self.value is not None:
+            known = value is not HOLE and value is not UNBOUND
+            made += self.value.take(value) if known else self.value.zeros()
+        return [*made, *[_tensor(tests[t]) for t in self._tests()]]
+
+    def _finish(self, tensors: Iterator[Any]) -> Any:
+        """Put what comes out into the frame and into objects; how the loop ended."""
+        frame = self.frame
+        self._restore(frame, tensors)
+        value = HOLE if self.value is None else self.value.make(tensors)
+        depths = self.depths
+        if not self.targets:
+            raise Unmergeable("a loop that never ends")
+        if len(self.targets) == 1:
+            return Ending({self.targets[0]: True}, depths, value)
+        return Ending({t: next(tensors) for t in self._tests()}, depths, value)
+
+
+def _tests_of(ended: Any) -> dict[int, Any]:
+    if isinstance(ended, Ending):
+        return ended.tests
+    return {ended.at if isinstance(ended, Stopped) else END: True}
+
+
+def _depths_of(ended: Any, frame: Frame) -> dict[int, int]:
+    if isinstance(ended, Ending):
+        return ended.depths
+    return {ended.at if isinstance(ended, Stopped) else END: len(frame.stack)}
+
+
+def _tensor(test: Any) -> Any:
+    if isinstance(test, bool):
+        return OPS["constant"](value=np.bool_(test))
+    found = holds(test)
+    return own_tensor(found)

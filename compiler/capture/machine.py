@@ -1,0 +1,195 @@
+"""The interpreter of user code: frames, exceptions, generators.
+
+``Machine.run`` runs a frame until it returns, yields, or comes to a step where somebody wants to
+look at it. What an instruction does is in ``instructions.py`` and its neighbours, one function
+each; how functions are called is in ``calls.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+from twofold.ir.location import interpreters
+
+from .code import Step
+from .frame import Frame
+
+__all__ = ["INSTRUCTIONS", "Generator", "Machine", "Returned", "Stopped", "Yielded", "instruction"]
+
+Instruction = Callable[[Any, Frame, Step], Any]
+INSTRUCTIONS: dict[str, Instruction] = {}
+
+
+def instruction(*names: str) -> Callable[[Instruction], Instruction]:
+    """Register the function of the instructions of these names."""
+
+    def register(function: Instruction) -> Instruction:
+        INSTRUCTIONS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+class Returned:
+    """What ended the run of a frame: a ``return``, with its value."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class Yielded(Returned):
+    """A ``yield``, with its value."""
+
+    __slots__ = ()
+
+
+class Stopped:
+    """A step at which the run was to stop."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+
+class Machine:
+    """Interprets functions of the user in one trace."""
+
+    def run(self, frame: Frame) -> Any:
+        """Run a frame on, until it returns (``Returned``), yields, or is about to carry out one of
+        its ``stops`` after its first step (``Stopped``). Raises what the code raises."""
+        steps = frame.program.steps
+        while True:
+            step = steps[frame.at]
+            frame.now = frame.at
+            frame.at += 1
+            try:
+                end = INSTRUCTIONS[step.op](self, frame, step)
+            except Exception as error:
+                if not self.handle(frame, error):
+                    raise
+                end = None
+            except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+                if not self.handle(frame, error):
+                    raise
+                end = None
+            if end is not None:
+                return end
+            if frame.at in frame.stops:
+                return Stopped(frame.at)
+
+    def handle(self, frame: Frame, error: BaseException) -> bool:
+        """Go on at the handler of an exception, if the step has one."""
+        handler = frame.program.handlers[frame.now]
+        if handler is None:
+            return False
+        if error.__context__ is None and frame.handled is not error:
+            error.__context__ = frame.handled
+        del frame.stack[handler.depth :]
+        if handler.pushes_position:
+            frame.stack.append(frame.now)
+        frame.stack.append(error)
+        frame.at = handler.target
+        return True
+
+    def frame_of(self, function: FunctionType, back: Frame | None) -> Frame:
+        """A frame at the beginning of a function, without its arguments."""
+        frame = Frame(function.__code__, function.__globals__, back)
+        code = function.__code__
+        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+            frame.slots[name] = cell
+        return frame
+
+    def start(self, frame: Frame) -> Any:
+        """Run a frame from its beginning; what it returns."""
+        if frame.program.is_generator:
+            return Generator(self, frame)
+        return self.run(frame).value
+
+
+interpreters[Machine.run.__code__] = "frame"
+
+
+class Generator:
+    """A generator whose code is interpreted."""
+
+    def __init__(self, machine: Machine, frame: Frame) -> None:
+        self.machine, self.frame = machine, frame
+        self.begun = self.ended = self.running = False
+
+    def __iter__(self) -> Generator:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Go on with a value for the ``yield`` that it stands at. Raises StopIteration."""
+        if self.ended:
+            raise StopIteration
+        if value is not None and not self.begun:
+            raise TypeError("can't send non-None value to a just-started generator")
+        self.frame.stack.append(value)
+        self.begun = True
+        return self._resume()
+
+    def throw(self, kind: Any, value: Any = None, trace: Any = None) -> Any:
+        """Raise an exception where it stands."""
+        error = (
+            kind if isinstance(kind, BaseException) else kind(*() if value is None else (value,))
+        )
+        if self.ended or not self.begun:
+            self.ended = True
+            raise error
+        self.frame.now = self.frame.at - 1
+        if not self.machine.handle(self.frame, error):
+            self.ended = True
+            raise error
+        return self._resume()
+
+    def close(self) -> None:
+        """End it: ``finally`` blocks run."""
+        try:
+            if not self.ended:
+                self.throw(GeneratorExit())
+        except (GeneratorExit, StopIteration):
+            return
+        finally:
+            was, self.ended = self.ended, True
+        if not was:
+            raise RuntimeError("generator ignored GeneratorExit")
+
+    def _resume(self) -> Any:
+        if self.running:
+            raise ValueError("generator already executing")
+        self.running = True
+        try:
+            end = self.machine.run(self.frame)
+        except StopIteration as error:
+            self.ended = True
+            raise RuntimeError("generator raised StopIteration") from error
+        except BaseException:
+            self.ended = True
+            raise
+        finally:
+            self.running = False
+        if isinstance(end, Yielded):
+            return end.value
+        self.ended = True
+        raise StopIteration(end.value)
+
+
+def unbound(frame: Frame, name: str) -> Exception:
+    """The error for a variable without a value."""
+    if name in frame.code.co_freevars:
+        return NameError(
+            f"cannot access free variable '{name}' where it is not associated with a value in "
+            f"enclosing scope"
+        )
+    return UnboundLocalError(
+        f"cannot access local variable '{name}' where it is not associated with a value"
+    )

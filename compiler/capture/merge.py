@@ -1,0 +1,196 @@
+"""What comes out where branches join: equal values stay, others become outputs of the branches.
+
+``Merger`` has a column of values, one of each branch, and gives back what makes the merged value of
+the outputs of the node. Inside a branch a number that it is to hand out becomes a tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.runtime.carried import own_tensor
+from twofold.runtime.tensor import Tensor
+
+from ..control.part import Part
+from ..ndarrays.base import TracedScalar
+from ..symint import SymInt
+from ..symnumber import SymNumber
+from ..trace import Traced
+from .frame import UNBOUND
+from .heap import EMPTY, Heap
+from .numbers import TracedNumber, as_tensor, is_number, kind_of
+from .walks import Walk
+
+__all__ = ["HOLE", "Merger", "Unmergeable", "same"]
+
+
+class _Hole:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+HOLE: Any = _Hole()  # a value that is never looked at
+_ATOMS = (type(None), bool, int, float, complex, str, bytes, type, slice, range, np.dtype)
+Build = Callable[[Sequence[Any]], Any]
+
+
+class Unmergeable(BaseException):
+    """Values of two branches have no common form; the words say which."""
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values that are known are one."""
+    if left is right:
+        return True
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, SymInt):
+        return bool(left.dim == right.dim)
+    if type(left) is Walk:
+        return left.same(right)
+    if isinstance(left, SymNumber):
+        return type(left) is not TracedNumber and left.slot == right.slot
+    if type(left).__name__ == "builtin_function_or_method" or hasattr(left, "__func__"):
+        return bool(left == right)
+    return isinstance(left, _ATOMS) and repr(left) == repr(right)
+
+
+class Merger:
+    """Merges values of several parts; see the module."""
+
+    def __init__(self, parts: Sequence[Part], heap: Heap) -> None:
+        self.parts, self.heap = parts, heap
+        self.rows: list[list[Any]] = [[] for _ in parts]
+
+    def merge(self, values: Sequence[Any], what: str) -> Build:
+        """What makes the merged value. Raises Unmergeable."""
+        real = [v for v in values if v is not HOLE]
+        if not real:
+            return lambda outs: UNBOUND
+        first = real[0]
+        known = len(real) == len(values) or not self._is_inner(first)
+        if known and all(same(first, v) for v in real[1:]):
+            return lambda outs: first
+        if any(v is UNBOUND or v is EMPTY for v in real):
+            raise Unmergeable(f"{what} has a value on one way only")
+        if all(map(is_number, real)):
+            return self._numbers(values, real, what)
+        if all(type(v) is TracedScalar for v in real):
+            return self._scalars(values, real, what)
+        if all(isinstance(v, Tensor) for v in real):
+            return self._tensors(values, what)
+        kinds = {type(v) for v in real}
+        if len(kinds) == 1 and isinstance(first, tuple | list | dict):
+            return self._container(values, real, what)
+        if kinds == {Walk}:
+            return self._walks(values, real, what)
+        raise Unmergeable(f"{what} is {_named(first)} on one way, {_named(real[-1])} on another")
+
+    def _is_inner(self, value: Any) -> bool:
+        """Whether a value belongs to one of the parts."""
+        trackers = [part.tracer for part in self.parts]
+        if isinstance(value, Traced):
+            return value.trace in trackers
+        if type(value) is TracedNumber:
+            return self._is_inner(value.held)
+        if type(value) is TracedScalar:
+            return self._is_inner(value.tensor())
+        if isinstance(value, tuple | list):
+            return any(map(self._is_inner, value))
+        return isinstance(value, dict) and any(map(self._is_inner, value.values()))
+
+    def column(self, made: Sequence[Any]) -> int:
+        """Give each part an output; its position."""
+        tensors = [m for m in made if m is not HOLE]
+        first = tensors[0].value.type
+        for t in tensors[1:]:
+            if t.dtype != first.dtype or len(t.value.type.shape) != first.rank:
+                raise Unmergeable(f"a tensor is {first} on one way, {t.value.type} on another")
+        for part, row, tensor in zip(self.parts, self.rows, made, strict=True):
+            row.append(_filler(part, first) if tensor is HOLE else tensor)
+        return len(self.rows[0]) - 1
+
+    def within(self, make: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+        """Carry out something inside each part."""
+        made = []
+        for part, value in zip(self.parts, values, strict=True):
+            token = bind.push(part.tracer)
+            try:
+                made.append(HOLE if value is HOLE else make(value))
+            finally:
+                bind.pop(token)
+        return made
+
+    def _numbers(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        kinds = {kind_of(v) for v in real}
+        if len(kinds) > 1:
+            names = " and ".join(sorted(k.__name__ for k in kinds))
+            raise Unmergeable(f"{what} is of the types {names}")
+        (kind,) = kinds
+        at = self.column(self.within(lambda v: as_tensor(v, kind), values))
+        return lambda outs: TracedNumber(kind, outs[at])
+
+    def _scalars(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        home = real[0].home
+        at = self.column(self.within(lambda v: own_tensor(v.tensor()), values))
+        return lambda outs: TracedScalar(home, outs[at])
+
+    def _tensors(self, values: Sequence[Any], what: str) -> Build:
+        at = self.column(self.within(own_tensor, values))
+        return lambda outs: outs[at]
+
+    def _container(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        """Containers that each way has made."""
+        kind = type(real[0])
+        keys = list(real[0]) if isinstance(real[0], dict) else range(len(real[0]))
+        for v in real:
+            own = list(v) if isinstance(v, dict) else range(len(v))
+            if own != keys:
+                raise Unmergeable(f"{what} has other items on each way")
+            if not isinstance(v, tuple) and not self.heap.is_fresh(v):
+                raise Unmergeable(f"{what} is one of several objects")
+        builds = []
+        for key in keys:
+            column = [HOLE if v is HOLE else v[key] for v in values]
+            builds.append(self.merge(column, f"an item of {what}"))
+
+        def build(outs: Sequence[Any]) -> Any:
+            items = [b(outs) for b in builds]
+            if issubclass(kind, dict):
+                made: Any = kind(zip(keys, items, strict=True))
+            elif hasattr(kind, "_make"):
+                return kind._make(items)
+            else:
+                made = kind(items)
+            self.heap.fresh(made)
+            return made
+
+        return build
+
+    def _walks(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        if not all(v.same_source(real[0]) for v in real):
+            raise Unmergeable(f"{what} is one of several iterators")
+        source = real[0]
+        position = self.merge([HOLE if v is HOLE else v.at for v in values], what)
+        return lambda outs: source.moved(position(outs))
+
+
+def _filler(part: Part, kind: Any) -> Any:
+    """A tensor of a type that nobody looks at."""
+    graph = part.graph
+    from twofold.ir.op import OPS  # noqa: PLC0415
+
+    zero = graph.add(OPS["constant"], (), {"value": np.zeros((), kind.dtype)}).out
+    if kind.shape:
+        zero = graph.add(OPS["splat"], (zero,), {"shape": kind.shape}).out
+    return Traced(zero, part.tracer)
+
+
+def _named(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return "a tensor"
+    return "None" if value is None else f"a {type(value).__name__}"

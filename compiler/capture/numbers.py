@@ -1,0 +1,307 @@
+"""Python numbers that exist only when the graph runs: made of values, or carried by a loop.
+
+An ``int`` is computed in int64, a ``float`` in float64, with Python's meaning: ``/`` gives a float,
+``//`` and ``%`` round down, a division by zero raises. An ``int`` that does not fit int64 raises
+OverflowError, where Python would have gone on; so does not happen silently what NumPy does.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.errors import StagingError
+from twofold.ir.op import OPS
+from twofold.runtime.carried import truth
+from twofold.runtime.tensor import Tensor
+
+from ..control.branch import stage_branches
+from ..plain import PlainPython
+from ..symint import SymInt
+from ..symnumber import SymNumber
+
+__all__ = ["DTYPES", "TracedNumber", "is_number", "kind_of", "number_of", "raise_if", "staged"]
+
+DTYPES: dict[type, np.dtype[Any]] = {
+    bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64),
+}  # fmt: skip
+_LARGE = 2**62
+
+
+class TracedNumber(SymNumber):
+    """A Python number of the graph; see the module."""
+
+    __slots__ = ("held", "kind")
+    of_graph = True
+
+    def __init__(self, kind: type, held: Any) -> None:
+        self.kind, self.held = kind, held
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return self.kind
+
+    def plain(self) -> Any:
+        """There is no number yet."""
+        raise PlainPython(refusal=needed(self))
+
+    def tensor(self, dtype: Any) -> Any:
+        """The number as a tensor of the graph."""
+        held = bind.ground().tensor(bind.ground().value(self.held))
+        return held if held.dtype == dtype else OPS["cast"](held, dtype=np.dtype(dtype))
+
+    def __bool__(self) -> bool:
+        raise PlainPython(refusal=needed(self))
+
+    def __index__(self) -> int:
+        raise PlainPython(refusal=needed(self))
+
+    def __hash__(self) -> int:
+        raise PlainPython(refusal=needed(self))
+
+
+def needed(number: TracedNumber) -> StagingError:
+    """What is said where a number is needed that does not exist yet."""
+    return StagingError(
+        f"the value of a Python {number.kind.__name__} is needed while the function is traced, but "
+        f"it exists only when it runs"
+    )
+
+
+def is_number(value: Any) -> bool:
+    """Whether this is a Python number, known or not."""
+    return type(value) in DTYPES or isinstance(value, SymNumber) or type(value) is SymInt
+
+
+def kind_of(value: Any) -> type:
+    """``bool``, ``int`` or ``float``."""
+    if type(value) is SymInt:
+        return int
+    kind: type = value.__class__
+    return kind
+
+
+def staged(value: Any) -> bool:
+    """Whether a value exists only when the graph runs."""
+    return type(value) is TracedNumber
+
+
+def number_of(tensor: Any, kind: type | None = None) -> TracedNumber:
+    """The Python number that a tensor of one element is."""
+    if tensor.shape:
+        tensor = OPS["reshape"](tensor, shape=())
+    if kind is None:
+        letter = tensor.dtype.kind
+        kind = bool if letter == "b" else int if letter in "iu" else float
+        if letter == "c":
+            raise PlainPython
+    if tensor.dtype != DTYPES[kind]:
+        tensor = OPS["cast"](tensor, dtype=DTYPES[kind])
+    return TracedNumber(kind, tensor)
+
+
+def as_tensor(value: Any, kind: type) -> Any:
+    """A number as a tensor of the dtype that numbers of a kind have. Raises PlainPython."""
+    if isinstance(value, SymNumber):
+        return value.tensor(DTYPES[kind])
+    if type(value) is SymInt:
+        return OPS["cast"](value, dtype=DTYPES[kind])
+    if kind is int and not -(2**63) <= value < 2**63:
+        raise PlainPython
+    return OPS["constant"](value=np.array(value, DTYPES[kind]))
+
+
+def raise_if(condition: Any, error: Exception) -> None:
+    """Stage a test: where the condition holds, the graph raises the error."""
+
+    def fails() -> Any:
+        raise error
+
+    def passes() -> Any:
+        return OPS["constant"](value=np.False_)
+
+    selector = bind.ground().value(condition)
+    stage_branches("cond", selector, [("raises", fails), ("passes", passes)], "a test")
+
+
+def _with_floats(left: Any, right: Any) -> bool:
+    return float in (kind_of(left), kind_of(right))
+
+
+def _sum(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compute(left: Any, right: Any) -> TracedNumber:
+        if _with_floats(left, right):
+            return TracedNumber(float, function(as_tensor(left, float), as_tensor(right, float)))
+        a, b = as_tensor(left, int), as_tensor(right, int)
+        made = function(a, b)
+        if not (_is_small(left) or _is_small(right)):
+            wrong = ((a ^ b) < 0) if function is operator.sub else ((a ^ b) >= 0)
+            raise_if(wrong & ((made ^ a) < 0), _too_large())
+        return TracedNumber(int, made)
+
+    return compute
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it takes longer than anyone waits to reach the end of int64 by adding it."""
+    return type(value) in (int, bool) and abs(value) < 2**16
+
+
+def _too_large() -> Exception:
+    return OverflowError("a Python int of a compiled function does not fit int64")
+
+
+def _product(left: Any, right: Any) -> TracedNumber:
+    if _with_floats(left, right):
+        return TracedNumber(float, as_tensor(left, float) * as_tensor(right, float))
+    a, b = as_tensor(left, int), as_tensor(right, int)
+    size = OPS["abs"](as_tensor(left, float) * as_tensor(right, float))
+    raise_if(size >= float(_LARGE), _too_large())
+    return TracedNumber(int, a * b)
+
+
+def _quotient(left: Any, right: Any) -> TracedNumber:
+    a, b = as_tensor(left, float), as_tensor(right, float)
+    words = "float division by zero" if _with_floats(left, right) else "division by zero"
+    _refuse_zero(b, right, words)
+    return TracedNumber(float, a / b)
+
+
+def _refuse_zero(divisor: Any, given: Any, words: str) -> None:
+    if type(given) in DTYPES:
+        if given == 0:
+            raise ZeroDivisionError(words)
+        return
+    raise_if(divisor == 0, ZeroDivisionError(words))
+
+
+def _floored(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compute(left: Any, right: Any) -> TracedNumber:
+        kind = float if _with_floats(left, right) else int
+        a, b = as_tensor(left, kind), as_tensor(right, kind)
+        modulo = function is operator.mod
+        whole = "integer modulo by zero" if modulo else "integer division or modulo by zero"
+        real = "float modulo" if modulo else "float floor division by zero"
+        _refuse_zero(b, right, real if kind is float else whole)
+        return TracedNumber(kind, function(a, b))
+
+    return compute
+
+
+def _power(left: Any, right: Any) -> TracedNumber:
+    if type(right) is int and right >= 0 and kind_of(left) is not float:
+        made: Any = 1
+        for _ in range(right if right <= 64 else 0):
+            made = _product(made, left) if made != 1 else left
+        if right > 64:
+            raise PlainPython
+        return made if right else 1  # type: ignore[return-value]
+    if type(right) in (int, float) and kind_of(left) is float and float(right).is_integer():
+        if right < 0:
+            raise PlainPython
+        base = as_tensor(left, float)
+        made = base ** as_tensor(float(right), float)
+        raise_if(
+            OPS["isinf"](made) & ~OPS["isinf"](base),
+            OverflowError(34, "Numerical result out of range"),
+        )
+        return TracedNumber(float, made)
+    raise PlainPython
+
+
+def _bits(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def compute(left: Any, right: Any) -> TracedNumber:
+        if _with_floats(left, right):
+            function(1.0, 1.0)  # it raises TypeError
+        kind = bool if kind_of(left) is kind_of(right) is bool else int
+        return TracedNumber(kind, function(as_tensor(left, kind), as_tensor(right, kind)))
+
+    return compute
+
+
+def _shift_right(left: Any, right: Any) -> TracedNumber:
+    if type(right) is not int or right < 0 or _with_floats(left, right):
+        raise PlainPython
+    return TracedNumber(int, as_tensor(left, int) >> min(right, 63))
+
+
+def _shift_left(left: Any, right: Any) -> TracedNumber:
+    if type(right) is not int or not 0 <= right < 62 or kind_of(left) is float:
+        raise PlainPython
+    return _product(left, 1 << right)
+
+
+_BINARY: dict[Any, Callable[[Any, Any], Any]] = {
+    operator.add: _sum(operator.add), operator.sub: _sum(operator.sub), operator.mul: _product,
+    operator.truediv: _quotient, operator.floordiv: _floored(operator.floordiv),
+    operator.mod: _floored(operator.mod), operator.pow: _power,
+    operator.and_: _bits(operator.and_), operator.or_: _bits(operator.or_),
+    operator.xor: _bits(operator.xor), operator.rshift: _shift_right,
+    operator.lshift: _shift_left,
+}  # fmt: skip
+
+
+def _arithmetic(function: Any) -> tuple[Any, Any]:
+    compute = _BINARY[function]
+
+    def method(self: TracedNumber, other: Any) -> Any:
+        return compute(self, other) if is_number(other) else NotImplemented
+
+    def reflected(self: TracedNumber, other: Any) -> Any:
+        return compute(other, self) if is_number(other) else NotImplemented
+
+    return method, reflected
+
+
+def _comparison(function: Any) -> Any:
+    def method(self: TracedNumber, other: Any) -> Any:
+        if not is_number(other):
+            return NotImplemented
+        kind = float if _with_floats(self, other) else int
+        if type(other) is float and kind_of(self) is not float and other.is_integer():
+            other, kind = int(other), int
+        return TracedNumber(bool, function(as_tensor(self, kind), as_tensor(other, kind)))
+
+    return method
+
+
+for _name, _function in {
+    "add": operator.add, "sub": operator.sub, "mul": operator.mul, "truediv": operator.truediv,
+    "floordiv": operator.floordiv, "mod": operator.mod, "pow": operator.pow,
+    "and": operator.and_, "or": operator.or_, "xor": operator.xor, "rshift": operator.rshift,
+    "lshift": operator.lshift,
+}.items():  # fmt: skip
+    _method, _reflected = _arithmetic(_function)
+    setattr(TracedNumber, f"__{_name}__", _method)
+    setattr(TracedNumber, f"__r{_name}__", _reflected)
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(TracedNumber, f"__{_name}__", _comparison(getattr(operator, _name)))
+
+
+def _signed(self: TracedNumber, function: Any) -> tuple[type, Any]:
+    kind = float if self.kind is float else int
+    return kind, function(self.tensor(DTYPES[kind]))
+
+
+def _unary(function: Any) -> Any:
+    return lambda self: TracedNumber(*_signed(self, function))
+
+
+TracedNumber.__neg__ = _unary(operator.neg)
+TracedNumber.__pos__ = _unary(operator.pos)
+TracedNumber.__abs__ = _unary(OPS["abs"])
+TracedNumber.__invert__ = _unary(operator.invert)
+
+
+def holds(value: Any) -> Any:
+    """The truth of a value of the graph, as a bool tensor of one element."""
+    if type(value) is TracedNumber:
+        held = value.tensor(DTYPES[value.kind])
+        return held if value.kind is bool else held != 0
+    if isinstance(value, Tensor) or getattr(type(value), "in_trace", False):
+        return truth(value)
+    return None

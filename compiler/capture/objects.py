@@ -1,0 +1,493 @@
+"""Python's operations on objects, with the user's own methods interpreted.
+
+What an operator, an attribute, a call does for objects of the user's classes is code of the
+user's: it is found as Python finds it and interpreted. Everything else Python does itself.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import operator
+import sys
+import types
+from collections.abc import Callable, Iterable
+from types import FunctionType, MethodType
+from typing import Any, TypeGuard
+
+from ..library import is_library
+from .frame import UNBOUND, Frame
+from .machine import Generator, Machine
+
+__all__ = ["Objects"]
+
+_ANY: Any = object()
+_INTERPRETED = tuple(
+    sys.modules[name].__file__ or "" for name in ("contextlib", "functools", "dataclasses")
+    if name in sys.modules
+)  # fmt: skip
+
+
+COMPARE: dict[str, tuple[Callable[[Any, Any], Any], str, str]] = {
+    "<": (operator.lt, "lt", "gt"), "<=": (operator.le, "le", "ge"),
+    "==": (operator.eq, "eq", "eq"), "!=": (operator.ne, "ne", "ne"),
+    ">": (operator.gt, "gt", "lt"), ">=": (operator.ge, "ge", "le"),
+}  # fmt: skip
+
+
+@functools.cache
+def is_open(code: types.CodeType) -> bool:
+    """Whether a function is interpreted: the user's, and what wraps functions of the user's."""
+    return code.co_filename in _INTERPRETED or not is_library(code.co_filename)
+
+
+@functools.lru_cache(4096)
+def _is_plain(kind: Any) -> bool:
+    """Whether a class and its bases have no Python code of the user's."""
+    return not any(
+        isinstance(_function_in(member), FunctionType) and is_open(_function_in(member).__code__)
+        for base in kind.__mro__
+        for member in vars(base).values()
+    )
+
+
+def is_plain_kind(kind: Any) -> bool:
+    """Whether objects of a class run no code of the user's."""
+    return _is_plain(kind)
+
+
+def _function_in(member: Any) -> Any:
+    if isinstance(member, property):
+        return member.fget
+    return member.__func__ if isinstance(member, staticmethod | classmethod) else member
+
+
+def own_method(value: Any, name: str) -> FunctionType | None:
+    """The Python function behind a special method of an object of the user's class, or None."""
+    kind = type(value)
+    for base in kind.__mro__:
+        found = base.__dict__.get(name, _ANY)
+        if found is not _ANY:
+            if isinstance(found, FunctionType) and is_open(found.__code__):
+                return found
+            return None
+    return None
+
+
+class Objects(Machine):
+    """A machine with Python's operations."""
+
+    new_send = sys.version_info >= (3, 12)
+
+    # names
+
+    def met(self, value: Any) -> Any:
+        """A value that is read from a variable outside of the function."""
+        return value
+
+    def load_global(self, frame: Frame, name: str) -> Any:
+        """The value of a global name. Raises NameError."""
+        found = dict.get(frame.f_globals, name, _ANY)
+        if found is _ANY:
+            found = frame.f_builtins.get(name, _ANY)
+        if found is _ANY:
+            raise NameError(f"name '{name}' is not defined", name=name)
+        return found
+
+    def load_module(self, frame: Frame, name: str, names: Any, level: int) -> Any:
+        """What ``import`` gives."""
+        return builtins.__import__(name, frame.f_globals, None, names, level)
+
+    def changes(self, owner: Any) -> None:
+        """Something is about to be written into an object."""
+
+    def fresh(self, value: Any) -> Any:
+        """A container that the function made."""
+        return value
+
+    def hashable(self, key: Any) -> Any:
+        """A key of a dict or a member of a set."""
+        return key
+
+    # attributes
+
+    def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
+        """An attribute. Raises AttributeError."""
+        kind = type(owner)
+        if isinstance(owner, type | types.ModuleType | super) or is_plain_kind(kind):
+            return getattr(owner, name)
+        hook = own_method(owner, "__getattribute__")
+        fallback = own_method(owner, "__getattr__")
+        try:
+            if hook is not None:
+                return self.invoke(frame, hook, (owner, name), {})
+            found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
+            if isinstance(found, property) and _opens(found.fget):
+                return self.invoke(frame, found.fget, (owner,), {})
+            get = None if found is _ANY else own_method(found, "__get__")
+            if get is not None:
+                held = getattr(owner, "__dict__", {})
+                if own_method(found, "__set__") is not None or name not in held:
+                    return self.invoke(frame, get, (found, owner, kind), {})
+            return object.__getattribute__(owner, name) if fallback else getattr(owner, name)
+        except AttributeError:
+            if fallback is None:
+                raise
+        return self.invoke(frame, fallback, (owner, name), {})
+
+    def set_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
+        """Assign an attribute."""
+        hook = own_method(owner, "__setattr__")
+        if hook is not None:
+            self.invoke(frame, hook, (owner, name, value), {})
+            return
+        kind = type(owner)
+        found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
+        if isinstance(found, property) and _opens(found.fset):
+            self.invoke(frame, found.fset, (owner, value), {})
+            return
+        put = None if found is _ANY else own_method(found, "__set__")
+        if put is not None:
+            self.invoke(frame, put, (found, owner, value), {})
+            return
+        self.changes(owner)
+        setattr(owner, name, value)
+
+    def delete_attribute(self, frame: Frame, owner: Any, name: str) -> None:
+        """Delete an attribute."""
+        hook = own_method(owner, "__delattr__")
+        if hook is not None:
+            self.invoke(frame, hook, (owner, name), {})
+            return
+        self.changes(owner)
+        delattr(owner, name)
+
+    def special(self, owner: Any, name: str) -> Any:
+        """A special method, bound, looked up on the class."""
+        found = own_method(owner, name)
+        return getattr(owner, name) if found is None else MethodType(found, owner)
+
+    # calls
+
+    def call(
+        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call anything."""
+        if isinstance(function, MethodType):
+            if isinstance(function.__func__, FunctionType) and not _opens(function.__func__):
+                return self.native(frame, function, args, kwargs)
+            return self.call(frame, function.__func__, (function.__self__, *args), kwargs)
+        if isinstance(function, FunctionType):
+            if is_open(function.__code__):
+                return self.invoke(frame, function, args, kwargs)
+            return self.native(frame, function, args, kwargs)
+        if type(function) is functools.partial:
+            whole = {**function.keywords, **kwargs}
+            return self.call(frame, function.func, (*function.args, *args), whole)
+        if isinstance(function, type):
+            return self.construct(frame, function, args, kwargs)
+        own = own_method(function, "__call__")
+        if own is not None:
+            return self.invoke(frame, own, (function, *args), kwargs)
+        return self.native(frame, function, args, kwargs)
+
+    def native(
+        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call what is not interpreted."""
+        return function(*args, **kwargs)
+
+    def construct(
+        self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Make an object of a class."""
+        if kind is super and not args:
+            return self._super(frame)
+        hook = own_method(kind, "__call__")  # of a metaclass
+        if hook is not None:
+            return self.invoke(frame, hook, (kind, *args), kwargs)
+        make = _class_function(kind, "__new__")
+        begin = _class_function(kind, "__init__")
+        if make is None and begin is None:
+            return self.native(frame, kind, args, kwargs)
+        if make is not None:
+            made = self.invoke(frame, make, (kind, *args), kwargs)
+        elif _is_plain_new(kind):
+            made = object.__new__(kind)
+        else:
+            made = kind.__new__(kind, *args, **kwargs)
+        self.fresh(made)
+        if isinstance(made, kind):
+            if begin is not None:
+                self.invoke(frame, begin, (made, *args), kwargs)
+            elif type(made).__init__ is not object.__init__:
+                type(made).__init__(made, *args, **kwargs)
+        return made
+
+    def _super(self, frame: Frame) -> Any:
+        cell = frame.slots.get("__class__")
+        code = frame.code
+        if not isinstance(cell, types.CellType) or not code.co_argcount:
+            raise RuntimeError("super(): no arguments")
+        first = frame.slots[code.co_varnames[0]]
+        if isinstance(first, types.CellType) and code.co_varnames[0] in code.co_cellvars:
+            first = first.cell_contents
+        return super(cell.cell_contents, first)
+
+    def invoke(
+        self, back: Frame | None, function: FunctionType, args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """Interpret a Python function."""
+        frame = self.frame_of(function, back)
+        if frame.program.is_async:
+            self.give_up("an asynchronous function")
+        if not bind_arguments(frame, function, args, kwargs):
+            return function(*args, **kwargs)  # it raises
+        return self.start(frame)
+
+    def give_up(self, what: str) -> Any:
+        """The function cannot be interpreted. Raises."""
+        raise NotImplementedError(what)
+
+    # operators
+
+    def truth(self, frame: Frame, value: Any) -> Any:
+        """The truth value of an object."""
+        for name in ("__bool__", "__len__"):
+            found = own_method(value, name)
+            if found is not None:
+                made = self.invoke(frame, found, (value,), {})
+                return self.truth(frame, made)
+            if hasattr(type(value), name):
+                break
+        return bool(value)
+
+    def choose(self, frame: Frame, value: Any, yes: int, no: int, drops: int = 0) -> Any:
+        """Go on at one of two steps. ``drops``: 1 or 2, where that way drops the top."""
+        holds = self.truth(frame, value)
+        frame.at = yes if holds else no
+        if drops == (1 if holds else 2):
+            frame.stack.pop()
+        return None
+
+    def negation(self, frame: Frame, value: Any) -> Any:
+        """``not value``."""
+        return not self.truth(frame, value)
+
+    def is_same(self, left: Any, right: Any) -> bool:
+        """``left is right``."""
+        return left is right
+
+    def unary(self, frame: Frame, function: Callable[[Any], Any], name: str, value: Any) -> Any:
+        """An operator of one operand."""
+        own = own_method(value, name)
+        return function(value) if own is None else self.invoke(frame, own, (value,), {})
+
+    def binary(
+        self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
+        in_place: bool = False,
+    ) -> Any:  # fmt: skip
+        """An operator of two operands."""
+        if in_place:
+            own = own_method(left, f"__i{name}__")
+            if own is not None:
+                made = self.invoke(frame, own, (left, right), {})
+                if made is not NotImplemented:
+                    return made
+        ways = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
+        return self._first(frame, function, left, right, ways)
+
+    def _first(
+        self, frame: Frame, function: Callable[[Any, Any], Any], left: Any, right: Any, ways: Any
+    ) -> Any:
+        """What the first of two methods gives that is not NotImplemented."""
+        if own_method(left, ways[0][1]) is None and own_method(right, ways[1][1]) is None:
+            return function(left, right)
+        kinds = type(left), type(right)
+        if kinds[0] is not kinds[1] and issubclass(kinds[1], kinds[0]):
+            ways = ways[::-1]
+        elif kinds[0] is kinds[1] and ways[0][1] != ways[1][1] and "__r" in ways[1][1]:
+            ways = ways[:1]
+        for owner, name, other in ways:
+            own = own_method(owner, name)
+            if own is not None:
+                made = self.invoke(frame, own, (owner, other), {})
+            else:
+                method = getattr(type(owner), name, None)
+                made = NotImplemented if method is None else method(owner, other)
+            if made is not NotImplemented:
+                return made
+        raise TypeError(
+            f"unsupported operand type(s) for {function.__name__}: '{type(left).__name__}' and "
+            f"'{type(right).__name__}'"
+        )
+
+    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        """A comparison."""
+        function, name, reflected = COMPARE[sign]
+        ways = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
+        if own_method(left, ways[0][1]) is None and own_method(right, ways[1][1]) is None:
+            if name != "ne" or own_method(left, "__eq__") is None:
+                return function(left, right)
+            return self.negation(frame, self.compare(frame, "==", left, right))
+        if type(left) is not type(right) and issubclass(type(right), type(left)):
+            ways = ways[::-1]
+        for owner, method, other in ways:
+            own = own_method(owner, method)
+            if own is not None:
+                made = self.invoke(frame, own, (owner, other), {})
+            else:
+                made = getattr(type(owner), method)(owner, other)
+            if made is not NotImplemented:
+                return made
+        if name in ("eq", "ne"):
+            return (left is right) == (name == "eq")
+        raise TypeError(
+            f"'{sign}' not supported between instances of '{type(left).__name__}' and "
+            f"'{type(right).__name__}'"
+        )
+
+    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        """``item in held``, or ``not in``."""
+        own = own_method(held, "__contains__")
+        if own is not None:
+            made = self.truth(frame, self.invoke(frame, own, (held, item), {}))
+        else:
+            made = item in held
+        return self.negation(frame, made) if inverted else made
+
+    def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        """``held[key]``."""
+        own = own_method(held, "__getitem__")
+        return held[key] if own is None else self.invoke(frame, own, (held, key), {})
+
+    def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
+        """``held[key] = value``."""
+        own = own_method(held, "__setitem__")
+        if own is not None:
+            self.invoke(frame, own, (held, key, value), {})
+            return
+        self.changes(held)
+        held[key] = value
+
+    def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
+        """``del held[key]``."""
+        own = own_method(held, "__delitem__")
+        if own is not None:
+            self.invoke(frame, own, (held, key), {})
+            return
+        self.changes(held)
+        del held[key]
+
+    def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> str:
+        """``f"{value!r:spec}"``: 1 is ``str``, 2 ``repr``, 3 ``ascii``."""
+        if conversion:
+            value = self.call(frame, (str, repr, ascii)[conversion - 1], (value,), {})
+        if spec is None:
+            return str(value)
+        own = own_method(value, "__format__")
+        if own is not None:
+            return str(self.invoke(frame, own, (value, spec), {}))
+        if not spec and not is_plain_kind(type(value)):
+            return str(self.call(frame, str, (value,), {}))
+        return format(value, spec)
+
+    # iteration
+
+    def iterator(self, frame: Frame, value: Any) -> Any:
+        """``iter(value)``."""
+        own = own_method(value, "__iter__")
+        return iter(value) if own is None else self.invoke(frame, own, (value,), {})
+
+    def advance(self, frame: Frame, end: int) -> Any:
+        """Push the next item of the iterator on the stack, or drop it and go to ``end``."""
+        walker = frame.stack[-1]
+        own = None if isinstance(walker, Generator) else own_method(walker, "__next__")
+        try:
+            made = next(walker) if own is None else self.invoke(frame, own, (walker,), {})
+        except StopIteration:
+            frame.stack.pop()
+            frame.at = end
+            return None
+        frame.stack.append(made)
+        return None
+
+    def items(self, frame: Frame, value: Any) -> Iterable[Any]:
+        """The items of anything that can be iterated over."""
+        if isinstance(value, list | tuple):
+            return value
+        walker = self.iterator(frame, value)
+        own = None if isinstance(walker, Generator) else own_method(walker, "__next__")
+        if own is None:
+            return list(walker)
+        found = []
+        while True:
+            try:
+                found.append(self.invoke(frame, own, (walker,), {}))
+            except StopIteration:
+                return found
+
+    def unpacked(self, frame: Frame, value: Any, count: int) -> list[Any]:
+        """The items of a value on the right of ``a, b = ...``; more than ``count`` need not be
+        looked at."""
+        if not any(hasattr(type(value), name) for name in ("__iter__", "__getitem__")):
+            raise TypeError(f"cannot unpack non-iterable {type(value).__name__} object")
+        return list(self.items(frame, value))
+
+
+def _opens(function: Any) -> TypeGuard[FunctionType]:
+    return isinstance(function, FunctionType) and is_open(function.__code__)
+
+
+def _is_plain_new(kind: Any) -> bool:
+    return kind.__new__ is object.__new__
+
+
+def _class_function(kind: type, name: str) -> FunctionType | None:
+    """The Python function that a class has for ``__new__`` or ``__init__``."""
+    for base in kind.__mro__:
+        found = base.__dict__.get(name)
+        if found is not None:
+            found = found.__func__ if isinstance(found, staticmethod) else found
+            return found if _opens(found) else None
+    return None
+
+
+def bind_arguments(
+    frame: Frame, function: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> bool:
+    """Put arguments into the variables of a frame; whether they fit."""
+    code, slots = function.__code__, frame.slots
+    names, count = code.co_varnames, code.co_argcount
+    for name in names[: code.co_nlocals]:
+        slots[name] = UNBOUND
+    for name in code.co_cellvars:
+        slots.setdefault(name, UNBOUND)
+    rest = count + code.co_kwonlyargcount
+    variadic, keywords = bool(code.co_flags & 4), bool(code.co_flags & 8)
+    slots.update(zip(names, args[:count], strict=False))
+    if variadic:
+        slots[names[rest]] = args[count:]
+    elif len(args) > count:
+        return False
+    extra: dict[str, Any] = {}
+    named = set(names[code.co_posonlyargcount : rest])
+    for name, value in kwargs.items():
+        if name in named:
+            if slots[name] is not UNBOUND:
+                return False
+            slots[name] = value
+        elif keywords:
+            extra[name] = value
+        else:
+            return False
+    if keywords:
+        slots[names[rest + variadic]] = extra
+    defaults = function.__defaults__ or ()
+    for name, value in zip(names[count - len(defaults) : count], defaults, strict=True):
+        slots[name] = value if slots[name] is UNBOUND else slots[name]
+    for name in names[count:rest]:
+        if slots[name] is UNBOUND and name in (function.__kwdefaults__ or {}):
+            slots[name] = function.__kwdefaults__[name]  # type: ignore[index]
+    return all(slots[name] is not UNBOUND for name in names[:rest])

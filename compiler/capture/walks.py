@@ -1,0 +1,175 @@
+"""What a ``for`` goes over, as a value: a position in something that has items by position.
+
+An iterator of Python changes when it is used; a ``Walk`` does not, so that a loop can be
+interpreted on several ways, and its position can be a number of the graph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twofold.ir.op import OPS
+
+from .numbers import TracedNumber
+
+__all__ = ["Rows", "Span", "Walk"]
+
+
+class Walk:
+    """A position in a source. A source has ``length()`` and ``item(position)``."""
+
+    __slots__ = ("at", "source")
+
+    def __init__(self, source: Any, at: Any = 0) -> None:
+        self.source, self.at = source, at
+
+    def __iter__(self) -> Walk:
+        return self
+
+    def moved(self, at: Any) -> Walk:
+        """The same at another position."""
+        return Walk(self.source, at)
+
+    def more(self) -> Any:
+        """Whether there is another item."""
+        return self.at < self.source.length()
+
+    def item(self) -> Any:
+        """The item at the position."""
+        return self.source.item(self.at)
+
+    def same_source(self, other: Walk) -> bool:
+        """Whether both go over one thing."""
+        return self.source is other.source
+
+    def same(self, other: Walk) -> bool:
+        """Whether both are at one position of one thing."""
+        a, b = self.at, other.at
+        return self.same_source(other) and (a is b or (type(a) is type(b) is int and a == b))
+
+
+class Span:
+    """A ``range`` with numbers that may be of the graph."""
+
+    def __init__(self, start: Any, stop: Any, step: Any) -> None:
+        self.start, self.stop, self.step = start, stop, step
+        self._length: Any = None
+
+    def length(self) -> Any:
+        """How many numbers there are."""
+        if self._length is None:
+            self._length = _count(self.start, self.stop, self.step)
+        return self._length
+
+    def item(self, at: Any) -> Any:
+        """The number at a position."""
+        return self.start + at * self.step if self.step != 1 else self.start + at
+
+    def plain(self) -> range:
+        """The range of Python, where its numbers are needed now."""
+        return range(int(self.start), int(self.stop), self.step)
+
+    def __iter__(self) -> Any:
+        return iter(self.plain())
+
+    def __len__(self) -> int:
+        return len(self.plain())
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.plain()[at]
+
+    def __contains__(self, number: Any) -> bool:
+        return number in self.plain()
+
+
+def _count(start: Any, stop: Any, step: Any) -> Any:
+    if step == 1:
+        return stop - start
+    if step > 0:
+        return (stop - start + (step - 1)) // step
+    return (start - stop - (step + 1)) // (-step)
+
+
+class Rows:
+    """The rows of a tensor or an array."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def length(self) -> Any:
+        """How many rows there are."""
+        return self.owner.shape[0]
+
+    def item(self, at: Any) -> Any:
+        """The row at a position."""
+        if type(at) is TracedNumber:
+            return OPS["gather"](self.owner, at.held, axis=0)
+        return self.owner[at]
+
+
+class Items:
+    """The items of a list or tuple, which may change meanwhile."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def length(self) -> Any:
+        """How many items there are now."""
+        return len(self.owner)
+
+    def item(self, at: Any) -> Any:
+        """The item at a position."""
+        return self.owner[at]
+
+
+class Numbered:
+    """``enumerate``: pairs of a number and an item."""
+
+    def __init__(self, walk: Walk, start: Any) -> None:
+        self.walk, self.start = walk, start
+
+    def length(self) -> Any:
+        """As many as there are items left."""
+        return self.walk.source.length() - self.walk.at
+
+    def item(self, at: Any) -> Any:
+        """The pair at a position."""
+        return self.start + at, self.walk.source.item(self.walk.at + at)
+
+
+class Zipped:
+    """``zip``: the items of several sources at one position."""
+
+    def __init__(self, walks: list[Walk]) -> None:
+        self.walks = walks
+
+    def length(self) -> Any:
+        """As many as the shortest has left."""
+        lengths = [w.source.length() - w.at for w in self.walks]
+        least = lengths[0]
+        for n in lengths[1:]:
+            if not (type(n) is int and type(least) is int):
+                if n == least:
+                    continue
+                return None
+            least = min(n, least)
+        return least
+
+    def item(self, at: Any) -> Any:
+        """The items at a position."""
+        return tuple([w.source.item(w.at + at) for w in self.walks])
+
+
+class Reversed:
+    """``reversed``: the items from the last to the first."""
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+
+    def length(self) -> Any:
+        """As many as there are."""
+        return self.source.length()
+
+    def item(self, at: Any) -> Any:
+        """The item at a position from the end."""
+        return self.source.item(self.source.length() - 1 - at)
