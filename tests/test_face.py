@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import doctest
+import gc
 import inspect
 import os
 import pydoc
@@ -230,6 +232,19 @@ def test_debugging_assertions_name_what_differs(check: Any, message: str) -> Non
 def test_debugging_assertions_pass_what_holds() -> None:
     tf.debugging.assert_near(1.0, 1.0 + 1e-7)
     tf.debugging.assert_equal(tf.zeros((2, 2)), 0.0)
+
+
+@pytest.mark.parametrize("collects", [True, False])
+@pytest.mark.parametrize("name", ["zeros", "no_such_name"])
+def test_loading_a_name_leaves_the_collector_as_it_was(name: str, collects: bool) -> None:
+    before = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        with contextlib.suppress(AttributeError):
+            tf.__getattr__(name)
+        assert gc.isenabled() is collects
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 @pytest.mark.parametrize("module", [creation, tf.dtypes, tf.debugging, tf])
