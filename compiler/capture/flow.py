@@ -12,6 +12,7 @@ from .code import Program, program_of
 __all__ = ["END", "Flow", "flow_of"]
 
 END = -1  # where a function returns
+START = -2  # where several ways begin
 _BOTH = frozenset(
     ("POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_NONE", "POP_JUMP_IF_NOT_NONE",
      "JUMP_IF_FALSE_OR_POP", "JUMP_IF_TRUE_OR_POP", "FOR_ITER", "SEND")
@@ -73,25 +74,14 @@ class Flow:
         return self._joins[key]
 
     def _join(self, starts: frozenset[int], stops: frozenset[int]) -> int:
-        import networkx as nx
-
-        reverse = nx.DiGraph()
-        reverse.add_node(END)
-        todo, seen = list(starts), set(starts)
+        ways: dict[int, Iterable[int]] = {START: sorted(starts)}
+        todo = list(starts)
         while todo:
             i = todo.pop()
-            ways = (END,) if i in stops or i == END else self.after[i]
-            for k in ways:
-                if i != END:
-                    reverse.add_edge(k, i)
-                if k not in seen:
-                    seen.add(k)
-                    todo.append(k)
-        for i in starts:
-            reverse.add_edge(i, "start")
-        over = nx.immediate_dominators(reverse, END)
-        found = over.get("start", END)
-        return int(found)
+            if i not in ways and i != END:
+                ways[i] = (END,) if i in stops else self.after[i]
+                todo += ways[i]
+        return post_dominator(ways, START, END)
 
     def _natural_loops(self) -> dict[int, frozenset[int]]:
         """The steps of each loop by the step that it begins at: the target of backward jumps."""
@@ -122,6 +112,54 @@ class Flow:
         """The variables that a loop gives values."""
         steps = self.program.steps
         return frozenset(steps[i].arg for i in self.loops[head] if steps[i].op in _WRITES)
+
+
+def post_dominator(ways: dict[int, Iterable[int]], start: int, end: int) -> int:
+    """The first node behind ``start`` that every way from it to ``end`` passes; ``end`` if there is
+    no other.
+
+    ``ways``: the successors of each node. The iteration is that of Cooper, Harvey and Kennedy, A
+    Simple, Fast Dominance Algorithm (2001), on the reversed graph.
+    """
+    before: dict[int, list[int]] = {}
+    for i, successors in ways.items():
+        for k in successors:
+            before.setdefault(k, []).append(i)
+    number = {node: i for i, node in enumerate(_last_first(before, end))}
+    over = {end: end}
+    changed = True
+    while changed:
+        changed = False
+        for node in sorted(number, key=number.__getitem__):
+            known = [k for k in ways.get(node, ()) if k in over]
+            if node == end or not known:
+                continue
+            found = known[0]
+            for other in known[1:]:
+                while found != other:
+                    if number[found] > number[other]:
+                        found = over[found]
+                    else:
+                        other = over[other]
+            if over.get(node) != found:
+                over[node], changed = found, True
+    return over.get(start, end)
+
+
+def _last_first(before: dict[int, list[int]], end: int) -> list[int]:
+    """The nodes that lead to ``end`` in reverse postorder of a walk against the arrows."""
+    order: list[int] = []
+    seen, stack = {end}, [(end, iter(before.get(end, ())))]
+    while stack:
+        node, rest = stack[-1]
+        following = next((k for k in rest if k not in seen), None)
+        if following is None:
+            order.append(node)
+            stack.pop()
+        else:
+            seen.add(following)
+            stack.append((following, iter(before.get(following, ()))))
+    return order[::-1]
 
 
 @cache
