@@ -53,6 +53,15 @@ class Capture(Objects):
         self.heap = Heap()
         self.unrolled: set[tuple[types.CodeType, int]] = set()
 
+    def interpret(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function from outside. Raises PlainPython where it cannot be staged."""
+        try:
+            return self.call(None, function, args, kwargs)  # type: ignore[arg-type]
+        except Unmergeable as unmergeable:
+            if self.heap.parts:
+                raise
+            return self.give_up(str(unmergeable))
+
     def give_up(self, what: str) -> Any:
         raise PlainPython(refusal=StagingError(f"{what} is not staged"))
 

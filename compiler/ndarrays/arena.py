@@ -211,7 +211,7 @@ class Arrays:
         machine, inner = self._machine, self._names.function(function)
 
         def interpreted(*args: Any, **kwargs: Any) -> Any:
-            return machine.call(None, inner, args, kwargs)
+            return machine.interpret(inner, args, kwargs)
 
         return interpreted
 
