@@ -75,3 +75,9 @@ def test_the_readme_of_a_floor_names_every_file(floor: str) -> None:
 def test_the_readme_of_a_floor_is_under_a_page(floor: str) -> None:
     lines = (ROOT / floor / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 66
+
+
+def test_the_page_on_pitfalls_runs(tmp_path: Path, update_golden: bool) -> None:
+    if update_golden:
+        update(DOCS / "pitfalls.md", tmp_path)
+    check(DOCS / "pitfalls.md", tmp_path)
