@@ -141,11 +141,13 @@ def _fork(
 
 def _run_side(machine: Any, side: Side, start: Start) -> None:
     machine.heap.begin()
+    count = len(machine.open)
     try:
         side.ended = enter(machine, side.frame, start)
-        if isinstance(side.ended, Yielded):
-            raise Unmergeable("a generator yields on one way")
+        if isinstance(side.ended, Yielded) or len(machine.open) != count:
+            raise Unmergeable("a generator yields, or a `with` begins, on one way only")
     finally:
+        machine.close(count)
         side.written = machine.heap.end()
 
 

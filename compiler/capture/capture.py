@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import math
 import types
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from .heap import Heap
 from .loops import Loop, run_loop, settle
 from .merge import Unmergeable
 from .numbers import TracedNumber, holds, number_of
-from .objects import Objects
+from .objects import Objects, is_interpreted
 from .walks import Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = ["Capture"]
@@ -52,15 +53,34 @@ class Capture(Objects):
         self.tracer = tracer
         self.heap = Heap()
         self.unrolled: set[tuple[types.CodeType, int]] = set()
+        self.open: list[Leave] = []  # managers of libraries that have been entered
 
     def interpret(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function from outside. Raises PlainPython where it cannot be staged."""
+        count = len(self.open)
         try:
             return self.call(None, function, args, kwargs)  # type: ignore[arg-type]
         except Unmergeable as unmergeable:
             if self.heap.parts:
                 raise
             return self.give_up(str(unmergeable))
+        finally:
+            self.close(count)
+
+    def entered(self, leave: Any) -> Any:
+        if isinstance(leave, types.MethodType) and is_interpreted(leave.__func__):
+            return leave
+        made = Leave(leave, len(self.heap.parts))
+        self.open.append(made)
+        return made
+
+    def close(self, count: int) -> None:
+        """Leave what was entered after so many managers, where interpretation ends before its
+        time: a lock, settings of NumPy's."""
+        while len(self.open) > count:
+            stop = PlainPython()
+            with contextlib.suppress(Exception):
+                self.open.pop().function(type(stop), stop, None)
 
     def give_up(self, what: str) -> Any:
         raise PlainPython(refusal=StagingError(f"{what} is not staged"))
@@ -254,6 +274,11 @@ class Capture(Objects):
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if type(function) is Leave:
+            if function.part != len(self.heap.parts):
+                raise Unmergeable("a `with` ends on one way only")
+            self.open.remove(function)
+            return function.function(*args)
         special = _SPECIAL.get(function) if _hashable(function) else None
         if special is not None:
             made = special(self, frame, args, kwargs)
@@ -277,6 +302,15 @@ class Capture(Objects):
         if type(made) in _CONTAINERS and owner is None and isinstance(function, type):
             self.heap.fresh(made)
         return made
+
+
+class Leave:
+    """What leaves a manager that a library wrote, and the part of the function that entered it."""
+
+    __slots__ = ("function", "part")
+
+    def __init__(self, function: Any, part: int) -> None:
+        self.function, self.part = function, part
 
 
 _VALUES = (

@@ -74,8 +74,9 @@ def before_with(machine: Objects, frame: Frame, step: Step) -> None:
             raise TypeError(
                 f"'{kind.__name__}' object does not support the context manager protocol"
             )
-    frame.stack.append(machine.special(manager, "__exit__"))
-    frame.stack.append(machine.call(frame, machine.special(manager, "__enter__"), (), {}))
+    leave = machine.special(manager, "__exit__")
+    made = machine.call(frame, machine.special(manager, "__enter__"), (), {})
+    frame.stack += [machine.entered(leave), made]
 
 
 @instruction("WITH_EXCEPT_START")

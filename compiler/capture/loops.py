@@ -189,13 +189,17 @@ class Loop:
         frame.stops = self.frame.stops | {self.head} | {t for t in self.exits if t != END}
         frame.carried = self.carried
         machine.heap.begin()
+        count = len(machine.open)
         try:
             self._restore(frame, tensors)
             for name in self.carried - set(self.forms):
                 frame.slots[name] = UNBOUND
             self.begin_trip(frame)
             ended = self.after_trip(frame, machine.run(frame))
+            if len(machine.open) != count:
+                raise Unmergeable("a `with` begins in a trip and does not end in it")
         except BaseException:
+            machine.close(count)
             machine.heap.end()
             raise
         written = machine.heap.end()

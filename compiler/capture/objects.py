@@ -19,7 +19,7 @@ from ..library import is_library
 from .frame import UNBOUND, Frame
 from .machine import Generator, Machine
 
-__all__ = ["Objects"]
+__all__ = ["Objects", "is_interpreted"]
 
 _ANY: Any = object()
 _INTERPRETED = tuple(
@@ -223,6 +223,10 @@ class Objects(Machine):
             elif type(made).__init__ is not object.__init__:
                 type(made).__init__(made, *args, **kwargs)
         return made
+
+    def entered(self, leave: Any) -> Any:
+        """A ``with`` has begun whose manager is left by this."""
+        return leave
 
     def _super(self, frame: Frame) -> Any:
         cell = frame.slots.get("__class__")
@@ -434,6 +438,11 @@ class Objects(Machine):
         if not any(hasattr(type(value), name) for name in ("__iter__", "__getitem__")):
             raise TypeError(f"cannot unpack non-iterable {type(value).__name__} object")
         return list(self.items(frame, value))
+
+
+def is_interpreted(function: Any) -> bool:
+    """Whether a function is one whose code is interpreted."""
+    return _opens(function)
 
 
 def _opens(function: Any) -> TypeGuard[FunctionType]:

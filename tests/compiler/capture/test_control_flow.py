@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -223,3 +224,30 @@ def test_what_is_not_staged_runs_as_plain_python_with_one_warning() -> None:
     with pytest.warns(UserWarning, match=r"test_control_flow\.py:\d+"):
         assert f(C([1.0])) == [1.0]
     assert f(C([2.0])) == [2.0]
+
+
+def test_a_with_that_is_given_up_is_left() -> None:
+    lock, settings = threading.Lock(), np.geterr()
+
+    @tf.function
+    def f(x: Any) -> Any:
+        with np.errstate(all="raise"), lock:
+            return x.tolist()
+
+    with pytest.warns(UserWarning, match="plain Python"):
+        assert f(C([1.0])) == [1.0]
+    assert not lock.locked()
+    assert np.geterr() == settings
+
+
+def test_a_with_around_a_branch_is_entered_and_left_once() -> None:
+    lock = threading.Lock()
+
+    @tf.function(strict=True)
+    def f(x: Any) -> Any:
+        with lock:
+            y = x if x > 0 else -x
+        return y * 2
+
+    assert f(C(-2.0)).item() == 4.0
+    assert not lock.locked()
