@@ -336,6 +336,10 @@ class Builder:
             made.append(self.widened(self.narrowed(total, node.out)) if rounds else total)
         self.known[node.out] = tuple(made)
 
+    def fail(self, node: Node) -> None:
+        """The kernel ends here; array operations then raise what the op raises."""
+        self.add(Check("False"))
+
     def divide(self, node: Node) -> None:
         """floor_divide and remainder of integers, which raise if a divisor is 0."""
         size(node.out)
@@ -552,6 +556,7 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "slice_grad": Builder.fill,
     "slice_update": Builder.fill,
     "dim": Builder.dim,
+    "fail": Builder.fail,
     "stack": Builder.join,
     "concat": Builder.join,
     "cond": Builder.cond,
