@@ -1,6 +1,7 @@
 """Loops of scalars, small arrays and layers: twofold's native loops against numba, JAX, TensorFlow.
 
     python benchmarks/loops.py [--json] [--only NAME]
+    python benchmarks/loops.py --memory          # of a reverse loop of a million steps (POSIX)
 
 Each row runs in one process, the libraries take turns, and the figure is the smallest time of a
 call. First all results are compared. numba runs the same loop in Python compiled with ``njit``; JAX
@@ -328,12 +329,45 @@ def measured(calls: dict[str, Call], rounds: int, chaotic: bool) -> dict[str, fl
     return best
 
 
+MILLION = 1_000_000
+
+
+def reverse_memory() -> dict[str, float]:
+    """Megabytes that a million steps of the logistic map and their gradient take at the most, and
+    what the values that the reverse loop needs take by themselves: one of eight bytes a step."""
+    import resource
+
+    @tf.function(jit_compile=True)
+    def run(n: Any, x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            step = lambda i, x: (i + 1, 3.7 * x * (1.0 - x))  # noqa: E731
+            y = tf.while_loop(lambda i, x: i < n, step, (0, x))[1]
+        return tape.gradient(y, x)
+
+    x = tf.constant(0.3, dtype=tf.float64)
+    run(tf.constant(10), x)  # compiled
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    run(tf.constant(MILLION), x)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return {"peak": peak / 1024, "saved": 8 * MILLION / 1e6}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.add_argument("--only", choices=[*ROWS_OF_TABLE], action="append")
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--memory", action="store_true", help="of a reverse loop, and no times")
     args = parser.parse_args()
+    if args.memory:
+        found_memory = reverse_memory()
+        if args.json:
+            print(json.dumps(found_memory))
+            return
+        print(f"the gradient of a million steps: {found_memory['peak']:.1f} MB at the most, "
+              f"{found_memory['saved']:.1f} MB of them saved values")  # fmt: skip
+        return
     found = {name: measured(ROWS_OF_TABLE[name](), args.rounds, name in CHAOTIC)
              for name in args.only or ROWS_OF_TABLE}  # fmt: skip
     if args.json:

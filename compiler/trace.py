@@ -22,6 +22,7 @@ from twofold.ir.handlers import may_be_caught
 from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
+from twofold.ir.rebuild import copied
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
@@ -232,6 +233,8 @@ class Tracer(bind.Ground):
     def _regions(self, call: Call, inputs: list[Value]) -> Any:
         """The regions of a call as graphs for its inputs, and the types of its outputs."""
         regions = [r if isinstance(r, Graph) else r.graph() for r in call.regions]
+        if call.known_types is None:  # made by hand: what the trace finds of sizes stays its own
+            regions = [copied(region) for region in regions]
         known = None if call.op.region_types is None else call.known_types
         return Call(call.op, tuple(inputs), call.attrs, regions, known).fitted(self.sizes)
 

@@ -90,7 +90,8 @@ def fit(
     inner = [*types[:carried], *rows, *types[carried + sliced :]]
     made = [_resized(region, _last(inner, region), sizes) for region in regions]
     if carried and list(made[-1].types[:carried]) != inner[:carried]:  # a size may change
-        made = [_resized(region, inner, sizes, carried) for region in regions]
+        own = _own_sizes(regions, inner, carried, sizes)
+        made = [_resized(region, inner, sizes, carried, own) for region in regions]
     if "carried" not in attrs:
         return made, made[-1].types
     state = [v.type for v in made[-1].inputs[:carried]]
@@ -104,11 +105,28 @@ def _last(types: Sequence[TensorType], region: Any) -> Sequence[TensorType]:
     return types[len(types) - count :] if count <= len(types) else types
 
 
-def _resized(region: Any, types: Sequence[TensorType], sizes: Sizes, skip: int = 0) -> Any:
-    """A region for inputs of these types; those that are skipped keep sizes of their own."""
+def _own_sizes(
+    regions: Sequence[Any], types: Sequence[TensorType], carried: int, sizes: Sizes
+) -> dict[str, DimLike]:
+    """New symbols for the sizes of a loop's state that nothing around it says, where there may be
+    others of the same name."""
+    fresh = getattr(sizes, "fresh", None)
+    graphs = [region for region in regions if isinstance(region, Graph)]
+    if fresh is None or not graphs:
+        return {}
+    given = frozenset[str]().union(*[v.type.symbols() for v in graphs[-1].inputs[carried:]])
+    names = [v.type.symbols() for v in graphs[-1].inputs[:carried]]
+    return {name: fresh() for name in sorted(frozenset[str]().union(*names) - given)}
+
+
+def _resized(
+    region: Any, types: Sequence[TensorType], sizes: Sizes, skip: int = 0,
+    own: Mapping[str, DimLike] | None = None,
+) -> Any:  # fmt: skip
+    """A region for inputs of these types; those that are skipped keep sizes of their ``own``."""
     if not isinstance(region, Graph) or [v.type for v in region.inputs] == list(types):
         return region
     view = Graph(region.name, region.inputs[skip:])
-    found = sizes_for(view, types[skip:], sizes)
+    found = {**(own or {}), **sizes_for(view, types[skip:], sizes)}
     changed = any(symbol(name) != size for name, size in found.items())
     return resized(region, found) if changed else region

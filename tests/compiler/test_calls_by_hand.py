@@ -203,3 +203,32 @@ def test_what_a_variable_had_before_is_a_value_of_its_own() -> None:
     with tf.GradientTape() as tape:
         y = call(graph, v)
     assert tape.gradient(y, v).item() == 1.0
+
+
+def test_a_region_that_is_given_stays_what_it_was() -> None:
+    (loop,) = parse("""graph f(%x: f32[n], %w: f32[3]) {
+      %y: f32[o] = while(%x, %w) {carried=1}
+        region test(%s: f32[m], %w: f32[3]) {
+          %t = sum(%s) {axis=(0,), keepdims=False}
+          %c = constant() {value=f32[] [9.0]}
+          %b = less(%t, %c)
+          return %b
+        }
+        region body(%s: f32[m], %w: f32[3]) {
+          %t = sum(%s) {axis=(0,), keepdims=False}
+          %u = add(%w, %t)
+          return %u
+        }
+      return %y
+    }""").nodes
+    before = [str(region) for region in loop.regions]
+
+    @tf.function(jit_compile=False)
+    def run(x: Any, w: Any) -> Any:
+        ground = bind.ground()
+        values = (ground.value(x), ground.value(w))
+        return ground.tensor(bind.run(Call(loop.op, values, loop.attrs, loop.regions))[0])
+
+    for x in (tf.ones((3,)), tf.ones((4,)), tf.ones((3,))):
+        assert run(x, tf.ones((3,))).numpy().tolist() == [1.0 + len(x)] * 3
+        assert [str(region) for region in loop.regions] == before

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from twofold.ir import errors, promote
 from twofold.ir.dtypes import DTYPES, NAMES, info
 
+from .region_table import region_page
+
 __all__ = ["PAGES", "error_page", "promotion_page"]
 
 # The columns, from narrow to wide within a kind; the last three are Python's weak scalars.
@@ -132,6 +134,7 @@ def cleaned(doc: str | None) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
+    "control_flow_table.md": region_page,
     "errors.md": error_page,
     "promotion.md": promotion_page,
 }
