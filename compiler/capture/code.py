@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dis
 import sys
-from functools import cache
+from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-__all__ = ["Handler", "Program", "Step", "program_of"]
+__all__ = ["KEPT", "Handler", "Program", "Step", "program_of"]
 
 # TO_BOOL: whoever jumps on a value asks for its truth; END_FOR: the iterator has been popped
 _NOTHING = frozenset(
@@ -28,6 +28,7 @@ _RAW = frozenset(
      "GET_AWAITABLE")
 )  # fmt: skip
 _NEW = sys.version_info
+KEPT = 1024  # code objects that are remembered; equal ones share an entry
 
 
 class Step(NamedTuple):
@@ -78,7 +79,7 @@ class Program:
         self.is_async = bool(code.co_flags & (0x80 | 0x200))
 
 
-@cache
+@lru_cache(KEPT)
 def program_of(code: CodeType) -> Program:
     """The program of a code object."""
     return Program(code)

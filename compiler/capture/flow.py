@@ -4,10 +4,10 @@ variables are read again."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from types import CodeType
 
-from .code import Program, program_of
+from .code import KEPT, Program, program_of
 
 __all__ = ["END", "Flow", "flow_of"]
 
@@ -162,7 +162,7 @@ def _last_first(before: dict[int, list[int]], end: int) -> list[int]:
     return order[::-1]
 
 
-@cache
+@lru_cache(KEPT)
 def flow_of(code: CodeType) -> Flow:
     """The control flow of a code object."""
     return Flow(program_of(code))
