@@ -42,9 +42,9 @@ FUNCTIONS: dict[str, Function] = {
     "maximum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "minimum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "mod": Function(2, any_dtype=True),
-    "pow": Function(2),
-    "round": Function(1, cheap=True, keeps=True),
-    "sign": Function(1, any_dtype=True, cheap=True, keeps=True),
+    "pow": Function(2, complex=True),
+    "round": Function(1, complex=True, cheap=True, keeps=True),
+    "sign": Function(1, complex=True, any_dtype=True, cheap=True, keeps=True),
     "sqrt": Function(1, complex=True, cheap=True),
     "trunc": Function(1, cheap=True, keeps=True),
     "atan2": Function(2),
@@ -53,13 +53,12 @@ FUNCTIONS: dict[str, Function] = {
     "imag": Function(1, any_dtype=True, cheap=True, complex=True, keeps=True),
     "pair": Function(2, cheap=True),
     "real": Function(1, any_dtype=True, cheap=True, complex=True, keeps=True),
-    "exp": Function(1, complex=True),
-    "log": Function(1, complex=True),
 } | dict.fromkeys(
-    ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "erf", "erfc",
-     "exp2", "expm1", "lgamma", "log10", "log1p", "log2", "rsqrt", "sigmoid", "sin",
-     "sinh", "softplus", "tan", "tanh"),
-    Function(1),
+    ("acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "exp2", "expm1",
+     "log", "log10", "log1p", "log2", "rsqrt", "sin", "sinh", "tan", "tanh"),
+    Function(1, complex=True),
+) | dict.fromkeys(
+    ("cbrt", "erf", "erfc", "lgamma", "sigmoid", "softplus"), Function(1)
 )  # fmt: skip
 
 CHEAP = frozenset(name for name, f in FUNCTIONS.items() if f.cheap)

@@ -14,7 +14,7 @@ from llvmlite import ir
 from twofold.ir.dtypes import info
 
 from ..kernel.expression import parse
-from . import pairs
+from . import complexmath, pairs
 from .lanes import BOOL, Lanes, Value
 from .vecmath import FUNCTIONS
 
@@ -122,9 +122,10 @@ class _Expression:
 
 def call(name: str, *args: Value) -> Value:
     """A function of ``kernel/functions.py`` on values of one dtype."""
-    if name in pairs.FUNCTIONS and (info(args[0].dtype).complex or name in pairs.OF_REAL):
-        found: Value = pairs.FUNCTIONS[name](*args)
-        return found
+    if info(args[0].dtype).complex or name in pairs.OF_REAL:
+        of_complex = complexmath.FUNCTIONS.get(name) or pairs.FUNCTIONS.get(name)
+        if of_complex is not None:
+            return of_complex(*args)
     own = _OWN.get(name)
     if own is not None:
         return own(*args)

@@ -286,6 +286,9 @@ def power(x: Array, y: Array) -> Array:
             return np.square(x)
         if exponent == 1:
             return np.positive(x)
+    if exponent.dtype.char == "F" and np.asarray(x).dtype.char == "F":
+        # NumPy multiplies the logarithm by a large exponent in single precision.
+        return np.power(x.astype(np.complex128), y).astype(x.dtype)
     return np.power(x, y)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..op import OPS, Sample, op
 from .casting import cast
 from .compare import equal, not_equal
@@ -61,7 +62,8 @@ def rsqrt(x: Array) -> Array:
     >>> tf.rsqrt(4.0).item()
     0.5
     """
-    return np.reciprocal(np.sqrt(x))
+    root = np.sqrt(x)
+    return np.divide(1, root) if info(x.dtype).complex else np.reciprocal(root)
 
 
 @rsqrt.gradient
@@ -116,6 +118,8 @@ def exp2(x: Array) -> Array:
     >>> tf.exp2(10.0).item()
     1024.0
     """
+    if x.dtype.char == "F":  # NumPy multiplies by ln 2 in single precision
+        return np.exp2(x.astype(np.complex128)).astype(x.dtype)
     return np.exp2(x)
 
 
@@ -132,7 +136,15 @@ def expm1(x: Array) -> Array:
     >>> tf.expm1(0.0).item()
     0.0
     """
-    return np.expm1(x)
+    return _complex_expm1(x) if info(x.dtype).complex else np.expm1(x)
+
+
+def _complex_expm1(x: Array) -> Array:
+    """NumPy's, but for large numbers, where its real part is infinite or NaN too soon."""
+    out = np.asarray(np.exp(x))
+    out.real -= 1
+    np.copyto(out.real, np.expm1(x).real, where=np.abs(x.real) <= 40)
+    return out
 
 
 @expm1.gradient
@@ -221,7 +233,18 @@ def log1p(x: Array) -> Array:
     >>> tf.log1p(0.0).item()
     0.0
     """
-    return np.log1p(x)
+    return _complex_log1p(x) if info(x.dtype).complex else np.log1p(x)
+
+
+def _complex_log1p(x: Array) -> Array:
+    """NumPy's is ``log(1 + x)``, which loses a small ``x``, of a modulus that may overflow."""
+    re, im = x.real, x.imag
+    moved = x.copy()
+    moved.real += 1
+    out = np.asarray(np.log(moved))
+    small = (np.abs(re) < 0.5) & (np.abs(im) < 0.5)
+    np.copyto(out.real, np.log1p(re * (re + 2) + im * im) / 2, where=small)
+    return out
 
 
 @log1p.gradient
