@@ -84,7 +84,7 @@ class _Plan:
     name = "plan"
 
     def can_fuse(self, node: Node) -> bool:
-        return kernelable(node)
+        return kernelable(node, checks=True)
 
     def jumps(self, node: Node) -> bool:
         return True

@@ -24,6 +24,7 @@ from twofold.ir.graph import Graph, Node, Value
 
 from .axes import merge_axes
 from .buffers import contiguous, identifier, unique
+from .checks import with_checks
 from .control import build_control
 from .expression import expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
@@ -65,7 +66,9 @@ class _Builder:
     def finish(self, outputs: Sequence[Store]) -> Kernel:
         """The kernel that writes these outputs."""
         plan = schedule(self.values, list(outputs))
-        kernel = Kernel(self.name, (), self.loops, plan.consts, plan.before, plan.sweeps)
+        kernel = with_checks(
+            Kernel(self.name, (), self.loops, plan.consts, plan.before, plan.sweeps)
+        )
         names = unique([name for name, _, _ in self.buffers], set(kernel.symbols()))
         buffers = [Buffer(n, d, out) for n, (_, d, out) in zip(names, self.buffers, strict=True)]
         kernel = replace(kernel, buffers=tuple(buffers))

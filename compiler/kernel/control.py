@@ -31,6 +31,7 @@ from twofold.ir.ops.slicing import as_key
 from twofold.ir.types import BufferType, TensorType
 
 from .buffers import contiguous, identifier, unique
+from .checks import wanted
 from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
 from .sequences import SEQUENCES
@@ -164,7 +165,10 @@ class Builder:
         self.loaded = loaded | {m: e for m, e in self.loaded.items() if not m.scalars}
 
     def apply(self, expr: str, dtype: np.dtype[Any]) -> str:
-        name = self.name("v")
+        name, check = self.name("v"), wanted(expr, dtype)
+        if check is not None and not any(check.holds(c.value) for c in self.consts
+                                         if c.name == check.operand):  # fmt: skip
+            self.add(Check(str(check)))
         self.add(Apply(name, dtype, expr))
         return name
 
@@ -247,9 +251,7 @@ class Builder:
             visit = _OWN.get(node.op.name)
             if visit is not None:
                 visit(self, node)
-            elif node.op.name in _DIVISIONS and info(node.out.type.dtype).integer:
-                self.divide(node)
-            elif node.op.pieces is not None or not kernelable(node):
+            elif node.op.pieces is not None or not kernelable(node, checks=True):
                 raise UnfitError(node.op.name)
             elif (access := access_of(node)) is not None:
                 self.move(node, access)
@@ -339,19 +341,6 @@ class Builder:
     def fail(self, node: Node) -> None:
         """The kernel ends here; array operations then raise what the op raises."""
         self.add(Check("False"))
-
-    def divide(self, node: Node) -> None:
-        """floor_divide and remainder of integers, which raise if a divisor is 0."""
-        size(node.out)
-        args = [spread(self.elements(v), v, node.out) for v in node.inputs]
-        nonzero = {const.name for const in self.consts if const.value != 0}
-        for y in dict.fromkeys(args[1]):
-            if y not in nonzero:
-                self.add(Check(f"{y} != 0"))
-        name, dtype = _DIVISIONS[node.op.name], node.out.type.dtype
-        self.known[node.out] = tuple(
-            self.apply(f"{name}({x}, {y})", dtype) for x, y in zip(*args, strict=True)
-        )
 
     def place(self, index: Value, size: DimLike) -> str:
         """A scalar index as a position of an axis, checked; a negative one counts from the end."""
@@ -548,7 +537,6 @@ class Builder:
 
 
 _MASKED = {"masked_multiply": "g * d", "masked_divide": "g / d"}
-_DIVISIONS = {"floor_divide": "floordiv", "remainder": "mod"}
 _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "constant": Builder.constant,
     "gather": Builder.gather,

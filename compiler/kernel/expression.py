@@ -30,10 +30,11 @@ from twofold.ir.words import counted
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
 
 __all__ = [
-    "CONSTANTS", "RESERVED", "ExpressionError", "calls", "expression_of", "identity", "in_kernels",
-    "keeps", "kernelable", "names", "normal", "parse", "rename", "result_dtype",
+    "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "calls", "expression_of", "identity",
+    "in_kernels", "keeps", "kernelable", "names", "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
+CHECKED = ("floor_divide", "remainder", "power")  # what fails for some integers
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
@@ -168,18 +169,22 @@ def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
     if "c" in letters:
         plain = _operators(expr) <= {ast.Add, ast.Sub, ast.Mult, ast.Div}
         return letters <= {"c", "b"} and plain and calls(expr) <= COMPLEX
-    floating = letters <= {"f", "b"} and "f" in letters
-    return floating or not (calls(expr) & FLOAT_ONLY or _operators(expr) & set(_DIVISIONS))
+    if "f" in letters:
+        return letters <= {"f", "b"}
+    return not (calls(expr) & FLOAT_ONLY or _operators(expr) & set(_DIVISIONS))
 
 
-def kernelable(node: Node) -> bool:
-    """Whether a node can be computed in a kernel: control flow in one of its own."""
+def kernelable(node: Node, checks: bool = False) -> bool:
+    """Whether a node can be computed in a kernel: control flow in one of its own.
+
+    ``checks``: also if it fails for some values, which the kernel has checks for then.
+    """
     op = node.op
     if node.regions:
         from .control import fits  # noqa: PLC0415  (which asks this for the nodes of regions)
 
         return fits(node)
-    if node.pinned or len(node.outputs) != 1:
+    if len(node.outputs) != 1 or (node.pinned and not _does_not_fail(node, checks)):
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)
     if op.pieces is not None:
@@ -196,6 +201,12 @@ def kernelable(node: Node) -> bool:
     if not in_kernels(out):
         return False
     return _supported(op.expr, dtypes if op.promoted == slice(None) else dtypes[op.promoted])
+
+
+def _does_not_fail(node: Node, checks: bool) -> bool:
+    from .checks import may_fail  # noqa: PLC0415  (which needs the expressions of this file)
+
+    return node.op.name in CHECKED and (checks or not may_fail(node))
 
 
 def expression_of(node: Node) -> str:

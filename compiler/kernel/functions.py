@@ -42,7 +42,7 @@ FUNCTIONS: dict[str, Function] = {
     "maximum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "minimum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "mod": Function(2, any_dtype=True),
-    "pow": Function(2, complex=True),
+    "pow": Function(2, any_dtype=True, complex=True),
     "round": Function(1, complex=True, cheap=True, keeps=True),
     "sign": Function(1, complex=True, any_dtype=True, cheap=True, keeps=True),
     "sqrt": Function(1, complex=True, cheap=True),

@@ -114,7 +114,7 @@ class Loop:
 
 
 _NOWHERE = Index(0, ())
-_CONTROL = Var | Set | Check | Size | Resize | If | While | For
+_CONTROL = Var | Set | Size | Resize | If | While | For
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,10 @@ class Kernel:
 
     @property
     def straight(self) -> bool:
-        """Whether its points run without control flow and computed positions, so in vectors too."""
+        """Whether its points run without control flow and computed positions, so in vectors too.
+
+        A check is none: it fails if it fails in a lane.
+        """
         if "straight" not in self._memo:
             self._memo["straight"] = not any(
                 isinstance(s, _CONTROL) or (index_of(s) or _NOWHERE).scalars
@@ -167,6 +170,11 @@ class Kernel:
             found = (isinstance(s, While | Check | Resize) for s in self.statements())
             self._memo["leaves"] = any(found)
         return bool(self._memo["leaves"])
+
+    @property
+    def polls(self) -> bool:
+        """Whether it asks Python for signals or for memory: in the thread of the caller alone."""
+        return any(isinstance(s, While | Resize) for s in self.statements())
 
     def statements(self) -> Iterator[Statement]:
         """Every statement, those of blocks after the one that holds them."""

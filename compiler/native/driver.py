@@ -245,13 +245,13 @@ class _Driver:
             with alone:
                 function = self.b.inttoptr(body, ir.PointerType(BODY))
                 self.b.call(function, [context, I64(0), units])
-                ended = self.b.icmp_signed("!=", self.b.load(self.status, typ=I64), I64(0))
-                with self.b.if_then(ended, likely=False):
-                    self.b.ret_void()
             with together:
                 kind = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, I64, I64])
                 pool = self.b.inttoptr(self.at(self.program, 2), ir.PointerType(kind))
                 self.b.call(pool, [self.b.inttoptr(body, POINTER), context, units, grain])
+        ended = self.b.icmp_signed("!=", self.b.load(self.status, typ=I64), I64(0))
+        with self.b.if_then(ended, likely=False):
+            self.b.ret_void()
 
     def operation(self, step: ir.Value, after: ir.Block) -> None:
         """One of ``instructions.py``; its operands stand from the third word on."""

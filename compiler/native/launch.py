@@ -55,8 +55,9 @@ def kernel_launches(
     words = [*(buffers[i] for i in kernel.used), *((LITERAL, size(d)) for d in kernel.params())]
     dims = [size(d) for d in kernel.dims]
     points = int(np.prod(dims, dtype=np.int64))
-    if kernel.leaves:  # as it may in the thread of the caller, where one point runs
-        words += [(STATUS if points == 1 else LITERAL, 0), (LITERAL, failure)]
+    if kernel.leaves:  # what asks Python may do so in the thread of the caller, where a point runs
+        tells = points == 1 or not kernel.polls
+        words += [(STATUS if tells else LITERAL, 0), (LITERAL, failure)]
     if kernel.mode != "total":
         units = _units(kernel, dims)
         return [Launch(machine.body, units, grain_of(kernel, units, points), words)]

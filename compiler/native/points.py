@@ -150,11 +150,13 @@ class Points:
         raise NotImplementedError
 
     def control(self, s: Statement, point: Point) -> None:
-        """Branches and loops, for one lane."""
+        """Checks, and branches and loops, these for one lane."""
         match s:
             case Check(test):
-                wrong = self.b.not_(self.expression(test, BOOL, point).ir)
-                with self.b.if_then(wrong, likely=False):
+                wrong = ~self.expression(test, BOOL, point)
+                if point.mask is not None:
+                    wrong = wrong & self.all.value(point.mask, BOOL)
+                with self.b.if_then(wrong.lanes.any(wrong), likely=False):
                     self.leave(self.word(self.given - 1, I64))
             case If(test, then, orelse):
                 taken = self.expression(test, BOOL, point)

@@ -129,6 +129,8 @@ def call(name: str, *args: Value) -> Value:
     own = _OWN.get(name)
     if own is not None:
         return own(*args)
+    if name == "pow" and not args[0].floating:
+        return _int_pow(*args)
     if not args[0].floating and name in ("maximum", "minimum"):
         x, y = args
         return x.compare(">" if name == "maximum" else "<", y).select(x, y)
@@ -170,22 +172,57 @@ def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
 
 def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     """Quotient and remainder of integers, for divisors other than 0; the least number divided by -1
-    is itself, as in NumPy, where the machine's division would stop the process."""
-    b = x.lanes.builder
-    if info(x.dtype).unsigned:
-        return x.made(b.udiv(x.ir, y.ir)), x.made(b.urem(x.ir, y.ir))
-    power = _log2(y.ir)
-    if power:  # which the optimiser does not see through the corrections below
+    is itself, as in NumPy, where the machine's division would stop the process. So would a divisor
+    of 0, which lanes have that nobody asked for."""
+    zero, own = x.like(0), info(x.dtype)
+    if own.signed and (power := _log2(y.ir)):  # the optimiser does not see through the corrections
         return x >> x.like(power), x & (y - 1)
-    negates = y.equals(y.like(-1))
-    safe = negates.select(y.like(1), y)
-    quotient, rest = x.made(b.sdiv(x.ir, safe.ir)), x.made(b.srem(x.ir, safe.ir))
-    zero = x.like(0)
+    unusable = y.equals(zero) | y.equals(y.like(-1)) if own.signed else y.equals(zero)
+    safe = unusable.select(y.like(1), y)
+    quotient = _truncated(x, safe)
+    rest = x - quotient * safe
+    if own.unsigned:
+        return quotient, rest
     turned = (rest ^ y) < zero
     down = turned & rest.compare("!=", zero)
     quotient = down.select(quotient - x.like(1), quotient)
     rest = down.select(rest + y, rest)
-    return negates.select(-x, quotient), negates.select(zero, rest)
+    return unusable.select(-x, quotient), unusable.select(zero, rest)
+
+
+def _truncated(x: Value, y: Value) -> Value:
+    """The quotient rounded to zero. Up to 32 bits the floating one is never so near to an integer
+    that it would be rounded up to it; CPUs divide vectors of floating numbers only."""
+    b = x.lanes.builder
+    if x.lanes.count > 1 and info(x.dtype).bits <= 32:
+        wide = np.dtype("float32" if info(x.dtype).bits <= 16 else "float64")
+        near = x.cast(wide) / y.cast(wide)
+        to_integer = b.fptosi if info(x.dtype).signed else b.fptoui
+        return x.made(to_integer(near.ir, x.ir.type))
+    divide = b.sdiv if info(x.dtype).signed else b.udiv
+    return x.made(divide(x.ir, y.ir))
+
+
+def _int_pow(x: Value, y: Value) -> Value:
+    """The power of an integer, modulo its width, by squaring (Knuth 4.6.3); y is not negative."""
+    b, lanes = x.lanes.builder, x.lanes
+    before = b.block
+    head = b.append_basic_block("head")
+    after = b.append_basic_block("after")
+    b.branch(head)
+    b.position_at_end(head)
+    phis = [b.phi(value.ir.type) for value in (x, y, x)]
+    base, left, total = (x.made(phi) for phi in phis)
+    odd = (left & left.like(1)).compare("!=", left.like(0))
+    product = odd.select(total * base, total)
+    rest = left.logical_shift_right(left.like(1))
+    starts, goes_on = (x, y, x.like(1)), (base * base, rest, product)
+    for phi, first, then in zip(phis, starts, goes_on, strict=True):
+        phi.add_incoming(first.ir, before)
+        phi.add_incoming(then.ir, head)
+    b.cbranch(lanes.any(rest.compare("!=", rest.like(0))), head, after)
+    b.position_at_end(after)
+    return product
 
 
 def _log2(number: ir.Value) -> int:

@@ -23,7 +23,7 @@ class NativeTarget:
 
     def can_fuse(self, node: Node) -> bool:
         """Whatever the loop IR can spell."""
-        return kernelable(node)
+        return kernelable(node, checks=True)
 
     def jumps(self, node: Node) -> bool:
         """Always."""

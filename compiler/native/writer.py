@@ -239,13 +239,12 @@ class Writer:
         FLOW[node.op.name](self, node)
 
     def _kernel(self, node: Node) -> None:
-        failure = 0
-        if node.pinned:  # it may raise
+        failure, made = 0, self.exe.code[node]
+        if node.pinned and any(each.kernel.leaves for each in made):  # it may raise
             self.settle()
             failure = -2 - len(self.failures)
             self.failures.append(self.failure(node))
         self.locate(node)
-        made = self.exe.code[node]
         sequences = self.sequences(node, made[0].kernel) if made else []
         records = self.reserve(8 * RECORD * len(sequences))
         if sequences:

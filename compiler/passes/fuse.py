@@ -27,6 +27,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
 
+from ..kernel.checks import may_fail
 from ..kernel.expression import calls
 from ..kernel.functions import CHEAP
 from ..kernel.pieces import reads_whole
@@ -190,12 +191,16 @@ class _Fusion:
                 group.space = space
         group.preds.update(sources)
         if node.pinned:
-            if self.effect is not None:
-                group.preds.add(self.effect)
-            self.effect = group
+            self._in_order(group)
         self.groups[group] = None
         for value in node.outputs:
             self.group_of[value] = group
+
+    def _in_order(self, group: _Group) -> None:
+        """A group that has an effect, or may fail, runs after the one before it."""
+        if self.effect is not None and _alive(self.effect) is not group:
+            group.preds.add(_alive(self.effect))
+        self.effect = group
 
     def _join_pieces(self, index: int, node: Node, sources: list[_Group]) -> None:
         """A group for what is joined, with the groups below that nobody else needs."""
@@ -217,7 +222,8 @@ class _Fusion:
         if other.space is None or other.space.reduced or count + len(other.members) > self.max_ops:
             return False
         members = {n for _, n in other.members}
-        if any(n.op.kind == "reduce" for n in members):  # along axes of size 1
+        if any(n.op.kind == "reduce" or may_fail(n) for n in members):
+            # along axes of size 1; and it fails also for what does not stand in a box
             return False
         if any(self.readers.get(n.out, set()) - members - {node} for n in members):
             return False
@@ -252,6 +258,8 @@ class _Fusion:
             return False
         if home.joined is not None and not self._on_top(home, node):
             return False
+        if may_fail(node) and not self._fails_here(home, node):
+            return False
         placed = home.space.place(node)
         if placed is None or not self._worthwhile(home.space, placed, node):
             return False
@@ -268,7 +276,18 @@ class _Fusion:
         home.last = index
         home.preds.update(g for v in node.inputs if (g := self._home(v)) not in (None, home))
         self.group_of[node.out] = home
+        if may_fail(node):
+            self._in_order(home)
         return True
+
+    def _fails_here(self, home: _Group, node: Node) -> bool:
+        """Whether a node that may fail would do so in a group, at the same time and for the same
+        values: it has a value at every point."""
+        assert home.space is not None
+        full = nontrivial(node.out.type.shape) == home.space.dims
+        before = self.effect and _alive(self.effect)
+        late = before is None or before is home or not self._reaches(home, [before])
+        return full and late and home.joined is None
 
     def _mergeable(self, home: _Group, other: _Group, node: Node, sources: list[_Group]) -> bool:
         if len(home.members) + len(other.members) >= self.max_ops:
@@ -371,7 +390,8 @@ class _Fusion:
         if a.reduced is not None and b.reduced is not None and a.reduced != b.reduced:
             return None
         base, rest = (a, b) if b.reduced is None else (b, a)
-        if base.dims != rest.dims and rest.reduced is not None:
+        fails = any(may_fail(n) for _, n in (*home.members, *other.members))
+        if base.dims != rest.dims and (rest.reduced is not None or fails):
             return None
         union = Space(base.dims, base.reduced, self.moved.moves)
         members = [n for _, n in sorted(home.members + other.members, key=lambda m: m[0])]
@@ -511,7 +531,10 @@ def _emit(
                 elif v.node not in members:
                     outside[v] = None
         inside[node] = None
-    results = [n.out for n in nodes if readers.get(n.out, set()) - members]
+    results = [
+        n.out for n in nodes
+        if readers.get(n.out, set()) - members or (may_fail(n) and not readers.get(n.out))
+    ]  # fmt: skip
     attrs = {
         "dims": tuple(group.space.dims) if group.space else (),
         "reduced": tuple(sorted(group.space.reduced or ())) if group.space else (),

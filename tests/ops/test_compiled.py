@@ -95,8 +95,9 @@ def test_compiled_elementwise_op_agrees_to_four_ulp(op: Op) -> None:
         return [op(*tensors) for tensors in groups]
 
     for found, expected in zip(function(each, jit_compile=True)(given), each(given), strict=True):
-        steep = op.name == "power" and info(expected.dtype).complex  # abs(y * log(x)) units more
-        agree(found, expected, ulps=4 * BOUND if steep else BOUND)
+        # a complex power loses abs(y * log(x)) units, and an edge is 1e2: test_complexmath.py
+        steep = op.name == "power" and info(expected.dtype).complex
+        agree(found, expected, ulps=1e3 if steep else BOUND)
 
 
 OTHERS = [c for c in op_cases() if not (c.op.kind == "elementwise" and c.op in ELEMENTWISE)]

@@ -1,0 +1,84 @@
+"""What fails for some values: integers that are divided by 0, or raised to a negative power.
+
+A kernel checks the second operand ahead of the operation, unless it is a number that will do. It
+ends where a check fails, and whoever runs it raises what eager code raises.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twofold.ir.dtypes import info
+from twofold.ir.graph import Node
+
+from .expression import CHECKED, parse
+from .loops import Kernel, Sweep
+from .statements import Apply, Block, Check, Statement
+
+__all__ = ["Wanted", "may_fail", "wanted", "with_checks"]
+
+_SYMBOLS = {"floordiv": "!=", "mod": "!=", "pow": ">="}  # to 0
+
+
+class Wanted(NamedTuple):
+    """What an operand must be: ``operand symbol 0``."""
+
+    operand: str
+    symbol: str
+
+    def __str__(self) -> str:
+        return f"{self.operand} {self.symbol} 0"
+
+    def holds(self, number: int | None) -> bool:
+        """Whether a known number is that."""
+        return number is not None and (number != 0 if self.symbol == "!=" else number >= 0)
+
+
+def wanted(expr: str, dtype: np.dtype[Any]) -> Wanted | None:
+    """What an expression of an integer dtype is checked for, if it is.
+
+    >>> str(wanted("floordiv(x, y)", np.dtype("int8")))
+    'y != 0'
+    """
+    tree = parse(expr)
+    if not info(dtype).integer or not isinstance(tree, ast.Call):
+        return None
+    symbol = _SYMBOLS.get(ast.unparse(tree.func))
+    if symbol is None or (symbol == ">=" and info(dtype).unsigned):
+        return None
+    return Wanted(ast.unparse(tree.args[1]), symbol)
+
+
+def may_fail(node: Node) -> bool:
+    """Whether a node that kernels compute fails for some values of its operands."""
+    if node.op.name not in CHECKED or not node.pinned:
+        return False
+    found = wanted(node.op.expr or "", node.out.type.dtype)
+    second = node.inputs[1].node
+    if found is None or second is None or second.op.name != "constant":
+        return found is not None
+    number = second.attrs["value"]
+    return number.size != 1 or not found.holds(number.item())
+
+
+def with_checks(kernel: Kernel) -> Kernel:
+    """The kernel with its checks."""
+    known = {const.name: const.value for const in kernel.consts}
+    sweeps = tuple(
+        Sweep(tuple(_checked(sweep.inner, known)), tuple(_checked(sweep.after, known)))
+        for sweep in kernel.sweeps
+    )
+    return replace(kernel, before=tuple(_checked(kernel.before, known)), sweeps=sweeps)
+
+
+def _checked(block: Block, known: Mapping[str, Any]) -> Iterator[Statement]:
+    for s in block:
+        found = wanted(s.expr, s.dtype) if isinstance(s, Apply) else None
+        if found is not None and not found.holds(known.get(found.operand)):
+            yield Check(str(found))
+        yield s
