@@ -60,10 +60,10 @@ def libraries(torch_compile: bool) -> list[str]:
 
 def check(work: Workload, results: dict[str, Any]) -> None:
     """Every library computes the same thing. Raises AssertionError naming who does not."""
-    reference = np.asarray(results["numpy"], np.float64)
+    reference = np.asarray(results["numpy"], np.complex128)
     scale = max(float(np.max(np.abs(reference))), 1e-30)
     for name, result in results.items():
-        error = float(np.max(np.abs(np.asarray(result, np.float64) - reference))) / scale
+        error = float(np.max(np.abs(np.asarray(result, np.complex128) - reference))) / scale
         assert error <= work.tolerance, f"{work.name}: {name} differs by {error:.1e}"
 
 

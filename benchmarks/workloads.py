@@ -15,9 +15,19 @@ RNG = [np.random.default_rng(0)]  # seeded anew for each workload, so that proce
 np.seterr(over="ignore")  # where exp overflows NumPy alone would warn; the result is the same
 
 
-def normal(*shape: int) -> Any:
-    """Standard normal float32 numbers."""
-    return RNG[0].standard_normal(shape).astype(np.float32)
+def normal(*shape: int, dtype: str = "float32") -> Any:
+    """Standard normal numbers of a dtype; of a complex one both parts."""
+    x = RNG[0].standard_normal(shape)
+    if dtype == "bfloat16":
+        dtype = tf.bfloat16  # type: ignore[assignment]
+    elif dtype.startswith("complex"):
+        x = x + 1j * RNG[0].standard_normal(shape)
+    return x.astype(dtype)
+
+
+def whole(low: int, high: int, count: int) -> Any:
+    """Integers of 32 bits between two numbers."""
+    return RNG[0].integers(low, high, count, dtype=np.int32)
 
 
 class Workload:
@@ -46,6 +56,8 @@ class Workload:
 
     def result(self, library: str, value: Any) -> Any:
         """The result as a NumPy array."""
+        if library.startswith("torch") and value.dtype == _torch_module().bfloat16:
+            value = value.float()
         return value.numpy() if hasattr(value, "numpy") else np.asarray(value)
 
 
@@ -69,10 +81,16 @@ def _jax(function: Any, arrays: list[Any]) -> Callable[[], Any]:
 
 
 def _torch(function: Any, arrays: list[Any]) -> Callable[[], Any]:
+    tensors = [_torch_tensor(a) for a in arrays]
+    return lambda: function(*tensors)
+
+
+def _torch_tensor(array: Any) -> Any:
     import torch
 
-    tensors = [torch.from_numpy(a) for a in arrays]
-    return lambda: function(*tensors)
+    if array.dtype == tf.bfloat16:
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def _torch_compile(function: Any, arrays: list[Any]) -> Callable[[], Any]:
@@ -258,6 +276,26 @@ def dense(xp: Any) -> Callable[..., Any]:
     return lambda x, w, b: activate(x @ w, b)
 
 
+def bits(xp: Any) -> Callable[[Any], Any]:
+    """A round of xorshift."""
+
+    def call(x: Any) -> Any:
+        x = x ^ (x << 13)
+        x = x ^ (x >> 17)
+        return x ^ (x << 5)
+
+    return call
+
+
+def in_single(functions: dict[str, Any]) -> dict[str, Any]:
+    """The same, but NumPy, which adds halves in halves, computes them in float32."""
+
+    def call(*args: Any) -> Any:
+        return functions["numpy"](*(x.astype(np.float32) for x in args)).astype(args[0].dtype)
+
+    return {**functions, "numpy": call}
+
+
 def prices() -> list[Any]:
     """Spot, strike and time of a million options."""
     n = 1_000_000
@@ -306,6 +344,38 @@ WORKLOADS: list[Workload] = [
     Workload("dense gelu, 64 x 1024 x 1024",
              lambda: [normal(64, 1024), normal(1024, 1024) / 32, normal(1024)],
              in_namespace(dense)),
+    *[work for dtype, tolerance in (("bfloat16", 4e-2), ("float16", 5e-3)) for work in (
+        Workload(f"{dtype} softmax 1024 x 1024", lambda d=dtype: [normal(1024, 1024, dtype=d)],
+                 in_single(softmaxes()), tolerance=tolerance),
+        Workload(f"{dtype} tanh-gelu, 1e6",
+                 lambda d=dtype: [normal(10**6, dtype=d), normal(10**6, dtype=d)],
+                 in_single(in_namespace(gelu)), tolerance=tolerance, budget=0.1),
+        Workload(f"{dtype} sums of columns, 2048 x 768",
+                 lambda d=dtype: [normal(2048, 768, dtype=d)],
+                 in_single(in_namespace(lambda xp: lambda x: xp.sum(x, 0))), tolerance=tolerance),
+        Workload(f"{dtype} sums of rows, 2048 x 768",
+                 lambda d=dtype: [normal(2048, 768, dtype=d)],
+                 in_single(in_namespace(lambda xp: lambda x: xp.sum(x, -1))), tolerance=tolerance),
+        Workload(f"{dtype} product, 256 x 512 x 512",
+                 lambda d=dtype: [normal(256, 512, dtype=d), normal(512, 512, dtype=d)],
+                 in_single(in_namespace(lambda xp: lambda x, y: x @ y)), tolerance=tolerance),
+    )],
+    Workload("complex64 exp, 2e5", lambda: [normal(200_000, dtype="complex64")],
+             in_namespace(lambda xp: lambda z: xp.exp(z))),
+    Workload("complex64 tanh, 2e5", lambda: [normal(200_000, dtype="complex64")],
+             in_namespace(lambda xp: lambda z: xp.tanh(z))),
+    Workload("complex64 |z * z + z|, 1e6", lambda: [normal(10**6, dtype="complex64")],
+             in_namespace(lambda xp: lambda z: xp.abs(z * z + z))),
+    Workload("complex64 product, 256 x 256 x 256",
+             lambda: [normal(256, 256, dtype="complex64"), normal(256, 256, dtype="complex64")],
+             in_namespace(lambda xp: lambda x, y: x @ y)),
+    Workload("int32 x // y, 1e6", lambda: [whole(-10**9, 10**9, 10**6), whole(1, 10**4, 10**6)],
+             in_namespace(lambda xp: lambda x, y: x // y)),
+    Workload("int32 x % 7 + x // 3, 1e6", lambda: [whole(-10**9, 10**9, 10**6)],
+             in_namespace(lambda xp: lambda x: x % 7 + x // 3)),
+    Workload("int32 x ** y, 1e6", lambda: [whole(-9, 9, 10**6), whole(0, 9, 10**6)],
+             in_namespace(lambda xp: lambda x, y: x**y)),
+    Workload("int32 xorshift, 1e6", lambda: [whole(1, 10**9, 10**6)], in_namespace(bits)),
     TrainStep("train step 64-128-64-10, batch 64", (64, 128, 64, 10), 64),
     TrainStep("train step 784-512-256-10, batch 128", (784, 512, 256, 10), 128),
 ]  # fmt: skip

@@ -51,7 +51,13 @@ def wanted(expr: str, dtype: np.dtype[Any]) -> Wanted | None:
     symbol = _SYMBOLS.get(ast.unparse(tree.func))
     if symbol is None or (symbol == ">=" and info(dtype).unsigned):
         return None
-    return Wanted(ast.unparse(tree.args[1]), symbol)
+    found = Wanted(ast.unparse(tree.args[1]), symbol)
+    try:
+        number = ast.literal_eval(tree.args[1])
+    except ValueError:  # a name
+        return found
+    assert found.holds(number), f"{expr} always fails"
+    return None
 
 
 def may_fail(node: Node) -> bool:

@@ -112,6 +112,8 @@ class Lanes:
         """A scalar repeated in every lane."""
         if self.count == 1:
             return Value(self, value, dtype)
+        if isinstance(value, ir.Constant) and not info(dtype).complex:
+            return Value(self, ir.Constant(self.type(dtype), [value.constant] * self.count), dtype)
         if info(dtype).complex:
             one = Value(Lanes(self.builder, 1), value, dtype)
             real, imag = (self.splat(one.part(i).ir, one.part(i).dtype) for i in range(2))

@@ -174,11 +174,12 @@ def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     """Quotient and remainder of integers, for divisors other than 0; the least number divided by -1
     is itself, as in NumPy, where the machine's division would stop the process. So would a divisor
     of 0, which lanes have that nobody asked for."""
-    zero, own = x.like(0), info(x.dtype)
-    if own.signed and (power := _log2(y.ir)):  # the optimiser does not see through the corrections
-        return x >> x.like(power), x & (y - 1)
+    zero, own, known = x.like(0), info(x.dtype), _number(y.ir)
+    if own.signed and known > 0 and not known & (known - 1):
+        # the optimiser does not see through the corrections
+        return x >> x.like(known.bit_length() - 1), x & (y - 1)
     unusable = y.equals(zero) | y.equals(y.like(-1)) if own.signed else y.equals(zero)
-    safe = unusable.select(y.like(1), y)
+    safe = y if known > 0 else unusable.select(y.like(1), y)
     quotient = _truncated(x, safe)
     rest = x - quotient * safe
     if own.unsigned:
@@ -187,6 +188,8 @@ def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     down = turned & rest.compare("!=", zero)
     quotient = down.select(quotient - x.like(1), quotient)
     rest = down.select(rest + y, rest)
+    if known > 0:
+        return quotient, rest
     return unusable.select(-x, quotient), unusable.select(zero, rest)
 
 
@@ -194,7 +197,7 @@ def _truncated(x: Value, y: Value) -> Value:
     """The quotient rounded to zero. Up to 32 bits the floating one is never so near to an integer
     that it would be rounded up to it; CPUs divide vectors of floating numbers only."""
     b = x.lanes.builder
-    if x.lanes.count > 1 and info(x.dtype).bits <= 32:
+    if x.lanes.count > 1 and info(x.dtype).bits <= 32 and not _number(y.ir):
         wide = np.dtype("float32" if info(x.dtype).bits <= 16 else "float64")
         near = x.cast(wide) / y.cast(wide)
         to_integer = b.fptosi if info(x.dtype).signed else b.fptoui
@@ -225,11 +228,12 @@ def _int_pow(x: Value, y: Value) -> Value:
     return product
 
 
-def _log2(number: ir.Value) -> int:
-    """The exponent if a number is known and a power of two, else 0."""
-    value: Any = number.constant if isinstance(number, ir.Constant) else None
-    known = isinstance(value, int) and value > 0 and value & (value - 1) == 0
-    return value.bit_length() - 1 if known else 0
+def _number(value: ir.Value) -> int:
+    """The integer that a value is known to be, in every lane; 0 if it is not known. LLVM divides by
+    a known one with multiplications."""
+    item: Any = value.constant if isinstance(value, ir.Constant) else None
+    item = item[0] if isinstance(item, list) else item
+    return item if isinstance(item, int) else 0
 
 
 def _sign(x: Value) -> Value:

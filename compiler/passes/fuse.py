@@ -266,6 +266,8 @@ class _Fusion:
         others = [g for g in sources if g is not home]
         if others and self._reaches(home, others):
             return False
+        if may_fail(node):  # known before anything is merged
+            self._in_order(home)
         for other in others:
             if self._mergeable(home, other, node, sources):
                 self._merge(home, other)
@@ -276,15 +278,13 @@ class _Fusion:
         home.last = index
         home.preds.update(g for v in node.inputs if (g := self._home(v)) not in (None, home))
         self.group_of[node.out] = home
-        if may_fail(node):
-            self._in_order(home)
         return True
 
     def _fails_here(self, home: _Group, node: Node) -> bool:
         """Whether a node that may fail would do so in a group, at the same time and for the same
         values: it has a value at every point."""
         assert home.space is not None
-        full = nontrivial(node.out.type.shape) == home.space.dims
+        full = Space.starting_at(node).dims == home.space.dims
         before = self.effect and _alive(self.effect)
         late = before is None or before is home or not self._reaches(home, [before])
         return full and late and home.joined is None

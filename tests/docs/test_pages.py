@@ -30,6 +30,12 @@ def test_the_page_on_numpy_runs(tmp_path: Path, update_golden: bool) -> None:
     check(DOCS / "numpy.md", tmp_path)
 
 
+def test_the_page_on_accuracy_runs(tmp_path: Path, update_golden: bool) -> None:
+    if update_golden:
+        update(DOCS / "accuracy.md", tmp_path)
+    check(DOCS / "accuracy.md", tmp_path)
+
+
 def test_the_page_on_control_flow_runs(tmp_path: Path, update_golden: bool) -> None:
     if update_golden:
         update(DOCS / "control_flow.md", tmp_path)
