@@ -22,8 +22,10 @@ __all__ = ["SymNumber", "plain", "symbol"]
 
 
 def _slot_of(numbers: Numbers, other: Any) -> int | None:
-    """The slot of an operand, or None if it is no real Python number."""
+    """The slot of an operand, or None if it is no real Python number that is known."""
     if isinstance(other, SymNumber):
+        if type(other).of_graph:  # it computes with this one
+            return None
         same = other.numbers is numbers
         return other.slot if same else numbers.constant(other.plain())
     return numbers.constant(other) if type(other) in (int, float, bool) else None
@@ -73,6 +75,7 @@ class SymNumber:
     """A number of the current trace; see the module."""
 
     __slots__ = ("numbers", "slot")
+    of_graph = False  # whether it exists only when the graph runs
     symbolic_number = True  # what floors below ask, which know no class of this one
 
     def __init__(self, numbers: Numbers, slot: int) -> None:

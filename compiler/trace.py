@@ -175,6 +175,8 @@ class Tracer(bind.Ground):
         self._counted = 0
         # raised again if the user's code swallows it
         self.refused: TwofoldError | PlainPython | None = None
+        # the tensors among the arguments, with what they held at first
+        self.arguments: list[tuple[Traced, Value]] = [] if outer is None else outer.arguments
         self.effects: list[Any] = []  # what a call does after the graph: functions, arguments
         self.ended = False
         self.returns: Location | None = None  # where the function returns
@@ -188,7 +190,9 @@ class Tracer(bind.Ground):
     def input(self, array: np.ndarray[Any, Any], name: str, leaf: int = 0) -> Traced:
         """A graph input like ``array``, a leaf of the arguments; each axis has its own symbol."""
         shape = [self.sizes.new(n, leaf, axis) for axis, n in enumerate(array.shape)]
-        return Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
+        made = Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
+        self.arguments.append((made, made.value))
+        return made
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Arguments as values of the graph, with casts for promotion; types inferred."""
@@ -222,6 +226,9 @@ class Tracer(bind.Ground):
         if "raise" in node.effects:
             if may_be_caught() or self._has_effects():
                 raise PlainPython  # the trace goes on as if nothing were raised
+            if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
+                words = "an exception after a write to a tensor that is an argument is not staged"
+                raise PlainPython(refusal=StagingError(words))
             self.arrays.flush(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs

@@ -31,7 +31,7 @@ from .loops import Loop, run_loop, settle
 from .merge import Unmergeable
 from .numbers import TracedNumber, holds, number_of
 from .objects import Objects, is_interpreted
-from .walks import Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = ["Capture"]
 
@@ -59,7 +59,7 @@ class Capture(Objects):
         """Call a function from outside. Raises PlainPython where it cannot be staged."""
         count = len(self.open)
         try:
-            return self.call(None, function, args, kwargs)  # type: ignore[arg-type]
+            return self.call(None, function, args, kwargs)
         except Unmergeable as unmergeable:
             if self.heap.parts:
                 raise
@@ -369,7 +369,22 @@ def _source(value: Any) -> Any:
         return Items(value)
     if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
         return Rows(value)
+    if type(value) is TracedArray and value.shape:
+        return Rows(value)
+    if type(value) in _VIEWS:
+        return Drawn(value)
     return None
+
+
+_VIEWS: tuple[Any, ...] = (
+    dict,
+    set,
+    frozenset,
+    str,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
 
 
 # what Python's own functions do with numbers of the graph

@@ -26,6 +26,7 @@ from .heap import Contents
 from .machine import Returned, Stopped, Yielded
 from .merge import HOLE, Unmergeable
 from .numbers import holds
+from .walks import Walk
 
 __all__ = ["run_loop"]
 
@@ -125,7 +126,7 @@ class Loop:
         if not self.over:
             return ended
         if isinstance(ended, Stopped) and ended.at == self.head:
-            more = self.machine.decision(frame, frame.stack[-1].more())
+            more = self._more(frame, len(frame.stack))
             if isinstance(more, bool):
                 if more:
                     return ended
@@ -135,7 +136,7 @@ class Loop:
             n = len(frame.stack)
             return Ending(tests, {self.head: n, self.behind: n - 1})
         if isinstance(ended, Ending) and self.head in ended.tests:
-            more = self.machine.decision(frame, frame.stack[ended.depths[self.head] - 1].more())
+            more = self._more(frame, ended.depths[self.head])
             if more is True:
                 return ended
             again = ended.tests[self.head]
@@ -146,6 +147,13 @@ class Loop:
             depths = {**ended.depths, self.behind: ended.depths[self.head] - 1}
             return Ending(tests, depths, ended.value)
         return ended
+
+    def _more(self, frame: Frame, depth: int) -> Any:
+        """Whether a ``for`` has another item."""
+        walk = frame.stack[depth - 1]
+        if type(walk) is not Walk:
+            self.machine.give_up("a decision by a value of the graph in a loop over an iterator")
+        return self.machine.decision(frame, walk.more())
 
     # staging
 

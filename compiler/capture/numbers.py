@@ -107,7 +107,8 @@ def number_of(tensor: Any, kind: type | None = None) -> TracedNumber:
 def as_tensor(value: Any, kind: type) -> Any:
     """A number as a tensor of the dtype that numbers of a kind have. Raises PlainPython."""
     if isinstance(value, SymNumber):
-        return value.tensor(DTYPES[kind])
+        made = value.tensor(DTYPES[kind])
+        return bind.ground().tensor(bind.ground().value(made))  # an input, in a region
     if type(value) is SymInt:
         return OPS["cast"](value, dtype=DTYPES[kind])
     if kind is int and not -(2**63) <= value < 2**63:

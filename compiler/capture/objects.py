@@ -173,9 +173,7 @@ class Objects(Machine):
 
     # calls
 
-    def call(
-        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def call(self, frame: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call anything."""
         if isinstance(function, MethodType):
             if isinstance(function.__func__, FunctionType) and not _opens(function.__func__):

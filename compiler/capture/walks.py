@@ -10,9 +10,10 @@ from typing import Any
 
 from twofold.ir.op import OPS
 
+from ..ndarrays.base import TracedArray, TracedScalar
 from .numbers import TracedNumber
 
-__all__ = ["Rows", "Span", "Walk"]
+__all__ = ["Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
 
 
 class Walk:
@@ -102,9 +103,11 @@ class Rows:
 
     def item(self, at: Any) -> Any:
         """The row at a position."""
-        if type(at) is TracedNumber:
-            return OPS["gather"](self.owner, at.held, axis=0)
-        return self.owner[at]
+        if type(at) is not TracedNumber:
+            return self.owner[at]
+        if type(self.owner) is TracedArray:
+            return self.owner[TracedScalar(self.owner.home, at.held)]
+        return OPS["gather"](self.owner, at.held, axis=0)
 
 
 class Items:
@@ -120,6 +123,21 @@ class Items:
     def item(self, at: Any) -> Any:
         """The item at a position."""
         return self.owner[at]
+
+
+class Drawn(Items):
+    """The items of a dict, a view of one or a set, which must not get others meanwhile."""
+
+    def __init__(self, owner: Any) -> None:
+        super().__init__(list(owner))
+        self.of = owner
+
+    def length(self) -> Any:
+        """As many as there were. Raises RuntimeError."""
+        if len(self.of) != len(self.owner):
+            kind = "Set" if isinstance(self.of, set | frozenset) else "dictionary"
+            raise RuntimeError(f"{kind} changed size during iteration")
+        return len(self.owner)
 
 
 class Numbered:

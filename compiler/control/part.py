@@ -80,6 +80,7 @@ class Part:
             raise error
         args = (error.message,) if isinstance(error, TwofoldError) else error.args
         plain = all(x is None or type(x) in (str, int, float, bool) for x in args)
+        plain = plain and not _is_fault(error)
         if exception_named(type(error).__name__) is not type(error) or not plain:
             raise PlainPython from error
         attrs = {"kind": type(error).__name__, "args": args}
@@ -162,6 +163,32 @@ class Written:
             self.cell.hold(value)
         else:
             self.cell.put(bind.ground().tensor(value))
+
+
+_MAY_RAISE = tuple(
+    f"/capture/{name}.py"
+    for name in (
+        "exceptions",
+        "instructions",
+        "machine",
+        "numbers",
+        "objects",
+        "operators",
+        "walks",
+    )
+)
+
+
+def _is_fault(error: Exception) -> bool:
+    """Whether an error comes out of the middle of this package, where what the user's code raises
+    does not begin: plain Python tells what the code means."""
+    if isinstance(error, TwofoldError):
+        return False
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    name = "" if at is None else at.tb_frame.f_code.co_filename
+    return is_internal(name) and not name.endswith(_MAY_RAISE)
 
 
 _REFUSALS = (StagingError, ReturnTypeError, GraphError)

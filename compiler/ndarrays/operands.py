@@ -73,7 +73,7 @@ def dtype_of(x: Any) -> Any:
     if isinstance(x, SymInt):
         return int
     if isinstance(x, SymNumber):
-        return type(number(x))
+        return x.kind if x.of_graph else type(number(x))
     if type(x) in (int, float, complex):
         return type(x)
     if type(x) in (list, tuple) and holds_traced(x):
@@ -82,8 +82,8 @@ def dtype_of(x: Any) -> Any:
 
 
 def number(x: Any) -> Any:
-    """The value that a symbolic number has in the example call."""
-    return x.numbers.values[x.slot]
+    """The value that a symbolic number has in the example call. Raises PlainPython."""
+    return x.plain() if x.of_graph else x.numbers.values[x.slot]
 
 
 def convert(x: Any, dtype: np.dtype[Any]) -> Any:
