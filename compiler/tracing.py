@@ -98,7 +98,7 @@ class Tracing:
         arrays, (args, kwargs) = self.tracer.arrays, self.arguments
         try:
             with self.reads.hooked():
-                return arrays.hooked(self.function.python_function)(*args, **kwargs)
+                return arrays.hooked(self.function.python_function, whole=True)(*args, **kwargs)
         finally:
             arrays.finish()
 

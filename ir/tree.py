@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "flatten", "kinds_of",
-    "rebuild", "slot_value", "slots_of", "unflatten",
+    "rebuild", "settled", "slot_value", "slots_of", "unflatten",
 ]  # fmt: skip
 
 
@@ -42,6 +42,7 @@ class Again(NamedTuple):
 
 LEAF = Structure(None, (), ())
 _ATOMS = {bool, int, float, complex, str, bytes, type(None)}
+_SETTLED: set[type] = set()
 _PLAIN = frozenset((list, dict, OrderedDict))
 UNSET = object()
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
@@ -51,6 +52,13 @@ _HEAP_TYPE = 1 << 9  # a class that a class statement made
 def atom(kind: type) -> type:
     """Class decorator: objects of exactly this class are leaves, which nobody need find out."""
     _ATOMS.add(kind)
+    return kind
+
+
+def settled(kind: Any) -> Any:
+    """Class decorator: named tuples of this class stand for what their method ``settled`` gives,
+    where they are made of leaves."""
+    _SETTLED.add(kind)
     return kind
 
 
@@ -176,7 +184,8 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
     if kind is tuple:
         return tuple([_build(c, leaves, made) for c in structure.children])
     if hasattr(kind, "_fields") and issubclass(kind, tuple):
-        return tuple.__new__(kind, [_build(c, leaves, made) for c in structure.children])
+        whole = tuple.__new__(kind, [_build(c, leaves, made) for c in structure.children])
+        return kind.settled(whole) if kind in _SETTLED else whole
     base: Any = kind if kind in (list, dict, OrderedDict) else _base(kind)
     out: Any = base.__new__(kind)
     made.append(out)

@@ -16,13 +16,15 @@ from twofold.ir.op import OPS
 from ..control.branch import joined, types_of
 from ..control.part import Part
 from ..trace import Tracer, place
+from .choice import Choice
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .heap import Contents
 from .machine import Returned, Stopped, Yielded
 from .merge import HOLE, Merger, Unmergeable
+from .numbers import TracedNumber
 
-__all__ = ["Again", "Ended", "Ending", "end_of", "enter", "fork", "go_on"]
+__all__ = ["Again", "Ended", "Ending", "Given", "end_of", "enter", "fork", "go_on"]
 
 
 class Ending:
@@ -43,8 +45,17 @@ class Again(NamedTuple):
     head: int
 
 
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A step to go on at with one more value on the stack."""
+
+    at: int
+    value: Any
+
+
 Ended = Returned | Stopped | Ending
-Start = int | Again | Ending
+Start = int | Again | Given | Ending
+WAYS = 400  # that are interpreted in vain in one trace
 
 
 @dataclass
@@ -54,6 +65,7 @@ class Side:
     frame: Frame
     ended: Any = None
     written: dict[int, Contents] = field(default_factory=dict)
+    closed: bool = False  # what it returns holds no other object
 
     @property
     def targets(self) -> frozenset[int]:
@@ -83,16 +95,19 @@ def end_of(ended: Any) -> int:
 def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drops: int = 0) -> Any:
     """Go two ways. Gives nothing if the frame can go on, else how its run ended."""
     flow = flow_of(frame.code)
-    if yes in frame.stops and no in frame.stops and not drops:
+    if type(yes) is type(no) is int and {yes, no} <= frame.stops and not drops:
         depths = dict.fromkeys((yes, no), len(frame.stack))
         return Ending({yes: predicate, no: OPS["logical_not"](predicate)}, depths)
     join = flow.join([*_steps_of(yes), *_steps_of(no)], frame.stops)
     reason = ""
-    for last in dict.fromkeys((join, END)):
+    for last in dict.fromkeys((*flow.joins(join, frame.stops), END)):
         try:
             return _fork(machine, frame, predicate, (yes, no), drops, last)
         except Unmergeable as unmergeable:
             reason = str(unmergeable)
+            machine.ways += 1
+            if machine.ways > WAYS:
+                machine.give_up(f"code that goes on by itself on too many ways ({reason})")
     if machine.heap.parts:
         raise Unmergeable(reason)
     return machine.give_up(f"a decision by a value of the graph: {reason}")
@@ -101,6 +116,8 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
 def _steps_of(start: Start) -> list[int]:
     if isinstance(start, Ending):
         return list(start.tests)
+    if isinstance(start, Given):
+        return [start.at]
     return [start.head if isinstance(start, Again) else start]
 
 
@@ -122,7 +139,9 @@ def _fork(
         sides.append(side)
     fine = [i for i, part in enumerate(parts) if not part.failed]
     if not fine:
-        machine.give_up("a decision by a value of the graph between two exceptions")
+        joined("cond", bind.ground().value(predicate), parts, where)
+        assert parts[0].error is not None
+        raise parts[0].error  # whichever it is, nothing comes after the branches
     merger = Merger([parts[i] for i in fine], machine.heap)
     merged = merge_sides(machine, frame, [sides[i] for i in fine], merger)
     for i, row in zip(fine, merger.rows, strict=True):
@@ -144,6 +163,9 @@ def _run_side(machine: Any, side: Side, start: Start) -> None:
     count = len(machine.open)
     try:
         side.ended = enter(machine, side.frame, start)
+        if type(side.ended) is Returned and side.frame.back is None:
+            value, side.closed = machine.heap.kept(side.ended.value)
+            side.ended = Returned(value)
         if isinstance(side.ended, Yielded) or len(machine.open) != count:
             raise Unmergeable("a generator yields, or a `with` begins, on one way only")
     finally:
@@ -157,6 +179,9 @@ def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
         (at,) = start.tests
         del frame.stack[start.depths[at] :]
         return enter(machine, frame, at, start.value)
+    if isinstance(start, Given):
+        frame.stack.append(start.value)
+        return enter(machine, frame, start.at)
     if isinstance(start, int):
         if start == END:
             return Returned(value)
@@ -214,9 +239,12 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
         merger.merge([x[i] if i < len(x) else HOLE for x in stacks], "an operand")
         for i in range(max(map(len, stacks)))
     ]
-    value = merger.merge([s.value for s in sides], "what is returned")
+    value = _merge_values(merger, sides)
     tests = _merge_targets(merger, sides, targets)
-    heap = merge_heap(machine, sides, merger)
+    last = all(
+        s.closed and s.targets == {END} and machine.heap.only_own(s.written.values()) for s in sides
+    )
+    heap = merge_heap(machine, sides, merger, last)
     at = targets[0]
 
     def build(outs: list[Any]) -> Any:
@@ -229,6 +257,24 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
         return Returned(value(outs)) if at == END else Stopped(at)
 
     return build
+
+
+def _merge_values(merger: Merger, sides: list[Side]) -> Any:
+    """Merge what is returned: a ``Choice`` where the values have no common form."""
+    values = [s.value for s in sides]
+    count = len(merger.rows[0])
+    try:
+        return merger.merge(values, "what is returned")
+    except Unmergeable:
+        known = [v is not HOLE and v is not UNBOUND for v in values]
+        if known != [True, True]:
+            raise
+    for row in merger.rows:
+        del row[count:]
+    at = merger.column(merger.within(_as_bool, [True, False]))
+    yes = merger.merge([values[0], HOLE], "what is returned")
+    no = merger.merge([HOLE, values[1]], "what is returned")
+    return lambda outs: Choice(TracedNumber(bool, outs[at]), yes(outs), no(outs))
 
 
 def _is_live(flow: Any, side: Side, name: str) -> bool:
@@ -261,13 +307,18 @@ def _as_bool(value: Any) -> Any:
     return bind.ground().tensor(bind.ground().value(value))
 
 
-def merge_heap(machine: Any, sides: list[Side], merger: Merger) -> Any:
-    """Merge what the ways wrote into objects around them."""
+def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> Any:
+    """Merge what the ways wrote into objects around them. ``last``: nothing of the function is left
+    to do, so that what it made itself need not be merged: what it returns is a copy."""
     owners = {key: c for s in sides for key, c in s.written.items()}
     builds = []
     for key, contents in owners.items():
         column = [s.written[key].after if key in s.written else contents.before for s in sides]
-        builds.append((contents, merge_contents(merger, contents, column)))
+        try:
+            builds.append((contents, merge_contents(merger, contents, column)))
+        except Unmergeable:
+            if not last:
+                raise
 
     def build(outs: list[Any]) -> None:
         for contents, made in builds:

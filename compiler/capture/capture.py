@@ -23,13 +23,14 @@ from ..ndarrays.names import Module, _Space
 from ..plain import PlainPython
 from ..symint import SymInt
 from . import exceptions, instructions, operators
-from .branches import Again, fork
+from .branches import Again, Given, fork
+from .choice import Choice
 from .flow import END, flow_of
 from .frame import Frame
 from .heap import Heap
 from .loops import Loop, run_loop, settle
 from .merge import Unmergeable
-from .numbers import TracedNumber, holds, number_of
+from .numbers import DTYPES, TracedNumber, holds, number_of
 from .objects import Objects, is_interpreted
 from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
@@ -52,14 +53,23 @@ class Capture(Objects):
     def __init__(self, tracer: Any) -> None:
         self.tracer = tracer
         self.heap = Heap()
+        self.ways = 0  # that were interpreted in vain
         self.unrolled: set[tuple[types.CodeType, int]] = set()
         self.open: list[Leave] = []  # managers of libraries that have been entered
 
-    def interpret(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a function from outside. Raises PlainPython where it cannot be staged."""
+    def interpret(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], whole: bool = False
+    ) -> Any:
+        """Call a function from outside. Raises PlainPython where it cannot be staged.
+
+        ``whole``: whether it is the function that is traced, which may return a ``Choice``.
+        """
         count = len(self.open)
         try:
-            return self.call(None, function, args, kwargs)
+            made = self.call(None, function, args, kwargs)
+            if type(made) is Choice and not whole:
+                self.give_up("a nested function that returns values of several types")
+            return made
         except Unmergeable as unmergeable:
             if self.heap.parts:
                 raise
@@ -195,8 +205,6 @@ class Capture(Objects):
             return super().advance(frame, end)
         head = frame.now
         length = walk.source.length()
-        if length is None:
-            self.give_up("zip over tensors of different lengths")
         more = self.decision(frame, walk.at < length)
         if not isinstance(more, bool):
             return fork(self, frame, more, Again(head), end, drops=2)
@@ -267,13 +275,42 @@ class Capture(Objects):
             key = self._index(held, key)
         elif type(key) is tuple and any(type(k) is TracedNumber for k in key):
             key = tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
+        if type(value) is TracedNumber and type(held) is TracedArray and _takes(held, value.kind):
+            value = TracedScalar(held.home, value.tensor(DTYPES[value.kind]))
         super().set_item(frame, held, key, value)
 
     # calls
 
+    def invoke(
+        self, back: Frame | None, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        parts = back is not None and back.parts_next
+        if back is not None:
+            back.parts_next = False
+        made = super().invoke(back, function, args, kwargs)
+        if type(made) is Choice and back is not None and not parts:
+            self.give_up("a method that returns values of several types")
+        return made
+
+    def construct(
+        self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if frame is not None:
+            frame.parts_next = False
+        return super().construct(frame, kind, args, kwargs)
+
+    def parted(self, frame: Frame, made: Any) -> Any:
+        if type(made) is not Choice:
+            frame.stack.append(made)
+            return None
+        test = _holds(made.test)
+        return fork(self, frame, test, Given(frame.at, made.yes), Given(frame.at, made.no))
+
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if frame is not None:
+            frame.parts_next = False
         if type(function) is Leave:
             if function.part != len(self.heap.parts):
                 raise Unmergeable("a `with` ends on one way only")
@@ -353,6 +390,11 @@ def _holds(value: Any) -> Any:
 def _exists_later(value: Any) -> bool:
     """Whether this is a tensor of the trace that is not made of sizes."""
     return hasattr(value, "trace") and value.trace.arrays.elements(value) is None
+
+
+def _takes(array: TracedArray, kind: type) -> bool:
+    """Whether elements of an array can be any number of a kind: an int8 refuses 300."""
+    return kind is not int or array.dtype.kind == "f" or array.dtype == np.int64
 
 
 def _holds_staged(value: Any) -> bool:

@@ -3,6 +3,7 @@ variables are read again."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from types import CodeType
@@ -32,6 +33,7 @@ class Flow:
         self.program = program
         self.after: list[tuple[int, ...]] = [self._after(i) for i in range(len(program.steps))]
         self.live = self._liveness()
+        self._entries = Counter(k for ways in self.after for k in ways)
         self._joins: dict[tuple[frozenset[int], frozenset[int]], int] = {}
         self.loops = self._natural_loops()
 
@@ -72,6 +74,15 @@ class Flow:
         if key not in self._joins:
             self._joins[key] = self._join(*key)
         return self._joins[key]
+
+    def joins(self, first: int, stops: frozenset[int]) -> list[int]:
+        """A step that ways join at, and the next ones behind it that others come to as well."""
+        found, at = [first], first
+        while at != END and at not in stops and len(found) < 3:
+            at = self.join(self.after[at], stops)
+            if at != END and self._entries[at] > 1:
+                found.append(at)
+        return found
 
     def _join(self, starts: frozenset[int], stops: frozenset[int]) -> int:
         ways: dict[int, Iterable[int]] = {START: sorted(starts)}

@@ -35,7 +35,7 @@ class Frame:
     """
 
     __slots__ = ("at", "back", "carried", "code", "f_globals", "handled", "keywords", "now",
-                 "program", "slots", "stack", "stops")  # fmt: skip
+                 "parts_next", "program", "slots", "stack", "stops")  # fmt: skip
 
     def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
         self.code, self.f_globals, self.back = code, space, back
@@ -44,6 +44,7 @@ class Frame:
         self.stack: list[Any] = []
         self.at = self.now = 0  # the next step, and the present one
         self.handled: BaseException | None = None  # what an ``except`` block is handling
+        self.parts_next = False  # whether what comes next may give a Choice
         self.keywords: tuple[str, ...] = ()  # of the call that comes next
         self.stops: frozenset[int] = frozenset()  # steps before which a run ends
         self.carried: frozenset[str] = frozenset()  # what is asked for where it ends, though unread

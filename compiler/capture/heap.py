@@ -8,14 +8,20 @@ when it ends, and put back as it was; the values go the way of those of local va
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
+
+from twofold.runtime.tensor import Tensor
 
 from ..library import is_library_object
 from ..state import attributes_of, state_of
+from .choice import Choice
 
 __all__ = ["Contents", "Heap"]
 
+_CLOSED = (type(None), bool, int, float, complex, str, bytes, Tensor, np.generic, np.ndarray)
 Restore = Callable[[Any], None]
 
 
@@ -43,6 +49,39 @@ class Heap:
         """Whether the innermost part has made an object."""
         found = self.made.get(id(value))
         return found is not None and found[1] >= len(self.parts)
+
+    def is_own(self, value: Any) -> bool:
+        """Whether the function has made a list or a dict, at any time."""
+        return type(value) in (list, dict) and id(value) in self.made
+
+    def kept(self, value: Any) -> tuple[Any, bool]:
+        """A value that a part returns, with copies of the lists and dicts that the function has
+        made, and whether the value has nothing in it that could lead to others."""
+        memo: dict[int, Any] = {}
+        closed = True
+
+        def copied(x: Any) -> Any:
+            nonlocal closed
+            if type(x) is tuple or type(x) is Choice:
+                return tuple.__new__(type(x), map(copied, x))
+            if not self.is_own(x):
+                closed = closed and (isinstance(x, _CLOSED) or getattr(type(x), "in_trace", False))
+                return x
+            if id(x) not in memo:
+                memo[id(x)] = made = type(x)()
+                self.fresh(made)
+                if type(x) is dict:
+                    made.update((k, copied(v)) for k, v in x.items())
+                else:
+                    made.extend(map(copied, x))
+            return memo[id(x)]
+
+        changed = any(self.is_own(c.owner) for c in self.parts[-1].values())
+        return (copied(value), closed) if changed else (value, True)
+
+    def only_own(self, owners: Iterable[Contents]) -> bool:
+        """Whether all objects are lists and dicts that the function has made, or its variables."""
+        return all(self.is_own(c.owner) or type(c.owner) is types.CellType for c in owners)
 
     def changes(self, owner: Any) -> bool:
         """An object is about to be written to; whether that can be followed."""

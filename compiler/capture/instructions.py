@@ -264,17 +264,17 @@ def kw_names(machine: Objects, frame: Frame, step: Step) -> None:
 
 
 @instruction("CALL")
-def call(machine: Objects, frame: Frame, step: Step) -> None:
+def call(machine: Objects, frame: Frame, step: Step) -> Any:
     names, frame.keywords = frame.keywords, ()
-    _call(machine, frame, step.arg, names)
+    return _call(machine, frame, step.arg, names)
 
 
 @instruction("CALL_KW")
-def call_kw(machine: Objects, frame: Frame, step: Step) -> None:
-    _call(machine, frame, step.arg, frame.stack.pop())
+def call_kw(machine: Objects, frame: Frame, step: Step) -> Any:
+    return _call(machine, frame, step.arg, frame.stack.pop())
 
 
-def _call(machine: Objects, frame: Frame, count: int, names: tuple[str, ...]) -> None:
+def _call(machine: Objects, frame: Frame, count: int, names: tuple[str, ...]) -> Any:
     stack = frame.stack
     given = stack[len(stack) - count :]
     del stack[len(stack) - count :]
@@ -286,11 +286,12 @@ def _call(machine: Objects, frame: Frame, count: int, names: tuple[str, ...]) ->
         given = given if second is NULL else [second, *given]
     plain = len(given) - len(names)
     kwargs = dict(zip(names, given[plain:], strict=True))
-    stack.append(machine.call(frame, function, tuple(given[:plain]), kwargs))
+    frame.parts_next = True
+    return machine.parted(frame, machine.call(frame, function, tuple(given[:plain]), kwargs))
 
 
 @instruction("CALL_FUNCTION_EX")
-def call_function_ex(machine: Objects, frame: Frame, step: Step) -> None:
+def call_function_ex(machine: Objects, frame: Frame, step: Step) -> Any:
     stack = frame.stack
     kwargs = stack.pop() if step.arg & 1 else {}
     args = stack.pop()
@@ -298,7 +299,8 @@ def call_function_ex(machine: Objects, frame: Frame, step: Step) -> None:
     function = second if first is NULL else first
     if not isinstance(args, tuple):
         args = tuple(machine.items(frame, args))
-    stack.append(machine.call(frame, function, args, dict(kwargs)))
+    frame.parts_next = True
+    return machine.parted(frame, machine.call(frame, function, args, dict(kwargs)))
 
 
 @instruction("MAKE_FUNCTION")

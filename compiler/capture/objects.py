@@ -193,6 +193,10 @@ class Objects(Machine):
             return self.invoke(frame, own, (function, *args), kwargs)
         return self.native(frame, function, args, kwargs)
 
+    def parted(self, frame: Frame, made: Any) -> Any:
+        """Push what a call gave; see ``Capture.parted``."""
+        frame.stack.append(made)
+
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:

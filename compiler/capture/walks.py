@@ -11,7 +11,8 @@ from typing import Any
 from twofold.ir.op import OPS
 
 from ..ndarrays.base import TracedArray, TracedScalar
-from .numbers import TracedNumber
+from ..symint import SymInt
+from .numbers import TracedNumber, as_tensor
 
 __all__ = ["Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
 
@@ -166,11 +167,11 @@ class Zipped:
         lengths = [w.source.length() - w.at for w in self.walks]
         least = lengths[0]
         for n in lengths[1:]:
-            if not (type(n) is int and type(least) is int):
-                if n == least:
-                    continue
-                return None
-            least = min(n, least)
+            if type(n) is type(least) is int:
+                least = min(n, least)
+            elif type(n) is not type(least) or type(n) is not SymInt or n.dim != least.dim:
+                both = as_tensor(n, int), as_tensor(least, int)
+                least = TracedNumber(int, OPS["minimum"](*both))
         return least
 
     def item(self, at: Any) -> Any:

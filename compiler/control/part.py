@@ -42,6 +42,7 @@ class Part:
         self.structure: Structure | None = None
         self.written: dict[int, Written] = {}
         self.failed = False  # the function raises: so does the region, and has no leaves
+        self.error: Exception | None = None  # what it raises
 
     @property
     def graph(self) -> Graph:
@@ -85,7 +86,7 @@ class Part:
             raise PlainPython from error
         attrs = {"kind": type(error).__name__, "args": args}
         bind.run(Call(OPS["fail"], (), attrs, (), (), (raised_at(error), "")))
-        self.failed = True
+        self.failed, self.error = True, error
 
     def fill(self, like: Sequence[Any], types: Sequence[TensorType]) -> None:
         """Give a region that raises leaves of these types, which nobody sees."""

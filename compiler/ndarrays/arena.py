@@ -202,8 +202,11 @@ class Arrays:
         """Say what names with numbers give."""
         self._reads = reads
 
-    def hooked(self, function: Any) -> Any:
-        """A function that is interpreted, and whose names give arrays and numbers of the trace."""
+    def hooked(self, function: Any, whole: bool = False) -> Any:
+        """A function that is interpreted, and whose names give arrays and numbers of the trace.
+
+        ``whole``: whether it is the one that is traced.
+        """
         if self._names is None:
             from ..capture.capture import Capture  # noqa: PLC0415  (it is made of arrays)
 
@@ -211,7 +214,7 @@ class Arrays:
         machine, inner = self._machine, self._names.function(function)
 
         def interpreted(*args: Any, **kwargs: Any) -> Any:
-            return machine.interpret(inner, args, kwargs)
+            return machine.interpret(inner, args, kwargs, whole)
 
         return interpreted
 

@@ -83,6 +83,12 @@ def test_the_readme_of_a_floor_is_under_a_page(floor: str) -> None:
     assert len(lines) < 66
 
 
+def test_the_page_on_python_runs(tmp_path: Path, update_golden: bool) -> None:
+    if update_golden:
+        update(DOCS / "python.md", tmp_path)
+    check(DOCS / "python.md", tmp_path)
+
+
 def test_the_page_on_pitfalls_runs(tmp_path: Path, update_golden: bool) -> None:
     if update_golden:
         update(DOCS / "pitfalls.md", tmp_path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from support import python_programs
+from support.same import outcome
 
 import twofold as tf
 
@@ -63,3 +66,109 @@ def test_what_a_call_wrote_before_an_exception_stays() -> None:
     with pytest.raises(ValueError, match="late"):
         compiled(tf.constant(1.0), v)
     assert v.numpy().tolist() == [2.0, 2.0]
+
+
+def maybe(x: Any) -> Any:
+    return x if x > 1 else None
+
+
+def none_or_pair(x: Any) -> Any:
+    if x > 0:
+        return None
+    return x, 1
+
+
+def text_or_tensor(x: Any) -> Any:
+    for _ in range(5):
+        if x > 3:
+            return "big"
+        x = x + 1
+    return x
+
+
+def helper_gives_none(x: Any) -> Any:
+    y = maybe(x)
+    z = x * 2
+    if y is None:
+        z = z + 1
+    return z
+
+
+def float_or_tensor(x: Any) -> Any:
+    s = 0.0
+    if x > 0:
+        s = x
+    return s
+
+
+def grown(x: Any) -> Any:
+    items = [x]
+    if x > 0:
+        items.append(x * 2)
+    return items, len(items)
+
+
+def other_keys(x: Any) -> Any:
+    table = {}
+    if x > 0:
+        table["a"] = x
+    else:
+        table["b"] = -x
+    return table
+
+
+def two_exceptions(x: Any) -> Any:
+    if x > 0:
+        if x > 1:
+            raise ValueError("large")
+        raise KeyError("small")
+    return x
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        none_or_pair, text_or_tensor, helper_gives_none, float_or_tensor, grown, other_keys,
+        two_exceptions,
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("jit", [False, True])
+def test_ways_that_leave_values_of_several_types(f: Any, jit: bool) -> None:
+    compiled = tf.function(f, jit_compile=jit, strict=True)
+    for x in (-9.0, -1.0, 0.5, 3.0):
+        got = outcome(lambda x=x: compiled(tf.constant(x)))  # type: ignore[misc]
+        want = outcome(lambda x=x: f(tf.constant(x)))  # type: ignore[misc]
+        assert repr(got) == repr(want)
+    assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_zip_ends_with_the_shortest_tensor() -> None:
+    def f(v, w):  # type: ignore[no-untyped-def]
+        s = v[0] * 0
+        for a, b in zip(v, w):  # noqa: B905  (the shortest ends it)
+            s = s + a * b
+        return s
+
+    compiled = tf.function(f, jit_compile=False, strict=True)
+    v, w = tf.constant([1.0, 2.0, 3.0]), tf.constant([1.0, 2.0])
+    assert compiled(v, w).numpy() == f(v, w).numpy() == compiled(w, v).numpy()
+
+
+def test_a_number_of_the_graph_is_written_into_an_array() -> None:
+    def f(a, x):  # type: ignore[no-untyped-def]
+        a[1] = float(x * 2)
+        a[0] = 3 if x > 1 else 4
+        return a
+
+    a, b = np.arange(3.0), np.arange(3.0)
+    tf.function(f, jit_compile=False, strict=True)(a, tf.constant(3.0))
+    assert a.tolist() == f(b, tf.constant(3.0)).tolist()
+
+
+def test_code_that_goes_on_by_itself_on_too_many_ways_runs_as_plain_python() -> None:
+    lines = [f"if x > {i}: items.append(x)" for i in range(12)]
+    space: dict[str, Any] = {}
+    exec("def f(x):\n items = []\n " + "\n ".join(lines) + "\n return items", space)
+    compiled = tf.function(space["f"], jit_compile=False)
+    with pytest.warns(UserWarning, match="too many ways"):
+        assert len(compiled(tf.constant(3.5))) == 4

@@ -1,0 +1,350 @@
+"""Writes the text of random Python programs; ``python_programs.py`` runs them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+__all__ = ["HELPERS", "Maker"]
+
+HELPERS = """
+class Box:
+    def __init__(self, x):
+        self.x = x
+    @property
+    def twice(self):
+        return self.x * 2
+    def add(self, by):
+        if by > 1:
+            self.x = self.x + by
+        else:
+            self.x = self.x - 1
+        return self
+class Manager:
+    def __enter__(self):
+        return 2
+    def __exit__(self, *error):
+        return False
+def clip(x, low=-4, high=4):
+    if x < low:
+        return low + 0 * x
+    if x > high:
+        return high + 0 * x
+    return x
+def sign(x):
+    return 1 if x > 0 else -1 if x < 0 else 0
+def steps(x):
+    k = 0
+    while x > 1 and k < 7:
+        x = x / 2
+        k += 1
+    return k
+def power(x, k):
+    return 1 if k <= 0 else x * power(x, k - 1)
+def maybe(x):
+    if x > 1:
+        return x
+def pairs(items):
+    for item in items:
+        if item is not None:
+            yield item, item * 2
+def total(*items, start=0):
+    for item in items:
+        start = start + item
+    return start
+def check(x):
+    if x > 6:
+        raise ValueError('too large')
+    return x
+"""
+
+# what an expression of a kind may be: t a scalar tensor of float32, d one of float64, n one of int32,
+# v a vector of float32, i a Python int, f a float, b something to decide by
+EXPRESSIONS = {
+    "t": ["{t} + {t}", "{t} - {f}", "{t} * 0.5", "({v})[0]", "({v})[{k}]", "tf.sum({v})", "tf.maximum({t}, {t})",
+          "abs({t})", "clip({t})", "-{t}", "({t} if {b} else {t})", "tf.cast({n}, tf.float32)", "power({t}, {k})",
+          "Box({t}).twice", "total({t}, {t})", "{t} + {i}", "tf.constant({c}.0)", "Box({t}).add({t}).x"],
+    "d": ["{d} + 1", "{d} * 0.5", "{d} - {d}", "abs({d})", "clip({d})", "({d} if {b} else {d})"],
+    "n": ["{n} + 1", "{n} - {k}", "{n} // 2", "{n} % 3", "abs({n})", "clip({n})", "({n} if {b} else {n})"],
+    "v": ["{v} + 1", "{v} * {t}", "{v} * 0.5", "tf.abs({v})", "({v} if {b} else {v})", "tf.where({v} > 0, {v}, -{v})",
+          "{v} - {v}", "tf.stack([{t}, {t}, {t}])"],
+    "i": ["{i} + {k}", "{i} - 1", "({i} * 3) % 11", "{c}", "sign({t})", "sign({n})", "steps({t})", "len({v})",
+          "({i} if {b} else {i})", "abs({i})", "max({i}, {k})", "int({t})", "int({n})", "{i} // 2", "({v}).shape[0]"],
+    "f": ["{f} * 0.5", "{f} + {i}", "{c}.5", "float({t})", "({f} if {b} else {f})", "abs({f})", "{i} / 2", "min({f}, 2.0)",
+          "float({a}[{k}])"],
+    "b": ["{t} > {c}", "{t} < {t}", "{n} > {k}", "{n} % 2 == 0", "{i} > {k}", "{f} < {c}", "not {b}", "({b} and {b})",
+          "({b} or {b})", "-1 < {t} < 3", "{n} == {i}", "{d} > 0", "tf.sum({v}) > {c}", "({v})[{k}] > ({v})[0]", "{n}", "{i}",
+          "tf.reduce_any({v} > {c})", "{t} >= {f}", "{a}[{k}] > {c}", "{t} is not None", "0 < {k} <= {i}"],
+}  # fmt: skip
+WRITES = [
+    "a[{k}] = {f}", "a[{k}] += 1", "a[1:] = a[:-1]", "a[:] = a * 0.5", "w = a[1:]; w[0] = {f}", "v[{k}] = {t}",
+    "a[{k}] = float({t})", "a += 1", "row = a[{k}]; a[0] = row * 2", "v[0] = v[{k}] + 1",
+]  # fmt: skip
+LISTS = ["items.append({t})", "items.append({i})", "items[0] = {t}", "items = items + [{t}]", "items[-1] = {i}",
+         "table['x'] = {t}", "table['y'] = {f}", "table['z'] = {i}", "box.x = {t}", "box.add({t})", "box.x += 1"]  # fmt: skip
+
+
+class Maker:
+    """Writes one program."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.lines: list[str] = []
+        self.names = {k: list(names) for k, names in _GIVEN.items()}
+        self.made = self.loops = 0
+        self.in_loop = False
+
+    def pick(self, items: Any) -> Any:
+        """One of several."""
+        return self.rng.choice(items)
+
+    def expression(self, kind: str, depth: int = 0) -> str:
+        """An expression of a kind."""
+        if kind == "k":
+            return str(self.rng.randint(0, 2))
+        if kind == "c":
+            return str(self.rng.randint(0, 5))
+        if kind == "a":
+            return "a"
+        names = self.names.get(kind, [])
+        if names and (depth > 1 or self.rng.random() < 0.45):
+            return self.pick(names + names[-2:])
+        if depth > 2 and kind in ("b", "i", "f"):
+            return {"b": "x > 0", "i": "p", "f": "q"}[kind]
+        return self.filled(self.pick(EXPRESSIONS[kind]), depth + 1)
+
+    def filled(self, template: str, depth: int = 0) -> str:
+        """A template with expressions in it."""
+        maker = self
+
+        class Fields(dict[str, str]):
+            def __missing__(self, name: str) -> str:
+                return maker.expression(name, depth)
+
+        parts = template.split("{")
+        made = parts[0]
+        for part in parts[1:]:
+            name, _, rest = part.partition("}")
+            made += f"{Fields()[name]}{rest}" if name in _KINDS else "{" + part
+        return made
+
+    def add(self, indent: int, text: str) -> None:
+        """Append lines."""
+        self.lines += ["    " * indent + line for line in text.split("\n")]
+
+    def block(self, indent: int, depth: int) -> None:
+        """A few statements."""
+        for _ in range(self.pick([1, 1, 2, 2, 3])):
+            self.statement(indent, depth)
+
+    def target(self, kind: str) -> str:
+        """A variable to assign to: mostly one that there is."""
+        own = [n for n in self.names[kind] if n not in _KEPT]
+        if own and self.rng.random() < 0.75:
+            return self.pick(own)
+        self.made += 1
+        name = f"{kind}{self.made}"
+        self.names[kind].append(name)
+        return name
+
+    def statement(self, indent: int, depth: int) -> None:
+        """Append one statement."""
+        choices = [self.assign] * 5 + [self.augment] * 2 + [self.write, self.keep, self.keep]
+        if depth < 3:
+            choices += [self.branch] * 5 + [self.loop] * 3
+            choices += [self.attempt, self.walrus, self.closure, self.manage, self.matched]
+        choices += [self.leave, self.leave, self.odd]
+        self.pick(choices)(indent, depth)
+
+    def assign(self, indent: int, depth: int) -> None:
+        """An assignment."""
+        kind = self.pick("ttttnnvvdiiiffb")
+        if kind == "b":
+            kind, text = (
+                "i",
+                self.filled("int({b})") if self.rng.random() < 0.2 else self.filled("{i}"),
+            )
+        else:
+            text = self.expression(kind)
+        if self.rng.random() < 0.1:
+            one, other = self.expression("t"), self.expression("t")
+            first, second = self.target("t"), self.target("t")
+            self.add(indent, f"{first}, {second} = {one}, {other}")
+            return
+        self.add(indent, f"{self.target(kind)} = {text}")
+
+    def augment(self, indent: int, depth: int) -> None:
+        """An augmented assignment."""
+        kind = self.pick("ttnvif")
+        own = [n for n in self.names[kind] if n not in _KEPT]
+        if not own:
+            return self.assign(indent, depth)
+        sign = self.pick(["+=", "-=", "*="] if kind in "tv" else ["+=", "-="])
+        value = (
+            self.expression("k") if kind in "ni" else self.expression("t" if kind in "tv" else "f")
+        )
+        self.add(indent, f"{self.pick(own)} {sign} {value}")
+        return None
+
+    def write(self, indent: int, depth: int) -> None:
+        """A write to an array."""
+        self.add(indent, self.filled(self.pick(WRITES)).replace("; ", "\n"))
+
+    def keep(self, indent: int, depth: int) -> None:
+        """A change of a container."""
+        self.add(indent, self.filled(self.pick(LISTS)))
+
+    def branch(self, indent: int, depth: int) -> None:
+        """An ``if``."""
+        word = "if"
+        for _ in range(self.pick([1, 1, 1, 2])):
+            self.add(indent, f"{word} {self.expression('b')}:")
+            self.block(indent + 1, depth + 1)
+            word = "elif"
+        if self.rng.random() < 0.5:
+            self.add(indent, "else:")
+            self.block(indent + 1, depth + 1)
+
+    def loop(self, indent: int, depth: int) -> None:
+        """A ``for`` or ``while``."""
+        self.loops += 1
+        i, before, names = (
+            f"j{self.loops}",
+            self.in_loop,
+            {k: list(v) for k, v in self.names.items()},
+        )
+        head, extra = self.pick(_LOOPS)
+        if "while" in head:
+            self.add(indent, f"{i} = 0")
+        self.add(indent, self.filled(head.replace("@", i)))
+        if extra:
+            for pair in extra.replace("@", i).split():
+                name, kind = pair.split(":")
+                self.names[kind].append(name)
+        self.in_loop = True
+        if "while" in head:
+            self.add(indent + 1, f"{i} += 1")
+        self.block(indent + 1, depth + 1)
+        self.in_loop = before
+        if self.rng.random() < 0.85:
+            self.names = names
+        if self.rng.random() < 0.15:
+            self.add(indent, "else:")
+            self.block(indent + 1, depth + 1)
+
+    def leave(self, indent: int, depth: int) -> None:
+        """A ``break``, ``continue``, ``return``, ``raise`` or ``assert``."""
+        what = ["return {t}", "return {i}", "return None", "return ({t}, {i})", "raise ValueError('bad')",
+                "return {f}", "return [{t}, items]", "raise KeyError({c})"]  # fmt: skip
+        if self.in_loop:
+            what = ["break", "break", "continue", "continue"] * 2 + what
+        if self.rng.random() < 0.15:
+            self.add(indent, self.filled("assert {t} < 50, 'large'"))
+            return
+        self.add(indent, f"if {self.expression('b')}:")
+        self.add(indent + 1, self.filled(self.pick(what)))
+
+    def attempt(self, indent: int, depth: int) -> None:
+        """A ``try``."""
+        self.add(indent, "try:")
+        self.block(indent + 1, depth + 1)
+        if self.rng.random() < 0.6:
+            self.add(indent + 1, self.filled(self.pick(["check({t})", "check({n})", "1 // {i}"])))
+        if self.rng.random() < 0.7:
+            self.add(
+                indent,
+                self.pick(["except ValueError:", "except (ValueError, ZeroDivisionError) as e:"]),
+            )
+            self.block(indent + 1, depth + 1)
+        else:
+            self.add(indent, "finally:")
+            self.assign(indent + 1, depth + 1)
+
+    def walrus(self, indent: int, depth: int) -> None:
+        """A ``:=`` in a condition."""
+        value = self.expression("t")
+        name = self.target("t")
+        self.add(indent, f"if ({name} := {value}) > {self.expression('c')}:")
+        self.block(indent + 1, depth + 1)
+
+    def closure(self, indent: int, depth: int) -> None:
+        """A function that changes a variable around it."""
+        self.made += 1
+        name = f"inner{self.made}"
+        self.add(indent, f"def {name}(by):\n    nonlocal shared")
+        self.add(indent + 1, self.filled("if by > {c}:\n    shared = shared + by"))
+        if self.rng.random() < 0.4:
+            self.add(indent + 1, "else:\n    shared = shared - 1")
+        self.add(indent + 1, "return shared")
+        self.add(indent, f"{self.target('t')} = {name}({self.expression('t')})")
+
+    def manage(self, indent: int, depth: int) -> None:
+        """A ``with`` of a class of the user's."""
+        self.add(indent, "with Manager() as m:")
+        self.block(indent + 1, depth + 1)
+
+    def matched(self, indent: int, depth: int) -> None:
+        """A ``match``."""
+        subject = self.pick(["{i}", "{n}", "({i}, {t})", "sign({t})"])
+        self.add(indent, f"match {self.filled(subject)}:")
+        for case in self.pick([["1", "0 | 2"], ["(0, y)", "1"], ["int(y) if y > 1", "(1, _)"]]):
+            self.add(indent + 1, f"case {case}:")
+            self.block(indent + 2, depth + 2)
+        self.add(indent + 1, "case _:")
+        self.assign(indent + 2, depth + 2)
+
+    def odd(self, indent: int, depth: int) -> None:
+        """Comprehensions, generators, None, names without a value."""
+        made, filled = self.pick(_ODD), self.target
+        self.add(indent, self.filled(made).replace("@t", filled("t")).replace("@i", filled("i")))
+
+    def make(self) -> str:
+        """The body of a program."""
+        self.add(
+            0, "y0 = x * 1\nm0 = n + 0\nz0 = v + 0\nk0 = p\ng0 = q\nitems = [x]\ntable = {'x': x}"
+        )
+        self.add(0, "box = Box(x)\nshared = x")
+        for kind, name in zip("tnvif", ("y0", "m0", "z0", "k0", "g0"), strict=True):
+            self.names[kind].append(name)
+        for _ in range(self.rng.randint(1, 6)):
+            self.statement(0, 0)
+        kept = [self.expression(self.pick("tnvdif")) for _ in range(self.rng.randint(1, 3))]
+        held = self.pick(
+            [
+                [],
+                [],
+                ["items"],
+                ["table"],
+                ["box.x"],
+                ["shared"],
+                ["a"],
+                ["len(items)"],
+                ["sum(items)"],
+            ]
+        )
+        self.add(0, f"return {', '.join(kept + held)}")
+        return "\n".join(self.lines)
+
+
+_GIVEN = {"t": ["x"], "d": ["u"], "n": ["n"], "v": ["v"], "i": ["p"], "f": ["q"]}
+_KINDS = frozenset("tdnvifbkca")
+_KEPT = frozenset("xunvpq")
+_LOOPS = [
+    ("for @ in range({c}):", "@:i"), ("for @ in range({n}):", "@:i"), ("for @ in range(30):", "@:i"),
+    ("for @ in {v}:", "@:t"), ("for @, e@ in enumerate({v}):", "@:i e@:t"), ("for @, e@ in zip({v}, {v}):", "@:t e@:t"),
+    ("for @ in reversed({v}):", "@:t"), ("for @ in [{t}, {t}]:", "@:t"), ("for @ in (1, 2, 3):", "@:i"),
+    ("for @, e@ in zip(range({c}), {v}):", "@:i e@:t"), ("for @ in range(len(a)):", "@:i"),
+    ("while @ < {c}:", ""), ("while {b} and @ < 5:", ""), ("while @ < 4 and {t} > {c}:", ""), ("while @ < {n}:", ""),
+    ("for @ in range({i} % 5):", "@:i"), ("for @, e@ in pairs({v}):", "@:t e@:t"), ("for @ in a:", "@:f"),
+    ("for @ in range(3, 0, -1):", "@:i"), ("for @ in tf.range({c}):", "@:n"), ("for @ in np.arange(3):", "@:i"),
+    ("for @, e@ in table.items():", "e@:t"), ("while True and @ < 6:", ""),
+]  # fmt: skip
+_ODD = [
+    "@t = sum([r * 2 for r in {v}])", "@t = tf.stack([r + {t} for r in {v}])[0]", "@i = sum([1 for r in {v} if r > {c}])",
+    "@t = sum(r for r in {v})", "@t = None if {b} else {t}", "@t = maybe({t})", "if {b}:\n    late = {t}\n@t = late",
+    "if {b}:\n    del k0", "@i = len([r for r in items])", "@t = max({t}, {t})", "@t = {'x': {t}, 'y': {t}}['x']",
+    "@t = {t} or {t}", "@t = {t} and {t}", "@i = 1 if {n} in (1, 2) else 0", "@t = (lambda r: r * 2 if r > 0 else r)({t})",
+    "@i = {b}", "@t = {i}", "@i = {f}", "@t = tf.stack(items)[0]", "@t = (lambda *r, **s: r[0] + s['k'])({t}, k={t})",
+    "@i = any([r > {c} for r in {v}])", "@t = [{t}, {t}][{k} % 2]", "@i = sorted([{k}, {k}])[0]", "@t = items[-1]",
+    "@t = table.get('y', {t})", "first, *rest = {v}\n@t = first", "@i = isinstance({t}, tf.Tensor)",
+]  # fmt: skip
