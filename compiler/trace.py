@@ -223,6 +223,7 @@ class Tracer(bind.Ground):
             self._regions(call, inputs) if call.regions else ((), call.typed(self.sizes))
         )
         node = Node(op, inputs, call.attrs, types, regions, loc, (name,))
+        node.sure = self.arrays.sure
         if "raise" in node.effects:
             if may_be_caught() or self._has_effects():
                 raise PlainPython  # the trace goes on as if nothing were raised

@@ -51,7 +51,7 @@ _bare = object.__new__
 class Node:
     """One operation: inputs, canonical attributes, regions, outputs, where the user wrote it."""
 
-    __slots__ = ("_effects", "attrs", "inputs", "loc", "op", "outputs", "regions", "step")
+    __slots__ = ("_effects", "attrs", "inputs", "loc", "op", "outputs", "regions", "step", "sure")
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class Node:
     ) -> None:
         self.op, self.attrs, self.loc = op, attrs, loc
         self.step: Step | None = None  # how it runs, once it is scheduled
+        self.sure = False  # whether it cannot raise: its indices are known to be in range
         self.inputs: tuple[Value, ...] = tuple(inputs)
         self.regions: tuple[Graph, ...] = tuple(regions)
         self._effects: frozenset[str] | None = None
@@ -83,6 +84,7 @@ class Node:
         new = _bare(Node)
         new.op, new.inputs, new.attrs = self.op, tuple(inputs), self.attrs.copy()
         new.loc, new.step, new.regions, new._effects = self.loc, self.step, self.regions, None
+        new.sure = self.sure
         new.outputs = tuple([Value(v.type, v.name, new, v.index) for v in self.outputs])
         return new
 
@@ -107,7 +109,7 @@ class Node:
 
     def _found_effects(self) -> frozenset[str]:
         found = self.op.effects
-        if self._raises():
+        if not self.sure and self._raises():
             found |= {"raise"}
         if not self.regions:
             return found

@@ -267,6 +267,8 @@ class Capture(Objects):
         if isinstance(held, Tensor):
             return key.held
         if isinstance(held, TracedArray):
+            if key.bounds is not None:
+                held.home.bounds[key.held.value] = key.bounds
             return TracedScalar(held.home, key.held)
         return self.give_up("an index of a Python container that is a value of the graph")
 

@@ -54,6 +54,8 @@ def same(left: Any, right: Any) -> bool:
         return left.same(right)
     if isinstance(left, SymNumber):
         return type(left) is not TracedNumber and left.slot == right.slot
+    if getattr(type(left), "in_trace", False):  # whose class says that it is a NumPy scalar
+        return False
     if type(left).__name__ == "builtin_function_or_method" or hasattr(left, "__func__"):
         return bool(left == right)
     return isinstance(left, _ATOMS) and repr(left) == repr(right)

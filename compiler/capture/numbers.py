@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dims import evaluate, symbols_of
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
 from twofold.runtime.carried import truth
@@ -30,16 +32,18 @@ DTYPES: dict[type, np.dtype[Any]] = {
     bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64),
 }  # fmt: skip
 _LARGE = 2**62
+_FAR = 2**56  # far within int64
 
 
 class TracedNumber(SymNumber):
     """A Python number of the graph; see the module."""
 
-    __slots__ = ("held", "kind")
+    __slots__ = ("bounds", "held", "kind")
     of_graph = True
 
-    def __init__(self, kind: type, held: Any) -> None:
+    def __init__(self, kind: type, held: Any, bounds: Any = None) -> None:
         self.kind, self.held = kind, held
+        self.bounds = bounds  # the least and the most it can be, ints or sizes, where it is known
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -139,12 +143,54 @@ def _sum(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             return TracedNumber(float, function(as_tensor(left, float), as_tensor(right, float)))
         a, b = as_tensor(left, int), as_tensor(right, int)
         made = function(a, b)
+        bounds = _bounds_of_sum(function, left, right)
+        if bounds is not None:
+            return TracedNumber(int, made, bounds)
         if not (_is_small(left) or _is_small(right)):
             wrong = ((a ^ b) < 0) if function is operator.sub else ((a ^ b) >= 0)
             raise_if(wrong & ((made ^ a) < 0), _too_large())
         return TracedNumber(int, made)
 
     return compute
+
+
+def bounds_of(value: Any) -> Any:
+    """The least and the most that an int can be, both far within int64, or None."""
+    if type(value) is TracedNumber:
+        return value.bounds
+    return _near(value, value) if type(value) in (int, SymInt) else None
+
+
+def _near(least: Any, most: Any) -> Any:
+    """These bounds, or None if one may come near the ends of int64."""
+    return None if _reach(least) > _FAR or _reach(most) > _FAR else (least, most)
+
+
+def _reach(bound: Any) -> int:
+    """How large a bound can be, whatever sizes the axes of arrays have."""
+    if type(bound) is int:
+        return abs(bound)
+    names = sorted(symbols_of(bound.dim))
+    if len(names) > 4:
+        return _LARGE
+    corners = product((0, 2**31), repeat=len(names))
+    return max(abs(evaluate(bound.dim, dict(zip(names, c, strict=True)))) for c in corners)
+
+
+def _bounds_of_sum(function: Any, left: Any, right: Any) -> Any:
+    a, b = bounds_of(left), bounds_of(right)
+    if a is None or b is None:
+        return None
+    low, high = (b[0], b[1]) if function is operator.add else (b[1], b[0])
+    return _near(function(a[0], low), function(a[1], high))
+
+
+def _bounds_of_product(left: Any, right: Any) -> Any:
+    found = bounds_of(left)
+    if found is None or type(right) is not int:
+        return None
+    least, most = found if right >= 0 else found[::-1]
+    return _near(least * right, most * right)
 
 
 def _is_small(value: Any) -> bool:
@@ -160,6 +206,9 @@ def _product(left: Any, right: Any) -> TracedNumber:
     if _with_floats(left, right):
         return TracedNumber(float, as_tensor(left, float) * as_tensor(right, float))
     a, b = as_tensor(left, int), as_tensor(right, int)
+    bounds = _bounds_of_product(left, right) or _bounds_of_product(right, left)
+    if bounds is not None:
+        return TracedNumber(int, a * b, bounds)
     size = OPS["abs"](as_tensor(left, float) * as_tensor(right, float))
     raise_if(size >= float(_LARGE), _too_large())
     return TracedNumber(int, a * b)

@@ -12,7 +12,7 @@ from twofold.ir.op import OPS
 
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..symint import SymInt
-from .numbers import TracedNumber, as_tensor
+from .numbers import TracedNumber, as_tensor, bounds_of
 
 __all__ = ["Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
 
@@ -65,7 +65,17 @@ class Span:
 
     def item(self, at: Any) -> Any:
         """The number at a position."""
-        return self.start + at * self.step if self.step != 1 else self.start + at
+        first, last = bounds_of(self.start), bounds_of(self.stop)
+        if type(at) is not TracedNumber or first is None or last is None:
+            return self.start + at * self.step if self.step != 1 else self.start + at
+        most = bounds_of(self.length())
+        if most is None:
+            return self.start + at * self.step
+        at = TracedNumber(int, at.held, (0, most[1]))
+        made = at if self.step == 1 else at * self.step
+        made = made if type(self.start) is int and self.start == 0 else self.start + made
+        ends = (first[0], last[1] - 1) if self.step > 0 else (last[0] + 1, first[1])
+        return TracedNumber(int, made.held, ends)
 
     def plain(self) -> range:
         """The range of Python, where its numbers are needed now."""
@@ -107,6 +117,7 @@ class Rows:
         if type(at) is not TracedNumber:
             return self.owner[at]
         if type(self.owner) is TracedArray:
+            self.owner.home.bounds[at.held.value] = 0, self.length() - 1
             return self.owner[TracedScalar(self.owner.home, at.held)]
         return OPS["gather"](self.owner, at.held, axis=0)
 

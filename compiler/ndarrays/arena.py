@@ -6,7 +6,8 @@ to them are in the graph, and the arrays that the trace relied on are among its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,13 @@ class Arrays:
         self.cells = Cells(self)
         self.pinned: set[int] = set()  # arguments whose strides were relied on
         self.relied: dict[int, np.ndarray[Any, Any]] = {}  # captured arrays, by their contents
+        self.bounds: dict[Value, tuple[Any, Any]] = {}  # the least and the most of some integers
         self._captured: dict[int, tuple[Any, Any]] = {}  # array -> what stands for it
         self._inputs: dict[Value, np.ndarray[Any, Any]] = {}
         self._tensors: dict[int, Tensor] = {}  # captured ones, by their contents
         self._known: dict[Value, Any] = {}
         self._names: Any = None
+        self.sure = False  # whether what is staged cannot raise: its indices have been checked
         self.asking = False  # whether a call of the user's is being made: those in it are NumPy's
         self._reads: Any = None  # what names with numbers give (``slots.py``)
         self._machine: Any = None
@@ -132,6 +135,15 @@ class Arrays:
     def constant(self, array: np.ndarray[Any, Any]) -> Any:
         """A tensor of the trace that holds a copy of an array."""
         return OPS["constant"](value=np.array(array))
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Stage what takes checked indices: it cannot raise, whatever its op says."""
+        before, self.sure = self.sure, True
+        try:
+            yield
+        finally:
+            self.sure = before
 
     # values that are known
 

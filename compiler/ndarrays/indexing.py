@@ -18,7 +18,7 @@ from twofold.ir.ops.index import getitem as get
 from twofold.ir.ops.index import setitem as put
 from twofold.runtime.tensor import Tensor
 
-from ..symint import SymInt
+from ..symint import SymInt, to_dims
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 from .links import Basic, Link
@@ -33,16 +33,18 @@ _Key = tuple[Any, ...]
 
 
 class Position(Link):
-    """One position along an axis, at an index that is a value of the trace."""
+    """One position along an axis, at an index that is a value of the trace, and checked."""
 
-    def __init__(self, axis: int, index: Any) -> None:
-        self.axis, self.index = axis, index
+    def __init__(self, trace: Any, axis: int, index: Any) -> None:
+        self.trace, self.axis, self.index = trace, axis, index
 
     def read(self, x: Any) -> Any:
-        return OPS["gather"](x, self.index, axis=self.axis)
+        with self.trace.checked():
+            return OPS["gather"](x, self.index, axis=self.axis)
 
     def write(self, x: Any, part: Any) -> Any:
-        return put(x, (*(_FULL,) * self.axis, self.index), part)
+        with self.trace.checked():
+            return put(x, (*(_FULL,) * self.axis, self.index), part)
 
     def apply(self, array: Any, env: Any) -> Any:
         return array[(*(_FULL,) * self.axis, 0)]  # the layout is that of any position
@@ -62,7 +64,8 @@ def read(array: Any, key: Any) -> Any:
     if any(_is_mask(p) for p in parts):
         return _selection(trace, array, parts)
     checked = _checked(trace, array, parts)
-    made = get(array.tensor(), checked)
+    with trace.checked():
+        made = get(array.tensor(), checked)
     return laid_out(trace, made, operator.getitem, (array, checked), reorders=True)
 
 
@@ -183,7 +186,7 @@ def _view(array: TracedArray, parts: _Key) -> Any:
         return view
     for axis, part in reversed(moving):
         index = _checked_index(array.home, part.tensor, view.shape[axis], _source_axis(parts, part))
-        link_ = Position(axis, index)
+        link_ = Position(array.home, axis, index)
         view = TracedArray(array.home, array.cell, view, link_, False)
     return TracedScalar(array.home, view.tensor()) if scalar else view
 
@@ -272,6 +275,8 @@ def _checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
     if letter(tensor.dtype) not in "iu":
         raise IndexError("arrays used as indices must be of integer (or boolean) type")
     known = trace.known(tensor)
+    if known is None and tensor.value in trace.bounds:
+        return _bounded(trace, tensor, size, axis)
     if known is None or not known.size:
         return OPS["numpy_index"](tensor, size=size, axis=axis)
     known = known.astype(np.int64)
@@ -281,6 +286,17 @@ def _checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
     if low < 0:
         return OPS["numpy_index"](tensor, size=size, axis=axis)
     return constant(trace, known)
+
+
+def _bounded(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
+    """An index between known bounds: where these are within the axis, no test is needed."""
+    sizes = trace.sizes
+    least, most, size = to_dims((*trace.bounds[tensor.value], size))
+    if sizes.require_at_most(0, least) and sizes.require_at_most(most + 1, size):
+        return tensor
+    if sizes.require_at_most(most + 1, 0) and sizes.require_at_most(-size, least):
+        return tensor + OPS["dim"](dim=size)
+    return OPS["numpy_index"](tensor, size=size, axis=axis)
 
 
 def _selection(trace: Any, array: TracedArray, parts: _Key) -> Any:
@@ -341,7 +357,9 @@ def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
     if masks:
         array.store(_masked(trace, old, checked, tensor))
     else:
-        array.store(put(old, checked, tensor))
+        with trace.checked():
+            made = put(old, checked, tensor)
+        array.store(made)
 
 
 def _part_of(array: TracedArray, parts: _Key) -> TracedArray:
@@ -350,7 +368,7 @@ def _part_of(array: TracedArray, parts: _Key) -> TracedArray:
     view = TracedArray(array.home, array.cell, array, Basic(plain, array.ndim), False)
     for axis, part in reversed(_moving_axes(parts, array.ndim)):
         index = _checked_index(array.home, part.tensor, view.shape[axis], _source_axis(parts, part))
-        view = TracedArray(array.home, array.cell, view, Position(axis, index), False)
+        view = TracedArray(array.home, array.cell, view, Position(array.home, axis, index), False)
     return view
 
 
@@ -364,8 +382,9 @@ def value_of(trace: Any, value: Any, dtype: np.dtype[Any], *, one: bool = False)
         held[...] = value
         return constant(trace, held)
     if isinstance(value, SymNumber):
-        floating = letter(dtype) in "fc"
-        return value.tensor(dtype) if floating else value_of(trace, value.plain(), dtype)
+        if letter(dtype) in "fc" or (value.of_graph and dtype in (np.int64, value.kind)):
+            return value.tensor(dtype)
+        return value_of(trace, value.plain(), dtype)
     narrow = type(value) is TracedScalar and letter(dtype) in "iu" and letter(value.dtype) in "iuf"
     if one and narrow and not np.can_cast(value.dtype, dtype, "safe"):
         return OPS["numpy_stored"](value.tensor(), dtype=dtype)

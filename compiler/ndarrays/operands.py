@@ -82,8 +82,9 @@ def dtype_of(x: Any) -> Any:
 
 
 def number(x: Any) -> Any:
-    """The value that a symbolic number has in the example call. Raises PlainPython."""
-    return x.plain() if x.of_graph else x.numbers.values[x.slot]
+    """The value that a symbolic number has in the example call; 1 of its kind, where it has none
+    before the graph runs."""
+    return x.kind(1) if x.of_graph else x.numbers.values[x.slot]
 
 
 def convert(x: Any, dtype: np.dtype[Any]) -> Any:
@@ -100,6 +101,8 @@ def operand(trace: Any, x: Any, dtype: np.dtype[Any]) -> Any:
     if type(x) in PYTHON:
         return constant(trace, np.asarray(x, dtype))
     if isinstance(x, SymNumber):
+        if x.of_graph and isinstance(x, int) and letter(dtype) in "iu" and dtype != np.int64:
+            raise trace.plain()  # NumPy raises where the number does not fit
         return x.tensor(dtype)
     return convert(as_tensor(trace, x), dtype)
 

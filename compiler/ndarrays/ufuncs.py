@@ -100,7 +100,9 @@ def _settle_power(trace: Any, inputs: Any, dtype: np.dtype[Any]) -> None:
     from outside is written: NumPy goes as far as the first."""
     if letter(dtype) != "i" or letter(np.dtype(dtype_of(inputs[1]))) not in "ib":
         return
-    exponents = number(inputs[1]) if isinstance(inputs[1], SymNumber) else inputs[1]
+    exponents = inputs[1]
+    if isinstance(exponents, SymNumber):
+        exponents = None if exponents.of_graph else number(exponents)
     if is_traced(exponents) or isinstance(exponents, Tensor | Variable):
         exponents = trace.known(as_tensor(trace, exponents))
     if exponents is None or isinstance(exponents, SymInt) or np.any(np.asarray(exponents) < 0):
@@ -233,7 +235,9 @@ def ufunc_name(trace: Any, ufunc: Any) -> str:
 def _beyond(trace: Any, ufunc: Any, inputs: Any) -> Any:
     """A comparison with a Python integer that the other's dtype cannot hold: always the same."""
     for constant, other in (inputs, inputs[::-1]):
-        whole = number(constant) if isinstance(constant, SymNumber) else constant
+        whole = constant
+        if isinstance(constant, SymNumber):
+            whole = None if constant.of_graph else number(constant)
         if type(whole) is not int:
             continue
         dtype = dtype_of(other)
