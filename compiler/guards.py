@@ -37,7 +37,7 @@ class Watch:
 
     __slots__ = (
         "arrays", "long", "named", "names", "numbers", "open", "reads", "reads_type", "relied",
-        "renewed", "restores",
+        "renewed", "restores", "walker",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -51,6 +51,7 @@ class Watch:
         self.named: list[np.ndarray[Any, Any]] = []  # those behind names that give traced arrays
         self.numbers: dict[SlotKey, Slot] = {}  # those behind names and in attributes
         self.open: dict[int, dict[int, type]] = {}  # where in which guards they may change
+        self.walker: Any = None  # while a function is traced: who finds what it reads besides
         self.renewed = 0  # how often one of these was another
 
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> int:

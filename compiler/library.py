@@ -19,7 +19,8 @@ def file_of(owner: Any) -> str:
     module = owner if isinstance(owner, types.ModuleType) else sys.modules.get(owner.__module__)
     if module is None:
         return ""
-    builtin = module.__name__ in sys.builtin_module_names
+    name = module.__name__ if module is owner else owner.__module__  # that of ``_io`` is ``io``
+    builtin = name in sys.builtin_module_names
     return getattr(module, "__file__", None) or ("<frozen>" if builtin else "")
 
 

@@ -17,6 +17,7 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from .capture.numbers import TracedNumber
+from .capture.text import Text, written
 from .guards import Watch
 from .ndarrays.base import TracedScalar, is_traced
 from .ndarrays.returned import Returned, Roots
@@ -70,16 +71,14 @@ class Outputs:
             )  # fmt: skip
         self.arguments = any(kind == "argument" for kind, _ in self.leaves)  # some are returned
         self.count = len(values)
-        self.numbers = any(kind == "number" for kind, _ in self.leaves)  # some are returned
+        self.numbers = any(_has_number(*leaf) for leaf in self.leaves)  # some are returned
         self.writes: list[tuple[int, int]] = []  # argument written to, output with its new value
         for position, traced in written.items():
             self.writes.append((position, len(values)))
             values.append(traced.value)
         self.graph = tracer.finish(values)
         solution = tracer.sizes
-        self.leaves = [
-            (kind, solution.resolve(x) if kind == "size" else x) for kind, x in self.leaves
-        ]
+        self.leaves = [_settled(solution, kind, x) for kind, x in self.leaves]
 
     def _leaf(
         self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
@@ -95,6 +94,11 @@ class Outputs:
                 places[id(leaf)] = len(values)
                 values.append(tracer.value(leaf))
             return "tensor", places[id(leaf)]
+        if type(leaf) is Text:
+            return "text", [
+                p if isinstance(p, str) else self._piece(p, values, tracer, places, seen)
+                for p in leaf.pieces
+            ]
         if isinstance(leaf, SymInt):
             return "size", leaf.dim
         if type(leaf) is TracedNumber:
@@ -119,6 +123,13 @@ class Outputs:
             f"return; return tensors, numbers, strings, None and containers of them",
             tracer.returns,
         )
+
+    def _piece(
+        self, piece: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
+    ) -> Any:
+        """A piece of a text: the leaves of its value, their structure, how it is written."""
+        leaves, structure = flatten(piece.value)
+        return [self._leaf(x, values, tracer, places, seen) for x in leaves], structure, piece
 
     def _of_numpy(
         self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int]
@@ -189,33 +200,35 @@ class Outputs:
     ) -> Any:  # fmt: skip
         """The returned value for these output tensors, argument leaves, sizes, and numbers by
         slot."""
-        out = []
         containers = getattr(leaves, "containers", ())
         roots = Roots(tensors, leaves, env, owned) if self._returned else None
         made: dict[int, Any] = {}  # one object for what is returned twice
-        for kind, x in self.leaves:
+
+        def value(kind: str, x: Any) -> Any:
             if kind == "tensor":
-                out.append(tensors[x])
-            elif kind == "leaf":
-                out.append(leaves[x])
-            elif kind in ("int", "float", "bool"):
-                out.append(tensors[x].array.item())
-            elif kind == "scalar":
-                out.append(tensors[x].array[()])
-            elif kind == "ndarray":
+                return tensors[x]
+            if kind == "leaf":
+                return leaves[x]
+            if kind in ("int", "float", "bool"):
+                return tensors[x].array.item()
+            if kind == "scalar":
+                return tensors[x].array[()]
+            if kind in ("ndarray", "array"):
                 if id(x) not in made:
-                    made[id(x)] = x.make(roots)
-                out.append(made[id(x)])
-            elif kind == "array":
-                if id(x) not in made:
-                    made[id(x)] = _twin(x)
-                out.append(made[id(x)])
-            elif kind == "number":
-                out.append(numbers[x])
-            elif kind == "argument":
-                out.append(containers[x])
-            else:
-                out.append(evaluate(x, env) if kind == "size" else x)
+                    made[id(x)] = x.make(roots) if kind == "ndarray" else _twin(x)
+                return made[id(x)]
+            if kind == "number":
+                return numbers[x]
+            if kind == "argument":
+                return containers[x]
+            if kind == "text":
+                return "".join([p if p.__class__ is str else piece(*p) for p in x])
+            return evaluate(x, env) if kind == "size" else x
+
+        def piece(parts: list[Any], structure: Any, how: Any) -> str:
+            return written(how, unflatten(structure, [value(*part) for part in parts]))
+
+        out = [value(*leaf) for leaf in self.leaves]
         if roots is not None:
             roots.finish()
         whole = unflatten(self.structure, out)
@@ -227,6 +240,22 @@ class Outputs:
         for function, (args, kwargs) in zip(self.effects, arguments, strict=True):
             function(*args, **kwargs)
         return result
+
+
+def _has_number(kind: str, x: Any) -> bool:
+    if kind != "text":
+        return kind == "number"
+    return any(_has_number(*leaf) for p in x if not isinstance(p, str) for leaf in p[0])
+
+
+def _settled(sizes: Any, kind: str, x: Any) -> tuple[str, Any]:
+    """A leaf with its size resolved."""
+    if kind == "text":
+        return kind, [
+            p if isinstance(p, str) else ([_settled(sizes, *leaf) for leaf in p[0]], *p[1:])
+            for p in x
+        ]
+    return kind, sizes.resolve(x) if kind == "size" else x
 
 
 def _twin(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -67,13 +67,15 @@ class SymInt:
         return equal if equal is NotImplemented else not equal
 
     def __truediv__(self, other: Any) -> Any:
-        if isinstance(other, int | float | SymInt):
-            return float(self) / float(other)
+        if isinstance(other, int | float | complex):
+            return int(self) / other
+        if isinstance(other, SymInt):
+            return int(self) / int(other)
         return OPS["divide"](self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        if isinstance(other, int | float):
-            return other / float(self)
+        if isinstance(other, int | float | complex):
+            return other / int(self)
         return OPS["divide"](other, self)
 
     def __neg__(self) -> Any:
@@ -163,8 +165,8 @@ def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:
         right = _dim(other)
         if right is not None:
             return size_or_int(compute(self.sizes.resolve(self.dim), right), self.sizes)
-        if isinstance(other, float):
-            return compute(float(self), other)
+        if isinstance(other, float | complex):
+            return compute(int(self), other)
         if isinstance(other, _SEQUENCES):  # [x] * n: Python repeats it with __index__
             return NotImplemented
         return OPS[op_name](self, other)
@@ -173,8 +175,8 @@ def _arithmetic(symbol: str, op_name: str, compute: Any) -> tuple[Any, Any]:
         left = _dim(other)
         if left is not None:
             return size_or_int(compute(left, self.sizes.resolve(self.dim)), self.sizes)
-        if isinstance(other, float):
-            return compute(other, float(self))
+        if isinstance(other, float | complex):
+            return compute(other, int(self))
         if isinstance(other, _SEQUENCES):
             return NotImplemented
         return OPS[op_name](other, self)

@@ -153,6 +153,7 @@ class Tracer(bind.Ground):
     def __init__(self, name: str, outer: Tracer | None = None) -> None:
         self.graph = Graph(name)
         self.outer = outer
+        self.watch: Any = None if outer is None else outer.watch  # the guards, for who adds some
         self.sizes: TraceSizes = TraceSizes() if outer is None else outer.sizes
         self.sizes.tracing = True
         self.imports: list[Any] = []

@@ -65,9 +65,11 @@ class Tracing:
         tracer.returns = _return_location(function.python_function)
         objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
         self.seen = watch(function.python_function, [*objects, *kinds_of(structure)])
+        tracer.watch = self.seen
         self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key, self.seen)
         self.before = {i: x.value for i, x in enumerate(self.traced) if isinstance(x, Traced)}
         self.arguments, self.containers = rebuild(structure, self.traced)
+        self.seen.walker.seen.update({id(c): c for c in self.containers})  # the key has them
         self.effects = Effects(self.seen, structure, self.traced, self.names)
         slots = {} if read is None else read(self.seen.numbers)
         self.reads = Reads(slots, tracer.numbers)
@@ -89,6 +91,8 @@ class Tracing:
         finally:
             for held in (self.seen.restores, self.seen.long, self.seen.numbers):
                 held.clear()
+            self.seen.walker = tracer.watch = None
+            tracer.arrays.release()
             tracer.ended = tracer.numbers.ended = True
             tracer.sizes.tracing = False
             bind.pop(token)

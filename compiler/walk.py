@@ -55,6 +55,7 @@ def watch(function: Callable[..., Any], arguments: Iterable[Any]) -> Watch:
         walker.value(name, argument)
     walker.attribute_arrays()
     walker.attribute_numbers()
+    found.walker = walker
     return found
 
 
@@ -68,6 +69,7 @@ class _Walker:
     def __init__(self, found: Watch) -> None:
         self.found = found
         self.seen: dict[int, Any] = {}
+        self.limit = MAX_OBJECTS
         self.walked: set[tuple[int, bool]] = set()  # functions, and whether their names are hooked
         self.watched: set[SlotKey] = set()  # names that are guarded
         self.by_text = False  # whether code reads attributes or names in other ways
@@ -78,6 +80,8 @@ class _Walker:
         self.unhooked = 0  # code that is reached now sees arrays as they are (ndarrays/names.py)
         self.kinds: set[type] = set()  # classes of instances
         self.owned: set[type] = set()  # classes whose attributes are watched
+        self.lengthy: dict[int, tuple[str, Reader]] = {}  # compared by identity and length so far
+        self.met: dict[tuple[int, Any, Any], Any] = {}  # items of those that were read
 
     def function(self, function: Any, name: str) -> None:
         """Globals, cells and defaults of a user function."""
@@ -140,7 +144,7 @@ class _Walker:
             return
         if isinstance(value, types.ModuleType) and self.unhooked:
             self.unhooked_module(name, value)
-        if id(value) in self.seen or len(self.seen) > MAX_OBJECTS:
+        if id(value) in self.seen or len(self.seen) > self.limit:
             return
         if isinstance(value, type | types.ModuleType):
             self.namespace(name, value)
@@ -149,10 +153,40 @@ class _Walker:
         state = state_of(value)
         if state is not None:
             self.items(name, value, *state)
+            if not is_library(file_of(type(value))):
+                self.instance(name, value)
         elif isinstance(value, types.SimpleNamespace) or not is_library(file_of(type(value))):
             self.instance(name, value)
         elif not is_ours(type(value)):
             self.own(name, value)
+
+    def meet(self, owner: Any, keys: tuple[Any, ...] = ()) -> None:
+        """What code that runs now reads: all of an object, or one item of a long container."""
+        if id(owner) in self.lengthy:
+            self._look_into(owner, keys)
+        elif id(owner) not in self.seen:
+            count, self.limit = len(self.instances), len(self.seen) + MAX_OBJECTS
+            self.value(type(owner).__name__, owner)
+            self.attribute_arrays(count)
+            if id(owner) in self.lengthy:
+                self._look_into(owner, keys)
+
+    def _look_into(self, owner: Any, keys: tuple[Any, ...]) -> None:
+        name, snapshot = self.lengthy[id(owner)]
+        if len(keys) == 1 and type(keys[0]) in (int, str, float, bool):
+            key = keys[0]
+            place = id(owner), type(key), key
+            if place not in self.met:
+                self.met[place] = owner
+                read = functools.partial(_item, owner, key)
+                self.found.add(f"{name}[{key!r}]", read)
+                self.plainly(f"{name}[{key!r}]", read())
+            return
+        del self.lengthy[id(owner)]
+        self.found.add(name, snapshot)
+        self.limit = len(self.seen) + len(owner) + MAX_OBJECTS
+        for item in snapshot():
+            self.plainly(f"{name}[...]", item)
 
     def namespace(self, name: str, value: Any) -> None:
         """A class of the user's, with those that it inherits from, or a module."""
@@ -207,9 +241,9 @@ class _Walker:
         self.value(name, value)
         self.unhooked -= 1
 
-    def attribute_arrays(self) -> None:
+    def attribute_arrays(self, first: int = 0) -> None:
         """Find the arrays in attributes that some code names."""
-        for owner in self.instances:
+        for owner in self.instances[first:]:
             held = dict_of(owner)
             found = [held[key] if key in held else _slot(owner, key) for key in self.attributes]
             self.found.arrays += [x for x in found if type(x) is np.ndarray]
@@ -271,6 +305,7 @@ class _Walker:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
             self.found.add(f"len({name})", lambda: len(value))
             self.found.long.append((name, snapshot, restore))
+            self.lengthy[id(value)] = name, snapshot
             held = value.values() if isinstance(value, dict) else value
             self.found.arrays += [x for x in held if type(x) is np.ndarray]
             return
@@ -345,6 +380,13 @@ def _refill(held: dict[str, Any], old: tuple[Any, ...]) -> None:
     half = len(old) // 2
     held.clear()
     held.update(zip(old[:half], old[half:], strict=True))
+
+
+def _item(held: Any, key: Any) -> Any:
+    try:
+        return held[key]
+    except LookupError:
+        return MISSING
 
 
 def _put_item(space: dict[str, Any], key: str, old: Any) -> None:

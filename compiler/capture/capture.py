@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 import math
 import types
 from collections.abc import Callable
@@ -30,8 +31,11 @@ from .frame import Frame
 from .heap import Heap
 from .loops import Loop, run_loop, settle
 from .merge import Unmergeable
+from .natives import NATIVES
 from .numbers import DTYPES, TracedNumber, holds, number_of
-from .objects import Objects, is_interpreted
+from .objects import is_interpreted, own_method
+from .steps import Steps
+from .text import joined, snapshot
 from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = ["Capture"]
@@ -40,18 +44,13 @@ assert exceptions
 assert instructions
 assert operators
 ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of the graph
-_READS = frozenset(
-    ("count", "index", "copy", "get", "items", "keys", "values", "union", "intersection",
-     "difference", "issubset", "issuperset", "isdisjoint", "symmetric_difference")
-)  # fmt: skip
-_CONTAINERS = (list, dict, set)
 
 
-class Capture(Objects):
+class Capture(Steps):
     """Interprets the functions of one trace."""
 
     def __init__(self, tracer: Any) -> None:
-        self.tracer = tracer
+        self.tracer, self.watch = tracer, tracer.watch
         self.heap = Heap()
         self.ways = 0  # that were interpreted in vain
         self.unrolled: set[tuple[types.CodeType, int]] = set()
@@ -100,6 +99,8 @@ class Capture(Objects):
     def load_global(self, frame: Frame, name: str) -> Any:
         space = frame.f_globals
         found = super().load_global(frame, name)
+        if not dict.__contains__(space, name):
+            self.guard_builtin(getattr(space, "real", space), frame.f_builtins, name, found)
         if type(space) is not _Space:
             return found
         if isinstance(found, type):
@@ -187,7 +188,10 @@ class Capture(Objects):
         """Note a call that each call of the compiled function makes, after the graph has run."""
         if bind.ground() is not self.tracer or self.heap.parts:
             self.give_up(f"{what} in a branch, a loop or a nested function")
-        self.tracer.effects.append((function, (args, kwargs)))
+        self.tracer.effects.append((function, (snapshot(args), snapshot(kwargs))))
+
+    def joined(self, parts: list[Any]) -> Any:
+        return joined(parts)
 
     def loop(self, frame: Frame, head: int) -> Any:
         """Make the trips of a loop; see ``run_loop``."""
@@ -196,6 +200,7 @@ class Capture(Objects):
     # iteration
 
     def iterator(self, frame: Frame, value: Any) -> Any:
+        self.observe(value)
         source = _source(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 
@@ -235,6 +240,7 @@ class Capture(Objects):
     def items(self, frame: Frame, value: Any) -> Any:
         source = value.source if type(value) is Walk else _source(value)
         if source is None or isinstance(source, Items):
+            self.observe(value)
             return super().items(frame, value)
         first = value.at if type(value) is Walk else 0
         return [source.item(i) for i in range(first, int(source.length()))]
@@ -318,29 +324,23 @@ class Capture(Objects):
                 raise Unmergeable("a `with` ends on one way only")
             self.open.remove(function)
             return function.function(*args)
-        special = _SPECIAL.get(function) if _hashable(function) else None
-        if special is not None:
-            made = special(self, frame, args, kwargs)
-            if made is not NotImplemented:
-                return made
-        owner = getattr(function, "__self__", None)
-        if isinstance(owner, _CONTAINERS) and function.__name__ not in _READS:
-            self.changes(owner)
-        unbound = isinstance(function, types.MethodDescriptorType) and bool(args)
-        if unbound and isinstance(args[0], _CONTAINERS) and function.__name__ not in _READS:
-            self.changes(args[0])
-        return self.method(function, args, kwargs)
+        for value in (*args, *kwargs.values()):
+            self.observe(value)
+        for table in (_SPECIAL, NATIVES) if _hashable(function) else ():
+            special = table.get(function)
+            if special is not None:
+                made = special(self, frame, args, kwargs)
+                if made is not NotImplemented:
+                    return made
+        return super().native(frame, function, args, kwargs)
 
-    def method(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def execute(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A method of a tensor or an array that gives a Python number, or any other function."""
         owner = getattr(function, "__self__", None)
         name = getattr(function, "__name__", "")
         if name == "item" and not kwargs and isinstance(owner, Tensor) and _exists_later(owner):
             return number_of(owner if not args else owner[args])
-        made = function(*args, **kwargs)
-        if type(made) in _CONTAINERS and owner is None and isinstance(function, type):
-            self.heap.fresh(made)
-        return made
+        return function(*args, **kwargs)
 
 
 class Leave:
@@ -478,7 +478,13 @@ def _to_number(kind: type) -> Any:
 
 
 def _print(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    machine.later("print", print, args, kwargs)
+    named = {k: v for k, v in kwargs.items() if v is not None}
+    shown = tuple([machine.call(frame, str, (a,), {}) if _has_own_text(a) else a for a in args])
+    machine.later("print", functools.partial(print, **named) if named else print, shown, {})
+
+
+def _has_own_text(value: Any) -> bool:
+    return any(own_method(value, name) is not None for name in ("__str__", "__repr__"))
 
 
 def _math(op: str, refused: Callable[[Any], Any] | None = None) -> Any:

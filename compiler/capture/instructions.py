@@ -315,7 +315,7 @@ def make_function(machine: Objects, frame: Frame, step: Step) -> None:
     made.__kwdefaults__ = kwdefaults
     if notes:
         made.__annotations__ = dict(zip(notes[::2], notes[1::2], strict=True))
-    stack.append(made)
+    stack.append(machine.fresh(made))
 
 
 def _cells(code: types.CodeType) -> tuple[Any, ...]:
@@ -342,4 +342,4 @@ def set_function_attribute(machine: Objects, frame: Frame, step: Step) -> None:
         function.__kwdefaults__ = value
     else:
         function.__defaults__ = value
-    stack.append(function)
+    stack.append(machine.fresh(function))

@@ -403,6 +403,10 @@ class Objects(Machine):
             return str(self.call(frame, str, (value,), {}))
         return format(value, spec)
 
+    def joined(self, parts: list[Any]) -> Any:
+        """Texts one after the other."""
+        return "".join(parts)
+
     # iteration
 
     def iterator(self, frame: Frame, value: Any) -> Any:

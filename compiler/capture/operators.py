@@ -241,7 +241,7 @@ def unpack_ex(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("BUILD_STRING")
 def build_string(machine: Objects, frame: Frame, step: Step) -> None:
-    frame.stack.append("".join(_popped(frame, step.arg)))
+    frame.stack.append(machine.joined(_popped(frame, step.arg)))
 
 
 @instruction("FORMAT_VALUE")

@@ -179,6 +179,10 @@ class Arrays:
             return found
         return np.array(self.cells.hints(found.ravel()), np.int64).reshape(found.shape)
 
+    def relies(self, tensor: Tensor) -> None:
+        """The trace is good only while a captured tensor holds what it holds now."""
+        self._tensors[id(tensor)] = tensor
+
     def relied_on(self, array: np.ndarray[Any, Any]) -> None:
         """The trace is good only while a captured array holds what it holds now."""
         self.relied[id(array)] = array
@@ -234,6 +238,12 @@ class Arrays:
         """Carry over what the function assigned to global names, and write what is left."""
         if self._names is not None:
             self._names.finish()
+
+    def release(self) -> None:
+        """The trace is over: what the function made is nobody's concern here."""
+        if self._machine is not None:
+            self._machine.heap.made.clear()
+            self._machine.watch = None
 
     def flush(self, tracer: Any) -> None:
         """Put the writes so far into the graph. Raises PlainPython in a region of it."""

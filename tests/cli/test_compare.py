@@ -52,7 +52,7 @@ def test_a_difference_is_named_and_fails(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "AgreementError: lucky: output['other'][1][0, 0] is" in done.stdout
     assert "eagerly" in done.stdout and "6 of 6 elements differ" in done.stdout
-    assert "script.py:5:1" in done.stdout
+    assert "script.py:9:1" in done.stdout
     (fine,) = (line for line in done.stdout.splitlines() if line.startswith("fine"))
     assert fine.endswith("exactly")
 

@@ -379,9 +379,17 @@ def test_an_array_written_after_its_use_is_read_in_program_order() -> None:
 def test_a_tensor_kept_from_a_trace_is_refused_later() -> None:
     kept: queue.SimpleQueue[Any] = queue.SimpleQueue()  # not watched
 
+    class Keep:  # Python itself calls its method, while the function is traced
+        def __init__(self, value: Any) -> None:
+            self.value = value
+
+        def __index__(self) -> int:
+            kept.put(self.value)
+            return 0
+
     @tf.function(jit_compile=False)
     def f(x: Any) -> Any:
-        kept.put(x)
+        [0][Keep(x)]
         return x + 1
 
     f(x_of(1))

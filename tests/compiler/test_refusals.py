@@ -15,11 +15,11 @@ E = tf.errors
 
 
 def text(x: Any) -> Any:
-    return f"x = {x}"
+    return len(f"x = {x}")
 
 
 def formatted(x: Any) -> Any:
-    return f"{x:.2f}"
+    return float(f"{x:.2f}")
 
 
 def as_list(x: Any) -> Any:
@@ -64,9 +64,17 @@ def test_an_unsupported_result_names_the_return_and_leaves_nothing_behind() -> N
 def test_a_tensor_kept_from_a_trace_says_so() -> None:
     kept: SimpleQueue[Any] = SimpleQueue()  # not watched
 
+    class Keep:  # Python itself calls its method, while the function is traced
+        def __init__(self, value: Any) -> None:
+            self.value = value
+
+        def __index__(self) -> int:
+            kept.put(self.value)
+            return 0
+
     @tf.function(jit_compile=False)
     def f(x: Any) -> Any:
-        kept.put(x * 2)
+        [0][Keep(x * 2)]
         return x
 
     f(tf.constant(1.0))

@@ -288,9 +288,14 @@ def test_other_threads_see_plain_attributes_while_a_trace_runs() -> None:
     made, seen = Optimizer(), []
     inside, go_on = threading.Event(), threading.Event()
 
+    class Place:
+        def __index__(self) -> int:  # Python itself calls it, while the function is traced
+            inside.set()
+            assert go_on.wait(30)
+            return 0
+
     def waits(x: Any) -> Any:
-        inside.set()
-        assert go_on.wait(30)
+        (x,)[Place()]
         return x * made.rate * made.momentum
 
     def other() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -80,9 +79,18 @@ def return_type_error() -> None:
 
 
 def graph_error() -> None:
-    kept: SimpleQueue[Any] = SimpleQueue()
-    tf.function(lambda x: kept.put(x) or x)(tf.constant(1.0))
-    tf.function(lambda x: x + kept.get(), strict=True)(tf.constant(1.0))
+    kept: list[Any] = []
+
+    class Keep:
+        def __init__(self, value: Any) -> None:
+            self.value = value
+
+        def __index__(self) -> int:  # Python itself calls it, while the function is traced
+            kept[:] = [self.value]
+            return 0
+
+    tf.function(lambda x: x * [1][Keep(x * 2)], jit_compile=False)(tf.constant(1.0))
+    tf.function(lambda x, t: x + t, strict=True)(tf.constant(1.0), *kept)
 
 
 def verify_error() -> None:

@@ -52,9 +52,13 @@ DIFFERENT = """
 import random
 import twofold as tf
 
+class Lucky:
+    def __index__(self):  # Python itself calls it, while the function is traced
+        return random.randrange(1 << 19, 1 << 20)
+
 @tf.function
 def lucky(x):
-    return {"same": x, "other": [x, x * random.random()]}
+    return {"same": x, "other": [x, x * range(1 << 20)[Lucky()]]}
 
 @tf.function
 def fine(x):

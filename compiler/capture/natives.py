@@ -1,0 +1,172 @@
+"""Python's own functions that run code of the user's, or need to know who calls them."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import itertools
+import os
+from types import FunctionType, MethodType
+from typing import Any
+
+from ..symint import SymInt
+from .frame import Frame
+from .objects import is_open, own_method
+from .text import Piece, Text, has_no_text, snapshot
+
+__all__ = ["NATIVES", "interpreted"]
+
+_ANY: Any = object()
+
+
+def _getattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if kwargs or not 2 <= len(args) <= 3 or type(args[1]) is not str:
+        return NotImplemented
+    machine.learn(args[1])
+    try:
+        return machine.attribute(frame, args[0], args[1])
+    except AttributeError:
+        if len(args) == 2:
+            raise
+        return args[2]
+
+
+def _hasattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 2 or type(args[1]) is not str:
+        return NotImplemented
+    return _getattr(machine, frame, (*args, _ANY), {}) is not _ANY
+
+
+def _setattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 3 or type(args[1]) is not str:
+        return NotImplemented
+    machine.learn(args[1])
+    machine.set_attribute(frame, *args)
+    return None
+
+
+def _delattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 2 or type(args[1]) is not str:
+        return NotImplemented
+    machine.learn(args[1])
+    machine.delete_attribute(frame, *args)
+    return None
+
+
+def _isinstance(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if len(args) == 2 and type(args[0]) is SymInt:
+        return isinstance(0, args[1])
+    return NotImplemented
+
+
+def _text(conversion: int) -> Any:
+    def text(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if len(args) != 1 or kwargs:
+            return NotImplemented
+        (value,) = args
+        if type(value) is Text and conversion == 1:
+            return value
+        if has_no_text(value):
+            return Text([Piece(snapshot(value), conversion, None)])
+        for name in ("__str__", "__repr__")[conversion - 1 :]:
+            own = own_method(value, name)
+            if own is not None:
+                return machine.invoke(frame, own, (value,), {})
+            if name in type(value).__dict__:
+                break
+        return NotImplemented
+
+    return text
+
+
+def _format(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if not 1 <= len(args) <= 2 or kwargs:
+        return NotImplemented
+    return machine.text(frame, args[0], 0, args[1] if len(args) == 2 else "")
+
+
+def _special(name: str) -> Any:
+    """A function of one object whose class says what it does."""
+
+    def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        own = own_method(args[0], name) if len(args) == 1 and not kwargs else None
+        return NotImplemented if own is None else machine.invoke(frame, own, args, {})
+
+    return call
+
+
+def _next(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    own = own_method(args[0], "__next__") if args else None
+    if own is None:
+        return NotImplemented
+    try:
+        return machine.invoke(frame, own, args[:1], {})
+    except StopIteration:
+        if len(args) == 1:
+            raise
+        return args[1]
+
+
+def _calling(function: Any) -> Any:
+    """A function of Python's that calls what it is given: that is interpreted."""
+
+    def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        new = tuple([interpreted(machine, frame, a) for a in args])
+        named = {k: interpreted(machine, frame, v) for k, v in kwargs.items()}
+        same = all(a is b for a, b in zip(args, new, strict=True))
+        if same and all(kwargs[k] is named[k] for k in kwargs):
+            return NotImplemented
+        made = machine.native_now(frame, function, new, named)
+        return machine.fresh(made) if isinstance(function, type) else made
+
+    return call
+
+
+def interpreted(machine: Any, frame: Frame | None, called: Any) -> Any:
+    """A function of the user's as one that Python can call and that is interpreted."""
+    plain = called.__func__ if isinstance(called, MethodType) else called
+    if isinstance(called, functools.partial):
+        plain = called.func
+    if not isinstance(plain, FunctionType) or not is_open(plain.__code__):
+        return called
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return machine.call(frame, called, args, kwargs)
+
+    return call
+
+
+def _globals(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    return machine.give_up("a call of `globals`, `locals`, `vars` or `dir` without an object")
+
+
+def _of_frame(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if not args:
+        return _globals(machine, frame, args, kwargs)
+    machine.observe(args[0])
+    return vars(args[0]) if len(args) == 1 else NotImplemented
+
+
+def _getenv(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if kwargs or not args or type(args[0]) is not str:
+        return NotImplemented
+    machine.observe(os.environ, args[0])
+    return os.environ.get(*args)
+
+
+def _dir(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    return _globals(machine, frame, args, kwargs) if not args else NotImplemented
+
+
+NATIVES: dict[Any, Any] = {
+    getattr: _getattr, hasattr: _hasattr, setattr: _setattr, delattr: _delattr,
+    isinstance: _isinstance, str: _text(1), repr: _text(2), ascii: _text(3), format: _format,
+    len: _special("__len__"), abs: _special("__abs__"), hash: _special("__hash__"),
+    iter: _special("__iter__"), round: _special("__round__"), next: _next,
+    globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
+    copy.copy: _special("__copy__"),
+    **{f: _calling(f) for f in (
+        map, filter, sorted, min, max, functools.reduce, itertools.accumulate, itertools.starmap,
+        itertools.takewhile, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
+    )},
+}  # fmt: skip

@@ -1,0 +1,190 @@
+"""What is executed once, while a function is interpreted, and what each call must execute.
+
+A call is made while tracing, and its result kept, if it is an operation of the graph, or if its
+result follows from its arguments alone, all of which are known: Python's own functions, and those
+of the standard library in the table here. Everything else (clocks, random numbers, files, the
+environment, iterators of somebody else's, code of libraries) is a step: it can give something else
+on the next call.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import re
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from ..library import is_library, is_ours
+from ..symint import SymInt
+from ..symnumber import SymNumber
+
+__all__ = [
+    "IMMUTABLE", "READS", "any_of", "holds_value", "is_generator_of", "is_pure_class",
+    "is_pure_function", "name_of",
+]  # fmt: skip
+
+_MODULES = frozenset((
+    "math", "cmath", "operator", "_operator", "functools", "_functools", "itertools", "collections",
+    "_collections", "collections.abc", "_collections_abc", "copy", "dataclasses", "typing", "re",
+    "_sre", "string", "_string", "numbers", "fractions", "decimal", "_decimal", "statistics",
+    "_statistics", "enum", "abc", "_abc", "types", "textwrap", "bisect", "_bisect", "heapq",
+    "_heapq", "struct", "_struct", "json", "json.encoder", "json.decoder", "_json", "inspect",
+    "contextlib", "unicodedata", "html", "base64", "binascii", "hashlib", "_hashlib", "colorsys",
+    "datetime", "_datetime", "array", "graphlib", "keyword", "builtins", "weakref", "_weakref",
+    "typing_extensions", "attr", "attrs", "_typing", "posixpath", "ntpath", "fnmatch", "shlex",
+    "difflib", "reprlib", "calendar", "_locale", "uuid",
+))  # fmt: skip
+_NOT = {
+    "builtins": {
+        "open", "input", "exec", "eval", "compile", "globals", "locals", "vars", "id", "breakpoint",
+        "print", "__import__", "next", "dir", "setattr", "delattr", "memoryview",
+    },
+    "datetime": {"now", "today", "utcnow"}, "_datetime": {"now", "today", "utcnow"},
+    "posixpath": {"exists", "isfile", "isdir", "getsize", "getmtime", "abspath", "realpath",
+                  "expanduser", "expandvars", "lexists", "islink", "ismount", "samefile",
+                  "getatime", "getctime", "isjunction", "isdevdrive"},
+    "uuid": {"uuid1", "uuid4", "getnode"},
+    "json": {"load", "dump"}, "shlex": {"shlex"},
+    "inspect": {"stack", "currentframe", "trace", "getsource", "getsourcelines", "getsourcefile"},
+    "calendar": {"setfirstweekday", "prmonth", "prcal"},
+    "contextlib": {"redirect_stdout", "redirect_stderr", "chdir"},
+    "statistics": {"samples"}, "weakref": {"finalize"},
+}  # fmt: skip
+_NOT["ntpath"] = _NOT["posixpath"]
+_OF_NUMPY = frozenset((
+    "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "save", "savetxt", "savez", "fromregex",
+    "savez_compressed", "seterr", "geterr", "seterrcall", "geterrcall", "set_printoptions",
+    "get_printoptions", "show_config", "setbufsize", "getbufsize", "open_memmap", "show_runtime",
+))  # fmt: skip
+IMMUTABLE = (
+    int, float, complex, str, bytes, range, slice, frozenset, tuple, type(None), type(Ellipsis),
+    type(NotImplemented), np.dtype, np.generic, np.ufunc, np.finfo, np.iinfo, re.Pattern, re.Match,
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, fractions.Fraction,
+    decimal.Decimal, enum.Enum, BaseException, types.CodeType, types.GenericAlias,
+)  # fmt: skip
+READS = frozenset((
+    "count", "index", "copy", "get", "items", "keys", "values", "union", "intersection", "hex",
+    "difference", "issubset", "issuperset", "isdisjoint", "symmetric_difference", "most_common",
+    "elements", "total", "tolist", "tobytes", "decode", "startswith", "endswith", "find", "split",
+    "new_child", "strip", "__getitem__", "__len__", "__contains__", "__iter__", "__reversed__",
+    "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__repr__", "__str__", "__hash__",
+    "__add__", "__mul__", "__rmul__", "__or__", "__and__", "__sub__", "__xor__", "__ror__",
+    "__getattribute__", "__class_getitem__", "__format__", "__sizeof__", "__dir__", "__bool__",
+    "__init_subclass__", "__subclasshook__", "buffer_info", "__length_hint__", "__reduce__",
+    "__reduce_ex__", "__getstate__", "__array__",
+))  # fmt: skip
+_STANDARD = sys.stdlib_module_names
+
+
+def name_of(function: Any) -> str:
+    """A function for a message."""
+    module = _module(function) or ""
+    name = getattr(function, "__qualname__", None) or type(function).__name__
+    return f"{module}.{name}" if module not in ("", "builtins") else str(name)
+
+
+def is_pure_class(kind: Any) -> bool:
+    """Whether an object of a class that is not interpreted is made of the arguments alone."""
+    module = kind.__module__
+    if is_ours(kind) or issubclass(kind, BaseException) or not _is_library_class(kind):
+        return True
+    if module == "_io":
+        return kind.__name__ in ("StringIO", "BytesIO")
+    if module.partition(".")[0] == "numpy":
+        return kind.__name__ not in _OF_NUMPY and not module.startswith("numpy.random")
+    if kind.__name__ in ("PurePath", "PurePosixPath", "PureWindowsPath", "Path", "SimpleNamespace"):
+        return True
+    return _listed(module, kind.__name__)
+
+
+def is_generator_of(kind: Any, args: tuple[Any, ...]) -> bool:
+    """Whether this makes a generator of random numbers that the arguments alone decide."""
+    return (
+        kind.__module__ == "random" and kind.__name__ == "Random" and args[:1] not in ((), (None,))
+    )
+
+
+def _is_library_class(kind: Any) -> bool:
+    module = sys.modules.get(kind.__module__)
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return kind.__module__ in sys.builtin_module_names
+    return is_library(file)
+
+
+def is_pure_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a function without an owner (a builtin, one of a library) gives what follows from
+    its arguments, or is an operation of the graph."""
+    kind = type(function)
+    if kind is functools._lru_cache_wrapper:
+        return is_library(getattr(function, "__code__", _NOWHERE).co_filename)
+    if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        real = getattr(function, "real", None)
+        return real is None or _pure_numpy(real)
+    module = _module(function)
+    if module is None:
+        return kind.__module__ in _MODULES  # operator.itemgetter(0), a wrapper of a slot
+    if module.partition(".")[0] == __name__.partition(".")[0]:
+        return True
+    if module.partition(".")[0] == "numpy":
+        return _pure_numpy(function)
+    if _listed(module, getattr(function, "__name__", "")):
+        return True
+    if module.partition(".")[0] in _STANDARD:
+        return module == "pathlib" and function.__qualname__.startswith("PurePath.")
+    return any(map(holds_value, (*args, *kwargs.values())))
+
+
+class _Nowhere:
+    co_filename = "<string>"
+
+
+_NOWHERE: Any = _Nowhere()
+
+
+def _pure_numpy(function: Any) -> bool:
+    module = getattr(function, "__module__", None) or ""
+    name = getattr(function, "__name__", "")
+    return not module.startswith("numpy.random") and name not in _OF_NUMPY
+
+
+def _listed(module: str, name: str) -> bool:
+    return module in _MODULES and name not in _NOT.get(module, ())
+
+
+def _module(function: Any) -> str | None:
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, types.ModuleType):
+        return owner.__name__
+    if isinstance(owner, type):
+        return owner.__module__
+    held = getattr(function, "__objclass__", None)
+    if held is not None:
+        return str(held.__module__)
+    module = getattr(function, "__module__", None)
+    return module if isinstance(module, str) else None
+
+
+def holds_value(x: Any, depth: int = 4) -> bool:
+    """Whether a value of the graph is in an argument."""
+    if isinstance(x, Tensor | Variable | SymInt | SymNumber) or getattr(type(x), "in_trace", False):
+        return True
+    if depth and type(x) in (list, tuple, set):
+        return any(holds_value(v, depth - 1) for v in x)
+    return bool(depth) and type(x) is dict and any(holds_value(v, depth - 1) for v in x.values())
+
+
+def any_of(test: Callable[[Any], bool], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a test holds for one of the arguments of a call."""
+    return any(map(test, args)) or any(map(test, kwargs.values()))

@@ -1,0 +1,391 @@
+"""Calls and reads that every call of the compiled function must make, and those it need not.
+
+``Steps`` stands between the interpreter and everything that is not interpreted. What it lets pass
+is done once, while tracing: operations of the graph, functions of the table in ``pure.py``, reads
+of objects whose contents are guarded. A step whose result nobody uses (``print``, a line of a log)
+is made after the graph on each call; any other step makes the function run as plain Python.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextvars
+import copy
+import functools
+import io
+import logging
+import os
+import threading
+import types
+import warnings
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
+
+from ..library import is_library_object, is_ours
+from ..ndarrays.base import TracedArray, TracedScalar
+from ..plain import is_foreign
+from ..state import MISSING
+from ..symint import SymInt
+from ..symnumber import SymNumber
+from .frame import Frame
+from .machine import Generator
+from .objects import Objects, own_method
+from .pure import (
+    IMMUTABLE,
+    READS,
+    any_of,
+    is_generator_of,
+    is_pure_class,
+    is_pure_function,
+    name_of,
+)
+from .text import Piece, Text, has_no_text, snapshot
+
+__all__ = ["Steps"]
+
+_STATEFUL = (
+    list, dict, set, collections.deque, collections.UserDict, collections.UserList, Mapping,
+    bytearray, array, contextvars.ContextVar, types.MappingProxyType,
+)  # fmt: skip
+_OF_TRACE = (Tensor, Variable, np.ndarray, TracedArray, TracedScalar, SymInt, SymNumber)
+_COPYING = (iter, sorted, copy.copy)
+_LOGS = frozenset(("debug", "info", "warning", "error", "critical", "log", "exception"))
+_DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
+_CONTAINERS = (list, dict, set)
+_TO_PYTHON = frozenset(("numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
+                        "__index__", "__repr__", "__str__", "__format__"))  # fmt: skip
+_LOCKS = (type(threading.RLock()), type(threading.Lock()))
+_OURS = __name__.partition(".")[0]
+_ANY: Any = object()
+
+
+class Steps(Objects):
+    """A machine that tells what is to be executed on every call."""
+
+    heap: Any
+    tracer: Any
+    watch: Any  # the guards of the trace; None in a trace that has none
+
+    # objects from outside
+
+    def is_own(self, value: Any) -> bool:
+        """Whether the function has made an object."""
+        return isinstance(value, Generator) or id(value) in self.heap.made
+
+    def observe(self, owner: Any, key: Any = _ANY) -> None:
+        """The contents of an object from outside are read: they are guarded from now on."""
+        if owner is os.environ and type(key) is str:
+            self.guard(f"os.environ[{key!r}]", functools.partial(os.environ.get, key))
+            return
+        if type(owner) in _PLAIN or self.is_own(owner):
+            return
+        if issubclass(type(owner), np.ndarray) and is_foreign(owner):
+            self.refuse_step(f"a read of a {type(owner).__name__} of dtype {owner.dtype}")
+        if isinstance(owner, _OF_TRACE):
+            return
+        if self.watch is None or self.watch.walker is None:
+            return
+        self.watch.walker.meet(owner, () if key is _ANY else (key,))
+
+    def guard(self, name: str, read: Callable[[], Any]) -> None:
+        """The trace is good while a reader gives what it gives now."""
+        if self.watch is not None:
+            self.watch.add(name, read)
+
+    def guard_builtin(self, space: Any, builtin: Any, name: str, found: Any) -> None:
+        """A name means what Python itself has, while no global name hides it."""
+        if self.watch is not None and (id(space), name) not in self.heap.builtins:
+            self.heap.builtins.add((id(space), name))
+            self.guard(name, functools.partial(dict.get, space, name, MISSING))
+            self.guard(name, functools.partial(builtin.get, name))
+
+    def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
+        """An attribute; of an object of a library's, if it can be guarded."""
+        kind = type(owner)
+        if isinstance(owner, type) and kind is not type and not is_ours(owner):
+            self.observe(kind)
+        if kind in _PLAIN or isinstance(owner, (*_OF_TRACE, *IMMUTABLE, type, types.ModuleType)):
+            return super().attribute(frame, owner, name)
+        if isinstance(owner, types.FunctionType | types.MethodType):
+            if not name.startswith("__"):
+                self.observe(owner)
+        elif not is_library_object(owner) or isinstance(owner, types.SimpleNamespace):
+            self.observe(owner)
+        elif not is_ours(kind) and not self.is_own(owner):
+            self._library_attribute(owner, name)
+        return super().attribute(frame, owner, name)
+
+    def _library_attribute(self, owner: Any, name: str) -> None:
+        held = getattr(owner, "__dict__", None) or {}
+        if name in held:
+            self.guard(f"{type(owner).__name__}.{name}", functools.partial(held.get, name))
+            return
+        found = next((b.__dict__[name] for b in type(owner).__mro__ if name in b.__dict__), _ANY)
+        if found is _ANY:
+            if any("__getattr__" in b.__dict__ for b in type(owner).__mro__):
+                self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
+        elif isinstance(found, types.MemberDescriptorType):
+            self.guard(f"{type(owner).__name__}.{name}", lambda: getattr(owner, name, None))
+        elif isinstance(found, property) and not isinstance(owner, _STATEFUL):
+            self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
+
+    def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        self.observe(held, key)
+        for part in (key.start, key.stop, key.step) if type(key) is slice else (key,):
+            if isinstance(part, Tensor) and (part is not key or not isinstance(held, _OF_TRACE)):
+                self.relies(part)
+        return super().item(frame, held, key)
+
+    def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
+        if isinstance(value, Tensor):
+            self.relies(value)
+        if has_no_text(value):
+            return Text([Piece(snapshot(value), conversion, spec)])
+        return super().text(frame, value, conversion, spec)
+
+    def binary(
+        self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
+        in_place: bool = False,
+    ) -> Any:  # fmt: skip
+        if isinstance(left, str) and name == "mod" and has_no_text(right):
+            self.give_up("a text made of values of the graph")
+        return super().binary(frame, function, name, left, right, in_place)
+
+    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        self.observe(held, item if held is os.environ else _ANY)
+        return super().contains(frame, held, item, inverted)
+
+    def truth(self, frame: Frame, value: Any) -> Any:
+        self.observe(value)
+        if isinstance(value, Tensor):
+            self.relies(value)
+        return super().truth(frame, value)
+
+    # iteration
+
+    def iterator(self, frame: Frame, value: Any) -> Any:
+        made = super().iterator(frame, value)
+        if made is value and not isinstance(made, Generator) and own_method(made, "__next__"):
+            return made
+        if made is value and not self.is_own(made):
+            self.refuse_step(f"a {type(value).__name__} from outside")
+        if made is not value:
+            self.observe(value)
+            self.heap.fresh(made)
+        return made
+
+    def advance(self, frame: Frame, end: int) -> Any:
+        walker = frame.stack[-1]
+        if not self.is_own(walker) and own_method(walker, "__next__") is None:
+            self.refuse_step(f"a {type(walker).__name__} from outside")
+        return super().advance(frame, end)
+
+    # calls
+
+    def native(
+        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call what is not interpreted, or note that each call has to."""
+        if not _is_of_lock(function) and not self._settled(function, args, kwargs):
+            return self.step(frame, function, args, kwargs)
+        needs_text = any_of(lambda a: type(a) is Text, args, kwargs)
+        if needs_text or _writes_text(function) and any_of(has_no_text, args, kwargs):
+            self.give_up("a text made of values of the graph")
+        return self.native_now(frame, function, args, kwargs)
+
+    def native_now(
+        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Call what is called once, while tracing."""
+        ours = is_ours(type(function)) or (getattr(function, "__module__", "") or "").startswith(
+            _OURS
+        )
+        for value in (*args, *kwargs.values()):
+            self.observe(value)
+            if not ours and isinstance(value, Tensor):
+                self.relies(value)
+        made = self.execute(function, args, kwargs)
+        if function is copy.deepcopy:
+            self._all_fresh(made)
+        elif (
+            isinstance(function, type)
+            or function in _COPYING
+            or _is_iterator(made)
+            or isinstance(made, np.ndarray)
+            and not any(made is a for a in args)
+        ):
+            self.heap.fresh(made)
+        return made
+
+    def _all_fresh(self, made: Any) -> None:
+        """What a deep copy made is of this call, to the last part."""
+        if isinstance(made, (*_OF_TRACE, type, types.ModuleType)) or type(made) in _ATOMS:
+            return
+        if not self.is_own(made):
+            self.heap.fresh(made)
+            parts = made.values() if isinstance(made, dict) else made
+            for part in parts if isinstance(made, list | tuple | dict | set) else ():
+                self._all_fresh(part)
+            for part in getattr(made, "__dict__", {}).values():
+                self._all_fresh(part)
+
+    def relies(self, tensor: Any) -> None:
+        """Python is told what a captured tensor holds: it is guarded from now on."""
+        if not hasattr(tensor, "trace"):
+            self.tracer.arrays.relies(tensor)
+
+    def set_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
+        if isinstance(owner, types.FunctionType) and not self.is_own(owner):
+            self.give_up("an attribute of a function is assigned to, which")
+        super().set_attribute(frame, owner, name, value)
+
+    def learn(self, name: str) -> None:
+        """An attribute is named by a text that the code makes."""
+        if self.watch is not None and self.watch.walker is not None:
+            self.watch.walker.learn({name: None})
+
+    def execute(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function now."""
+        return function(*args, **kwargs)
+
+    def _settled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether a call is made now, once."""
+        if isinstance(function, type):
+            return is_pure_class(function) or is_generator_of(function, args)
+        owner = getattr(function, "__self__", None)
+        if owner is None and isinstance(function, types.MethodDescriptorType) and args:
+            owner = args[0]
+        if owner is None or isinstance(owner, type | types.ModuleType):
+            if function is next:
+                return bool(args) and self.is_own(args[0])
+            if function is id:
+                return len(args) == 1 and (self.is_own(args[0]) or not _is_of_python(args[0]))
+            if function is iter and _is_iterator(args[0] if args else None):
+                return self.is_own(args[0])
+            return is_pure_function(function, args, kwargs)
+        return self._owned(owner, getattr(function, "__name__", ""))
+
+    def _owned(self, owner: Any, name: str) -> bool:
+        """Whether a method of an object is called now, once."""
+        if isinstance(owner, Tensor) and name in _TO_PYTHON:
+            self.relies(owner)
+        if isinstance(owner, _CONTAINERS) and name not in READS:
+            self.changes(owner)
+        if isinstance(owner, _OF_TRACE) or self.is_own(owner) or isinstance(owner, IMMUTABLE):
+            return not (isinstance(owner, np.ndarray) and name in ("tofile", "dump"))
+        kind = type(owner)
+        if isinstance(owner, _STATEFUL) and owner is not os.environ:
+            if name in READS:
+                self.observe(owner)
+            elif isinstance(owner, contextvars.ContextVar):
+                return False
+            elif not isinstance(owner, _CONTAINERS):
+                self.changes(owner)
+            return True
+        if kind in _DICT_VIEWS or is_ours(kind):
+            return True
+        if is_library_object(owner):
+            return kind.__module__ in ("functools", "operator", "types") or _is_path(kind, name)
+        if name in ("__setattr__", "__delattr__", "__setitem__", "__delitem__"):
+            self.changes(owner)
+        return not _is_iterator(owner) or name != "__next__"
+
+    def step(
+        self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """A call that each call of the compiled function makes: after the graph, if nobody uses
+        what it gives."""
+        if frame is not None and frame.program.steps[frame.at].op == "POP_TOP":
+            later = _later(frame, function, args, kwargs)
+            if later is not None:
+                self.later(name_of(function), *later)
+                return None
+        return self.refuse_step(name_of(function))
+
+    def later(self, what: str, function: Any, args: Any, kwargs: Any) -> None:
+        """Note a call for after the graph."""
+        raise NotImplementedError
+
+    def refuse_step(self, what: str) -> Any:
+        """Raise: this function runs as plain Python."""
+        return self.give_up(f"{what} is made on every call: what it gives")
+
+
+_ATOMS = frozenset((int, float, bool, complex, str, bytes, type(None)))
+_PLAIN = _ATOMS | {tuple}
+
+
+def _is_of_python(value: Any) -> bool:
+    """Whether this is an object from outside, not something of the trace."""
+    return not (hasattr(value, "trace") or is_ours(type(value)))
+
+
+def _is_of_lock(function: Any) -> bool:
+    """Whether a ``with`` takes a lock or gives it back."""
+    owner = getattr(function, "__self__", None)
+    return type(owner) in _LOCKS and function.__name__ in ("__enter__", "__exit__")
+
+
+def _writes_text(function: Any) -> bool:
+    """Whether this is a method of a text, or makes one."""
+    if isinstance(getattr(function, "__self__", None), str):
+        return True
+    return getattr(function, "__module__", None) in ("json", "pprint", "reprlib")
+
+
+def _is_iterator(value: Any) -> bool:
+    return isinstance(value, Iterator)
+
+
+def _is_path(kind: type, name: str) -> bool:
+    if kind.__module__.partition(".")[0] != "pathlib":
+        return False
+    return any(name in b.__dict__ for b in kind.__mro__ if b.__name__.startswith("PurePath"))
+
+
+Later = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
+
+
+def _later(frame: Frame, function: Any, args: Any, kwargs: Any) -> Later | None:
+    """What does the same after the graph, or None."""
+    owner = getattr(function, "__self__", None)
+    name = getattr(function, "__name__", "")
+    if isinstance(owner, io.TextIOBase) and name in ("write", "flush"):
+        return function, args, kwargs
+    if function in (logging.debug, logging.info, logging.warning, logging.error, logging.critical):
+        owner = logging.getLogger() if logging.getLogger().handlers else None
+    if isinstance(owner, logging.Logger) and name in _LOGS and type(owner).__module__ == "logging":
+        if kwargs or not args or name == "exception":
+            return None
+        level = logging.getLevelName(name.upper()) if name != "log" else args[0]
+        given = args[1:] if name == "log" else args
+        place = frame.code.co_filename, frame.f_lineno, frame.code.co_name
+        return functools.partial(_log, owner, level, *place), given, {}
+    if function is warnings.warn and len(args) <= 2:
+        if set(kwargs) - {"message", "category", "stacklevel"} or kwargs.get("stacklevel", 1) != 1:
+            return None
+        given = dict(zip(("message", "category"), args, strict=False)) | kwargs
+        if isinstance(given.get("message"), Warning):
+            return None
+        space = getattr(frame.f_globals, "real", frame.f_globals)
+        kind = given.get("category") or UserWarning
+        warn = functools.partial(_warn, kind, frame.code.co_filename, frame.f_lineno, space)
+        return warn, (given["message"],), {}
+    return None
+
+
+def _log(logger: Any, level: int, file: str, line: int, name: str, text: Any, *args: Any) -> None:
+    if logger.isEnabledFor(level):
+        logger.handle(logger.makeRecord(logger.name, level, file, line, text, args, None, name))
+
+
+def _warn(kind: Any, file: str, line: int, space: dict[str, Any], text: Any) -> None:
+    warnings.warn_explicit(
+        text, kind, file, line, space.get("__name__"), space.setdefault("__warningregistry__", {})
+    )
