@@ -7,6 +7,7 @@ import contextlib
 import functools
 import math
 import types
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ class Capture(Steps):
         self.tracer, self.watch = tracer, tracer.watch
         self.heap = Heap()
         self.ways = 0  # that were interpreted in vain
+        self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         self.unrolled: set[tuple[types.CodeType, int]] = set()
         self.open: list[Leave] = []  # managers of libraries that have been entered
 

@@ -31,6 +31,7 @@ from .walks import Walk
 __all__ = ["run_loop"]
 
 TRIES = 12
+PEELED = 3  # trips that are made one by one before a loop whose state takes no form is given up
 RETURNED = "<returned>"
 
 
@@ -45,9 +46,13 @@ def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any
     try:
         ending = loop.stage()
     except (Unmergeable, PlainPython):
-        if peeled:
+        if peeled or machine.peeled[frame.code, head] >= PEELED:
             raise
-        return _peel(machine, frame, loop)
+        machine.peeled[frame.code, head] += 1
+        try:
+            return _peel(machine, frame, loop)
+        finally:
+            machine.peeled[frame.code, head] -= 1
     return settle(machine, frame, ending)
 
 

@@ -390,3 +390,31 @@ def test_keys_that_are_equal_are_told_apart() -> None:
     for key in (1, True, 1.0):
         got = f({key: X})
         assert repr(got[1]) == repr([key]) and (got[0] == X * key).numpy().all()
+
+
+@pytest.mark.filterwarnings("ignore:.*runs as plain Python")
+def test_a_list_that_grows_in_a_loop_by_values_grows_on_each_call() -> None:
+    seen: list[int] = []
+
+    def f(x: Any) -> Any:
+        while x[0] < 5:
+            x = x + 1
+            seen.append(len(seen))
+        return x
+
+    compiled = tf.function(f)
+    for k in range(1, 4):
+        assert compiled(X).numpy().tolist() == [5.0, 6.0]
+        assert seen == list(range(4 * k))
+
+
+@pytest.mark.filterwarnings("ignore:.*runs as plain Python")
+def test_an_attribute_of_a_function_is_changed_on_each_call() -> None:
+    def helper(x: Any) -> Any:
+        helper.calls += 1  # type: ignore[attr-defined]
+        return x * helper.calls  # type: ignore[attr-defined]
+
+    helper.calls = 0  # type: ignore[attr-defined]
+    f = tf.function(lambda x: helper(x))
+    assert [f(X).numpy()[0] for _ in range(4)] == [1, 2, 3, 4]
+    assert helper.calls == 4  # type: ignore[attr-defined]
