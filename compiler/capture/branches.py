@@ -262,7 +262,7 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
 def _merge_values(merger: Merger, sides: list[Side]) -> Any:
     """Merge what is returned: a ``Choice`` where the values have no common form."""
     values = [s.value for s in sides]
-    count = len(merger.rows[0])
+    count, arrays = len(merger.rows[0]), list(merger.arrays)
     try:
         return merger.merge(values, "what is returned")
     except Unmergeable:
@@ -271,6 +271,7 @@ def _merge_values(merger: Merger, sides: list[Side]) -> Any:
             raise
     for row in merger.rows:
         del row[count:]
+    merger.arrays = arrays
     at = merger.column(merger.within(_as_bool, [True, False]))
     yes = merger.merge([values[0], HOLE], "what is returned")
     no = merger.merge([HOLE, values[1]], "what is returned")

@@ -11,17 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.op import OPS
 from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
 
-from ..ndarrays.base import TracedScalar
+from ..ndarrays.base import TracedArray, TracedScalar
+from ..ndarrays.operands import fresh
 from ..trace import Traced
-from .merge import Unmergeable, same
+from .merge import Unmergeable, is_made, same
 from .numbers import DTYPES, TracedNumber, as_tensor, is_number, kind_of
 from .walks import Walk
 
-__all__ = ["Form", "form_of", "late", "widened"]
+__all__ = ["Form", "cells_of", "form_of", "late", "widened"]
 
 
 class Form:
@@ -42,6 +44,9 @@ class Form:
         """The value of tensors."""
         return self.value
 
+    def settle(self) -> None:
+        """What ``make`` made last is from now on what the function has made."""
+
     def wider(self, value: Any) -> Form:
         """A form for this value too; itself if it fits. Raises Unmergeable."""
         if same(self.value, value):
@@ -52,7 +57,9 @@ class Form:
         if isinstance(old, Tensor) and isinstance(value, Tensor):
             return Whole(old).wider(value)
         if type(old) is type(value) is TracedScalar:
-            return Scalar(old)
+            return Scalar(old).wider(value)
+        if type(old) is type(value) is TracedArray and (old.contiguous or old.ndim < 2):
+            return Array(old).wider(value)
         if type(old) is type(value) and isinstance(old, tuple | list | dict):
             return Items(old).wider(value)
         if type(old) is type(value) is Walk and old.same_source(value):
@@ -133,6 +140,38 @@ class Scalar(Form):
         return self
 
 
+class Array(Form):
+    """An ndarray of which each trip makes another one. So nobody else has it, and its elements are
+    all that there is to it, as long as no trip writes to the one that it was given."""
+
+    def __init__(self, like: TracedArray) -> None:
+        self.home, self.elements = like.home, Whole(like.tensor())
+        self.given: TracedArray | None = None
+
+    def take(self, value: Any) -> list[Any]:
+        if self.given is not None and self.given.cell.version:
+            raise Unmergeable("an array that changes from trip to trip is written to")
+        return [own_tensor(value.tensor())]
+
+    def zeros(self) -> list[Any]:
+        return self.elements.zeros()
+
+    def make(self, tensors: Iterator[Any]) -> Any:
+        self.given = fresh(self.home, next(tensors))
+        self.given.cell.born = None
+        return self.given
+
+    def settle(self) -> None:
+        if self.given is not None:
+            self.given.cell.born = bind.ground()
+
+    def wider(self, value: Any) -> Form:
+        if not is_made(value, bind.ground()):
+            raise Unmergeable(f"an array becomes {_named(value)} in a loop that it has not made")
+        self.elements.wider(value.tensor())
+        return self
+
+
 class Items(Form):
     """A container of which the items change, not their number or keys."""
 
@@ -152,6 +191,10 @@ class Items(Form):
         if issubclass(self.kind, dict):
             return self.kind(zip(self.keys, items, strict=True))
         return self.kind._make(items) if hasattr(self.kind, "_make") else self.kind(items)
+
+    def settle(self) -> None:
+        for form in self.forms:
+            form.settle()
 
     def wider(self, value: Any) -> Form:
         if type(value) is not self.kind or _keys(value) != self.keys:
@@ -185,6 +228,16 @@ class Position(Form):
         return self
 
 
+def cells_of(form: Form, value: Any) -> list[int]:
+    """The memory of the arrays in a value that travel as their elements."""
+    if type(form) is Array and type(value) is TracedArray:
+        return [id(value.cell)]
+    if type(form) is Items and type(value) is form.kind:
+        pairs = zip(form.keys, form.forms, strict=True)
+        return [cell for k, f in pairs for cell in cells_of(f, value[k])]
+    return []
+
+
 def _keys(value: Any) -> Sequence[Any]:
     return list(value) if isinstance(value, dict) else list(range(len(value)))
 
@@ -208,6 +261,10 @@ def late(value: Any) -> Form:
         return Scalar(value)
     if type(value) is Walk:
         return Position(value)
+    if is_made(value, bind.ground()):
+        return Array(value)
+    if type(value) is TracedArray and value.tensor().trace is bind.ground():
+        raise Unmergeable("a view that a loop makes is left by it")
     if isinstance(value, tuple) and value:
         made = Items(value)
         made.forms = [late(v) for v in value]

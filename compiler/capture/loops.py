@@ -20,7 +20,7 @@ from ..control.loop import stage_while
 from ..plain import PlainPython
 from .branches import Again, Ending, go_on
 from .flow import END, flow_of
-from .forms import Form, form_of, late, widened
+from .forms import Form, cells_of, form_of, late, widened
 from .frame import UNBOUND, Frame
 from .heap import Contents
 from .machine import Returned, Stopped, Yielded
@@ -267,7 +267,21 @@ class Loop:
         self.depths = _depths_of(ended, frame)
         if changed:
             raise Widen
+        self._refuse_sharing(frame, written, value)
         return self._next(frame, ended, tests, written, value)
+
+    def _refuse_sharing(
+        self, frame: Frame, written: dict[int, Contents], value: Any
+    ) -> None:  # fmt: skip
+        """Raise Unmergeable where one array that the trip has made is in two places."""
+        pairs = [(form, frame.slots.get(name, UNBOUND)) for name, form in self.forms.items()]
+        for key, (contents, form) in self.heap.items():
+            pairs.append((form, written[key].after if key in written else contents.before))
+        if self.value is not None:
+            pairs.append((self.value, value))
+        cells = [cell for form, x in pairs for cell in cells_of(form, x)]
+        if len(set(cells)) < len(cells):
+            raise Unmergeable("two variables are one array in a loop")
 
     def _widen(self, forms: dict[str, Form], name: str, value: Any) -> bool:
         if name not in forms:
@@ -299,6 +313,8 @@ class Loop:
         frame = self.frame
         self._restore(frame, tensors)
         value = HOLE if self.value is None else self.value.make(tensors)
+        for form in (*self.forms.values(), self.value or Form(None)):
+            form.settle()
         depths = self.depths
         if not self.targets:
             raise Unmergeable("a loop that never ends")

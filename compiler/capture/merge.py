@@ -16,7 +16,8 @@ from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
 
 from ..control.part import Part
-from ..ndarrays.base import TracedScalar
+from ..ndarrays.base import TracedArray, TracedScalar
+from ..ndarrays.operands import fresh
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from ..trace import Traced
@@ -61,12 +62,20 @@ def same(left: Any, right: Any) -> bool:
     return isinstance(left, _ATOMS) and repr(left) == repr(right)
 
 
+def is_made(value: Any, tracer: Any) -> bool:
+    """Whether this is an array, row by row in memory, that a part has made."""
+    if type(value) is not TracedArray or value.parent is not None or not value.writeable:
+        return False
+    return value.cell.born is tracer and (value.cell.contiguous or value.ndim < 2)
+
+
 class Merger:
     """Merges values of several parts; see the module."""
 
     def __init__(self, parts: Sequence[Part], heap: Heap) -> None:
         self.parts, self.heap = parts, heap
         self.rows: list[list[Any]] = [[] for _ in parts]
+        self.arrays: list[Any] = []  # the cells of those that have been merged
 
     def merge(self, values: Sequence[Any], what: str) -> Build:
         """What makes the merged value. Raises Unmergeable."""
@@ -83,6 +92,8 @@ class Merger:
             return self._numbers(values, real, what)
         if all(type(v) is TracedScalar for v in real):
             return self._scalars(values, real, what)
+        if all(type(v) is TracedArray for v in real):
+            return self._arrays(values, real, what)
         if all(isinstance(v, Tensor) for v in real):
             return self._tensors(values, what)
         kinds = {type(v) for v in real}
@@ -101,6 +112,8 @@ class Merger:
             return self._is_inner(value.held)
         if type(value) is TracedScalar:
             return self._is_inner(value.tensor())
+        if type(value) is TracedArray:
+            return value.cell.born in trackers or self._is_inner(value.tensor())
         if isinstance(value, tuple | list):
             return any(map(self._is_inner, value))
         return isinstance(value, dict) and any(map(self._is_inner, value.values()))
@@ -140,6 +153,18 @@ class Merger:
         home = real[0].home
         at = self.column(self.within(lambda v: own_tensor(v.tensor()), values))
         return lambda outs: TracedScalar(home, outs[at])
+
+    def _arrays(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        """Arrays that each way has made, and that no other variable is."""
+        for part, v in zip(self.parts, values, strict=True):
+            if v is HOLE:
+                continue
+            if not is_made(v, part.tracer) or any(v.cell is cell for cell in self.arrays):
+                raise Unmergeable(f"{what} is one of several arrays")
+            self.arrays.append(v.cell)
+        home = real[0].home
+        at = self.column(self.within(lambda v: own_tensor(v.tensor()), values))
+        return lambda outs: fresh(home, outs[at])
 
     def _tensors(self, values: Sequence[Any], what: str) -> Build:
         at = self.column(self.within(own_tensor, values))

@@ -268,7 +268,9 @@ def _bits(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         if _with_floats(left, right):
             function(1.0, 1.0)  # it raises TypeError
         kind = bool if kind_of(left) is kind_of(right) is bool else int
-        return TracedNumber(kind, function(as_tensor(left, kind), as_tensor(right, kind)))
+        masks = [x for x in (left, right) if type(x) is int and 0 <= x < _FAR]
+        bounds = (0, min(masks)) if function is operator.and_ and masks else None
+        return TracedNumber(kind, function(as_tensor(left, kind), as_tensor(right, kind)), bounds)
 
     return compute
 

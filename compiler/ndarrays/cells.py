@@ -78,7 +78,8 @@ class Cell:
     """The memory of one base array."""
 
     __slots__ = (
-        "axes", "contiguous", "dirty", "layout", "source", "tensor", "version", "writeable",
+        "axes", "born", "contiguous", "dirty", "layout", "source", "tensor", "version",
+        "writeable",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +94,7 @@ class Cell:
         self.axes = axes  # of an array made here: from the outermost in memory; None: in order
         self.writeable = writeable
         self.dirty = False
+        self.born: Any = bind.ground() if source is None else None  # the trace that made it
 
     def put(self, tensor: Any) -> None:
         """Replace the value."""

@@ -101,10 +101,20 @@ def operand(trace: Any, x: Any, dtype: np.dtype[Any]) -> Any:
     if type(x) in PYTHON:
         return constant(trace, np.asarray(x, dtype))
     if isinstance(x, SymNumber):
-        if x.of_graph and isinstance(x, int) and letter(dtype) in "iu" and dtype != np.int64:
+        if x.of_graph and isinstance(x, int) and not _fits(x.bounds, dtype):
             raise trace.plain()  # NumPy raises where the number does not fit
         return x.tensor(dtype)
     return convert(as_tensor(trace, x), dtype)
+
+
+def _fits(bounds: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether all ints between bounds are of a dtype; without bounds, all of int64."""
+    if letter(dtype) not in "iu" or dtype == np.int64:
+        return True
+    if bounds is None or not all(type(b) is int for b in bounds):
+        return False
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= bounds[0] and bounds[1] <= limits.max)
 
 
 def layouts(trace: Any, inputs: Sequence[Any]) -> list[TracedArray]:
