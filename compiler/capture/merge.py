@@ -83,7 +83,8 @@ class Merger:
         if not real:
             return lambda outs: UNBOUND
         first = real[0]
-        known = len(real) == len(values) or not self._is_inner(first)
+        everywhere = len(real) == len(values) > 1  # so no part has made it
+        known = everywhere or not self._is_inner(first)
         if known and all(same(first, v) for v in real[1:]):
             return lambda outs: first
         if any(v is UNBOUND or v is EMPTY for v in real):

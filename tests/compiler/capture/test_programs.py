@@ -172,3 +172,24 @@ def test_code_that_goes_on_by_itself_on_too_many_ways_runs_as_plain_python() -> 
     compiled = tf.function(space["f"], jit_compile=False)
     with pytest.warns(UserWarning, match="too many ways"):
         assert len(compiled(tf.constant(3.5))) == 4
+
+
+def test_what_the_only_way_that_does_not_raise_leaves_behind() -> None:
+    def f(x):  # type: ignore[no-untyped-def]
+        shared, k = x, 0
+
+        def add(by):  # type: ignore[no-untyped-def]
+            nonlocal shared
+            shared = shared + by
+
+        if x > 0:
+            if x > 5:
+                raise ValueError("large")
+            add(x * 2)
+            k = int(x)
+        return shared, k
+
+    compiled = tf.function(f, jit_compile=False, strict=True)
+    for x in (-1.0, 2.0, 7.0):
+        got = outcome(lambda x=x: compiled(tf.constant(x)))  # type: ignore[misc]
+        assert repr(got) == repr(outcome(lambda x=x: f(tf.constant(x))))  # type: ignore[misc]
