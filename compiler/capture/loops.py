@@ -112,6 +112,7 @@ class Loop:
         self.value: Form | None = None
         self.targets: list[int] = []  # where it is left, and how much is on the stack there
         self.depths: dict[int, int] = {}
+        self.inner: list[Any] = []  # loops in this one that a ``return`` leaves, which it drops
 
     # a trip
 
@@ -265,6 +266,9 @@ class Loop:
         if targets != self.targets:
             self.targets, changed = targets, True
         self.depths = _depths_of(ended, frame)
+        self.inner = frame.stack[len(self.frame.stack) :]
+        if any(type(x) is not Walk for x in self.inner):
+            raise Unmergeable("a loop is left from inside of something that is unfinished")
         if changed:
             raise Widen
         self._refuse_sharing(frame, written, value)
@@ -312,6 +316,7 @@ class Loop:
         """Put what comes out into the frame and into objects; how the loop ended."""
         frame = self.frame
         self._restore(frame, tensors)
+        frame.stack += self.inner
         value = HOLE if self.value is None else self.value.make(tensors)
         for form in (*self.forms.values(), self.value or Form(None)):
             form.settle()

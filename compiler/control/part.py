@@ -166,6 +166,7 @@ class Written:
             self.cell.put(bind.ground().tensor(value))
 
 
+_STACK = ("/capture/instructions.py", "/capture/machine.py")
 _MAY_RAISE = tuple(
     f"/capture/{name}.py"
     for name in (
@@ -189,7 +190,8 @@ def _is_fault(error: Exception) -> bool:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     name = "" if at is None else at.tb_frame.f_code.co_filename
-    return is_internal(name) and not name.endswith(_MAY_RAISE)
+    looked_up = isinstance(error, LookupError) and name.endswith(_STACK)
+    return is_internal(name) and (looked_up or not name.endswith(_MAY_RAISE))
 
 
 _REFUSALS = (StagingError, ReturnTypeError, GraphError)

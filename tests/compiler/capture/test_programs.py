@@ -193,3 +193,19 @@ def test_what_the_only_way_that_does_not_raise_leaves_behind() -> None:
     for x in (-1.0, 2.0, 7.0):
         got = outcome(lambda x=x: compiled(tf.constant(x)))  # type: ignore[misc]
         assert repr(got) == repr(outcome(lambda x=x: f(tf.constant(x))))  # type: ignore[misc]
+
+
+def test_a_return_leaves_loops_in_loops() -> None:
+    def f(x, v):  # type: ignore[no-untyped-def]
+        items = [x]
+        for a in v:
+            for j in range(3, 0, -1):
+                if a * j > 8:
+                    return [a, items], j
+            x = x + a
+        return x
+
+    compiled = tf.function(f, jit_compile=False)
+    for last in (1.0, 3.0, 9.0):
+        v = tf.constant([1.0, last, 2.0])
+        assert repr(compiled(tf.constant(1.0), v)) == repr(f(tf.constant(1.0), v))
