@@ -45,8 +45,13 @@ class Flow:
             return (step.target,)
         return (i + 1, step.target) if step.op in _BOTH else (i + 1,)
 
-    def _liveness(self) -> list[frozenset[str]]:
-        """For each step the variables that are read from there on before they are written."""
+    def read_first(self, head: int) -> frozenset[str]:
+        """The variables that a trip of a loop may read before it writes to them."""
+        return self._liveness(self.loops[head])[head]
+
+    def _liveness(self, inside: frozenset[int] | None = None) -> list[frozenset[str]]:
+        """For each step the variables that are read from there on before they are written, by the
+        steps ``inside``."""
         steps, n = self.program.steps, len(self.program.steps)
         live: list[set[str]] = [set() for _ in range(n)]
         changed = True
@@ -54,6 +59,8 @@ class Flow:
             changed = False
             for i in range(n - 1, -1, -1):
                 found: set[str] = set()
+                if inside is not None and i not in inside:
+                    continue
                 for k in self.after[i]:
                     found |= live[k] if k != END else set()
                 if steps[i].op in _WRITES:

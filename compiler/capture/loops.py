@@ -102,8 +102,11 @@ class Loop:
         live = frozenset().union(*[self.flow.live[t] for t in self.exits if t != END])
         self.carried = self.flow.assigned(head) & (self.flow.live[head] | live | frame.carried)
         self.forms: dict[str, Form] = {}
+        self.missing = ""  # a variable that a trip reads, which has no value before the loop
         for name in sorted(self.carried):
             value = frame.slots.get(name, UNBOUND)
+            if value is UNBOUND and name in self.flow.read_first(head):
+                self.missing = name
             if value is UNBOUND or name not in self.flow.live[head]:
                 continue  # known when a trip has been made
             self.forms[name] = form_of(value)
@@ -165,6 +168,8 @@ class Loop:
 
     def stage(self) -> Any:
         """Stage the loop; how it ended. Raises Unmergeable."""
+        if self.missing:
+            raise Unmergeable(f"{self.missing!r} has no value before a loop that reads it")
         for _ in range(TRIES):
             try:
                 return self._stage()

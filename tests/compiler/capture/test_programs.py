@@ -209,3 +209,18 @@ def test_a_return_leaves_loops_in_loops() -> None:
     for last in (1.0, 3.0, 9.0):
         v = tf.constant([1.0, last, 2.0])
         assert repr(compiled(tf.constant(1.0), v)) == repr(f(tf.constant(1.0), v))
+
+
+def test_a_variable_without_a_value_before_the_loop_that_reads_it() -> None:
+    def f(v, x):  # type: ignore[no-untyped-def]
+        for a in v:
+            if a > 0:
+                x = x + late  # noqa: F821  (it has none at first)
+            late = 3.0  # noqa: F841
+        return x
+
+    compiled = tf.function(f, jit_compile=False)
+    for first in (-1.0, 1.0):
+        v, x = tf.constant([first, 2.0, 3.0]), tf.constant(1.0)
+        got, want = outcome(lambda v=v, x=x: compiled(v, x)), outcome(lambda v=v, x=x: f(v, x))  # type: ignore[misc]
+        assert repr(got) == repr(want)
