@@ -45,6 +45,7 @@ assert exceptions
 assert instructions
 assert operators
 ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of the graph
+BUDGET = 12_000  # steps in branches and loops of one trace; ways that do not join multiply them
 
 
 class Capture(Steps):
@@ -56,6 +57,7 @@ class Capture(Steps):
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         self.unrolled: set[tuple[types.CodeType, int]] = set()
+        self.spent = 0  # steps carried out in branches and loops
         self.open: list[Leave] = []  # managers of libraries that have been entered
 
     def interpret(
@@ -92,6 +94,12 @@ class Capture(Steps):
             stop = PlainPython()
             with contextlib.suppress(Exception):
                 self.open.pop().function(type(stop), stop, None)
+
+    def spend(self) -> None:
+        if self.heap.parts:
+            self.spent += 1
+            if self.spent > BUDGET:
+                self.give_up("control flow by values that takes so long to be traced")
 
     def give_up(self, what: str) -> Any:
         raise PlainPython(refusal=StagingError(f"{what} is not staged"))

@@ -67,6 +67,7 @@ class Machine:
             step = steps[frame.at]
             frame.now = frame.at
             frame.at += 1
+            self.spend()
             try:
                 end = INSTRUCTIONS[step.op](self, frame, step)
             except Exception as error:
@@ -81,6 +82,9 @@ class Machine:
                 return end
             if frame.at in frame.stops:
                 return Stopped(frame.at)
+
+    def spend(self) -> None:
+        """Another step is carried out."""
 
     def handle(self, frame: Frame, error: BaseException) -> bool:
         """Go on at the handler of an exception, if the step has one."""

@@ -251,3 +251,28 @@ def test_a_with_around_a_branch_is_entered_and_left_once() -> None:
 
     assert f(C(-2.0)).item() == 4.0
     assert not lock.locked()
+
+
+def test_ways_that_never_join_are_given_up_after_a_while() -> None:
+    def f(x: Any, n: Any) -> Any:
+        found, i = [], 0
+        while i < n:
+            found.append(x * i)
+            i += 1
+        return tf.stack(found)
+
+    compiled = tf.function(f, jit_compile=False)
+    with pytest.warns(UserWarning, match="plain Python"):
+        assert compiled(C([1.0, 2.0]), C(4)).shape == (4, 2)
+    assert compiled(C([1.0, 2.0]), C(5)).shape == (5, 2)
+
+
+def test_a_float_argument_meets_a_number_of_the_graph() -> None:
+    @tf.function(jit_compile=False)
+    def f(x: Any, rate: float) -> Any:
+        while x > 1:
+            x = x * rate
+        return [v / (1 - rate**t) for t, v in enumerate(tf.reshape(x, (1,)), 1)]
+
+    for rate in (0.5, 0.25):
+        assert f(C(3.0), rate)[0].item() == f.python_function(C(3.0), rate)[0].item()
