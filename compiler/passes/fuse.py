@@ -535,6 +535,8 @@ def _emit(
         n.out for n in nodes
         if readers.get(n.out, set()) - members or (may_fail(n) and not readers.get(n.out))
     ]  # fmt: skip
+    if not results:  # nothing is read, and nothing can fail: a division by a number that is known
+        results = [nodes[-1].out]
     attrs = {
         "dims": tuple(group.space.dims) if group.space else (),
         "reduced": tuple(sorted(group.space.reduced or ())) if group.space else (),

@@ -83,6 +83,13 @@ def _with_another_size(x: Any) -> Any:
     return tf.zeros(shape)
 
 
+@pytest.mark.parametrize("name", ["arithmetic", "rounding up", "a shift", "a symbolic divisor"])
+def test_a_division_that_only_makes_a_size_is_compiled_away(name: str) -> None:
+    x = tf.ones((2, 6))
+    want = ONE_TRACE[name](x)
+    assert tf.function(ONE_TRACE[name], jit_compile=True)(x).shape == want.shape
+
+
 def _agree(function: Any, plain: Any, shape: tuple[int, ...]) -> None:
     x = tf.constant(np.arange(np.prod(shape), dtype=np.float32).reshape(shape))
     tf.config.run_functions_eagerly(True)
