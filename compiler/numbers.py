@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twofold.ir.dtypes import info
+from twofold.ir.errors import GraphError
 from twofold.ir.location import Location, user_location
 from twofold.runtime.convert import as_array
 
@@ -70,6 +71,12 @@ class NumberInput(NamedTuple):
         return as_array(value, dtype, weak=True)
 
 
+def _kept(slot: int, dtype: Any) -> Any:
+    raise GraphError(
+        "a number was kept after the trace that it belongs to; return it from the function instead"
+    )
+
+
 class Numbers:
     """The numbers of a trace by slot: arguments, constants, those that are read (``slots.py``), and
     what is computed from them.
@@ -89,6 +96,10 @@ class Numbers:
         self.pinned: set[int] = set()  # slots whose value was needed
         self.ended = False
         self._known: dict[Any, int] = {}
+
+    def end(self) -> None:
+        """The trace is over; nothing of it is kept alive by what each call computes."""
+        self.ended, self.stage = True, _kept
 
     def argument(self, leaf: int, value: Any, name: str) -> Any:
         """A number that is an argument, by its position among the leaves."""

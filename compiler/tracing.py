@@ -93,7 +93,8 @@ class Tracing:
                 held.clear()
             self.seen.walker = tracer.watch = None
             tracer.arrays.release()
-            tracer.ended = tracer.numbers.ended = True
+            tracer.ended = True
+            tracer.numbers.end()
             tracer.sizes.tracing = False
             bind.pop(token)
 

@@ -110,7 +110,7 @@ class Capture(Steps):
         space = frame.f_globals
         found = super().load_global(frame, name)
         if not dict.__contains__(space, name):
-            self.guard_builtin(getattr(space, "real", space), frame.f_builtins, name, found)
+            self.guard_builtin(getattr(space, "real", space), name)
         if type(space) is not _Space:
             return found
         if isinstance(found, type):

@@ -8,6 +8,7 @@ is made after the graph on each call; any other step makes the function run as p
 
 from __future__ import annotations
 
+import builtins
 import collections
 import contextvars
 import copy
@@ -98,12 +99,14 @@ class Steps(Objects):
         if self.watch is not None:
             self.watch.add(name, read)
 
-    def guard_builtin(self, space: Any, builtin: Any, name: str, found: Any) -> None:
+    def guard_builtin(self, space: Any, name: str) -> None:
         """A name means what Python itself has, while no global name hides it."""
         if self.watch is not None and (id(space), name) not in self.heap.builtins:
             self.heap.builtins.add((id(space), name))
             self.guard(name, functools.partial(dict.get, space, name, MISSING))
-            self.guard(name, functools.partial(builtin.get, name))
+            found = space.get("__builtins__", builtins)
+            held = found if isinstance(found, dict) else vars(found)
+            self.guard(name, functools.partial(held.get, name))
 
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         """An attribute; of an object of a library's, if it can be guarded."""

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import array
+import builtins
 import collections
 import contextlib
 import contextvars
 import datetime
 import functools
+import gc
 import io
 import itertools
 import logging
 import os
 import random
+import threading
 import time
 import types
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -418,3 +422,41 @@ def test_an_attribute_of_a_function_is_changed_on_each_call() -> None:
     f = tf.function(lambda x: helper(x))
     assert [f(X).numpy()[0] for _ in range(4)] == [1, 2, 3, 4]
     assert helper.calls == 4  # type: ignore[attr-defined]
+
+
+def test_a_builtin_that_is_replaced_is_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    f = tf.function(lambda x: x * divmod(7, 3)[0], jit_compile=False)
+    assert f(X).numpy().tolist() == [2, 4]
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, "divmod", lambda a, b: (5, 0))
+        found = f(X).numpy()
+    assert found.tolist() == [5, 10]
+
+
+@pytest.mark.parametrize("where", ["method", "lambda", "thread"])
+def test_no_instance_lambda_or_thread_is_kept_alive(where: str) -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.rates, self.scale = [2.0], 1.5
+
+        @tf.function(jit_compile=False)
+        def method(self, x: Any) -> Any:
+            return x * self.rates[0] * getattr(self, "sca" + "le") + len([self])  # type: ignore[arg-type]
+
+    kept: list[Any] = []
+
+    def call() -> None:
+        made = Model()
+        kept.append(weakref.ref(made))
+        if where == "lambda":
+            f = tf.function(lambda x: x * made.scale + sum(made.rates), jit_compile=False)
+            kept.append(weakref.ref(f))
+            f(X), f(X)
+        else:
+            made.method(X), made.method(X)
+
+    for _ in range(8):
+        thread = threading.Thread(target=call)
+        (call if where != "thread" else lambda t=thread: (t.start(), t.join()))()  # type: ignore[misc]
+    gc.collect()
+    assert [r() for r in kept] == [None] * len(kept)
