@@ -276,6 +276,8 @@ class Steps(Objects):
 
     def _owned(self, owner: Any, name: str) -> bool:
         """Whether a method of an object is called now, once."""
+        if issubclass(type(owner), np.ndarray):
+            self.observe(owner)  # nothing guards what matrices and object arrays hold
         if isinstance(owner, Tensor) and name in _TO_PYTHON:
             self.relies(owner)
         if isinstance(owner, _CONTAINERS) and name not in READS:

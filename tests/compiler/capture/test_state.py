@@ -226,6 +226,14 @@ CASES: dict[str, Callable[[], Case]] = {
 }  # fmt: skip
 
 
+def of_matrix() -> Case:
+    made = np.array([[2.0, 3.0]]).view(np.matrix)
+    return lambda x: x * float(made.sum()), lambda: made.__setitem__((0, 0), 5.0)
+
+
+CASES["matrix"] = of_matrix
+
+
 def numbers(made: Any) -> Any:
     return np.asarray(made).tolist()
 
