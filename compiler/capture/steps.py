@@ -30,6 +30,7 @@ from twofold.runtime.variable import Variable
 
 from ..library import is_library_object, is_ours
 from ..ndarrays.base import TracedArray, TracedScalar
+from ..ndarrays.converter import INDEXED
 from ..plain import is_foreign
 from ..state import MISSING
 from ..symint import SymInt
@@ -285,6 +286,8 @@ class Steps(Objects):
         if isinstance(owner, _OF_TRACE) or self.is_own(owner) or isinstance(owner, IMMUTABLE):
             return not (isinstance(owner, np.ndarray) and name in ("tofile", "dump"))
         kind = type(owner)
+        if isinstance(owner, INDEXED):  # ``np.mgrid[...]`` and its like: NumPy wrote it in Python
+            return True
         if isinstance(owner, _STATEFUL) and owner is not os.environ:
             if name in READS:
                 self.observe(owner)

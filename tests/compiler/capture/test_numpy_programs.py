@@ -398,3 +398,14 @@ def test_an_array_in_a_list_and_in_a_variable_stays_one():
     plain = boxed(_random(4), 31)
     found = tf.function(boxed)(_random(4), 31)
     same(found, plain)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_grids_and_joins_by_index_are_part_of_the_graph(jit: bool) -> None:
+    def f(a: Any) -> Any:
+        x, y = np.mgrid[0:3, 0:2]
+        return a + x + y, np.r_[a[0], 1.0:3.0], np.c_[a, a]
+
+    a = np.arange(6.0).reshape(3, 2)
+    for got, want in zip(tf.function(f, jit_compile=jit, strict=True)(a), f(a), strict=True):
+        np.testing.assert_array_equal(got, want, strict=True)
