@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.op import OPS
 
@@ -125,11 +127,12 @@ def _fork(
     machine: Any, frame: Frame, predicate: Any, starts: tuple[Start, Start], drops: int, join: int
 ) -> Any:
     outer, where = bind.ground(), place()
+    assert isinstance(outer, Tracer)
     stops = frame.stops | ({join} if join != END else set())
     parts: list[Part] = []
     sides: list[Side] = []
     for i, start in enumerate(starts):
-        part, copy = Part(Tracer(("then", "otherwise")[i], outer)), frame.copy()  # type: ignore[arg-type]
+        part, copy = Part(Tracer(("then", "otherwise")[i], outer)), frame.copy()
         copy.stops = frozenset(stops)
         if drops == i + 1:
             copy.stack.pop()
@@ -146,7 +149,7 @@ def _fork(
     merged = merge_sides(machine, frame, [sides[i] for i in fine], merger)
     for i, row in zip(fine, merger.rows, strict=True):
         parts[i].leaves = row
-    kinds = types_of([parts[i] for i in fine], outer)  # type: ignore[arg-type]
+    kinds = types_of([parts[i] for i in fine], outer)
     for part in parts:
         if part.failed:
             part.fill(merger.rows[0], kinds)
@@ -301,8 +304,6 @@ def _merge_targets(merger: Merger, sides: list[Side], targets: list[int]) -> dic
 
 
 def _as_bool(value: Any) -> Any:
-    import numpy as np  # noqa: PLC0415
-
     if isinstance(value, bool):
         return OPS["constant"](value=np.bool_(value))
     return bind.ground().tensor(bind.ground().value(value))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import functools
-import math
 import types
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +17,6 @@ from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from ..ndarrays import kinds
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.names import Module, _Space
 from ..plain import PlainPython
@@ -33,11 +30,12 @@ from .heap import Heap
 from .loops import Loop, run_loop, settle
 from .merge import Unmergeable
 from .natives import NATIVES
-from .numbers import DTYPES, TracedNumber, holds, number_of
-from .objects import is_interpreted, own_method
+from .numbers import DTYPES, TracedNumber, number_of
+from .objects import is_interpreted
+from .staged import STAGED, exists_later, is_staged, known_truth, source_of
 from .steps import Steps
 from .text import joined, snapshot
-from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+from .walks import Items, Walk
 
 __all__ = ["Capture"]
 
@@ -142,7 +140,7 @@ class Capture(Steps):
     def truth(self, frame: Frame, value: Any) -> Any:
         if isinstance(value, Variable):
             value = value.read_value()
-        found = _holds(value)
+        found = known_truth(value)
         if found is None:
             return super().truth(frame, value)
         return found if isinstance(found, bool) else TracedNumber(bool, found)
@@ -211,7 +209,7 @@ class Capture(Steps):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         self.observe(value)
-        source = _source(value)
+        source = source_of(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 
     def advance(self, frame: Frame, end: int) -> Any:
@@ -248,7 +246,7 @@ class Capture(Steps):
         return isinstance(length, SymInt) or length - walk.at > ROLL
 
     def items(self, frame: Frame, value: Any) -> Any:
-        source = value.source if type(value) is Walk else _source(value)
+        source = value.source if type(value) is Walk else source_of(value)
         if source is None or isinstance(source, Items):
             self.observe(value)
             return super().items(frame, value)
@@ -257,11 +255,8 @@ class Capture(Steps):
 
     # objects
 
-    def is_same(self, left: Any, right: Any) -> bool:
-        return left is right
-
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
-        if type(held) in (list, tuple) and any(_holds_staged(x) for x in (item, *held)):
+        if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
             found: Any = False
             for x in held:
                 found = x is item or self.truth(frame, self.compare(frame, "==", x, item))
@@ -273,11 +268,15 @@ class Capture(Steps):
         return super().contains(frame, held, item, inverted)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        return super().item(frame, held, self._key(held, key))
+
+    def _key(self, held: Any, key: Any) -> Any:
+        """What stands between brackets, with numbers of the graph as an array takes them."""
         if type(key) is TracedNumber:
-            key = self._index(held, key)
-        elif type(key) is tuple and any(type(k) is TracedNumber for k in key):
-            key = tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
-        return super().item(frame, held, key)
+            return self._index(held, key)
+        if type(key) is tuple and any(type(k) is TracedNumber for k in key):
+            return tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
+        return key
 
     def _index(self, held: Any, key: TracedNumber) -> Any:
         if isinstance(held, Tensor):
@@ -289,13 +288,9 @@ class Capture(Steps):
         return self.give_up("an index of a Python container that is a value of the graph")
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
-        if type(key) is TracedNumber:
-            key = self._index(held, key)
-        elif type(key) is tuple and any(type(k) is TracedNumber for k in key):
-            key = tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
         if type(value) is TracedNumber and type(held) is TracedArray and _takes(held, value.kind):
             value = TracedScalar(held.home, value.tensor(DTYPES[value.kind]))
-        super().set_item(frame, held, key, value)
+        super().set_item(frame, held, self._key(held, key), value)
 
     # calls
 
@@ -321,7 +316,7 @@ class Capture(Steps):
         if type(made) is not Choice:
             frame.stack.append(made)
             return None
-        test = _holds(made.test)
+        test = known_truth(made.test)
         return fork(self, frame, test, Given(frame.at, made.yes), Given(frame.at, made.no))
 
     def native(
@@ -336,7 +331,7 @@ class Capture(Steps):
             return function.function(*args)
         for value in (*args, *kwargs.values()):
             self.observe(value)
-        for table in (_SPECIAL, NATIVES) if _hashable(function) else ():
+        for table in (STAGED, NATIVES) if _hashable(function) else ():
             special = table.get(function)
             if special is not None:
                 made = special(self, frame, args, kwargs)
@@ -348,7 +343,7 @@ class Capture(Steps):
         """A method of a tensor or an array that gives a Python number, or any other function."""
         owner = getattr(function, "__self__", None)
         name = getattr(function, "__name__", "")
-        if name == "item" and not kwargs and isinstance(owner, Tensor) and _exists_later(owner):
+        if name == "item" and not kwargs and isinstance(owner, Tensor) and exists_later(owner):
             return number_of(owner if not args else owner[args])
         return function(*args, **kwargs)
 
@@ -387,205 +382,6 @@ def _hashable(function: Any) -> bool:
     return type(function).__hash__ is not None and not isinstance(function, Tensor)
 
 
-def _holds(value: Any) -> Any:
-    """The truth of a value of the graph as a tensor, a bool if it is known, else None."""
-    if type(value) is TracedNumber:
-        return holds(value)
-    if isinstance(value, Tensor):
-        return holds(value) if _exists_later(value) else None
-    if isinstance(value, TracedArray | TracedScalar):
-        found = value.home.known(value.tensor())
-        return bool(found) if found is not None else holds(value)
-    return None
-
-
-def _exists_later(value: Any) -> bool:
-    """Whether this is a tensor of the trace that is not made of sizes."""
-    return hasattr(value, "trace") and value.trace.arrays.elements(value) is None
-
-
 def _takes(array: TracedArray, kind: type) -> bool:
     """Whether elements of an array can be any number of a kind: an int8 refuses 300."""
     return kind is not int or array.dtype.kind == "f" or array.dtype == np.int64
-
-
-def _holds_staged(value: Any) -> bool:
-    return type(value) is TracedNumber or hasattr(value, "trace") or isinstance(value, TracedScalar)
-
-
-def _source(value: Any) -> Any:
-    """What a ``for`` over a value goes over by position, or None."""
-    if type(value) is range:
-        return Span(value.start, value.stop, value.step)
-    if isinstance(value, Span | Numbered | Zipped | Reversed):
-        return value
-    if type(value) in (list, tuple):
-        return Items(value)
-    if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
-        return Rows(value)
-    if type(value) is TracedArray and value.shape:
-        return Rows(value)
-    if type(value) in _VIEWS:
-        return Drawn(value)
-    return None
-
-
-_VIEWS: tuple[Any, ...] = (
-    dict,
-    set,
-    frozenset,
-    str,
-    type({}.keys()),
-    type({}.values()),
-    type({}.items()),
-)
-
-
-# what Python's own functions do with numbers of the graph
-
-
-def _range(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    given = [_whole(a) for a in args]
-    if not any(isinstance(a, SymInt | TracedNumber) for a in given):
-        return NotImplemented
-    start, stop, step = (0, given[0], 1) if len(given) == 1 else (*given, 1)[:3]
-    if type(step) is not int or step == 0:
-        return NotImplemented
-    return Span(start, stop, step)
-
-
-def _whole(x: Any) -> Any:
-    """An integer tensor as the Python number that it stands for."""
-    if isinstance(x, Tensor) and hasattr(x, "trace") and x.dtype.kind in "iu" and not x.shape:
-        return number_of(x) if _exists_later(x) else x.item()
-    if isinstance(x, TracedScalar) and x.dtype.kind in "iu":
-        return number_of(x.tensor())
-    return x
-
-
-def _to_number(kind: type) -> Any:
-    def convert(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-        if len(args) != 1 or kwargs:
-            return NotImplemented
-        x = args[0]
-        if kind is bool:
-            return machine.truth(frame, x)
-        if type(x) is TracedNumber:
-            tensor, own = x.held, x.kind
-        elif isinstance(x, Tensor) and _exists_later(x):
-            tensor, own = x, None
-        elif isinstance(x, TracedScalar):
-            if x.home.known(x.tensor()) is not None:
-                return NotImplemented
-            tensor, own = x.tensor(), None
-        else:
-            return NotImplemented
-        if kind is int and own is not int and tensor.dtype.kind == "f":
-            return TracedNumber(int, OPS["cast"](OPS["trunc"](tensor), dtype=np.dtype(np.int64)))
-        return number_of(tensor, kind)
-
-    return convert
-
-
-def _print(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    named = {k: v for k, v in kwargs.items() if v is not None}
-    shown = tuple([machine.call(frame, str, (a,), {}) if _has_own_text(a) else a for a in args])
-    machine.later("print", functools.partial(print, **named) if named else print, shown, {})
-
-
-def _has_own_text(value: Any) -> bool:
-    return any(own_method(value, name) is not None for name in ("__str__", "__repr__"))
-
-
-def _math(op: str, refused: Callable[[Any], Any] | None = None) -> Any:
-    from .numbers import DTYPES, raise_if  # noqa: PLC0415
-
-    def compute(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-        if len(args) != 1 or not _holds_staged(args[0]):
-            return NotImplemented
-        number = _SPECIAL[float](machine, frame, args, {})
-        x = number.tensor(DTYPES[float])
-        if refused is not None:
-            raise_if(refused(x), ValueError("math domain error"))
-        return TracedNumber(float, OPS[op](x))
-
-    return compute
-
-
-def _is_iterated(frame: Frame | None) -> bool:
-    """Whether the result of the present call goes straight into a ``for``."""
-    return frame is not None and frame.program.steps[frame.at].op == "GET_ITER"
-
-
-def _enumerate(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if not _is_iterated(frame):
-        return NotImplemented
-    walk = _walk(args[0]) if args else None
-    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    return NotImplemented if walk is None else Numbered(walk, start)
-
-
-def _zip(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    walks = [_walk(a) for a in args] if _is_iterated(frame) else []
-    if not walks or kwargs or any(w is None for w in walks):
-        return NotImplemented
-    return Zipped(walks)  # type: ignore[arg-type]
-
-
-def _reversed(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    source = _source(args[0]) if len(args) == 1 and _is_iterated(frame) else None
-    return NotImplemented if source is None else Reversed(source)
-
-
-def _walk(value: Any) -> Walk | None:
-    if type(value) is Walk:
-        return value
-    source = _source(value)
-    return None if source is None else Walk(source)
-
-
-def _type(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if len(args) != 1:
-        return NotImplemented
-    return args[0].kind if type(args[0]) is TracedNumber else kinds.type_of(*args)
-
-
-def _extreme(name: str) -> Any:
-    sign = "<" if name == "min" else ">"
-
-    def find(machine: Capture, frame: Frame, args: Any, kwargs: Any) -> Any:
-        items = list(args) if len(args) > 1 else args[0] if args else ()
-        if kwargs or not isinstance(items, list | tuple) or not any(map(_holds_staged, items)):
-            return NotImplemented
-        best = items[0]
-        for x in items[1:]:
-            better = machine.decision(frame, machine.compare(frame, sign, x, best))
-            if isinstance(better, bool):
-                best = x if better else best
-            else:
-                best = _select(machine, better, x, best)
-        return best
-
-    return find
-
-
-def _select(machine: Capture, predicate: Any, yes: Any, no: Any) -> Any:
-    from .numbers import DTYPES, is_number, kind_of  # noqa: PLC0415
-
-    if is_number(yes) and is_number(no) and kind_of(yes) is kind_of(no):
-        dtype = DTYPES[kind_of(yes)]
-        ways = [TracedNumber.tensor(x, dtype) if type(x) is TracedNumber
-                else OPS["constant"](value=np.array(x, dtype)) for x in (yes, no)]  # fmt: skip
-        return TracedNumber(kind_of(yes), OPS["where"](predicate, *ways))
-    if isinstance(yes, Tensor) and isinstance(no, Tensor) and yes.dtype == no.dtype:
-        return OPS["where"](predicate, yes, no)
-    return machine.give_up("min or max of values of several types")
-
-
-_SPECIAL: dict[Any, Any] = {
-    range: _range, float: _to_number(float), int: _to_number(int), bool: _to_number(bool),
-    print: _print, enumerate: _enumerate, zip: _zip, reversed: _reversed, type: _type,
-    min: _extreme("min"), max: _extreme("max"),
-    math.sqrt: _math("sqrt", lambda x: x < 0), math.sin: _math("sin"), math.cos: _math("cos"),
-    math.log: _math("log", lambda x: x <= 0), math.tanh: _math("tanh"), math.atan: _math("atan"),
-}  # fmt: skip

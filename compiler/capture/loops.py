@@ -18,7 +18,7 @@ from twofold.runtime.carried import State, own_tensor, truth
 
 from ..control.loop import stage_while
 from ..plain import PlainPython
-from .branches import Again, Ending, go_on
+from .branches import Again, Ending, fork, go_on
 from .flow import END, flow_of
 from .forms import Form, cells_of, form_of, late, widened
 from .frame import UNBOUND, Frame
@@ -76,8 +76,6 @@ def settle(machine: Any, frame: Frame, ended: Any, peeled: int | None = None) ->
         ended = Returned(ended.value) if at == END else Stopped(at)
     if isinstance(ended, Ending):
         if peeled in ended.tests:
-            from .branches import fork  # noqa: PLC0415
-
             rest = ended.without(peeled)
             return fork(machine, frame, ended.tests[peeled], Again(peeled), rest)
         return go_on(machine, frame, ended)

@@ -2,7 +2,7 @@
 
 ``Machine.run`` runs a frame until it returns, yields, or comes to a step where somebody wants to
 look at it. What an instruction does is in ``instructions.py`` and its neighbours, one function
-each; how functions are called is in ``calls.py``.
+each; what operators, attributes and calls do is in ``objects.py``.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.op import OPS
 from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
 
@@ -210,8 +211,6 @@ class Merger:
 def _filler(part: Part, kind: Any) -> Any:
     """A tensor of a type that nobody looks at."""
     graph = part.graph
-    from twofold.ir.op import OPS  # noqa: PLC0415
-
     zero = graph.add(OPS["constant"], (), {"value": np.zeros((), kind.dtype)}).out
     if kind.shape:
         zero = graph.add(OPS["splat"], (zero,), {"shape": kind.shape}).out

@@ -37,20 +37,17 @@ def _hasattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     return _getattr(machine, frame, (*args, _ANY), {}) is not _ANY
 
 
-def _setattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if kwargs or len(args) != 3 or type(args[1]) is not str:
-        return NotImplemented
-    machine.learn(args[1])
-    machine.set_attribute(frame, *args)
-    return None
+def _changing(method: str, count: int) -> Any:
+    """``setattr`` or ``delattr``: a method of the machine with so many arguments."""
 
+    def change(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if kwargs or len(args) != count or type(args[1]) is not str:
+            return NotImplemented
+        machine.learn(args[1])
+        getattr(machine, method)(frame, *args)
+        return None
 
-def _delattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if kwargs or len(args) != 2 or type(args[1]) is not str:
-        return NotImplemented
-    machine.learn(args[1])
-    machine.delete_attribute(frame, *args)
-    return None
+    return change
 
 
 def _isinstance(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
@@ -159,7 +156,8 @@ def _dir(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 
 
 NATIVES: dict[Any, Any] = {
-    getattr: _getattr, hasattr: _hasattr, setattr: _setattr, delattr: _delattr,
+    getattr: _getattr, hasattr: _hasattr, setattr: _changing("set_attribute", 3),
+    delattr: _changing("delete_attribute", 2),
     isinstance: _isinstance, str: _text(1), repr: _text(2), ascii: _text(3), format: _format,
     len: _special("__len__"), abs: _special("__abs__"), hash: _special("__hash__"),
     iter: _special("__iter__"), round: _special("__round__"), next: _next,

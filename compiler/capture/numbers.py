@@ -2,7 +2,7 @@
 
 An ``int`` is computed in int64, a ``float`` in float64, with Python's meaning: ``/`` gives a float,
 ``//`` and ``%`` round down, a division by zero raises. An ``int`` that does not fit int64 raises
-OverflowError, where Python would have gone on; so does not happen silently what NumPy does.
+OverflowError, where Python would have gone on; NumPy would wrap around without a word.
 """
 
 from __future__ import annotations

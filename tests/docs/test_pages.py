@@ -18,28 +18,11 @@ def label(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def test_the_line_of_a_call_runs(tmp_path: Path, update_golden: bool) -> None:
+@pytest.mark.parametrize("page", ["architecture.md", "numpy.md", "accuracy.md", "control_flow.md", "python.md", "pitfalls.md"])  # fmt: skip
+def test_a_page_runs(page: str, tmp_path: Path, update_golden: bool) -> None:
     if update_golden:
-        update(DOCS / "architecture.md", tmp_path)
-    check(DOCS / "architecture.md", tmp_path)
-
-
-def test_the_page_on_numpy_runs(tmp_path: Path, update_golden: bool) -> None:
-    if update_golden:
-        update(DOCS / "numpy.md", tmp_path)
-    check(DOCS / "numpy.md", tmp_path)
-
-
-def test_the_page_on_accuracy_runs(tmp_path: Path, update_golden: bool) -> None:
-    if update_golden:
-        update(DOCS / "accuracy.md", tmp_path)
-    check(DOCS / "accuracy.md", tmp_path)
-
-
-def test_the_page_on_control_flow_runs(tmp_path: Path, update_golden: bool) -> None:
-    if update_golden:
-        update(DOCS / "control_flow.md", tmp_path)
-    check(DOCS / "control_flow.md", tmp_path)
+        update(DOCS / page, tmp_path)
+    check(DOCS / page, tmp_path)
 
 
 def test_the_readme_example_runs(tmp_path: Path) -> None:
@@ -81,15 +64,3 @@ def test_the_readme_of_a_floor_names_every_file(floor: str) -> None:
 def test_the_readme_of_a_floor_is_under_a_page(floor: str) -> None:
     lines = (ROOT / floor / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 66
-
-
-def test_the_page_on_python_runs(tmp_path: Path, update_golden: bool) -> None:
-    if update_golden:
-        update(DOCS / "python.md", tmp_path)
-    check(DOCS / "python.md", tmp_path)
-
-
-def test_the_page_on_pitfalls_runs(tmp_path: Path, update_golden: bool) -> None:
-    if update_golden:
-        update(DOCS / "pitfalls.md", tmp_path)
-    check(DOCS / "pitfalls.md", tmp_path)

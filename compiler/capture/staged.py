@@ -1,0 +1,223 @@
+"""What Python's own functions do with values of the graph: ``range``, ``int``, ``zip``, ``min`` ...
+
+Each takes the machine, the frame and the arguments, and gives NotImplemented where nothing of the
+graph is among them. ``natives.py`` has those that call code of the user's.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.op import OPS
+from twofold.runtime.tensor import Tensor
+
+from ..ndarrays import kinds
+from ..ndarrays.base import TracedArray, TracedScalar
+from ..symint import SymInt
+from .frame import Frame
+from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if
+from .objects import own_method
+from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+
+__all__ = ["STAGED", "exists_later", "is_staged", "known_truth", "source_of"]
+
+
+def known_truth(value: Any) -> Any:
+    """The truth of a value of the graph as a tensor, a bool if it is known, else None."""
+    if type(value) is TracedNumber:
+        return holds(value)
+    if isinstance(value, Tensor):
+        return holds(value) if exists_later(value) else None
+    if isinstance(value, TracedArray | TracedScalar):
+        found = value.home.known(value.tensor())
+        return bool(found) if found is not None else holds(value)
+    return None
+
+
+def exists_later(value: Any) -> bool:
+    """Whether this is a tensor of the trace that is not made of sizes."""
+    return hasattr(value, "trace") and value.trace.arrays.elements(value) is None
+
+
+def is_staged(value: Any) -> bool:
+    """Whether this is a value of the graph."""
+    return type(value) is TracedNumber or hasattr(value, "trace") or isinstance(value, TracedScalar)
+
+
+def source_of(value: Any) -> Any:
+    """What a ``for`` over a value goes over by position, or None."""
+    if type(value) is range:
+        return Span(value.start, value.stop, value.step)
+    if isinstance(value, Span | Numbered | Zipped | Reversed):
+        return value
+    if type(value) in (list, tuple):
+        return Items(value)
+    if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
+        return Rows(value)
+    if type(value) is TracedArray and value.shape:
+        return Rows(value)
+    if type(value) in _VIEWS:
+        return Drawn(value)
+    return None
+
+
+_VIEWS: tuple[Any, ...] = (
+    dict,
+    set,
+    frozenset,
+    str,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
+
+
+# what Python's own functions do with numbers of the graph
+
+
+def _range(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    given = [_whole(a) for a in args]
+    if not any(isinstance(a, SymInt | TracedNumber) for a in given):
+        return NotImplemented
+    start, stop, step = (0, given[0], 1) if len(given) == 1 else (*given, 1)[:3]
+    if type(step) is not int or step == 0:
+        return NotImplemented
+    return Span(start, stop, step)
+
+
+def _whole(x: Any) -> Any:
+    """An integer tensor as the Python number that it stands for."""
+    if isinstance(x, Tensor) and hasattr(x, "trace") and x.dtype.kind in "iu" and not x.shape:
+        return number_of(x) if exists_later(x) else x.item()
+    if isinstance(x, TracedScalar) and x.dtype.kind in "iu":
+        return number_of(x.tensor())
+    return x
+
+
+def _to_number(kind: type) -> Any:
+    def convert(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if len(args) != 1 or kwargs:
+            return NotImplemented
+        x = args[0]
+        if kind is bool:
+            return machine.truth(frame, x)
+        if type(x) is TracedNumber:
+            tensor, own = x.held, x.kind
+        elif isinstance(x, Tensor) and exists_later(x):
+            tensor, own = x, None
+        elif isinstance(x, TracedScalar):
+            if x.home.known(x.tensor()) is not None:
+                return NotImplemented
+            tensor, own = x.tensor(), None
+        else:
+            return NotImplemented
+        if kind is int and own is not int and tensor.dtype.kind == "f":
+            return TracedNumber(int, OPS["cast"](OPS["trunc"](tensor), dtype=np.dtype(np.int64)))
+        return number_of(tensor, kind)
+
+    return convert
+
+
+def _print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    named = {k: v for k, v in kwargs.items() if v is not None}
+    shown = tuple([machine.call(frame, str, (a,), {}) if _has_own_text(a) else a for a in args])
+    machine.later("print", functools.partial(print, **named) if named else print, shown, {})
+
+
+def _has_own_text(value: Any) -> bool:
+    return any(own_method(value, name) is not None for name in ("__str__", "__repr__"))
+
+
+def _math(op: str, refused: Callable[[Any], Any] | None = None) -> Any:
+    def compute(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if len(args) != 1 or not is_staged(args[0]):
+            return NotImplemented
+        number = STAGED[float](machine, frame, args, {})
+        x = number.tensor(DTYPES[float])
+        if refused is not None:
+            raise_if(refused(x), ValueError("math domain error"))
+        return TracedNumber(float, OPS[op](x))
+
+    return compute
+
+
+def _is_iterated(frame: Frame | None) -> bool:
+    """Whether the result of the present call goes straight into a ``for``."""
+    return frame is not None and frame.program.steps[frame.at].op == "GET_ITER"
+
+
+def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if not _is_iterated(frame):
+        return NotImplemented
+    walk = _walk(args[0]) if args else None
+    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    return NotImplemented if walk is None else Numbered(walk, start)
+
+
+def _zip(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    walks = [_walk(a) for a in args] if _is_iterated(frame) else []
+    if not walks or kwargs or any(w is None for w in walks):
+        return NotImplemented
+    return Zipped(walks)  # type: ignore[arg-type]
+
+
+def _reversed(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    source = source_of(args[0]) if len(args) == 1 and _is_iterated(frame) else None
+    return NotImplemented if source is None else Reversed(source)
+
+
+def _walk(value: Any) -> Walk | None:
+    if type(value) is Walk:
+        return value
+    source = source_of(value)
+    return None if source is None else Walk(source)
+
+
+def _type(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if len(args) != 1:
+        return NotImplemented
+    return args[0].kind if type(args[0]) is TracedNumber else kinds.type_of(*args)
+
+
+def _extreme(name: str) -> Any:
+    sign = "<" if name == "min" else ">"
+
+    def find(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        items = list(args) if len(args) > 1 else args[0] if args else ()
+        if kwargs or not isinstance(items, list | tuple) or not any(map(is_staged, items)):
+            return NotImplemented
+        best = items[0]
+        for x in items[1:]:
+            better = machine.decision(frame, machine.compare(frame, sign, x, best))
+            if isinstance(better, bool):
+                best = x if better else best
+            else:
+                best = _select(machine, better, x, best)
+        return best
+
+    return find
+
+
+def _select(machine: Any, predicate: Any, yes: Any, no: Any) -> Any:
+    if is_number(yes) and is_number(no) and kind_of(yes) is kind_of(no):
+        dtype = DTYPES[kind_of(yes)]
+        ways = [TracedNumber.tensor(x, dtype) if type(x) is TracedNumber
+                else OPS["constant"](value=np.array(x, dtype)) for x in (yes, no)]  # fmt: skip
+        return TracedNumber(kind_of(yes), OPS["where"](predicate, *ways))
+    if isinstance(yes, Tensor) and isinstance(no, Tensor) and yes.dtype == no.dtype:
+        return OPS["where"](predicate, yes, no)
+    return machine.give_up("min or max of values of several types")
+
+
+STAGED: dict[Any, Any] = {
+    range: _range, float: _to_number(float), int: _to_number(int), bool: _to_number(bool),
+    print: _print, enumerate: _enumerate, zip: _zip, reversed: _reversed, type: _type,
+    min: _extreme("min"), max: _extreme("max"),
+    math.sqrt: _math("sqrt", lambda x: x < 0), math.sin: _math("sin"), math.cos: _math("cos"),
+    math.log: _math("log", lambda x: x <= 0), math.tanh: _math("tanh"), math.atan: _math("atan"),
+}  # fmt: skip
