@@ -52,6 +52,7 @@ class Capture(Steps):
     def __init__(self, tracer: Any) -> None:
         self.tracer, self.watch = tracer, tracer.watch
         self.heap = Heap()
+        self.builtins: set[tuple[int, str]] = set()  # names that are guarded
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         self.unrolled: set[tuple[types.CodeType, int]] = set()

@@ -34,6 +34,7 @@ class Flow:
         self.after: list[tuple[int, ...]] = [self._after(i) for i in range(len(program.steps))]
         self.live = self._liveness()
         self._entries = Counter(k for ways in self.after for k in ways)
+        self._first: dict[int, frozenset[str]] = {}
         self._joins: dict[tuple[frozenset[int], frozenset[int]], int] = {}
         self.loops = self._natural_loops()
 
@@ -47,7 +48,9 @@ class Flow:
 
     def read_first(self, head: int) -> frozenset[str]:
         """The variables that a trip of a loop may read before it writes to them."""
-        return self._liveness(self.loops[head])[head]
+        if head not in self._first:
+            self._first[head] = self._liveness(self.loops[head])[head]
+        return self._first[head]
 
     def _liveness(self, inside: frozenset[int] | None = None) -> list[frozenset[str]]:
         """For each step the variables that are read from there on before they are written, by the

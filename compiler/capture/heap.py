@@ -39,7 +39,6 @@ class Heap:
 
     def __init__(self) -> None:
         self.parts: list[dict[int, Contents]] = []
-        self.builtins: set[tuple[int, str]] = set()  # names that are guarded
         self.made: dict[int, tuple[Any, int]] = {}  # object -> the part that made it
 
     def fresh(self, value: Any) -> None:

@@ -73,6 +73,7 @@ class Steps(Objects):
     heap: Any
     tracer: Any
     watch: Any  # the guards of the trace; None in a trace that has none
+    builtins: set[tuple[int, str]]  # names of builtins that are guarded
 
     # objects from outside
 
@@ -102,8 +103,8 @@ class Steps(Objects):
 
     def guard_builtin(self, space: Any, name: str) -> None:
         """A name means what Python itself has, while no global name hides it."""
-        if self.watch is not None and (id(space), name) not in self.heap.builtins:
-            self.heap.builtins.add((id(space), name))
+        if self.watch is not None and (id(space), name) not in self.builtins:
+            self.builtins.add((id(space), name))
             self.guard(name, functools.partial(dict.get, space, name, MISSING))
             found = space.get("__builtins__", builtins)
             held = found if isinstance(found, dict) else vars(found)
