@@ -280,7 +280,12 @@ class PreparedCall:
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves)
         arrays = self.inputs(leaves, self.captures)
-        results = self.results(arrays, leaves) if self.settles else self.run(arrays)
+        try:
+            results = self.results(arrays, leaves) if self.settles else self.run(arrays)
+        except Exception:
+            if not self.concrete.trace.replays:
+                raise
+            return self.concrete.run_python(leaves)
         return self.wrap_outputs(results, leaves)
 
     def inputs(self, leaves: Any, captures: list[Any]) -> list[Any]:
@@ -342,7 +347,12 @@ class NumberCall(PreparedCall):
         except (ArithmeticError, TypeError, ValueError):
             # the same error, where the user's code makes it
             return self.concrete.run_python(leaves)
-        results = self.results(arrays, leaves)
+        try:
+            results = self.results(arrays, leaves)
+        except Exception:
+            if not self.concrete.trace.replays:
+                raise
+            return self.concrete.run_python(leaves)
         if self.build is None:
             return self.wrap_outputs(results, leaves)
         return self.build([wrap(a) for a in results], leaves, numbers=numbers)

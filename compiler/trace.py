@@ -229,9 +229,8 @@ class Tracer(bind.Ground):
             if may_be_caught() or self._has_effects():
                 raise PlainPython  # the trace goes on as if nothing were raised
             if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
-                words = "an exception after a write to a tensor that is an argument is not staged"
-                raise PlainPython(refusal=StagingError(words))
-            self.arrays.flush(self)  # what was written before an exception stays written
+                self.arrays.replay()
+            self.arrays.before_raising(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs
 

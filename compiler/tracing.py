@@ -46,6 +46,7 @@ class Trace:
     numbers: Numbers
     watch: Watch
     changed: str  # names of Python state that the trace changed: it is for one call
+    replays: bool  # a call of the graph that raises has written nothing: Python makes it again
 
 
 class Tracing:
@@ -112,7 +113,7 @@ class Tracing:
         changed = self.effects.settle(self.function.name, self.arguments)
         now = {i: self.traced[i] for i in self.before}
         written = {i: x for i, x in now.items() if x.value is not self.before[i]}
-        tracer.arrays.flush(tracer)
+        tracer.arrays.flush()
         outputs = Outputs(result, tracer, self.traced, written, seen, self.containers)
         tracer.arrays.guards(seen)
         seen.open_numbers()
@@ -120,6 +121,7 @@ class Tracing:
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
+            tracer.arrays.replays,
         )  # fmt: skip
 
     def gave_numbers(self) -> bool:

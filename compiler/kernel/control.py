@@ -8,7 +8,8 @@ and so registers. What is larger stays in memory: rows and elements of it are lo
 used, the rows that a ``scan`` stacks are stored as they are made. The state of a loop is variables;
 a branch sets variables, too. The order of what is computed is that of the graph. Values in half
 precision are held in float32: each op rounds its result, as in ``build.py``. A buffer that is state
-is changed in place (``sequences.py``).
+is changed in place (``sequences.py``), and so is a large array of which a loop makes another
+(``arrays.py``).
 
 ``fits(node)`` says whether a node can be such a kernel: whether it can be built.
 """
@@ -24,16 +25,18 @@ import numpy as np
 
 from twofold.ir.access import AccessMap, access_of
 from twofold.ir.attrs import dims_of
-from twofold.ir.dims import Dim, DimLike
+from twofold.ir.dims import Dim
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.ops.slicing import as_key
 from twofold.ir.types import BufferType, TensorType
 
+from .arrays import Changing, Versions, is_large
 from .buffers import contiguous, identifier, unique
 from .checks import wanted
 from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
+from .places import Places
 from .sequences import SEQUENCES
 from .small import (
     ELEMENTS,
@@ -113,7 +116,9 @@ class Builder:
         self.consts: list[Const] = []
         self.top: list[Statement] = []  # what is loaded once, ahead of everything
         self.block: list[Statement] = []
-        self.known: dict[Value, Any] = {}  # Elements, Memory or Grown
+        self.known: dict[Value, Any] = {}  # Elements, Memory, Changing or Grown
+        self.versions = Versions(self)
+        self.places = Places(self)
         self.loaded: dict[Memory, Elements] = {}
         self.stored: set[Value] = set()  # what has been written to its buffer already
         self.inputs = [v for v in region.inputs if type(v.type) is TensorType]
@@ -131,9 +136,12 @@ class Builder:
             raise UnfitError("a sequence that a branch is given")
         for i, value in enumerate(self.inputs):
             self.known[value] = Memory(i, 0, (), contiguous(value.type.shape))
+        self.versions.settle(region, [self.out.get(v) for v in region.outputs])
         self.nodes(region.nodes)
         for value in self.out:
-            if value not in self.stored:
+            if is_large(value) and value not in self.stored:
+                self.versions.brought(self.known[value], self.out[value], value)
+            elif value not in self.stored:
                 self.write(self.whole(self.out[value], value), self.elements(value))
         sweep = Sweep((*self.top, *self.block))
         kernel = Kernel(
@@ -184,6 +192,8 @@ class Builder:
         """Set variables of values, all at once."""
         pairs = []
         for value, old, new in groups:
+            if is_large(value):
+                continue
             if isinstance(value.type, BufferType):
                 if new != old:
                     raise UnfitError("a sequence that is another one")
@@ -201,6 +211,8 @@ class Builder:
     def elements(self, value: Value) -> Elements:
         """The elements of a small array, loaded if they are in memory."""
         found = self.known[value]
+        if isinstance(found, Changing):
+            return self.load(self.versions.memory(found), value)
         if not isinstance(found, Memory):
             held: Elements = found
             return held
@@ -211,7 +223,8 @@ class Builder:
     def load(self, memory: Memory, value: Value) -> Elements:
         size(value)
         block = self.block
-        self.block = block if memory.scalars else self.top
+        changes = memory.buffer in self.versions.now
+        self.block = block if memory.scalars or changes else self.top
         names = []
         for place in positions(value.type.shape, memory.strides):
             name = self.name("v")
@@ -239,12 +252,28 @@ class Builder:
 
     # ---- Nodes
 
-    def inside(self, region: Graph, given: Iterable[Any]) -> list[Any]:
-        """Run a region here; the elements of what it returns."""
+    def inside(
+        self, region: Graph, given: Iterable[Any], homes: Sequence[int | None] = ()
+    ) -> list[Any]:
+        """Run a region here; the elements of what it returns. A large array comes to its home, or
+        stays where it is."""
         check_linear(region)
         self.known.update(zip(region.inputs, given, strict=True))
+        wanted = homes or [None] * len(region.outputs)
+        self.versions.settle(region, wanted)
         self.nodes(region.nodes)
-        return [self.elements(v) for v in region.outputs]
+        made: list[Any] = []
+        for value, home in zip(region.outputs, wanted, strict=True):
+            if not is_large(value):
+                made.append(self.elements(value))
+            elif home is None:
+                made.append(self.known[value])
+            else:
+                made.append(self.versions.brought(self.known[value], home, value))
+        for value, found in zip(region.outputs, made, strict=True):
+            if is_large(value):
+                self.versions.memory(found)  # no other output has changed it
+        return made
 
     def nodes(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
@@ -309,9 +338,11 @@ class Builder:
     def move(self, node: Node, access: AccessMap) -> None:
         source = node.inputs[0]
         found = self.elements(source) if is_small(source) else self.known[source]
-        if isinstance(found, Memory):
-            offset, strides = access.strides(found.offset, found.strides)
-            self.known[node.out] = found._replace(offset=offset, strides=strides)
+        if isinstance(found, Memory | Changing):
+            memory = self.versions.memory(found)
+            offset, strides = access.strides(memory.offset, memory.strides)
+            memory = memory._replace(offset=offset, strides=strides)
+            self.known[node.out] = self.versions.part(found, memory, node.out)
             return
         size(node.out)
         offset, strides = access.strides(0, contiguous(source.type.shape))
@@ -342,68 +373,6 @@ class Builder:
         """The kernel ends here; array operations then raise what the op raises."""
         self.add(Check("False"))
 
-    def place(self, index: Value, size: DimLike) -> str:
-        """A scalar index as a position of an axis, checked; a negative one counts from the end."""
-        at, dtype = self.whole_number(index), info(index.type.dtype)
-        if isinstance(size, int):
-            length = str(size)
-        else:
-            length = self.name("v")
-            self.add(Position(length, Index(size, (0,))))
-        if dtype.unsigned:
-            self.add(Check(f"{at} < {length}"))
-            return at
-        self.add(Check(f"-{length} <= {at} and {at} < {length}"))
-        return self.apply(f"{at} if {at} >= 0 else {at} + {length}", INT64)
-
-    def whole_number(self, value: Value) -> str:
-        """A scalar integer as an int64."""
-        (given,), dtype = self.elements(value), info(value.type.dtype)
-        if not dtype.integer or dtype.short == "u64":
-            raise UnfitError("an index that may be beyond int64")
-        return given if dtype.short == "i64" else self.apply(f"cast({given})", INT64)
-
-    def position(self, node: Node) -> None:
-        """array_position: positions as they are, checked."""
-        index, count = node.inputs
-        if index.type.shape:
-            raise UnfitError("several positions at once")
-        at = self.whole_number(index)
-        tests = [] if info(index.type.dtype).unsigned else [f"0 <= {at}"]
-        if node.attrs["access"] != "grow":
-            tests.append(f"{at} < {self.whole_number(count)}")
-        if tests:
-            self.add(Check(" and ".join(tests)))
-        self.known[node.out] = self.elements(index)
-
-    def gather(self, node: Node) -> None:
-        """One element or row at a computed position."""
-        source, index = node.inputs
-        axis = node.attrs["axis"]
-        if index.type.shape or node.attrs["batch_dims"]:
-            raise UnfitError("several positions at once")
-        at, found = self.place(index, source.type.shape[axis]), self.known[source]
-        if isinstance(found, Memory):
-            scalars = (*found.scalars, (at, found.strides[axis]))
-            strides = found.strides[:axis] + found.strides[axis + 1 :]
-            self.known[node.out] = found._replace(scalars=scalars, strides=strides)
-            return
-        self.known[node.out] = self.chosen(found, source, axis, at)
-
-    def chosen(self, elements: Elements, value: Value, axis: int, at: str) -> Elements:
-        """The part of a small array that is at a computed position of an axis."""
-        grid = np.array(elements, object).reshape(numbers(value))
-        if not grid.size:
-            raise UnfitError("an element of nothing")
-        rows = np.moveaxis(grid, axis, 0).reshape(grid.shape[axis], -1)
-        made = []
-        for column in rows.T:
-            expr = column[-1]
-            for i, name in reversed([*enumerate(column[:-1])]):
-                expr = f"{name} if {at} == {i} else {expr}"
-            made.append(self.apply(expr, held_in(value)))
-        return tuple(made)
-
     def join(self, node: Node) -> None:
         """stack and concat of small arrays."""
         size(node.out)
@@ -422,14 +391,21 @@ class Builder:
             if isinstance(value.type, BufferType):  # all branches leave the same one
                 made.append(given[origin(node, value)])
                 continue
+            if is_large(value):
+                made.append(None)  # known when the regions have been run
+                continue
             size(value)
             first = "False" if info(value.type.dtype).boolean else "0"
             made.append(self.variables(value, [first] * size(value)))
         self.known.update(zip(node.outputs, made, strict=True))
 
+        homes, ways = self.versions.homes_of(node), self.versions.ways(node)
+
         def run(region: Graph) -> None:
-            outs = self.inside(region, given)
+            ways.begin()
+            outs = self.inside(region, given, homes)
             self.assign(zip(node.outputs, made, outs, strict=True))
+            ways.end(outs)
 
         def choose(regions: Sequence[Graph], tests: Sequence[str]) -> None:
             if not tests:
@@ -442,6 +418,7 @@ class Builder:
             self.add(If(tests[0], tuple(then), tuple(orelse)))
 
         choose(node.regions, tests)
+        ways.join()
 
     def cond(self, node: Node) -> None:
         self.branches(node, [*self.elements(node.inputs[0])])
@@ -459,8 +436,9 @@ class Builder:
                 self.known[v] = self.grown(v)
         made: list[Any] = [
             self.grown(v) if isinstance(v.type, BufferType) else
+            self.versions.state(v, out) if is_large(v) else
             self.variables(v, self.elements(v))
-            for v in node.inputs[:count]
+            for v, out in zip(node.inputs[:count], node.outputs, strict=False)
         ]  # fmt: skip
         self.known.update(zip(node.outputs, made, strict=False))
         return made
@@ -480,6 +458,9 @@ class Builder:
 
     def fill(self, node: Node) -> None:
         """slice_grad and slice_update: a part of a small array is another."""
+        if node.op.name == "slice_update" and is_large(node.out):
+            self.versions.slice_update(node)
+            return
         size(node.out)
         shape, index = numbers(node.out), node.attrs["index"]
         if any(isinstance(d, Dim) for d in dims_of(index)):
@@ -497,31 +478,36 @@ class Builder:
     def while_(self, node: Node) -> None:
         state, (test, body) = self.state(node), node.regions
         given = [*state, *(self.known[v] for v in node.inputs[len(state) :])]
-        with self.nested() as before:
-            ((on,),) = self.inside(test, given)
-        with self.nested() as trip:
-            outs = self.inside(body, given)
-            self.assign(zip(node.outputs, state, outs, strict=True))
-        self.add(While(tuple(before), on, tuple(trip)))
+        with self.versions.loop(node, state) as homes:
+            with self.nested() as before:
+                ((on,),) = self.inside(test, given)
+            with self.nested() as trip:
+                outs = self.inside(body, given, homes)
+                self.assign(zip(node.outputs, state, outs, strict=True))
+            self.add(While(tuple(before), on, tuple(trip)))
 
     def scan(self, node: Node) -> None:
         state, (body,) = self.state(node), node.regions
         length, first = node.attrs["length"], len(state)
         arrays = [self.known[v] for v in node.inputs[first : first + node.attrs["sliced"]]]
         index = row = self.name("i")
-        with self.nested() as trip:
+        if any(isinstance(x, Changing) for x in (*state, *arrays)):
+            raise UnfitError("a scan of arrays that are changed")
+        with self.versions.loop(node, state), self.nested() as trip:
             if node.attrs["reverse"]:
                 row = self.name("v")
                 self.add(Position(row, Index(length - 1, (0,), ((index, -1),))))
             rows = [
-                self.row(array, row) if isinstance(array, Memory) else self.chosen(array, v, 0, row)
+                self.row(array, row) if isinstance(array, Memory) else
+                self.places.chosen(array, v, 0, row)
                 for array, v in zip(arrays, node.inputs[first:], strict=False)
-            ]
+            ]  # fmt: skip
             rest = [self.known[v] for v in node.inputs[first + len(arrays) :]]
             outs = self.inside(body, [*state, *rows, *rest])
             for stack, value, made in zip(
                 node.outputs[first:], body.outputs[first:], outs[first:], strict=True
             ):
+                size(value)
                 if stack not in self.out:
                     raise UnfitError("rows that are stacked and used")
                 self.stored.add(stack)
@@ -539,8 +525,11 @@ class Builder:
 _MASKED = {"masked_multiply": "g * d", "masked_divide": "g / d"}
 _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "constant": Builder.constant,
-    "gather": Builder.gather,
-    "array_position": Builder.position,
+    "gather": lambda builder, node: builder.places.gather(node),
+    "gather_nd": lambda builder, node: builder.places.gather_nd(node),
+    "tensor_scatter_nd_update": lambda builder, node: builder.places.update(node),
+    "numpy_index": lambda builder, node: builder.places.index(node),
+    "array_position": lambda builder, node: builder.places.position(node),
     "slice_grad": Builder.fill,
     "slice_update": Builder.fill,
     "dim": Builder.dim,

@@ -65,7 +65,7 @@ class _Sequence:
         """A position; where it is ``checked`` one before the first element is an error."""
         if not self.each:
             raise UnfitError("elements without numbers")
-        at = self.builder.whole_number(value)
+        at = self.builder.places.whole_number(value)
         if checked:
             self.builder.add(Check(f"{at} >= 0"))
         return at
@@ -178,7 +178,7 @@ def _unwrite(builder: Builder, node: Node) -> None:
     builder.known[out] = _taken(
         sequence, at, out, lambda memory: builder.write((memory, out), zeros)
     )
-    sequence.drop(builder.whole_number(node.inputs[2]))
+    sequence.drop(builder.places.whole_number(node.inputs[2]))
     builder.known[rest] = sequence.grown
 
 
@@ -200,13 +200,13 @@ def _fill(builder: Builder, node: Node) -> None:
     sequence, (made, added) = _Sequence(builder, node), node.outputs
     if not sequence.each:
         raise UnfitError("elements without numbers")
-    builder.known[added] = (sequence.fill(builder.whole_number(node.inputs[1])),)
+    builder.known[added] = (sequence.fill(builder.places.whole_number(node.inputs[1])),)
     builder.known[made] = sequence.grown
 
 
 def _drop(builder: Builder, node: Node) -> None:
     sequence = _Sequence(builder, node)
-    sequence.drop(builder.whole_number(node.inputs[1]))
+    sequence.drop(builder.places.whole_number(node.inputs[1]))
     builder.known[node.out] = sequence.grown
 
 

@@ -34,6 +34,7 @@ class Arrays:
     def __init__(self, tracer: Any) -> None:
         self.tracer = tracer
         self.cells = Cells(self)
+        self.replays = False  # a call that raises is made again, by plain Python
         self.pinned: set[int] = set()  # arguments whose strides were relied on
         self.relied: dict[int, np.ndarray[Any, Any]] = {}  # captured arrays, by their contents
         self.bounds: dict[Value, tuple[Any, Any]] = {}  # the least and the most of some integers
@@ -245,8 +246,28 @@ class Arrays:
             self._machine.heap.made.clear()
             self._machine.watch = None
 
-    def flush(self, tracer: Any) -> None:
-        """Put the writes so far into the graph. Raises PlainPython in a region of it."""
-        if tracer is not self.tracer and any(cell.dirty for cell in self.cells.all):
-            raise PlainPython  # the region does not know the caller's arrays
+    def before_raising(self, tracer: Any) -> None:
+        """Put the writes so far into the graph, ahead of what may raise. A region does not know the
+        caller's arrays: then all writes stand at the end of the graph, and a call that raises is
+        made again by plain Python. Raises PlainPython if some have been put into the graph."""
+        if self.replays:
+            return
+        if tracer is self.tracer:
+            self.cells.flush()
+        elif any(cell.dirty for cell in self.cells.all):
+            self.replay()
+
+    def replay(self) -> None:
+        """A call that raises is made again by plain Python, with what it writes before. Raises
+        PlainPython if writes have been put into the graph."""
+        if self.cells.targets:
+            raise PlainPython
+        self.replays = True
+
+    def flush(self) -> None:
+        """Put the writes that are left into the graph, at its end.
+
+        Raises PlainPython if a call that raises may have written to Variables by then."""
+        if self.replays and any("write" in node.effects for node in self.tracer.graph.nodes):
+            raise PlainPython
         self.cells.flush()

@@ -344,6 +344,11 @@ def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
         return
     _check_count(array, parts)
     array, parts = _with_truths(array, parts)
+    if _is_point(parts):
+        checked = _checked(trace, array, parts)
+        given = fit(value_of(trace, value, array.dtype, one=True), array.shape[len(parts) :])
+        array.store(put(array.tensor(), checked, given))
+        return
     if not any(map(_is_advanced, parts)):
         part = _part_of(array, parts)
         part.store(fit(value_of(trace, value, array.dtype, one=True), part.shape))
@@ -360,6 +365,12 @@ def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
         with trace.checked():
             made = put(old, checked, tensor)
         array.store(made)
+
+
+def _is_point(parts: _Key) -> bool:
+    """Whether a key has a number for each of the first axes, some of which exist only later."""
+    kinds = set(map(type, parts))
+    return Dynamic in kinds and kinds <= {Dynamic, int}
 
 
 def _part_of(array: TracedArray, parts: _Key) -> TracedArray:

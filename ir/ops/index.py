@@ -240,11 +240,31 @@ def setitem(x: Any, key: Any, value: Any) -> Any:
         masked = _set_masked(x, first.value, value)
         if masked is not None:
             return masked
-    if alone and first.kind == "array":
-        target = (*first.value.shape, *x.shape[1:])
-        points = movement.expand_dims(first.value, axis=(-1,))
+    points = _leading(items)
+    if points is not None:
+        target = (*points.shape[:-1], *x.shape[points.shape[-1] :])
         return tensor_scatter_nd_update(x, points, _fitted(value, target))
     return _set_anywhere(x, key, value)
+
+
+def _leading(items: list[Item]) -> Any:
+    """The points that index tensors and numbers name along the first axes, if all of the others are
+    taken as they are; else None."""
+    kinds = [i.kind for i in items]
+    named = [kind in ("array", "position") for kind in kinds]
+    count = [*named, False].index(False)
+    rest = items[count:]
+    if "array" not in kinds[:count] or any(
+        i.kind != "gap" and (i.kind, i.value) != ("slice", FULL) for i in rest
+    ):
+        return None
+    lead = [i.value for i in items[:count]]
+    if len(lead) == 1:
+        return movement.expand_dims(lead[0], axis=(-1,))
+    if any(items[n].kind == "position" and type(x) is not int for n, x in enumerate(lead)):
+        return None
+    indices = [OPS["constant"](value=np.int64(x)) if type(x) is int else x for x in lead]
+    return stack(_aligned(indices), axis=-1)
 
 
 def _converted(value: Any, x: Any) -> Any:
