@@ -99,6 +99,8 @@ class Versions:
 
     def own(self, value: Value, out: Value) -> Changing:
         """An array where it can be changed into another; it is copied if it lies elsewhere."""
+        if value.type != out.type:
+            raise UnfitError("a size that changes")
         found = self.builder.known[value]
         if isinstance(found, Changing):
             buffer = self.memory(found).buffer
@@ -118,6 +120,9 @@ class Versions:
     def loop(self, node: Node, state: Sequence[Any]) -> Iterator[list[int | None]]:
         """Where the regions of a loop are run: gives the homes of what the body returns."""
         homes = [x.memory.buffer if isinstance(x, Changing) else None for x in state]
+        pairs = zip(node.regions[-1].outputs, node.outputs, strict=False)
+        if any(is_large(v) and v.type != out.type for v, out in pairs if out.index < len(state)):
+            raise UnfitError("a size that changes")
         own = {home for home in homes if home is not None}
         if len(own) != sum(home is not None for home in homes):
             raise UnfitError("an array that is two states")
@@ -191,6 +196,8 @@ class _Ways:
         self.changed |= {b for b, version in now.items() if self.before.get(b) != version}
         for value, made in zip(self.node.outputs, outs, strict=True):
             if is_large(value):
+                if any(r.outputs[value.index].type != value.type for r in self.node.regions):
+                    raise UnfitError("a size that differs")
                 memory = self.versions.memory(made)
                 if self.found.setdefault(value, memory) != memory:
                     raise UnfitError("one of several arrays")
