@@ -170,7 +170,9 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     """``np.dot``."""
     trace = trace_of(a, b, out)
     a, b = as_array(trace, a), as_array(trace, b)
-    if a.ndim == 0 or b.ndim == 0:
+    if _by_axpy(a, b):
+        made = laid_out(trace, _axpy(trace, a, b), np.dot, (a, b))
+    elif a.ndim == 0 or b.ndim == 0:
         if out is not None and np.result_type(a.dtype, b.dtype).char not in "fdFD":  # no BLAS
             return call(trace, np.multiply, (a, b), (out,))
         made = laid_out(trace, (a * b).tensor(), np.dot, (a, b))
@@ -179,6 +181,37 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
     else:
         made = _contracted(trace, a, b, b.ndim - 2)
     return into(trace, made, out)
+
+
+def _by_axpy(a: Any, b: Any) -> bool:
+    """Whether NumPy takes this product for a number times a vector or a matrix, by BLAS's axpy."""
+    if np.result_type(a.dtype, b.dtype).char not in "fdFD" or max(a.ndim, b.ndim) > 2:
+        return False
+    return any(x.size == 1 for x in (a, b))
+
+
+def _axpy(trace: Any, a: Any, b: Any) -> Any:
+    """The product as axpy has it: it adds to zeros, and a factor of zero adds nothing, whatever
+    it would multiply (``np.dot([np.nan, 1.0], 0.0)`` is zeros). Two numbers are multiplied.
+
+    The definition of axpy: Lawson, Hanson, Kincaid, Krogh, "Basic Linear Algebra Subprograms for
+    Fortran Usage", 1979.
+    """
+    want = np.result_type(a.dtype, b.dtype)
+    number, rest = sorted((a, b), key=lambda x: (x.size != 1, x.ndim))
+    factor, rest = (convert(x.tensor(), want) for x in (number, rest))
+    factor = OPS["reshape"](factor, shape=())
+    zero = as_tensor(trace, np.zeros((), want))
+    made = rest * factor
+    if rest.size != 1:
+        made = OPS["where"](factor == zero, zero, made + zero)
+    if a.ndim and b.ndim:
+        made = OPS["reshape"](made, shape=_product_shape(a, b))
+    return made
+
+
+def _product_shape(a: Any, b: Any) -> tuple[Any, ...]:
+    return (*a.shape[:-1], *(b.shape[:-2] + b.shape[-1:] if b.ndim > 1 else ()))
 
 
 def _contracted(trace: Any, a: Any, b: Any, axis: int) -> Any:
@@ -194,7 +227,10 @@ def inner(a: Any, b: Any) -> Any:
     trace = trace_of(a, b)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.ndim == 0 or b.ndim == 0:
-        return laid_out(trace, as_array(trace, a * b).tensor(), np.inner, (a, b))
+        made = _axpy(trace, a, b) if _by_axpy(a, b) else as_array(trace, a * b).tensor()
+        return laid_out(trace, made, np.inner, (a, b))
+    if b.ndim <= 2 and _by_axpy(a, b.T):
+        return laid_out(trace, _axpy(trace, a, b.T), np.inner, (a, b))
     if b.ndim == 1:
         return call(trace, np.matmul, (a, b))
     if b.ndim == 2:

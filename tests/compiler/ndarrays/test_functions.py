@@ -113,6 +113,22 @@ def test_a_program_is_what_plain_python_makes_of_it(text: str) -> None:
         compare(program(text), array)
 
 
+@pytest.mark.parametrize("dtype", "fdFDe")
+def test_a_product_with_one_number_is_numpys(dtype: str) -> None:
+    """NumPy computes these by axpy: a factor of zero gives zeros, also of NaN and infinity."""
+
+    def products(x: Any, y: Any) -> Any:
+        return np.dot(x, y), x.dot(y), np.inner(x, y)
+
+    tensors = [np.array([[np.nan, -0.0, np.inf]]), np.array([-0.0, np.nan]), np.full((2, 2, 1), np.nan)]
+    with np.errstate(invalid="ignore"):
+        for factor in (0.0, -0.0, 2.0):
+            for one in (np.array(factor), np.array([factor]), np.array([[factor]])):
+                for x in (*tensors, one):
+                    if x.ndim <= 2 or one.ndim < 2:
+                        compare(products, x.T.astype(dtype), one.astype(dtype))
+
+
 def test_a_class_that_is_not_called_is_numpys_own() -> None:
     def f(a: Any) -> Any:
         kinds = {np.float32: 4, np.float64: 8}
