@@ -43,8 +43,8 @@ __all__ = ["BLOCK", "COLUMNS", "PANEL_FLOPS", "ROWS", "SHARED_FLOPS", "Panels", 
 
 COLUMNS, ROWS = 1, 2
 SHARED_FLOPS = 2_000_000  # smaller products are faster on one thread
-PANEL_FLOPS = 32_000_000  # work of a panel: two panels of a middling product, many of a large one
-MOST_PANELS = 32
+PANEL_FLOPS = 32_000_000  # work of a panel, where that makes neither too few panels nor too many
+FEWEST_PANELS, MOST_PANELS = 4, 16  # the threads start one after the other; packing is repeated
 NARROWEST = 32  # columns or rows of a panel; narrower ones repeat too much of BLAS's packing
 
 BLOCK, DOT_BLOCK, THIN_BLOCK = 1024, 4096, 256  # terms of an inner product that BLAS adds
@@ -82,7 +82,7 @@ def panels(m: int, n: int, k: int) -> Panels:
     flops = 2 * m * n * k
     if flops < SHARED_FLOPS:
         return Panels(mode, units, max(units, 1))
-    count = min(max(2 ** round(math.log2(flops / PANEL_FLOPS)), 2), MOST_PANELS)
+    count = min(max(2 ** round(math.log2(flops / PANEL_FLOPS)), FEWEST_PANELS), MOST_PANELS)
     width = max(-(-units // count), NARROWEST)
     return Panels(mode, units, -(-width // 16) * 16)
 
