@@ -56,7 +56,7 @@ def add_up(x: Array, axis: Any, keepdims: bool) -> Any:
         return _reduce(x, axis, x.dtype, None, keepdims)
     axes = _axes(axis, x.ndim)
     if x.dtype.char not in _DOUBLE or _is_pairwise(x, axes):
-        return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+        return _reduce(x, axis, x.dtype, None, keepdims)
     first, *rest = sorted(axes, key=lambda a: -x.shape[a])
     out = _fold(x, first)
     for a in rest:

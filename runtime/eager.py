@@ -44,11 +44,11 @@ class Eager(bind.Ground):
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Convert and promote the arguments."""
-        if len(args) == 1 and args[0].__class__ is Tensor:  # most calls with attributes
-            array = args[0].value
-            (want,) = op.input_dtypes((array.dtype,))
-            if want is array.dtype:
-                return _call(op, (array,), attrs)
+        arrays = [x.value for x in args if x.__class__ is Tensor]
+        if len(arrays) == len(args):  # most calls with attributes
+            own = [a.dtype for a in arrays]
+            if op.input_dtypes(own) == own:
+                return _call(op, tuple(arrays), attrs)
         pairs = [_operand(a) for a in args]
         dtypes = op.input_dtypes([own for _, own in pairs])
         inputs = tuple(

@@ -50,6 +50,8 @@ CHOICES = {
     "inop": ["+=", "-=", "*=", "/=", "//=", "%=", "**=", "&=", "|=", "^=", "<<=", ">>="],
     "u1": ["negative", "absolute", "square", "sign", "sqrt", "exp", "tanh", "floor", "isnan", "logical_not", "invert", "conjugate", "rint", "positive", "cbrt", "isfinite", "ceil", "trunc", "log1p", "expm1", "signbit", "reciprocal", "deg2rad", "fabs", "spacing"],
     "u2": ["add", "subtract", "multiply", "true_divide", "floor_divide", "maximum", "minimum", "power", "remainder", "hypot", "arctan2", "logical_and", "equal", "less", "fmax", "copysign", "bitwise_or", "left_shift", "heaviside", "gcd", "logaddexp", "fmin", "fmod", "lcm", "float_power", "nextafter", "logical_xor", "right_shift", "greater_equal", "bitwise_xor"],
+    # with ``where=``: comparisons of unsigned integers with -1 end the process in NumPy 2.4
+    "masked": ["add", "subtract", "multiply", "true_divide", "floor_divide", "maximum", "minimum", "power", "remainder", "hypot", "arctan2", "logical_and", "fmax", "copysign", "bitwise_or", "left_shift", "heaviside", "gcd", "logaddexp", "fmin", "fmod", "lcm", "float_power", "nextafter", "logical_xor", "right_shift", "bitwise_xor"],
     "fold": ["sum", "prod", "max", "min", "mean", "std", "var", "any", "all", "argmax", "argmin", "cumsum", "cumprod"],
     "npfold": ["sum", "prod", "max", "min", "mean", "std", "var", "any", "all", "argmax", "argmin", "cumsum", "cumprod", "ptp", "median", "nansum", "nanmax", "nanmean", "average", "count_nonzero"],
     "uf": ["add", "multiply", "maximum", "minimum", "logical_or", "bitwise_xor", "subtract", "hypot", "fmax", "logical_and"],
@@ -139,7 +141,7 @@ WRITES = """{a}[{bk}] = {b} ~ {a}[{k}] = {b} ~ {a}[{k}] = {b} ~ {a}[{k}] {inop} 
 ~ np.clip({a}, 0, 1, out={a}) ~ {a}.imag[...] = 1 ~ for row in {a}:\n    row {inop} 1 ~ {a}.put([0, 1], {b})
 ~ {a}.flat = {b} ~ np.divide({a}, {b}, out={a}, where={a} != 0) ~ {a}.setflags(write=False)
 ~ try:\n    {a}[{k}] = {b}\nexcept ({raised}):\n    {a}[...] = 0 ~ np.{u2}({a}, {b}, out={v}) ~ np.{u1}({a}, out={v})
-~ np.{u2}({a}, {b}, out={a}, casting='unsafe') ~ np.{u2}({a}, {b}, out={v}, where={a} > 1, casting='unsafe')
+~ np.{u2}({a}, {b}, out={a}, casting='unsafe') ~ np.{masked}({a}, {b}, out={v}, where={a} > 1, casting='unsafe')
 ~ np.place({a}, {a} > 0, [5, 6]) ~ np.putmask({a}, {a} > 1, [7, 8, 9]) ~ np.put({a}, [0, 9], [1, 2], mode={mode})
 ~ {a}.put([1, 0, -1], {v}) ~ {a}.real = {b} ~ {a}.imag = 2 ~ {a}.partition(0) ~ {a}.sort(axis=0)
 ~ np.copyto({a}, {b}, where={a} > 1) ~ np.copyto({v}, {v2}) ~ {v}[...] = {v2} ~ {v}[...] {inop} {b} ~ {v}[{bk}] {inop} {v2}

@@ -120,7 +120,11 @@ def test_a_product_with_one_number_is_numpys(dtype: str) -> None:
     def products(x: Any, y: Any) -> Any:
         return np.dot(x, y), x.dot(y), np.inner(x, y)
 
-    tensors = [np.array([[np.nan, -0.0, np.inf]]), np.array([-0.0, np.nan]), np.full((2, 2, 1), np.nan)]
+    tensors = [
+        np.array([[np.nan, -0.0, np.inf]]),
+        np.array([-0.0, np.nan]),
+        np.full((2, 2, 1), np.nan),
+    ]
     with np.errstate(invalid="ignore"):
         for factor in (0.0, -0.0, 2.0):
             for one in (np.array(factor), np.array([factor]), np.array([[factor]])):
