@@ -9,6 +9,7 @@ thread changes in the same containers at the same time can be put back with it.)
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from twofold.ir.tree import Structure, flatten
 from .guards import Watch
 from .library import is_library_object
 from .plain import Changed, reason
+from .state import Reader, Restore, attributes_of, state_of
 from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import Traced
@@ -47,6 +49,13 @@ class Effects:
         self.before = [read() for _, read, _ in self.watched]
         arrays = {id(a): a for a in [*seen.arrays, *seen.named]}
         self.arrays = [(a, a.copy()) for a in arrays.values()]
+        self.noted: dict[int, Noted] = {}  # by the identity of the object
+
+    def note(self, owner: Any) -> None:
+        """An object that the function has not made is about to be written to, whether or not the
+        walk over the names of the code has found it."""
+        if id(owner) not in self.noted:
+            self.noted[id(owner)] = Noted(owner)
 
     def settle(self, name: str, arguments: Any) -> str:
         """What the trace changed by name, if that may stay; else undo it and raise Changed.
@@ -60,6 +69,8 @@ class Effects:
             for (what, read, _), old in zip(self.watched, self.before, strict=True)
             if not _same(now := read(), old)
         ]
+        if not inside and not outside:
+            outside = [(n.name, n.read()) for n in self.noted.values() if n.is_changed()]
         names = ", ".join(dict.fromkeys([*inside, *(what for what, _ in outside)]))
         if any(a.tobytes() != old.tobytes() for a, old in self.arrays):
             self.undo()
@@ -70,7 +81,11 @@ class Effects:
         return names
 
     def undo(self) -> None:
-        """Put back what is watched."""
+        """Put back what is watched: the last change first, as one object may be seen in two ways
+        (an instance and its ``__dict__``)."""
+        for noted in reversed(self.noted.values()):
+            if noted.restore is not None and noted.is_changed():
+                noted.restore(noted.before)
         for (_, read, restore), old in zip(self.watched, self.before, strict=True):
             if restore is not None and not _same(read(), old):
                 restore(old)
@@ -85,6 +100,42 @@ class Effects:
             pairs = zip(self.names, self.leaves, now, strict=True)
             return [name for name, old, new in pairs if old is not new]
         return ["a list, dict or object that it was given as an argument"]
+
+
+class Noted:
+    """What an object held before the function wrote to it."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner  # it stays alive, and its identity its own
+        self.read: Reader
+        self.restore: Restore | None
+        if isinstance(owner, types.CellType):
+            self.name = "a variable of a function around it"
+            self.read, self.restore = _cell_state(owner)
+        else:
+            self.name = f"a {type(owner).__name__}"
+            self.read, self.restore = state_of(owner) or attributes_of(owner)
+        self.before = self.read()
+
+    def is_changed(self) -> bool:
+        """Whether it holds something else now."""
+        return not _same(self.read(), self.before)
+
+
+def _cell_state(cell: types.CellType) -> tuple[Reader, Restore]:
+    def read() -> Any:
+        try:
+            return (cell.cell_contents,)
+        except ValueError:
+            return ()
+
+    def restore(old: Any) -> None:
+        if old:
+            cell.cell_contents = old[0]
+        else:
+            del cell.cell_contents
+
+    return read, restore
 
 
 def _same(now: Any, before: Any) -> bool:

@@ -72,6 +72,7 @@ class Tracing:
         self.arguments, self.containers = rebuild(structure, self.traced)
         self.seen.walker.seen.update({id(c): c for c in self.containers})  # the key has them
         self.effects = Effects(self.seen, structure, self.traced, self.names)
+        tracer.arrays.notes = self.effects.note
         slots = {} if read is None else read(self.seen.numbers)
         self.reads = Reads(slots, tracer.numbers)
         tracer.arrays.reading(self.reads)

@@ -22,7 +22,7 @@ from .choice import Choice
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .heap import Contents
-from .machine import Returned, Stopped, Yielded
+from .machine import Generator, Returned, Stopped, Yielded
 from .merge import HOLE, Merger, Unmergeable
 from .numbers import TracedNumber
 
@@ -163,14 +163,18 @@ def _fork(
 
 def _run_side(machine: Any, side: Side, start: Start) -> None:
     machine.heap.begin()
-    count = len(machine.open)
+    count, generators = len(machine.open), len(machine.generators)
     try:
         side.ended = enter(machine, side.frame, start)
         if type(side.ended) is Returned and side.frame.back is None:
+            machine.refuse_protected()
             value, side.closed = machine.heap.kept(side.ended.value)
             side.ended = Returned(value)
         if isinstance(side.ended, Yielded) or len(machine.open) != count:
             raise Unmergeable("a generator yields, or a `with` begins, on one way only")
+    except BaseException:
+        del machine.generators[generators:]
+        raise
     finally:
         machine.close(count)
         side.written = machine.heap.end()
@@ -313,7 +317,7 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
     """Merge what the ways wrote into objects around them. ``last``: nothing of the function is left
     to do, so that what it made itself need not be merged: what it returns is a copy."""
     owners = {key: c for s in sides for key, c in s.written.items()}
-    builds = []
+    builds, over = [], []
     for key, contents in owners.items():
         column = [s.written[key].after if key in s.written else contents.before for s in sides]
         try:
@@ -321,8 +325,12 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
         except Unmergeable:
             if not last:
                 raise
+            if type(contents.owner) is Generator:
+                over.append(contents.owner)
 
     def build(outs: list[Any]) -> None:
+        for generator in over:
+            generator.ended = True
         for contents, made in builds:
             if not machine.heap.changes(contents.owner):
                 machine.give_up("a change of an object in a branch")

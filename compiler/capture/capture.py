@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import collections
 import contextlib
 import types
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from .flow import END, flow_of
 from .frame import Frame
 from .heap import Heap
 from .loops import Loop, run_loop, settle
+from .machine import Generator
 from .merge import Unmergeable
 from .natives import NATIVES
 from .numbers import DTYPES, TracedNumber, number_of
@@ -58,6 +60,7 @@ class Capture(Steps):
         self.unrolled: set[tuple[types.CodeType, int]] = set()
         self.spent = 0  # steps carried out in branches and loops
         self.open: list[Leave] = []  # managers of libraries that have been entered
+        self.generators: list[Generator] = []  # that the function has made
 
     def interpret(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], whole: bool = False
@@ -69,6 +72,7 @@ class Capture(Steps):
         count = len(self.open)
         try:
             made = self.call(None, function, args, kwargs)
+            self.refuse_protected()
             if type(made) is Choice and not whole:
                 self.give_up("a nested function that returns values of several types")
             return made
@@ -93,6 +97,12 @@ class Capture(Steps):
             stop = PlainPython()
             with contextlib.suppress(Exception):
                 self.open.pop().function(type(stop), stop, None)
+
+    def refuse_protected(self) -> None:
+        """The function ends. Python would end the generators that it has left in the middle now:
+        their ``finally`` blocks would run."""
+        if any(g.is_protected for g in self.generators):
+            self.give_up("a generator that is left before the end of a `try` or `with` in it")
 
     def spend(self) -> None:
         if self.heap.parts:
@@ -129,12 +139,25 @@ class Capture(Steps):
         return super().attribute(frame, owner, name)
 
     def changes(self, owner: Any) -> None:
-        if self.heap.parts and _is_mutable(owner) and not self.heap.changes(owner):
+        if not _is_mutable(owner):
+            return
+        if self.tracer.arrays.notes is not None and not self.is_own(owner):
+            self.tracer.arrays.notes(owner.real if type(owner) is _Space else owner)
+        if self.heap.parts and not self.heap.changes(owner):
             raise Unmergeable(f"a {type(owner).__name__} is changed")
 
     def fresh(self, value: Any) -> Any:
         self.heap.fresh(value)
+        if type(value) is Generator:
+            self.generators.append(value)
         return value
+
+    def draws(self, iterator: Any) -> None:
+        """Items of an iterator of Python's are about to be used up."""
+        if not self.heap.parts or type(iterator) in (Walk, Generator):
+            return
+        if isinstance(iterator, Iterator) and not self.heap.is_fresh(iterator):
+            raise Unmergeable(f"a {type(iterator).__name__} is advanced on one way only")
 
     # decisions
 
@@ -216,6 +239,7 @@ class Capture(Steps):
     def advance(self, frame: Frame, end: int) -> Any:
         walk = frame.stack[-1]
         if type(walk) is not Walk:
+            self.draws(walk)
             return super().advance(frame, end)
         head = frame.now
         length = walk.source.length()
@@ -241,12 +265,26 @@ class Capture(Steps):
         frame.stack.append(walk.item())
         return None
 
+    def send(self, frame: Frame, value: Any) -> Any:
+        walk = frame.stack[-1]
+        if type(walk) is not Walk or value is not None:
+            self.draws(walk)
+            return super().send(frame, value)
+        more = self.decision(frame, walk.at < walk.source.length())
+        if not isinstance(more, bool):
+            self.give_up("a `yield from` that ends by a value of the graph")
+        if not more:
+            raise StopIteration
+        frame.stack[-1] = walk.moved(walk.at + 1)
+        return walk.item()
+
     def _rolls(self, frame: Frame, head: int, walk: Walk, length: Any) -> bool:
         if (frame.code, head) in self.unrolled or isinstance(walk.source, Items):
             return False
         return isinstance(length, SymInt) or length - walk.at > ROLL
 
     def items(self, frame: Frame, value: Any) -> Any:
+        self.draws(value)
         source = value.source if type(value) is Walk else source_of(value)
         if source is None or isinstance(source, Items):
             self.observe(value)
@@ -257,6 +295,7 @@ class Capture(Steps):
     # objects
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        self.draws(held)
         if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
             found: Any = False
             for x in held:
@@ -269,6 +308,8 @@ class Capture(Steps):
         return super().contains(frame, held, item, inverted)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        if isinstance(held, collections.defaultdict):
+            self.changes(held)  # it may get the key
         return super().item(frame, held, self._key(held, key))
 
     def _key(self, held: Any, key: Any) -> Any:
@@ -330,8 +371,9 @@ class Capture(Steps):
                 raise Unmergeable("a `with` ends on one way only")
             self.open.remove(function)
             return function.function(*args)
-        for value in (*args, *kwargs.values()):
+        for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
             self.observe(value)
+            self.draws(value)
         for table in (STAGED, NATIVES) if _hashable(function) else ():
             special = table.get(function)
             if special is not None:

@@ -78,6 +78,14 @@ class Program:
         self.is_generator = bool(code.co_flags & 0x20)
         self.is_async = bool(code.co_flags & (0x80 | 0x200))
 
+    def ends_generator(self, handler: Handler) -> bool:
+        """Whether a handler is that of a whole generator, for a StopIteration that leaves it, or
+        that of a ``yield from`` outside of any ``try``."""
+        step, around = self.steps[handler.target], self.handlers[handler.target]
+        if step.op == "CLEANUP_THROW":
+            return around is None or self.ends_generator(around)
+        return bool(step.op == "CALL_INTRINSIC_1" and step.arg == 3)
+
 
 @lru_cache(KEPT)
 def program_of(code: CodeType) -> Program:

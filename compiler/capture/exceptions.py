@@ -39,6 +39,15 @@ def reraise(machine: Objects, frame: Frame, step: Step) -> None:
     raise error
 
 
+@instruction("CLEANUP_THROW")
+def cleanup_throw(machine: Objects, frame: Frame, step: Step) -> None:
+    """An exception where a ``yield from`` stands; a StopIteration ends it with a value."""
+    error = frame.stack[-1]
+    if not isinstance(error, StopIteration):
+        raise error
+    frame.stack[-3:] = [None, error.value] if machine.new_send else [error.value]
+
+
 @instruction("RAISE_VARARGS")
 def raise_varargs(machine: Objects, frame: Frame, step: Step) -> None:
     if step.arg == 0:
@@ -104,7 +113,7 @@ def call_intrinsic_1(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction(
     "CHECK_EG_MATCH", "PREP_RERAISE_STAR", "CALL_INTRINSIC_2", "GET_AITER", "GET_ANEXT",
-    "BEFORE_ASYNC_WITH", "END_ASYNC_FOR", "GET_AWAITABLE", "ASYNC_GEN_WRAP", "CLEANUP_THROW",
+    "BEFORE_ASYNC_WITH", "END_ASYNC_FOR", "GET_AWAITABLE", "ASYNC_GEN_WRAP",
     "IMPORT_STAR", "SETUP_ANNOTATIONS", "LOAD_NAME", "STORE_NAME", "DELETE_NAME", "LOAD_CLASSDEREF",
     "LOAD_LOCALS", "LOAD_FROM_DICT_OR_DEREF", "LOAD_FROM_DICT_OR_GLOBALS",
 )  # fmt: skip

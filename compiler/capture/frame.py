@@ -63,6 +63,12 @@ class Frame:
             setattr(self, name, getattr(other, name))
 
     @property
+    def is_protected(self) -> bool:
+        """Whether it stands where a ``try`` or a ``with`` catches exceptions."""
+        handler = self.program.handlers[self.at - 1]
+        return handler is not None and not self.program.ends_generator(handler)
+
+    @property
     def f_code(self) -> CodeType:
         return self.code
 

@@ -18,10 +18,12 @@ from twofold.runtime.tensor import Tensor
 from ..library import is_library_object
 from ..state import attributes_of, state_of
 from .choice import Choice
+from .machine import Generator
 
 __all__ = ["Contents", "Heap"]
 
 _CLOSED = (type(None), bool, int, float, complex, str, bytes, Tensor, np.generic, np.ndarray)
+_OF_FUNCTION = (types.CellType, Generator)  # whoever has written to them
 Restore = Callable[[Any], None]
 
 
@@ -80,8 +82,9 @@ class Heap:
         return (copied(value), closed) if changed else (value, True)
 
     def only_own(self, owners: Iterable[Contents]) -> bool:
-        """Whether all objects are lists and dicts that the function has made, or its variables."""
-        return all(self.is_own(c.owner) or type(c.owner) is types.CellType for c in owners)
+        """Whether all objects are lists and dicts that the function has made, its variables or
+        its generators."""
+        return all(self.is_own(c.owner) or type(c.owner) in _OF_FUNCTION for c in owners)
 
     def changes(self, owner: Any) -> bool:
         """An object is about to be written to; whether that can be followed."""
@@ -109,6 +112,8 @@ class Heap:
 def _access(owner: Any) -> tuple[Callable[[], Any], Restore] | None:
     if isinstance(owner, types.CellType):
         return lambda: _cell(owner), lambda old: _set_cell(owner, old)
+    if type(owner) is Generator:
+        return owner.state, owner.set_state
     if isinstance(owner, dict):
         return lambda: dict(owner), lambda old: _set_dict(owner, old)
     if isinstance(owner, list):

@@ -7,7 +7,7 @@ from typing import Any
 
 from .code import Step
 from .frame import NULL, UNBOUND, Frame
-from .machine import Returned, Yielded, instruction, unbound
+from .machine import Returned, Yielded, instruction, received, unbound
 from .objects import Objects
 
 __all__: list[str] = []
@@ -52,7 +52,8 @@ def delete_fast(machine: Objects, frame: Frame, step: Step) -> None:
 @instruction("MAKE_CELL")
 def make_cell(machine: Objects, frame: Frame, step: Step) -> None:
     value = frame.slots.get(step.arg, UNBOUND)
-    frame.slots[step.arg] = types.CellType() if value is UNBOUND else types.CellType(value)
+    made = types.CellType() if value is UNBOUND else types.CellType(value)
+    frame.slots[step.arg] = machine.fresh(made)
 
 
 @instruction("LOAD_DEREF")
@@ -235,15 +236,11 @@ def get_yield_from_iter(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("SEND")
 def send(machine: Objects, frame: Frame, step: Step) -> None:
-    value, receiver = frame.stack.pop(), frame.stack[-1]
+    value = frame.stack.pop()
     try:
-        made = next(receiver) if value is None else receiver.send(value)
+        made = machine.send(frame, value)
     except StopIteration as stop:
-        if machine.new_send:
-            frame.stack.append(stop.value)
-        else:
-            frame.stack[-1] = stop.value
-        frame.at = step.target
+        received(machine, frame, step, stop.value)
         return
     frame.stack.append(made)
 

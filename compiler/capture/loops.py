@@ -206,7 +206,7 @@ class Loop:
         frame.stops = self.frame.stops | {self.head} | {t for t in self.exits if t != END}
         frame.carried = self.carried
         machine.heap.begin()
-        count = len(machine.open)
+        count, generators = len(machine.open), len(machine.generators)
         try:
             self._restore(frame, tensors)
             for name in self.carried - set(self.forms):
@@ -216,6 +216,7 @@ class Loop:
             if len(machine.open) != count:
                 raise Unmergeable("a `with` begins in a trip and does not end in it")
         except BaseException:
+            del machine.generators[generators:]
             machine.close(count)
             machine.heap.end()
             raise

@@ -86,6 +86,13 @@ class Machine:
     def spend(self) -> None:
         """Another step is carried out."""
 
+    def changes(self, owner: Any) -> None:
+        """Something is about to be written into an object."""
+
+    def fresh(self, value: Any) -> Any:
+        """An object that the function made."""
+        return value
+
     def handle(self, frame: Frame, error: BaseException) -> bool:
         """Go on at the handler of an exception, if the step has one."""
         handler = frame.program.handlers[frame.now]
@@ -111,7 +118,7 @@ class Machine:
     def start(self, frame: Frame) -> Any:
         """Run a frame from its beginning; what it returns."""
         if frame.program.is_generator:
-            return Generator(self, frame)
+            return self.fresh(Generator(self, frame))
         return self.run(frame).value
 
 
@@ -125,6 +132,26 @@ class Generator:
         self.machine, self.frame = machine, frame
         self.begun = self.ended = self.running = False
 
+    @property
+    def is_protected(self) -> bool:
+        """Whether it stands in a ``try`` or a ``with``: Python ends it when nobody has it any
+        more."""
+        return self.begun and not self.ended and self.frame.is_protected
+
+    def state(self) -> tuple[Any, ...]:
+        """Where it is and what its variables are, as a value that branches merge and that stays.
+        Positions are texts: no number of the graph can stand for them."""
+        frame = self.frame
+        where = f"step {frame.at}, {self.begun}, {self.ended}"
+        return where, frame.handled, tuple(frame.slots.items()), tuple(frame.stack)
+
+    def set_state(self, state: tuple[Any, ...]) -> None:
+        """Go back, or on, to a state."""
+        where, self.frame.handled, slots, stack = state
+        at, begun, ended = where.removeprefix("step ").split(", ")
+        self.frame.at, self.begun, self.ended = int(at), begun == "True", ended == "True"
+        self.frame.slots, self.frame.stack = dict(slots), list(stack)
+
     def __iter__(self) -> Generator:
         return self
 
@@ -137,6 +164,7 @@ class Generator:
             raise StopIteration
         if value is not None and not self.begun:
             raise TypeError("can't send non-None value to a just-started generator")
+        self.machine.changes(self)
         self.frame.stack.append(value)
         self.begun = True
         return self._resume()
@@ -146,9 +174,32 @@ class Generator:
         error = (
             kind if isinstance(kind, BaseException) else kind(*() if value is None else (value,))
         )
+        self.machine.changes(self)
         if self.ended or not self.begun:
             self.ended = True
             raise error
+        receiver = self._receiver()
+        if receiver is None:
+            return self._raise(error)
+        try:
+            if isinstance(error, GeneratorExit):
+                getattr(receiver, "close", _nothing)()
+            elif hasattr(receiver, "throw"):
+                return receiver.throw(error)
+        except StopIteration as stop:
+            send_step = self.frame.program.steps[self.frame.at - 2]
+            received(self.machine, self.frame, send_step, stop.value)
+            return self._resume()
+        except Exception as other:  # noqa: BLE001  (it is raised in the generator)
+            return self._raise(other)
+        return self._raise(error)
+
+    def _receiver(self) -> Any:
+        """What a ``yield from`` that it stands at goes over."""
+        at, steps = self.frame.at, self.frame.program.steps
+        return self.frame.stack[-1] if at > 1 and steps[at - 2].op == "SEND" else None
+
+    def _raise(self, error: BaseException) -> Any:
         self.frame.now = self.frame.at - 1
         if not self.machine.handle(self.frame, error):
             self.ended = True
@@ -185,6 +236,19 @@ class Generator:
             return end.value
         self.ended = True
         raise StopIteration(end.value)
+
+
+def _nothing() -> None:
+    """What is called to end an iterator that needs no end."""
+
+
+def received(machine: Any, frame: Frame, step: Step, value: Any) -> None:
+    """What a ``yield from`` goes over has ended with a value."""
+    if machine.new_send:
+        frame.stack.append(value)
+    else:
+        frame.stack[-1] = value
+    frame.at = step.target
 
 
 def unbound(frame: Frame, name: str) -> Exception:

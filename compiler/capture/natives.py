@@ -6,7 +6,7 @@ import copy
 import functools
 import itertools
 import os
-from types import FunctionType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 
 from ..symint import SymInt
@@ -120,11 +120,14 @@ def _calling(function: Any) -> Any:
 
 
 def interpreted(machine: Any, frame: Frame | None, called: Any) -> Any:
-    """A function of the user's as one that Python can call and that is interpreted."""
+    """A function of the user's, or a method of a container, as one that Python can call and of
+    which the machine knows what it does."""
     plain = called.__func__ if isinstance(called, MethodType) else called
     if isinstance(called, functools.partial):
         plain = called.func
-    if not isinstance(plain, FunctionType) or not is_open(plain.__code__):
+    writes = type(plain) is BuiltinMethodType and isinstance(plain.__self__, list | dict | set)
+    opened = isinstance(plain, FunctionType) and is_open(plain.__code__)
+    if not opened and not writes:
         return called
 
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -102,13 +102,6 @@ class Objects(Machine):
         """What ``import`` gives."""
         return builtins.__import__(name, frame.f_globals, None, names, level)
 
-    def changes(self, owner: Any) -> None:
-        """Something is about to be written into an object."""
-
-    def fresh(self, value: Any) -> Any:
-        """A container that the function made."""
-        return value
-
     def hashable(self, key: Any) -> Any:
         """A key of a dict or a member of a set."""
         return key
@@ -426,6 +419,14 @@ class Objects(Machine):
             return None
         frame.stack.append(made)
         return None
+
+    def send(self, frame: Frame, value: Any) -> Any:
+        """Give the iterator on the stack a value: its next item. Raises StopIteration."""
+        walker = frame.stack[-1]
+        if value is not None:
+            return self.call(frame, self.attribute(frame, walker, "send"), (value,), {})
+        own = None if isinstance(walker, Generator) else own_method(walker, "__next__")
+        return next(walker) if own is None else self.invoke(frame, own, (walker,), {})
 
     def items(self, frame: Frame, value: Any) -> Iterable[Any]:
         """The items of anything that can be iterated over."""

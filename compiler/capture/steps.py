@@ -62,6 +62,13 @@ _DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 _CONTAINERS = (list, dict, set)
 _TO_PYTHON = frozenset(("numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
                         "__index__", "__repr__", "__str__", "__format__"))  # fmt: skip
+_IN_PLACE = ("add", "and", "concat", "floordiv", "lshift", "matmul", "mod", "mul", "or", "pow",
+             "rshift", "sub", "truediv", "xor")  # fmt: skip
+_WRITERS = {
+    "_operator": frozenset(("setitem", "delitem", *[f"i{name}" for name in _IN_PLACE])),
+    "_heapq": frozenset(("heappush", "heappop", "heapify", "heapreplace", "heappushpop")),
+    "_bisect": frozenset(("insort", "insort_left", "insort_right")),
+}
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
 _OURS = __name__.partition(".")[0]
 _ANY: Any = object()
@@ -199,6 +206,8 @@ class Steps(Objects):
         """Call what is not interpreted, or note that each call has to."""
         if not _is_of_lock(function) and not self._settled(function, args, kwargs):
             return self.step(frame, function, args, kwargs)
+        if args and _writes_first(function):
+            self.changes(args[0])
         needs_text = any_of(lambda a: type(a) is Text, args, kwargs)
         if needs_text or _writes_text(function) and any_of(has_no_text, args, kwargs):
             self.give_up("a text made of values of the graph")
@@ -339,6 +348,12 @@ def _is_of_lock(function: Any) -> bool:
     """Whether a ``with`` takes a lock or gives it back."""
     owner = getattr(function, "__self__", None)
     return type(owner) in _LOCKS and function.__name__ in ("__enter__", "__exit__")
+
+
+def _writes_first(function: Any) -> bool:
+    """Whether a function of the standard library writes into its first argument."""
+    name = getattr(function, "__name__", "")
+    return name in _WRITERS.get(getattr(function, "__module__", None) or "", ())
 
 
 def _writes_text(function: Any) -> bool:

@@ -47,6 +47,7 @@ class Arrays:
         self.asking = False  # whether a call of the user's is being made: those in it are NumPy's
         self._reads: Any = None  # what names with numbers give (``slots.py``)
         self._machine: Any = None
+        self.notes: Callable[[Any], None] | None = None  # told of objects before they are changed
 
     # what the tracer gives
 
