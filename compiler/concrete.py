@@ -37,6 +37,7 @@ from .callee import PREPARED, Callee, Sized
 from .key import matches
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument
+from .plain import first_line
 from .signature import bind_arguments
 from .target import Executable
 from .tracing import Trace
@@ -46,6 +47,7 @@ __all__ = ["ConcreteFunction", "PreparedCall"]
 _CALL = OPS["call"]
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
+OVERLAP = "two arguments, or elements of one, share memory, and one of them is written to"
 
 assert gradient and derivatives  # imported for the gradients of calls and control flow
 
@@ -218,10 +220,10 @@ class ConcreteFunction:
 
         return one_at_a_time
 
-    def run_python(self, leaves: Sequence[Any]) -> Any:
+    def run_python(self, leaves: Sequence[Any], why: str) -> Any:
         """Run the Python function on these argument leaves."""
         args, kwargs = unflatten(self.key[0], list(leaves))
-        return self._function.python_function(*args, **kwargs)
+        return self._function.plainly(args, kwargs, why)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, structure = bind_arguments(self._function, args, kwargs)
@@ -278,14 +280,14 @@ class PreparedCall:
 
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):
-            return self.concrete.run_python(leaves)
+            return self.concrete.run_python(leaves, OVERLAP)
         arrays = self.inputs(leaves, self.captures)
         try:
             results = self.results(arrays, leaves) if self.settles else self.run(arrays)
-        except Exception:
+        except Exception as error:
             if not self.concrete.trace.replays:
                 raise
-            return self.concrete.run_python(leaves)
+            return self.concrete.run_python(leaves, first_line(error))
         return self.wrap_outputs(results, leaves)
 
     def inputs(self, leaves: Any, captures: list[Any]) -> list[Any]:
@@ -340,19 +342,19 @@ class NumberCall(PreparedCall):
 
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):
-            return self.concrete.run_python(leaves)
+            return self.concrete.run_python(leaves, OVERLAP)
         try:
             numbers, captures = self.taken(leaves)
             arrays = self.inputs(leaves, captures)
-        except (ArithmeticError, TypeError, ValueError):
+        except (ArithmeticError, TypeError, ValueError) as error:
             # the same error, where the user's code makes it
-            return self.concrete.run_python(leaves)
+            return self.concrete.run_python(leaves, f"a number: {first_line(error)}")
         try:
             results = self.results(arrays, leaves)
-        except Exception:
+        except Exception as error:
             if not self.concrete.trace.replays:
                 raise
-            return self.concrete.run_python(leaves)
+            return self.concrete.run_python(leaves, first_line(error))
         if self.build is None:
             return self.wrap_outputs(results, leaves)
         return self.build([wrap(a) for a in results], leaves, numbers=numbers)

@@ -1,16 +1,21 @@
-"""Why a function was traced again, in a line."""
+"""What a function's calls did: why it was traced again, which trace a call uses, what ran as plain
+Python."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from twofold.ir.words import counted
+
 from .key import Key, part_text
+from .plain import PlainCalls
 from .signature import leaf_pattern
 
 if TYPE_CHECKING:
     from .concrete import ConcreteFunction
 
-__all__ = ["describe", "why_again"]
+__all__ = ["describe", "of_call", "plain_lines", "summary", "why_again"]
 
 
 def why_again(latest: ConcreteFunction, key: Key, leaves: list[Any]) -> str:
@@ -33,3 +38,44 @@ def describe(x: Any) -> str:
 def _text(part: Any) -> str:
     text = part_text(part)
     return text if len(text) < 60 else f"{text[:57]}..."
+
+
+def of_call(
+    name: str, group: list[ConcreteFunction], leaves: list[Any], why: str | None, plain: PlainCalls
+) -> str:
+    """Which trace of these a call with such leaves uses and why not the others, or ``why`` it runs
+    as plain Python."""
+    lines = []
+    if why is not None:
+        lines.append(f"{name} runs as plain Python for arguments of these kinds: {why}")
+    elif not group:
+        kinds = ", ".join(map(describe, leaves))
+        lines.append(f"{name} has no trace for arguments of these kinds: {kinds}")
+    else:
+        lines.append(f"{name} has {counted(len(group), 'trace')} for arguments of these kinds")
+        for i, concrete in enumerate(group):
+            failed = "; ".join(concrete.misfits(leaves))
+            lines.append(f"{_head(i, concrete)}: {failed or 'fits and is used'}")
+    return "\n".join([*lines, *plain_lines(name, plain)])
+
+
+def summary(name: str, groups: Iterable[list[ConcreteFunction]], plain: PlainCalls) -> str:
+    """All traces of a function, and its calls that ran as plain Python."""
+    traces = [concrete for group in list(groups) for concrete in group]
+    lines = [f"{name} has {counted(len(traces), 'trace')}"]
+    lines += [_head(i, concrete) for i, concrete in enumerate(traces)]
+    return "\n".join([*lines, *plain_lines(name, plain)])
+
+
+def plain_lines(name: str, plain: PlainCalls, calls: int | None = None) -> Iterator[str]:
+    """A line for each reason for which calls ran as plain Python, the most frequent first;
+    ``calls``: of how many."""
+    if plain.total:
+        of = counted(plain.total, "call") if calls is None else f"{plain.total} of {calls} calls"
+        yield f"{name} ran as plain Python in {of}:"
+    for why, count in sorted(plain.counts.items(), key=lambda item: -item[1]):
+        yield f"  {counted(count, 'call')}: {why}"
+
+
+def _head(i: int, concrete: ConcreteFunction) -> str:
+    return f"trace {i} ({concrete.signature_text()})"

@@ -24,10 +24,10 @@ from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
-from .explain import describe, why_again
+from .explain import of_call, summary, why_again
 from .key import Key, Keys, object_key, plain_key
 from .method import BoundMethod, reduce_function
-from .plain import Changed, PlainPython, first_line, is_foreign, reason
+from .plain import FOREIGN, Changed, PlainCalls, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Function:
     """
 
     is_compiled = True  # what ``guards`` asks; the code is behind ``__wrapped__``
+    keeps_changes = True  # whether a trace may stand for a call in what it changes outside
 
     def __init__(
         self, python_function: Callable[..., Any], *, input_signature: Any = None,
@@ -75,7 +76,8 @@ class Function:
         self._keys = Keys()
         self._changes: dict[Key, int] = {}  # consecutive traces that changed Python state
         self._plain: dict[Key, str] = {}  # why calls with such arguments run as plain Python
-        self._untraced: set[Key] = set()  # arguments of these kinds always run as plain Python
+        self._untraced: dict[Key, str] = {}  # the same, found at the first call of these kinds
+        self.plain_calls = PlainCalls()
         self._told = False
         self._latest: weakref.ref[ConcreteFunction] | None = None
         self._reasons: deque[str] = deque(maxlen=STORM)
@@ -115,31 +117,40 @@ class Function:
             return observe.observer(self, args, kwargs)
         leaves, structure = bind_arguments(self, args, kwargs)
         if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
-            return self.python_function(*args, **kwargs)
+            return self.plainly(args, kwargs, FOREIGN)
         try:
             prepared = self._prepared(leaves, structure)
         except Changed as changed:
-            self._refuse_or_tell(changed)
-            return self.python_function(*args, **kwargs)
+            why = self._refuse_or_tell(changed)
+            return self.plainly(args, kwargs, why)
         except PlainPython as plain:
-            refusal = plain.refusal
+            refusal, why = plain.refusal, plain.why
         else:
             return prepared(leaves)
         strict = self.strict or self.input_signature is not None
         if strict and isinstance(refusal, _REFUSED):
             raise refusal
         if self.strict and refusal is None:
-            raise StagingError(f"{self.name} is not staged for arguments of these kinds")
-        result = self.python_function(*args, **kwargs)
+            raise StagingError(f"{self.name} cannot be staged: {why}")
+        result = self.plainly(args, kwargs, why)
         if refusal is not None:
-            self._tell(f"{self.name} runs as plain Python: {first_line(refusal)}")
+            self._tell(f"{self.name} runs as plain Python: {why}")
         return result
 
-    def _refuse_or_tell(self, changed: Changed) -> None:
+    def plainly(self, args: tuple[Any, ...], kwargs: dict[str, Any], why: str) -> Any:
+        """Run the Python function for a call that no trace can make; it is counted."""
+        with self._lock:
+            self.plain_calls.note(why)
+        return self.python_function(*args, **kwargs)
+
+    def _refuse_or_tell(self, changed: Changed) -> str:
+        """Why this call runs as plain Python. Raises Changed where that is refused."""
         if self.strict or self.input_signature is not None:
             raise changed
+        words = changed.message.partition("\n")[0]
         if changed.lasting:
-            self._tell(str(changed).partition("\n")[0])
+            self._tell(words)
+        return words
 
     def _tell(self, words: str) -> None:
         """Warn once that calls do not run as a graph, and why."""
@@ -181,8 +192,9 @@ class Function:
                 known = Changed(self._plain[objects])
                 known.lasting = True
                 raise known
-            if key in self._untraced or self._keys.exact(leaves, structure) in self._untraced:
-                raise PlainPython
+            why = self._why_untraced(key, leaves, structure)
+            if why is not None:
+                raise PlainPython(known=why)
             from .effects import refuse_streams  # noqa: PLC0415
 
             refuse_streams(self.name, leaves)
@@ -194,8 +206,8 @@ class Function:
                     and plain.holds != "call"
                     and len(self._untraced) < EXACT_ENTRIES
                 ):
-                    sizes = plain.holds == "sizes"
-                    self._untraced.add(self._keys.exact(leaves, structure) if sizes else key)
+                    exact = self._keys.exact(leaves, structure)
+                    self._untraced[exact if plain.holds == "sizes" else key] = plain.why
                 raise
             except Changed as changed:
                 self._count_change(objects, str(changed))
@@ -204,9 +216,10 @@ class Function:
                 if isinstance(error, TwofoldError) and error.of_form:
                     raise
                 # plain Python gives the answer, which is an error of the user's as a rule
+                made_plain = PlainPython("call", refusal=error)
                 if isinstance(error, _REFUSED) and not self.strict:
-                    self._untraced.add(key)
-                raise PlainPython("call", refusal=error) from error
+                    self._untraced[key] = made_plain.why
+                raise made_plain from error
             if made.trace.changed:
                 self._count_change(objects, reason(self.name, made.trace.changed))
             else:
@@ -237,7 +250,7 @@ class Function:
             return concrete
         group = self._traces.setdefault(key, [])
         if sum(held.watch.outdated() for held in group) > CHANGES:
-            self._untraced.add(key)  # it reads arrays that keep changing
+            self._untraced[key] = f"{self.name} reads arrays that keep changing"
         group.append(concrete)
         self._traces.move_to_end(key)
         while sum(map(len, self._traces.values())) > TRACES:
@@ -294,38 +307,58 @@ class Function:
                 raise plain.refusal from plain.refusal.__cause__
             raise StagingError(
                 f"{self.name} has no trace for these arguments, so calls with them run as plain "
-                f"Python: a call of NumPy raises or has no op, or an operation inside a `try`, or "
-                f"one of a nested function after a write to a NumPy array, may raise"
+                f"Python: {plain.why}"
             ) from None
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
         """The graph of the trace for these arguments, before any pass."""
         return self.get_concrete_function(*args, **kwargs).graph
 
+    def _why_untraced(self, key: Key, leaves: list[Any], structure: Structure) -> str | None:
+        """Why calls with these arguments run as plain Python, if that is known."""
+        found = self._untraced.get(key)
+        return found or self._untraced.get(self._keys.exact(leaves, structure))
+
     def explain(self, *args: Any, **kwargs: Any) -> str:
-        """Why a call with these arguments would use a trace or make a new one."""
+        """Why a call with these arguments would use a trace or make a new one, and how many calls
+        ran as plain Python, with the reason and the line of each kind. Without the arguments that
+        the function takes: its traces, and those calls.
+
+        >>> import twofold as tf
+        >>> f = tf.function(lambda x: x + 1, name="f")
+        >>> _ = f(tf.constant(1.0))
+        >>> print(f.explain())
+        f has 1 trace
+        trace 0 (x: f32[])
+        """
+        if not args and not kwargs and self._takes_arguments():
+            return summary(self.name, self._traces.values(), self.plain_calls)
         leaves, structure = bind_arguments(self, args, kwargs)
         key = self._keys.pattern(leaves, structure)
-        group = self._traces.get(key, [])
-        if object_key(key) in self._plain:
-            return self._plain[object_key(key)]
-        if key in self._untraced or self._keys.exact(leaves, structure) in self._untraced:
-            return f"{self.name} runs as plain Python for arguments of these kinds"
-        if not group:
-            kinds = ", ".join(map(describe, leaves))
-            return f"{self.name} has no trace for arguments of these kinds: {kinds}"
-        lines = [f"{self.name} has {counted(len(group), 'trace')} for arguments of these kinds"]
-        for i, concrete in enumerate(group):
-            failed = list(concrete.misfits(leaves))
-            lines.append(
-                f"trace {i} ({concrete.signature_text()}): "
-                + ("; ".join(failed) if failed else "fits and is used")
-            )
-        return "\n".join(lines)
+        why = self._plain.get(object_key(key)) or self._why_untraced(key, leaves, structure)
+        return of_call(self.name, self._traces.get(key, []), leaves, why, self.plain_calls)
+
+    def _takes_arguments(self) -> bool:
+        try:
+            self.parameters and self.parameters.bind()
+        except TypeError:
+            return True
+        return False
 
     def experimental_get_tracing_count(self) -> int:
         """How often the Python function has been traced."""
         return self._tracing_count
+
+    def experimental_get_plain_count(self) -> int:
+        """How many calls ran as plain Python; ``explain`` says why.
+
+        >>> import twofold as tf
+        >>> f = tf.function(lambda x: x + 1)
+        >>> _ = f(tf.constant(1.0))
+        >>> f.experimental_get_plain_count()
+        0
+        """
+        return self.plain_calls.total
 
     def clear_cache(self) -> None:
         """Forget every trace and executable."""
@@ -344,10 +377,9 @@ class Function:
         with self._lock:
             for key in [k for k in self._traces if token in k]:
                 del self._traces[key]
-            for table in (self._changes, self._plain):
+            for table in (self._changes, self._plain, self._untraced):
                 for key in [k for k in table if token in k]:
                     del table[key]
-            self._untraced -= {k for k in self._untraced if token in k}
             for exact in (self._exact, self._above):
                 for key in [k for k in exact if _mentions(k, token)]:
                     del exact[key]

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Observer", "observed", "observer"]
+__all__ = ["Observer", "observed", "observer", "performing", "without_effects"]
 
 # Receives (function, args, kwargs) in place of each outermost call and returns its result.
 Observer = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 observer: Observer | None = None
+performing = True  # whether compiled calls print, log and so on, as their functions do
 
 
 @contextmanager
@@ -26,3 +27,15 @@ def observed(by: Observer | None) -> Iterator[None]:
         yield
     finally:
         observer = before
+
+
+@contextmanager
+def without_effects() -> Iterator[None]:
+    """Compiled calls in the block compute, and leave out what is done besides: prints, logs."""
+    global performing
+    before = performing
+    performing = False
+    try:
+        yield
+    finally:
+        performing = before

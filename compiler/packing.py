@@ -16,6 +16,7 @@ from twofold.runtime.carried import ArrayKind
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
+from . import observe
 from .capture.numbers import TracedNumber
 from .capture.text import Text, written
 from .guards import Watch
@@ -237,6 +238,8 @@ class Outputs:
     def _performed(self, pair: Any) -> Any:
         """The result, after what the function does besides has been done."""
         result, arguments = pair
+        if not observe.performing:
+            return result
         for function, (args, kwargs) in zip(self.effects, arguments, strict=True):
             function(*args, **kwargs)
         return result

@@ -11,11 +11,14 @@ import numpy as np
 
 from twofold.ir.dtypes import known
 from twofold.ir.errors import StagingError, TwofoldError
+from twofold.ir.location import user_location
 
 __all__ = [
+    "FOREIGN",
     "Changed",
     "Held",
     "NoOp",
+    "PlainCalls",
     "PlainPython",
     "first_line",
     "has_dtype",
@@ -25,6 +28,10 @@ __all__ = [
 
 
 Held = Literal["kinds", "sizes", "call"]
+FOREIGN = "an argument is a NumPy array of a subclass or of a dtype that no tensor has"
+REASONS = 64  # different reasons that are counted apart for a function
+_OTHER = "other reasons"
+_UNNAMED = "what is done here with values of the graph"
 
 
 class PlainPython(BaseException):
@@ -32,13 +39,36 @@ class PlainPython(BaseException):
 
     No ``except Exception`` of the user catches it. ``holds``: for all arguments of these kinds, for
     those of these sizes, or for this call alone. ``refusal``: what cannot be staged, or what
-    the function raised.
+    the function raised. ``words``: what is not staged, where there is no such exception; the line
+    that the user's code is at is added. ``known``: what an earlier call was told, whole.
     """
 
-    def __init__(self, holds: Held = "kinds", refusal: Exception | None = None) -> None:
+    def __init__(
+        self, holds: Held = "kinds", refusal: Exception | None = None, words: str = _UNNAMED,
+        known: str = "",
+    ) -> None:  # fmt: skip
         super().__init__()
         self.holds: Held = holds
         self.refusal = refusal
+        self.why = known or (_here(words) if refusal is None else first_line(refusal))
+
+
+class PlainCalls:
+    """How many calls of a function ran as plain Python, by reason; a reason ends with its line."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def note(self, why: str) -> None:
+        """Count another call. Two threads must not do so at once."""
+        if why not in self.counts and len(self.counts) >= REASONS:
+            why = _OTHER
+        self.counts[why] = self.counts.get(why, 0) + 1
+
+    @property
+    def total(self) -> int:
+        """How many calls there were."""
+        return sum(self.counts.values())
 
 
 class NoOp(StagingError):
@@ -67,6 +97,12 @@ def first_line(error: Exception) -> str:
     where = f" ({error.location})" if isinstance(error, TwofoldError) and error.location else ""
     words = error.message if isinstance(error, TwofoldError) else f"{type(error).__name__}: {error}"
     return words.partition("\n")[0] + where
+
+
+def _here(words: str) -> str:
+    """What is not staged, with the line that the user's code is at."""
+    place = user_location()
+    return f"{words} is not staged" + ("" if place is None else f" ({place})")
 
 
 def is_foreign(x: Any) -> bool:

@@ -104,7 +104,7 @@ class TraceSizes(Sizes):
             return evaluate(dim, self.hints)
         except KeyError:
             if self.tracing:
-                raise PlainPython from None
+                raise PlainPython(words="a size that values decide is needed here") from None
             raise StagingError(
                 f"the size {dim} depends on the values of a tensor and is not known here"
             ) from None

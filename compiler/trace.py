@@ -38,6 +38,7 @@ from .symnumber import SymNumber, symbol
 __all__ = ["TRACED_TEXT", "Traced", "Tracer", "place"]
 
 _PYTHON = (bool, int, float, complex)
+_CAUGHT = "an operation that may raise, inside of `try` or `with` or after a print,"
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
@@ -227,7 +228,7 @@ class Tracer(bind.Ground):
         node.sure = self.arrays.sure
         if "raise" in node.effects:
             if may_be_caught() or self._has_effects():
-                raise PlainPython  # the trace goes on as if nothing were raised
+                raise PlainPython(words=_CAUGHT)  # the trace goes on as if nothing were raised
             if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
                 self.arrays.replay()
             self.arrays.before_raising(self)  # what was written before an exception stays written
@@ -419,7 +420,7 @@ class Tracer(bind.Ground):
         """A TensorArray has other elements; ``held`` is what it had."""
         if held.trace is not self and self.outer is not None:
             if isinstance(held, Traced):
-                raise PlainPython
+                raise PlainPython(words="a TensorArray of an outer graph that is begun here")
             self.begun.append((array, held))
 
     def _assign(self, variable: Any, value: Any, where: Any) -> None:

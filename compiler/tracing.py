@@ -21,7 +21,7 @@ from .guards import Watch
 from .key import Key
 from .numbers import Numbers
 from .packing import Outputs
-from .plain import Changed
+from .plain import Changed, reason
 from .sizes import TraceSizes
 from .slots import Reads, Slot, SlotKey
 from .trace import Traced, Tracer
@@ -112,6 +112,9 @@ class Tracing:
     def _finished(self, result: Any) -> Trace:
         tracer, seen = self.tracer, self.seen
         changed = self.effects.settle(self.function.name, self.arguments)
+        if changed and not self.function.keeps_changes:
+            self.effects.undo()
+            raise Changed(reason(self.function.name, changed))
         now = {i: self.traced[i] for i in self.before}
         written = {i: x for i, x in now.items() if x.value is not self.before[i]}
         tracer.arrays.flush()

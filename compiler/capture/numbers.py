@@ -33,6 +33,8 @@ DTYPES: dict[type, np.dtype[Any]] = {
 }  # fmt: skip
 _LARGE = 2**62
 _FAR = 2**56  # far within int64
+_POWER = "a power of Python numbers with this exponent"
+_SHIFT = "a shift of Python numbers by this much"
 
 
 class TracedNumber(SymNumber):
@@ -102,7 +104,7 @@ def number_of(tensor: Any, kind: type | None = None) -> TracedNumber:
         letter = tensor.dtype.kind
         kind = bool if letter == "b" else int if letter in "iu" else float
         if letter == "c":
-            raise PlainPython
+            raise PlainPython(words="a complex number of Python's that values decide")
     if tensor.dtype != DTYPES[kind]:
         tensor = OPS["cast"](tensor, dtype=DTYPES[kind])
     return TracedNumber(kind, tensor)
@@ -116,7 +118,7 @@ def as_tensor(value: Any, kind: type) -> Any:
     if type(value) is SymInt:
         return OPS["cast"](value, dtype=DTYPES[kind])
     if kind is int and not -(2**63) <= value < 2**63:
-        raise PlainPython
+        raise PlainPython(words="a Python number beyond 64 bits")
     return OPS["constant"](value=np.array(value, DTYPES[kind]))
 
 
@@ -248,11 +250,11 @@ def _power(left: Any, right: Any) -> TracedNumber:
         for _ in range(right if right <= 64 else 0):
             made = _product(made, left) if made != 1 else left
         if right > 64:
-            raise PlainPython
+            raise PlainPython(words=_POWER)
         return made if right else 1  # type: ignore[return-value]
     if type(right) in (int, float) and kind_of(left) is float and float(right).is_integer():
         if right < 0:
-            raise PlainPython
+            raise PlainPython(words=_POWER)
         base = as_tensor(left, float)
         made = base ** as_tensor(float(right), float)
         raise_if(
@@ -260,7 +262,7 @@ def _power(left: Any, right: Any) -> TracedNumber:
             OverflowError(34, "Numerical result out of range"),
         )
         return TracedNumber(float, made)
-    raise PlainPython
+    raise PlainPython(words=_POWER)
 
 
 def _bits(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -277,13 +279,13 @@ def _bits(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 def _shift_right(left: Any, right: Any) -> TracedNumber:
     if type(right) is not int or right < 0 or _with_floats(left, right):
-        raise PlainPython
+        raise PlainPython(words=_SHIFT)
     return TracedNumber(int, as_tensor(left, int) >> min(right, 63))
 
 
 def _shift_left(left: Any, right: Any) -> TracedNumber:
     if type(right) is not int or not 0 <= right < 62 or kind_of(left) is float:
-        raise PlainPython
+        raise PlainPython(words=_SHIFT)
     return _product(left, 1 << right)
 
 

@@ -44,7 +44,7 @@ def stage_branches(
         parts.append(part)
     fine = [i for i, part in enumerate(parts) if not part.failed]
     if not fine:
-        raise PlainPython
+        raise PlainPython(words="a choice of which all branches raise")
     _begin([parts[i] for i in fine])
     names = [name for name, _ in branches]
     _check([names[i] for i in fine], [parts[i] for i in fine], what, outer)

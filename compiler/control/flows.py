@@ -61,7 +61,7 @@ class Unwritten:
 def begin(kind: ArrayKind, size: Any) -> Any:
     """The elements of a new array. Raises PlainPython if they may have several shapes."""
     if not kind.one_shape:
-        raise PlainPython
+        raise PlainPython(words="a TensorArray whose elements may have several shapes")
     kind.rows = _rows_of(size)
     if not isinstance(kind.rows, int | Dim):
         kind.rows = own_tensor(size, INT)
@@ -112,10 +112,10 @@ def flow_of(kind: ArrayKind, flow: Any) -> Any:
     """The elements with the methods of an array, also those that are the rows of an argument's.
     Raises PlainPython for those of a list that was made outside of the trace."""
     if not isinstance(flow, Unwritten | Traced):
-        raise PlainPython("call")
+        raise PlainPython("call", words="a TensorArray that was made outside")
     if isinstance(flow, Traced) and not isinstance(flow.value.type, BufferType):
         if not flow.shape:
-            raise PlainPython  # the number of elements alone
+            raise PlainPython(words="a TensorArray of which the size alone is given")
         kind, flow = kind.without_rows(to_dims(flow.shape[0])), OPS["buffer_of"](flow)
     return Grown(kind, flow)
 
@@ -204,7 +204,7 @@ class Grown:
         if self.kind.dynamic:
             self.kind = self.kind.without_rows(0)
         elif not isinstance(self.kind.rows, int | Dim):
-            raise PlainPython  # whether they fit is known when it runs
+            raise PlainPython(words="unstack of a TensorArray whose size values decide")
         elif value.shape[0] > size_or_int(self.kind.rows, sizes):
             self.kind.refuse_rows(value.shape[0], self.kind.rows)
         else:
@@ -227,4 +227,4 @@ class Grown:
         return last
 
     def split(self, value: Any, lengths: Any) -> Any:
-        raise PlainPython  # the parts may have several sizes
+        raise PlainPython(words="TensorArray.split, whose parts may have several sizes,")

@@ -258,7 +258,7 @@ def stage_scan(
         lambda pair: (_following(loop, pair[0]), pair[1]),
     )
     if body.failed:
-        raise PlainPython
+        raise PlainPython(words="a loop of which every trip raises")
     variables = [v for v, _ in body.tracer.given.values()]
     first = loop.first(variables)
     body.finish(loop, variables)

@@ -54,7 +54,7 @@ class Objects:
         for read, before in self.held:
             now = read()
             if len(now) != len(before) or not all(map(_same, now, before)):
-                raise PlainPython
+                raise PlainPython(words="a Python object that a branch or a body changes")
 
 
 def _same(now: Any, before: Any) -> bool:
@@ -83,7 +83,7 @@ def _reader(value: Any) -> Read | None:
     if isinstance(value, bytearray):
         return lambda: (bytes(value),)
     if isinstance(value, Iterator):
-        raise PlainPython  # reading it changes it
+        raise PlainPython(words="an iterator in a branch or a body")  # reading it changes it
     if type(value).__module__.partition(".")[0] == "twofold":
         return None
     if is_library_object(value):

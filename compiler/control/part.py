@@ -83,7 +83,9 @@ class Part:
         plain = all(x is None or type(x) in (str, int, float, bool) for x in args)
         plain = plain and not _is_fault(error)
         if exception_named(type(error).__name__) is not type(error) or not plain:
-            raise PlainPython from error
+            raise PlainPython(
+                words=f"raising {type(error).__name__} in a branch or a loop"
+            ) from error
         attrs = {"kind": type(error).__name__, "args": args}
         bind.run(Call(OPS["fail"], (), attrs, (), (), (raised_at(error), "")))
         self.failed, self.error = True, error

@@ -50,7 +50,7 @@ def packed(kind: TensorType, inside: frozenset[str], sizes: TraceSizes) -> Tenso
         return kind
     if isinstance(kind, BufferType):
         if sizes.tracing:
-            raise PlainPython
+            raise PlainPython(words="the gradient of a loop in a loop whose sizes change")
         raise StagingError(
             f"the gradient of a loop in a loop whose sizes change from trip to trip would keep "
             f"{kind}; give what the inner loop carries a fixed size"

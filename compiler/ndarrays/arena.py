@@ -27,6 +27,8 @@ from .names import Names
 
 __all__ = ["Arrays"]
 
+_UNNAMED = "what NumPy does here to memory, or in an error,"
+
 
 class Arrays:
     """The ndarrays of one trace; see the module."""
@@ -82,13 +84,13 @@ class Arrays:
         """What has no op: a StagingError inside NumPy's own functions, which then run as they are;
         where the user calls it, the function runs as plain Python."""
         if not self.asking:
-            return self.plain()
+            return self.plain(words=what)
         self.tracer.refused = made = NoOp(f"{what} in a compiled function")
         return made
 
-    def plain(self, holds: Held = "kinds") -> PlainPython:
+    def plain(self, holds: Held = "kinds", words: str = _UNNAMED) -> PlainPython:
         """What makes this call run as plain Python, kept so that nobody can swallow it."""
-        self.tracer.refused = made = PlainPython(holds)
+        self.tracer.refused = made = PlainPython(holds, words=words)
         return made
 
     def value_of(self, tensor: Any) -> Value:
@@ -196,7 +198,7 @@ class Arrays:
         """
         written = [c.source for c in self.cells.all if c.version and c.source.__class__ is not int]
         if any(np.may_share_memory(w, array) for w in written for array in watch.arrays):
-            raise PlainPython
+            raise PlainPython(words="an array that plain NumPy has read is written to")
         for array in self._inputs.values():  # its owner can resize or reshape it in place
             watch.add("the shape of a captured array", lambda a=array: (a.shape, a.strides))
         for array in watch.arrays:  # what plain NumPy made of it is part of the trace
@@ -262,7 +264,7 @@ class Arrays:
         """A call that raises is made again by plain Python, with what it writes before. Raises
         PlainPython if writes have been put into the graph."""
         if self.cells.targets:
-            raise PlainPython
+            raise PlainPython(words="what may raise in a region, after writes to ndarrays,")
         self.replays = True
 
     def flush(self) -> None:
@@ -270,5 +272,5 @@ class Arrays:
 
         Raises PlainPython if a call that raises may have written to Variables by then."""
         if self.replays and any("write" in node.effects for node in self.tracer.graph.nodes):
-            raise PlainPython
+            raise PlainPython(words="a write to a Variable beside an ndarray's in a region")
         self.cells.flush()

@@ -143,7 +143,7 @@ class Broadcast(Link):
         return movement.broadcast_to(x, shape=self.shape)
 
     def write(self, x: Any, part: Any) -> Any:
-        raise PlainPython  # each element is written several times, in an order of NumPy's
+        raise PlainPython(words="a write to a broadcast array, to an element several times,")
 
     def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
         shape = concrete(to_dims(self.shape), env)

@@ -75,11 +75,146 @@ def test_errors_agree_and_the_scripts_own_is_shown_without_our_frames(tmp_path: 
     assert "NO" not in done.stdout
 
 
-def test_a_function_that_cannot_be_traced_fails_the_comparison(tmp_path: Path) -> None:
-    text = "import twofold as tf\n@tf.function\ndef f(x):\n    return x.tolist()\nf(tf.ones(()))\n"
+PLAIN = """
+import time
+import twofold as tf
+
+@tf.function
+def inner(x):
+    return x + 1
+
+@tf.function
+def stamped(x):
+    time.perf_counter()
+    started = time.perf_counter()
+    return inner(x) * (started > 0)
+
+@tf.function
+def listed(x):
+    return x.tolist()
+
+for _ in range(3):
+    stamped(tf.ones(3))
+listed(tf.ones(()))
+"""
+
+
+def test_calls_that_ran_as_plain_python_are_named_with_line_and_number(tmp_path: Path) -> None:
+    path = write(tmp_path, PLAIN)
+    done = twofold("compare", path)
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    at = lines.index("stamped ran as plain Python in 3 of 3 calls:")
+    assert lines[at + 1].startswith("  3 calls: time.perf_counter is made on every call")
+    assert lines[at + 1].endswith(f"({path}:11:5)")
+    at = lines.index("listed ran as plain Python in 1 of 1 calls:")
+    assert f"({path}:17:12)" in lines[at + 1]
+    rows = {line.split()[0]: line.split() for line in lines[: lines.index("")]}
+    assert rows["stamped"][-1] == rows["listed"][-1] == "plain"
+    assert (rows["inner"][1], rows["inner"][-1]) == ("3", "exactly")  # by itself: nobody else does
+
+
+def test_plain_calls_can_be_refused_and_are_in_the_json(tmp_path: Path) -> None:
+    done = twofold("compare", write(tmp_path, PLAIN), "--json", "--strict")
+    assert done.exit_code == 1
+    report = json.loads(done.stdout)
+    rows = {row["function"]: row for row in report["functions"]}
+    assert report["total"]["plain_calls"] == 4
+    assert rows["inner"]["plain_calls"] == 0 and rows["inner"]["plain_reasons"] == []
+    assert [reason["calls"] for reason in rows["stamped"]["plain_reasons"]] == [3]
+
+
+def test_a_strict_function_that_cannot_be_staged_fails(tmp_path: Path) -> None:
+    text = """
+import twofold as tf
+@tf.function(strict=True)
+def f(x):
+    return x.tolist()
+f(tf.ones(()))
+"""
     done = twofold("compare", write(tmp_path, text))
     assert done.exit_code == 1
     assert "f: it is not compiled: StagingError" in done.stdout
+
+
+def test_what_a_script_does_besides_happens_as_often_as_without_the_comparison(
+    tmp_path: Path,
+) -> None:
+    text = """
+import logging
+import sys
+import twofold as tf
+
+count, seen, log = 0, [], open(sys.argv[1], "a")
+logger = logging.getLogger("script")
+logger.addHandler(logging.StreamHandler(log))
+logger.propagate = False
+
+class Model:
+    calls = 0
+
+    @tf.function
+    def __call__(self, x):
+        self.calls += 1
+        return x * 2
+
+@tf.function
+def counted(x):
+    global count
+    count += 1
+    seen.append(1)
+    return x + count
+
+@tf.function
+def written(x):
+    log.write("line\\n")
+    logger.warning("logged")
+    print("printed")
+    return x * 2
+
+@tf.function
+def saved(x):
+    with open(sys.argv[1], "a") as out:
+        out.write("saved\\n")
+    return x - 1
+
+model, x = Model(), tf.ones(3)
+with tf.GradientTape() as tape:
+    tape.watch(x)
+    for _ in range(4):
+        x = saved(written(counted(model(x))))
+print("state", model.calls, count, len(seen))
+log.close()
+"""
+    log = tmp_path / "log"
+    done = twofold("compare", write(tmp_path, text), "--", str(log))
+    assert done.exit_code == 0, done.output
+    assert "state 4 4 4" in done.stdout
+    assert done.stdout.count("printed") == 4
+    lines = sorted(log.read_text(encoding="utf-8").split())
+    assert lines == ["line"] * 4 + ["logged"] * 4 + ["saved"] * 4
+
+
+def test_arguments_that_one_mode_alone_writes_to_are_a_difference(tmp_path: Path) -> None:
+    text = """
+import numpy as np
+import twofold as tf
+
+class Hidden:
+    def __index__(self):  # Python itself calls it, while the function is traced
+        a[0] += 1
+        return 1
+
+@tf.function
+def f(x):
+    return x.shape[0] + [0, 1][Hidden()]
+
+a = np.zeros(2)
+f(a)
+"""
+    done = twofold("compare", write(tmp_path, text))
+    assert done.exit_code == 1, done.output
+    assert "AgreementError: f: argument 'x'[0] is" in done.stdout
 
 
 def test_an_argument_that_is_written_to_is_compared_and_written_once(tmp_path: Path) -> None:

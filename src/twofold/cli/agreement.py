@@ -22,7 +22,12 @@ from twofold.ir.tree import LEAF, Again, Structure, flatten
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-__all__ = ["BOUNDS", "Allowed", "Bound", "check_same", "check_values", "scale_of", "show_bounds"]
+__all__ = [
+    "BOUNDS", "Allowed", "Bound", "Flat", "check_flat", "check_same", "check_values", "scale_of",
+    "show_bounds",
+]  # fmt: skip
+
+Flat = tuple[list[Any], Structure]  # the leaves of a value, and how they are nested
 
 
 class Bound(NamedTuple):
@@ -95,8 +100,14 @@ def check_same(
 
     ``what`` names the function in messages. Raises AgreementError for the first difference.
     """
-    mine, structure = flatten(eager)
-    theirs, other = flatten(compiled)
+    return check_flat(flatten(eager), flatten(compiled), what, place, allowed)
+
+
+def check_flat(
+    eager: Flat, compiled: Flat, what: str, place: Location | None, allowed: Allowed
+) -> float:
+    """``check_same`` of values as their leaves and structures."""
+    (mine, structure), (theirs, other) = eager, compiled
     if structure != other:
         raise AgreementError(
             f"{what}: eager returns {_outline(structure)}, compiled {_outline(other)}", place

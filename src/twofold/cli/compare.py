@@ -39,18 +39,21 @@ __all__ = ["compare"]
 )
 @click.option("--rtol", type=click.FloatRange(min=0), help="Bound relative to each element.")
 @click.option("--atol", type=click.FloatRange(min=0), help="Bound relative to the array's scale.")
+@click.option("--strict", is_flag=True, help="Fail where a call ran as plain Python.")
 @click.option("--calls", type=click.IntRange(min=1), metavar="N",
               help="Compare the first N calls of each function; later calls just run.")  # fmt: skip
 def compare(
     target: str, args: tuple[str, ...], as_json: bool, rtol: float | None, atol: float | None,
-    calls: int | None,
+    strict: bool, calls: int | None,
 ) -> None:  # fmt: skip
     """Run FILE as a script; run each call of its decorated functions eagerly and compiled.
 
     Results and Variables must agree: structure, dtype and shape exactly, integers exactly, floating
     values within a bound (float32 1e-5, float64 1e-12, of the element or of the array's scale).
     Then a table: median times of a call, what tracing and compiling took and after how many calls
-    they have paid, kernels, bytes moved and peak memory (eager > compiled).
+    they have paid, kernels, bytes moved and peak memory (eager > compiled). Calls that ran as plain
+    Python are counted below it, with the reason and the line. What a function does besides (files,
+    prints, Python's objects) is done once a call, as without the comparison.
 
     FILE is a path or the dotted name of a module. A function that is called inside another
     decorated function belongs to that one, unless FN selects it.
@@ -60,7 +63,8 @@ def compare(
     twofold compare train.py:step --calls 5 -- --epochs 1
     twofold compare mypackage.model --json > times.json
 
-    Exit codes: 0 all agree; 1 a difference, or the script failed; 2 no such file or function.
+    Exit codes: 0 all agree; 1 a difference, the script failed, or with --strict a call that ran as
+    plain Python; 2 no such file or function.
     """
     found = find_target(target)
     # Without what earlier runs have compiled, so that the table says what compiling costs.
@@ -79,7 +83,8 @@ def compare(
     if not records and not status:
         click.echo(f"{found.path} called no decorated function; there is nothing to compare",
                    err=True)  # fmt: skip
-    sys.exit(status or int(any(r.failure is not None for r in records)))
+    failed = any(r.failure is not None or strict and r.plain.total for r in records)
+    sys.exit(status or int(failed))
 
 
 def _start_compiler() -> float:

@@ -2,8 +2,9 @@
 
 For each call: trace and compile if the call needs it (timed apart), remember the state, run the
 Python function eagerly, keep its result and the state after it, put the state back, run the
-compiled function, compare results and states. The script goes on with the eager result and state.
-The first call of each trace is run twice in each mode: once cold and for memory, once for time.
+compiled function without its effects, compare results and states. The script goes on with the
+eager result and state. The first call of each trace is run twice in each mode, once cold and for
+memory, once for time; eagerly only where the trace has no effects.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import contextlib
 import io
 import tracemalloc
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,14 +21,16 @@ from twofold.compiler import config, observe
 from twofold.compiler.concrete import ConcreteFunction
 from twofold.compiler.function import Function
 from twofold.compiler.passes.schedule import schedule
+from twofold.compiler.plain import FOREIGN, Changed, PlainPython, is_foreign
 from twofold.compiler.signature import bind_arguments
 from twofold.compiler.targets import target_for
 from twofold.ir import bind
-from twofold.ir.errors import AgreementError
+from twofold.ir.errors import AgreementError, TwofoldError
+from twofold.ir.tree import flatten
 
-from .agreement import Allowed, check_same, check_values, scale_of
+from .agreement import Allowed, Flat, check_flat, check_values, scale_of
 from .cost import kernel_count, moved_bytes, planned_bytes
-from .record import Outcome, Record, State
+from .record import Outcome, RanPlainly, Record, State, snapshot
 from .target import known_as
 
 __all__ = ["Comparison"]
@@ -55,78 +58,87 @@ class Comparison:
             return _plainly(function, args, kwargs)
         record.calls += 1
         self.progress(record)
-        above = bind.current.set(None)  # not on a tape: its record is of the script's own run
+        above = bind.current.get()
+        token = bind.current.set(None)  # tapes record the eager run alone
         try:
             with observe.observed(None):
-                outcome, undo = self.both(record, args, kwargs)
+                outcome = self.both(record, args, kwargs, above)
         finally:
-            bind.current.reset(above)
-        if bind.top() is not bind.bottom():
-            undo()
-            return _plainly(function, args, kwargs)
+            bind.current.reset(token)
         if outcome.error is not None:
             raise outcome.error
         return outcome.result
 
     def both(
-        self, record: Record, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Outcome, Callable[[], None]]:
-        """The eager outcome, and what undoes the change of state."""
-        concrete, refused, new = _prepare(record, args, kwargs)
+        self, record: Record, args: tuple[Any, ...], kwargs: dict[str, Any], above: Any
+    ) -> Outcome:
+        """The eager outcome. The Python function runs once, with the interpreters that stand
+        ``above``; again only where the trace has shown that nothing but its result comes of it."""
+        found = _prepare(record, args, kwargs)
+        concrete = found.concrete
         if concrete is None:
-            return self.refused(record, refused, args, kwargs), lambda: None
-        leaves = bind_arguments(record.twin, args, kwargs)[0]
-        state = State(concrete, leaves)
+            return self.refused(record, found, args, kwargs, above)
+        state = State(concrete, found.leaves)
         before = state.take()
-        if new:
-            eager, record.eager_memory = _with_memory(lambda: _eagerly(record, args, kwargs))
-            after = state.take()
+        if found.new and not concrete.outputs.effects:
+            eager, record.eager_memory = _with_memory(lambda: _eagerly(record, args, kwargs, above))
+            result, after, kept = snapshot(eager.result), state.take(), state.keep()
             state.put(before)
             with _silent():
-                record.eager.append(_eagerly(record, args, kwargs).seconds)
+                record.eager.append(_eagerly(record, args, kwargs, None).seconds)
         else:
-            eager = _eagerly(record, args, kwargs)
-            after = state.take()
+            eager = _eagerly(record, args, kwargs, above)
+            result, after, kept = snapshot(eager.result), state.take(), state.keep()
             record.eager.append(eager.seconds)
-        for _ in range(2 if new else 1):
+        for _ in range(2 if found.new else 1):
             state.put(before)
-            with _silent():
-                compiled = Outcome(lambda: record.twin(*args, **kwargs))
-        record.compiled.append(compiled.seconds)
-        reach = min(1.0, scale_of([*_arrays([*leaves, *concrete.captures]), *before]) or 1.0)
-        allowed = Allowed(self.rtol, self.atol, reach)
-        states = zip(state.names(), after, state.take(), strict=True)
-        _compare(record, eager, compiled, states, allowed)
-        _count(record, concrete, leaves)
-        state.put(after)
-        return eager, lambda: state.put(before)
+            compiled = _compiled(record, args, kwargs, eager)
+        if isinstance(compiled.error, RanPlainly):
+            record.plain.note(str(compiled.error))
+        else:
+            record.compiled.append(compiled.seconds)
+            reach = min(1.0, scale_of([*_arrays([*found.leaves, *concrete.captures]), *before]))
+            allowed = Allowed(self.rtol, self.atol, reach or 1.0)
+            states = zip(state.names, after, state.take(), strict=True)
+            _compare(record, (eager, result), compiled, states, allowed)
+        _count(record, concrete, found.leaves)
+        state.restore(kept)
+        return eager
 
     def refused(
-        self, record: Record, refused: Exception | None, args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, record: Record, found: Prepared, args: tuple[Any, ...], kwargs: dict[str, Any],
+        above: Any,
     ) -> Outcome:  # fmt: skip
-        """A call that cannot be traced: a failure, unless eager raises the same."""
-        eager = _eagerly(record, args, kwargs)
-        if eager.error is None or type(eager.error) is not type(refused):
+        """A call that no trace can make. It runs as plain Python, and decorated functions that it
+        calls are compared; a failure where plain Python is not what the script would get."""
+        seen = len(self.records), sum(r.calls for r in self.records.values())
+        with observe.observed(self):
+            eager = _under(above, lambda: record.function.python_function(*args, **kwargs))
+        if seen == (len(self.records), sum(r.calls for r in self.records.values())):
             record.eager.append(eager.seconds)
-            record.fail(f"it is not compiled: {type(refused).__name__}: {refused}")
+        if eager.error is not None and type(eager.error) is type(found.error):
+            return eager
+        if found.plain:
+            record.plain.note(found.plain)
+        else:
+            record.fail(f"it is not compiled: {type(found.error).__name__}: {found.error}")
         return eager
 
 
 def _compare(
-    record: Record, eager: Outcome, compiled: Outcome,
+    record: Record, eager: tuple[Outcome, Flat], compiled: Outcome,
     states: Iterator[tuple[str, np.ndarray[Any, Any], np.ndarray[Any, Any]]], allowed: Allowed,
 ) -> None:  # fmt: skip
     """Both outcomes and the states after them; the first difference is remembered."""
-    if type(eager.error) is not type(compiled.error):
-        record.fail(f"{_end(eager)} eagerly, {_end(compiled)} compiled")
+    outcome, result = eager
+    if type(outcome.error) is not type(compiled.error):
+        record.fail(f"{_end(outcome)} eagerly, {_end(compiled)} compiled")
         return
     try:
         worst = [record.worst]
-        if eager.error is None:
-            worst.append(
-                check_same(eager.result, compiled.result, record.name, record.place, allowed)
-            )
+        if outcome.error is None:
+            made = flatten(compiled.result)
+            worst.append(check_flat(result, made, record.name, record.place, allowed))
         for name, a, b in states:
             worst.append(check_values(a, b, f"{record.name}: {name}", record.place, allowed))
         record.worst = max(worst)
@@ -141,22 +153,45 @@ def _arrays(values: list[Any]) -> Iterator[np.ndarray[Any, Any]]:
             yield array
 
 
-def _prepare(
-    record: Record, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[ConcreteFunction | None, Exception | None, bool]:
-    """The compiled trace for a call, or why there is none; whether it is new."""
-    with _silent():
-        traced = Outcome(lambda: record.twin.get_concrete_function(*args, **kwargs))
-    concrete: ConcreteFunction | None = traced.result
-    if concrete is None or id(concrete) in record.traces:
-        return concrete, traced.error, False
+class Prepared(NamedTuple):
+    """What there is for a call: its trace, compiled, or why there is none."""
+
+    leaves: list[Any]
+    concrete: ConcreteFunction | None = None
+    new: bool = False
+    plain: str = ""  # why it runs as plain Python
+    error: Exception | None = None  # what stands behind that, or what goes wrong
+
+
+def _prepare(record: Record, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Prepared:
+    """The trace for a call, made and compiled if there is none."""
+    twin = record.twin
+    bound = Outcome(lambda: bind_arguments(twin, args, kwargs))
+    if bound.error is not None:
+        return Prepared([], error=bound.error)
+    leaves, structure = bound.result
+    if any(map(is_foreign, leaves)):
+        return Prepared(leaves, plain=FOREIGN)
+    strict = record.function.strict or twin.input_signature is not None
+    try:
+        with _silent():
+            traced = Outcome(lambda: twin.concrete(leaves, structure))
+    except PlainPython as plain:
+        refused = strict and isinstance(plain.refusal, TwofoldError)
+        return Prepared(leaves, plain="" if refused else plain.why, error=plain.refusal)
+    if traced.error is not None:
+        why = traced.error.message.partition("\n")[0] if isinstance(traced.error, Changed) else ""
+        return Prepared(leaves, plain="" if strict else why, error=traced.error)
+    concrete: ConcreteFunction = traced.result
+    if id(concrete) in record.traces:
+        return Prepared(leaves, concrete)
     made = Outcome(concrete.compile)
     record.trace_seconds += traced.seconds
     record.compile_seconds += made.seconds
     if made.error is not None:
-        return None, made.error, False
+        return Prepared(leaves, error=made.error)
     record.traces[id(concrete)] = concrete
-    return concrete, None, True
+    return Prepared(leaves, concrete, new=True)
 
 
 def _count(record: Record, concrete: ConcreteFunction, leaves: list[Any]) -> None:
@@ -168,13 +203,35 @@ def _count(record: Record, concrete: ConcreteFunction, leaves: list[Any]) -> Non
     record.compiled_memory = planned_bytes(planned, env)
 
 
-def _eagerly(record: Record, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+def _compiled(
+    record: Record, args: tuple[Any, ...], kwargs: dict[str, Any], eager: Outcome
+) -> Outcome:
+    """The compiled function, without its effects. Where it raises it may leave the error to plain
+    Python, which has made it already."""
+    with _silent(), observe.without_effects():
+        found = Outcome(lambda: record.twin(*args, **kwargs))
+    if isinstance(found.error, RanPlainly) and eager.error is not None:
+        found.error = found.error.raised or found.error
+    return found
+
+
+def _eagerly(record: Record, args: tuple[Any, ...], kwargs: dict[str, Any], above: Any) -> Outcome:
+    """The Python function, and what it calls, without any compiling."""
     before = config.functions_run_eagerly()
     config.run_functions_eagerly(True)
     try:
-        return Outcome(lambda: record.function.python_function(*args, **kwargs))
+        return _under(above, lambda: record.function.python_function(*args, **kwargs))
     finally:
         config.run_functions_eagerly(before)
+
+
+def _under(above: Any, run: Callable[[], Any]) -> Outcome:
+    """An outcome with these interpreters above: the tapes of the script, or None."""
+    token = bind.current.set(above)
+    try:
+        return Outcome(run)
+    finally:
+        bind.current.reset(token)
 
 
 def _with_memory(run: Callable[[], Outcome]) -> tuple[Outcome, int]:

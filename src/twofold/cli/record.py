@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -11,13 +12,39 @@ import numpy as np
 
 from twofold.compiler.concrete import ConcreteFunction
 from twofold.compiler.function import Function
+from twofold.compiler.plain import PlainCalls
 from twofold.ir.errors import AgreementError, TwofoldError
 from twofold.ir.location import Location
+from twofold.ir.tree import flatten
+from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
+from .agreement import Flat
 from .target import known_as
 
-__all__ = ["Outcome", "Record", "State"]
+__all__ = ["Outcome", "RanPlainly", "Record", "State", "snapshot"]
+
+_HOLDS_ARRAY = (Tensor, Variable, np.ndarray)
+
+
+class RanPlainly(Exception):
+    """A call of a twin that would have run the Python function; the text says why. ``raised``:
+    what the graph raised before."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        error = sys.exception()
+        self.raised = error if isinstance(error, Exception) else None
+
+
+class Twin(Function):
+    """A decorated function a second time, which only computes: it changes nothing while it is
+    traced, and never runs the Python function."""
+
+    keeps_changes = False
+
+    def plainly(self, args: tuple[Any, ...], kwargs: dict[str, Any], why: str) -> Any:
+        raise RanPlainly(why)
 
 
 class Record:
@@ -27,7 +54,7 @@ class Record:
         self.function = function
         self.name = known_as(function)[0]
         self.place = _place(function)
-        self.twin = Function(
+        self.twin = Twin(
             function.python_function, input_signature=function.input_signature,
             jit_compile=True, name=function.name,
         )  # fmt: skip
@@ -37,10 +64,12 @@ class Record:
         self.trace_seconds = self.compile_seconds = 0.0
         self.worst = 0.0
         self.failure: TwofoldError | None = None
+        self.plain = PlainCalls()
         self.traces: dict[int, ConcreteFunction] = {}
         self.kernels = self.array_steps = 0
         self.eager_moved = self.compiled_moved = 0
-        self.eager_memory = self.compiled_memory = 0
+        self.eager_memory: int | None = None
+        self.compiled_memory = 0
 
     def fail(self, message: str) -> None:
         """Remember the first failure."""
@@ -73,31 +102,54 @@ class Outcome:
 
 
 class State:
-    """Variables that a trace touches, and arguments that it writes to."""
+    """Variables that a trace touches, and all arrays that it is given or captures."""
 
     def __init__(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:
-        self.variables = [c for c in concrete.captures if isinstance(c, Variable)]
-        self.written = concrete.written(leaves)
-
-    def names(self) -> Iterator[str]:
-        """A name for each part."""
-        yield from (f"variable {v.name!r}" for v in self.variables)
-        yield from (f"argument {i} that is written to" for i in range(len(self.written)))
+        named = [
+            *zip(concrete.trace.leaf_names, leaves, strict=True),
+            *(("from outside", c) for c in [*concrete.captures, *concrete.written(leaves)]),
+        ]
+        found = {id(x): (name, x) for name, x in reversed(named) if isinstance(x, _HOLDS_ARRAY)}
+        self.held = [x for _, x in found.values()]
+        self.names = [
+            f"variable {x.name!r}" if isinstance(x, Variable) else _argument(name)
+            for name, x in found.values()
+        ]
 
     def take(self) -> list[np.ndarray[Any, Any]]:
         """Copies of all parts."""
-        return [
-            (x if isinstance(x, np.ndarray) else x.array).copy()
-            for x in (*self.variables, *self.written)
-        ]
+        return [(x if isinstance(x, np.ndarray) else x.array).copy() for x in self.held]
+
+    def keep(self) -> list[np.ndarray[Any, Any]]:
+        """The values themselves, as tapes know them; copies of arrays."""
+        return [x.copy() if isinstance(x, np.ndarray) else x.array for x in self.held]
 
     def put(self, copies: list[np.ndarray[Any, Any]]) -> None:
-        """Set all parts to (copies of) these."""
-        for x, array in zip((*self.variables, *self.written), copies, strict=True):
-            if isinstance(x, np.ndarray):
+        """Set all parts to copies of these."""
+        self.restore([array.copy() for array in copies])
+
+    def restore(self, kept: list[np.ndarray[Any, Any]]) -> None:
+        """Set all parts to these."""
+        for x, array in zip(self.held, kept, strict=True):
+            if not isinstance(x, np.ndarray):
+                x.array = array
+            elif x.flags.writeable:
                 np.copyto(x, array)
-            else:
-                x.array = array.copy()
+
+
+def snapshot(result: Any) -> Flat:
+    """What a function returned as it is now; later calls may write into its arrays."""
+    leaves, structure = flatten(result)
+    return [
+        x.copy() if isinstance(x, np.ndarray)
+        else wrap(x.array.copy()) if type(x) is Tensor
+        else x
+        for x in leaves
+    ], structure  # fmt: skip
+
+
+def _argument(name: str) -> str:
+    return "an array from outside" if name == "from outside" else f"argument {name!r}"
 
 
 def _place(function: Function) -> Location | None:

@@ -35,6 +35,8 @@ def figures(record: Record) -> dict[str, Any]:
         "agrees": record.failure is None,
         "failure": None if record.failure is None else record.failure.message,
         "largest_difference": record.worst,
+        "plain_calls": record.plain.total,
+        "plain_reasons": [{"reason": why, "calls": n} for why, n in record.plain.counts.items()],
         "eager_seconds": eager,
         "compiled_seconds": compiled,
         "speed_up": eager / compiled if eager and compiled else None,
@@ -61,6 +63,7 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "functions": len(rows),
         "calls": sum(r["calls"] for r in rows),
         "agrees": all(r["agrees"] for r in rows),
+        "plain_calls": sum(r["plain_calls"] for r in rows),
         "largest_difference": max((r["largest_difference"] for r in rows), default=0.0),
         "eager_seconds": eager,
         "compiled_seconds": compiled,
@@ -71,7 +74,7 @@ def totals(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "numpy_steps": sum(r["numpy_steps"] for r in rows),
         "eager_bytes_moved": sum(r["calls"] * r["eager_bytes_moved"] for r in rows),
         "compiled_bytes_moved": sum(r["calls"] * r["compiled_bytes_moved"] for r in rows),
-        "eager_peak_bytes": max((r["eager_peak_bytes"] for r in rows), default=0),
+        "eager_peak_bytes": max((r["eager_peak_bytes"] or 0 for r in rows), default=0),
         "compiled_peak_bytes": max((r["compiled_peak_bytes"] for r in rows), default=0),
     }
 
@@ -90,12 +93,14 @@ def show_seconds(seconds: float | None) -> str:
     return "0" if seconds == 0 else f"{seconds / 1e-9:.3g} ns"
 
 
-def show_bytes(count: int) -> str:
-    """A number of bytes with three digits and its unit.
+def show_bytes(count: int | None) -> str:
+    """A number of bytes with three digits and its unit; "?" where it is not known.
 
     >>> show_bytes(1234567)
     '1.23 MB'
     """
+    if count is None:
+        return "?"
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= size:
             return f"{count / size:.3g} {unit}"

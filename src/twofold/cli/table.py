@@ -7,6 +7,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from twofold.compiler.explain import plain_lines
+
 from .agreement import show_bounds
 from .record import Record
 from .report import console, figures, show_bytes, show_seconds, totals
@@ -50,6 +52,8 @@ def print_table(records: list[Record], rtol: float | None, atol: float | None) -
         if _disturbed(row):
             out.print(_warning(row), style="yellow", highlight=False, markup=False, soft_wrap=True)
     for record in records:
+        for line in plain_lines(record.name, record.plain, record.calls):
+            out.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
         if record.failure is not None:
             out.print(f"\nAgreementError: {record.failure}", style="red", highlight=False,
                       markup=False, soft_wrap=True)  # fmt: skip
@@ -75,8 +79,9 @@ def _warning(row: dict[str, Any]) -> str:
 
 def _cells(row: dict[str, Any], gap: str) -> dict[str, str]:
     """The text of each column; ``gap`` is where a cell may break."""
-    if row["compiled_seconds"] is None:  # it could not be traced
-        known = {"function": row["function"], "calls": str(row["calls"]), "agrees": "NO"}
+    if row["compiled_seconds"] is None:  # no call of it has been compiled
+        verdict = "plain" if row["agrees"] else "NO"
+        known = {"function": row["function"], "calls": str(row["calls"]), "agrees": verdict}
         return {**dict.fromkeys(HEADS, ""), **known, "eager": show_seconds(row["eager_seconds"])}
     arrow = f" >{gap}"
     steps = f"{row['kernels']}" + (f" + {row['numpy_steps']} np" if row["numpy_steps"] else "")
