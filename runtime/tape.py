@@ -88,6 +88,10 @@ class GradientTape:
             bind.pop(self._token)
             self._token = None
 
+    def is_over(self, ground: Any) -> bool:
+        """Whether the tape does not record, or records what this executor or tracer runs."""
+        return self._token is None or self._below is None or self._below.ground is ground
+
     def reset(self) -> None:
         """Forget everything recorded and watched."""
         self._entries, self._known, self._reads, self._used = [], {}, {}, False

@@ -31,7 +31,7 @@ from ..symnumber import SymNumber
 
 __all__ = [
     "IMMUTABLE", "READS", "any_of", "holds_value", "is_generator_of", "is_pure_class",
-    "is_pure_function", "name_of",
+    "is_pure_function", "lends_memory", "name_of",
 ]  # fmt: skip
 
 _MODULES = frozenset((
@@ -183,6 +183,31 @@ def holds_value(x: Any, depth: int = 4) -> bool:
     if depth and type(x) in (list, tuple, set):
         return any(holds_value(v, depth - 1) for v in x)
     return bool(depth) and type(x) is dict and any(holds_value(v, depth - 1) for v in x.values())
+
+
+def lends_memory(x: Any, depth: int = 2) -> bool:
+    """Whether NumPy makes an array of an object by a protocol: its elements are not guarded, and
+    the array may have the memory of something else."""
+    kind = type(x)
+    if kind in (list, tuple):
+        return depth > 0 and any(lends_memory(v, depth - 1) for v in x)
+    if isinstance(x, _NO_LENDERS) or is_ours(kind):
+        return False
+    if any(hasattr(kind, name) or name in _held(x) for name in _PROTOCOLS):
+        return True
+    try:
+        memoryview(x).release()
+    except (TypeError, BufferError):
+        return False
+    return True
+
+
+_NO_LENDERS = (int, float, str, bytes, type, np.ndarray, np.generic)
+_PROTOCOLS = ("__array__", "__array_interface__", "__array_struct__")
+
+
+def _held(x: Any) -> Any:
+    return getattr(x, "__dict__", ())
 
 
 def any_of(test: Callable[[Any], bool], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -25,6 +25,8 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
+from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -45,6 +47,7 @@ from .pure import (
     is_generator_of,
     is_pure_class,
     is_pure_function,
+    lends_memory,
     name_of,
 )
 from .text import Piece, Text, has_no_text, snapshot
@@ -71,6 +74,7 @@ _WRITERS = {
 }
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
 _OURS = __name__.partition(".")[0]
+_OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 _ANY: Any = object()
 
 
@@ -129,9 +133,20 @@ class Steps(Objects):
                 self.observe(owner)
         elif not is_library_object(owner) or isinstance(owner, types.SimpleNamespace):
             self.observe(owner)
+        elif isinstance(owner, GradientTape):
+            self._refuse_tape(owner, name)
         elif not is_ours(kind) and not self.is_own(owner):
             self._library_attribute(owner, name)
         return super().attribute(frame, owner, name)
+
+    def _refuse_tape(self, owner: Any, name: str) -> None:
+        """A tape that records around this trace, or around this region of it, knows no values of
+        it: raises if it is asked for something."""
+        if isinstance(owner, GradientTape):
+            if not self.is_own(owner):
+                self.refuse_step(f"{name}() of a tape from outside")
+            if name in _OF_RECORDING and not owner.is_over(bind.ground()):
+                self.refuse_step(f"{name}() of a tape that records around this code")
 
     def _library_attribute(self, owner: Any, name: str) -> None:
         held = getattr(owner, "__dict__", None) or {}
@@ -167,7 +182,25 @@ class Steps(Objects):
     ) -> Any:  # fmt: skip
         if isinstance(left, str) and name == "mod" and has_no_text(right):
             self.give_up("a text made of values of the graph")
+        if isinstance(left, _OF_TRACE) or isinstance(right, _OF_TRACE):
+            self._refuse_lenders((left, right))
         return super().binary(frame, function, name, left, right, in_place)
+
+    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        if isinstance(left, _OF_TRACE) or isinstance(right, _OF_TRACE):
+            self._refuse_lenders((left, right))
+        return super().compare(frame, sign, left, right)
+
+    def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
+        if isinstance(held, _OF_TRACE):
+            self._refuse_lenders((key, value))
+        super().set_item(frame, held, key, value)
+
+    def _refuse_lenders(self, values: Any) -> None:
+        """An array is made of objects that are not: raises if nothing says what it reads."""
+        for value in values:
+            if not isinstance(value, _GUARDED) and lends_memory(value):
+                self.refuse_step(f"a conversion of a {type(value).__name__} to an array")
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
         self.observe(held, item if held is os.environ else _ANY)
@@ -220,6 +253,10 @@ class Steps(Objects):
         ours = is_ours(type(function)) or (getattr(function, "__module__", "") or "").startswith(
             _OURS
         )
+        if ours or name_of(function).startswith("numpy."):
+            self._refuse_lenders((*args, *kwargs.values()))
+            if _is_view_of_bytes(function) and not isinstance(args[0] if args else None, bytes):
+                self.refuse_step("an array in the memory of something else")
         for value in (*args, *kwargs.values()):
             self.observe(value)
             if not ours and isinstance(value, Tensor):
@@ -306,6 +343,7 @@ class Steps(Objects):
             elif not isinstance(owner, _CONTAINERS):
                 self.changes(owner)
             return True
+        self._refuse_tape(owner, name)
         if kind in _DICT_VIEWS or is_ours(kind):
             return True
         if is_library_object(owner):
@@ -337,6 +375,11 @@ class Steps(Objects):
 
 _ATOMS = frozenset((int, float, bool, complex, str, bytes, type(None)))
 _PLAIN = _ATOMS | {tuple}
+_GUARDED = (bytearray, array)  # their elements are
+
+
+def _is_view_of_bytes(function: Any) -> bool:
+    return getattr(function, "real", function) is np.frombuffer
 
 
 def _is_of_python(value: Any) -> bool:

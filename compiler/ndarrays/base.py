@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.dtypes import letter
 from twofold.ir.location import stores_item
 from twofold.runtime.tensor import Tensor
@@ -253,7 +254,7 @@ class TracedArray(TracedValue):
         contiguous: bool | None = None,
     ) -> None:  # fmt: skip
         self.home, self.cell, self.parent = trace, cell, parent
-        self._read: tuple[int, Any] | None = None
+        self._read: tuple[Any, Any] | None = None  # what the cell held, and what is read of it
         self.viewed = False  # whether a view was made of this very object
         if parent is None or link is None:
             self.chain: tuple[Link, ...] = ()
@@ -279,9 +280,21 @@ class TracedArray(TracedValue):
     def tensor(self) -> Any:
         if self.parent is None:
             return self.cell.tensor
-        if self._read is None or self._read[0] != self.cell.version:
-            self._read = self.cell.version, self.chain[-1].read(self.parent.tensor())
-        return self._read[1]
+        found = self.read_before()
+        if found is None:
+            found = self.chain[-1].read(self.parent.tensor())
+            self._read = self.cell.tensor, found
+        return found
+
+    def read_before(self) -> Any:
+        """What was read already of the value that the cell has, in this region, or None."""
+        held = self._read
+        if held is None or held[0] is not self.cell.tensor:
+            return None
+        region: Any = bind.ground()
+        while region is not None and region is not held[1].trace:
+            region = region.outer
+        return None if region is None else held[1]  # a region that has ended keeps what it read
 
     def take_shape(self, shaped: TracedArray) -> None:
         """Become another view of the same cell: ``a.shape = ...`` changes the object itself."""
@@ -290,12 +303,14 @@ class TracedArray(TracedValue):
 
     def store(self, value: Any) -> None:
         """Write a tensor of this array's shape and dtype."""
-        array, version = self, self.cell.version + 1
+        array, read = self, []
         while array.parent is not None:
-            array._read = version, value
+            read.append((array, value))
             value = array.chain[-1].write(array.parent.tensor(), value)
             array = array.parent
         array.cell.put(value)
+        for view, part in read:
+            view._read = value, part
 
     @property
     def strides(self) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array as array_of_python
 from collections.abc import Callable
 from typing import Any
 
@@ -139,6 +140,8 @@ def array(
     subok: bool = False, ndmin: int = 0, ndmax: int = 0, like: Any = None,
 ) -> Any:  # fmt: skip
     """``np.array``."""
+    if copy is not True:
+        _refuse_lent(trace, object)
     made = _asarray(trace, object, dtype, order)
     _refuse_copy(copy, made, object)
     if copy and made is object:
@@ -146,6 +149,12 @@ def array(
     while made.ndim < ndmin:
         made = made[None]
     return made
+
+
+def _refuse_lent(trace: Any, x: Any) -> None:
+    """What ``np.asarray`` makes of an ``array.array`` and its like has its memory."""
+    if isinstance(x, bytearray | array_of_python):
+        raise trace.plain()
 
 
 def _refuse_copy(copy: Any, made: Any, given: Any) -> None:
@@ -199,6 +208,7 @@ def asarray(
     copy: Any = None, like: Any = None,
 ) -> Any:  # fmt: skip
     """``np.asarray``."""
+    _refuse_lent(trace, a)
     made = _asarray(trace, a, dtype, order)
     _refuse_copy(copy, made, a)
     return _copied(made, order or "K") if copy and made is a else made
@@ -207,6 +217,7 @@ def asarray(
 @_creates(np.ascontiguousarray)
 def ascontiguousarray(trace: Any, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """``np.ascontiguousarray``."""
+    _refuse_lent(trace, a)
     made = _asarray(trace, a, dtype, "C")
     return made if made.ndim else made[None]
 
@@ -214,5 +225,6 @@ def ascontiguousarray(trace: Any, a: Any, dtype: Any = None, *, like: Any = None
 @_creates(np.asfortranarray)
 def asfortranarray(trace: Any, a: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """``np.asfortranarray``."""
+    _refuse_lent(trace, a)
     made = _asarray(trace, a, dtype, "F")
     return made if made.ndim else made[None]

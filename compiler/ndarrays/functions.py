@@ -335,10 +335,12 @@ def _example_size(x: TracedArray) -> int:
 
 @implements(np.shares_memory, np.may_share_memory)
 def shares_memory(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
-    """Whether two arrays share memory: not, if they are of different cells."""
+    """Whether two arrays share memory; those of different cells do not, if one was made here."""
     trace = trace_of(a, b)
     a, b = as_array(trace, a), as_array(trace, b)
     if a.cell is not b.cell:
+        if a.cell.source is not None and b.cell.source is not None:
+            raise trace.plain()  # what is given at a later call may overlap
         return False
     a.pin()
     b.pin()

@@ -90,8 +90,9 @@ class _Shown:
     def meet(self, x: Any) -> None:
         """Note what an argument is now. Raises _Unshown."""
         if type(x) is TracedArray:
-            read = x._read[1].value if x._read and x._read[0] == x.cell.version else None
-            self.met[id(x)] = x.cell, x.chain, x.writeable, x.cell.tensor.value, read
+            read = x.read_before()
+            held = x.cell.tensor.value, None if read is None else read.value
+            self.met[id(x)] = x.cell, x.chain, x.writeable, *held
             self.size += x.cell.layout.size
         elif type(x) is np.ndarray:
             held = self.home.held(x)

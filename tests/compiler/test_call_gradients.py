@@ -374,15 +374,6 @@ def an_error_caught_after_an_assignment(make: Make) -> Any:
     return [r, v]
 
 
-def a_tape_from_outside(make: Make) -> Any:
-    f = make(lambda x: tf.sum(x * x * x))
-    x = tf.constant([1.0, 2.0])
-    with tf.GradientTape() as t:
-        t.watch(x)
-        y = f(x)
-    return make(lambda: t.gradient(y, x) * 2.0)()
-
-
 def mixed_dtypes(make: Make) -> Any:
     f = make(lambda x, y: x * y + tf.cast(x, tf.float64))
     x = tf.constant([1.0, 2.0])
@@ -470,7 +461,6 @@ def gradients_inside_a_persistent_tape(make: Make) -> Any:
         a_write_to_a_tensor_of_the_caller,
         a_tape_of_the_caller,
         an_error_caught_after_an_assignment,
-        a_tape_from_outside,
         mixed_dtypes,
         an_array_written_to_later,
         several_shapes,
