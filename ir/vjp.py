@@ -36,10 +36,9 @@ class Entry(NamedTuple):
 
 class Into(NamedTuple):
     """A cotangent that is zero but for a part, as a rule may return it: ``add`` puts the part into
-    a sum of others, so that nobody adds the zeros; where there are no others, into ``zeros()``."""
+    a sum of others, so that nobody adds the zeros, or into zeros, where it is given None."""
 
-    zeros: Callable[[], Any]
-    add: Callable[[Any], Any]
+    add: Callable[[Any | None], Any]
 
 
 class Sources(NamedTuple):
@@ -97,7 +96,7 @@ def backward(
                     continue
                 before = table.get(id(x))
                 if isinstance(g, Into):
-                    table[id(x)] = g.add(g.zeros() if before is None else before)
+                    table[id(x)] = g.add(before)
                     continue
                 g = match(g() if callable(g) else g, tensor(x))
                 table[id(x)] = g if before is None else plus(before, g)

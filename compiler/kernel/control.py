@@ -467,7 +467,8 @@ class Builder:
             raise UnfitError("a computed part of a small array")
         grid = np.empty(shape, object)
         if node.op.name == "slice_grad":
-            self.consts.append(Const(self.name("c"), held_in(node.out), zero(node.out)))
+            fill = zero(node.out, node.attrs["neutral"])
+            self.consts.append(Const(self.name("c"), held_in(node.out), fill))
             grid.fill(self.consts[-1].name)
         else:
             grid[...] = np.array(self.elements(node.inputs[0]), object).reshape(shape)

@@ -56,9 +56,10 @@ def size(value: Value) -> int:
     return prod(map(int, value.type.shape))
 
 
-def zero(value: Value) -> Any:
+def zero(value: Value, negative: bool = False) -> Any:
     """The number 0 of the dtype that an array is held in."""
-    return np.zeros((), held_in(value)).item()
+    number = np.zeros((), held_in(value))
+    return (-number if negative and number.dtype.kind in "fc" else number).item()
 
 
 def check_linear(region: Graph) -> None:

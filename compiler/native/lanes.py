@@ -33,6 +33,8 @@ BOOL, SINGLE, DOUBLE = np.dtype(bool), np.dtype("float32"), np.dtype("float64")
 INF, NAN = float("inf"), float("nan")
 
 
+RARE = 2000  # to one, as LLVM is told; from a hundred on it makes a branch of a select
+_I32 = ir.IntType(32)
 _BY_WIDTH = {4: FORMATS["f32"], 8: FORMATS["f64"]}
 
 
@@ -342,12 +344,17 @@ class Value:
             return self.made(b.fcmp_unordered("!=", self.ir, zero), BOOL)
         return self.made(b.icmp_signed("!=", self.ir, zero), BOOL)
 
-    def select(self, yes: Value, no: Number) -> Value:
-        """``yes`` where this bool holds, else ``no``."""
+    def select(self, yes: Value, no: Number, rare: bool = False) -> Value:
+        """``yes`` where this bool holds, else ``no``. ``rare``: it nearly never does; then one lane
+        becomes a branch, and what is computed from ``no`` does not wait for the test."""
         if info(yes.dtype).complex:
-            other = yes.like(no)
-            return self.lanes.pair(*(self.select(yes.part(i), other.part(i)) for i in range(2)))
-        chosen = self.lanes.builder.select(self.ir, yes.ir, yes.like(no).ir)
+            parts = [(yes.part(i), yes.like(no).part(i)) for i in range(2)]
+            return self.lanes.pair(*(self.select(*pair, rare=rare) for pair in parts))
+        b = self.lanes.builder
+        chosen = b.select(self.ir, yes.ir, yes.like(no).ir)
+        if rare and self.lanes.count == 1:
+            weights = [ir.MetaDataString(b.module, "branch_weights"), _I32(1), _I32(RARE)]
+            chosen.set_metadata("prof", b.module.add_metadata(weights))
         return yes.made(chosen)
 
     # ---- Bits and conversions

@@ -99,7 +99,7 @@ class _Expression:
     def ifexp(self, node: ast.IfExp) -> Value:
         test = self.typed(self.visit(node.test)).nonzero()
         yes, no = self.common(self.visit(node.body), self.visit(node.orelse))
-        return test.select(yes, no)
+        return test.select(yes, no, rare=_is_rare(node.test))
 
     def call(self, node: ast.Call) -> Value:
         assert isinstance(node.func, ast.Name)  # ``parse`` has seen to it
@@ -118,6 +118,13 @@ class _Expression:
         x = a if isinstance(a, Value) else self.lanes.constant(a, like)
         y = b if isinstance(b, Value) else self.lanes.constant(b, like)
         return x, y
+
+
+def _is_rare(test: ast.expr) -> bool:
+    """Whether a test nearly never holds: what it asks for includes a NaN."""
+    if isinstance(test, ast.BoolOp):
+        return isinstance(test.op, ast.And) and any(map(_is_rare, test.values))
+    return isinstance(test, ast.Call) and test.func.id == "isnan"  # type: ignore[attr-defined]
 
 
 def call(name: str, *args: Value) -> Value:

@@ -111,7 +111,10 @@ def buffer_read(buffer: Any, index: Any) -> Any:
 
 @buffer_read.gradient
 def buffer_read_vjp(g: Any, out: Any, buffer: Any, index: Any) -> Any:
-    return Into(lambda: zeros(buffer), lambda sum: OPS["buffer_add_at"](sum, index, g)), None
+    def add(sum: Any | None) -> Any:
+        return OPS["buffer_add_at"](zeros(buffer) if sum is None else sum, index, g)
+
+    return Into(add), None
 
 
 def _with_element_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:

@@ -105,12 +105,13 @@ def _batch_key(at: Array, batch_dims: int) -> tuple[Array, ...]:
 
 @gather.gradient
 def gather_vjp(g: Any, out: Any, x: Any, indices: Any, *, axis: int, batch_dims: int) -> Any:
-    def into(sum: Any) -> Any:
-        return scatter_add(sum, indices, g, axis=axis, batch_dims=batch_dims)
+    def into(sum: Any | None) -> Any:
+        total = OPS["zeros_like"](x) if sum is None else sum
+        return scatter_add(total, indices, g, axis=axis, batch_dims=batch_dims)
 
     if not len(indices.shape):  # in a loop over rows the sums would take the time of all of them
-        return Into(lambda: OPS["zeros_like"](x), into), None
-    return lambda: into(OPS["zeros_like"](x)), None
+        return Into(into), None
+    return lambda: into(None), None
 
 
 def _scatter_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:

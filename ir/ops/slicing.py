@@ -19,6 +19,7 @@ from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
+from ..vjp import Into
 from ..words import counted
 from .operand import as_sizes, as_tensor, sequence_attr, size_attr
 
@@ -166,7 +167,10 @@ def strided_slice(x: Any, *, index: Any) -> Any:
 
 @strided_slice.gradient
 def strided_slice_vjp(g: Any, out: Any, x: Any, *, index: Any) -> Any:
-    return (lambda: slice_grad(g, shape=x.shape, index=index),)
+    def around(neutral: bool) -> Any:
+        return slice_grad(g, shape=x.shape, index=index, neutral=neutral)
+
+    return (Into(lambda sum: around(False) if sum is None else sum + around(True)),)
 
 
 def _slice_grad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -174,7 +178,8 @@ def _slice_grad_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
     shape = tuple(attrs["shape"])
     index, part = resolve_index(tuple(attrs["index"]), shape, sizes, op.name)
     _check_part(g, part, sizes, op.name)
-    return {"shape": shape, "index": index}, (g.with_shape(shape),)
+    own = {"shape": shape, "index": index, "neutral": bool(attrs["neutral"])}
+    return own, (g.with_shape(shape),)
 
 
 def _check_part(part: TensorType, shape: list[DimLike], sizes: Sizes, what: str) -> None:
@@ -216,7 +221,15 @@ def _written(index: Index, part: TensorType) -> _Written:
 def _slice_grad_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece]:
     box, access, dense = _written(attrs["index"], types[0])
     rest = around(box, out.shape) if dense else [whole(out.shape)]
-    return [*(Piece(b, None, value=0) for b in rest), Piece(box, 0, access)]
+    fill = _fill(types[0].dtype, attrs["neutral"])
+    return [*(Piece(b, None, value=fill) for b in rest), Piece(box, 0, access)]
+
+
+def _fill(dtype: np.dtype[Any], neutral: bool) -> Any:
+    """What stands around the part in ``slice_grad``."""
+    if not neutral or dtype.kind not in "fcV":
+        return 0
+    return complex(-0.0, -0.0) if dtype.kind == "c" else -0.0
 
 
 def _slice_update_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Piece]:
@@ -231,15 +244,20 @@ def _slice_update_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Pi
 @op("index", _slice_grad_rule, promote="none", public=False, pieces=_slice_grad_pieces,
     samples=[Sample("f[2,3]", shape=(4, 5), index=((1, 3, 1), (0, 5, 2))),
              Sample("f[4]", shape=(4, 5), index=((None, None, -1), 2))])  # fmt: skip
-def slice_grad(g: Any, *, shape: Any, index: Any) -> Any:
-    """Zeros of ``shape`` with ``g`` at the places that ``strided_slice`` with ``index`` reads."""
-    out = np.zeros(shape, g.dtype)
+def slice_grad(g: Any, *, shape: Any, index: Any, neutral: Any = False) -> Any:
+    """Zeros of ``shape`` with ``g`` at the places that ``strided_slice`` with ``index`` reads.
+
+    ``neutral``: the zeros are negative: ``x + -0.0`` is ``x`` for every ``x``, which compilers know.
+    """
+    out = np.full(shape, _fill(g.dtype, neutral), g.dtype)
     out[as_key(index)] = g
     return out
 
 
 @slice_grad.gradient
-def slice_grad_vjp(g: Any, out: Any, part: Any, *, shape: Any, index: Any) -> Any:
+def slice_grad_vjp(
+    g: Any, out: Any, part: Any, *, shape: Any, index: Any, neutral: Any
+) -> Any:
     return (lambda: strided_slice(g, index=index),)
 
 
