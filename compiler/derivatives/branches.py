@@ -153,7 +153,7 @@ class _Branches:
             table[kind, at] = inputs[1 + at] if kind == "input" else results[at]
         for i in used:
             table["cotangent", i] = ground.value(cotangents[i])
-        kinds = {key: type_of(value) for key, value in table.items()}
+        kinds = {key: self._known(type_of(value)) for key, value in table.items()}
         regions = [
             self._backward(part, slots, back, kinds, wanted)
             for part, slots, back in zip(self.parts, self.slots, backs, strict=True)
@@ -164,6 +164,10 @@ class _Branches:
         for i, out in zip(wanted, outs, strict=True):
             found[1 + i] = ground.tensor(out)
         return found
+
+    def _known(self, kind: TensorType) -> TensorType:
+        """A type with what the trace knows of its sizes by now, as its branches have it."""
+        return kind.sized([self.tracer.sizes.resolve(dim) for dim in kind.shape])
 
     def _key(self, kept: Kept, part: Derivative, slots: dict[Any, int]) -> tuple[str, int]:
         """Where the outer graph has what a branch keeps: an input or a result."""

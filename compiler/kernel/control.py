@@ -41,7 +41,6 @@ from .sequences import SEQUENCES
 from .small import (
     ELEMENTS,
     Elements,
-    Grown,
     Memory,
     UnfitError,
     check_linear,
@@ -49,7 +48,6 @@ from .small import (
     is_half,
     is_small,
     numbers,
-    origin,
     positions,
     size,
     spread,
@@ -70,8 +68,9 @@ from .statements import (
     Var,
     While,
 )
+from .storage import Storage
 
-__all__ = ["alone", "build_control", "fits"]
+__all__ = ["begins", "build_control", "fit", "fits", "together"]
 
 STATEMENTS = 4096  # of a kernel
 INT64 = np.dtype(np.int64)
@@ -80,24 +79,34 @@ CONTROL = ("cond", "switch", "while", "scan")
 
 def fits(node: Node) -> bool:
     """Whether a node with regions can be a kernel by itself."""
-    if node.op.name not in CONTROL or not node.effects <= {"raise"}:
+    return node.op.name in CONTROL and fit([node], node.outputs)
+
+
+def fit(nodes: Sequence[Node], outputs: Iterable[Value]) -> bool:
+    """Whether some nodes, those with regions among them, can be a kernel."""
+    if not all(node.effects <= {"raise"} for node in nodes):
         return False
     try:
-        build_control(alone(node, node.op.name))
+        build_control(together(nodes, outputs, "kernel"))
     except UnfitError:
         return False
     return True
 
 
-def alone(node: Node, name: str) -> Graph:
-    """A node and the small constants among its inputs, as a view of the graph that they are in."""
-    given = dict.fromkeys(node.inputs)
-    consts = [v.node for v in given if v.node is not None and _is_small_constant(v.node)]
-    outside = [v for v in given if v.node not in consts]
-    return Graph(name, outside, [*consts, node], node.outputs)
+def together(nodes: Sequence[Node], outputs: Iterable[Value], name: str) -> Graph:
+    """Some nodes, and the small constants and new sequences that they take, as a view of the graph
+    that they are in."""
+    made = {v for node in nodes for v in node.outputs}
+    given = dict.fromkeys(v for node in nodes for v in node.inputs if v not in made)
+    within = [v.node for v in given if v.node is not None and begins(v.node)]
+    outside = [v for v in given if v.node not in within]
+    return Graph(name, outside, [*within, *nodes], list(outputs))
 
 
-def _is_small_constant(node: Node) -> bool:
+def begins(node: Node) -> bool:
+    """Whether kernels have a node within themselves: a small constant, a new sequence."""
+    if node.op.name == "buffer_new":
+        return True
     return node.op.name == "constant" and node.attrs["value"].size <= ELEMENTS
 
 
@@ -116,7 +125,8 @@ class Builder:
         self.consts: list[Const] = []
         self.top: list[Statement] = []  # what is loaded once, ahead of everything
         self.block: list[Statement] = []
-        self.known: dict[Value, Any] = {}  # Elements, Memory, Changing or Grown
+        # Elements, Memory or Changing; None for a sequence
+        self.known: dict[Value, Any] = {}
         self.versions = Versions(self)
         self.places = Places(self)
         self.loaded: dict[Memory, Elements] = {}
@@ -128,12 +138,15 @@ class Builder:
         ]
         self.out = {v: len(self.buffers) + i for i, v in enumerate(outputs)}
         self.buffers += [Buffer(f"out{i}", v.type.dtype, True) for i, v in enumerate(outputs)]
+        self.storage, self.first_grown = Storage(region), len(self.buffers)
+        self.buffers += [
+            Buffer(f"b{i}", kind.dtype, True, True)
+            for i, kind in enumerate(self.storage.kinds, self.first_grown)
+        ]
 
     def build(self) -> Kernel:
         region = self.region
-        sequences = len(self.inputs) != len(region.inputs)
-        if sequences and any(n.op.name in ("cond", "switch") for n in region.nodes):
-            raise UnfitError("a sequence that a branch is given")
+        check_linear(region, region.inputs)
         for i, value in enumerate(self.inputs):
             self.known[value] = Memory(i, 0, (), contiguous(value.type.shape))
         self.versions.settle(region, [self.out.get(v) for v in region.outputs])
@@ -195,8 +208,6 @@ class Builder:
             if is_large(value):
                 continue
             if isinstance(value.type, BufferType):
-                if new != old:
-                    raise UnfitError("a sequence that is another one")
                 continue
             if len(old) != len(new):
                 raise UnfitError("a size that changes")
@@ -209,7 +220,9 @@ class Builder:
     # ---- Values
 
     def elements(self, value: Value) -> Elements:
-        """The elements of a small array, loaded if they are in memory."""
+        """The elements of a small array, loaded if they are in memory; none for a sequence."""
+        if isinstance(value.type, BufferType):
+            return ()
         found = self.known[value]
         if isinstance(found, Changing):
             return self.load(self.versions.memory(found), value)
@@ -385,11 +398,11 @@ class Builder:
 
     def branches(self, node: Node, tests: Sequence[str]) -> None:
         """One region for each test, the first that holds; the last region if none does."""
-        given = [self.known[v] for v in node.inputs[1:]]
+        given = [self.known.get(v) for v in node.inputs[1:]]
         made: list[Any] = []
         for value in node.outputs:
-            if isinstance(value.type, BufferType):  # all branches leave the same one
-                made.append(given[origin(node, value)])
+            if isinstance(value.type, BufferType):
+                made.append(())
                 continue
             if is_large(value):
                 made.append(None)  # known when the regions have been run
@@ -430,31 +443,12 @@ class Builder:
     def state(self, node: Node) -> list[Elements]:
         """The variables of a loop's state, with what it starts with; the outputs are what they hold
         behind the loop."""
-        count = node.attrs["carried"]
-        for v in node.inputs[count:]:
-            if isinstance(v.type, BufferType):
-                self.known[v] = self.grown(v)
         made: list[Any] = [
-            self.grown(v) if isinstance(v.type, BufferType) else
-            self.versions.state(v, out) if is_large(v) else
-            self.variables(v, self.elements(v))
-            for v, out in zip(node.inputs[:count], node.outputs, strict=False)
-        ]  # fmt: skip
+            self.versions.state(v, out) if is_large(v) else self.variables(v, self.elements(v))
+            for v, out in zip(node.inputs[: node.attrs["carried"]], node.outputs, strict=False)
+        ]
         self.known.update(zip(node.outputs, made, strict=False))
         return made
-
-    def grown(self, value: Value) -> Grown:
-        """A sequence that a loop is given; one that the kernel is given is always a new buffer."""
-        if value in self.known and value not in self.region.inputs:
-            held: Grown = self.known[value]
-            return held
-        kind = value.type
-        assert isinstance(kind, BufferType)
-        if kind.depth > 1:
-            raise UnfitError("a sequence of sequences")
-        size(Value(kind.element))
-        self.buffers.append(Buffer(f"b{len(self.buffers)}", kind.dtype, True, True))
-        return Grown(len(self.buffers) - 1)
 
     def fill(self, node: Node) -> None:
         """slice_grad and slice_update: a part of a small array is another."""
@@ -478,7 +472,7 @@ class Builder:
 
     def while_(self, node: Node) -> None:
         state, (test, body) = self.state(node), node.regions
-        given = [*state, *(self.known[v] for v in node.inputs[len(state) :])]
+        given = [*state, *map(self.known.get, node.inputs[len(state) :])]
         with self.versions.loop(node, state) as homes:
             with self.nested() as before:
                 ((on,),) = self.inside(test, given)
@@ -503,7 +497,7 @@ class Builder:
                 self.places.chosen(array, v, 0, row)
                 for array, v in zip(arrays, node.inputs[first:], strict=False)
             ]  # fmt: skip
-            rest = [self.known[v] for v in node.inputs[first + len(arrays) :]]
+            rest = [*map(self.known.get, node.inputs[first + len(arrays) :])]
             outs = self.inside(body, [*state, *rows, *rest])
             for stack, value, made in zip(
                 node.outputs[first:], body.outputs[first:], outs[first:], strict=True
@@ -526,6 +520,7 @@ class Builder:
 _MASKED = {"masked_multiply": "g * d", "masked_divide": "g / d"}
 _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "constant": Builder.constant,
+    "buffer_new": lambda builder, node: None,
     "gather": lambda builder, node: builder.places.gather(node),
     "gather_nd": lambda builder, node: builder.places.gather_nd(node),
     "tensor_scatter_nd_update": lambda builder, node: builder.places.update(node),

@@ -20,7 +20,7 @@ from twofold.ir.graph import Node, Value
 from twofold.ir.types import BufferType
 
 from .buffers import contiguous
-from .small import Elements, Grown, Memory, UnfitError, held_in, size, zero
+from .small import Elements, Memory, UnfitError, held_in, size, zero
 from .statements import Check, Const, If, Resize, Set, Size, Var, While
 
 if TYPE_CHECKING:
@@ -36,13 +36,10 @@ class _Sequence:
     has."""
 
     def __init__(self, builder: Builder, node: Node) -> None:
-        value = node.inputs[0]
-        found = builder.known.get(value)
-        if not isinstance(found, Grown):
-            raise UnfitError("a sequence that no loop is given")
-        assert isinstance(value.type, BufferType)
-        self.builder, self.grown, self.buffer = builder, found, found.buffer
-        self.element = Value(value.type.element)
+        kind = node.inputs[0].type
+        assert isinstance(kind, BufferType)
+        self.builder, self.buffer = builder, builder.first_grown + builder.storage.at[node, 0]
+        self.element = Value(kind.element)
         self.each = size(self.element)
 
     def end(self) -> str:
@@ -120,17 +117,15 @@ def _push(builder: Builder, node: Node) -> None:
     if elements:
         builder.add(Resize(sequence.buffer, sequence.each))
     builder.write((sequence.at(end), x), elements)
-    builder.known[node.out] = sequence.grown
 
 
 def _pop(builder: Builder, node: Node) -> None:
-    rest, last = node.outputs
+    _, last = node.outputs
     sequence = _Sequence(builder, node)
     count = sequence.each
     builder.known[last] = builder.load(sequence.at(sequence.end(), offset=-count), last)
     if count:
         builder.add(Resize(sequence.buffer, -count))
-    builder.known[rest] = sequence.grown
 
 
 def _size(builder: Builder, node: Node) -> None:
@@ -164,22 +159,20 @@ def _taken(sequence: _Sequence, at: str, out: Value, then: Callable[[Memory], No
 
 
 def _write(builder: Builder, node: Node) -> None:
-    x, (made, added) = node.inputs[2], node.outputs
+    x, (_, added) = node.inputs[2], node.outputs
     elements, sequence = builder.elements(x), _Sequence(builder, node)
     at = sequence.position(node.inputs[1], True)
     builder.known[added] = (sequence.fill(builder.apply(f"{at} + 1", INT64)),)
     builder.write((sequence.at(at, sequence.each), x), elements)
-    builder.known[made] = sequence.grown
 
 
 def _unwrite(builder: Builder, node: Node) -> None:
-    (rest, out), sequence = node.outputs, _Sequence(builder, node)
+    (_, out), sequence = node.outputs, _Sequence(builder, node)
     at, zeros = sequence.position(node.inputs[1], False), sequence.zeros()
     builder.known[out] = _taken(
         sequence, at, out, lambda memory: builder.write((memory, out), zeros)
     )
     sequence.drop(builder.places.whole_number(node.inputs[2]))
-    builder.known[rest] = sequence.grown
 
 
 def _add_at(builder: Builder, node: Node) -> None:
@@ -193,21 +186,18 @@ def _add_at(builder: Builder, node: Node) -> None:
         builder.write((memory, x), sums)
 
     sequence.where(at, add)
-    builder.known[node.out] = sequence.grown
 
 
 def _fill(builder: Builder, node: Node) -> None:
-    sequence, (made, added) = _Sequence(builder, node), node.outputs
+    sequence, (_, added) = _Sequence(builder, node), node.outputs
     if not sequence.each:
         raise UnfitError("elements without numbers")
     builder.known[added] = (sequence.fill(builder.places.whole_number(node.inputs[1])),)
-    builder.known[made] = sequence.grown
 
 
 def _drop(builder: Builder, node: Node) -> None:
     sequence = _Sequence(builder, node)
     sequence.drop(builder.places.whole_number(node.inputs[1]))
-    builder.known[node.out] = sequence.grown
 
 
 SEQUENCES: Mapping[str, Callable[[Any, Node], None]] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ from .expression import in_kernels
 from .statements import Access, Index
 
 __all__ = [
-    "ELEMENTS", "Elements", "Grown", "Memory", "UnfitError", "check_linear", "held_in", "is_half",
-    "is_small", "numbers", "origin", "positions", "size", "spread", "zero",
+    "ELEMENTS", "Elements", "Memory", "UnfitError", "check_linear", "held_in", "is_half",
+    "is_small", "numbers", "positions", "size", "spread", "zero",
 ]  # fmt: skip
 
 ELEMENTS = 64  # of an array that is kept in values
@@ -39,12 +39,6 @@ class Memory(NamedTuple):
         return Access(self.buffer, Index(self.offset + offset, (0,), self.scalars))
 
 
-class Grown(NamedTuple):
-    """A growable sequence in a loop: a buffer of the kernel (``sequences.py``)."""
-
-    buffer: int
-
-
 class UnfitError(Exception):
     """What a kernel of one point cannot do."""
 
@@ -62,17 +56,18 @@ def zero(value: Value, negative: bool = False) -> Any:
     return (-number if negative and number.dtype.kind in "fc" else number).item()
 
 
-def check_linear(region: Graph) -> None:
+def check_linear(region: Graph, free: Iterable[Value] = ()) -> None:
     """Sequences are changed in place, so nothing uses one that something has changed. Raises
-    UnfitError."""
+    UnfitError. ``free``: those of which each user has one of its own, as it has of a new one."""
     gone: set[Value] = set()
+    own = {n.out for n in region.nodes if n.op.name == "buffer_new"}.union(free)
     for node in region.nodes:
-        taken = [v for v in node.inputs if isinstance(v.type, BufferType)]
+        taken = [v for v in node.inputs if isinstance(v.type, BufferType) and v not in own]
         changed = [v for i, v in enumerate(node.inputs) if v in taken and _changes(node, i)]
         if not gone.isdisjoint(taken) or any(taken.count(v) > 1 for v in changed):
             raise UnfitError("a sequence that has been changed")
         gone.update(changed)
-    left = [v for v in region.outputs if isinstance(v.type, BufferType)]
+    left = [v for v in region.outputs if isinstance(v.type, BufferType) and v not in own]
     if not gone.isdisjoint(left) or len(left) != len(set(left)):
         raise UnfitError("a sequence that is used again")
 
@@ -98,30 +93,6 @@ def _is_changed(region: Graph, value: Value) -> bool:
         return True
     uses = [(n, i) for n in region.nodes for i, v in enumerate(n.inputs) if v is value]
     return any(_changes(node, i) for node, i in uses)
-
-
-def origin(node: Node, value: Value) -> int:
-    """Which input of its regions becomes a sequence that a branch returns. Raises UnfitError."""
-    at = node.outputs.index(value)
-    found = {_root(region, region.outputs[at]) for region in node.regions}
-    if len(found) > 1:
-        raise UnfitError("one of several sequences")
-    return found.pop()
-
-
-def _root(region: Graph, value: Value) -> int:
-    """The input of a region that a sequence in it was made of."""
-    while value.node is not None:
-        node = value.node
-        if node.op.flow == "loop":
-            value = node.inputs[node.outputs.index(value)]
-        elif node.op.flow == "branch":
-            value = node.inputs[1 + origin(node, value)]
-        elif node.inputs and isinstance(node.inputs[0].type, BufferType):
-            value = node.inputs[0]
-        else:
-            raise UnfitError("a sequence that a branch makes")
-    return region.inputs.index(value)
 
 
 def held_in(value: Value) -> np.dtype[Any]:

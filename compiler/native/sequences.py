@@ -19,7 +19,7 @@ import numpy as np
 
 from twofold.ir.buffer import Arrays, new
 from twofold.ir.types import BufferType
-from twofold.runtime.buffers import ALIGNMENT, empty
+from twofold.runtime.buffers import empty
 from twofold.runtime.loader import outside
 
 __all__ = ["RECORD", "Handover", "Sequence"]
@@ -34,80 +34,82 @@ def _free() -> Callable[[int], None]:
 
 
 class Sequence:
-    """One sequence of a kernel: where its buffer comes from and goes to."""
+    """One sequence of a kernel: where its buffer comes from (``given``; else it begins empty) and
+    goes to (``out``), and the slot of its record."""
 
     def __init__(
-        self, kind: BufferType, writes: bool, given: Callable[[list[Any]], Any], out: int | None
-    ) -> None:
+        self, kind: BufferType, writes: bool, given: Callable[[list[Any]], Any] | None,
+        out: int | None, record: int,
+    ) -> None:  # fmt: skip
         self.kind, self.writes, self.given, self.out = kind, writes, given, out
+        self.record = record
         self.each = prod(map(int, kind.shape))  # elements of an array
         self.none = new(kind.element)
-        self.last = 0  # the size that it had at last
+        self.last = 0  # the room that it took at last
 
-    def begin(self, slots: list[Any], words: Any) -> Any:
+    def begin(self, slots: list[Any]) -> Any:
         """Fill the record; returns the memory, which must be kept."""
-        buffer = self.given(slots)
-        size = len(buffer) * self.each
-        words[:] = 0
-        held = buffer.stack().reshape(-1) if size else None
+        size = 0
+        held: Any = None
+        if self.given is not None:
+            buffer = self.given(slots)
+            size = len(buffer) * self.each
+            held = np.ascontiguousarray(buffer.stack()) if size else None
         room = max(size, self.last)
         if self.writes and room:
             memory = empty((room,), self.kind.dtype)
             if size:
-                memory[:size] = held
+                memory[:size] = held.reshape(-1)
             held = memory
-        if held is not None:
-            held = np.ascontiguousarray(held)
-            words[:3] = held.__array_interface__["data"][0], size, len(held)
+        if held is None:
+            slots[self.record] = np.zeros(RECORD, np.int64)
+        else:
+            address = held.__array_interface__["data"][0]
+            slots[self.record] = np.array((address, size, held.size, 0), np.int64)
         return held
 
-    def finish(self, slots: list[Any], words: Any, held: Any) -> None:
+    def finish(self, slots: list[Any], held: Any) -> None:
         """Make a buffer of what the kernel has left."""
-        address, size, _, owned = words.tolist()
-        self.last = size
-        if self.out is None:  # it is only read
-            return
-        if not size:
+        address, size, room, owned = slots[self.record].tolist()
+        if self.out is None or not size:
+            self.last = room if self.out is None else 0
             if owned:
                 _free()(address)
-            slots[self.out] = self.none
+            if self.out is not None:
+                slots[self.out] = self.none
             return
+        self.last = size
         if owned:
             memory: Any = (ctypes.c_char * (size * self.kind.dtype.itemsize)).from_address(address)
             weakref.finalize(memory, _free(), address)
             held = np.ndarray((size,), self.kind.dtype, memory)
-        slots[self.out] = Arrays.of(held[:size].reshape(-1, *self.kind.shape))
+        rows = held.reshape(-1)[:size]
+        slots[self.out] = Arrays.of(
+            rows if not self.kind.shape else rows.reshape(-1, *self.kind.shape)
+        )
 
 
 class Handover:
-    """All sequences of a kernel, whose records lie in the arena one after the other."""
+    """All sequences of a kernel. ``held``: the slot of their memory."""
 
-    def __init__(self, sequences: list[Sequence], records: int, held: int) -> None:
-        self.sequences, self.records, self.held = sequences, records, held
-
-    def words(self, slots: list[Any]) -> Any:
-        """The records."""
-        arena = slots[0]
-        start = self.records + -arena.__array_interface__["data"][0] % ALIGNMENT
-        count = len(self.sequences)
-        return arena[start : start + 8 * RECORD * count].view(np.int64).reshape(count, RECORD)
+    def __init__(self, sequences: list[Sequence], held: int) -> None:
+        self.sequences, self.held = sequences, held
 
     def begin(self, slots: list[Any]) -> None:
         """Before the kernel runs."""
-        words = self.words(slots)
-        pairs = zip(self.sequences, words, strict=True)
-        slots[self.held] = [each.begin(slots, record) for each, record in pairs]
+        slots[self.held] = [each.begin(slots) for each in self.sequences]
 
     def finish(self, slots: list[Any]) -> None:
         """When it has run."""
         held, slots[self.held] = slots[self.held], None
-        for each, record, memory in zip(self.sequences, self.words(slots), held, strict=True):
-            each.finish(slots, record, memory)
+        for each, memory in zip(self.sequences, held, strict=True):
+            each.finish(slots, memory)
 
     def give_up(self, slots: list[Any]) -> None:
         """After an exception: free what the kernel has left."""
         held, slots[self.held] = slots[self.held], None
         if held is not None:
-            for address, _, _, owned in self.words(slots).tolist():
+            for each in self.sequences:
+                address, _, _, owned = slots[each.record].tolist()
                 if owned:
                     _free()(address)

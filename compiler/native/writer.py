@@ -30,13 +30,14 @@ from twofold.runtime.buffers import ALIGNMENT, maker
 
 from ..kernel.loops import Kernel
 from ..kernel.statements import Resize, Store
+from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
 from . import instructions as do
 from .cut import BATCH, INNER, Matrices, cut, words_of
 from .flow import FLOW
 from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
-from .sequences import RECORD, Handover
+from .sequences import Handover
 from .sequences import Sequence as Growing
 
 __all__ = ["Code", "Planned", "Writer"]
@@ -87,8 +88,7 @@ class Writer:
         self.template: list[Any] = [None] * (self.first + len(refs))
         self.late: int | None = None  # a slot with what runs nodes of one call, and its sizes
         if makes_sizes(exe.graph, env):
-            self.late = len(self.template)
-            self.template.append(None)
+            self.late = self.slot()
         self.pending: list[tuple[int, Callable[[list[Any]], Any]]] = []  # Variables' new values
 
     def reserve(self, nbytes: int) -> int:
@@ -97,6 +97,11 @@ class Writer:
         self.arena += -(-nbytes // ALIGNMENT) * ALIGNMENT
         self.most = max(self.most, self.arena)
         return offset
+
+    def slot(self) -> int:
+        """One more slot, which is empty when a call begins."""
+        self.template.append(None)
+        return len(self.template) - 1
 
     def cell(self) -> int:
         """A cell; see ``instructions.py``."""
@@ -246,15 +251,13 @@ class Writer:
             self.failures.append(self.failure(node))
         self.locate(node)
         sequences = self.sequences(node, made[0].kernel) if made else []
-        records = self.reserve(8 * RECORD * len(sequences))
         if sequences:
-            self.template.append(None)  # a slot that holds what the kernel uses
-            handover = Handover(sequences, records, len(self.template) - 1)
+            handover = Handover(sequences, self.slot())
             self.python(handover.begin)
             self.abandoned.append(handover.give_up)
         values = [v for v in (*node.inputs, *node.outputs) if type(v.type) is TensorType]
         buffers = [*map(self.word, values)]
-        buffers += [(ARENA, records + 8 * RECORD * i) for i in range(len(sequences))]
+        buffers += [(SLOT, each.record) for each in sequences]
         for each in made:
             self.code += kernel_launches(
                 each.kernel, each.machine, buffers, self.size, self.reserve, failure
@@ -263,28 +266,25 @@ class Writer:
             self.python(handover.finish)
 
     def sequences(self, node: Node, kernel: Kernel) -> list[Growing]:
-        """The sequences that the loop in a kernel is given, in the order of its buffers."""
-        grown = [i for i, buffer in enumerate(kernel.buffers) if buffer.grows]
-        if not grown:
+        """The sequences that a kernel holds, in the order of its buffers."""
+        if not any(buffer.grows for buffer in kernel.buffers):
             return []
-        (loop,) = (n for n in node.regions[0].nodes if n.regions)
-        inside, count = node.regions[0], loop.attrs["carried"]
-        order = [i for i, v in enumerate(loop.inputs) if isinstance(v.type, BufferType)]
-        order.sort(key=lambda i: i < count)  # as the kernel has them: those that stay come first
+        inside = node.regions[0]
+        storage, outs = Storage(inside), {}
+        for value, out in zip(inside.outputs, node.outputs, strict=True):
+            if isinstance(value.type, BufferType):
+                outs[storage.place[value]] = self.exe.where[out]
+        given = dict(zip(inside.inputs, node.inputs, strict=True))
+        grown = [i for i, buffer in enumerate(kernel.buffers) if buffer.grows]
         found: list[Growing] = []
-        for index, i in zip(grown, order, strict=True):
-            given = node.inputs[inside.inputs.index(loop.inputs[i])]
+        for i, kind, begins in zip(grown, storage.kinds, storage.given, strict=True):
             writes = any(
-                (isinstance(s, Resize) and s.buffer == index and s.amount > 0)
-                or (isinstance(s, Store) and s.access.buffer == index)
+                (isinstance(s, Resize) and s.buffer == i and s.amount > 0)
+                or (isinstance(s, Store) and s.access.buffer == i)
                 for s in kernel.statements()
             )
-            out = None
-            if i < count:
-                out = self.exe.where[node.outputs[inside.outputs.index(loop.outputs[i])]]
-            kind = given.type
-            assert isinstance(kind, BufferType)
-            found.append(Growing(kind, writes, self.fetch(given), out))
+            fetch = None if begins is None else self.fetch(given[begins])
+            found.append(Growing(kind, writes, fetch, outs.get(len(found)), self.slot()))
         return found
 
     def failure(self, node: Node) -> Callable[[list[Any]], None]:

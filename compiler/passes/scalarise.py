@@ -5,19 +5,23 @@
       region body(...) { ... }                       %s: f32[] = while(%i, %x) {carried=1} ...
                                                      return %s }
 
-Invariant kept: the kernel computes what the node computes, in the same order. What the target
+A loop that grows a sequence and the loop that takes it (a gradient's forward and reverse loop)
+become one kernel, with what is between them: the sequence lies in it.
+
+Invariant kept: the kernel computes what the nodes compute, in the same order. What the target
 cannot put into a kernel stays as it is, and the nodes of its regions are looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
+from twofold.ir.types import BufferType
 
-from ..kernel.control import alone
+from ..kernel.control import begins, fit, together
 from ..target import Target
 from .driver import graph_pass
 
@@ -26,22 +30,120 @@ __all__ = ["scalarise"]
 
 @graph_pass(kernels=False)
 def scalarise(graph: Graph, target: Target) -> Graph:
-    """Put each loop or branch that fits into a kernel of its own."""
+    """Put each loop or branch that fits into a kernel, its own or that of what it works with."""
+    fitting = [n for n in graph.nodes if n.regions and not n.op.kernel and target.can_fuse(n)]
+    joined = _Joined(graph, fitting)
+    alone = {node: _Group([node], node.outputs) for node in fitting}
+
+    held = joined.members.union(fitting)
+    uses, returned = graph.uses(), set(graph.outputs)
 
     def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
-        if not node.regions or node.op.kernel or not target.can_fuse(node):
+        group = joined.last.get(node)
+        if group is None and node in joined.members:
+            return ()
+        if begins(node) and node.out not in returned and held.issuperset(uses[node.out]):
+            return ()
+        group = group or alone.get(node)
+        if group is None:
             return new.keep(node)
-        region = alone(node, _name(node))
-        return new.add(
-            OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()}, like=node,
-            types=[v.type for v in node.outputs], regions=[copied(region)],
+        region = together(group.nodes, group.outputs, _name(group.nodes))
+        made = new.graph.add(
+            OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()},
+            types=[v.type for v in group.outputs], regions=[copied(region)], loc=node.loc,
+            names=[v.name for v in group.outputs],
         )  # fmt: skip
+        new.table.update(zip(group.outputs, made.outputs, strict=True))
+        return ()
 
-    return rebuild(graph, visit)
+    ordered = Graph(graph.name, graph.inputs, joined.order(), graph.outputs)
+    return rebuild(ordered, visit)
 
 
-def _name(node: Node) -> str:
-    """The op, and the first ops of its regions."""
-    inside = [n.op.name for region in node.regions for n in region.nodes]
+class _Group:
+    """Nodes of one kernel, in order, and the values of theirs that are used elsewhere."""
+
+    def __init__(self, nodes: list[Node], outputs: Sequence[Value]) -> None:
+        self.nodes, self.outputs = nodes, list(outputs)
+
+
+class _Joined:
+    """The groups of more than one loop or branch. ``last``: by their last node."""
+
+    def __init__(self, graph: Graph, fitting: Sequence[Node]) -> None:
+        self.graph = graph
+        self.members: set[Node] = set()
+        self.last: dict[Node, _Group] = {}
+        if len(fitting) < 2 or not any(map(_grows, fitting)):
+            return
+        self.uses = graph.uses()
+        behind = 0
+        for nodes in self._sharing(set(fitting)):
+            places = [i for i, node in enumerate(graph.nodes) if node in nodes]
+            group = self._group(nodes, graph.nodes[places[0] : places[-1] + 1])
+            if group is not None and places[0] >= behind:
+                self.last[group.nodes[-1]], behind = group, places[-1] + 1
+                self.members.update(group.nodes)
+
+    def _sharing(self, fitting: set[Node]) -> Iterator[set[Node]]:
+        """Nodes that give sequences to each other."""
+        found: list[set[Node]] = []
+        for node in self.graph.nodes:
+            if node not in fitting or not _grows(node):
+                continue
+            takers = {n for v in node.outputs if _is_sequence(v) for n in self.uses[v]}
+            if not takers or not takers <= fitting:
+                continue
+            touching = [s for s in found if not s.isdisjoint(takers | {node})]
+            found = [s for s in found if s not in touching]
+            found.append({node}.union(takers, *touching))
+        yield from found
+
+    def _group(self, nodes: set[Node], inside: Sequence[Node]) -> _Group | None:
+        """The group of some nodes and of those ``inside`` that are between them, if it is a kernel,
+        and if nothing that has an effect would change its place."""
+        below, above = set(nodes), set(nodes)
+        for node in inside:
+            if any(v.node in below for v in node.inputs):
+                below.add(node)
+        for node in reversed(inside):
+            if any(n in above for v in node.outputs for n in self.uses[v]):
+                above.add(node)
+        group = [node for node in inside if node in below and node in above]
+        if any(node.pinned for node in inside if node not in nodes):
+            return None
+        kept, members = set(self.graph.outputs), set(group)
+        outputs = [v for node in group for v in node.outputs
+                   if v in kept or not members.issuperset(self.uses[v])]  # fmt: skip
+        return _Group(group, outputs) if fit(group, outputs) else None
+
+    def order(self) -> list[Node]:
+        """The nodes of the graph; those that use what a group makes stand behind it."""
+        found: list[Node] = []
+        late: list[Node] = []
+        unmade: set[Node] = set()  # so far: members of a group, and what waits for them
+        for node in self.graph.nodes:
+            waits = node not in self.members and any(v.node in unmade for v in node.inputs)
+            (late if waits else found).append(node)
+            if waits or node in self.members:
+                unmade.add(node)
+            if node in self.last:
+                found, late, unmade = found + late, [], set()
+        return found
+
+
+def _is_sequence(value: Value) -> bool:
+    return isinstance(value.type, BufferType)
+
+
+def _grows(node: Node) -> bool:
+    return any(map(_is_sequence, node.outputs))
+
+
+def _name(nodes: Sequence[Node]) -> str:
+    """The ops with regions, and the first ops in those."""
+    held = [node for node in nodes if node.regions]
+    inside = [n.op.name for node in held for region in node.regions for n in region.nodes]
     ops = list(dict.fromkeys(name for name in inside if name != "constant"))
-    return "_".join([node.op.name, *ops[:3]]) + ("_etc" if len(ops) > 3 else "")
+    names = [node.op.name for node in held[:2]]
+    return "_".join([*names, *ops[:3]]) + ("_etc" if len(ops) > 3 else "")

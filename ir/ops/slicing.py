@@ -247,7 +247,7 @@ def _slice_update_pieces(types: Types, out: TensorType, attrs: Attrs) -> list[Pi
 def slice_grad(g: Any, *, shape: Any, index: Any, neutral: Any = False) -> Any:
     """Zeros of ``shape`` with ``g`` at the places that ``strided_slice`` with ``index`` reads.
 
-    ``neutral``: the zeros are negative: ``x + -0.0`` is ``x`` for every ``x``, which compilers know.
+    ``neutral``: the zeros are negative, for a sum: ``x + -0.0`` is ``x`` for every ``x``.
     """
     out = np.full(shape, _fill(g.dtype, neutral), g.dtype)
     out[as_key(index)] = g
@@ -255,9 +255,7 @@ def slice_grad(g: Any, *, shape: Any, index: Any, neutral: Any = False) -> Any:
 
 
 @slice_grad.gradient
-def slice_grad_vjp(
-    g: Any, out: Any, part: Any, *, shape: Any, index: Any, neutral: Any
-) -> Any:
+def slice_grad_vjp(g: Any, out: Any, part: Any, *, shape: Any, index: Any, neutral: Any) -> Any:
     return (lambda: strided_slice(g, index=index),)
 
 

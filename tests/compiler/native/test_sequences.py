@@ -154,23 +154,41 @@ def test_an_interrupted_loop_frees_what_it_has_pushed() -> None:
             run(list(given))
 
 
-@pytest.mark.parametrize("steps", [0, 1, 7, 200])
-def test_the_gradient_of_a_loop_is_two_kernels(steps: int) -> None:
-    def end(n: Any, s: Any) -> Any:
-        def step(i: Any, s: Any) -> Any:
-            x, y = s[0], s[1]
-            return i + 1, s + 0.01 * tf.stack([x * y - x, y * (2.0 - x)])
+def by_form(n: Any, s: Any, slope: Any) -> Any:
+    step = lambda i, s: (i + 1, s + 0.01 * slope(s))  # noqa: E731
+    return tf.while_loop(lambda i, s: i < n, step, (0, s))[1]
 
-        return tf.while_loop(lambda i, s: i < n, step, (0, s))[1]
+
+def by_python(n: Any, s: Any, slope: Any) -> Any:
+    for _ in range(n):
+        s = s + 0.01 * slope(s)
+    return s
+
+
+def one_step_first(n: Any, s: Any, slope: Any) -> Any:
+    if n > 3:
+        s = by_python(n - 3, s + slope(s), slope)
+    return s
+
+
+@pytest.mark.parametrize("end", [by_form, by_python, one_step_first])
+def test_the_gradient_of_a_loop_is_one_kernel(end: Any) -> None:
+    def slope(s: Any) -> Any:
+        x, y = s[0], s[1]
+        return tf.stack([x * y - x, y * (2.0 - x)])
 
     def gradient(n: Any, s: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(s)
-            total = tf.sum(end(n, s))
+            total = tf.sum(end(n, s, slope) ** 2)
         return tape.gradient(total, s)
 
-    n, s = tf.constant(steps), tf.constant([0.5, 1.5], dtype=tf.float64)
+    s = tf.constant([0.5, 1.5], dtype=tf.float64)
     compiled = tf.function(gradient, jit_compile=True)
-    np.testing.assert_allclose(compiled(n, s).numpy(), gradient(n, s).numpy(), rtol=1e-12)
+    for steps in (1, 200, 0, 7):
+        n, plain = tf.constant(steps), gradient(steps, s).numpy()
+        np.testing.assert_allclose(compiled(n, s).numpy(), plain, rtol=1e-12)
     graph = compile_graph(compiled.get_concrete_function(n, s).graph, NATIVE).graph
-    assert not [n for n in graph.nodes if n.op.name in ("while", "buffer_push", "buffer_pop")]
+    assert not [node for node in graph.nodes if node.regions and node.op.name != "fused"]
+    kernels = [node.regions[0].nodes for node in graph.nodes if node.regions]
+    assert len([nodes for nodes in kernels if any(inner.regions for inner in nodes)]) == 1
