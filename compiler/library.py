@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 import types
 from typing import Any
 
-from twofold.ir.location import is_internal
+from twofold.ir.location import add_framework, is_internal
 
-__all__ = ["file_of", "is_library", "is_library_module", "is_library_object", "is_ours"]
+__all__ = [
+    "file_of",
+    "is_library",
+    "is_library_module",
+    "is_library_object",
+    "is_ours",
+    "run_natively",
+    "runs_natively",
+]
 
 _LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
+
+
+# Packages whose functions run as they are while a function is traced, on values of the trace, as
+# ops do: frameworks that stage computations themselves, and keep their Python state in order.
+_NATIVE: set[str] = set()
+
+
+def run_natively(package: types.ModuleType) -> None:
+    """Take a package for a framework: ``_NATIVE`` says what that means."""
+    _NATIVE.add(package.__name__)
+    add_framework(os.path.dirname(package.__file__ or ""))
+
+
+def runs_natively(owner: Any) -> bool:
+    """Whether a function, class or module is of a framework."""
+    given = isinstance(owner, types.ModuleType)
+    name = owner.__name__ if given else getattr(owner, "__module__", None)
+    if not isinstance(name, str):
+        return False
+    while name and name not in _NATIVE:
+        name = name.rpartition(".")[0]
+    return bool(name)
 
 
 def file_of(owner: Any) -> str:

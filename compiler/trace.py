@@ -24,7 +24,7 @@ from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand
 from twofold.ir.rebuild import copied
 from twofold.ir.types import RefType, TensorType
-from twofold.runtime.convert import as_array
+from twofold.runtime.convert import as_array, tensor_of
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
@@ -277,6 +277,7 @@ class Tracer(bind.Ground):
     def _operand(self, arg: Any) -> tuple[Any, Operand]:
         if getattr(type(arg), "in_trace", False):  # an ndarray or a NumPy scalar of a trace
             arg = arg.tensor()
+        arg = tensor_of(arg)
         if isinstance(arg, Traced):
             return self._reach(arg), arg.dtype
         if arg.__class__ in _PYTHON:

@@ -19,6 +19,7 @@ import numpy as np
 
 __all__ = [
     "Location",
+    "add_framework",
     "frames",
     "interpreters",
     "is_internal",
@@ -61,12 +62,20 @@ def _roots() -> tuple[str, ...]:
 
 
 _ROOTS = _roots()
+_frameworks: set[str] = set()
 
 
 @cache
 def is_internal(filename: str) -> bool:
-    """Whether a file is part of this package or of NumPy, or no file at all."""
-    return filename.startswith(_ROOTS) or filename == "<string>" or "<frozen" in filename
+    """Whether a file is part of this package, of NumPy or of a framework, or no file at all."""
+    roots = (*_ROOTS, *_frameworks)
+    return filename.startswith(roots) or filename == "<string>" or "<frozen" in filename
+
+
+def add_framework(folder: str) -> None:
+    """What calls from the files of this folder was called by the user: Keras is such a folder."""
+    _frameworks.add(folder + os.sep)
+    is_internal.cache_clear()
 
 
 # Functions that interpret user code: the code of each -> the variable with the frame that it runs,

@@ -14,7 +14,7 @@ from twofold.ir.op import OPS
 
 from .quiet import quiet
 
-__all__ = ["as_array", "as_value", "exact_array", "staged"]
+__all__ = ["as_array", "as_value", "exact_array", "staged", "tensor_of", "variable_of"]
 
 _LEAST, _MOST = info(np.dtype("int32")).ints
 _ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
@@ -23,6 +23,25 @@ _ORDER = "biufc"  # a kind converts to itself and to those after it without loss
 def as_value(x: Any) -> Any:
     """What a body returns as a value: an array, or a buffer."""
     return x if isinstance(x, np.ndarray | Buffer) else np.asarray(x)
+
+
+def tensor_of(value: Any) -> Any:
+    """The tensor or Variable behind an object of another library, or the value itself.
+
+    The protocol: ``__tf_tensor__(dtype=None, name=None)`` gives the object as a tensor. It is asked
+    before NumPy's ``__array__``, whose result no tape would know.
+    """
+    method = getattr(type(value), "__tf_tensor__", None)
+    return value if method is None else method(value)
+
+
+def variable_of(value: Any) -> Any:
+    """The Variable behind an object of another library, or the value itself.
+
+    The protocol: ``__tf_variable__()`` gives the Variable that holds the object's state.
+    """
+    method = getattr(type(value), "__tf_variable__", None)
+    return value if method is None else method(value)
 
 
 def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray[Any, Any]:

@@ -20,7 +20,7 @@ from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
-from .convert import as_array, as_value
+from .convert import as_array, as_value, tensor_of
 from .quiet import quiet
 from .tensor import Tensor, wrap
 from .variable import Variable, read
@@ -49,6 +49,7 @@ class Eager(bind.Ground):
             own = [a.dtype for a in arrays]
             if op.input_dtypes(own) == own:
                 return _call(op, tuple(arrays), attrs)
+        args = tuple([tensor_of(a) for a in args])
         pairs = [_operand(a) for a in args]
         dtypes = op.input_dtypes([own for _, own in pairs])
         inputs = tuple(

@@ -18,6 +18,7 @@ from twofold.ir.tree import flatten, unflatten
 from twofold.ir.types import RefType
 from twofold.ir.vjp import Entry, Linear, Sources, backward, differentiable, match, refs_of
 
+from .convert import tensor_of, variable_of
 from .jacobian import batch_jacobian, jacobian
 from .tensor import Tensor
 from .variable import Variable, read
@@ -130,7 +131,7 @@ class GradientTape:
             raise TapeError(
                 "watch() on a tape that is not recording; call it inside its `with` block"
             )
-        leaves = flatten(tensor)[0]
+        leaves = [variable_of(x) for x in flatten(tensor)[0]]
         for x in leaves:
             if not isinstance(x, Tensor | Variable):
                 raise TapeError(f"cannot watch {type(x).__name__}; watch tensors and variables")
@@ -224,7 +225,7 @@ class GradientTape:
         TapeError, ArgumentError, and ShapeError for a weight that does not broadcast to its
         target; a call that raises leaves the tape as it was.
         """
-        leaves, tree = flatten(sources)
+        leaves, tree = _sources(sources)
         zero = self._ready(leaves, unconnected_gradients)
         seeds = self._seeds(target, output_gradients)
         found = self.pull(seeds, leaves, zero)
@@ -252,7 +253,7 @@ class GradientTape:
         array([[2., 0.],
                [0., 4.]], dtype=float32)
         """
-        leaves, tree = flatten(sources)
+        leaves, tree = _sources(sources)
         zero = self._ready(leaves, unconnected_gradients)
         found = jacobian(self, self._target(target), leaves, zero)
         self._finished()
@@ -308,7 +309,7 @@ class GradientTape:
             self._entries = []
 
     def _seeds(self, target: Any, output_gradients: Any) -> list[tuple[Any, Any]]:
-        targets = flatten(target)[0]
+        targets = [tensor_of(x) for x in flatten(target)[0]]
         given = [None] * len(targets) if output_gradients is None else flatten(output_gradients)[0]
         if len(given) != len(targets):
             raise TapeError(f"{len(given)} output_gradients for {len(targets)} targets")
@@ -354,6 +355,12 @@ class GradientTape:
             total = total + part
         ground = bind.ground()
         return ground.tensor(ground.value(total))
+
+
+def _sources(tree: Any) -> tuple[list[Any], Any]:
+    """The tensors and Variables of a structure of sources, and its structure."""
+    leaves, structure = flatten(tree)
+    return [variable_of(x) for x in leaves], structure
 
 
 def _weight(g: Any, y: Any) -> Any:

@@ -191,7 +191,7 @@ def lends_memory(x: Any, depth: int = 2) -> bool:
     kind = type(x)
     if kind in (list, tuple):
         return depth > 0 and any(lends_memory(v, depth - 1) for v in x)
-    if isinstance(x, _NO_LENDERS) or is_ours(kind):
+    if isinstance(x, _NO_LENDERS) or is_ours(kind) or hasattr(kind, "__tf_tensor__"):
         return False
     if any(hasattr(kind, name) or name in _held(x) for name in _PROTOCOLS):
         return True

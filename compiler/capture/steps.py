@@ -30,7 +30,7 @@ from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from ..library import is_library_object, is_ours
+from ..library import is_library_object, is_ours, runs_natively
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.converter import INDEXED
 from ..plain import is_foreign
@@ -152,6 +152,8 @@ class Steps(Objects):
         held = getattr(owner, "__dict__", None) or {}
         if name in held:
             self.guard(f"{type(owner).__name__}.{name}", functools.partial(held.get, name))
+            return
+        if runs_natively(type(owner)):
             return
         found = next((b.__dict__[name] for b in type(owner).__mro__ if name in b.__dict__), _ANY)
         if found is _ANY:
@@ -307,6 +309,8 @@ class Steps(Objects):
 
     def _settled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether a call is made now, once."""
+        if runs_natively(function):
+            return True
         if isinstance(function, type):
             return is_pure_class(function) or is_generator_of(function, args)
         owner = getattr(function, "__self__", None)

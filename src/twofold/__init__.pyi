@@ -60,6 +60,7 @@ from twofold.runtime.tape import UnconnectedGradients as UnconnectedGradients
 from twofold.runtime.tensor import Tensor as Tensor
 from twofold.runtime.variable import Variable as Variable
 import twofold.ir.errors as errors
+import twofold.keras as keras
 __array_api_version__: builtins.str
 __version__: builtins.str
 def abs(x: TensorLike) -> Tensor: ...

@@ -58,8 +58,15 @@ def test_numba_and_llvmlite_are_bound_to_the_tested_range() -> None:
 
 
 def test_the_package_imports_only_its_base_dependencies() -> None:
-    imported = third_party_imports(find_modules().values())
+    files = [f for f in find_modules().values() if "keras_backend" not in f.parts]
+    imported = third_party_imports(files)
     assert imported.keys() <= names(PROJECT["dependencies"]), imported
+
+
+def test_the_keras_backend_imports_only_what_its_extra_brings() -> None:
+    files = [f for f in find_modules().values() if "keras_backend" in f.parts]
+    declared = names([*PROJECT["dependencies"], *EXTRAS["keras"]])
+    assert files and third_party_imports(files).keys() <= declared
 
 
 def test_every_base_dependency_is_imported() -> None:

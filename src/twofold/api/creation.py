@@ -14,7 +14,7 @@ from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.promote import weak_dtype
 from twofold.ir.words import counted
-from twofold.runtime.convert import as_array, exact_array, staged
+from twofold.runtime.convert import as_array, exact_array, staged, tensor_of
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
@@ -56,6 +56,7 @@ def convert_to_tensor(
     >>> tf.convert_to_tensor([1.0, 2.0], dtype_hint=tf.float64).dtype
     dtype('float64')
     """
+    value = tensor_of(value)
     if isinstance(value, Tensor | Variable):
         tensor = value.read_value() if isinstance(value, Variable) else value
         want = tensor.dtype if dtype is None else as_dtype(dtype, "convert_to_tensor")

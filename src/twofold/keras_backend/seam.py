@@ -1,0 +1,165 @@
+"""The seam: Keras comes up with twofold as its backend.
+
+Keras 3 knows its backends by name, in chains of ``if`` in four of its modules. So the name numpy is
+used during its import, a finder answers for the modules of that backend with ours, and afterwards
+the name is ours. No text of Keras is changed. When a release takes backends from outside, this file
+becomes a line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from twofold.compiler import library
+
+__all__ = ["NAME", "enter"]
+
+NAME = "twofold"
+TRIED = ((3, 12), (3, 16))  # versions from, and below
+_STAND_IN = "keras.src.backend.numpy"
+_HOME = "twofold.keras_backend"
+
+_lock = threading.RLock()
+
+
+def enter() -> ModuleType:
+    """Import Keras on twofold, once; returns Keras. Raises ImportError."""
+    with _lock:
+        found = sys.modules.get("keras")
+        if found is None:
+            _check_version()
+            found = _import()
+        elif _backend_of(found) != NAME:
+            raise ImportError(
+                f"Keras was imported before with the backend {_backend_of(found)!r}, and a process "
+                f"has one Keras; import twofold.keras before anything that imports keras"
+            )
+        return found
+
+
+def _backend_of(keras: ModuleType) -> Any:
+    config = sys.modules.get("keras.src.backend.config")
+    return None if config is None else config.backend()
+
+
+def _check_version() -> None:
+    try:
+        version = importlib.metadata.version("keras")
+    except importlib.metadata.PackageNotFoundError:
+        raise ImportError(
+            "twofold.keras needs Keras; install it with: pip install 'twofold[keras]'"
+        ) from None
+    parts = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if not TRIED[0] <= parts < TRIED[1]:
+        low, high = (".".join(map(str, v)) for v in TRIED)
+        raise ImportError(
+            f"Keras {version} was not tried with this version of twofold, which takes versions "
+            f"from {low} to below {high}; install one with: pip install 'keras>={low},<{high}'"
+        )
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Answers for the modules of the stand-in with our modules of the same last name."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name == _STAND_IN or name.startswith(_STAND_IN + "."):
+            return importlib.machinery.ModuleSpec(name, self, is_package=name == _STAND_IN)
+        return None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType:
+        tail = spec.name[len(_STAND_IN) :] or ".surface"
+        module = importlib.import_module(_HOME + tail)
+        self.own = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.own  # one module with two names: it is loaded already
+
+
+def _import() -> ModuleType:
+    before = os.environ.get("KERAS_BACKEND")
+    finder = _Finder()
+    sys.meta_path.insert(0, finder)
+    os.environ["KERAS_BACKEND"] = "numpy"
+    try:
+        keras = importlib.import_module("keras")
+    except BaseException:
+        for name in [n for n in sys.modules if n == "keras" or n.startswith("keras.")]:
+            del sys.modules[name]  # half of Keras on the wrong name would be worse than none
+        raise
+    finally:
+        sys.meta_path.remove(finder)
+        if before is None:
+            del os.environ["KERAS_BACKEND"]
+        else:
+            os.environ["KERAS_BACKEND"] = before
+    _rename()
+    for package in (keras, importlib.import_module(_HOME)):
+        library.run_natively(package)  # they stage computations as ops do
+    return keras
+
+
+def _rename() -> None:
+    """Call the backend by its name, and mend what asks for backends by theirs."""
+    config = sys.modules["keras.src.backend.config"]
+    config._BACKEND = NAME  # type: ignore[attr-defined]
+    _mend_dynamic_backend()
+    _mend_shapes()
+    _refuse_change()
+
+
+def _mend_dynamic_backend() -> None:
+    """``DynamicBackend`` of preprocessing layers looks up the functions of a backend by name."""
+    utils = importlib.import_module("keras.src.utils.backend_utils")
+    backend = importlib.import_module("keras.src.backend")
+    known = utils.DynamicBackend.__getattr__
+
+    def attribute(self: Any, name: str) -> Any:
+        return getattr(backend, name) if self._backend == NAME else known(self, name)
+
+    utils.DynamicBackend.__getattr__ = attribute
+
+
+def _mend_shapes() -> None:
+    """Sizes that are open while a function is traced are None to Keras, as they are for others."""
+    variables = importlib.import_module("keras.src.backend.common.variables")
+    own = variables.standardize_shape
+
+    def standardize_shape(shape: Any) -> Any:
+        if isinstance(shape, Sequence):
+            shape = tuple(None if hasattr(type(d), "symbolic_size") else d for d in shape)
+        return own(shape)
+
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("keras.src") and (
+            getattr(module, "standardize_shape", None) is own
+        ):
+            module.standardize_shape = standardize_shape  # type: ignore[attr-defined]
+
+
+def _refuse_change() -> None:
+    """``keras.config.set_backend`` would load Keras again around objects of the first one."""
+    utils = importlib.import_module("keras.src.utils.backend_utils")
+
+    def set_backend(backend: str) -> None:
+        if backend != NAME:
+            raise ValueError(
+                f"Keras runs on twofold here and stays there: set_backend({backend!r}) would leave "
+                f"layers and tensors of two backends in one process; start another process"
+            )
+
+    own = utils.set_backend
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("keras") and (
+            getattr(module, "set_backend", None) is own
+        ):
+            module.set_backend = set_backend  # type: ignore[attr-defined]
