@@ -36,12 +36,11 @@ class Watch:
     """A list of readers and the values that they gave."""
 
     __slots__ = (
-        "arrays", "long", "named", "names", "numbers", "open", "reads", "reads_type", "relied",
-        "renewed", "restores", "walker",
+        "arrays", "long", "named", "names", "numbers", "open", "reads", "relied", "renewed",
+        "restores", "walker",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.reads_type = False  # some code calls ``type``, which tells a symbol from a number
         self.names: list[str] = []
         self.reads: list[tuple[Reader, Any]] = []  # each with the value that it gave
         self.restores: list[Restore | None] = []

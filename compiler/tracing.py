@@ -67,7 +67,7 @@ class Tracing:
         objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
         self.seen = watch(function.python_function, [*objects, *kinds_of(structure)])
         tracer.watch = self.seen
-        self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key, self.seen)
+        self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key)
         self.before = {i: x.value for i, x in enumerate(self.traced) if isinstance(x, Traced)}
         self.arguments, self.containers = rebuild(structure, self.traced)
         self.seen.walker.seen.update({id(c): c for c in self.containers})  # the key has them
@@ -134,7 +134,7 @@ class Tracing:
 
 
 def _traced_leaves(
-    tracer: Tracer, leaves: list[Any], names: list[str], key: Key, seen: Watch
+    tracer: Tracer, leaves: list[Any], names: list[str], key: Key
 ) -> tuple[list[Any], list[int]]:
     """What the function gets for its leaves, and which of them are graph inputs."""
     traced: list[Any] = []
@@ -147,7 +147,7 @@ def _traced_leaves(
             made = tracer.input(as_plain(leaf), names[i], i)
             array = not isinstance(leaf, Tensor)
             traced.append(tracer.arrays.argument(leaf, i, made) if array else made)
-        elif (key[i + 1] is float or key[i + 1] is int) and not seen.reads_type:
+        elif key[i + 1] is float or key[i + 1] is int:
             traced.append(tracer.numbers.argument(i, leaf, names[i]))
         else:
             traced.append(leaf)

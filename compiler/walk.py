@@ -94,7 +94,6 @@ class _Walker:
         self.walked.add(visit)
         names = _names(code)
         self.learn(names)
-        self.found.reads_type |= "type" in names and _loads(code, "type")
         self.by_text |= not _RAW.isdisjoint(names) or any(
             name in names and _loads(code, name) for name in _READERS
         )
@@ -259,7 +258,7 @@ class _Walker:
                     read = _attribute_reader(owner, key)
                     text, guard = f"{type(owner).__name__}.{key}", self.indices[id(owner)]
                     numbers[id(owner), key] = Slot(text, read, value, guard, at, type(owner))
-        if self.by_text or self.found.reads_type:
+        if self.by_text:
             numbers.clear()
 
     def callable(self, name: str, value: Any) -> None:

@@ -126,7 +126,7 @@ def interpreted(machine: Any, frame: Frame | None, called: Any) -> Any:
     if isinstance(called, functools.partial):
         plain = called.func
     writes = type(plain) is BuiltinMethodType and isinstance(plain.__self__, list | dict | set)
-    opened = isinstance(plain, FunctionType) and is_open(plain.__code__)
+    opened = plain is type or isinstance(plain, FunctionType) and is_open(plain.__code__)
     if not opened and not writes:
         return called
 

@@ -247,6 +247,9 @@ class Objects(Machine):
             self.give_up("an asynchronous function")
         if not bind_arguments(frame, function, args, kwargs):
             return function(*args, **kwargs)  # it raises
+        keywords = _keywords_name(function.__code__)
+        if keywords is not None:
+            self.fresh(frame.slots[keywords])
         return self.start(frame)
 
     def give_up(self, what: str) -> Any:
@@ -474,6 +477,14 @@ def _class_function(kind: type, name: str) -> FunctionType | None:
     return None
 
 
+def _keywords_name(code: types.CodeType) -> str | None:
+    """The parameter that takes the other keywords, in a dict that each call makes."""
+    if not code.co_flags & 8:
+        return None
+    at = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)
+    return code.co_varnames[at]
+
+
 def bind_arguments(
     frame: Frame, function: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> bool:
@@ -485,25 +496,26 @@ def bind_arguments(
     for name in code.co_cellvars:
         slots.setdefault(name, UNBOUND)
     rest = count + code.co_kwonlyargcount
-    variadic, keywords = bool(code.co_flags & 4), bool(code.co_flags & 8)
+    variadic = bool(code.co_flags & 4)
     slots.update(zip(names, args[:count], strict=False))
     if variadic:
         slots[names[rest]] = args[count:]
     elif len(args) > count:
         return False
     extra: dict[str, Any] = {}
+    into = _keywords_name(code)
     named = set(names[code.co_posonlyargcount : rest])
     for name, value in kwargs.items():
         if name in named:
             if slots[name] is not UNBOUND:
                 return False
             slots[name] = value
-        elif keywords:
+        elif into is not None:
             extra[name] = value
         else:
             return False
-    if keywords:
-        slots[names[rest + variadic]] = extra
+    if into is not None:
+        slots[into] = extra
     defaults = function.__defaults__ or ()
     for name, value in zip(names[count - len(defaults) : count], defaults, strict=True):
         slots[name] = value if slots[name] is UNBOUND else slots[name]

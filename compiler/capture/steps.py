@@ -33,6 +33,7 @@ from twofold.runtime.variable import Variable
 from ..library import is_library_object, is_ours, runs_natively
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.converter import INDEXED
+from ..ndarrays.kinds import class_of
 from ..plain import is_foreign
 from ..state import MISSING
 from ..symint import SymInt
@@ -123,6 +124,8 @@ class Steps(Objects):
 
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         """An attribute; of an object of a library's, if it can be guarded."""
+        if name == "__class__" and isinstance(owner, (*_OF_TRACE, Text, Generator)):
+            return _kind_of(owner)
         kind = type(owner)
         if isinstance(owner, type) and kind is not type and not is_ours(owner):
             self.observe(kind)
@@ -234,6 +237,13 @@ class Steps(Objects):
         return super().advance(frame, end)
 
     # calls
+
+    def construct(
+        self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        if kind is type and len(args) == 1 and not kwargs:
+            return _kind_of(args[0])
+        return super().construct(frame, kind, args, kwargs)
 
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -380,6 +390,13 @@ class Steps(Objects):
 _ATOMS = frozenset((int, float, bool, complex, str, bytes, type(None)))
 _PLAIN = _ATOMS | {tuple}
 _GUARDED = (bytearray, array)  # their elements are
+
+
+def _kind_of(value: Any) -> Any:
+    """``type(value)``; what stands for a text or a generator is one."""
+    if type(value) is Text:
+        return str
+    return types.GeneratorType if isinstance(value, Generator) else class_of(value)
 
 
 def _is_view_of_bytes(function: Any) -> bool:

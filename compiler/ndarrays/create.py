@@ -87,6 +87,12 @@ def full(
         made = _full(trace, shape, np.zeros((), dtype or fill_value.dtype), order)
         made[...] = fill_value
         return made
+    if fill_value.__class__ is float and isinstance(fill_value, SymNumber):
+        kept = np.dtype(float if dtype is None else dtype)
+        if kept.kind in "fc":
+            made = _full(trace, shape, np.zeros((), kept), order)
+            made[...] = fill_value
+            return made
     value = np.array(plain(fill_value), dtype)
     if value.ndim:
         return _constant(trace, _np.full(shape, fill_value, dtype, order))

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from twofold.runtime.tensor import Tensor
+
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
@@ -14,7 +16,7 @@ from .create import CREATE, array, asarray
 from .operands import as_tensor, convert, holds_traced
 from .protocol import checked
 
-__all__ = ["Maker", "Unbound", "type_of"]
+__all__ = ["Maker", "Unbound", "class_of", "type_of"]
 
 
 class Maker:
@@ -54,9 +56,18 @@ def _holds_value(x: Any) -> bool:
     return holds_traced(x) and not isinstance(x, SymInt | SymNumber)
 
 
+def class_of(x: Any) -> Any:
+    """The class of an object, for a value of the trace that of what it stands for."""
+    if isinstance(x, SymInt):
+        return int
+    if isinstance(x, Tensor):
+        return Tensor if hasattr(x, "trace") else type(x)
+    return x.__class__ if is_traced(x) or isinstance(x, SymNumber) else type(x)
+
+
 def type_of(*args: Any) -> Any:
-    """``type(x)``: NumPy's class for an array or a scalar of the trace."""
-    return args[0].__class__ if len(args) == 1 and is_traced(args[0]) else type(*args)
+    """``type(x)``, where Python itself calls a function of the trace."""
+    return class_of(args[0]) if len(args) == 1 else type(*args)
 
 
 class Unbound:

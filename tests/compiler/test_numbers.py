@@ -47,7 +47,8 @@ USES: dict[str, Callable[[Any, Any], Any]] = {
     "float64 tensor": lambda x, v: tf.cast(x, tf.float64) * v, "constant": lambda x, v: tf.constant(v) * x,
     "constant of a dtype": lambda x, v: tf.constant(v, tf.float64), "stacked": lambda x, v: tf.stack([v, 1.0]),
     "alone": lambda x, v: tf.sqrt(v), "comparison with a tensor": lambda x, v: (v < x, x == v),
-    "class": lambda x, v: (isinstance(v, float), v.__class__.__name__), "absolute": lambda x, v: (abs(v), +v),
+    "class": lambda x, v: (isinstance(v, float), v.__class__.__name__, type(v).__name__),
+    "absolute": lambda x, v: (abs(v), +v),
     "filled": lambda x, v: tf.fill((2,), v), "numpy on a tensor": lambda x, v: np.multiply(x, v),
     "numpy": lambda x, v: np.floor(v), "numpy array": lambda x, v: np.ones(2) * v,
     "power": lambda x, v: x**v, "where": lambda x, v: tf.where(x > 1.0, x, v),
@@ -74,7 +75,7 @@ def test_an_int_becomes_an_input_with_its_second_value(f: Any) -> None:
 
 PINNED: dict[str, Callable[[Any, Any], Any]] = {
     "math": lambda x, v: x * math.sin(v), "text": lambda x, v: (x, f"{v:.1f}"),
-    "repr": lambda x, v: repr(v), "key": lambda x, v: {0.5: 1}.get(v, 7), "type": lambda x, v: type(v).__name__,
+    "repr": lambda x, v: repr(v), "key": lambda x, v: {0.5: 1}.get(v, 7),
     "json": lambda x, v: json.dumps([v]), "method": lambda x, v: v.hex(),
     "complex": lambda x, v: v * 1j, "rounded": lambda x, v: round(v, 1),
 }  # fmt: skip
