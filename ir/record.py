@@ -59,7 +59,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "index": Kind(
         "reads or writes at computed positions; fuses if it has pieces",
-        frozenset({"pieces"}),
+        frozenset({"pieces", "data_dependent"}),
         shares_memory="view",
     ),
     "contract": Kind("sums of products: BLAS", widens=True),

@@ -21,6 +21,7 @@ from twofold.ir.op import OPS
 from twofold.ir.types import TensorType
 
 from .buffers import contiguous
+from .each import Each
 from .small import Memory, UnfitError, is_small
 from .statements import Access, For, Index, Load, Store
 
@@ -59,7 +60,7 @@ class Versions:
             return found
         if not isinstance(found, Changing):
             raise UnfitError("an array that is no memory")
-        if self.now[found.memory.buffer] != found.version:
+        if self.now.get(found.memory.buffer) != found.version:
             raise UnfitError("an array that has been changed")
         return found.memory
 
@@ -70,7 +71,7 @@ class Versions:
         return Changing(self.whole(buffer, value), self.count)
 
     def whole(self, buffer: int, value: Value) -> Memory:
-        return Memory(buffer, 0, (), contiguous(value.type.shape))
+        return Memory(buffer, 0, (), contiguous(self.builder.wide.limited(value.type.shape)))
 
     def part(self, found: Any, memory: Memory, value: Value) -> Any:
         """A part of an array in memory; the elements of a small part of one that is changed."""
@@ -106,10 +107,16 @@ class Versions:
             buffer = self.memory(found).buffer
             if found.memory == self.whole(buffer, value):
                 return found
-        home = self.homes.get(out)
-        if home is None:
-            raise UnfitError("an array that is changed and has no home")
-        return self.brought(found, home, out)
+        return self.brought(found, self.home(value, out), out)
+
+    def home(self, value: Value, out: Value) -> int:
+        """The buffer where an array is changed into another."""
+        found = self.builder.known[value]
+        if isinstance(found, Changing) and self.is_home(value, found.memory.buffer):
+            return self.memory(found).buffer
+        if out not in self.homes:
+            self.homes[out] = self.builder.wide.room(out.type.shape, out.type.dtype).buffer
+        return self.homes[out]
 
     def state(self, value: Value, out: Value) -> Changing:
         """The array of a loop's state, with what it starts with. From the second trip on it is not
@@ -128,7 +135,7 @@ class Versions:
             raise UnfitError("an array that is two states")
         before = dict(self.now)
         yield homes
-        if any(before.get(b) != version for b, version in self.now.items() if b not in own):
+        if any(before[b] != self.now[b] for b in before if b not in own):
             raise UnfitError("an array that each trip changes, and that is no state")
         for value, home in zip(node.outputs, homes, strict=False):
             if home is not None:
@@ -138,8 +145,16 @@ class Versions:
         """What the regions of a branch do to arrays."""
         return _Ways(self, node)
 
+    def is_home(self, value: Value, buffer: int) -> bool:
+        """Whether an array lies in a buffer as a whole, and can be changed there."""
+        found = self.builder.known[value]
+        return isinstance(found, Changing) and found.memory == self.whole(buffer, value)
+
     def brought(self, found: Any, home: int, value: Value) -> Changing:
         """An array at its home: copied unless it is there."""
+        if isinstance(found, Each):
+            self.builder.wide.bring(self.whole(home, value), found, value)
+            return self.changed(home, value)
         source, target = self.memory(found), self.whole(home, value)
         if isinstance(found, Changing) and source == target:
             return found
@@ -164,19 +179,26 @@ class Versions:
     # ---- Nodes
 
     def slice_update(self, node: Node) -> None:
-        """A part at a known place is another, a small one."""
+        """A part at a known place is another."""
         x, part = node.inputs
-        elements = self.builder.elements(part)
         axes = OPS["strided_slice"].axes
         assert axes is not None
         access = axes(x.type, part.type, {"index": node.attrs["index"]})
         if not isinstance(access, AccessMap):
             raise UnfitError("a part without strides")
+        self.builder.wide.ahead(x, part, node.out)
         held = self.own(x, node.out)
         offset, strides = access.strides(held.memory.offset, held.memory.strides)
         memory = held.memory._replace(offset=offset, strides=strides)
-        self.builder.write((memory, part), elements)
-        self.builder.known[node.out] = self.changed(held.memory.buffer, node.out)
+        self.write(memory, part, node.out)
+
+    def write(self, memory: Memory, part: Value, out: Value) -> None:
+        """Store a part of an array that is changed into another."""
+        if is_small(part):
+            self.builder.write((memory, part), self.builder.elements(part))
+            self.builder.known[out] = self.changed(memory.buffer, out)
+        else:
+            self.builder.wide.write(memory, part, out)
 
 
 class _Ways:
@@ -228,6 +250,6 @@ def _made_of(value: Value) -> Value | None:
     node = value.node
     if node is None:
         return None
-    if node.op.name in ("tensor_scatter_nd_update", "slice_update"):
+    if node.op.name in ("tensor_scatter_nd_update", "slice_update", "block_update"):
         return node.inputs[0]
     return node.inputs[node.outputs.index(value)] if node.op.name == "while" else None

@@ -25,7 +25,7 @@ import numpy as np
 
 from twofold.ir.access import AccessMap, access_of
 from twofold.ir.attrs import dims_of
-from twofold.ir.dims import Dim
+from twofold.ir.dims import Dim, DimLike
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.ops.slicing import as_key
@@ -34,6 +34,7 @@ from twofold.ir.types import BufferType, TensorType
 from .arrays import Changing, Versions, is_large
 from .buffers import contiguous, identifier, unique
 from .checks import wanted
+from .each import Place
 from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
 from .places import Places
@@ -54,6 +55,7 @@ from .small import (
     zero,
 )
 from .statements import (
+    Access,
     Apply,
     Check,
     Const,
@@ -69,6 +71,7 @@ from .statements import (
     While,
 )
 from .storage import Storage
+from .wide import Wide, is_wide, pays
 
 __all__ = ["begins", "build_control", "fit", "fits", "together"]
 
@@ -87,10 +90,11 @@ def fit(nodes: Sequence[Node], outputs: Iterable[Value]) -> bool:
     if not all(node.effects <= {"raise"} for node in nodes):
         return False
     try:
-        build_control(together(nodes, outputs, "kernel"))
+        builder = Builder(together(nodes, outputs, "kernel"))
+        builder.build()
     except UnfitError:
         return False
-    return True
+    return not builder.wide.used or pays(nodes)
 
 
 def together(nodes: Sequence[Node], outputs: Iterable[Value], name: str) -> Graph:
@@ -129,6 +133,8 @@ class Builder:
         self.known: dict[Value, Any] = {}
         self.versions = Versions(self)
         self.places = Places(self)
+        self.wide = Wide(self)
+        self.outside = frozenset(region.symbols())
         self.loaded: dict[Memory, Elements] = {}
         self.stored: set[Value] = set()  # what has been written to its buffer already
         self.inputs = [v for v in region.inputs if type(v.type) is TensorType]
@@ -150,12 +156,9 @@ class Builder:
         for i, value in enumerate(self.inputs):
             self.known[value] = Memory(i, 0, (), contiguous(value.type.shape))
         self.versions.settle(region, [self.out.get(v) for v in region.outputs])
-        self.nodes(region.nodes)
-        for value in self.out:
-            if is_large(value) and value not in self.stored:
-                self.versions.brought(self.known[value], self.out[value], value)
-            elif value not in self.stored:
-                self.write(self.whole(self.out[value], value), self.elements(value))
+        self.nodes(region, self.finish)
+        if any(b.grows for b in self.buffers) and any(b.room is not None for b in self.buffers):
+            raise UnfitError("sequences beside large arrays that are computed")
         sweep = Sweep((*self.top, *self.block))
         kernel = Kernel(
             identifier(region.name), (), (Loop("i0", 1),), tuple(self.consts), (), (sweep,)
@@ -163,6 +166,15 @@ class Builder:
         names = unique([b.name for b in self.buffers], set(kernel.symbols()))
         given = [replace(b, name=name) for b, name in zip(self.buffers, names, strict=True)]
         return replace(kernel, buffers=tuple(given))
+
+    def finish(self) -> None:
+        """Store the outputs that are not where they belong."""
+        for value in self.out:
+            if is_large(value) and value not in self.stored:
+                self.wide.keep(self.out[value], (value,))
+                self.versions.brought(self.known[value], self.out[value], value)
+            elif value not in self.stored:
+                self.write(self.whole(self.out[value], value), self.elements(value))
 
     # ---- Statements
 
@@ -181,9 +193,10 @@ class Builder:
     def nested(self) -> Iterator[list[Statement]]:
         """A block of its own: what is loaded in it is not known behind it."""
         outer, self.block, loaded = self.block, [], dict(self.loaded)
+        memo, self.wide.memo = self.wide.memo, dict(self.wide.memo)
         yield self.block
-        self.block = outer
-        self.loaded = loaded | {m: e for m, e in self.loaded.items() if not m.scalars}
+        self.block, self.wide.memo = outer, memo
+        self.loaded = loaded | {m: e for m, e in self.loaded.items() if self.stays(m)}
 
     def apply(self, expr: str, dtype: np.dtype[Any]) -> str:
         name, check = self.name("v"), wanted(expr, dtype)
@@ -236,15 +249,19 @@ class Builder:
     def load(self, memory: Memory, value: Value) -> Elements:
         size(value)
         block = self.block
-        changes = memory.buffer in self.versions.now
-        self.block = block if memory.scalars or changes else self.top
+        self.block = self.top if self.stays(memory) else block
         names = []
         for place in positions(value.type.shape, memory.strides):
             name = self.name("v")
-            self.add(Load(name, value.type.dtype, memory.at(place)))
+            self.add(Load(name, value.type.dtype, self.access(memory, place)))
             names.append(self.widened(name) if is_half(value) else name)
         self.block = block
         return tuple(names)
+
+    def stays(self, memory: Memory) -> bool:
+        """Whether what lies there is the same all the time, at one place."""
+        own = memory.buffer in self.versions.now or self.buffers[memory.buffer].room is not None
+        return not (memory.scalars or own)
 
     def widened(self, name: str) -> str:
         return self.apply(f"cast({name})", np.dtype(np.float32))
@@ -259,9 +276,13 @@ class Builder:
         """Store the elements of a value in memory that has its shape."""
         memory, value = target
         for place, name in zip(positions(value.type.shape, memory.strides), elements, strict=True):
-            self.add(
-                Store(memory.at(place), self.narrowed(name, value) if is_half(value) else name)
-            )
+            narrow = self.narrowed(name, value) if is_half(value) else name
+            self.add(Store(self.access(memory, place), narrow))
+
+    def access(self, memory: Memory, place: DimLike) -> Access:
+        """Where an element of an array in memory lies."""
+        at = Place(memory.offset + place, memory.scalars)
+        return Access(memory.buffer, self.wide.index(at))
 
     # ---- Nodes
 
@@ -274,33 +295,47 @@ class Builder:
         self.known.update(zip(region.inputs, given, strict=True))
         wanted = homes or [None] * len(region.outputs)
         self.versions.settle(region, wanted)
-        self.nodes(region.nodes)
         made: list[Any] = []
-        for value, home in zip(region.outputs, wanted, strict=True):
-            if not is_large(value):
-                made.append(self.elements(value))
-            elif home is None:
-                made.append(self.known[value])
-            else:
-                made.append(self.versions.brought(self.known[value], home, value))
+
+        def finish() -> None:
+            for value, home in zip(region.outputs, wanted, strict=True):
+                if not is_large(value):
+                    made.append(self.elements(value))
+                elif home is None:
+                    made.append(self.wide.settled(value))
+                else:
+                    self.wide.keep(home, (value,))
+                    made.append(self.versions.brought(self.known[value], home, value))
+
+        self.nodes(region, finish)
         for value, found in zip(region.outputs, made, strict=True):
             if is_large(value):
                 self.versions.memory(found)  # no other output has changed it
         return made
 
-    def nodes(self, nodes: Iterable[Node]) -> None:
-        for node in nodes:
-            visit = _OWN.get(node.op.name)
-            if visit is not None:
-                visit(self, node)
-            elif node.op.pieces is not None or not kernelable(node, checks=True):
-                raise UnfitError(node.op.name)
-            elif (access := access_of(node)) is not None:
-                self.move(node, access)
-            elif node.op.kind == "reduce":
-                self.reduce(node)
-            else:
-                self.elementwise(node)
+    def nodes(self, region: Graph, finish: Callable[[], None]) -> None:
+        """Write the nodes of a region, and then what becomes of its outputs."""
+        with self.wide.region(region) as now:
+            for now[0], node in enumerate(region.nodes):
+                self.node(node)
+            now[0] = len(region.nodes) - 1
+            finish()
+
+    def node(self, node: Node) -> None:
+        visit = _OWN.get(node.op.name)
+        if node.regions:
+            self.wide.enter(node)
+        if visit is not None:
+            visit(self, node)
+            return
+        if node.op.pieces is not None or not kernelable(node, checks=True):
+            raise UnfitError(node.op.name)
+        if (access := access_of(node)) is not None:
+            self.move(node, access)
+        elif node.op.kind == "reduce":
+            (self.wide if is_wide(node) else self).reduce(node)
+        else:
+            (self.wide if is_wide(node) else self).elementwise(node)
 
     def constant(self, node: Node) -> None:
         value = node.attrs["value"]
@@ -320,7 +355,7 @@ class Builder:
 
     def dim(self, node: Node) -> None:
         name = self.name("v")
-        self.add(Position(name, Index(node.attrs["dim"], (0,))))
+        self.add(Position(name, self.wide.index(Place(node.attrs["dim"]))))
         self.known[node.out] = (name,)
 
     def elementwise(self, node: Node) -> None:
@@ -357,7 +392,9 @@ class Builder:
             memory = memory._replace(offset=offset, strides=strides)
             self.known[node.out] = self.versions.part(found, memory, node.out)
             return
-        size(node.out)
+        if is_wide(node):
+            self.wide.move(node, access)
+            return
         offset, strides = access.strides(0, contiguous(source.type.shape))
         if not isinstance(offset, int):
             raise UnfitError("a computed element of a small array")
@@ -528,6 +565,9 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "array_position": lambda builder, node: builder.places.position(node),
     "slice_grad": Builder.fill,
     "slice_update": Builder.fill,
+    "block_update": lambda builder, node: builder.wide.update(node),
+    "window": lambda builder, node: builder.wide.cut(node),
+    "matmul": lambda builder, node: builder.wide.product(node),
     "dim": Builder.dim,
     "fail": Builder.fail,
     "stack": Builder.join,

@@ -96,12 +96,14 @@ class Sweep:
 @dataclass(frozen=True, slots=True)
 class Buffer:
     """A flat array that the kernel is given; ``out``: it may be written to; ``grows``: it is given
-    as a record of an address, a size and a capacity, and may become longer."""
+    as a record of an address, a size and a capacity, and may become longer; ``room``: it is memory
+    for so many elements that only the kernel uses."""
 
     name: str
     dtype: DType
     out: bool
     grows: bool = False
+    room: DimLike | None = None
 
 
 @dataclass(frozen=True, slots=True)

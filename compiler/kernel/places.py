@@ -11,6 +11,7 @@ from twofold.ir.dtypes import info
 from twofold.ir.graph import Node, Value
 
 from .arrays import Changing, is_large
+from .each import Each
 from .small import Elements, Memory, UnfitError, held_in, numbers, size, spread
 from .statements import Check, Index, Position
 
@@ -93,13 +94,13 @@ class Places:
             raise UnfitError("several positions at once")
         (given,) = self.builder.elements(index)
         at = self.checked(given, index.type.dtype, source.type.shape[axis])
-        self.builder.known[node.out] = self.taken(source, {axis: at}, node.out)
+        self.take(source, {axis: at}, node.out)
 
     def gather_nd(self, node: Node) -> None:
         """One element or part at a point."""
         source, indices = node.inputs
         places = self.point(source, indices)
-        self.builder.known[node.out] = self.taken(source, dict(enumerate(places)), node.out)
+        self.take(source, dict(enumerate(places)), node.out)
 
     def point(self, value: Value, indices: Value) -> list[str]:
         """A point along the first axes of a value, checked."""
@@ -108,6 +109,13 @@ class Places:
         kind, given = indices.type.dtype, self.builder.elements(indices)
         sizes = value.type.shape[: len(given)]
         return [self.checked(x, kind, n) for x, n in zip(given, sizes, strict=True)]
+
+    def take(self, source: Value, places: dict[int, str], out: Value) -> None:
+        """Make known what is at positions along some axes of a value."""
+        if isinstance(self.builder.known[source], Each):
+            self.builder.wide.taken(source, places, out)
+        else:
+            self.builder.known[out] = self.taken(source, places, out)
 
     def taken(self, source: Value, places: dict[int, str], out: Value) -> Any:
         """What is at positions along some axes of a value."""
@@ -148,13 +156,13 @@ class Places:
         """tensor_scatter_nd_update at one point: an element, or a small part, is another."""
         x, indices, updates = node.inputs
         builder = self.builder
-        elements, places = builder.elements(updates), self.point(x, indices)
         if is_large(x):
-            held = builder.versions.own(x, node.out)
-            memory = at_places(held.memory, dict(enumerate(places)))
-            builder.write((memory, updates), elements)
-            builder.known[node.out] = builder.versions.changed(held.memory.buffer, node.out)
+            places, versions = self.point(x, indices), builder.versions
+            builder.wide.ahead(x, updates, node.out)
+            held = versions.own(x, node.out)
+            versions.write(at_places(held.memory, dict(enumerate(places))), updates, node.out)
             return
+        elements, places = builder.elements(updates), self.point(x, indices)
         old, part = builder.elements(x), Value(x.type.with_shape(x.type.shape[len(places) :]))
         new = spread(elements, updates, part)
         made = []

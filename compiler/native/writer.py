@@ -28,7 +28,7 @@ from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import ALIGNMENT, maker
 
-from ..kernel.loops import Kernel
+from ..kernel.loops import Buffer, Kernel
 from ..kernel.statements import Resize, Store
 from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
@@ -259,11 +259,17 @@ class Writer:
         buffers = [*map(self.word, values)]
         buffers += [(SLOT, each.record) for each in sequences]
         for each in made:
+            rooms = [self.room(b) for b in each.kernel.buffers if b.room is not None]
             self.code += kernel_launches(
-                each.kernel, each.machine, buffers, self.size, self.reserve, failure
+                each.kernel, each.machine, buffers + rooms, self.size, self.reserve, failure
             )
         if sequences:
             self.python(handover.finish)
+
+    def room(self, buffer: Buffer) -> Word:
+        """Memory that only a kernel uses."""
+        assert buffer.room is not None
+        return ARENA, self.reserve(max(self.size(buffer.room), 1) * buffer.dtype.itemsize)
 
     def sequences(self, node: Node, kernel: Kernel) -> list[Growing]:
         """The sequences that a kernel holds, in the order of its buffers."""

@@ -24,6 +24,7 @@ from .base import TracedArray, TracedScalar
 from .cells import Cells
 from .known import contents, evaluate, plain_elements
 from .names import Names
+from .windows import Windows
 
 __all__ = ["Arrays"]
 
@@ -36,6 +37,7 @@ class Arrays:
     def __init__(self, tracer: Any) -> None:
         self.tracer = tracer
         self.cells = Cells(self)
+        self.windows = Windows(self)
         self.replays = False  # a call that raises is made again, by plain Python
         self.pinned: set[int] = set()  # arguments whose strides were relied on
         self.relied: dict[int, np.ndarray[Any, Any]] = {}  # captured arrays, by their contents

@@ -20,6 +20,7 @@ from twofold.runtime.variable import Variable
 from . import protocol
 from .cells import Cell
 from .links import Link
+from .windows import written
 
 __all__ = ["TracedArray", "TracedScalar", "TracedValue", "install_operators", "is_traced"]
 
@@ -303,6 +304,11 @@ class TracedArray(TracedValue):
 
     def store(self, value: Any) -> None:
         """Write a tensor of this array's shape and dtype."""
+        made = self._placed(value)
+        if made is not None:
+            self.cell.put(made)
+            self._read = made, value
+            return
         array, read = self, []
         while array.parent is not None:
             read.append((array, value))
@@ -311,6 +317,14 @@ class TracedArray(TracedValue):
         array.cell.put(value)
         for view, part in read:
             view._read = value, part
+
+    def _placed(self, value: Any) -> Any:
+        """The value of the cell where a part at a computed place is another, or None."""
+        arrays, array = [], self
+        while array.parent is not None:
+            array = array.parent
+            arrays.append(array)
+        return written(self.chain, arrays[::-1], value)
 
     @property
     def strides(self) -> tuple[int, ...]:

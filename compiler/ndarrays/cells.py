@@ -21,6 +21,7 @@ from twofold.ir.op import OPS
 from twofold.ir.types import RefType
 
 from ..symint import to_dims
+from .windows import EXAMPLE
 
 _np: Any = np
 
@@ -36,6 +37,19 @@ def laid_out(shape: Sequence[int], dtype: Any, strides: Any = None) -> np.ndarra
             step *= max(n, 1)
         strides = tuple(reversed(found))
     return as_strided(np.empty(1, dtype), tuple(shape), strides)
+
+
+class _Hints(dict[str, int]):
+    """The sizes of the example call, and some for those that are found when the graph runs."""
+
+    def __init__(self, sizes: Any) -> None:
+        super().__init__(sizes.hints)
+        self.late = sizes.late
+
+    def __missing__(self, name: str) -> int:
+        if name not in self.late:
+            raise KeyError(name)
+        return EXAMPLE
 
 
 class Target:
@@ -145,7 +159,7 @@ class Cells:
         """The sizes of the example call."""
         sizes = self.tracer.sizes
         dims = to_dims(tuple(shape))
-        return tuple([d if isinstance(d, int) else evaluate(d, sizes.hints) for d in dims])
+        return tuple([d if isinstance(d, int) else evaluate(d, _Hints(sizes)) for d in dims])
 
     def flush(self) -> None:
         """Append a write for each outer array that was written to since the last time."""

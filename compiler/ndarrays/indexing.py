@@ -21,33 +21,16 @@ from twofold.runtime.tensor import Tensor
 from ..symint import SymInt, to_dims
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
-from .links import Basic, Link
+from .links import Basic
 from .operands import PYTHON, as_tensor, constant, convert, fresh, laid_out
 from .protocol import hook
 from .selection import Selection, select, store
+from .windows import Position, is_bound, same_link
 
-__all__ = ["Position", "read", "write"]
+__all__ = ["read", "write"]
 
 _FULL = slice(None)
 _Key = tuple[Any, ...]
-
-
-class Position(Link):
-    """One position along an axis, at an index that is a value of the trace, and checked."""
-
-    def __init__(self, trace: Any, axis: int, index: Any) -> None:
-        self.trace, self.axis, self.index = trace, axis, index
-
-    def read(self, x: Any) -> Any:
-        with self.trace.checked():
-            return OPS["gather"](x, self.index, axis=self.axis)
-
-    def write(self, x: Any, part: Any) -> Any:
-        with self.trace.checked():
-            return put(x, (*(_FULL,) * self.axis, self.index), part)
-
-    def apply(self, array: Any, env: Any) -> Any:
-        return array[(*(_FULL,) * self.axis, 0)]  # the layout is that of any position
 
 
 @hook("getitem")
@@ -104,6 +87,8 @@ def _part(trace: Any, part: Any) -> Any:
     if isinstance(part, slice):
         step = part.step
         step = step if step is None else operator.index(step)
+        if step not in (None, 1) and (is_bound(part.start) or is_bound(part.stop)):
+            raise trace.plain()
         return slice(_bound(trace, part.start), _bound(trace, part.stop), step)
     if is_traced(part):
         known = trace.known(part.tensor()) if _wants_value(part) else None
@@ -143,7 +128,7 @@ def _wants_value(part: Any) -> bool:
 
 
 def _bound(trace: Any, bound: Any) -> Any:
-    if bound is None or isinstance(bound, SymInt):
+    if bound is None or isinstance(bound, SymInt) or is_bound(bound):
         return bound
     return operator.index(bound)
 
@@ -173,30 +158,35 @@ def _is_mask(part: Any) -> bool:
 def _view(array: TracedArray, parts: _Key) -> Any:
     """A view, or a scalar if every axis has a position and nothing else is in the key."""
     rank = array.ndim
-    plain = [_FULL if isinstance(p, Dynamic) else p for p in parts]
-    moving = _moving_axes(parts, rank)
+    plain = [_FULL if _moves(p) else p for p in parts]
+    cuts = [(axis, p) for axis, p in _moving_axes(parts, rank) if isinstance(p, slice)]
+    moving = [(axis, p) for axis, p in _moving_axes(parts, rank) if isinstance(p, Dynamic)]
     positions = sum(isinstance(p, int | SymInt) and p is not None for p in plain)
     scalar = positions + len(moving) == rank == len(parts)
     link = Basic(tuple(plain), rank)
     view = TracedArray(array.home, array.cell, array, link, _stays(array, plain))
-    if not moving:
+    if not (cuts or moving):
         if scalar:
             return TracedScalar(array.home, view.tensor())
         view.tensor()  # out of bounds is an error here, not at the first use
         return view
-    for axis, part in reversed(moving):
-        index = _checked_index(array.home, part.tensor, view.shape[axis], _source_axis(parts, part))
-        link_ = Position(array.home, axis, index)
-        view = TracedArray(array.home, array.cell, view, link_, False)
+    view = _moved(view, parts, cuts, moving)
     return TracedScalar(array.home, view.tensor()) if scalar else view
 
 
-def _moving_axes(parts: _Key, rank: int) -> list[tuple[int, Dynamic]]:
-    """The axes, after the basic link, of the scalars of the trace in a key."""
+def _moves(part: Any) -> bool:
+    """Whether the place of a part of a key is a value of the trace."""
+    return isinstance(part, Dynamic) or (
+        isinstance(part, slice) and (is_bound(part.start) or is_bound(part.stop))
+    )
+
+
+def _moving_axes(parts: _Key, rank: int) -> list[tuple[int, Any]]:
+    """The axes, after the basic link, of the parts of a key whose places are values."""
     used = sum(p is not None and p is not Ellipsis for p in parts)
     axis, found = 0, []
     for p in parts:
-        if isinstance(p, Dynamic):
+        if _moves(p):
             found.append((axis, p))
             axis += 1
         elif p is Ellipsis:
@@ -326,13 +316,13 @@ def write(array: Any, key: Any, value: Any) -> None:
 
 def _is_written(array: TracedArray, key: Any, value: Any) -> bool:
     """Whether the value is that very part of the array: ``a[1:] += x`` ends with it."""
-    if type(value) is not TracedArray or value.parent is not array:
+    if type(value) is not TracedArray or value.cell is not array.cell:
         return False
-    link = value.chain[-1]
-    if not isinstance(link, Basic):
+    parts = _parts(array.home, key)
+    if any(map(_is_advanced, parts)) or len(value.chain) <= len(array.chain):
         return False
-    given = key if type(key) is tuple else (key,)
-    return all(type(k) in (int, slice, type(None), type(...)) for k in given) and given == link.key
+    chain = _part_of(array, parts).chain
+    return len(chain) == len(value.chain) and all(map(same_link, chain, value.chain))
 
 
 def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
@@ -375,11 +365,24 @@ def _is_point(parts: _Key) -> bool:
 
 def _part_of(array: TracedArray, parts: _Key) -> TracedArray:
     """The view that a key without index arrays names, also where it is one element."""
-    plain = tuple([_FULL if isinstance(p, Dynamic) else p for p in parts])
+    plain = tuple([_FULL if _moves(p) else p for p in parts])
     view = TracedArray(array.home, array.cell, array, Basic(plain, array.ndim), False)
-    for axis, part in reversed(_moving_axes(parts, array.ndim)):
-        index = _checked_index(array.home, part.tensor, view.shape[axis], _source_axis(parts, part))
-        view = TracedArray(array.home, array.cell, view, Position(array.home, axis, index), False)
+    axes = _moving_axes(parts, array.ndim)
+    cuts = [(axis, p) for axis, p in axes if isinstance(p, slice)]
+    return _moved(view, parts, cuts, [(axis, p) for axis, p in axes if isinstance(p, Dynamic)])
+
+
+def _moved(
+    view: TracedArray, parts: _Key, cuts: list[tuple[int, Any]], moving: list[tuple[int, Any]]
+) -> TracedArray:
+    """A view at the places of a key that are values: its slices, then its positions."""
+    for axis, bounds in cuts:
+        cut = view.home.windows.window(view, axis, bounds.start, bounds.stop)
+        view = TracedArray(view.home, view.cell, view, cut, False)
+    for axis, part in reversed(moving):
+        index = _checked_index(view.home, part.tensor, view.shape[axis], _source_axis(parts, part))
+        link = Position(view.home, axis, index)
+        view = TracedArray(view.home, view.cell, view, link, False)
     return view
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .base import TracedArray
-from .indexing import Position
+from .windows import Position, Window
 
 __all__ = ["Returned", "Roots"]
 
@@ -20,7 +20,7 @@ class Returned:
     """How one returned array is made."""
 
     def __init__(self, array: TracedArray, output: int | None) -> None:
-        if any(isinstance(link, Position) for link in array.chain):
+        if any(isinstance(link, Position | Window) for link in array.chain):
             raise array.home.plain()  # its place is computed
         self.source = array.cell.source  # an argument's position, a captured array, or None
         self.output = output  # the graph output that is the base, if the function made it

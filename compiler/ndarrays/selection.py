@@ -17,6 +17,7 @@ from . import protocol
 from .base import TracedArray, install_operators, is_traced
 from .operands import as_tensor, convert, fresh
 from .protocol import hook
+from .windows import same
 
 __all__ = ["Selection", "select", "store"]
 
@@ -155,28 +156,6 @@ def _over(mask: Any, array: Any) -> Any:
     """A mask with axes of size 1 for those of the array that it does not cover."""
     rest = array.ndim - len(mask.shape)
     return OPS["reshape"](mask, shape=(*mask.shape, *(1,) * rest)) if rest else mask
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two tensors of the trace are the same value by how they were computed."""
-    return _same(a.value, b.value, 20)
-
-
-def _same(a: Any, b: Any, depth: int) -> bool:
-    if a is b:
-        return True
-    x, y = a.node, b.node
-    if x is None or y is None or not depth or x.op is not y.op or a.index != b.index:
-        return False
-    if x.regions or x.op.effects or x.op.kind == "random" or len(x.inputs) != len(y.inputs):
-        return False
-    if x.op.name == "constant":
-        return a.type == b.type and np.array_equal(x.attrs["value"], y.attrs["value"])
-    plain = all(type(v) in (int, float, bool, str, tuple, type(None)) for v in x.attrs.values())
-    equal = plain and x.attrs == y.attrs or (not x.attrs and not y.attrs)
-    if x.op.name == "cast":
-        equal = x.attrs == y.attrs
-    return equal and all(_same(i, j, depth - 1) for i, j in zip(x.inputs, y.inputs, strict=True))
 
 
 def _other(one: Selection, x: Any) -> Any:

@@ -24,6 +24,7 @@ from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar
 from .operands import number, with_memory
 from .protocol import hook
+from .windows import is_bound
 
 __all__ = ["checked"]
 
@@ -224,6 +225,8 @@ def _mapped(x: Any, leaf: Callable[[Any], Any]) -> Any:
     if kind is dict:
         return {k: _mapped(v, leaf) for k, v in x.items()}
     if isinstance(x, slice):
+        if is_bound(x.start) or is_bound(x.stop):
+            raise _Unshown
         return slice(*[_mapped(p, leaf) for p in (x.start, x.stop, x.step)])
     if isinstance(x, _PLAIN):
         return x

@@ -38,4 +38,5 @@ from . import (  # noqa: F401
     statistics,
     triangles,
     trigonometric,
+    windows,
 )
