@@ -155,3 +155,18 @@ def test_train_step_can_be_overridden() -> None:
     model.compile(optimizer="sgd", loss="mse")
     told = model.fit(FLAT, FLAT[:, :1], epochs=3, verbose=0).history
     assert told["seen"][-1] < told["seen"][0]
+
+
+def test_a_subclassed_model_knows_the_shapes_that_fit_has_built_it_for() -> None:
+    class Two(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = layers.Dense(3), layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.second(self.first(x))
+
+    model = Two()
+    model.compile("sgd", "mse")
+    model.fit(FLAT[:2], FLAT[:2, :1], verbose=0)
+    assert model.built and model.get_build_config() == {"input_shape": (2, 6)}

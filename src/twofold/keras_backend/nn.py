@@ -13,6 +13,7 @@ import twofold as tf
 from .activations import *  # noqa: F403
 from .activations import log_softmax, softmax
 from .core import convert_to_tensor
+from .ctc import *  # noqa: F403
 from .kinds import together
 from .windows import *  # noqa: F403
 
@@ -266,15 +267,3 @@ def fold(
     )
     out = tf.reshape(out, (n, c, height, width))
     return out[:, :, ph : ph + oh, pw : pw + ow]
-
-
-def ctc_loss(
-    target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0
-) -> Any:
-    """Not there yet."""
-    raise NotImplementedError("ctc_loss is not implemented by the twofold backend")
-
-
-def ctc_decode(*args: Any, **kwargs: Any) -> Any:
-    """Not there yet."""
-    raise NotImplementedError("ctc_decode is not implemented by the twofold backend")

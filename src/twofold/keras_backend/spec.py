@@ -29,26 +29,38 @@ def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     is open in the result.
     """
     with StatelessScope(), SymbolicScope():
-        tracer = Tracer("spec")
-        symbol = tracer.sizes.new(OPEN, 0, 0)
-
-        def given(x: Any) -> Any:
-            if not isinstance(x, KerasTensor):
-                return x
-            shape = [symbol if size is None else size for size in x.shape]
-            kind = TensorType(as_dtype(standardize_dtype(x.dtype), "spec"), shape)
-            return Traced(tracer.graph.input(kind, "x"), tracer)
-
-        def found(x: Any) -> Any:
-            if not isinstance(x, Tensor):
-                return x
-            shape = tuple(None if hasattr(type(d), "symbolic_size") else int(d) for d in x.shape)
-            return KerasTensor(shape, standardize_dtype(x.dtype))
-
+        ground = bind.ground()
+        tracer = Tracer("spec", ground if isinstance(ground, Tracer) else None)
+        given = Symbolic(tracer)
         token = bind.push(tracer)
         try:
             inputs, named = tree.map_structure(given, (args, kwargs))
-            return tree.map_structure(found, fn(*inputs, **named))
+            return tree.map_structure(keras_tensor, fn(*inputs, **named))
         finally:
             tracer.ended = True
             bind.pop(token)
+
+
+class Symbolic:
+    """Symbolic tensors of Keras as values of a trace, whose open sizes are one symbol."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+        self.symbol: Any = None
+
+    def __call__(self, x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return x
+        if self.symbol is None and None in x.shape:
+            self.symbol = self.tracer.sizes.new(OPEN, 0, 0)
+        shape = [self.symbol if size is None else size for size in x.shape]
+        kind = TensorType(as_dtype(standardize_dtype(x.dtype), "spec"), shape)
+        return Traced(self.tracer.graph.input(kind, "x"), self.tracer)
+
+
+def keras_tensor(x: Any) -> Any:
+    """A value of a trace as a symbolic tensor of Keras."""
+    if not isinstance(x, Tensor):
+        return x
+    shape = tuple(None if hasattr(type(d), "symbolic_size") else int(d) for d in x.shape)
+    return KerasTensor(shape, standardize_dtype(x.dtype))
