@@ -21,6 +21,7 @@ from twofold.ir.vjp import Entry, Linear, Sources, backward, differentiable, mat
 from .convert import tensor_of, variable_of
 from .jacobian import batch_jacobian, jacobian
 from .tensor import Tensor
+from .untaken import Untaken, with_zeros
 from .variable import Variable, read
 from .writes import former
 
@@ -58,6 +59,7 @@ class GradientTape:
         self.persistent, self.watch_accessed_variables = persistent, watch_accessed_variables
         self._below: Frame | None = None  # the stack that the tape stands on
         self._entries: list[Entry] = []
+        self._untaken: list[Untaken] = []
         self._known: dict[int, Any] = {}  # id -> the value itself, which keeps the id taken
         self._reads: dict[int, tuple[Variable, list[Any]]] = {}
         self._token: Token[Any] | None = None
@@ -96,6 +98,7 @@ class GradientTape:
     def reset(self) -> None:
         """Forget everything recorded and watched."""
         self._entries, self._known, self._reads, self._used = [], {}, {}, False
+        self._untaken = []
 
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
@@ -214,6 +217,12 @@ class GradientTape:
             if differentiable(out):
                 self._known[id(out)] = out
 
+    def skipped(self, outputs: Sequence[Any], look: Any) -> None:
+        """Other branches would have made these values; see ``untaken.py``."""
+        if not self._paused:
+            self._untaken.append(Untaken(len(self._entries), outputs, look))
+            self._known.update((id(x), x) for x in outputs)
+
     def gradient(
         self, target: Any, sources: Any, output_gradients: Any = None,
         unconnected_gradients: str | UnconnectedGradients = "none",
@@ -286,7 +295,21 @@ class GradientTape:
             key = id(self._known_as(target))
             cotangents[key] = cotangents[key] + g if key in cotangents else g
         table = backward(self._entries, cotangents, self._known)
-        return [self._of_source(x, table, zero) for x in sources]
+        found = [self._of_source(x, table, zero) for x in sources]
+        if self._untaken and any(g is None for g in found):
+            reached = with_zeros(table, self._entries, self._known, self._untaken, self._values)
+            ids = [{id(x), *map(id, self._values(x))} for x in sources]
+            found = [
+                OPS["zeros_like"](x) if g is None and not own.isdisjoint(reached) else g
+                for x, own, g in zip(sources, ids, found, strict=True)
+            ]
+        return found
+
+    def _values(self, x: Any) -> list[Any]:
+        """The values that a tensor or a Variable has had, as far as the tape may know them."""
+        if isinstance(x, Variable):
+            return list(self._reads.get(id(x), (x, []))[1])
+        return [*former(x), x.value, bind.ground().value(x)]
 
     def _ready(self, sources: Sequence[Any], unconnected: Any) -> bool:
         """Check a call that walks back; whether unconnected sources give zeros."""
@@ -306,7 +329,7 @@ class GradientTape:
     def _finished(self) -> None:
         self._used = True
         if not self.persistent:
-            self._entries = []
+            self._entries, self._untaken = [], []
 
     def _seeds(self, target: Any, output_gradients: Any) -> list[tuple[Any, Any]]:
         targets = [tensor_of(x) for x in flatten(target)[0]]

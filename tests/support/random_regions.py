@@ -2,8 +2,9 @@
 
     cd tests && python -m support.random_regions --count 10000 --start 0 [--native]
 
-A graph is made of a number alone. Loops make few trips; a Variable is read and written at every
-depth; some nodes may fail on their values.
+A graph is made of a number alone, which also picks the dtype that most of it computes in: any that
+kernels know. Loops make few trips; a Variable is read and written at every depth; some nodes may
+fail on their values.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from twofold.compiler.arrays.reference import execute
 from twofold.compiler.pipeline import PASSES
 from twofold.ir.dims import symbol
-from twofold.ir.dtypes import DTYPES
+from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
@@ -29,21 +30,46 @@ from twofold.ir.verify import verify
 __all__ = ["Outcome", "check", "random_graph"]
 
 N = symbol("n")
-F32, I32, BOOL = DTYPES["f32"], DTYPES["i32"], DTYPES["bool"]
-SCALAR, COUNT, FLAG = TensorType(F32), TensorType(I32), TensorType(BOOL)
-ROW, TABLE = TensorType(F32, (N,)), TensorType(F32, (3, N))
-TYPES = [SCALAR, COUNT, FLAG, ROW, TABLE]
-REF = RefType(F32, (N,))
+I32, BOOL = DTYPES["i32"], DTYPES["bool"]
+COUNT, FLAG = TensorType(I32), TensorType(BOOL)
+NAMES = [
+    "f32", "f16", "bf16", "f64", "c64", "c128", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64",
+]  # fmt: skip
 UNARY = ["negative", "tanh", "abs", "square", "exp", "sign"]
-BINARY = ["add", "subtract", "multiply", "maximum"]
+BINARY = ["add", "subtract", "multiply", "maximum"]  # the last one of ordered numbers
 FLOATS = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -1.5, np.inf, -np.inf, np.nan, 3.0]
+COMPLEX = [*FLOATS, 1j, -2.5j, complex(1, -1), complex(-0.0, 2), complex(np.inf, np.nan)]
+
+
+class Kind:
+    """The dtype that a graph computes in, and what there is of it."""
+
+    def __init__(self, name: str) -> None:
+        self.dtype, self.info = DTYPES[name], info(DTYPES[name])
+        self.scalar = TensorType(self.dtype)
+        self.row, self.table = TensorType(self.dtype, (N,)), TensorType(self.dtype, (3, N))
+        self.ref = RefType(self.dtype, (N,))
+        self.types = [self.scalar, COUNT, FLAG, self.row, self.table]
+        self.ordered = not self.info.complex
+        refused = [] if self.info.inexact else ["tanh", "exp"]
+        if self.info.complex or self.info.unsigned:  # the size of a complex number is real
+            refused += ["abs", "sign", "negative"]
+        self.unary = [name for name in UNARY if name not in refused]
+        self.binary = BINARY if self.ordered else BINARY[:3]
+
+    def numbers(self) -> list[Any]:
+        """Numbers to begin with."""
+        if self.info.integer:
+            least, most = self.info.ints
+            return [least, most, 0, 1, 2, 3, max(least, -1)]
+        return COMPLEX if self.info.complex else FLOATS
 
 
 class _Maker:
     """One graph or region while it grows."""
 
-    def __init__(self, rng: random.Random, name: str, depth: int) -> None:
-        self.rng, self.depth = rng, depth
+    def __init__(self, rng: random.Random, kind: Kind, name: str, depth: int) -> None:
+        self.rng, self.kind, self.depth = rng, kind, depth
         self.graph = Graph(name)
         self.values: list[Value] = []
         self.ref: Value | None = None
@@ -62,16 +88,17 @@ class _Maker:
         known = [v for v in self.values if v.type == type]
         if known and self.rng.random() < 0.9:
             return known[-1 - min(int(self.rng.expovariate(0.5)), len(known) - 1)]
-        if type == TABLE:
-            return self.add("broadcast_to", [self.of(ROW)], shape=(3, N))
-        if type == ROW:
-            return self.add("broadcast_to", [self.of(SCALAR)], shape=(N,))
+        if type == self.kind.table:
+            return self.add("broadcast_to", [self.of(self.kind.row)], shape=(3, N))
+        if type == self.kind.row:
+            return self.add("broadcast_to", [self.of(self.kind.scalar)], shape=(N,))
         if known or type == FLAG or self.rng.random() < 0.8:
             return self.constant(type)
         return self.add("cast", [self.of(FLAG)], dtype=type.dtype)
 
     def constant(self, type: TensorType) -> Value:
-        pick = {F32: FLOATS, I32: [-1, 0, 1, 2, 3], BOOL: [True, False]}[type.dtype]
+        pick = [True, False] if type == FLAG else self.kind.numbers()
+        pick = [-1, 0, 1, 2, 3] if type == COUNT else pick
         return self.add("constant", [], value=np.array(self.rng.choice(pick), type.dtype))
 
     def add(self, name: str, inputs: Sequence[Value], **attrs: Any) -> Value:
@@ -96,28 +123,29 @@ class _Maker:
             self.rng.choices(kinds, [4, 1] if not nested else None)[0]()
 
     def plain(self) -> None:
-        rng, type = self.rng, self.rng.choice([SCALAR, ROW, TABLE])
-        kind = rng.randrange(7)
+        rng, own = self.rng, self.kind
+        type, kind = rng.choice([own.scalar, own.row, own.table]), rng.randrange(7)
         if kind == 0:
-            self.add("less", [self.of(SCALAR), self.of(SCALAR)])
+            test = "less" if own.ordered else "not_equal"
+            self.add(test, [self.of(own.scalar), self.of(own.scalar)])
         elif kind == 1:
             self.add(rng.choice(BINARY), [self.of(COUNT), self.of(COUNT)])
         elif kind == 2:
             self.add("where", [self.of(FLAG), self.of(type), self.of(type)])
         elif kind == 3:
-            self.add("max", [self.of(ROW)], axis=(0,))
+            self.add("max" if own.ordered else "sum", [self.of(own.row)], axis=(0,))
         elif kind == 4 and rng.random() < 0.4:
             self.add("floor_divide", [self.of(COUNT), self.of(COUNT)])
         elif kind == 5:
-            self.add(rng.choice(UNARY), [self.of(type)])
+            self.add(rng.choice(own.unary), [self.of(type)])
         else:
-            self.add(rng.choice(BINARY), [self.of(type), self.of(type)])
+            self.add(rng.choice(own.binary), [self.of(type), self.of(type)])
 
     def state(self) -> None:
         if self.ref is None:
             return
         if self.written or self.rng.random() < 0.5:
-            value = self.of(ROW)
+            value = self.of(self.kind.row)
             self.graph.add(OPS["assign"], [self.ref, value])
             self.written = True
         else:
@@ -134,7 +162,7 @@ class _Maker:
         return known, ref if self.rng.random() < 0.5 else []
 
     def region(self, name: str, types: Sequence[TensorType]) -> _Maker:
-        inner = _Maker(self.rng, name, self.depth + 1)
+        inner = _Maker(self.rng, self.kind, name, self.depth + 1)
         for type in types:
             inner.input(type)
         return inner
@@ -150,7 +178,7 @@ class _Maker:
 
     def branch(self) -> None:
         known, ref = self.captures()
-        outs = [self.rng.choice(TYPES) for _ in range(self.rng.randrange(4))]
+        outs = [self.rng.choice(self.kind.types) for _ in range(self.rng.randrange(4))]
         given = [*known, *ref]
         count = self.rng.choice([2, 2, 3])
         regions = []
@@ -164,7 +192,7 @@ class _Maker:
 
     def loop(self) -> None:
         known, ref = self.captures()
-        types = [self.rng.choice(TYPES) for _ in range(self.rng.randrange(4))]
+        types = [self.rng.choice(self.kind.types) for _ in range(self.rng.randrange(4))]
         start = self.constant(COUNT)
         state = [start, *[self.of(t) for t in types]]
         given = [*state, *known, *ref]
@@ -184,12 +212,15 @@ class _Maker:
 
     def rows(self) -> None:
         known, ref = self.captures()
-        types = [self.rng.choice(TYPES) for _ in range(self.rng.randrange(3))]
+        types = [self.rng.choice(self.kind.types) for _ in range(self.rng.randrange(3))]
         state = [self.of(t) for t in types]
-        over = [self.of(TABLE) for _ in range(self.rng.randrange(3))]
-        stacked = [self.rng.choice([SCALAR, ROW]) for _ in range(self.rng.randrange(3))]
+        over = [self.of(self.kind.table) for _ in range(self.rng.randrange(3))]
+        both = [self.kind.scalar, self.kind.row]
+        stacked = [self.rng.choice(both) for _ in range(self.rng.randrange(3))]
         given = [*state, *over, *known, *ref]
-        inside = [v.type for v in state] + [ROW] * len(over) + [v.type for v in (*known, *ref)]
+        inside = (
+            [v.type for v in state] + [self.kind.row] * len(over) + [v.type for v in (*known, *ref)]
+        )
         body = self.region("body", inside)
         body.run(self.rng.randrange(5))
         self.returns(body, [*types, *stacked], body.graph.inputs)
@@ -198,11 +229,17 @@ class _Maker:
                   length=3, reverse=self.rng.random() < 0.5)  # fmt: skip
 
 
-def random_graph(seed: int) -> Graph:
-    """The graph of a number."""
+def kind_of(seed: int) -> Kind:
+    """The dtype of the graph of a number."""
+    return Kind(NAMES[seed % len(NAMES)])
+
+
+def random_graph(seed: int, dtype: str = "") -> Graph:
+    """The graph of a number, in another dtype than its own if one is named."""
     rng = random.Random(seed)
-    maker = _Maker(rng, "f", 0)
-    for type in (SCALAR, COUNT, FLAG, ROW, TABLE, REF):
+    kind = Kind(dtype) if dtype else kind_of(seed)
+    maker = _Maker(rng, kind, "f", 0)
+    for type in (*kind.types, kind.ref):
         maker.input(type)
     maker.run(rng.randrange(3, 9))
     maker.graph.outputs = rng.sample(maker.values, min(len(maker.values), 4))
@@ -221,11 +258,14 @@ class Outcome:
 
     def __init__(self, graph: Graph, seed: int, run: Any = execute) -> None:
         rng = np.random.default_rng(seed)
-        n = int(rng.integers(1, 4))
-        ref = Ref(self._floats(rng, (n,)))
-        inputs = [self._floats(rng, ()), np.array(rng.integers(-1, 4), np.int32),
-                  np.array(rng.random() < 0.5), self._floats(rng, (n,)),
-                  self._floats(rng, (3, n)), ref]  # fmt: skip
+        n, kind = int(rng.integers(1, 4)), kind_of(seed)
+        scalar, row, table, held = [
+            np.asarray(rng.choice(np.array(kind.numbers(), kind.dtype), shape))
+            for shape in ((), (n,), (3, n), (n,))
+        ]
+        ref = Ref(held)
+        count, flag = np.array(rng.integers(-1, 4), np.int32), np.array(rng.random() < 0.5)
+        inputs = [scalar, count, flag, row, table, ref]
         self.found: list[Any] = []
         self.error = ""
         try:
@@ -234,25 +274,31 @@ class Outcome:
             self.error = type(error).__name__
         self.found.append(ref.array)
 
-    @staticmethod
-    def _floats(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        return np.asarray(rng.choice(FLOATS, shape), np.float32)
-
     def differs(self, other: Outcome, bound: float = 0.0) -> str:
         """The first difference, or nothing: bit for bit, but for the bits of a NaN; or within a
         relative ``bound`` where vector mathematics stands for NumPy's."""
         if self.error != other.error:
             return f"{self.error or 'no error'} became {other.error or 'no error'}"
         for i, (a, b) in enumerate(zip(self.found, other.found, strict=True)):
-            nan = np.isnan(a) & np.isnan(b) if a.dtype.kind == "f" else np.zeros(a.shape, bool)
             same = a.dtype == b.dtype and a.shape == b.shape
-            if same and bound and a.dtype.kind == "f":
-                same = np.allclose(a, b, bound, 1e-30, equal_nan=True)
-            elif not same or np.where(nan, 0, a).tobytes() != np.where(nan, 0, b).tobytes():
-                same = False
+            if same and bound and info(a.dtype).inexact:
+                half = info(a.dtype).half
+                same = np.allclose(_parts(a), _parts(b), 3e-2 if half else bound, 1e-30, True)
+            elif same:
+                same = _parts(a).tobytes() == _parts(b).tobytes()
             if not same:
                 return f"output {i}: {a!r} became {b!r}"
         return ""
+
+
+def _parts(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The real numbers of an array, all NaNs the same."""
+    own = info(x.dtype)
+    if own.half:
+        x = x.astype(np.float32)
+    if own.complex:
+        x = np.ascontiguousarray(x).reshape(-1).view(own.part_dtype)
+    return np.where(np.isnan(x), x.dtype.type(np.nan), x) if own.inexact else x
 
 
 def check(seed: int, run: Any = None) -> str:

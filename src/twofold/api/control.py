@@ -11,9 +11,12 @@ from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.errors import ArgumentError, DTypeError, TwofoldError
 from twofold.ir.op import OPS
-from twofold.ir.tree import unflatten
+from twofold.ir.tree import flatten, unflatten
+from twofold.ir.vjp import Sources, differentiable
 from twofold.runtime.carried import State, carried, function_of, own_tensor, truth
 from twofold.runtime.tensor import Tensor
+from twofold.runtime.untaken import note
+from twofold.runtime.variable import Variable
 
 __all__ = ["case", "cond", "switch_case", "while_loop"]
 
@@ -47,7 +50,38 @@ def cond(
     holds = truth(pred)
     if isinstance(holds, Tensor):
         return _staged("cond", holds, [("true_fn", taken), ("false_fn", other)], "tf.cond")
-    return _tensors(taken() if holds else other())
+    return _chosen(taken if holds else other, pred, lambda p: cond(p, taken, other))
+
+
+def _chosen(taken: Callable[[], Any], selector: Any, whole: Callable[[Any], Any]) -> Any:
+    """What a branch returns in eager code. Tapes that record are told of the others, if a tensor
+    or an array has picked it: they are in the graph of the whole."""
+    made = _tensors(taken())
+    if bind.current.get() is not None and hasattr(selector, "dtype"):
+        tensors = [x for x in flatten(made)[0] if isinstance(x, Tensor)]
+        note(tensors, lambda: _sources(whole, own_tensor(selector)))
+    return made
+
+
+def _sources(whole: Callable[[Any], Any], selector: Any) -> list[Any]:
+    """The tensors and Variables that branches take from outside, and that gradients of what they
+    return go to; none where no trace can take them."""
+    from twofold.compiler.decorator import function  # noqa: PLC0415
+    from twofold.compiler.gradient import Derivative  # noqa: PLC0415
+
+    token = bind.below(None)
+    try:
+        concrete = function(whole, jit_compile=False).get_concrete_function(selector)
+        callee = concrete.callee
+        captures = enumerate(concrete.captures, len(callee.graph.inputs) - len(concrete.captures))
+        found = {i: x for i, x in captures if isinstance(x, Tensor | Variable)}
+        watched = tuple(i for i, x in found.items() if differentiable(x))
+        made = Derivative(callee.inlined, callee.sizes, Sources(watched))
+        return [found[i] for i in made.back(made.all, callee.sizes, None).wanted]
+    except Exception:  # noqa: BLE001  (the branch was not taken, so what it raises is not raised)
+        return []
+    finally:
+        bind.pop(token)
 
 
 def _staged(op: str, selector: Any, branches: Sequence[tuple[str, Any]], what: str) -> Any:
@@ -92,7 +126,8 @@ def case(
     def chain(i: int) -> Any:
         if i == len(pairs):
             return nothing() if default is None else found(default)
-        return cond(holding[i], lambda: found(functions[i]), lambda: chain(i + 1))
+        picked = holding[i] if isinstance(holding[i], Tensor) else pairs[i][0]
+        return cond(picked, lambda: found(functions[i]), lambda: chain(i + 1))
 
     if not exclusive:
         return chain(0)
@@ -127,7 +162,9 @@ def switch_case(
         raise DTypeError(f"tf.switch_case: branch_index is an integer, not {index.dtype}")
     if not bind.ground().tracing or not hasattr(branch_index, "dtype"):
         i = int(branch_index)
-        return _tensors(branches[i if 0 <= i < len(branches) else -1][1]())
+        taken = branches[i if 0 <= i < len(branches) else -1][1]
+        functions = [function for _, function in branches]
+        return _chosen(taken, branch_index, lambda at: switch_case(at, functions))
     if index.dtype != np.int32:
         if info(index.dtype).signed:
             index = OPS["maximum"](index, -1)

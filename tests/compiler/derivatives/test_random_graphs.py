@@ -25,7 +25,7 @@ class Run:
     """The derivatives of a graph for the inputs of a seed, as ``function`` runs it."""
 
     def __init__(self, seed: int, function: Any, watched: bool) -> None:
-        self.graph = tamed(random_graph(seed))
+        self.graph = tamed(random_graph(seed, "f32"))
         self.function, self.watched = function, watched
         rng = np.random.default_rng(seed)
         n = int(rng.integers(1, 4))
