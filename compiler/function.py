@@ -26,6 +26,7 @@ from twofold.runtime.tensor import Tensor
 from . import config, observe
 from .explain import of_call, summary, why_again
 from .key import Key, Keys, object_key, plain_key
+from .loading import load
 from .method import BoundMethod, reduce_function
 from .plain import FOREIGN, Changed, PlainCalls, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
@@ -195,7 +196,8 @@ class Function:
             why = self._why_untraced(key, leaves, structure)
             if why is not None:
                 raise PlainPython(known=why)
-            from .effects import refuse_streams  # noqa: PLC0415
+            load(self.jit_compile is True)
+            from .effects import refuse_streams  # noqa: PLC0415  (see ``load``)
 
             refuse_streams(self.name, leaves)
             try:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import site
 import sys
-import sysconfig
 import types
 from typing import Any
 
@@ -20,7 +20,7 @@ __all__ = [
     "runs_natively",
 ]
 
-_LIBRARIES = tuple({sysconfig.get_paths()[k] for k in ("stdlib", "purelib", "platlib")})
+_LIBRARIES = (os.path.dirname(os.__file__), *site.getsitepackages())
 
 
 # Packages whose functions run as they are while a function is traced, on values of the trace, as

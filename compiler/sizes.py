@@ -93,6 +93,8 @@ class TraceSizes(Sizes):
 
     def resolve(self, dim: DimLike) -> DimLike:
         """The size with unified symbols replaced."""
+        if not self.known:
+            return dim
         while not isinstance(dim, int) and any(s in self.known for s in symbols_of(dim)):
             dim = substitute(dim, self.known)
         return dim

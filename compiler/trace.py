@@ -203,8 +203,9 @@ class Tracer(bind.Ground):
         inputs = tuple(
             [self._as_value(v, own, want) for (v, own), want in zip(pairs, dtypes, strict=True)]
         )
-        for value in inputs:
-            value.type = value.type.substitute(self.sizes.known)
+        if self.sizes.known:
+            for value in inputs:
+                value.type = value.type.substitute(self.sizes.known)
         plain = {k: to_dims(v) for k, v in attrs.items()}
         full, types = op.resolve([v.type for v in inputs], plain, self.sizes)
         check_attrs(op.name, full)

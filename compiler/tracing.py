@@ -5,8 +5,7 @@ from __future__ import annotations
 import dis
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ from .walk import watch
 __all__ = ["Trace", "Tracing"]
 
 
-@dataclass(frozen=True)
-class Trace:
+class Trace(NamedTuple):
     """What one run of the Python function gave: the graph, and what stands behind its inputs and
     its result. Symbols of sizes know the leaf and axis that they come from (``sizes.sources``)."""
 

@@ -95,9 +95,17 @@ def frames(depth: int = 2) -> Iterator[FrameType]:
 
 def user_frame() -> FrameType | None:
     """The innermost frame that is neither of this package nor of NumPy."""
-    for frame in frames():
-        if not is_internal(frame.f_code.co_filename):
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:  # without ``frames``: every node of a graph asks
+        code = frame.f_code
+        name = interpreters.get(code)
+        if name is not None:
+            found: FrameType = frame.f_locals[name]
+            if not is_internal(found.f_code.co_filename):
+                return found
+        elif not is_internal(code.co_filename):
             return frame
+        frame = frame.f_back
     return None
 
 

@@ -57,7 +57,7 @@ class TensorType:
 
     def substitute(self, mapping: dict[str, DimLike]) -> TensorType:
         """The type with symbols replaced."""
-        if not self.symbols():
+        if self.symbols().isdisjoint(mapping):
             return self
         return self.sized(substitute(d, mapping) for d in self.shape)
 

@@ -7,7 +7,6 @@ end of the function, or of the trip of a loop, by itself, and what is returned i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,12 +46,13 @@ class Again(NamedTuple):
     head: int
 
 
-@dataclass(frozen=True, eq=False)
 class Given:
     """A step to go on at with one more value on the stack."""
 
-    at: int
-    value: Any
+    __slots__ = ("at", "value")
+
+    def __init__(self, at: int, value: Any) -> None:
+        self.at, self.value = at, value
 
 
 Ended = Returned | Stopped | Ending
@@ -60,14 +60,16 @@ Start = int | Again | Given | Ending
 WAYS = 400  # that are interpreted in vain in one trace
 
 
-@dataclass
 class Side:
     """One way: its frame at the end, how it ended, what it wrote to."""
 
-    frame: Frame
-    ended: Any = None
-    written: dict[int, Contents] = field(default_factory=dict)
-    closed: bool = False  # what it returns holds no other object
+    __slots__ = ("closed", "ended", "frame", "written")
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.ended: Any = None
+        self.written: dict[int, Contents] = {}
+        self.closed = False  # what it returns holds no other object
 
     @property
     def targets(self) -> frozenset[int]:

@@ -10,9 +10,7 @@ on the next call.
 from __future__ import annotations
 
 import datetime
-import decimal
 import enum
-import fractions
 import functools
 import re
 import sys
@@ -30,7 +28,7 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 
 __all__ = [
-    "IMMUTABLE", "READS", "any_of", "holds_value", "is_generator_of", "is_pure_class",
+    "READS", "any_of", "holds_value", "is_generator_of", "is_immutable", "is_pure_class",
     "is_pure_function", "lends_memory", "name_of",
 ]  # fmt: skip
 
@@ -67,12 +65,13 @@ _OF_NUMPY = frozenset((
     "savez_compressed", "seterr", "geterr", "seterrcall", "geterrcall", "set_printoptions",
     "get_printoptions", "show_config", "setbufsize", "getbufsize", "open_memmap", "show_runtime",
 ))  # fmt: skip
-IMMUTABLE = (
+_IMMUTABLE = (
     int, float, complex, str, bytes, range, slice, frozenset, tuple, type(None), type(Ellipsis),
     type(NotImplemented), np.dtype, np.generic, np.ufunc, np.finfo, np.iinfo, re.Pattern, re.Match,
-    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo, fractions.Fraction,
-    decimal.Decimal, enum.Enum, BaseException, types.CodeType, types.GenericAlias,
+    datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo,
+    enum.Enum, BaseException, types.CodeType, types.GenericAlias,
 )  # fmt: skip
+_EXACT = {("decimal", "Decimal"), ("fractions", "Fraction")}  # who has one has imported it
 READS = frozenset((
     "count", "index", "copy", "get", "items", "keys", "values", "union", "intersection", "hex",
     "difference", "issubset", "issuperset", "isdisjoint", "symmetric_difference", "most_common",
@@ -92,6 +91,13 @@ def name_of(function: Any) -> str:
     module = _module(function) or ""
     name = getattr(function, "__qualname__", None) or type(function).__name__
     return f"{module}.{name}" if module not in ("", "builtins") else str(name)
+
+
+def is_immutable(value: Any) -> bool:
+    """Whether what an object says of itself is always the same."""
+    if isinstance(value, _IMMUTABLE):
+        return True
+    return any((base.__module__, base.__name__) in _EXACT for base in type(value).__mro__)
 
 
 def is_pure_class(kind: Any) -> bool:

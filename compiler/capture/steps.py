@@ -14,8 +14,8 @@ import contextvars
 import copy
 import functools
 import io
-import logging
 import os
+import sys
 import threading
 import types
 import warnings
@@ -42,10 +42,10 @@ from .frame import Frame
 from .machine import Generator
 from .objects import Objects, own_method
 from .pure import (
-    IMMUTABLE,
     READS,
     any_of,
     is_generator_of,
+    is_immutable,
     is_pure_class,
     is_pure_function,
     lends_memory,
@@ -60,6 +60,7 @@ _STATEFUL = (
     bytearray, array, contextvars.ContextVar, types.MappingProxyType,
 )  # fmt: skip
 _OF_TRACE = (Tensor, Variable, np.ndarray, TracedArray, TracedScalar, SymInt, SymNumber)
+_READ_AS_IS = (*_OF_TRACE, type, types.ModuleType)
 _COPYING = (iter, sorted, copy.copy)
 _LOGS = frozenset(("debug", "info", "warning", "error", "critical", "log", "exception"))
 _DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
@@ -129,7 +130,7 @@ class Steps(Objects):
         kind = type(owner)
         if isinstance(owner, type) and kind is not type and not is_ours(owner):
             self.observe(kind)
-        if kind in _PLAIN or isinstance(owner, (*_OF_TRACE, *IMMUTABLE, type, types.ModuleType)):
+        if kind in _PLAIN or isinstance(owner, _READ_AS_IS) or is_immutable(owner):
             return super().attribute(frame, owner, name)
         if isinstance(owner, types.FunctionType | types.MethodType):
             if not name.startswith("__"):
@@ -344,7 +345,7 @@ class Steps(Objects):
             self.relies(owner)
         if isinstance(owner, _CONTAINERS) and name not in READS:
             self.changes(owner)
-        if isinstance(owner, _OF_TRACE) or self.is_own(owner) or isinstance(owner, IMMUTABLE):
+        if isinstance(owner, _OF_TRACE) or self.is_own(owner) or is_immutable(owner):
             return not (isinstance(owner, np.ndarray) and name in ("tofile", "dump"))
         kind = type(owner)
         if isinstance(owner, INDEXED):  # ``np.mgrid[...]`` and its like: NumPy wrote it in Python
@@ -446,15 +447,17 @@ def _later(frame: Frame, function: Any, args: Any, kwargs: Any) -> Later | None:
     name = getattr(function, "__name__", "")
     if isinstance(owner, io.TextIOBase) and name in ("write", "flush"):
         return function, args, kwargs
-    if function in (logging.debug, logging.info, logging.warning, logging.error, logging.critical):
-        owner = logging.getLogger() if logging.getLogger().handlers else None
-    if isinstance(owner, logging.Logger) and name in _LOGS and type(owner).__module__ == "logging":
-        if kwargs or not args or name == "exception":
-            return None
-        level = logging.getLevelName(name.upper()) if name != "log" else args[0]
-        given = args[1:] if name == "log" else args
-        place = frame.code.co_filename, frame.f_lineno, frame.code.co_name
-        return functools.partial(_log, owner, level, *place), given, {}
+    logging = sys.modules.get("logging")  # who logs has imported it
+    if logging is not None and name in _LOGS:
+        if function is getattr(logging, name, None):
+            owner = logging.getLogger() if logging.getLogger().handlers else None
+        if isinstance(owner, logging.Logger) and type(owner).__module__ == "logging":
+            if kwargs or not args or name == "exception":
+                return None
+            level = logging.getLevelName(name.upper()) if name != "log" else args[0]
+            given = args[1:] if name == "log" else args
+            place = frame.code.co_filename, frame.f_lineno, frame.code.co_name
+            return functools.partial(_log, owner, level, *place), given, {}
     if function is warnings.warn and len(args) <= 2:
         if set(kwargs) - {"message", "category", "stacklevel"} or kwargs.get("stacklevel", 1) != 1:
             return None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from twofold.ir.dims import product, provably_eq
 
+from .data import replace
 from .loops import Kernel
 from .rewrite import reindexed
 from .statements import Index

@@ -12,7 +12,6 @@ is read, or computed, where it was before; what is joined from pieces is what st
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from .axes import merge_axes
 from .buffers import contiguous, identifier, unique
 from .checks import with_checks
 from .control import build_control
+from .data import replace
 from .expression import expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .pieces import NOTHING, Part, Stands, parts_of

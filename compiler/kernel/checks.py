@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Node
 
+from .data import replace
 from .expression import CHECKED, parse
 from .loops import Kernel, Sweep
 from .statements import Apply, Block, Check, Statement

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from twofold.ir.types import BufferType, TensorType
 from .arrays import Changing, Versions, is_large
 from .buffers import contiguous, identifier, unique
 from .checks import wanted
+from .data import replace
 from .each import Place
 from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep

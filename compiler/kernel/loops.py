@@ -44,13 +44,14 @@ Folds
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from twofold.ir.dims import DimLike, symbol, symbols_of
 
+from .data import Data
 from .rewrite import rewritten, with_buffers
 from .statements import (
     Block,
@@ -80,8 +81,7 @@ __all__ = ["Buffer", "Kernel", "Loop", "Sweep"]
 DType = np.dtype[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Data):
     """One run through the folded loops, and what follows it."""
 
     inner: Block
@@ -93,8 +93,7 @@ class Sweep:
         return tuple(s for s in self.inner if isinstance(s, Fold))
 
 
-@dataclass(frozen=True, slots=True)
-class Buffer:
+class Buffer(Data):
     """A flat array that the kernel is given; ``out``: it may be written to; ``grows``: it is given
     as a record of an address, a size and a capacity, and may become longer; ``room``: it is memory
     for so many elements that only the kernel uses."""
@@ -106,8 +105,7 @@ class Buffer:
     room: DimLike | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Data):
     """A loop from 0 to ``size``; ``fold``: it is folded away."""
 
     name: str
@@ -119,8 +117,7 @@ _NOWHERE = Index(0, ())
 _CONTROL = Var | Set | Size | Resize | If | While | For
 
 
-@dataclass(frozen=True, eq=False)
-class Kernel:
+class Kernel(Data, slots=False):
     """A loop nest; see the module. Kernels are equal if their texts are."""
 
     name: str
@@ -129,7 +126,6 @@ class Kernel:
     consts: tuple[Const, ...]
     before: Block
     sweeps: tuple[Sweep, ...]
-    _memo: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
 
     @property
     def dims(self) -> tuple[DimLike, ...]:
@@ -151,27 +147,21 @@ class Kernel:
             return "total"
         return "row" if folded[-1] else "column"
 
-    @property
+    @cached_property
     def straight(self) -> bool:
         """Whether its points run without control flow and computed positions, so in vectors too.
 
         A check is none: it fails if it fails in a lane.
         """
-        if "straight" not in self._memo:
-            self._memo["straight"] = not any(
-                isinstance(s, _CONTROL) or (index_of(s) or _NOWHERE).scalars
-                for s in self.statements()
-            )
-        return bool(self._memo["straight"])
+        return not any(
+            isinstance(s, _CONTROL) or (index_of(s) or _NOWHERE).scalars for s in self.statements()
+        )
 
-    @property
+    @cached_property
     def leaves(self) -> bool:
         """Whether it may end early: a check fails, memory runs out, a loop until a test fails is
         ended."""
-        if "leaves" not in self._memo:
-            found = (isinstance(s, While | Check | Resize) for s in self.statements())
-            self._memo["leaves"] = any(found)
-        return bool(self._memo["leaves"])
+        return any(isinstance(s, While | Check | Resize) for s in self.statements())
 
     @property
     def polls(self) -> bool:
@@ -193,16 +183,13 @@ class Kernel:
             elif (index := index_of(s)) is not None:
                 yield index
 
-    @property
+    @cached_property
     def used(self) -> tuple[int, ...]:
         """The numbers of the buffers that it reads or writes: its code is given no others."""
-        if "used" not in self._memo:
-            found = {s.access.buffer for s in self.statements() if isinstance(s, Load | Store)}
-            if any(isinstance(s, Size | Resize) for s in self.statements()):
-                found = set(range(len(self.buffers)))  # buffers that grow have words of their own
-            self._memo["used"] = tuple(sorted(found))
-        used: tuple[int, ...] = self._memo["used"]
-        return used
+        if any(isinstance(s, Size | Resize) for s in self.statements()):
+            return tuple(range(len(self.buffers)))  # buffers that grow have words of their own
+        found = {s.access.buffer for s in self.statements() if isinstance(s, Load | Store)}
+        return tuple(sorted(found))
 
     def params(self) -> list[DimLike]:
         """Sizes, strides and offsets except -1, 0 and 1: the integers that the code is given."""
@@ -230,9 +217,11 @@ class Kernel:
 
     def key(self) -> str:
         """The text of the content: equal keys mean equal machine code."""
-        if "key" not in self._memo:
-            self._memo["key"] = str(self.content())
-        return str(self._memo["key"])
+        return self._key
+
+    @cached_property
+    def _key(self) -> str:
+        return str(self.content())
 
     def __str__(self) -> str:
         return print_kernel(self)

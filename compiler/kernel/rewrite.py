@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from twofold.ir.dims import DimLike
 
+from .data import replace
 from .expression import rename
 from .statements import (
     Access,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from twofold.ir.dims import DimLike
+
+from .data import Data
 
 __all__ = [
     "Access", "Apply", "Block", "Check", "Const", "Fold", "For", "If", "Index", "Load", "Position",
@@ -24,8 +25,7 @@ def in_code(size: DimLike) -> bool:
     return isinstance(size, int) and -1 <= size <= 1
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Data):
     """offset + sum of loop index * stride + sum of int64 value * stride."""
 
     offset: DimLike
@@ -37,16 +37,14 @@ class Index:
         return (self.offset, *self.strides, *(stride for _, stride in self.scalars))
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Data):
     """Where a buffer is read or written, in elements."""
 
     buffer: int
     index: Index
 
 
-@dataclass(frozen=True, slots=True)
-class Const:
+class Const(Data):
     """``const name: dtype = value``."""
 
     name: str
@@ -54,8 +52,7 @@ class Const:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(Data):
     """``name: dtype = buffer[index]``."""
 
     name: str
@@ -63,16 +60,14 @@ class Load:
     access: Access
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Data):
     """``name: i64 = at index``: a position, a loop's index or a size as a number."""
 
     name: str
     index: Index
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Data):
     """``name: dtype = expression`` over values and variables; literals take the others' dtype."""
 
     name: str
@@ -80,8 +75,7 @@ class Apply:
     expr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(Data):
     """``fold name: dtype = expression from identity`` over the folded loops."""
 
     name: str
@@ -90,16 +84,14 @@ class Fold:
     identity: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Data):
     """``buffer[index] = value``."""
 
     access: Access
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Data):
     """``var name: dtype = expression``: a variable of the block that it stands in."""
 
     name: str
@@ -107,31 +99,27 @@ class Var:
     expr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Set:
+class Set(Data):
     """``name = expression``: a variable's new value."""
 
     name: str
     expr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Data):
     """``check test``: if the test fails the kernel ends there; whoever runs it gets to know."""
 
     test: str
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Data):
     """``name: i64 = size buffer``: the number of elements that a growing buffer has now."""
 
     name: str
     buffer: int
 
 
-@dataclass(frozen=True, slots=True)
-class Resize:
+class Resize(Data):
     """``resize buffer by amount``: so many more elements at the end of a growing buffer, which are
     not set, or fewer."""
 
@@ -139,8 +127,7 @@ class Resize:
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Data):
     """``if test { ... } else { ... }``."""
 
     test: str
@@ -148,8 +135,7 @@ class If:
     orelse: Block = ()
 
 
-@dataclass(frozen=True, slots=True)
-class While:
+class While(Data):
     """``while test { body }``, or ``do { before } while test { body }``: ``before`` is run ahead of
     each test, which sees what it computed."""
 
@@ -158,8 +144,7 @@ class While:
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Data):
     """``for name: start to stop { body }`` over int64 positions."""
 
     name: str

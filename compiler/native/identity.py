@@ -84,7 +84,7 @@ def unchanged() -> bool:
 
     Else what it compiles is not what they say, and must not be kept under their digest.
     """
-    times = [path.stat().st_mtime for path in _sources()]
+    times = [os.stat(path).st_mtime for path in _sources()]
     return bool(times) and max(times) <= _IMPORTED
 
 
@@ -97,20 +97,30 @@ def _switches() -> Iterator[str]:
         yield f"{NUMBA_FILE}={_digest(Path(NUMBA_FILE).read_bytes().hex())}"
 
 
-def _sources() -> Iterator[Path]:
+def _sources() -> Iterator[str]:
     """The files of the floors: whatever they hold may have a part in the code that is written."""
-    top = Path(__file__).parents[2]
     for floor in ("compiler", "ir", "runtime"):
-        for folder, folders, files in os.walk(top / floor):
-            folders[:] = sorted(set(folders) - {"__pycache__"})
-            yield from (Path(folder, name) for name in sorted(files) if name.endswith(".py"))
+        yield from _below(f"{Path(__file__).parents[2]}/{floor}")
+
+
+def _below(folder: str) -> Iterator[str]:
+    """The Python files in a folder and below; texts, since paths take as long as the reading."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    yield from (f"{folder}/{name}" for name in names if name.endswith(".py"))
+    for name in names:
+        if "." not in name and name != "__pycache__":
+            yield from _below(f"{folder}/{name}")
 
 
 def _emitter() -> str:
     """A digest of the sources, so that nobody has to count versions."""
     found = hashlib.blake2b(digest_size=16)
     for path in _sources():
-        found.update(path.name.encode() + b"\0" + path.read_bytes())
+        with open(path, "rb", buffering=0) as file:
+            found.update(os.path.basename(path).encode() + b"\0" + file.read())
     return found.hexdigest()
 
 

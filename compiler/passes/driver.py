@@ -35,10 +35,18 @@ TYPES = {"bool": bool, "int": int, "float": float, "str": str}
 class Option:
     """A parameter of a pass: its type, what it is if nobody says otherwise, what it does."""
 
-    __slots__ = ("about", "default", "name", "type")
+    __slots__ = ("_doc", "default", "name", "type")
 
-    def __init__(self, name: str, type: type, default: Any, about: str) -> None:
-        self.name, self.type, self.default, self.about = name, type, default, about
+    def __init__(self, name: str, type: type, default: Any, doc: str) -> None:
+        self.name, self.type, self.default, self._doc = name, type, default, doc
+
+    @property
+    def about(self) -> str:
+        """What the documentation says after ``name:`` at the start of a line, up to the next
+        option."""
+        pattern = rf"^{self.name}: (.*?)(?=\n\w+: |\n\n|\Z)"
+        found = re.search(pattern, self._doc, re.MULTILINE | re.DOTALL)
+        return " ".join(found[1].split()) if found else ""
 
     def __str__(self) -> str:
         return f"{self.name}={show_attr(self.default)}"
@@ -151,11 +159,5 @@ def _options(function: Callable[..., Graph]) -> dict[str, Option]:
     """The keyword-only parameters; each has a default and one of the types in ``TYPES``."""
     found = inspect.signature(function).parameters.values()
     doc = inspect.getdoc(function) or ""
-    return {p.name: Option(p.name, TYPES[p.annotation], p.default, _about(doc, p.name))
+    return {p.name: Option(p.name, TYPES[p.annotation], p.default, doc)
             for p in found if p.kind is p.KEYWORD_ONLY}  # fmt: skip
-
-
-def _about(doc: str, name: str) -> str:
-    """What a documentation says after ``name:`` at the start of a line, up to the next option."""
-    found = re.search(rf"^{name}: (.*?)(?=\n\w+: |\n\n|\Z)", doc, re.MULTILINE | re.DOTALL)
-    return " ".join(found[1].split()) if found else ""

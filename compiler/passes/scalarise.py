@@ -21,7 +21,6 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
-from ..kernel.control import begins, fit, together
 from ..target import Target
 from .driver import graph_pass
 
@@ -32,6 +31,10 @@ __all__ = ["scalarise"]
 def scalarise(graph: Graph, target: Target) -> Graph:
     """Put each loop or branch that fits into a kernel, its own or that of what it works with."""
     fitting = [n for n in graph.nodes if n.regions and not n.op.kernel and target.can_fuse(n)]
+    if not fitting:
+        return rebuild(graph)
+    from ..kernel.control import begins, together  # noqa: PLC0415  (the loop IR: when it is used)
+
     joined = _Joined(graph, fitting)
     alone = {node: _Group([node], node.outputs) for node in fitting}
 
@@ -115,6 +118,8 @@ class _Joined:
         kept, members = set(self.graph.outputs), set(group)
         outputs = [v for node in group for v in node.outputs
                    if v in kept or not members.issuperset(self.uses[v])]  # fmt: skip
+        from ..kernel.control import fit  # noqa: PLC0415
+
         return _Group(group, outputs) if fit(group, outputs) else None
 
     def order(self) -> list[Node]:

@@ -13,10 +13,10 @@ half with the first of them, the compiler with ``tf.function``, so that the impo
 
 from __future__ import annotations
 
-import gc
 import importlib
 from typing import Any
 
+from twofold._loading import Uncollected
 from twofold._version import __version__ as __version__
 from twofold.api.names import MODULES, NAMESPACES
 
@@ -25,13 +25,8 @@ _OWN = ("__array_api_version__", "__version__")
 
 
 def __getattr__(name: str) -> Any:
-    collects = gc.isenabled()
-    gc.disable()  # what is loaded stays: to look for garbage in it takes a fifth of the time
-    try:
+    with Uncollected():
         return _load(name)
-    finally:
-        if collects:
-            gc.enable()
 
 
 def _load(name: str) -> Any:

@@ -1,0 +1,25 @@
+"""The modules that a first call waits for, imported in one go.
+
+``function.py`` is imported where a function is decorated; what traces, plans and runs it is not,
+until the first call.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+
+from twofold._loading import Uncollected
+
+__all__ = ["load"]
+
+_TRACING = ("effects", "tracing", "concrete", "capture.capture")
+_NATIVE = (*_TRACING, "kernel.control", "native.program")
+
+
+@functools.cache
+def load(native: bool) -> None:
+    """Import what traces and runs a function, ``native``: as machine code."""
+    with Uncollected():
+        for name in _NATIVE if native else _TRACING:
+            importlib.import_module(f".{name}", __package__)
