@@ -112,8 +112,8 @@ def _after_fork(child: bool) -> None:
     if child:
         _jobs.clear()
         _worker = None
-    for lock in reversed(_taken):
-        lock.release()
+    while _taken:  # nothing, if this module was imported while the fork waited
+        _taken.pop().release()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, Protocol
 
 from twofold.ir.graph import Graph
+from twofold.ir.once import once
 from twofold.ir.rebuild import resized
 from twofold.ir.types import TensorType
 
@@ -50,12 +51,12 @@ class Callee:
         self._executable: Executable | None = None
         self._prepared: dict[tuple[int, ...], Run] = {}
 
-    @cached_property
+    @once
     def inlined(self) -> Graph:
         """The graph without calls, as gradients take it."""
         return inline(self.graph)
 
-    @cached_property
+    @once
     def refs(self) -> tuple[set[int], set[int]]:
         """See ``Graph.refs``."""
         return self.inlined.refs()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
+from twofold.ir.once import once
 from twofold.ir.tree import Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
@@ -399,7 +400,7 @@ class Function:
             self.of_class = True
         return BoundMethod(self, instance)
 
-    @functools.cached_property
+    @once
     def parameters(self) -> inspect.Signature | None:
         """What the Python function itself takes, or None where it does not say."""
         try:

@@ -6,20 +6,21 @@ until the first call.
 
 from __future__ import annotations
 
-import functools
 import importlib
 
-from twofold._loading import Uncollected
+from twofold._loading import Loading
 
 __all__ = ["load"]
 
 _TRACING = ("effects", "tracing", "concrete", "capture.capture")
 _NATIVE = (*_TRACING, "kernel.control", "native.program")
+_loaded: set[bool] = set()
 
 
-@functools.cache
 def load(native: bool) -> None:
     """Import what traces and runs a function, ``native``: as machine code."""
-    with Uncollected():
-        for name in _NATIVE if native else _TRACING:
-            importlib.import_module(f".{name}", __package__)
+    if native not in _loaded:
+        with Loading():
+            for name in _NATIVE if native else _TRACING:
+                importlib.import_module(f".{name}", __package__)
+        _loaded.add(native)

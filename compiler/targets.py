@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .arrays.target import ARRAYS
+from .loading import load
 from .native.target import NATIVE
 from .target import Target
 
@@ -11,4 +12,7 @@ __all__ = ["target_for"]
 
 def target_for(native: bool) -> Target:
     """Machine code, or NumPy."""
-    return NATIVE if native else ARRAYS
+    if native:
+        load(native=True)
+        return NATIVE
+    return ARRAYS

@@ -58,9 +58,22 @@ class _Native(NamedTuple):
 _requested: int | None = None  # by set_num_threads
 _loaded: _Native | None = None
 _lock = threading.RLock()  # guards the two above
+_taken: list[threading.RLock] = []  # by a fork; none, if this was imported while it waited
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    _taken.append(_lock)
+
+
+def _after_fork() -> None:
+    while _taken:
+        _taken.pop().release()
+
+
 if hasattr(os, "register_at_fork"):  # a child must not inherit it locked
     os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
     )
 
 

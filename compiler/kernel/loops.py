@@ -44,12 +44,12 @@ Folds
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from twofold.ir.dims import DimLike, symbol, symbols_of
+from twofold.ir.once import once
 
 from .data import Data
 from .rewrite import rewritten, with_buffers
@@ -147,7 +147,7 @@ class Kernel(Data, slots=False):
             return "total"
         return "row" if folded[-1] else "column"
 
-    @cached_property
+    @once
     def straight(self) -> bool:
         """Whether its points run without control flow and computed positions, so in vectors too.
 
@@ -157,7 +157,7 @@ class Kernel(Data, slots=False):
             isinstance(s, _CONTROL) or (index_of(s) or _NOWHERE).scalars for s in self.statements()
         )
 
-    @cached_property
+    @once
     def leaves(self) -> bool:
         """Whether it may end early: a check fails, memory runs out, a loop until a test fails is
         ended."""
@@ -183,7 +183,7 @@ class Kernel(Data, slots=False):
             elif (index := index_of(s)) is not None:
                 yield index
 
-    @cached_property
+    @once
     def used(self) -> tuple[int, ...]:
         """The numbers of the buffers that it reads or writes: its code is given no others."""
         if any(isinstance(s, Size | Resize) for s in self.statements()):
@@ -219,7 +219,7 @@ class Kernel(Data, slots=False):
         """The text of the content: equal keys mean equal machine code."""
         return self._key
 
-    @cached_property
+    @once
     def _key(self) -> str:
         return str(self.content())
 

@@ -18,12 +18,13 @@ with elementwise ops on top that have its shape. See ``kernel/pieces.py``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, cached_property
+from functools import cache
 from heapq import heapify, heappop, heappush
 
 from twofold.ir.access import nontrivial, pieces_of
 from twofold.ir.dims import DimLike
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.once import once
 from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
 
@@ -239,7 +240,7 @@ class _Fusion:
         dear = any(calls(n.op.expr or "0") - CHEAP for n in members)
         return not dear or (len(read) == 1 and not self.moved.repeats(read[0]))
 
-    @cached_property
+    @once
     def readers(self) -> dict[Value, set[Node | None]]:
         """Who reads each value, also through free movements."""
         return self.moved.readers(self.graph)

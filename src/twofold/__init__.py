@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from twofold._loading import Uncollected
+from twofold._loading import Loading
 from twofold._version import __version__ as __version__
 from twofold.api.names import MODULES, NAMESPACES
 
@@ -25,7 +25,7 @@ _OWN = ("__array_api_version__", "__version__")
 
 
 def __getattr__(name: str) -> Any:
-    with Uncollected():
+    with Loading():
         return _load(name)
 
 

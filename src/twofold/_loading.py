@@ -1,20 +1,33 @@
-"""Importing without looking for garbage."""
+"""Importing the parts of twofold when they are first used."""
 
 from __future__ import annotations
 
 import gc
+import os
+from _thread import RLock
 
-__all__ = ["Uncollected"]
+__all__ = ["Loading"]
+
+_lock = RLock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
-class Uncollected:
-    """A block that imports: what is loaded stays, and to look for garbage in it takes a sixth of
-    the time."""
+class Loading:
+    """A block that imports.
+
+    A fork waits for its end: in the child nobody would go on with what another thread was
+    importing. What is loaded stays, and to look for garbage in it takes a sixth of the time.
+    """
 
     def __enter__(self) -> None:
+        _lock.acquire()
         self.collects = gc.isenabled()
         gc.disable()
 
     def __exit__(self, *error: object) -> None:
         if self.collects:
             gc.enable()
+        _lock.release()
