@@ -6,6 +6,7 @@ code can reach by name; ``Watch.unchanged`` compares them by identity (numbers a
 and value). Arrays, tensors and Variables are inputs of the graph: it is enough that the name still
 means the same object. Numbers that the trace was given as symbols count by type. Values are held,
 objects of the user's classes weakly where that can be, so that a trace keeps no instance alive.
+Once a trace is used again, a function written for its guards (``check.py``) is asked first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import functools
 import operator
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,22 +23,25 @@ import numpy as np
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from .slots import WHOLE, Slot, SlotKey
-from .state import MISSING, Reader, Restore
+from .check import Check
+from .readers import MISSING, WHOLE, Attributes
+from .slots import Slot, SlotKey
+from .state import Reader, Restore
 
 __all__ = ["BY_VALUE", "ELEMENTS", "OPAQUE", "Watch"]
 
 OPAQUE = (Tensor, Variable, np.ndarray, np.dtype, np.generic)
 BY_VALUE = (int, float, complex, str, bytes, bool)
 ELEMENTS = "the elements of a captured array"
+USES = 2  # looks at the guards of a trace after which they are written as a function
 
 
 class Watch:
     """A list of readers and the values that they gave."""
 
     __slots__ = (
-        "arrays", "long", "named", "names", "numbers", "open", "reads", "relied", "renewed",
-        "restores", "walker",
+        "arrays", "check", "fast", "long", "named", "names", "numbers", "open", "reads", "relied",
+        "renewed", "restores", "uses", "walker",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,6 +56,9 @@ class Watch:
         self.open: dict[int, dict[int, type]] = {}  # where in which guards they may change
         self.walker: Any = None  # while a function is traced: who finds what it reads besides
         self.renewed = 0  # how often one of these was another
+        self.fast: Callable[[], bool] = bool  # asked first; what it says no to may still be equal
+        self.check: Check | None = None  # what made it
+        self.uses = 0
 
     def add(self, name: str, read: Reader, restore: Restore | None = None) -> int:
         """Remember what a reader gives now, in which position is returned; ``restore`` puts it
@@ -73,11 +80,10 @@ class Watch:
         value = self.reads[index][1]
         return value if part == WHOLE else value[part]
 
-    def _renew(self) -> bool:
+    def _renew(self, nows: list[Any]) -> bool:
         """Whether only numbers that count by type are others; those are kept from now on."""
         found = []
-        for index, (read, value) in enumerate(self.reads):
-            now = read()
+        for index, ((read, value), now) in enumerate(zip(self.reads, nows, strict=True)):
             if now is not value and not _equal(now, value):
                 renewed = self._renewed(index, now, value)
                 if renewed is MISSING:
@@ -87,6 +93,28 @@ class Watch:
             self.reads[index] = pair
         self.renewed += bool(found)
         return True
+
+    def _renew_one(self, index: int, part: int, now: Any) -> bool:
+        """Keep the number that stands in a place, if it is of the type that counts."""
+        if type(now) is not self.open[index][part]:
+            return False
+        read, held = self.reads[index]
+        renewed = now if part == WHOLE else (*held[:part], now, *held[part + 1 :])
+        self.reads[index] = read, renewed
+        self.renewed += 1
+        return True
+
+    def narrow(self, keys: dict[int, set[str]]) -> None:
+        """Of the attributes of objects only those count whose names are here, by the identity of
+        the object; objects that are not here count as a whole."""
+        for index, (read, _) in enumerate(self.reads):
+            if read.__class__ is not Attributes or id(read.ref()) not in keys:
+                continue
+            narrowed, moved = read.narrowed(keys[id(read.ref())])
+            self.reads[index] = narrowed, _held(narrowed())
+            for slot in self.numbers.values():
+                if slot.guard == index:
+                    slot.part = moved.get(slot.part, slot.part)
 
     def _renewed(self, index: int, now: Any, value: Any) -> Any:
         """What a reader gives now as it is held, or MISSING if not only numbers are others."""
@@ -113,11 +141,37 @@ class Watch:
 
     def unchanged(self) -> bool:
         """Whether every reader still gives the same."""
+        if self.fast():
+            return True
+        nows = []
         for read, value in self.reads:
             now = read()
+            nows.append(now)
             if now is not value and not _equal(now, value):
-                return bool(self.open) and self._renew()
+                if not self.open:
+                    return False
+                nows += [read() for read, _ in self.reads[len(nows) :]]
+                if not self._renew(nows):
+                    return False
+                break
+        if self.check is not None:
+            self.check.give(nows)
+        elif self.reads:
+            self._write(nows)
         return True
+
+    def _write(self, nows: list[Any]) -> None:
+        """Have the guards written as a function, once it pays."""
+        self.uses += 1
+        if self.uses > USES:
+            renew = {
+                (index, part): functools.partial(self._renew_one, index, part)
+                for index, parts in self.open.items()
+                for part in parts
+            }
+            self.check = Check(self.reads, _same, (_Weak, _Method), renew)
+            self.check.give(nows)
+            self.fast = self.check.holds
 
     def outdated(self) -> bool:
         """Whether an array that the trace relied on holds something else."""
@@ -130,7 +184,18 @@ class Watch:
             now = read()
             same = now is value or _equal(now, value)
             if not same and self._renewed(i, now, value) is MISSING:
-                yield f"{name}: {value!r} -> {now!r}"
+                yield from _differences(name, read, value, now)
+
+
+def _differences(name: str, read: Any, value: Any, now: Any) -> Iterator[str]:
+    """What a reader gave and what it gives now: each part that is another, if it names parts."""
+    parts = getattr(read, "part", None)
+    if parts is None or len(now) != len(value):
+        yield f"{name}: {value!r} -> {now!r}"
+        return
+    for i, (old, new) in enumerate(zip(value, now, strict=True)):
+        if not _same(new, old):
+            yield f"{name}{parts(value, i)}: {old!r} -> {new!r}"
 
 
 def _within(value: Any, items: tuple[Any, ...]) -> bool:
@@ -180,7 +245,7 @@ class _Method:
 def _equal(now: Any, held: Any) -> bool:
     """Equality with a snapshot: tuples of identities, and plain values by type and value."""
     if held.__class__ is _Weak:
-        return held() is now
+        return now is not None and held() is now
     if held.__class__ is _Method:
         return bool(held.is_of(now))
     if now.__class__ is not held.__class__:
@@ -189,7 +254,7 @@ def _equal(now: Any, held: Any) -> bool:
         return len(now) == len(held) and (
             all(map(operator.is_, now, held)) or all(map(_same, now, held))
         )
-    return isinstance(now, BY_VALUE) and (now == held and repr(now) == repr(held))
+    return type(now) in BY_VALUE and now == held and repr(now) == repr(held)
 
 
 def _same(now: Any, held: Any) -> bool:

@@ -18,11 +18,11 @@ from twofold.ir import bind
 from twofold.ir.tree import dict_of
 
 from .numbers import Numbers
-from .state import MISSING, Reader
+from .readers import MISSING, WHOLE, Hook, in_class
+from .state import Reader
 
-__all__ = ["WHOLE", "Reads", "Slot", "SlotKey", "in_class"]
+__all__ = ["Reads", "Slot", "SlotKey"]
 
-WHOLE = -1
 SlotKey = tuple[int, str]  # the identity of a namespace, cell, object or class, and the name in it
 
 
@@ -96,12 +96,7 @@ def _hook(kind: type, key: str) -> _Attribute | None:
         return made
 
 
-def in_class(found: Any) -> Any:
-    """What a class has under a name: what it had before a trace that runs now."""
-    return found.before if found.__class__ is _Attribute else found
-
-
-class _Attribute:
+class _Attribute(Hook):
     """An attribute while traces run: as it is, or for their code the symbol of its number."""
 
     def __init__(self, kind: type, key: str, before: Any) -> None:

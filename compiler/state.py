@@ -10,7 +10,6 @@ import contextvars
 import functools
 import pickle
 import sys
-import weakref
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,9 +18,9 @@ import numpy as np
 
 from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
-__all__ = ["MISSING", "Reader", "Restore", "attributes_of", "state_of"]
+from .readers import MISSING, Attributes, Items, Pairs
 
-MISSING = object()
+__all__ = ["MISSING", "Reader", "Restore", "attributes_of", "state_of"]
 
 Reader = Callable[[], Any]
 Restore = Callable[[Any], None]
@@ -32,17 +31,16 @@ def state_of(value: Any) -> State | None:
     """Reads the items of a container, or the state of a random generator; None for other
     objects."""
     if isinstance(value, list | UserList):
-        return lambda: tuple(value), functools.partial(value.__setitem__, slice(None))
+        return Items(value), functools.partial(value.__setitem__, slice(None))
     if isinstance(value, tuple):
-        return lambda: value, None
+        return Items(value), None
     if isinstance(value, Mapping):
         plain = isinstance(value, dict | UserDict)
-        read = lambda: (*value.keys(), *value.values())  # noqa: E731
-        return read, functools.partial(_put_items, value) if plain else None
+        return Pairs(value), functools.partial(_put_items, value) if plain else None
     if isinstance(value, set):
         return lambda: tuple(sorted(value, key=id)), functools.partial(_refill, value, value.update)
     if isinstance(value, deque):
-        return lambda: tuple(value), functools.partial(_refill, value, value.extend)
+        return Items(value), functools.partial(_refill, value, value.extend)
     if isinstance(value, bytearray):
         return lambda: bytes(value), functools.partial(value.__setitem__, slice(None))
     if isinstance(value, array.array):
@@ -73,7 +71,7 @@ def _random_state(value: Any) -> State | None:
 
 def attributes_of(value: Any) -> State:
     """Reads the attributes of an object, without keeping it alive if that can be."""
-    return _attributes(value), _put_attributes(value)
+    return Attributes(value), _put_attributes(value)
 
 
 def _refill(held: Any, fill: Callable[[Any], Any], old: tuple[Any, ...]) -> None:
@@ -86,36 +84,6 @@ def _put_bytes(held: array.array[Any], old: bytes) -> None:
     held.frombytes(old)
 
 
-def _attributes(value: Any) -> Callable[[], tuple[Any, ...]]:
-    """A reader of an object's attributes that does not keep the object alive, if it can."""
-    try:
-        ref: Callable[[], Any] = weakref.ref(value)
-    except TypeError:
-        ref = lambda: value  # noqa: E731
-    kind = type(value)
-    slots = [member for _, member in slots_of(kind)]
-    look = object.__getattribute__ if kind.__dictoffset__ else _no_dict
-
-    def read() -> tuple[Any, ...]:
-        owner = ref()
-        if type(owner) is not kind:  # its ``__class__`` was set
-            return (type(owner), *dict_of(owner).keys(), *dict_of(owner).values())
-        held = look(owner, "__dict__")
-        return (*held.keys(), *held.values())
-
-    def read_slots() -> tuple[Any, ...]:
-        owner = ref()
-        if type(owner) is not kind:
-            return read()
-        return (*read(), *[slot_value(owner, member) for member in slots])
-
-    return read_slots if slots else read
-
-
-def _no_dict(owner: Any, name: str) -> dict[str, Any]:
-    return {}
-
-
 def _put_items(held: Any, old: tuple[Any, ...]) -> None:
     half = len(old) // 2
     held.clear()
@@ -123,7 +91,7 @@ def _put_items(held: Any, old: tuple[Any, ...]) -> None:
 
 
 def _put_attributes(value: Any) -> Restore:
-    """What gives an object the attributes back that ``_attributes`` read."""
+    """What gives an object the attributes back that ``Attributes`` read."""
     kind = type(value)
 
     def put(old: tuple[Any, ...]) -> None:

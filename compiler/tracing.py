@@ -118,6 +118,7 @@ class Tracing:
         tracer.arrays.flush()
         outputs = Outputs(result, tracer, self.traced, written, seen, self.containers)
         tracer.arrays.guards(seen)
+        seen.narrow(tracer.arrays.read_names())
         seen.open_numbers()
         strides = {i: self.leaves[i].strides for i in sorted(tracer.arrays.pinned)}
         return Trace(

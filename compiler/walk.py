@@ -20,8 +20,9 @@ from twofold.ir.tree import dict_of
 
 from .guards import BY_VALUE, OPAQUE, Watch
 from .library import file_of, is_library, is_ours
-from .slots import Slot, SlotKey, in_class
-from .state import MISSING, Reader, Restore, attributes_of, state_of
+from .readers import MISSING, AttributeOf, CellContent, InClass, Item, Pairs, in_class
+from .slots import Slot, SlotKey
+from .state import Reader, Restore, attributes_of, state_of
 
 __all__ = ["watch"]
 
@@ -82,6 +83,7 @@ class _Walker:
         self.owned: set[type] = set()  # classes whose attributes are watched
         self.lengthy: dict[int, tuple[str, Reader]] = {}  # compared by identity and length so far
         self.met: dict[tuple[int, Any, Any], Any] = {}  # items of those that were read
+        self.of_classes: set[SlotKey] = set()  # names of classes that are guarded
 
     def function(self, function: Any, name: str) -> None:
         """Globals, cells and defaults of a user function."""
@@ -89,7 +91,7 @@ class _Walker:
         visit = id(function), bool(self.unhooked)
         if code is None or visit in self.walked or is_library(code.co_filename):
             return
-        called, again = bool(self.seen), id(function) in self.seen
+        again = id(function) in self.seen
         self.seen[id(function)] = function
         self.walked.add(visit)
         names = _names(code)
@@ -103,28 +105,26 @@ class _Walker:
                 self.value(key, sys.modules[key])  # it is imported inside
             elif key in space:
                 put = functools.partial(_put_item, space, key)
-                self.slot((id(space), key), key, _reader(space, key), put)
+                self.slot((id(space), key), key, Item(space, key), put)
                 self.named(space[key])
                 self.value(key, space[key])
         for key, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
-            read, put = functools.partial(_cell, cell), functools.partial(_put_cell, cell)
+            read, put = CellContent(cell), functools.partial(_put_cell, cell)
             self.slot((id(cell), ""), key, read, put)
-            self.named(_cell(cell))
-            self.value(key, _cell(cell))
+            self.named(read())
+            self.value(key, read())
         if again:  # only what names are hooked is another question
             return
-        if called:  # not the decorated function itself
-            self.found.add(f"{name}.__code__", lambda: function.__code__)
+        self.found.add(f"{name}.__code__", AttributeOf(function, "__code__"))
         if function.__dict__:
             held = function.__dict__
-            self.found.add(
-                f"the attributes of {name}", lambda: _items(held), functools.partial(_refill, held)
-            )
+            put = functools.partial(_refill, held)
+            self.found.add(f"the attributes of {name}", Pairs(held), put)
         self.defaults(function, name)
 
     def defaults(self, function: Any, name: str) -> None:
         if function.__defaults__:
-            self.found.add(f"{name}.__defaults__", lambda: function.__defaults__)
+            self.found.add(f"{name}.__defaults__", AttributeOf(function, "__defaults__"))
             for value in function.__defaults__:
                 self.value(f"a default of {name}", value)
         if function.__kwdefaults__:
@@ -224,7 +224,7 @@ class _Walker:
         if key in space:
             self.unhooked += 1
             put = functools.partial(_put_attribute, module, key)
-            self.slot((id(space), key), f"{name}.{key}", _reader(space, key), put)
+            self.slot((id(space), key), f"{name}.{key}", Item(space, key), put)
             self.value(f"{name}.{key}", space[key])
             self.unhooked -= 1
 
@@ -289,6 +289,7 @@ class _Walker:
         for base in kind.__mro__[:-1]:
             if base not in self.owned and not is_library(file_of(base)):
                 self.owned.add(base)
+                self.found.add(f"the bases of {base.__name__}", AttributeOf(base, "__mro__"))
                 self.own(base.__name__, base)
 
     def implied(self, kind: type, names: frozenset[str]) -> None:
@@ -336,7 +337,7 @@ class _Walker:
         space = vars(owner)
         if key not in space:
             if any(key in vars(base) for base in getattr(owner, "__mro__", ())[1:-1]):
-                self.found.add(f"{name}.{key}", _class_reader(owner, key))  # may be hidden
+                self.of_class(owner, key)  # may be hidden
             return
         value = in_class(space[key])
         if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):
@@ -346,7 +347,7 @@ class _Walker:
             self.class_attribute(owner, f"{name}.{key}", key, put)
             self.plainly(f"{name}.{key}", value.fget if isinstance(value, property) else value)
             return
-        self.slot((id(space), key), f"{name}.{key}", _reader(space, key), put)
+        self.slot((id(space), key), f"{name}.{key}", Item(space, key), put)
         self.named(value)
         self.value(f"{name}.{key}", value)
         if (id(owner), True) in self.walked:
@@ -360,12 +361,19 @@ class _Walker:
             return
         self.watched.add((id(space), key))
         put = functools.partial(_put_item, space, key)
-        self.found.add(f"{name}.{key}", _reader(space, key), put)
+        self.found.add(f"{name}.{key}", Item(space, key), put)
         if isinstance(space[key], types.ModuleType | types.FunctionType):
             self.plainly(f"{name}.{key}", space[key])
 
+    def of_class(self, owner: Any, key: str) -> None:
+        """What a class has, or has not, under a name."""
+        if (id(owner), key) not in self.of_classes:
+            self.of_classes.add((id(owner), key))
+            self.found.add(f"{owner.__name__}.{key}", InClass(owner, key))
+
     def class_attribute(self, owner: type, name: str, key: str, put: Restore) -> None:
-        read = _class_reader(owner, key)
+        self.of_classes.add((id(owner), key))
+        read = InClass(owner, key)
         index, value = self.found.add(name, read, put), read()
         if type(value) in _NUMBERS:
             self.found.numbers[id(owner), key] = Slot(name, read, value, index, owner=owner)
@@ -442,15 +450,6 @@ def _slot(owner: Any, key: str) -> Any:
         return None
 
 
-def _reader(space: dict[str, Any], key: str) -> Reader:
-    return functools.partial(space.get, key, MISSING)
-
-
-def _class_reader(owner: Any, key: str) -> Reader:
-    space = vars(owner)
-    return lambda: in_class(space.get(key, MISSING))
-
-
 def _attribute_reader(owner: Any, key: str) -> Reader:
     """Reads a number from an object that it does not keep alive, if that can be."""
     try:
@@ -458,10 +457,3 @@ def _attribute_reader(owner: Any, key: str) -> Reader:
     except TypeError:
         ref = lambda: owner  # noqa: E731
     return lambda: dict_of(ref()).get(key, MISSING)
-
-
-def _cell(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not assigned yet
-        return MISSING

@@ -52,9 +52,8 @@ class Capture(Steps):
     """Interprets the functions of one trace."""
 
     def __init__(self, tracer: Any) -> None:
-        self.tracer, self.watch = tracer, tracer.watch
+        super().__init__(tracer)
         self.heap = Heap()
-        self.builtins: set[tuple[int, str]] = set()  # names that are guarded
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         self.unrolled: set[tuple[types.CodeType, int]] = set()
@@ -117,9 +116,9 @@ class Capture(Steps):
 
     def load_global(self, frame: Frame, name: str) -> Any:
         space = frame.f_globals
-        found = super().load_global(frame, name)
         if not dict.__contains__(space, name):
             self.guard_builtin(getattr(space, "real", space), name)
+        found = super().load_global(frame, name)
         if type(space) is not _Space:
             return found
         if isinstance(found, type):
@@ -130,11 +129,13 @@ class Capture(Steps):
 
     def load_module(self, frame: Frame, name: str, names: Any, level: int) -> Any:
         found = builtins.__import__(name, dict(frame.f_globals), None, names, level)
+        self.imported(name if not level else found.__name__)
         space = frame.f_globals
         return space.names.value(found) if type(space) is _Space else found
 
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         if type(owner) is Module:
+            self.looked_for(owner.space, name)
             return owner.named(name, frame)
         return super().attribute(frame, owner, name)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..symint import SymInt
 from .frame import Frame
-from .objects import is_open, own_method
+from .objects import is_open
 from .text import Piece, Text, has_no_text, snapshot
 
 __all__ = ["NATIVES", "interpreted"]
@@ -66,7 +66,7 @@ def _text(conversion: int) -> Any:
         if has_no_text(value):
             return Text([Piece(snapshot(value), conversion, None)])
         for name in ("__str__", "__repr__")[conversion - 1 :]:
-            own = own_method(value, name)
+            own = machine.own_method(value, name)
             if own is not None:
                 return machine.invoke(frame, own, (value,), {})
             if name in type(value).__dict__:
@@ -86,14 +86,14 @@ def _special(name: str) -> Any:
     """A function of one object whose class says what it does."""
 
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-        own = own_method(args[0], name) if len(args) == 1 and not kwargs else None
+        own = machine.own_method(args[0], name) if len(args) == 1 and not kwargs else None
         return NotImplemented if own is None else machine.invoke(frame, own, args, {})
 
     return call
 
 
 def _next(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    own = own_method(args[0], "__next__") if args else None
+    own = machine.own_method(args[0], "__next__") if args else None
     if own is None:
         return NotImplemented
     try:

@@ -45,19 +45,13 @@ def _is_open_file(filename: str) -> bool:
     return filename in _INTERPRETED or not is_library(filename)
 
 
-@functools.lru_cache(4096)
-def _is_plain(kind: Any) -> bool:
-    """Whether a class and its bases have no Python code of the user's."""
-    return not any(
-        isinstance(_function_in(member), FunctionType) and is_open(_function_in(member).__code__)
+def _has_code(kind: Any) -> bool:
+    """Whether a class or one of its bases has Python code of the user's."""
+    return any(
+        _opens(_function_in(member)) or own_method(member, "__get__") is not None
         for base in kind.__mro__
         for member in vars(base).values()
     )
-
-
-def is_plain_kind(kind: Any) -> bool:
-    """Whether objects of a class run no code of the user's."""
-    return _is_plain(kind)
 
 
 def _function_in(member: Any) -> Any:
@@ -82,6 +76,20 @@ class Objects(Machine):
     """A machine with Python's operations."""
 
     new_send = sys.version_info >= (3, 12)
+
+    def __init__(self) -> None:
+        self.coded: dict[int, tuple[Any, bool]] = {}  # whether classes have code of the user's
+
+    def is_plain(self, kind: Any) -> bool:
+        """Whether objects of a class run no code of the user's."""
+        found = self.coded.get(id(kind))
+        if found is None:
+            found = self.coded[id(kind)] = kind, _has_code(kind)
+        return not found[1]
+
+    def own_method(self, value: Any, name: str) -> FunctionType | None:
+        """See ``own_method``; who guards what is read is told."""
+        return own_method(value, name)
 
     # names
 
@@ -111,20 +119,20 @@ class Objects(Machine):
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         """An attribute. Raises AttributeError."""
         kind = type(owner)
-        if isinstance(owner, type | types.ModuleType | super) or is_plain_kind(kind):
+        if isinstance(owner, type | types.ModuleType | super) or self.is_plain(kind):
             return getattr(owner, name)
-        hook = own_method(owner, "__getattribute__")
-        fallback = own_method(owner, "__getattr__")
+        hook = self.own_method(owner, "__getattribute__")
+        fallback = self.own_method(owner, "__getattr__")
         try:
             if hook is not None:
                 return self.invoke(frame, hook, (owner, name), {})
             found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
             if isinstance(found, property) and _opens(found.fget):
                 return self.invoke(frame, found.fget, (owner,), {})
-            get = None if found is _ANY else own_method(found, "__get__")
+            get = None if found is _ANY else self.own_method(found, "__get__")
             if get is not None:
                 held = getattr(owner, "__dict__", {})
-                if own_method(found, "__set__") is not None or name not in held:
+                if self.own_method(found, "__set__") is not None or name not in held:
                     return self.invoke(frame, get, (found, owner, kind), {})
             return object.__getattribute__(owner, name) if fallback else getattr(owner, name)
         except AttributeError:
@@ -134,7 +142,7 @@ class Objects(Machine):
 
     def set_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
         """Assign an attribute."""
-        hook = own_method(owner, "__setattr__")
+        hook = self.own_method(owner, "__setattr__")
         if hook is not None:
             self.invoke(frame, hook, (owner, name, value), {})
             return
@@ -143,7 +151,7 @@ class Objects(Machine):
         if isinstance(found, property) and _opens(found.fset):
             self.invoke(frame, found.fset, (owner, value), {})
             return
-        put = None if found is _ANY else own_method(found, "__set__")
+        put = None if found is _ANY else self.own_method(found, "__set__")
         if put is not None:
             self.invoke(frame, put, (found, owner, value), {})
             return
@@ -152,7 +160,7 @@ class Objects(Machine):
 
     def delete_attribute(self, frame: Frame, owner: Any, name: str) -> None:
         """Delete an attribute."""
-        hook = own_method(owner, "__delattr__")
+        hook = self.own_method(owner, "__delattr__")
         if hook is not None:
             self.invoke(frame, hook, (owner, name), {})
             return
@@ -161,7 +169,7 @@ class Objects(Machine):
 
     def special(self, owner: Any, name: str) -> Any:
         """A special method, bound, looked up on the class."""
-        found = own_method(owner, name)
+        found = self.own_method(owner, name)
         return getattr(owner, name) if found is None else MethodType(found, owner)
 
     # calls
@@ -181,7 +189,7 @@ class Objects(Machine):
             return self.call(frame, function.func, (*function.args, *args), whole)
         if isinstance(function, type):
             return self.construct(frame, function, args, kwargs)
-        own = own_method(function, "__call__")
+        own = self.own_method(function, "__call__")
         if own is not None:
             return self.invoke(frame, own, (function, *args), kwargs)
         return self.native(frame, function, args, kwargs)
@@ -202,7 +210,7 @@ class Objects(Machine):
         """Make an object of a class."""
         if kind is super and not args:
             return self._super(frame)
-        hook = own_method(kind, "__call__")  # of a metaclass
+        hook = self.own_method(kind, "__call__")  # of a metaclass
         if hook is not None:
             return self.invoke(frame, hook, (kind, *args), kwargs)
         make = _class_function(kind, "__new__")
@@ -261,7 +269,7 @@ class Objects(Machine):
     def truth(self, frame: Frame, value: Any) -> Any:
         """The truth value of an object."""
         for name in ("__bool__", "__len__"):
-            found = own_method(value, name)
+            found = self.own_method(value, name)
             if found is not None:
                 made = self.invoke(frame, found, (value,), {})
                 return self.truth(frame, made)
@@ -287,7 +295,7 @@ class Objects(Machine):
 
     def unary(self, frame: Frame, function: Callable[[Any], Any], name: str, value: Any) -> Any:
         """An operator of one operand."""
-        own = own_method(value, name)
+        own = self.own_method(value, name)
         return function(value) if own is None else self.invoke(frame, own, (value,), {})
 
     def binary(
@@ -296,7 +304,7 @@ class Objects(Machine):
     ) -> Any:  # fmt: skip
         """An operator of two operands."""
         if in_place:
-            own = own_method(left, f"__i{name}__")
+            own = self.own_method(left, f"__i{name}__")
             if own is not None:
                 made = self.invoke(frame, own, (left, right), {})
                 if made is not NotImplemented:
@@ -308,7 +316,7 @@ class Objects(Machine):
         self, frame: Frame, function: Callable[[Any, Any], Any], left: Any, right: Any, ways: Any
     ) -> Any:
         """What the first of two methods gives that is not NotImplemented."""
-        if own_method(left, ways[0][1]) is None and own_method(right, ways[1][1]) is None:
+        if self.own_method(left, ways[0][1]) is None and self.own_method(right, ways[1][1]) is None:
             return function(left, right)
         kinds = type(left), type(right)
         if kinds[0] is not kinds[1] and issubclass(kinds[1], kinds[0]):
@@ -316,7 +324,7 @@ class Objects(Machine):
         elif kinds[0] is kinds[1] and ways[0][1] != ways[1][1] and "__r" in ways[1][1]:
             ways = ways[:1]
         for owner, name, other in ways:
-            own = own_method(owner, name)
+            own = self.own_method(owner, name)
             if own is not None:
                 made = self.invoke(frame, own, (owner, other), {})
             else:
@@ -333,14 +341,14 @@ class Objects(Machine):
         """A comparison."""
         function, name, reflected = COMPARE[sign]
         ways = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-        if own_method(left, ways[0][1]) is None and own_method(right, ways[1][1]) is None:
-            if name != "ne" or own_method(left, "__eq__") is None:
+        if self.own_method(left, ways[0][1]) is None and self.own_method(right, ways[1][1]) is None:
+            if name != "ne" or self.own_method(left, "__eq__") is None:
                 return function(left, right)
             return self.negation(frame, self.compare(frame, "==", left, right))
         if type(left) is not type(right) and issubclass(type(right), type(left)):
             ways = ways[::-1]
         for owner, method, other in ways:
-            own = own_method(owner, method)
+            own = self.own_method(owner, method)
             if own is not None:
                 made = self.invoke(frame, own, (owner, other), {})
             else:
@@ -356,7 +364,7 @@ class Objects(Machine):
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
         """``item in held``, or ``not in``."""
-        own = own_method(held, "__contains__")
+        own = self.own_method(held, "__contains__")
         if own is not None:
             made = self.truth(frame, self.invoke(frame, own, (held, item), {}))
         else:
@@ -365,12 +373,12 @@ class Objects(Machine):
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         """``held[key]``."""
-        own = own_method(held, "__getitem__")
+        own = self.own_method(held, "__getitem__")
         return held[key] if own is None else self.invoke(frame, own, (held, key), {})
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         """``held[key] = value``."""
-        own = own_method(held, "__setitem__")
+        own = self.own_method(held, "__setitem__")
         if own is not None:
             self.invoke(frame, own, (held, key, value), {})
             return
@@ -379,7 +387,7 @@ class Objects(Machine):
 
     def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
         """``del held[key]``."""
-        own = own_method(held, "__delitem__")
+        own = self.own_method(held, "__delitem__")
         if own is not None:
             self.invoke(frame, own, (held, key), {})
             return
@@ -392,10 +400,10 @@ class Objects(Machine):
             value = self.call(frame, (str, repr, ascii)[conversion - 1], (value,), {})
         if spec is None:
             return str(value)
-        own = own_method(value, "__format__")
+        own = self.own_method(value, "__format__")
         if own is not None:
             return str(self.invoke(frame, own, (value, spec), {}))
-        if not spec and not is_plain_kind(type(value)):
+        if not spec and not self.is_plain(type(value)):
             return str(self.call(frame, str, (value,), {}))
         return format(value, spec)
 
@@ -407,13 +415,13 @@ class Objects(Machine):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         """``iter(value)``."""
-        own = own_method(value, "__iter__")
+        own = self.own_method(value, "__iter__")
         return iter(value) if own is None else self.invoke(frame, own, (value,), {})
 
     def advance(self, frame: Frame, end: int) -> Any:
         """Push the next item of the iterator on the stack, or drop it and go to ``end``."""
         walker = frame.stack[-1]
-        own = None if isinstance(walker, Generator) else own_method(walker, "__next__")
+        own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         try:
             made = next(walker) if own is None else self.invoke(frame, own, (walker,), {})
         except StopIteration:
@@ -428,7 +436,7 @@ class Objects(Machine):
         walker = frame.stack[-1]
         if value is not None:
             return self.call(frame, self.attribute(frame, walker, "send"), (value,), {})
-        own = None if isinstance(walker, Generator) else own_method(walker, "__next__")
+        own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         return next(walker) if own is None else self.invoke(frame, own, (walker,), {})
 
     def items(self, frame: Frame, value: Any) -> Iterable[Any]:
@@ -436,7 +444,7 @@ class Objects(Machine):
         if isinstance(value, list | tuple):
             return value
         walker = self.iterator(frame, value)
-        own = None if isinstance(walker, Generator) else own_method(walker, "__next__")
+        own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         if own is None:
             return list(walker)
         found = []

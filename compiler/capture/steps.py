@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.tree import dict_of
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -35,12 +36,13 @@ from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.converter import INDEXED
 from ..ndarrays.kinds import class_of
 from ..plain import is_foreign
-from ..state import MISSING
+from ..readers import Item
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .frame import Frame
 from .machine import Generator
-from .objects import Objects, own_method
+from .objects import Objects
+from .observed import Reads
 from .pure import (
     READS,
     any_of,
@@ -75,6 +77,7 @@ _WRITERS = {
     "_bisect": frozenset(("insort", "insort_left", "insort_right")),
 }
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
+_FIXED = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: nobody assigns to its attributes
 _OURS = __name__.partition(".")[0]
 _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 _ANY: Any = object()
@@ -84,9 +87,13 @@ class Steps(Objects):
     """A machine that tells what is to be executed on every call."""
 
     heap: Any
-    tracer: Any
-    watch: Any  # the guards of the trace; None in a trace that has none
-    builtins: set[tuple[int, str]]  # names of builtins that are guarded
+
+    def __init__(self, tracer: Any) -> None:
+        super().__init__()
+        self.tracer = tracer
+        self.watch: Any = tracer.watch  # the guards of the trace; None in a trace that has none
+        self.builtins: set[tuple[int, str]] = set()  # names that are guarded
+        self.reads = Reads()
 
     # objects from outside
 
@@ -105,9 +112,51 @@ class Steps(Objects):
             self.refuse_step(f"a read of a {type(owner).__name__} of dtype {owner.dtype}")
         if isinstance(owner, _OF_TRACE):
             return
-        if self.watch is None or self.watch.walker is None:
+        if self.watch is not None and self.watch.walker is not None:
+            self.reads.whole.add(id(owner))
+            self.watch.walker.meet(owner, () if key is _ANY else (key,))
+
+    def named(self, owner: Any, name: str) -> None:
+        """An attribute of an object from outside is read: it is guarded from now on."""
+        if self.watch is None or self.watch.walker is None or self.is_own(owner):
             return
-        self.watch.walker.meet(owner, () if key is _ANY else (key,))
+        for looked in (name, "__getattribute__"):
+            self.looked_up(type(owner), looked)
+        if name not in dict_of(owner) and not any(name in vars(b) for b in type(owner).__mro__):
+            self.looked_up(type(owner), "__getattr__")
+        if name == "__dict__":
+            self.reads.whole.add(id(owner))
+        self.reads.names.setdefault(id(owner), set()).add(name)
+        self.watch.walker.meet(owner)
+
+    def looked_up(self, kind: Any, name: str, after: Any = None) -> None:
+        """A name is looked for in a class and its bases (those ``after`` one of them): where it is
+        found, and that those before do not have it, is guarded."""
+        if not self.reads.first(kind, name, after) or self.watch is None:
+            return
+        walker, order = self.watch.walker, kind.__mro__
+        for base in order[0 if after is None else order.index(after) + 1 :] if walker else ():
+            if not (base.__flags__ & _FIXED or is_ours(base)):
+                walker.of_class(base, name)
+            if name in vars(base):
+                return
+
+    def looked_for(self, space: dict[str, Any], name: str) -> None:
+        """A name of a module is read: if it has none, that is guarded."""
+        if name not in space and self.reads.first(space, name, None):
+            self.guard(name, Item(space, name))
+
+    def own_method(self, value: Any, name: str) -> types.FunctionType | None:
+        kind = type(value)
+        if not (kind.__flags__ & _FIXED or is_ours(kind)):
+            self.looked_up(kind, name)
+        return super().own_method(value, name)
+
+    def imported(self, name: str) -> None:
+        """A module is imported: which one it is, is guarded."""
+        while name:
+            self.guard(f"the module {name}", Item(sys.modules, name))
+            name = name.rpartition(".")[0]
 
     def guard(self, name: str, read: Callable[[], Any]) -> None:
         """The trace is good while a reader gives what it gives now."""
@@ -118,25 +167,28 @@ class Steps(Objects):
         """A name means what Python itself has, while no global name hides it."""
         if self.watch is not None and (id(space), name) not in self.builtins:
             self.builtins.add((id(space), name))
-            self.guard(name, functools.partial(dict.get, space, name, MISSING))
+            self.guard(name, Item(space, name))
             found = space.get("__builtins__", builtins)
-            held = found if isinstance(found, dict) else vars(found)
-            self.guard(name, functools.partial(held.get, name))
+            self.guard(name, Item(found if isinstance(found, dict) else vars(found), name))
 
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         """An attribute; of an object of a library's, if it can be guarded."""
         if name == "__class__" and isinstance(owner, (*_OF_TRACE, Text, Generator)):
             return _kind_of(owner)
         kind = type(owner)
-        if isinstance(owner, type) and kind is not type and not is_ours(owner):
-            self.observe(kind)
+        if isinstance(owner, type):
+            if kind is not type and not is_ours(owner):
+                self.observe(kind)
+            self.looked_up(owner, name)
+        elif kind is super:
+            self.looked_up(owner.__self_class__, name, owner.__thisclass__)
         if kind in _PLAIN or isinstance(owner, _READ_AS_IS) or is_immutable(owner):
             return super().attribute(frame, owner, name)
         if isinstance(owner, types.FunctionType | types.MethodType):
             if not name.startswith("__"):
                 self.observe(owner)
         elif not is_library_object(owner) or isinstance(owner, types.SimpleNamespace):
-            self.observe(owner)
+            self.named(owner, name)
         elif isinstance(owner, GradientTape):
             self._refuse_tape(owner, name)
         elif not is_ours(kind) and not self.is_own(owner):
@@ -222,7 +274,7 @@ class Steps(Objects):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         made = super().iterator(frame, value)
-        if made is value and not isinstance(made, Generator) and own_method(made, "__next__"):
+        if made is value and not isinstance(made, Generator) and self.own_method(made, "__next__"):
             return made
         if made is value and not self.is_own(made):
             self.refuse_step(f"a {type(value).__name__} from outside")
@@ -233,7 +285,7 @@ class Steps(Objects):
 
     def advance(self, frame: Frame, end: int) -> Any:
         walker = frame.stack[-1]
-        if not self.is_own(walker) and own_method(walker, "__next__") is None:
+        if not self.is_own(walker) and self.own_method(walker, "__next__") is None:
             self.refuse_step(f"a {type(walker).__name__} from outside")
         return super().advance(frame, end)
 
@@ -270,6 +322,7 @@ class Steps(Objects):
             self._refuse_lenders((*args, *kwargs.values()))
             if _is_view_of_bytes(function) and not isinstance(args[0] if args else None, bytes):
                 self.refuse_step("an array in the memory of something else")
+        self.reads.given(function, (*args, *kwargs.values()))
         for value in (*args, *kwargs.values()):
             self.observe(value)
             if not ours and isinstance(value, Tensor):

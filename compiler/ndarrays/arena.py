@@ -245,6 +245,10 @@ class Arrays:
         if self._names is not None:
             self._names.finish()
 
+    def read_names(self) -> dict[int, set[str]]:
+        """The attributes that the function was seen to read, by the identity of their object."""
+        return {} if self._machine is None else self._machine.reads.of_objects()
+
     def release(self) -> None:
         """The trace is over: what the function made is nobody's concern here."""
         if self._machine is not None:

@@ -192,6 +192,12 @@ class Module(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         return self.named(name, sys._getframe(1))
 
+    @property
+    def space(self) -> dict[str, Any]:
+        """The names of the module itself."""
+        space: dict[str, Any] = vars(self.__dict__["_parts"][0])
+        return space
+
     def named(self, name: str, frame: Any) -> Any:
         """What a name of the module means to the code that runs in a frame."""
         real, names = self.__dict__["_parts"]
