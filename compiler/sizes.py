@@ -8,7 +8,7 @@ guard; an equality also unifies the two, so that the graph says what it relies o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twofold.ir.dims import Dim, DimLike, evaluate, provably_le, substitute, symbol, symbols_of
 from twofold.ir.errors import StagingError
@@ -54,6 +54,7 @@ class TraceSizes(Sizes):
         self.known: dict[str, DimLike] = {}
         self.guards: list[Guard] = []
         self.late: list[str] = []  # symbols of sizes that are found when the graph runs
+        self.parts: dict[str, tuple[Any, DimLike]] = {}  # what some are: of values, plus a size
         self.tracing = False  # whether the trace goes over to plain Python where one is needed
 
     def at(self, hints: dict[str, int]) -> TraceSizes:
@@ -125,12 +126,25 @@ class TraceSizes(Sizes):
             return True
         if isinstance(a, int) and isinstance(b, int):
             return False
+        if self._one_late(a, b):
+            return True
         if self.hint(a) != self.hint(b):
             if decide:
                 self.guard(a, "!=", b)
             return False
         self.guard(a, "==", b)
         self._unify(a, b)
+        return True
+
+    def _one_late(self, a: DimLike, b: DimLike) -> bool:
+        """Whether two sizes that are found when the graph runs are one: made of the same values
+        and of sizes that are equal."""
+        one, other = self.parts.get(str(a)), self.parts.get(str(b))
+        if one is None or other is None or one[0] != other[0]:
+            return False
+        if not self.require_same(one[1], other[1]):
+            return False
+        self.known[str(b)] = a
         return True
 
     def _unify(self, a: DimLike, b: DimLike) -> None:

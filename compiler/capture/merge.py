@@ -149,7 +149,9 @@ class Merger:
             raise Unmergeable(f"{what} is of the types {names}")
         (kind,) = kinds
         at = self.column(self.within(lambda v: as_tensor(v, kind), values))
-        return lambda outs: TracedNumber(kind, outs[at])
+        near = all(type(v) is int and abs(v) < 2**31 for v in real)
+        bounds = (min(real), max(real)) if near else None
+        return lambda outs: TracedNumber(kind, outs[at], bounds)
 
     def _scalars(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         home = real[0].home

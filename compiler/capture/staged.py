@@ -211,6 +211,8 @@ def _select(machine: Any, predicate: Any, yes: Any, no: Any) -> Any:
         return TracedNumber(kind_of(yes), OPS["where"](predicate, *ways))
     if isinstance(yes, Tensor) and isinstance(no, Tensor) and yes.dtype == no.dtype:
         return OPS["where"](predicate, yes, no)
+    if type(yes) is type(no) is TracedScalar and yes.dtype == no.dtype:
+        return TracedScalar(yes.home, OPS["where"](predicate, yes.tensor(), no.tensor()))
     return machine.give_up("min or max of values of several types")
 
 

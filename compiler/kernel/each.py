@@ -50,7 +50,7 @@ class Each(NamedTuple):
     shape: tuple[DimLike, ...]
     at: Callable[[Places], str]
     sources: tuple[Source, ...]
-    dear: bool = False  # whether an element takes long
+    cost: int = 1  # how long an element takes
 
 
 def aligned(own: Sequence[DimLike], shape: Sequence[DimLike]) -> Callable[[Places], Places]:

@@ -43,6 +43,7 @@ __all__ = ["Wide", "is_wide", "pays"]
 
 INT64 = np.dtype(np.int64)
 CHAINS = 8  # accumulators of a sum
+DEAR = 6  # the cost of an element above which it is computed once
 
 
 def is_wide(node: Node) -> bool:
@@ -52,11 +53,17 @@ def is_wide(node: Node) -> bool:
 
 def pays(nodes: Iterable[Node]) -> bool:
     """Whether control flow that computes large arrays is better one kernel, on one core: parts of
-    arrays that it changes are not copied, and parts have sizes that are values."""
+    arrays that it changes are not copied, and parts have sizes that are values. Where it only takes
+    parts at computed places, it is if what it computes is cheap."""
     inside = [n for node in nodes for region in node.regions for n in region.walk()]
-    return any(n.op.name in ("block_update", "window") for n in inside) or any(
-        n.op.name == "tensor_scatter_nd_update" and not is_small(n.out) for n in inside
-    )
+    if any(
+        n.op.name in ("block_update", "window")
+        or (n.op.name == "tensor_scatter_nd_update" and not is_small(n.out))
+        for n in inside
+    ):
+        return True
+    cheap = all(n.op.name != "matmul" and not calls(n.op.expr or "0") - CHEAP for n in inside)
+    return cheap and any(n.op.name == "gather" and not is_small(n.out) for n in inside)
 
 
 class Wide:
@@ -68,6 +75,7 @@ class Wide:
         self.late: dict[str, str] = {}  # sizes that are values, as values of the kernel
         self.most: dict[str, DimLike] = {}  # and a size that is never smaller
         self.levels: list[tuple[dict[Value, int], list[int]]] = []  # last uses; the present node
+        self.uses: dict[Value, int] = {}
         self.memo: dict[Any, str] = {}  # elements that are known here
         self.alive: list[Each] = []  # those in it, by identity
 
@@ -80,6 +88,7 @@ class Wide:
         for i, node in enumerate(region.nodes):
             for value in node.inputs:
                 last[value] = max(last.get(value, 0), i)
+                self.uses[value] = self.uses.get(value, 0) + 1
         now = [0]
         self.levels.append((last, now))
         yield now
@@ -295,14 +304,13 @@ class Wide:
             return self.builder.apply(rename(expr, table), dtype)
 
         sources = tuple(stretched(s, each.shape, shape) for each, _ in parts for s in each.sources)
-        dear = bool(calls(expr) - CHEAP) or any(each.dear for each, _ in parts)
-        self.define(node.out, Each(shape, at, sources, dear))
+        own = 8 if calls(expr) - CHEAP else 1
+        self.define(node.out, Each(shape, at, sources, own + sum(each.cost for each, _ in parts)))
 
     def define(self, value: Value, found: Each) -> None:
         """Make a value known; one that takes long and is used several times has room."""
         self.builder.known[value] = found
-        region, (now,) = self.levels[-1]
-        if found.dear and region.get(value, 0) > now + 1:
+        if found.cost > DEAR and self.uses.get(value, 0) > 1:
             self.settle(value)
 
     def move(self, node: Node, access: AccessMap) -> None:
@@ -328,7 +336,7 @@ class Wide:
             sources.append(s._replace(order=order))
         shape = node.out.type.shape
         made = Each(
-            shape, lambda index: self.element(each, inner(index)), tuple(sources), each.dear
+            shape, lambda index: self.element(each, inner(index)), tuple(sources), each.cost
         )
         self.known(node.out, made)
 
@@ -344,7 +352,7 @@ class Wide:
             )
 
         sources = tuple(s._replace(order=None) for s in each.sources)
-        made = Each(out.type.shape, lambda i: self.element(each, inner(i)), sources, each.dear)
+        made = Each(out.type.shape, lambda i: self.element(each, inner(i)), sources, each.cost)
         self.known(out, made)
 
     def known(self, value: Value, found: Each) -> None:
@@ -535,7 +543,7 @@ class Wide:
     def dense(self, value: Value) -> Each:
         """An operand of which each element is used several times."""
         found = self.each(value)
-        if found.dear:
+        if found.cost > DEAR:
             self.settle(value)
             found = self.each(value)
         return found

@@ -165,6 +165,18 @@ def _chosen(trace: Any, x: Any, dtype: Any) -> Any:
     return convert(as_tensor(trace, x), dtype)
 
 
+def _statistic(function: Any, name: str) -> None:
+    def statistic(a: Any, *args: Any, **options: Any) -> Any:
+        x = as_array(trace_of(a, options.get("out")), a)
+        return protocol.METHODS[name](x, *args, **options)
+
+    implements(function)(statistic)
+
+
+for _function in (np.mean, np.var, np.std):
+    _statistic(_function, _function.__name__)
+
+
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """``np.dot``."""
@@ -186,6 +198,8 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 def _by_axpy(a: Any, b: Any) -> bool:
     """Whether NumPy takes this product for a number times a vector or a matrix, by BLAS's axpy."""
     if np.result_type(a.dtype, b.dtype).char not in "fdFD" or max(a.ndim, b.ndim) > 2:
+        return False
+    if a.ndim == b.ndim == 1 and a.home.windows.is_late(a.size):  # that of both, if they fit
         return False
     return any(x.size == 1 for x in (a, b))
 

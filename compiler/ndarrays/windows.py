@@ -197,9 +197,16 @@ class Windows:
         if length is None or length.terms:
             key = ("cut", first, last, size) if length is None else length
             if key not in self.lengths:
-                self.lengths[key] = self.home.sizes.fresh()
+                made = self.lengths[key] = self.home.sizes.fresh()
+                if length is not None:
+                    self.home.sizes.parts[str(made)] = length.terms, length.size
             return Window(axis, low, count, self.lengths[key])
         return Window(axis, low, count, length.size)
+
+    def is_late(self, size: Any) -> bool:
+        """Whether a size depends on values."""
+        dim = to_dims(size)
+        return isinstance(dim, Dim) and not symbols_of(dim).isdisjoint(self.home.sizes.late)
 
     def _within(self, bound: Any, size: DimLike, default: DimLike) -> tuple[Any, Any]:
         """A bound within its axis: its value, and what it is."""

@@ -197,10 +197,34 @@ def pascal(a: Any) -> Any:
     return t
 
 
+def strip(a: Any) -> None:
+    """A triangular product in place: the parts are of arrays with sizes of their own."""
+    b = a[:, :4] * 1.0
+    for i in range(b.shape[0]):
+        for j in range(b.shape[1]):
+            b[i, j] += np.dot(a[i + 1 :, i], b[i + 1 :, j])
+    a[:, :4] = b
+
+
+def distances(a: Any) -> None:
+    """Shortest ways by Floyd and Warshall, a matrix at a time."""
+    for k in range(a.shape[0]):
+        a[:] = np.minimum(a, a[:, k, None] + a[k, :])
+
+
+def statistics(a: Any) -> Any:
+    m = np.zeros((3, a.shape[0]))
+    for i in range(a.shape[0]):
+        m[0, i] = np.mean(a[i, : i + 1])
+        m[1, i] = np.std(a[i])
+        m[2, i] = max(a[i, 0], a[0, i])
+    return m
+
+
 PROGRAMS = [
     cholesky, doolittle, gauss_jordan, forward, backward, levinson, gram_schmidt, products, rank_one,
     smoothed, convolved, relaxed, thomas, recursive, reversals, shifts, beyond, running, insertion,
-    pascal,
+    pascal, strip, distances, statistics,
 ]  # fmt: skip
 
 
