@@ -159,3 +159,9 @@ def test_dropout_draws_the_same_numbers_eagerly_and_compiled() -> None:
     eager, compiled = drop(x).numpy(), tf.function(drop)(x).numpy()
     np.testing.assert_array_equal(eager, compiled)
     assert 20 < (eager == 0).sum() < 80 and set(eager.tolist()) == {0.0, 2.0}
+
+
+def test_a_function_of_vectors_is_one_of_matrices() -> None:
+    product = ops.vectorize(lambda m, v: ops.matmul(m, v), signature="(m,n),(n)->(m)")
+    made = product(X.reshape(2, 2, 6), Y[0])
+    np.testing.assert_allclose(made, X.reshape(2, 2, 6) @ Y[0], rtol=1e-5)

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import numpy as np
+from keras.src import tree
 from keras.src.backend import config
 from keras.src.backend.common import standardize_dtype
 from keras.src.backend.common.backend_utils import canonicalize_axis, vectorize_impl
@@ -19,7 +20,15 @@ from .kinds import alike, axes, counted, kind_of, sizes, together
 from .reductions import _by_numpy
 from .reductions import sum as total
 
-__all__: list[str] = []
+__all__ = [
+    "append", "array_split", "bartlett", "bincount", "blackman", "broadcast_to",
+    "concatenate", "correlate", "diag", "diagflat", "diagonal", "diff", "dsplit", "dstack",
+    "expand_dims", "flip", "fliplr", "flipud", "gcd", "hamming", "hanning", "histogram",
+    "hsplit", "hstack", "i0", "isin", "kaiser", "lcm", "meshgrid", "moveaxis", "ndim",
+    "nonzero", "pad", "ravel", "repeat", "reshape", "roll", "rot90", "size", "slogdet",
+    "split", "squeeze", "stack", "swapaxes", "take", "take_along_axis", "tile", "trace",
+    "transpose", "unique", "unravel_index", "vander", "vectorize", "vsplit", "vstack",
+]  # fmt: skip
 
 
 def ndim(x: Any) -> int:
@@ -458,7 +467,20 @@ def slogdet(x: Any) -> tuple[Any, Any]:
 
 def vectorize(pyfunc: Any, *, excluded: Any = None, signature: Any = None) -> Any:
     """A function of elements as one of tensors."""
-    return vectorize_impl(pyfunc, lambda f, in_axes: None, excluded=excluded, signature=signature)
+    return vectorize_impl(pyfunc, _mapped, excluded=excluded, signature=signature)
 
 
-__all__ += [name for name in dir() if not name.startswith("_") and callable(globals()[name])]
+def _mapped(function: Any, in_axes: Any) -> Any:
+    """The function on each slice along the first axis of the arguments with an axis of 0."""
+
+    def run(*args: Any) -> Any:
+        given = [convert_to_tensor(a) for a in args]
+        taken = [axis is not None for axis in in_axes]
+        count = next(int(x.shape[0]) for x, each in zip(given, taken, strict=True) if each)
+        made = [
+            function(*[x[i] if each else x for x, each in zip(given, taken, strict=True)])
+            for i in range(count)
+        ]
+        return tree.map_structure(lambda *parts: tf.stack(list(parts)), *made)
+
+    return run

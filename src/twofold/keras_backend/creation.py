@@ -15,7 +15,11 @@ import twofold as tf
 from .core import convert_to_tensor
 from .kinds import kind_of, sizes
 
-__all__: list[str] = []
+__all__ = [
+    "arange", "array", "copy", "empty", "empty_like", "eye", "full", "full_like", "geomspace",
+    "identity", "linspace", "logspace", "ones", "ones_like", "tri", "tril", "triu", "zeros",
+    "zeros_like",
+]  # fmt: skip
 
 
 def array(x: Any, dtype: Any = None) -> Any:
@@ -148,6 +152,3 @@ def tril(x: Any, k: int = 0) -> Any:
 def triu(x: Any, k: int = 0) -> Any:
     """Zeros below a diagonal."""
     return tf.triu(convert_to_tensor(x), k=k)
-
-
-__all__ += [name for name in dir() if not name.startswith("_") and callable(globals()[name])]

@@ -18,7 +18,15 @@ from .core import convert_to_tensor
 from .elementwise import isnan, wide
 from .kinds import axes, common, counted, sum_dtype, together
 
-__all__: list[str] = []
+__all__ = [
+    "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argpartition", "argsort",
+    "average", "corrcoef", "count_nonzero", "cross", "cumprod", "cumsum", "digitize", "dot",
+    "einsum", "inner", "kron", "matmul", "max", "mean", "median", "min", "nanargmax",
+    "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin",
+    "nanpercentile", "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "outer",
+    "percentile", "prod", "ptp", "quantile", "searchsorted", "sort", "std", "sum",
+    "tensordot", "trapezoid", "var", "vdot",
+]  # fmt: skip
 
 
 def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -479,6 +487,3 @@ def corrcoef(x: Any) -> Any:
     scale = tf.sqrt(tf.sum(tf.square(rows), axis=-1))
     found = between / tf.expand_dims(scale, axis=1) / tf.expand_dims(scale, axis=0)
     return found if len(x.shape) > 1 else tf.reshape(found, ())
-
-
-__all__ += [name for name in dir() if not name.startswith("_") and callable(globals()[name])]
