@@ -27,6 +27,7 @@ from twofold.runtime.tensor import Tensor
 from . import config, observe
 from .explain import of_call, summary, why_again
 from .key import Key, Keys, object_key, plain_key
+from .library import open_package
 from .loading import load
 from .method import BoundMethod, reduce_function
 from .plain import FOREIGN, Changed, PlainCalls, PlainPython, is_foreign, reason
@@ -66,6 +67,7 @@ class Function:
             self.__dict__.update(attributes)  # what the user set on the function
         functools.update_wrapper(self, python_function, updated=())
         self.python_function = python_function
+        open_package(python_function)
         self.input_signature = input_signature
         self.jit_compile, self.strict = jit_compile, strict
         self.name = name or str(getattr(python_function, "__name__", "function"))

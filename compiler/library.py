@@ -16,10 +16,12 @@ __all__ = [
     "is_library_module",
     "is_library_object",
     "is_ours",
+    "open_package",
     "run_natively",
     "runs_natively",
 ]
 
+_opened: tuple[str, ...] = ()  # installed packages with decorated functions
 _LIBRARIES = (os.path.dirname(os.__file__), *site.getsitepackages())
 
 
@@ -75,4 +77,20 @@ def is_library(filename: str) -> bool:
     """Whether code belongs to a library, the standard library or this package."""
     if filename == "<string>":  # executed text is the user's
         return False
+    if filename.startswith(_opened):
+        return False
     return filename.startswith(_LIBRARIES) or is_internal(filename)
+
+
+def open_package(function: Any) -> None:
+    """Take the installed package that a decorated function is in for code of the user's, unless
+    it is a framework."""
+    global _opened
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    filename = getattr(module, "__file__", None) or ""
+    if not is_library(filename) or is_internal(filename) or runs_natively(function):
+        return
+    for folder in _LIBRARIES[1:]:
+        if filename.startswith(folder + os.sep):
+            top, inside, _ = filename[len(folder) + 1 :].partition(os.sep)
+            _opened += (folder + os.sep + top + inside,)

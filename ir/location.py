@@ -10,7 +10,7 @@ import dis
 import os
 import sys
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ __all__ = [
     "user_name",
 ]
 
+KEPT = 4096  # code objects, and files, that something is remembered of
 # instructions that do nothing with a value; LOAD_CONST gives a call its keywords
 NO_USE = ("CACHE", "PRECALL", "PUSH_NULL", "KW_NAMES", "EXTENDED_ARG", "LOAD_CONST")
 CALLS = ("CALL", "CALL_KW", "CALL_FUNCTION_EX")
@@ -65,7 +66,7 @@ _ROOTS = _roots()
 _frameworks: set[str] = set()
 
 
-@cache
+@lru_cache(KEPT)
 def is_internal(filename: str) -> bool:
     """Whether a file is part of this package, of NumPy or of a framework, or no file at all."""
     roots = (*_ROOTS, *_frameworks)
@@ -118,7 +119,7 @@ def user_location(frame: FrameType | None = None) -> Location | None:
     return Location(frame.f_code.co_filename, line or frame.f_lineno, column)
 
 
-@cache
+@lru_cache(KEPT)
 def _position(code: CodeType, offset: int) -> tuple[int, int]:
     for i, (line, _, column, _) in enumerate(code.co_positions()):
         if i == offset // 2:
@@ -131,7 +132,7 @@ def user_name(frame: FrameType) -> str:
     return _stores(frame.f_code).get(frame.f_lasti, "")
 
 
-@cache
+@lru_cache(KEPT)
 def _stores(code: CodeType) -> dict[int, str]:
     """Offset of an instruction whose result the next instruction stores -> the name stored to."""
     table: dict[int, str] = {}
@@ -162,7 +163,7 @@ def next_use(frame: FrameType) -> tuple[str, str]:
     return _uses(frame.f_code).get(frame.f_lasti, ("", ""))
 
 
-@cache
+@lru_cache(KEPT)
 def _uses(code: CodeType) -> dict[int, tuple[str, str]]:
     table: dict[int, tuple[str, str]] = {}
     last: dict[Any, int] = {}  # where an expression begins -> its latest instruction

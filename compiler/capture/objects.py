@@ -37,12 +37,7 @@ COMPARE: dict[str, tuple[Callable[[Any, Any], Any], str, str]] = {
 
 def is_open(code: types.CodeType) -> bool:
     """Whether a function is interpreted: the user's, and what wraps functions of the user's."""
-    return _is_open_file(code.co_filename)
-
-
-@functools.lru_cache(4096)
-def _is_open_file(filename: str) -> bool:
-    return filename in _INTERPRETED or not is_library(filename)
+    return code.co_filename in _INTERPRETED or not is_library(code.co_filename)
 
 
 def _has_code(kind: Any) -> bool:
