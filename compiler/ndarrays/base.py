@@ -249,6 +249,7 @@ class TracedArray(TracedValue):
 
     __slots__ = ("_read", "cell", "chain", "contiguous", "layout", "parent", "viewed", "writeable")
     __class__ = np.ndarray  # type: ignore[assignment]  # isinstance(a, np.ndarray)
+    __hash__ = None  # type: ignore[assignment]  # as of an ndarray
 
     def __init__(
         self, trace: Any, cell: Cell, parent: TracedArray | None = None, link: Link | None = None,

@@ -331,3 +331,12 @@ def test_an_array_that_overlaps_itself(text: str, jit: bool) -> None:
     compiled(given)
     f(plain)
     np.testing.assert_array_equal(given, plain)
+
+
+@JIT
+@pytest.mark.parametrize("body", [
+    "return hash(a)", "return {a: 1}", "return {a}", "return a in {1: 2}", "return hash((1, a))",
+    "return {}.get(a)", "a[0] = 7\nreturn dict([(a, 1)])", "return {(1, a[1:]): 2}",
+])  # fmt: skip
+def test_arrays_have_no_hash(body: str, jit: bool) -> None:
+    assert compare(program(body), np.arange(3.0), jit=jit) == "raised"
