@@ -340,3 +340,13 @@ def test_an_array_that_overlaps_itself(text: str, jit: bool) -> None:
 ])  # fmt: skip
 def test_arrays_have_no_hash(body: str, jit: bool) -> None:
     assert compare(program(body), np.arange(3.0), jit=jit) == "raised"
+
+
+@JIT
+@pytest.mark.parametrize("body", [
+    "return len({a[0], a[1]})", "return {a[0]: 1, a[1]: 2, 5.0: 3}[a[0]]", "return a[2] in {1.0, 2.0}",
+    "return hash(a[2])", "return {1.0: 'x'}.get(a[2], 'no')", "return (a[2], 1) in {(1.0, 1)}",
+    "return list(dict.fromkeys(a))",
+])  # fmt: skip
+def test_scalars_that_are_equal_are_one_key(body: str, jit: bool) -> None:
+    assert compare(program(body), np.array([0.0, 0.0, 1.0]), jit=jit) == "returned"
