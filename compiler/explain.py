@@ -3,7 +3,7 @@ Python."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir.words import counted
@@ -59,11 +59,11 @@ def of_call(
     return "\n".join([*lines, *plain_lines(name, plain)])
 
 
-def summary(name: str, groups: Iterable[list[ConcreteFunction]], plain: PlainCalls) -> str:
-    """All traces of a function, and its calls that ran as plain Python."""
-    traces = [concrete for group in list(groups) for concrete in group]
+def summary(name: str, traces: list[ConcreteFunction], again: list[str], plain: PlainCalls) -> str:
+    """All traces of a function, why it was traced again, and its calls that ran as plain Python."""
     lines = [f"{name} has {counted(len(traces), 'trace')}"]
     lines += [_head(i, concrete) for i, concrete in enumerate(traces)]
+    lines += [f"traced again: {why}" for why in again]
     return "\n".join([*lines, *plain_lines(name, plain)])
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
+from twofold.ir.location import user_level
 from twofold.ir.once import once
 from twofold.ir.tree import Structure
 from twofold.ir.words import counted
@@ -30,6 +31,7 @@ from .key import Key, Keys, object_key, plain_key
 from .library import open_package
 from .loading import load
 from .method import BoundMethod, reduce_function
+from .observe import is_watched
 from .plain import FOREIGN, Changed, PlainCalls, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
 
@@ -89,7 +91,7 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         frame = _current.get()
         here = frame is None or not frame.ground.tracing
-        if here and not kwargs and not config.eagerly:
+        if here and not kwargs and not config.diverted and not is_watched():
             exact = self._exact if frame is None else self._above
             try:
                 entry = exact.get(
@@ -117,8 +119,18 @@ class Function:
             from .nested import call_nested  # noqa: PLC0415  (the compiler: when it is used)
 
             return call_nested(self, args, kwargs)
+        if is_watched():  # by a debugger, or a tool for coverage: lines have to run
+            return self.python_function(*args, **kwargs)
+        if config.checking:
+            from .watched import checked  # noqa: PLC0415
+
+            return checked(self.python_function, args, kwargs)
         if observe.observer is not None:
             return observe.observer(self, args, kwargs)
+        return self.run(args, kwargs)
+
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make a call for which no prepared one has been found, whoever observes."""
         leaves, structure = bind_arguments(self, args, kwargs)
         if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
             return self.plainly(args, kwargs, FOREIGN)
@@ -130,7 +142,9 @@ class Function:
         except PlainPython as plain:
             refusal, why = plain.refusal, plain.why
         else:
+            self._keep(args, kwargs, prepared.captures)
             return prepared(leaves)
+        self._keep(args, kwargs, [])
         strict = self.strict or self.input_signature is not None
         if strict and isinstance(refusal, _REFUSED):
             raise refusal
@@ -140,6 +154,13 @@ class Function:
         if refusal is not None:
             self._tell(f"{self.name} runs as plain Python: {why}")
         return result
+
+    def _keep(self, args: tuple[Any, ...], kwargs: dict[str, Any], captures: list[Any]) -> None:
+        """Keep the call for ``debugging.replay``, if that is asked for."""
+        if config.keeping:
+            from .watched import keep  # noqa: PLC0415
+
+            keep(self, args, kwargs, captures)
 
     def plainly(self, args: tuple[Any, ...], kwargs: dict[str, Any], why: str) -> Any:
         """Run the Python function for a call that no trace can make; it is counted."""
@@ -160,7 +181,7 @@ class Function:
         """Warn once that calls do not run as a graph, and why."""
         if not self._told:
             self._told = True
-            warnings.warn(f"{words}; strict=True makes it an error", stacklevel=4)
+            warnings.warn(f"{words}; strict=True makes it an error", stacklevel=user_level())
 
     def _prepared(self, leaves: list[Any], structure: Structure) -> PreparedCall:
         """The call prepared for these exact arguments."""
@@ -297,7 +318,7 @@ class Function:
                 f"{self.name} has been traced {STORM} times. What each new trace was made for:\n  "
                 + "\n  ".join(self._reasons)
                 + "\nPass what changes as a tensor, or keep it the same.",
-                stacklevel=5,
+                stacklevel=user_level(),
             )
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
@@ -337,11 +358,23 @@ class Function:
         trace 0 (x: f32[])
         """
         if not args and not kwargs and self._takes_arguments():
-            return summary(self.name, self._traces.values(), self.plain_calls)
+            return self.summary()
         leaves, structure = bind_arguments(self, args, kwargs)
         key = self._keys.pattern(leaves, structure)
         why = self._plain.get(object_key(key)) or self._why_untraced(key, leaves, structure)
         return of_call(self.name, self._traces.get(key, []), leaves, why, self.plain_calls)
+
+    def traces(self) -> list[ConcreteFunction]:
+        """All traces that are kept."""
+        return [concrete for group in list(self._traces.values()) for concrete in group]
+
+    def retraced(self) -> list[str]:
+        """What each of the latest traces but the first was made for."""
+        return list(self._reasons)
+
+    def summary(self) -> str:
+        """What ``explain()`` says without arguments: all traces, and what ran as plain Python."""
+        return summary(self.name, self.traces(), self.retraced(), self.plain_calls)
 
     def _takes_arguments(self) -> bool:
         try:

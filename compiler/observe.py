@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Observer", "observed", "observer", "performing", "without_effects"]
+__all__ = ["Observer", "is_watched", "observed", "observer", "performing", "without_effects"]
 
 # Receives (function, args, kwargs) in place of each outermost call and returns its result.
 Observer = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 observer: Observer | None = None
 performing = True  # whether compiled calls print, log and so on, as their functions do
+
+
+if sys.version_info >= (3, 12):
+    _tool, _trace = sys.monitoring.get_tool, sys.gettrace
+
+    def is_watched() -> bool:
+        """Whether a debugger or a tool for coverage is told of the lines that run."""
+        return _trace() is not None or _tool(0) is not None or _tool(1) is not None
+
+else:
+    is_watched = sys.gettrace
 
 
 @contextmanager

@@ -22,6 +22,7 @@ __all__ = [
     "IRSyntaxError",
     "IndexOutOfBoundsError",
     "IntegerDivisionError",
+    "NumericsError",
     "ReturnTypeError",
     "ShapeError",
     "StagingError",
@@ -114,6 +115,15 @@ class IntegerDivisionError(TwofoldError, ZeroDivisionError):
 
     Cause: ``tf.constant(1) // tf.constant(0)``. Floating-point division follows IEEE 754 and
     does not raise.
+    """
+
+
+class NumericsError(TwofoldError, FloatingPointError):
+    """An operation made NaN or an infinite value of finite ones, and that is refused.
+
+    Cause: a logarithm of zero, a division by zero, an overflow, while checks are enabled.
+    Fix: the message names the variable, the index and what the operation was given there;
+    ``tf.debugging.disable_check_numerics()`` lets such values pass.
     """
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "next_use",
     "stores_item",
     "user_frame",
+    "user_level",
     "user_location",
     "user_name",
 ]
@@ -108,6 +109,15 @@ def user_frame() -> FrameType | None:
             return frame
         frame = frame.f_back
     return None
+
+
+def user_level() -> int:
+    """The ``stacklevel`` of a warning that is given to the user's innermost line."""
+    level = 0
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_internal(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    return level + 1
 
 
 def user_location(frame: FrameType | None = None) -> Location | None:

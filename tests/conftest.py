@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from twofold.compiler.arrays.reference import execute
 from twofold.compiler.config import verify_passes
@@ -18,8 +18,12 @@ from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph
 from twofold.ir.types import RefType, TensorType
 
-# The same examples on every run and machine, and no limit that a slow machine would break.
-settings.register_profile("deterministic", derandomize=True, deadline=None, database=None)
+# The same examples on every run and machine, and no limit that a slow machine would break. Nothing
+# is explained: hypothesis would trace lines, and a function that is traced runs as plain Python.
+settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, database=None,
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+)  # fmt: skip
 settings.load_profile("deterministic")
 
 

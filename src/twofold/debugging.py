@@ -1,4 +1,4 @@
-"""``tf.debugging``: assertions on tensors.
+"""``tf.debugging``: assertions on tensors, checks of numerics, calls made again in a debugger.
 
 Those on rank and dtype hold for all calls, so a compiled function checks them once, while it is
 traced. Those on values need the values: inside ``@tf.function`` they raise StagingError.
@@ -11,10 +11,62 @@ from typing import Any
 import numpy as np
 
 from twofold.api.creation import convert_to_tensor
+from twofold.compiler import config
+from twofold.compiler.watched import forget, replay
+from twofold.ir import bind
 from twofold.ir.infer import as_dtype
 from twofold.ir.words import counted
+from twofold.runtime.watching import Watcher, refuse
 
-__all__ = ["assert_all_finite", "assert_equal", "assert_near", "assert_rank", "assert_type"]
+__all__ = [
+    "assert_all_finite", "assert_equal", "assert_near", "assert_rank", "assert_type",
+    "disable_check_numerics", "disable_replay", "enable_check_numerics", "enable_replay", "replay",
+]  # fmt: skip
+
+
+class _Checks(Watcher):
+    """The watcher of eager code."""
+
+
+def enable_check_numerics() -> None:
+    """Refuse NaN and infinite values from now on: in eager code of this thread, and in decorated
+    functions, which run as plain Python meanwhile.
+
+    The first operation that makes one of finite inputs raises NumericsError, with the variable, the
+    index, the line, and what the operation was given there.
+
+    >>> import twofold as tf
+    >>> tf.debugging.enable_check_numerics()
+    >>> try:
+    ...     y = tf.log(tf.constant([1.0, 0.0]))
+    ... except tf.errors.NumericsError as error:
+    ...     print(error.message)
+    y[1] is -inf, in log(float32[2]); there its input is 0.0
+    >>> tf.debugging.disable_check_numerics()
+    """
+    config.replace(**{**config.replaced(), "checking": True})
+    if not isinstance(bind.top(), _Checks):
+        bind.push(_Checks(refuse))
+
+
+def disable_check_numerics() -> None:
+    """Let NaN and infinite values pass again; see ``enable_check_numerics``."""
+    config.replace(**{**config.replaced(), "checking": False})
+    frame = bind.current.get()
+    if frame is not None and isinstance(frame.interpreter, _Checks):
+        bind.below(frame.below)
+
+
+def enable_replay() -> None:
+    """Keep what the last compiled call began with, for ``replay``: copies of its arrays, and of the
+    Variables that it reads."""
+    config.replace(**{**config.replaced(), "keeping": True})
+
+
+def disable_replay() -> None:
+    """Keep no call any more."""
+    config.replace(**{**config.replaced(), "keeping": False})
+    forget()
 
 
 def assert_equal(x: Any, y: Any, message: str = "") -> None:

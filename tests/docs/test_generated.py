@@ -101,12 +101,21 @@ def declaration_error() -> None:
     op("elementwise", comutative=True)(lambda x, y: x)  # type: ignore[call-arg]
 
 
+def numerics_error() -> None:
+    tf.debugging.enable_check_numerics()
+    try:
+        tf.log(tf.constant(0.0))
+    finally:
+        tf.debugging.disable_check_numerics()
+
+
 PROVOKED: dict[str, Callable[[], None]] = {
     "DeclarationError": declaration_error,
     "TapeError": tape_error,
     "StagingError": staging_error,
     "ReturnTypeError": return_type_error,
     "GraphError": graph_error,
+    "NumericsError": numerics_error,
     "VerifyError": verify_error,
     "IRSyntaxError": lambda: parse("graph f( {"),
     "TargetError": lambda: find_target("no_such_file.py:f"),

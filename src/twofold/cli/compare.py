@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from time import perf_counter
-from typing import Any
 
 import click
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -17,14 +16,13 @@ from twofold.compiler.native import cache
 from twofold.compiler.native.codegen import generator
 from twofold.compiler.native.machine import driver
 from twofold.compiler.observe import observed
-from twofold.ir.errors import TargetError
 
 from .given import output_is_closed
 from .measure import Comparison
 from .record import Record
 from .report import console, figures, totals
 from .table import print_table
-from .target import Target, find_target, functions_of, known_as, load_script, user_traceback
+from .target import Target, find_target, load_script, refuse, user_traceback
 
 __all__ = ["compare"]
 
@@ -113,17 +111,8 @@ def _run(found: Target, args: tuple[str, ...], comparison: Comparison, as_json: 
             click.echo(user_traceback(error), err=True, nl=False)
             return 1
     if found.function and not comparison.records:
-        _refuse(found, module)
+        refuse(found, module)
     return 0
-
-
-def _refuse(found: Target, module: Any) -> None:
-    """Why the function that was asked for has not been compared."""
-    there = functions_of(module)
-    if any(found.function in known_as(f) for f in there):
-        raise TargetError(f"{found.path} never called {found.function}")
-    names = ", ".join(sorted(known_as(f)[0] for f in there)) or "none"
-    raise TargetError(f"{found.path} has no decorated function {found.function}; it has: {names}")
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ COMMANDS = {
     "cache": "The machine code that is kept on disk: list it, explain a miss, clear it.",
     "compare": "Run a script's functions eagerly and compiled; check that both agree; time both.",
     "dump": "Print what a function is after each step of the compiler.",
+    "explain": "Run a script; say what ran as a graph, what as plain Python, and why.",
     "opt": "Run passes on graphs that are given as text.",
     "ops": "List the ops, or show one of them.",
     "run": "Run a graph that is given as text.",
@@ -97,6 +98,7 @@ def main() -> None:
     \b
     twofold compare examples/digits.py        both modes, value by value, then times
     twofold dump model.py:step --after fuse   the graph of `step` after fusion
+    twofold explain train.py                  traces, and what ran as plain Python
     twofold run step.ir --size n=8            a graph as text, on random inputs
     twofold opt step.ir --passes fold,cse     passes on a graph as text
     twofold ops softmax                       one op: signature, dtypes, page

@@ -13,13 +13,21 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from twofold.compiler.function import Function
 from twofold.ir.errors import TargetError
 from twofold.ir.location import is_internal
 
-__all__ = ["Target", "find_target", "functions_of", "known_as", "load_script", "user_traceback"]
+__all__ = [
+    "Target",
+    "find_target",
+    "functions_of",
+    "known_as",
+    "load_script",
+    "refuse",
+    "user_traceback",
+]
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -127,6 +135,15 @@ def functions_of(module: Any) -> list[Function]:
             if isinstance(candidate, Function):
                 found[id(candidate)] = candidate
     return list(found.values())
+
+
+def refuse(found: Target, module: Any) -> NoReturn:
+    """Raise TargetError: the function that was asked for was not called, or is not there."""
+    there = functions_of(module)
+    if any(found.function in known_as(f) for f in there):
+        raise TargetError(f"{found.path} never called {found.function}")
+    names = ", ".join(sorted(known_as(f)[0] for f in there)) or "none"
+    raise TargetError(f"{found.path} has no decorated function {found.function}; it has: {names}")
 
 
 def user_traceback(error: BaseException) -> str:
