@@ -22,6 +22,7 @@ __all__ = [
     "IRSyntaxError",
     "IndexOutOfBoundsError",
     "IntegerDivisionError",
+    "MatrixError",
     "NumericsError",
     "ReturnTypeError",
     "ShapeError",
@@ -115,6 +116,16 @@ class IntegerDivisionError(TwofoldError, ZeroDivisionError):
 
     Cause: ``tf.constant(1) // tf.constant(0)``. Floating-point division follows IEEE 754 and
     does not raise.
+    """
+
+
+class MatrixError(TwofoldError, ValueError):
+    """A matrix has no such factors, or no inverse.
+
+    Cause: ``tf.linalg.inv(tf.zeros((2, 2)))``, ``tf.linalg.cholesky`` of a matrix that is not
+    positive definite, or an iteration of LAPACK that did not converge.
+    Fix: test the condition of the matrix first, add a multiple of the identity, or use
+    ``tf.linalg.pinv``.
     """
 
 

@@ -30,7 +30,7 @@ NAMES = {
     "invert": "bitwise_invert", "bitwise_not": "bitwise_invert", "left_shift": "bitwise_left_shift",
     "right_shift": "bitwise_right_shift", "mod": "remainder", "true_divide": "divide",
     "rint": "round", "fabs": "abs", "float_power": "power", "pow": "power",
-    "degrees": "rad2deg", "radians": "deg2rad",
+    "degrees": "rad2deg", "radians": "deg2rad", "cond": "condition_number",
 }  # fmt: skip
 
 # The parameters of a NumPy function by position, where ours have other names or another order.

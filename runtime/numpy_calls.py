@@ -295,28 +295,8 @@ def _einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
 
 
 @numpy_call(np.trace)
-def _trace(a: Any, offset: int = 0) -> Any:
-    return ours.sum(_diagonal(a, offset), axis=-1)
-
-
-@numpy_call(np.diagonal)
-def _diagonal(a: Any, offset: int = 0) -> Any:
-    a = tensor(a)
-    if len(a.shape) != 2:
-        raise NotCovered
-    a = a[:, offset:] if offset >= 0 else a[-offset:]
-    size = min(a.shape)
-    return ours.einsum("ii->i", a[:size, :size])
-
-
-@numpy_call(np.diag)
-def _diag(v: Any, k: int = 0) -> Any:
-    v = tensor(v)
-    if len(v.shape) == 2:
-        return _diagonal(v, k)
-    if k or len(v.shape) != 1:
-        raise NotCovered
-    return ours.where(ours.eye(v.shape[0], dtype=bool), v, ours.zeros_like(v))
+def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
+    return ours.sum(_cast(ours.diagonal(a, offset, axis1, axis2), dtype), axis=-1)
 
 
 # ---- Order

@@ -15,12 +15,16 @@ from twofold.runtime.tensor import Tensor, wrap
 
 # Ops whose derivative is not that of their values, each on purpose.
 DETACHED = {"stop_gradient", "zeros_like", "ones_like"}
+# Ops of Hermitian matrices, which read one triangle: they are moved along Hermitian directions.
+HERMITIAN = {"cholesky", "eigh", "eigh_pair", "eigvalsh"}
+# Complex vectors whose phase LAPACK chooses: tests/ops/test_linalg.py has functions of them.
+PHASE = {"eig_pair", "eigh_pair", "qr_pair", "svd_triple"}
 STEP, CLOSE = 1e-5, 2e-6
 Array = np.ndarray[Any, Any]
 
 
 def kinds(case: Case) -> list[np.dtype[Any]]:
-    complex_too = isinstance(case.op, Op) and "c" in case.op.accepts
+    complex_too = isinstance(case.op, Op) and "c" in case.op.accepts and case.op.name not in PHASE
     return [np.dtype(n) for n in (("float64", "complex128") if complex_too else ("float64",))]
 
 
@@ -61,6 +65,8 @@ class Probe:
         self.weights = [direction(o.array, rng) for o in call(case, inputs)]
         self.x = inputs[spot].array
         self.u, self.v = direction(self.x, rng), direction(self.x, rng)
+        if case.op.name in HERMITIAN:
+            self.u, self.v = (a + np.conj(np.swapaxes(a, -1, -2)) for a in (self.u, self.v))
 
     def at(self, t: float) -> list[Any]:
         """The inputs, with the one under test moved along ``v``."""

@@ -13,7 +13,7 @@ __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 
 # The modules of the face: ``tf.math`` is the file ``math.py``.
 NAMESPACES: tuple[str, ...] = (
-    "bitwise", "config", "debugging", "dtypes", "linalg", "math", "nn", "random",
+    "bitwise", "config", "debugging", "dtypes", "fft", "linalg", "math", "nn", "random",
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.
@@ -29,12 +29,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "cumulative": ("", "math"),
     "elementwise": ("", "math"),
     "exponential": ("", "math"),
+    "factor": ("linalg",),
     "formulas": ("", "math"),
+    "fourier": ("fft",),
+    "linear": ("linalg",),
     "nn": ("nn",),
     "random": ("random",),
     "reduce": ("", "math"),
     "rounding": ("", "math"),
     "segment": ("", "math"),
+    "solving": ("linalg",),
     "special": ("", "math"),
     "statistics": ("", "math"),
     "trigonometric": ("", "math"),
@@ -64,6 +68,8 @@ ALIASES: dict[str, Alias] = {
     **_both("pow", "power"),
     "astype": Alias("cast"),
     "empty_like": Alias("zeros_like"),
+    "linalg.cond": Alias("condition_number"),
+    "linalg.diagonal": Alias("matrix_diagonal"),
     "linalg.matrix_transpose": Alias("matrix_transpose"),
     "linalg.vector_norm": Alias("vector_norm"),
     # TensorFlow names
@@ -100,6 +106,7 @@ ALIASES: dict[str, Alias] = {
     "linalg.eye": Alias("eye"),
     "linalg.norm": Alias("vector_norm", {"tensor": "x"}),
     "norm": Alias("vector_norm", {"tensor": "x"}),
+    "kron": Alias("kron"),
     # activations and losses that live elsewhere, or are wanted in two places
     "logsumexp": Alias("logsumexp"),
     "math.logsumexp": Alias("logsumexp"),

@@ -22,7 +22,7 @@ from .names import MODULES, NAMESPACES, Alias
 __all__ = ["GENERATED", "stub_file", "stub_text"]
 
 # Namespaces whose modules hold nothing but names of the registry; "" is ``tf`` itself.
-GENERATED: tuple[str, ...] = ("", "bitwise", "linalg", "math", "nn", "random")
+GENERATED: tuple[str, ...] = ("", "bitwise", "fft", "linalg", "math", "nn", "random")
 HEADER = """\
 # Written by `pytest tests/test_face.py --update-golden` from the registry of ops.
 # ruff: noqa

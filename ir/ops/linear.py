@@ -1,0 +1,182 @@
+"""Linear algebra that is written in the factorisations and products: norms, powers, ranks."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..dtypes import info
+from ..errors import ArgumentError
+from ..op import OPS, Sample, composite
+from ..promote import as_floating
+from . import movement
+from .contract import matmul
+from .create import eye
+from .diagonals import matrix_diagonal
+from .factor import svdvals
+from .matrix import MATRIX, TALL
+from .operand import as_tensor
+from .reduce import max, min, sum
+from .solving import inv, pinv, slogdet_pair
+from .statistics import count_nonzero, in_single, vector_norm
+
+__all__ = [
+    "Slogdet", "condition_number", "kron", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
+    "slogdet", "trace",
+]  # fmt: skip
+
+
+class Slogdet(NamedTuple):
+    """What ``slogdet`` returns."""
+
+    sign: Any
+    logabsdet: Any
+
+
+@composite(Sample(MATRIX))
+def slogdet(x: Any) -> Slogdet:
+    """Sign (of modulus 1, or 0) and logarithm of the modulus of determinants of ``[..., n, n]``.
+
+    >>> import twofold as tf
+    >>> tf.linalg.slogdet([[0.0, 1.0], [1.0, 0.0]]).sign.item()
+    -1.0
+    """
+    return Slogdet(*slogdet_pair(x))
+
+
+def _floating(x: Any) -> Any:
+    x = as_tensor(x)
+    return x if info(x.dtype).inexact else OPS["cast"](x, dtype=as_floating(x.dtype))
+
+
+@composite(*[Sample(MATRIX, ord=p) for p in ("fro", "nuc", 2, -2, 1, -1, math.inf, -math.inf)],
+           Sample("f[2,3,4]", keepdims=True))  # fmt: skip
+def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """Norms of the matrices of the last two axes.
+
+    ``ord``: ``fro``, Frobenius; ``nuc``, the sum of the singular values; 2 and -2, the largest and
+    the smallest of them; 1 and -1, the largest and the smallest sum of the moduli of a column,
+    ``inf`` and ``-inf`` of a row. Raises ArgumentError for another.
+
+    >>> import twofold as tf
+    >>> tf.linalg.matrix_norm([[3.0, 0.0], [0.0, 4.0]]).item()
+    5.0
+    """
+    x = _floating(x)
+    if info(x.dtype).half:
+        return in_single(matrix_norm, x, keepdims, ord)
+    if ord in ("fro", None):
+        return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in ("nuc", 2, -2):
+        fold = sum if ord == "nuc" else max if ord == 2 else min
+        out = fold(svdvals(x), axis=-1)
+    elif ord in (1, -1, math.inf, -math.inf):
+        along = -2 if abs(ord) == 1 else -1
+        out = (max if ord > 0 else min)(sum(OPS["abs"](x), axis=along), axis=-1)
+    else:
+        raise ArgumentError(
+            f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}"
+        )
+    return movement.expand_dims(out, axis=(-2, -1)) if keepdims else out
+
+
+@composite(Sample(MATRIX, 3), Sample(MATRIX, 0), Sample(MATRIX, -2))
+def matrix_power(x: Any, n: int) -> Any:
+    """Powers of square matrices by repeated squaring; a negative ``n`` inverts them first.
+
+    >>> import twofold as tf
+    >>> tf.linalg.matrix_power([[1.0, 1.0], [0.0, 1.0]], 5).numpy()
+    array([[1., 5.],
+           [0., 1.]], dtype=float32)
+    """
+    x = as_tensor(x)
+    if n < 0:
+        x, n = inv(x), -n
+    out = None
+    while n:
+        if n % 2:
+            out = x if out is None else matmul(out, x)
+        n //= 2
+        x = matmul(x, x) if n else x
+    if out is None:
+        same = eye(x.shape[-1], dtype=x.dtype)
+        return movement.broadcast_to(same, shape=matmul(x, x).shape)
+    return OPS["identity"](out) if out is x else out
+
+
+@composite(Sample(MATRIX), Sample(TALL, rtol=0.1))
+def matrix_rank(x: Any, rtol: Any = None) -> Any:
+    """The number (int64) of singular values above ``rtol`` (None: ``max(m, n) * eps``) times the
+    largest one, of matrices ``[..., m, n]``.
+
+    >>> import twofold as tf
+    >>> tf.linalg.matrix_rank([[1.0, 2.0], [2.0, 4.0]]).item()
+    1
+    """
+    values = svdvals(x)
+    x = as_tensor(x)
+    if rtol is None:
+        rows, cols = x.shape[-2:]
+        size = rows if isinstance(rows, int) and rows >= cols else cols
+        rtol = size * float(np.finfo(info(values.dtype).computes_in).eps)
+    rtol = as_tensor(rtol)
+    if rtol.shape:
+        rtol = movement.expand_dims(rtol, axis=(-1,))
+    limit = max(values, axis=-1, keepdims=True) * OPS["cast"](rtol, dtype=values.dtype)
+    return count_nonzero(OPS["greater"](values, limit), axis=-1)
+
+
+@composite(Sample(MATRIX), Sample(MATRIX, p=1))
+def condition_number(x: Any, p: Any = None) -> Any:
+    """Condition numbers: ``norm(x) * norm(inv(x))`` in the norm ``p`` (None: 2)."""
+    if p in (None, 2, -2):
+        values = svdvals(x)
+        ends = max(values, axis=-1), min(values, axis=-1)
+        return ends[1] / ends[0] if p == -2 else ends[0] / ends[1]
+    x = _floating(x)
+    return matrix_norm(x, ord=p) * matrix_norm(inv(x), ord=p)
+
+
+@composite(Sample("f[2,3]", "f[2,2]"), Sample("f[2]", "f[2,3]"))
+def kron(a: Any, b: Any) -> Any:
+    """Kronecker product: every element of ``a`` times ``b``, as blocks.
+
+    >>> import twofold as tf
+    >>> tf.kron([1, 2], [10, 20]).numpy()
+    array([10, 20, 20, 40], dtype=int32)
+    """
+    a, b = as_tensor(a), as_tensor(b)
+    rank = len(a.shape) if len(a.shape) > len(b.shape) else len(b.shape)
+    left = (1,) * (rank - len(a.shape)) + tuple(a.shape)
+    right = (1,) * (rank - len(b.shape)) + tuple(b.shape)
+    wide = movement.reshape(a, shape=tuple(n for d in left for n in (d, 1)))
+    tall = movement.reshape(b, shape=tuple(n for d in right for n in (1, d)))
+    shape = tuple(m * n for m, n in zip(left, right, strict=True))
+    return movement.reshape(wide * tall, shape=shape)
+
+
+@composite(Sample(TALL, "f[3,2]"), Sample(TALL, "f[3]"))
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """The ``x`` of least norm that minimises ``norm(a @ x - b)``, for ``[..., m, n]``.
+
+    ``rcond``: singular values of at most so much of the largest count as 0; see ``pinv``.
+
+    >>> import twofold as tf
+    >>> tf.linalg.lstsq([[1.0], [1.0]], [1.0, 3.0]).numpy().round(4)
+    array([2.], dtype=float32)
+    """
+    return matmul(pinv(a, rtol=rcond), b)
+
+
+@composite(Sample("f[3,4]"), Sample("f[2,3,4]", 1))
+def trace(x: Any, offset: int = 0, dtype: Any = None) -> Any:
+    """The sum along diagonal ``offset`` of the last two axes.
+
+    >>> import twofold as tf
+    >>> tf.linalg.trace([[1.0, 2.0], [3.0, 4.0]]).item()
+    5.0
+    """
+    line = matrix_diagonal(as_tensor(x), offset=offset)
+    return sum(line if dtype is None else OPS["cast"](line, dtype=dtype), axis=-1)

@@ -1,0 +1,7 @@
+"""``tf.fft``: discrete Fourier transforms."""
+
+from __future__ import annotations
+
+from twofold.api import surface
+
+globals().update(surface.contents("fft"))
