@@ -110,8 +110,19 @@ class Op(Facts):
 
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # what ``help`` asks for
-            return inspect.signature(self.body)
+            return self._signature()
         raise AttributeError(f"op {self.name} has no {name}", name=name, obj=self)
+
+    def _signature(self) -> inspect.Signature:
+        """The signature of a call: attributes are taken by position, too."""
+        own = inspect.signature(self.body)
+        kinds = inspect.Parameter
+        if self.variadic or self.required:
+            return own
+        return own.replace(parameters=[
+            p.replace(kind=kinds.POSITIONAL_OR_KEYWORD) if p.kind is kinds.KEYWORD_ONLY else p
+            for p in own.parameters.values()
+        ])  # fmt: skip
 
     def _arity(self, given: int) -> TypeError:
         return TypeError(

@@ -95,18 +95,26 @@ class NumpyProtocols:
             return on_arrays(function, args, kwargs)
         return ours(*args, **renamed)
 
-    def __dlpack__(self, **options: Any) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:  # fmt: skip
         array = self.array  # type: ignore[attr-defined]
-        if (options.get("max_version") or (0, 0)) >= (1, 0):  # it can be told not to write
+        if copy:
+            array = array.copy()
+        elif (max_version or (0, 0)) >= (1, 0):  # it can be told not to write
             array = array.view()
             array.flags.writeable = False
-        return array.__dlpack__(**options)
+        options = {"dl_device": dl_device, "copy": copy, "max_version": max_version}
+        return array.__dlpack__(
+            stream=stream, **{k: v for k, v in options.items() if v is not None}
+        )
 
     def __dlpack_device__(self) -> Any:
         return self.array.__dlpack_device__()  # type: ignore[attr-defined]
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12", "2025.12"):
             raise ArgumentError(f"there is no version {api_version!r} of the array API here")
         return sys.modules["twofold"]
 

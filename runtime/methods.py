@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twofold.ir.errors import ArgumentError
 from twofold.ir.op import COMPOSITES, OPS
+from twofold.ir.ops.statistics import multiplied, summed
 
 __all__ = ["ArrayMethods"]
 
@@ -38,13 +40,26 @@ class ArrayMethods:
         """The imaginary part; zeros for real dtypes."""
         return OPS["imag"](self)
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Any:
-        """``tf.sum``."""
-        return OPS["sum"](self, axis=axis, keepdims=keepdims)
+    @property
+    def device(self) -> str:
+        """Where the elements are: always ``"cpu"``."""
+        return "cpu"
 
-    def prod(self, axis: Any = None, keepdims: bool = False) -> Any:
+    def to_device(self, device: str, /, *, stream: Any = None) -> Any:
+        """The tensor itself. Raises ArgumentError for another device than ``"cpu"``."""
+        if device != "cpu" or stream is not None:
+            raise ArgumentError(
+                f"there is no device {device!r}, and no stream; the only device is 'cpu'"
+            )
+        return self
+
+    def sum(self, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+        """``tf.sum``."""
+        return summed(self, axis, keepdims, dtype)
+
+    def prod(self, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
         """``tf.prod``."""
-        return OPS["prod"](self, axis=axis, keepdims=keepdims)
+        return multiplied(self, axis, keepdims, dtype)
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """``tf.max``."""

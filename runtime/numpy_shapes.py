@@ -143,16 +143,6 @@ def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
     return tensor(m)
 
 
-@numpy_call(np.diff)
-def _diff(a: Any, n: int = 1, axis: int = -1) -> Any:
-    """Differences of neighbours, ``n`` times."""
-    a = tensor(a)
-    for _ in range(n):
-        low, high = along(a, axis, slice(None, -1)), along(a, axis, slice(1, None))
-        a = ours.not_equal(high, low) if a.dtype == bool else high - low
-    return a
-
-
 @numpy_call(np.broadcast_arrays)
 def _broadcast_arrays(*args: Any) -> tuple[Any, ...]:
     tensors = [tensor(x) for x in args]

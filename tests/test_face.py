@@ -42,7 +42,7 @@ def test_an_alias_names_an_op_and_its_parameters(name: str) -> None:
 
 
 def test_every_public_op_and_composite_has_a_public_name() -> None:
-    named = {alias.op for alias in ALIASES.values()}
+    named = {alias.op for alias in ALIASES.values()} | OBJECTS.keys()
     assert named >= {name for name, op in OPS.items() if op.public} | set(COMPOSITES)
 
 

@@ -26,6 +26,7 @@ from . import (  # noqa: F401
     linear,
     matrix,
     movement,
+    neighbours,
     nn,
     numpy_calls,
     numpy_rules,

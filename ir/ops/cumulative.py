@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from ..infer import Attrs, Resolved, Types, axis_of
+from ..infer import Attrs, Resolved, Types, as_dtype, axis_of
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..summation import running_dtype
@@ -18,6 +18,7 @@ from .joining import concat
 from .operand import as_tensor
 from .padding import pad_constant
 from .slicing import slice_axis
+from .statistics import accumulated
 
 SAMPLES = [
     Sample("f[4]"),
@@ -137,7 +138,8 @@ def linear_recurrence_vjp(g: Any, out: Any, a: Any, b: Any, *, axis: int, revers
 
 def _with_start(running: Any, x: Any, axis: int | None, dtype: Any, start: int, lead: bool) -> Any:
     x = as_tensor(x)
-    x = x if dtype is None else OPS["cast"](x, dtype=dtype)
+    want = accumulated(x.dtype) if dtype is None else as_dtype(dtype, "dtype")
+    x = x if x.dtype == want else OPS["cast"](x, dtype=want)
     if axis is None:
         if len(x.shape) != 1:
             raise ShapeError("an axis is needed unless the tensor has exactly one")

@@ -8,11 +8,35 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import info
-from ..infer import axes_of
+from ..infer import as_dtype, axes_of
 from ..op import OPS, Sample, composite
 from ..promote import as_floating, result_dtype
 from .operand import as_tensor, product
 from .reduce import SAMPLES, SOME, max, min, sum
+
+
+def accumulated(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which the array API adds numbers of this one: integers in 32 bits at least."""
+    own = info(dtype)
+    if own.inexact or own.bits >= 32:
+        return dtype
+    return np.dtype("uint32" if own.unsigned else "int32")
+
+
+def summed(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """The array API's ``sum``."""
+    return _folded(sum, x, axis, keepdims, dtype)
+
+
+def multiplied(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """The array API's ``prod``."""
+    return _folded(OPS["prod"], x, axis, keepdims, dtype)
+
+
+def _folded(fold: Any, x: Any, axis: Any, keepdims: bool, dtype: Any) -> Any:
+    x = as_tensor(x)
+    want = accumulated(x.dtype) if dtype is None else as_dtype(dtype, fold.name)
+    return fold(x if x.dtype == want else OPS["cast"](x, dtype=want), axis=axis, keepdims=keepdims)
 
 
 @composite(*SAMPLES)

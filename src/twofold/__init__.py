@@ -20,7 +20,7 @@ from twofold._loading import Loading
 from twofold._version import __version__ as __version__
 from twofold.api.names import MODULES, NAMESPACES
 
-__array_api_version__ = "2024.12"
+__array_api_version__ = "2025.12"
 _OWN = ("__array_api_version__", "__version__")
 
 
@@ -36,7 +36,7 @@ def _load(name: str) -> Any:
         found = importlib.import_module(MODULES[name])
     elif name == "__all__":
         return [*_OWN, *NAMESPACES, *MODULES, *_surface().public_names("")]
-    elif name.startswith("__"):
+    elif name.startswith("__") and name != "__array_namespace_info__":
         raise AttributeError(f"module 'twofold' has no attribute {name!r}")
     else:
         found = _surface().load("", name)

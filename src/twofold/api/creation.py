@@ -97,14 +97,19 @@ def from_dlpack(x: Any, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor of what speaks DLPack: an array of NumPy, PyTorch or JAX (array API).
 
     The elements are copied, so that later writes to ``x`` do not change the tensor. ``device``
-    may be None or ``"cpu"``. Raises ConversionError.
+    may be None or ``"cpu"``. Raises ConversionError, and BufferError for ``copy=False`` of anything
+    but a tensor.
 
     >>> import twofold as tf
     >>> tf.from_dlpack(np.array([1.0, 2.0])).numpy()
     array([1., 2.])
     """
-    if device not in (None, "cpu") or copy is False:
-        raise ConversionError("the only device is 'cpu', and the elements are always copied")
+    if device not in (None, "cpu", (1, 0)):
+        raise ConversionError(f"there is no device {device!r}; the only device is 'cpu'")
+    if isinstance(x, Tensor) and not copy:
+        return x
+    if copy is False:
+        raise BufferError("copy=False: only a tensor becomes a tensor without a copy")
     if not hasattr(x, "__dlpack__"):
         raise ConversionError(f"{type(x).__name__} has no __dlpack__; use tf.asarray")
     try:

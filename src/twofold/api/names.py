@@ -66,8 +66,6 @@ ALIASES: dict[str, Alias] = {
     # array API names
     **_both("conj", "conjugate"),
     **_both("pow", "power"),
-    "astype": Alias("cast"),
-    "empty_like": Alias("zeros_like"),
     "linalg.cond": Alias("condition_number"),
     "linalg.diagonal": Alias("matrix_diagonal"),
     "linalg.matrix_transpose": Alias("matrix_transpose"),
@@ -125,6 +123,11 @@ ALIASES: dict[str, Alias] = {
 }
 
 _CREATION = ("asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor")
+_ARRAYS = (
+    "arange", "astype", "broadcast_arrays", "broadcast_shapes", "empty", "empty_like", "eye",
+    "full", "full_like", "linspace", "ones", "ones_like", "prod", "reshape", "searchsorted", "sum",
+    "zeros", "zeros_like",
+)  # fmt: skip
 _CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
     "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "finfo", "float16",
@@ -145,6 +148,8 @@ OBJECTS: dict[str, str] = {
     "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",
     "function": "twofold.compiler.decorator:function",
+    "__array_namespace_info__": "twofold.api.arrays:array_namespace_info",
+    **{name: f"twofold.api.arrays:{name}" for name in _ARRAYS},
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
     **{name: f"twofold.api.control:{name}" for name in _CONTROL},
     **{name: f"twofold.api.scans:{name}" for name in ("foldl", "foldr", "map_fn", "scan")},
