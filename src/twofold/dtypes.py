@@ -87,7 +87,24 @@ def _dtype_of(x: Any) -> DType:
     return x.dtype if hasattr(x, "dtype") and hasattr(x, "shape") else as_dtype(x)
 
 
-def finfo(dtype: Any) -> np.finfo[Any]:
+class FloatInfo:
+    """Limits of a floating dtype, as Python floats; for a complex one, those of its parts.
+
+    ``bits``, ``eps``, ``max``, ``min``, ``smallest_normal``, ``dtype``, and what else NumPy knows.
+    """
+
+    def __init__(self, limits: Any, dtype: DType) -> None:
+        self._limits, self.dtype = limits, dtype
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._limits, name)
+        return found if isinstance(found, int | str | np.dtype) else float(found)
+
+    def __repr__(self) -> str:
+        return repr(self._limits)
+
+
+def finfo(dtype: Any) -> FloatInfo:
     """Limits of a floating dtype, or of the dtype of a tensor: ``eps``, ``max``, ``tiny`` ...
 
     >>> import twofold as tf
@@ -98,9 +115,9 @@ def finfo(dtype: Any) -> np.finfo[Any]:
     if known(own) and info(own).short == "bf16":
         from ml_dtypes import finfo as of_bfloat16  # noqa: PLC0415  (with its dtype)
 
-        found: np.finfo[Any] = of_bfloat16(own)  # type: ignore[no-untyped-call]
-        return found
-    return np.finfo(own)
+        return FloatInfo(of_bfloat16(own), own)  # type: ignore[no-untyped-call]
+    limits = np.finfo(own)
+    return FloatInfo(limits, limits.dtype)
 
 
 def iinfo(dtype: Any) -> np.iinfo[Any]:

@@ -6,7 +6,7 @@ The only device is ``"cpu"``; another raises ArgumentError. Each function is the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from twofold.ir.ops.statistics import multiplied, summed
 from twofold.ir.shapes import Sizes
 from twofold.ir.shapes import broadcast_shapes as common_shape
 from twofold.runtime.tensor import Tensor
+
+if TYPE_CHECKING:
+    from .typing import Axis, TensorLike
 
 __all__ = [
     "arange", "array_namespace_info", "astype", "broadcast_arrays", "broadcast_shapes", "empty",
@@ -76,7 +79,7 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, *, device: Any = None
     return _made("full", shape, fill_value, dtype=dtype)
 
 
-def zeros_like(x: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
+def zeros_like(x: TensorLike, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Zeros of the shape of ``x`` and its dtype, unless ``dtype`` is given.
 
     >>> import twofold as tf
@@ -87,7 +90,7 @@ def zeros_like(x: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
     return _like("zeros_like", x, dtype)
 
 
-def ones_like(x: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
+def ones_like(x: TensorLike, dtype: Any = None, *, device: Any = None) -> Tensor:
     """Ones of the shape of ``x`` and its dtype, unless ``dtype`` is given.
 
     >>> import twofold as tf
@@ -98,13 +101,13 @@ def ones_like(x: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
     return _like("ones_like", x, dtype)
 
 
-def empty_like(x: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
+def empty_like(x: TensorLike, dtype: Any = None, *, device: Any = None) -> Tensor:
     """An array of the shape and dtype of ``x`` whose values do not matter; they are zeros."""
     checked_device(device)
     return _like("zeros_like", x, dtype)
 
 
-def full_like(x: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
+def full_like(x: TensorLike, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Tensor:
     """The shape and dtype of ``x`` (or the dtype given), every element ``fill_value``.
 
     >>> import twofold as tf
@@ -168,7 +171,7 @@ def linspace(
     return _made("linspace", start, stop, num, endpoint, dtype, axis)
 
 
-def sum(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """Sum over ``axis`` (None: all) in ``dtype``; of nothing: 0.
 
     Without ``dtype`` integers narrower than int32, and bool, are summed in int32 (unsigned ones in
@@ -181,7 +184,7 @@ def sum(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> 
     return summed(x, axis, keepdims, dtype)  # type: ignore[no-any-return]
 
 
-def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
+def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: Any = None) -> Tensor:
     """Product over ``axis`` (None: all) in ``dtype``, chosen as for ``sum``; of nothing: 1.
 
     >>> import twofold as tf
@@ -191,7 +194,7 @@ def prod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) ->
     return multiplied(x, axis, keepdims, dtype)  # type: ignore[no-any-return]
 
 
-def reshape(x: Any, shape: Shape, copy: bool | None = None) -> Tensor:
+def reshape(x: TensorLike, shape: Shape, copy: bool | None = None) -> Tensor:
     """The same elements in row-major order under another shape; one size may be -1.
 
     ``copy`` is accepted and makes no difference: tensors are values. Raises ShapeError.
@@ -204,7 +207,7 @@ def reshape(x: Any, shape: Shape, copy: bool | None = None) -> Tensor:
 
 
 def searchsorted(
-    sorted_sequence: Any, values: Any, side: str = "left", sorter: Any = None
+    sorted_sequence: TensorLike, values: TensorLike, side: str = "left", sorter: Any = None
 ) -> Tensor:
     """Where (int64) each value would go in a rising sequence: before equal ones, or after.
 
@@ -231,7 +234,7 @@ def _like(name: str, x: Any, dtype: Any) -> Tensor:
     return out if want == x.dtype else OPS["cast"](out, dtype=want)  # type: ignore[no-any-return]
 
 
-def astype(x: Any, dtype: Any, copy: bool = True, *, device: Any = None) -> Tensor:
+def astype(x: TensorLike, dtype: Any, copy: bool = True, *, device: Any = None) -> Tensor:
     """``x`` in another dtype, as ``tf.cast``; of the same dtype ``x`` itself, unless ``copy``.
 
     Raises DTypeError for a complex tensor as a real one, ConversionError for NaN or infinity as an
@@ -242,13 +245,13 @@ def astype(x: Any, dtype: Any, copy: bool = True, *, device: Any = None) -> Tens
     array([1, 2], dtype=int32)
     """
     checked_device(device)
-    x = as_tensor(x)
+    given = as_tensor(x)
     want = as_dtype(dtype, "astype")
-    if x.dtype == want:
-        return OPS["identity"](x) if copy else x  # type: ignore[no-any-return]
-    if info(x.dtype).complex and not info(want).complex and not info(want).boolean:
-        raise DTypeError(f"astype: {x.dtype} does not become {want}; use tf.real(x) or tf.abs(x)")
-    return OPS["cast"](x, dtype=want)  # type: ignore[no-any-return]
+    if given.dtype == want:
+        return OPS["identity"](given) if copy else given  # type: ignore[no-any-return]
+    if info(given.dtype).complex and not info(want).complex and not info(want).boolean:
+        raise DTypeError(f"astype: {given.dtype} does not become {want}; use tf.real or tf.abs")
+    return OPS["cast"](given, dtype=want)  # type: ignore[no-any-return]
 
 
 def broadcast_arrays(*arrays: Any) -> tuple[Tensor, ...]:
