@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (  # noqa: F401
     activations,
+    bands,
     bitwise,
     buffers,
     casting,
@@ -11,6 +12,7 @@ from . import (  # noqa: F401
     complexes,
     contract,
     control,
+    convolution,
     create,
     cumulative,
     diagonals,
@@ -35,6 +37,7 @@ from . import (  # noqa: F401
     reduce,
     region,
     rounding,
+    running,
     segment,
     sizes,
     slicing,

@@ -9,15 +9,17 @@ import numpy as np
 
 from ..access import AccessMap, Axis
 from ..dims import Dim
-from ..dtypes import known
+from ..dtypes import info, known
 from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import OPS, Sample, composite, op
+from ..promote import weak_dtype
 from ..shapes import Sizes
 from ..types import TensorType
 from .casting import cast
 from .operand import as_tensor, shape_attr, size_attr
 
+_NUMBERS = (bool, int, float, complex)
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
 
 
@@ -116,8 +118,23 @@ def empty(shape: Any, dtype: Any = FLOAT) -> Any:
 @composite(Sample((2, 3), 1.5), Sample((2,), 7, dtype=np.dtype("int64")))
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """Every element equal to the 0-d ``fill_value``; its dtype unless ``dtype`` is given."""
-    value = fill_value if dtype is None else cast(fill_value, dtype=dtype)
-    return splat(value, shape=shape)
+    return splat(fill_value if dtype is None else _element(fill_value, dtype), shape=shape)
+
+
+def _element(value: Any, dtype: Any) -> Any:
+    """A fill value in a dtype. Python's numbers reach it in one step, without rounding to float32
+    on the way; a real dtype of a complex number and an integer that does not fit are refused."""
+    if value.__class__ not in (bool, int, float, complex):
+        return cast(value, dtype=dtype)
+    own = info(as_dtype(dtype, "full"))
+    if own.integer and value.__class__ is int and not own.ints[0] <= value <= own.ints[1]:
+        raise ArgumentError(f"full: {value} does not fit {dtype}: {own.ints[0]}..{own.ints[1]}")
+    if value.__class__ is complex and not own.complex:
+        return cast(value, dtype=dtype)
+    if own.integer and value.__class__ is float:
+        return cast(value, dtype=dtype)
+    made: Any = own.dtype.type  # a class, of which NumPy says too little
+    return made(value)
 
 
 @composite(Sample((2, 3), 1.5))
@@ -130,7 +147,7 @@ def fill(dims: Any, value: Any) -> Any:
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     """The shape and dtype of ``x`` (or the dtype given), every element ``fill_value``."""
     x = as_tensor(x)
-    return splat(cast(fill_value, dtype=dtype or x.dtype), shape=x.shape)
+    return splat(_element(fill_value, x.dtype if dtype is None else dtype), shape=x.shape)
 
 
 def _eye_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -210,6 +227,13 @@ def linspace(
 
     Both may be tensors; the new axis is ``axis``. Both end points are exact.
     """
+    if start.__class__ in _NUMBERS and stop.__class__ in _NUMBERS:
+        # in double precision, rounded once
+        kind = complex if complex in (start.__class__, stop.__class__) else float
+        wide = np.dtype("complex128" if kind is complex else "float64")
+        dtype = weak_dtype(kind) if dtype is None else dtype
+        kind_of: Any = wide.type  # a class, of which NumPy says too little
+        start, stop = kind_of(start), kind_of(stop)
     start, stop = OPS["add"](start, 0.0), OPS["add"](stop, 0.0)
     gaps = num - 1 if endpoint else num
     shape = OPS["subtract"](start, stop).shape
@@ -240,4 +264,4 @@ def meshgrid(*xs: Any, indexing: str = "xy") -> Any:
         spot = order.index(i)
         own = tuple(n if axis == spot else 1 for axis, n in enumerate(shape))
         grids.append(OPS["broadcast_to"](OPS["reshape"](line, shape=own), shape=shape))
-    return grids
+    return tuple(grids)

@@ -132,7 +132,7 @@ def stack_vjp(g: Any, out: Any, *xs: Any, axis: int) -> Any:
 
 @composite(Sample("f[2,3]"), Sample("f[2,3]", axis=1))
 def unstack(x: Any, axis: int = 0, num: int | None = None) -> Any:
-    """The list of slices along an axis, without that axis; decides the size of the axis.
+    """The slices along an axis, without that axis, as a tuple; decides the size of the axis.
 
     Raises ArgumentError if ``num`` is given and is not that size.
     """
@@ -141,7 +141,9 @@ def unstack(x: Any, axis: int = 0, num: int | None = None) -> Any:
     count = int(x.shape[axis])
     if num is not None and num != count:
         raise ArgumentError(f"unstack: num is {num}, but axis {axis} has size {count}")
-    return [movement.squeeze(slice_axis(x, axis, i, i + 1), axis=(axis,)) for i in range(count)]
+    return tuple(
+        [movement.squeeze(slice_axis(x, axis, i, i + 1), axis=(axis,)) for i in range(count)]
+    )
 
 
 @composite(Sample("f[6,2]", num_or_size_splits=3), Sample("f[2,6]", (1, 3, 2), axis=-1))
@@ -199,6 +201,8 @@ def tile(x: Any, reps: Any) -> Any:
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """Repeat each element along an axis: ``repeats`` times, or element ``i`` ``repeats[i]`` times.
 
+    One count in a sequence serves all elements.
+
     None repeats the elements in row-major order.
     """
     x = as_tensor(x)
@@ -206,7 +210,10 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         x, axis = movement.reshape(x, shape=(-1,)), 0
     axis = axis_of(axis, len(x.shape), "repeat")
     if hasattr(repeats, "__iter__") and getattr(repeats, "ndim", None) != 0:
-        return _repeat_each(x, np.asarray(repeats), axis)
+        counts = np.asarray(repeats)
+        if len(counts) != 1:
+            return _repeat_each(x, counts, axis)
+        repeats = int(counts[0])
     lead, size, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     wide = movement.expand_dims(x, axis=(axis + 1,))
     wide = movement.broadcast_to(wide, shape=(*lead, size, repeats, *rest))

@@ -20,7 +20,7 @@ from .matrix import MATRIX, TALL
 from .operand import as_tensor
 from .reduce import max, min, sum
 from .solving import inv, pinv, slogdet_pair
-from .statistics import count_nonzero, in_single, vector_norm
+from .statistics import count_nonzero, in_single, summed, vector_norm
 
 __all__ = [
     "Slogdet", "condition_number", "kron", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
@@ -178,5 +178,4 @@ def trace(x: Any, offset: int = 0, dtype: Any = None) -> Any:
     >>> tf.linalg.trace([[1.0, 2.0], [3.0, 4.0]]).item()
     5.0
     """
-    line = matrix_diagonal(as_tensor(x), offset=offset)
-    return sum(line if dtype is None else OPS["cast"](line, dtype=dtype), axis=-1)
+    return summed(matrix_diagonal(as_tensor(x), offset=offset), axis=-1, dtype=dtype)

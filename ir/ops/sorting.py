@@ -176,6 +176,8 @@ def argwhere(condition: Any) -> Any:
 def nonzero(x: Any) -> Any:
     """Positions of the nonzero elements: one int64 tensor for each axis. Eager only."""
     x = as_tensor(x)
+    if not x.shape:
+        raise ShapeError("nonzero: the tensor has no axes; use tf.reshape(x, (1,)) first")
     points = where_indices(x)
     return tuple(
         [OPS["strided_slice"](points, index=((None, None, None), i)) for i in range(len(x.shape))]

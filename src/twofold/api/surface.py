@@ -21,7 +21,7 @@ from twofold.runtime.native import native
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
 
-__all__ = ["contents", "load", "members", "origin", "origins", "public_names"]
+__all__ = ["contents", "load", "members", "op_of", "origin", "origins", "public_names"]
 
 
 def _linearize(call: Any, sources: Any) -> Any:
@@ -84,6 +84,14 @@ def origin(space: str, name: str) -> str | Alias | None:
     meant = OBJECTS.get(dotted) or ALIASES.get(dotted)
     made = None if meant else REGISTRY.public(name)  # without making the whole table
     return Alias(name) if made is not None and space in _spaces(made) else meant
+
+
+def op_of(meant: str | Alias) -> str | None:
+    """The op that a name stands for: an alias's, or that of a function of ``api/arrays.py``."""
+    if isinstance(meant, Alias):
+        return meant.op
+    module, _, attribute = meant.partition(":")
+    return attribute if module == "twofold.api.arrays" and attribute in REGISTRY else None
 
 
 def load(space: str, name: str) -> Any:

@@ -65,7 +65,7 @@ def facts(name: str) -> dict[str, Any]:
         "public_names": [
             f"tf.{public}"
             for public, meant in surface.origins().items()
-            if isinstance(meant, Alias) and meant.op == name
+            if surface.op_of(meant) == name
         ],
         "page": page,
     }
