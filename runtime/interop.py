@@ -40,7 +40,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
 }
 RUNNING = {np.add: "cumsum", np.multiply: "cumprod"}
 # Same name, another meaning than ours.
-DIFFERENT = {"unique", "nonzero", "gradient"}
+DIFFERENT = {"eig", "eigvals", "gradient", "lstsq", "nonzero", "unique"}
 
 
 def our_function(name: str) -> Callable[..., Any] | None:

@@ -299,6 +299,64 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
     return ours.sum(_cast(ours.diagonal(a, offset, axis1, axis2), dtype), axis=-1)
 
 
+@numpy_call(np.linalg.diagonal)
+def _matrix_diagonal(x: Any, *, offset: int = 0) -> Any:
+    return ours.matrix_diagonal(x, offset=offset)
+
+
+@numpy_call(np.linalg.matrix_rank)
+def _matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    if tol is not None or hermitian:
+        raise NotCovered
+    return ours.matrix_rank(A, rtol)
+
+
+@numpy_call(np.linalg.qr)
+def _qr(a: Any, mode: str = "reduced") -> Any:
+    if mode not in ("reduced", "complete"):
+        raise NotCovered
+    return ours.qr(a, mode)
+
+
+@numpy_call(np.linalg.svd)
+def _svd(
+    a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    if hermitian:
+        raise NotCovered
+    return ours.svd(a, full_matrices) if compute_uv else ours.svdvals(a)
+
+
+@numpy_call(np.linalg.pinv)
+def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    if hermitian:
+        raise NotCovered
+    return ours.pinv(a, rtol=rcond if rtol is None else rtol)
+
+
+@numpy_call(np.linalg.eigh)
+def _eigh(a: Any, UPLO: str = "L") -> Any:
+    return ours.eigh(_lower(a, UPLO))
+
+
+@numpy_call(np.linalg.eigvalsh)
+def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
+    return ours.eigvalsh(_lower(a, UPLO))
+
+
+def _lower(a: Any, UPLO: str) -> Any:
+    """Hermitian matrices whose lower triangle is the one that is meant."""
+    return ours.adjoint_of(a) if UPLO.upper() == "U" else a
+
+
+@numpy_call(np.isin)
+def _isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False,
+    *, kind: Any = None,
+) -> Any:  # fmt: skip
+    return ours.isin(element, test_elements, invert=invert)
+
+
 # ---- Order
 
 

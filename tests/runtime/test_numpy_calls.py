@@ -100,8 +100,15 @@ def check(got: Any, want: Any) -> None:
         np.testing.assert_allclose(np.asarray(g), w, rtol=1e-12)
 
 
+# Those of tests/runtime/test_numpy_linalg.py.
+MATRICES = {
+    np.isin, np.linalg.diagonal, np.linalg.eigh, np.linalg.eigvalsh, np.linalg.matrix_rank,
+    np.linalg.pinv, np.linalg.qr, np.linalg.svd,
+}  # fmt: skip
+
+
 def test_every_function_that_is_written_in_ops_is_here() -> None:
-    assert set(numpy_functions().CALLS) <= {*COVERED, np.around, np.amax, np.amin}
+    assert set(numpy_functions().CALLS) <= {*COVERED, *MATRICES, np.around, np.amax, np.amin}
 
 
 @pytest.mark.parametrize(("function", "call"), CASES)
