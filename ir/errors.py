@@ -15,6 +15,7 @@ from .location import Location, user_location
 __all__ = [
     "AgreementError",
     "ArgumentError",
+    "AxisError",
     "ConversionError",
     "DTypeError",
     "DeclarationError",
@@ -87,7 +88,15 @@ class ConversionError(TwofoldError, TypeError, ValueError):
 class ArgumentError(TwofoldError, ValueError):
     """A non-tensor argument (axis, permutation, equation ...) is not acceptable.
 
-    Cause: ``tf.sum(tf.zeros((2, 3)), axis=5)``.
+    Cause: ``tf.reshape(tf.zeros((2, 3)), (-1, -1))``.
+    Fix: the message states the accepted range.
+    """
+
+
+class AxisError(ArgumentError, IndexError):
+    """A tensor has no such axis.
+
+    Cause: ``tf.expand_dims(tf.zeros((2, 3)), 5)``.
     Fix: the message states the accepted range.
     """
 

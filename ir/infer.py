@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import DTYPES, NAMES, info, known
-from .errors import ArgumentError, DTypeError, VerifyError
+from .errors import ArgumentError, AxisError, DTypeError, VerifyError
 from .shapes import Sizes, broadcast_shapes
 from .types import TensorType
 
@@ -54,7 +54,7 @@ def axis_of(axis: Any, rank: int, what: str) -> int:
         raise ArgumentError(f"{what}: axis must be an integer, not {axis!r}") from None
     if not -rank <= number < rank:
         allowed = f"between {-rank} and {rank - 1}" if rank else "absent: the tensor has no axes"
-        raise ArgumentError(f"{what}: axis {number} is out of range; it must be {allowed}")
+        raise AxisError(f"{what}: axis {number} is out of range; it must be {allowed}")
     return number % rank
 
 

@@ -117,7 +117,8 @@ class Op(Facts):
         """The signature of a call: attributes are taken by position, too."""
         own = inspect.signature(self.body)
         kinds = inspect.Parameter
-        if self.variadic or self.required:
+        names = list(self.defaults)
+        if self.variadic or names[: len(self.required)] != list(self.required):
             return own
         return own.replace(parameters=[
             p.replace(kind=kinds.POSITIONAL_OR_KEYWORD) if p.kind is kinds.KEYWORD_ONLY else p

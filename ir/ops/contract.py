@@ -182,17 +182,24 @@ def _pair_axes(axes: Any, rank1: int, rank2: int) -> tuple[list[int], list[int]]
     return left, right
 
 
-@composite(Sample("f[2,3]", "f[2,3]"), Sample("f[3,2]", "f[3,2]", axis=0))
+@composite(Sample("f[2,3]", "f[2,3]"), Sample("f[3,2]", "f[3,2]", axis=0),
+           Sample("f[3]", "f[2,3]"))  # fmt: skip
 def cross(x1: Any, x2: Any, axis: int = -1) -> Any:
-    """Cross product of vectors of three elements along ``axis``. Raises ShapeError."""
+    """Cross product of vectors of three elements along ``axis``; the others broadcast.
+
+    ``axis`` counts in the tensor with more axes. Raises ShapeError.
+    """
     x1, x2 = as_tensor(x1), as_tensor(x2)
-    spot = axis_of(axis, len(x1.shape), "cross")
-    if len(x1.shape) != len(x2.shape) or x1.shape[spot] != 3 or x2.shape[spot] != 3:
+    ranks = [len(x1.shape), len(x2.shape)]
+    rank = ranks[0] if ranks[0] > ranks[1] else ranks[1]
+    back = axis_of(axis, rank, "cross") - rank
+    spots = [r + back for r in ranks]
+    if spots[0] < 0 or spots[1] < 0 or x1.shape[back] != 3 or x2.shape[back] != 3:
         raise ShapeError(
             f"cross: axis {axis} of shapes {show_shape(x1.shape)} and {show_shape(x2.shape)} must "
             f"have size 3"
         )
-    a = [slice_axis(x1, spot, i, i + 1) for i in range(3)]
-    b = [slice_axis(x2, spot, i, i + 1) for i in range(3)]
+    a = [slice_axis(x1, spots[0], i, i + 1) for i in range(3)]
+    b = [slice_axis(x2, spots[1], i, i + 1) for i in range(3)]
     parts = [a[i] * b[j] - a[j] * b[i] for i, j in ((1, 2), (2, 0), (0, 1))]
-    return OPS["concat"](parts, axis=spot)
+    return OPS["concat"](parts, axis=back)
