@@ -17,7 +17,7 @@ from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.op import OPS
-from twofold.ir.tree import unflatten
+from twofold.ir.tree import Leaves, given, unflatten
 from twofold.runtime.arrays import distinct, held
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
@@ -222,7 +222,10 @@ class ConcreteFunction:
 
     def run_python(self, leaves: Sequence[Any], why: str) -> Any:
         """Run the Python function on these argument leaves."""
-        args, kwargs = unflatten(self.key[0], list(leaves))
+        if isinstance(leaves, Leaves):
+            args, kwargs = given(self.key[0], leaves)
+        else:
+            args, kwargs = unflatten(self.key[0], list(leaves))
         return self._function.plainly(args, kwargs, why)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -369,7 +372,7 @@ class NumberCall(PreparedCall):
             return last[2], last[3]
         numbers = self.numbers.of_call(leaves)
         made = [c.array(numbers) if c.__class__ is NumberInput else c for c in self.captures]
-        if not self.aliases:
+        if not self.aliases and not self.numbers.unguarded:
             self.last = count, given, numbers, made
         return numbers, made
 

@@ -25,7 +25,7 @@ from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import Traced
 
-__all__ = ["Effects", "refuse_streams"]
+__all__ = ["Effects", "Noted", "refuse_streams"]
 
 
 def refuse_streams(name: str, leaves: list[Any]) -> None:

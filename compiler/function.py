@@ -43,6 +43,7 @@ __all__ = ["Function"]
 EXACT_ENTRIES = 512  # exact signatures kept for each function
 TRACES = 64  # traces kept for each function
 CHANGES = 2  # traces in a row that change Python state before calls run as plain Python
+AGAIN = 6  # the same for traces that read what each call changes
 STORM = 12  # traces after which one warning explains why it retraces
 
 _REFUSED = (StagingError, ReturnTypeError, GraphError)
@@ -248,15 +249,18 @@ class Function:
                 raise made_plain from error
             if made.trace.changed:
                 self._count_change(objects, reason(self.name, made.trace.changed))
+            elif made.trace.again:
+                why = f"{self.name} reads {made.trace.again}, which each call of it changes"
+                self._count_change(objects, f"{why}, so calls of it run as plain Python", AGAIN)
             else:
                 self._changes.pop(objects, None)
             return made
 
-    def _count_change(self, objects: Key, why: str) -> None:
+    def _count_change(self, objects: Key, why: str, most: int = CHANGES) -> None:
         """A trace changed Python state. One may do so once, to make what later calls use; what
         does so twice in a row runs as plain Python from then on."""
         self._changes[objects] = self._changes.get(objects, 0) + 1
-        if self._changes[objects] >= CHANGES:
+        if self._changes[objects] >= most:
             self._plain[objects] = why.partition("\n")[0]
 
     def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
@@ -293,7 +297,7 @@ class Function:
         for part in key:
             if isinstance(part, Token):
                 part.at_death(self._purge)
-        first = Tracing(self, leaves, structure, key, self._keys.read)
+        first = Tracing(self, leaves, structure, key, self._keys)
         try:
             return ConcreteFunction(self, first.run())
         except Changed:

@@ -15,7 +15,7 @@ import functools
 import operator
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,21 @@ class Watch:
         self.reads.append((read, _held(read())))
         self.restores.append(restore)
         return len(self.reads) - 1
+
+    def compare_less(self, index: int, read: Reader, names: Iterable[str] = ()) -> None:
+        """Have a guard compare less: ``read`` gives the class of an object and what it has under
+        ``names``, or anything else without numbers that count by type."""
+        part = {name: at for at, name in enumerate(names, 1)}
+        for (_, key), slot in self.numbers.items():
+            if slot.guard == index and slot.part != WHOLE:
+                slot.part = part.get(key, 0)
+                slot.symbol = slot.symbol if key in part else None
+        self.reads[index] = read, _held(read())
+
+    def is_open(self, index: int, part: int = WHOLE) -> bool:
+        """Whether a number that a guard reads is an input of the trace."""
+        slots = self.numbers.values()
+        return any(s.guard == index and s.part == part and s.symbol is not None for s in slots)
 
     def open_numbers(self) -> None:
         """What the trace was given as symbols counts by type from now on."""

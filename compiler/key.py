@@ -87,6 +87,12 @@ class Keys:
         )  # fmt: skip
         return {p: s for p, s in slots.items() if type(s.value) is float or p in self._changing}
 
+    def changing(self, place: SlotKey, value: Any) -> bool:
+        """Whether a number that code finds somewhere is an input of a trace that is made now."""
+        if type(value) is int and self._first.setdefault(place, value) != value:
+            self._changing.add(place)
+        return type(value) is float or place in self._changing
+
     def by_value(self, structure: Structure, leaves: Iterable[int]) -> None:
         """These numbers count by value from now on."""
         self._set(structure, leaves, False)

@@ -28,6 +28,7 @@ def call_nested(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     outer = bind.ground()
     assert isinstance(outer, Tracer)
     inner, where = Tracer(function.name, outer), place()
+    inner.inlined = True
     token = bind.push(inner)
     try:
         return outer.arrays.hooked(function.python_function)(*args, **kwargs)

@@ -94,6 +94,7 @@ class Numbers:
         self.steps: list[tuple[Binary | None, Any, Any]] = []
         self.guards: list[NumberGuard] = []
         self.pinned: set[int] = set()  # slots whose value was needed
+        self.unguarded = False  # whether one of those that are read is in no guard
         self.ended = False
         self._known: dict[Any, int] = {}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,9 @@ _CONSTANT = (
 )  # fmt: skip
 
 
+_BUILT = (set, frozenset, deque)
+
+
 def _outside(leaves: Sequence[Any]) -> list[Any]:
     """What is returned for each leaf: a TensorArray has the rows of a tensor outside of a trace."""
     found = list(leaves)
@@ -51,16 +56,19 @@ class Outputs:
 
     def __init__(
         self, result: Any, tracer: Tracer, leaves: list[Any], written: dict[int, Traced],
-        seen: Watch, containers: list[Any],
+        seen: Watch, containers: list[Any], outside: Iterable[int], known: Callable[[Any], Any],
     ) -> None:  # fmt: skip
+        """``outside``: containers that were not made by the call; ``known`` says how a call finds
+        any other object, see ``Journal.known_object``."""
         self._given = {id(x): i for i, x in enumerate(leaves) if isinstance(x, Traced)}
         self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
-        self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays that are no part of the trace
-        self.effects = [function for function, _ in tracer.effects]
+        self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays, sets that are no part of the trace
+        self.effects = [effect.function for effect in tracer.effects]
         if self.effects:
-            result = result, [arguments for _, arguments in tracer.effects]
+            result = result, [(e.when, e.args, e.kwargs) for e in tracer.effects]
         given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
-        found, self.structure = flatten(result, given)
+        self._known = known
+        found, self.structure = flatten(result, {**dict.fromkeys(outside), **given})
         returned = _outside(found)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
@@ -77,6 +85,11 @@ class Outputs:
         for position, traced in written.items():
             self.writes.append((position, len(values)))
             values.append(traced.value)
+        owners = {id(e.args[0]): e.args[0] for e in tracer.effects if e.writes}
+        self._owners: list[tuple[str, Any]] = [
+            ("argument", given[key]) if key in given else known(x) for key, x in owners.items()
+        ]
+        del self._known
         self.graph = tracer.finish(values)
         solution = tracer.sizes
         self.leaves = [_settled(solution, kind, x) for kind, x in self.leaves]
@@ -119,11 +132,28 @@ class Outputs:
             )
         if isinstance(leaf, (Tensor, Variable, np.ndarray, ArrayKind, *_CONSTANT)):
             return "object", leaf
+        if type(leaf) in _BUILT and self._known(leaf) is None:
+            return "built", self._built_of(leaf, values, tracer, places, seen)
+        found = self._known(leaf)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
         raise ReturnTypeError(
             f"{tracer.graph.name} returned {type(leaf).__name__}, which a compiled function cannot "
             f"return; return tensors, numbers, strings, None and containers of them",
             tracer.returns,
         )
+
+    def _built_of(
+        self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
+    ) -> Any:
+        """A set or a deque: the leaves of what it holds, their structure, and what makes it; one
+        object for all places where it is."""
+        if id(leaf) not in self._fixed:
+            leaves, structure = flatten(list(leaf))
+            make: Any = partial(deque, maxlen=leaf.maxlen) if type(leaf) is deque else type(leaf)
+            parts = [self._leaf(x, values, tracer, places, seen) for x in leaves]
+            self._fixed[id(leaf)] = leaf, (parts, structure, make)
+        return self._fixed[id(leaf)][1]
 
     def _piece(
         self, piece: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
@@ -220,8 +250,15 @@ class Outputs:
                 return made[id(x)]
             if kind == "number":
                 return numbers[x]
+            if kind == "built":
+                if id(x) not in made:
+                    parts, structure, make = x
+                    made[id(x)] = make(unflatten(structure, [value(*part) for part in parts]))
+                return made[id(x)]
             if kind == "argument":
                 return containers[x]
+            if kind == "weak":
+                return x()
             if kind == "text":
                 return "".join([p if p.__class__ is str else piece(*p) for p in x])
             return evaluate(x, env) if kind == "size" else x
@@ -235,17 +272,29 @@ class Outputs:
         whole = unflatten(self.structure, out)
         return self._performed(whole) if self.effects else whole
 
+    def owners(self, leaves: Any) -> list[Any]:
+        """The objects from outside that a call writes into."""
+        containers = getattr(leaves, "containers", ())
+        return [
+            containers[x] if kind == "argument" else leaves[x] if kind == "leaf"
+            else x() if kind == "weak" else x
+            for kind, x in self._owners
+        ]  # fmt: skip
+
     def _performed(self, pair: Any) -> Any:
         """The result, after what the function does besides has been done."""
         result, arguments = pair
         if not observe.performing:
             return result
-        for function, (args, kwargs) in zip(self.effects, arguments, strict=True):
-            function(*args, **kwargs)
+        for function, (when, args, kwargs) in zip(self.effects, arguments, strict=True):
+            if when:
+                function(*args, **kwargs)
         return result
 
 
 def _has_number(kind: str, x: Any) -> bool:
+    if kind == "built":
+        return any(_has_number(*leaf) for leaf in x[0])
     if kind != "text":
         return kind == "number"
     return any(_has_number(*leaf) for p in x if not isinstance(p, str) for leaf in p[0])
@@ -253,6 +302,8 @@ def _has_number(kind: str, x: Any) -> bool:
 
 def _settled(sizes: Any, kind: str, x: Any) -> tuple[str, Any]:
     """A leaf with its size resolved."""
+    if kind == "built":
+        x[0][:] = [_settled(sizes, *leaf) for leaf in x[0]]
     if kind == "text":
         return kind, [
             p if isinstance(p, str) else ([_settled(sizes, *leaf) for leaf in p[0]], *p[1:])

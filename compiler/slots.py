@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from twofold.ir import bind
 from twofold.ir.tree import dict_of
@@ -21,9 +21,9 @@ from .numbers import Numbers
 from .readers import MISSING, WHOLE, Hook, in_class
 from .state import Reader
 
-__all__ = ["Reads", "Slot", "SlotKey"]
+__all__ = ["Reads", "Slot", "SlotKey", "Source"]
 
-SlotKey = tuple[int, str]  # the identity of a namespace, cell, object or class, and the name in it
+SlotKey = tuple[int, Any]  # the identity of a namespace, cell, object or class, and the name in it
 
 
 class Slot:
@@ -41,6 +41,12 @@ class Slot:
         self.owner = owner  # the class whose instances, or that itself, has the attribute
         self.plain = False  # whether code that sees names as they are may read it
         self.symbol: Any = None  # what the trace was given for it
+
+
+class Source(NamedTuple):
+    """A place where a number is that no guard compares: each call reads it."""
+
+    read: Reader
 
 
 class Reads:

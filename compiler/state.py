@@ -10,6 +10,7 @@ import contextvars
 import functools
 import pickle
 import sys
+import weakref
 from collections import UserDict, UserList, deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +21,7 @@ from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
 from .readers import MISSING, Attributes, Items, Pairs
 
-__all__ = ["MISSING", "Reader", "Restore", "attributes_of", "state_of"]
+__all__ = ["MISSING", "Reader", "Restore", "attributes_named", "attributes_of", "state_of"]
 
 Reader = Callable[[], Any]
 Restore = Callable[[Any], None]
@@ -72,6 +73,27 @@ def _random_state(value: Any) -> State | None:
 def attributes_of(value: Any) -> State:
     """Reads the attributes of an object, without keeping it alive if that can be."""
     return Attributes(value), _put_attributes(value)
+
+
+def attributes_named(value: Any, names: list[str]) -> Reader:
+    """Reads the class of an object and some of its attributes, MISSING for those it has not."""
+    ref: Callable[[], Any]
+    try:
+        ref = weakref.ref(value)
+    except TypeError:
+        ref = lambda: value  # noqa: E731
+    slots = dict(slots_of(type(value)))
+
+    def read() -> tuple[Any, ...]:
+        owner = ref()
+        held = dict_of(owner)
+        found = [
+            slot_value(owner, slots[n]) if n in slots and n not in held else held.get(n, MISSING)
+            for n in names
+        ]
+        return (type(owner), *found)
+
+    return read
 
 
 def _refill(held: Any, fill: Callable[[Any], Any], old: tuple[Any, ...]) -> None:

@@ -38,7 +38,7 @@ from .symnumber import SymNumber, symbol
 __all__ = ["TRACED_TEXT", "Traced", "Tracer", "place"]
 
 _PYTHON = (bool, int, float, complex)
-_CAUGHT = "an operation that may raise, inside of `try` or `with` or after a print,"
+_CAUGHT = "an operation that may raise, inside of `try` or `with`,"
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
@@ -150,6 +150,7 @@ class Tracer(bind.Ground):
     """
 
     tracing = True
+    inlined = False  # whether it is a function's that the one around it calls
 
     def __init__(self, name: str, outer: Tracer | None = None) -> None:
         self.graph = Graph(name)
@@ -179,7 +180,8 @@ class Tracer(bind.Ground):
         self.refused: TwofoldError | PlainPython | None = None
         # the tensors among the arguments, with what they held at first
         self.arguments: list[tuple[Traced, Value]] = [] if outer is None else outer.arguments
-        self.effects: list[Any] = []  # what a call does after the graph: functions, arguments
+        self.effects: list[Any] = []  # what a call does after the graph (``capture/journal.py``)
+        self.keys: Any = None  # who knows which Python numbers change from call to call
         self.ended = False
         self.returns: Location | None = None  # where the function returns
 
@@ -228,8 +230,10 @@ class Tracer(bind.Ground):
         node = Node(op, inputs, call.attrs, types, regions, loc, (name,))
         node.sure = self.arrays.sure
         if "raise" in node.effects:
-            if may_be_caught() or self._has_effects():
+            if may_be_caught():
                 raise PlainPython(words=_CAUGHT)  # the trace goes on as if nothing were raised
+            if self._has_effects():  # what is done after the graph would not be
+                self.arrays.replay()
             if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
                 self.arrays.replay()
             self.arrays.before_raising(self)  # what was written before an exception stays written

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +16,12 @@ from twofold.runtime.tensor import Tensor
 
 from .effects import Effects
 from .guards import Watch
-from .key import Key
+from .key import Key, Keys
 from .numbers import Numbers
 from .packing import Outputs
 from .plain import Changed, reason
 from .sizes import TraceSizes
-from .slots import Reads, Slot, SlotKey
+from .slots import Reads
 from .trace import Traced, Tracer
 from .walk import watch
 
@@ -45,18 +44,19 @@ class Trace(NamedTuple):
     watch: Watch
     changed: str  # names of Python state that the trace changed: it is for one call
     replays: bool  # a call of the graph that raises has written nothing: Python makes it again
+    again: str  # what it has read of what each call changes, so that the next one traces again
 
 
 class Tracing:
     """One run of a Python function on traced inputs.
 
     ``key``: the structure and a part for each leaf; a number whose part is its type is an input.
-    ``read`` chooses the numbers behind names and in attributes that are inputs; without it none is.
+    ``keys`` says which numbers behind names and in attributes are inputs; without it none is.
     """
 
     def __init__(
         self, function: Any, leaves: list[Any], structure: Structure, key: Key,
-        read: Callable[[dict[SlotKey, Slot]], dict[SlotKey, Slot]] | None = None,
+        keys: Keys | None = None,
     ) -> None:  # fmt: skip
         self.function, self.leaves, self.key = function, leaves, key
         self.names = _leaf_names(function, structure)
@@ -69,9 +69,11 @@ class Tracing:
         self.before = {i: x.value for i, x in enumerate(self.traced) if isinstance(x, Traced)}
         self.arguments, self.containers = rebuild(structure, self.traced)
         self.seen.walker.seen.update({id(c): c for c in self.containers})  # the key has them
+        self.outside = set(self.seen.walker.seen)  # what names lead to
         self.effects = Effects(self.seen, structure, self.traced, self.names)
         tracer.arrays.notes = self.effects.note
-        slots = {} if read is None else read(self.seen.numbers)
+        slots = {} if keys is None else keys.read(self.seen.numbers)
+        tracer.keys = keys
         self.reads = Reads(slots, tracer.numbers)
         tracer.arrays.reading(self.reads)
 
@@ -109,6 +111,8 @@ class Tracing:
 
     def _finished(self, result: Any) -> Trace:
         tracer, seen = self.tracer, self.seen
+        journal = tracer.arrays.machine.journal
+        again = journal.settle(seen)
         changed = self.effects.settle(self.function.name, self.arguments)
         if changed and not self.function.keeps_changes:
             self.effects.undo()
@@ -116,7 +120,13 @@ class Tracing:
         now = {i: self.traced[i] for i in self.before}
         written = {i: x for i, x in now.items() if x.value is not self.before[i]}
         tracer.arrays.flush()
-        outputs = Outputs(result, tracer, self.traced, written, seen, self.containers)
+        made = tracer.arrays.machine.heap.made
+        outside = [key for key in (*self.outside, *journal.shadows) if key not in made]
+        journal.check(self.outside)
+        outputs = Outputs(
+            result, tracer, self.traced, written, seen, self.containers, outside,
+            lambda x: journal.known_object(x, self.leaves),
+        )  # fmt: skip
         tracer.arrays.guards(seen)
         seen.narrow(tracer.arrays.read_names())
         seen.open_numbers()
@@ -124,7 +134,7 @@ class Tracing:
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
-            tracer.arrays.replays,
+            tracer.arrays.replays, again,
         )  # fmt: skip
 
     def gave_numbers(self) -> bool:

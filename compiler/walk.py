@@ -74,7 +74,8 @@ class _Walker:
         self.walked: set[tuple[int, bool]] = set()  # functions, and whether their names are hooked
         self.watched: set[SlotKey] = set()  # names that are guarded
         self.by_text = False  # whether code reads attributes or names in other ways
-        self.indices: dict[int, int] = {}  # instance -> the guard of its attributes
+        self.indices: dict[int, list[int]] = {}  # object or container -> guards of what it holds
+        self.places: dict[SlotKey, list[int]] = {}  # name -> the guards of its value
         self.attributes: dict[str, None] = {}  # names that the code reads
         self.owners: list[tuple[str, Any]] = []  # classes and modules
         self.instances: list[Any] = []
@@ -119,7 +120,7 @@ class _Walker:
         if function.__dict__:
             held = function.__dict__
             put = functools.partial(_refill, held)
-            self.found.add(f"the attributes of {name}", Pairs(held), put)
+            self.guarded(held, self.found.add(f"the attributes of {name}", Pairs(held), put))
         self.defaults(function, name)
 
     def defaults(self, function: Any, name: str) -> None:
@@ -204,6 +205,7 @@ class _Walker:
         if place not in self.watched:
             self.watched.add(place)
             index, value = self.found.add(name, read, put), read()
+            self.places.setdefault(place, []).append(index)
             if type(value) in _NUMBERS:
                 self.found.numbers[place] = Slot(name, read, value, index)
         if self.unhooked and place in self.found.numbers:
@@ -256,7 +258,7 @@ class _Walker:
             for at, (key, value) in enumerate(held.items(), len(held)):
                 if key in self.attributes and type(value) in _NUMBERS and id(owner) in self.indices:
                     read = _attribute_reader(owner, key)
-                    text, guard = f"{type(owner).__name__}.{key}", self.indices[id(owner)]
+                    text, guard = f"{type(owner).__name__}.{key}", self.indices[id(owner)][-1]
                     numbers[id(owner), key] = Slot(text, read, value, guard, at, type(owner))
         if self.by_text:
             numbers.clear()
@@ -303,18 +305,22 @@ class _Walker:
         self, name: str, value: Any, snapshot: Callable[[], Any], restore: Restore | None = None
     ) -> None:
         if isinstance(value, list | tuple | dict) and len(value) > MAX_ITEMS:
-            self.found.add(f"len({name})", lambda: len(value))
+            self.guarded(value, self.found.add(f"len({name})", lambda: len(value)))
             self.found.long.append((name, snapshot, restore))
             self.lengthy[id(value)] = name, snapshot
             held = value.values() if isinstance(value, dict) else value
             self.found.arrays += [x for x in held if type(x) is np.ndarray]
             return
-        self.indices[id(value)] = self.found.add(name, snapshot, restore)
+        self.guarded(value, self.found.add(name, snapshot, restore))
         held = snapshot()
         for item in held if held.__class__ is tuple else ():
             if type(value).__dictoffset__ and type(item) is np.ndarray:
                 continue  # only attributes that some code names count
             self.plainly(f"{name}[...]", item)
+
+    def guarded(self, owner: Any, index: int) -> None:
+        """A guard compares what an object holds."""
+        self.indices.setdefault(id(owner), []).append(index)
 
     def learn(self, names: dict[str, None]) -> None:
         """Code that reads attributes of these names was found."""
@@ -375,6 +381,7 @@ class _Walker:
         self.of_classes.add((id(owner), key))
         read = InClass(owner, key)
         index, value = self.found.add(name, read, put), read()
+        self.places.setdefault((id(owner), key), []).append(index)
         if type(value) in _NUMBERS:
             self.found.numbers[id(owner), key] = Slot(name, read, value, index, owner=owner)
 

@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 __all__ = [
-    "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "flatten", "kinds_of",
-    "rebuild", "settled", "slot_value", "slots_of", "unflatten",
+    "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "flatten", "given",
+    "kinds_of", "rebuild", "settled", "slot_value", "slots_of", "unflatten",
 ]  # fmt: skip
 
 
@@ -167,6 +167,33 @@ def slot_value(x: Any, member: Any) -> Any:
 def unflatten(structure: Structure, leaves: Any) -> Any:
     """The container with these leaves."""
     return leaves[0] if structure is LEAF else rebuild(structure, leaves)[0]
+
+
+def given(structure: Structure, leaves: Leaves) -> Any:
+    """The container that ``flatten`` gave these leaves of: its mutable containers are the same.
+
+    >>> tree = [1, {"a": 2}]
+    >>> leaves, structure = flatten((tree, 3))
+    >>> given(structure, leaves)[0] is tree
+    True
+    """
+    return _given(structure, iter(leaves), leaves.containers, [])
+
+
+def _given(structure: Structure, leaves: Any, containers: list[Any], met: list[Any]) -> Any:
+    kind = structure.kind
+    if kind is None:
+        return next(leaves)
+    if isinstance(kind, Again):
+        return met[kind.number]
+    if issubclass(kind, tuple):
+        items = [_given(c, leaves, containers, met) for c in structure.children]
+        return tuple.__new__(kind, items)
+    met.append(containers[len(met)])
+    found = met[-1]
+    for child in structure.children:
+        _given(child, leaves, containers, met)
+    return found
 
 
 def rebuild(structure: Structure, leaves: Any) -> tuple[Any, list[Any]]:

@@ -7,6 +7,7 @@ end of the function, or of the trip of a loop, by itself, and what is returned i
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,8 @@ from .choice import Choice
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .heap import Contents
+from .journal import Attributes
+from .journal_merge import Torn, merge_attributes, merge_entries
 from .machine import Generator, Returned, Stopped, Yielded
 from .merge import HOLE, Merger, Unmergeable
 from .numbers import TracedNumber
@@ -63,12 +66,13 @@ WAYS = 400  # that are interpreted in vain in one trace
 class Side:
     """One way: its frame at the end, how it ended, what it wrote to."""
 
-    __slots__ = ("closed", "ended", "frame", "written")
+    __slots__ = ("closed", "ended", "entries", "frame", "written")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
         self.ended: Any = None
         self.written: dict[int, Contents] = {}
+        self.entries: list[Any] = []  # of the journal
         self.closed = False  # what it returns holds no other object
 
     @property
@@ -165,6 +169,7 @@ def _fork(
 
 def _run_side(machine: Any, side: Side, start: Start) -> None:
     machine.heap.begin()
+    machine.journal.begin(bind.ground(), keeps=True)
     count, generators = len(machine.open), len(machine.generators)
     try:
         side.ended = enter(machine, side.frame, start)
@@ -174,12 +179,13 @@ def _run_side(machine: Any, side: Side, start: Start) -> None:
             side.ended = Returned(value)
         if isinstance(side.ended, Yielded) or len(machine.open) != count:
             raise Unmergeable("a generator yields, or a `with` begins, on one way only")
-    except BaseException:
+    except BaseException as error:
         del machine.generators[generators:]
+        machine.journal.fails(error)
         raise
     finally:
         machine.close(count)
-        side.written = machine.heap.end()
+        side.written, side.entries = machine.heap.end(), machine.journal.end()
 
 
 def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
@@ -253,13 +259,15 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
     last = all(
         s.closed and s.targets == {END} and machine.heap.only_own(s.written.values()) for s in sides
     )
-    heap = merge_heap(machine, sides, merger, last)
+    heap, torn = merge_heap(machine, sides, merger, last)
+    entries = merge_entries(machine.journal, sides, merger, torn)
     at = targets[0]
 
     def build(outs: list[Any]) -> Any:
         frame.slots.update({name: b(outs) for name, b in slots.items()})
         frame.stack = [b(outs) for b in stack]
         heap(outs)
+        entries(outs)
         if len(targets) > 1:
             return Ending({t: test(outs) for t, test in tests.items()}, depths, value(outs))
         frame.at = at
@@ -278,9 +286,7 @@ def _merge_values(merger: Merger, sides: list[Side]) -> Any:
         known = [v is not HOLE and v is not UNBOUND for v in values]
         if known != [True, True]:
             raise
-    for row in merger.rows:
-        del row[count:]
-    merger.arrays = arrays
+    merger.forget(count, arrays)
     at = merger.column(merger.within(_as_bool, [True, False]))
     yes = merger.merge([values[0], HOLE], "what is returned")
     no = merger.merge([HOLE, values[1]], "what is returned")
@@ -317,16 +323,28 @@ def _as_bool(value: Any) -> Any:
 
 def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> Any:
     """Merge what the ways wrote into objects around them. ``last``: nothing of the function is left
-    to do, so that what it made itself need not be merged: what it returns is a copy."""
+    to do, so that what it made itself need not be merged: what it returns is a copy. Gives what
+    writes the merged contents, and what has none."""
     owners = {key: c for s in sides for key, c in s.written.items()}
     builds, over = [], []
+    torn = Torn()
     for key, contents in owners.items():
         column = [s.written[key].after if key in s.written else contents.before for s in sides]
+        count, arrays = len(merger.rows[0]), list(merger.arrays)
         try:
-            builds.append((contents, merge_contents(merger, contents, column)))
+            if type(contents.owner) is Attributes:
+                made = merge_attributes(merger, contents, column, torn)
+            elif contents.owner is machine.journal.torn:
+                made = functools.partial(_all_of, column)
+            else:
+                made = merge_contents(merger, contents, column)
+            builds.append((contents, made))
         except Unmergeable:
-            if not last:
+            if machine.journal.stands_for(contents.owner):
+                torn.containers.append(contents.owner)
+            elif not last:
                 raise
+            merger.forget(count, arrays)
             if type(contents.owner) is Generator:
                 over.append(contents.owner)
 
@@ -337,8 +355,15 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
             if not machine.heap.changes(contents.owner):
                 machine.give_up("a change of an object in a branch")
             contents.write(made(outs))
+        for shadow in torn.containers:
+            machine.heap.changes(machine.journal.torn)
+            machine.journal.torn.add(id(shadow))
 
-    return build
+    return build, torn
+
+
+def _all_of(column: list[set[int]], outs: Any) -> set[int]:
+    return set().union(*column)
 
 
 def merge_contents(merger: Merger, contents: Contents, column: list[Any]) -> Any:

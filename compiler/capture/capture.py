@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir import bind
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
@@ -28,16 +27,18 @@ from .choice import Choice
 from .flow import END, flow_of
 from .frame import Frame
 from .heap import Heap
+from .journal import Journal
 from .loops import Loop, run_loop, settle
 from .machine import Generator
 from .merge import Unmergeable
-from .natives import NATIVES
+from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, number_of
 from .objects import is_interpreted
 from .staged import STAGED, exists_later, is_staged, known_truth, source_of
 from .steps import Steps
 from .text import joined, snapshot
-from .walks import Items, Walk
+from .walks import Drawn, Items, Walk
+from .writes import looks
 
 __all__ = ["Capture"]
 
@@ -54,6 +55,7 @@ class Capture(Steps):
     def __init__(self, tracer: Any) -> None:
         super().__init__(tracer)
         self.heap = Heap()
+        self.journal = Journal(tracer, self.heap)
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         self.unrolled: set[tuple[types.CodeType, int]] = set()
@@ -116,6 +118,8 @@ class Capture(Steps):
 
     def load_global(self, frame: Frame, name: str) -> Any:
         space = frame.f_globals
+        if name in (self.journal.shadow(getattr(space, "real", space)) or ()):
+            return super().load_global(frame, name)
         if not dict.__contains__(space, name):
             self.guard_builtin(getattr(space, "real", space), name)
         found = super().load_global(frame, name)
@@ -134,7 +138,7 @@ class Capture(Steps):
         return space.names.value(found) if type(space) is _Space else found
 
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
-        if type(owner) is Module:
+        if type(owner) is Module and self.unwritten(owner, name):
             self.looked_for(owner.space, name)
             return owner.named(name, frame)
         return super().attribute(frame, owner, name)
@@ -219,9 +223,9 @@ class Capture(Steps):
 
     def later(self, what: str, function: Any, args: Any, kwargs: Any) -> None:
         """Note a call that each call of the compiled function makes, after the graph has run."""
-        if bind.ground() is not self.tracer or self.heap.parts:
-            self.give_up(f"{what} in a branch, a loop or a nested function")
-        self.tracer.effects.append((function, (snapshot(args), snapshot(kwargs))))
+        args, kwargs = snapshot(args), snapshot(kwargs)
+        self._all_fresh((*args, *kwargs.values()))
+        self.journal.log(what, function, args, kwargs, writes=False)
 
     def joined(self, parts: list[Any]) -> Any:
         return joined(parts)
@@ -234,7 +238,8 @@ class Capture(Steps):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         self.observe(value)
-        source = source_of(value)
+        source = source_of(self.present(value))
+        self.goes_over(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 
     def advance(self, frame: Frame, end: int) -> Any:
@@ -286,9 +291,11 @@ class Capture(Steps):
 
     def items(self, frame: Frame, value: Any) -> Any:
         self.draws(value)
-        source = value.source if type(value) is Walk else source_of(value)
+        source = value.source if type(value) is Walk else source_of(self.present(value))
         if source is None or isinstance(source, Items):
             self.observe(value)
+            if type(source) is Drawn and type(value) is not Walk:
+                return source.owner
             return super().items(frame, value)
         first = value.at if type(value) is Walk else 0
         return [source.item(i) for i in range(first, int(source.length()))]
@@ -297,6 +304,9 @@ class Capture(Steps):
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
         self.draws(held)
+        if self.present(held) is not held:
+            self.observe(held)
+            held = self.present(held)
         if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
             found: Any = False
             for x in held:
@@ -309,7 +319,7 @@ class Capture(Steps):
         return super().contains(frame, held, item, inverted)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
-        if isinstance(held, collections.defaultdict):
+        if isinstance(held, collections.defaultdict) and self.is_own(held):
             self.changes(held)  # it may get the key
         return super().item(frame, held, self._key(held, key))
 
@@ -367,21 +377,35 @@ class Capture(Steps):
     ) -> Any:
         if frame is not None:
             frame.parts_next = False
+        made = self.wrote(frame, function, args, kwargs)
+        if made is not NotImplemented:
+            return made
         if type(function) is Leave:
             if function.part != len(self.heap.parts):
                 raise Unmergeable("a `with` ends on one way only")
             self.open.remove(function)
             return function.function(*args)
-        for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
-            self.observe(value)
-            self.draws(value)
+        if not looks(function):
+            for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
+                self.observe(value)
+                self.draws(value)
+        function, args, kwargs = self.presented(function, args, kwargs)
         for table in (STAGED, NATIVES) if _hashable(function) else ():
             special = table.get(function)
             if special is not None:
                 made = special(self, frame, args, kwargs)
                 if made is not NotImplemented:
                     return made
-        return super().native(frame, function, args, kwargs)
+        return self.journal.original(super().native(frame, function, args, kwargs))
+
+    def original_cell(self, cell: Any) -> Any:
+        return self.tracer.arrays.names.originals.get(id(cell), cell)
+
+    def shown_cell(self, cell: Any) -> Any:
+        return self.tracer.arrays.names.cell(cell)
+
+    def called(self, frame: Frame, function: Any) -> Any:
+        return interpreted(self, frame, function)
 
     def execute(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A method of a tensor or an array that gives a Python number, or any other function."""

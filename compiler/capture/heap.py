@@ -52,6 +52,13 @@ class Heap:
         found = self.made.get(id(value))
         return found is not None and found[1] >= len(self.parts)
 
+    def is_older(self, value: Any) -> bool:
+        """Whether a container was there before the part that has ended last, or is from outside."""
+        if type(value) not in (list, dict, set):
+            return False
+        found = self.made.get(id(value))
+        return found is None or found[1] <= len(self.parts)
+
     def is_own(self, value: Any) -> bool:
         """Whether the function has made a list or a dict, at any time."""
         return type(value) in (list, dict) and id(value) in self.made

@@ -59,7 +59,7 @@ def make_cell(machine: Objects, frame: Frame, step: Step) -> None:
 @instruction("LOAD_DEREF")
 def load_deref(machine: Objects, frame: Frame, step: Step) -> None:
     try:
-        found = frame.slots[step.arg].cell_contents
+        found = machine.load_cell(frame.slots[step.arg])
     except ValueError:
         raise unbound(frame, step.arg) from None
     frame.stack.append(machine.met(found))
@@ -67,17 +67,13 @@ def load_deref(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("STORE_DEREF")
 def store_deref(machine: Objects, frame: Frame, step: Step) -> None:
-    cell = frame.slots[step.arg]
-    machine.changes(cell)
-    cell.cell_contents = frame.stack.pop()
+    machine.store_cell(frame.slots[step.arg], frame.stack.pop())
 
 
 @instruction("DELETE_DEREF")
 def delete_deref(machine: Objects, frame: Frame, step: Step) -> None:
-    cell = frame.slots[step.arg]
-    machine.changes(cell)
     try:
-        del cell.cell_contents
+        machine.delete_cell(frame.slots[step.arg])
     except ValueError:
         raise unbound(frame, step.arg) from None
 
@@ -89,16 +85,12 @@ def load_global(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("STORE_GLOBAL")
 def store_global(machine: Objects, frame: Frame, step: Step) -> None:
-    machine.changes(frame.f_globals)
-    frame.f_globals[step.arg] = frame.stack.pop()
+    machine.store_global(frame, step.arg, frame.stack.pop())
 
 
 @instruction("DELETE_GLOBAL")
 def delete_global(machine: Objects, frame: Frame, step: Step) -> None:
-    machine.changes(frame.f_globals)
-    if step.arg not in frame.f_globals:
-        raise NameError(f"name '{step.arg}' is not defined")
-    del frame.f_globals[step.arg]
+    machine.delete_global(frame, step.arg)
 
 
 @instruction("IMPORT_NAME")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.op import OPS
 from twofold.runtime.carried import State, own_tensor, truth
 
@@ -23,6 +24,7 @@ from .flow import END, flow_of
 from .forms import Form, cells_of, form_of, late, widened
 from .frame import UNBOUND, Frame
 from .heap import Contents
+from .journal import Put
 from .machine import Returned, Stopped, Yielded
 from .merge import HOLE, Unmergeable
 from .numbers import holds
@@ -113,6 +115,7 @@ class Loop:
         self.value: Form | None = None
         self.targets: list[int] = []  # where it is left, and how much is on the stack there
         self.depths: dict[int, int] = {}
+        self.entries: list[Any] = []  # attributes that a trip gives values
         self.inner: list[Any] = []  # loops in this one that a ``return`` leaves, which it drops
 
     # a trip
@@ -206,6 +209,7 @@ class Loop:
         frame.stops = self.frame.stops | {self.head} | {t for t in self.exits if t != END}
         frame.carried = self.carried
         machine.heap.begin()
+        machine.journal.begin(bind.ground(), keeps=False)
         count, generators = len(machine.open), len(machine.generators)
         try:
             self._restore(frame, tensors)
@@ -215,12 +219,16 @@ class Loop:
             ended = self.after_trip(frame, machine.run(frame))
             if len(machine.open) != count:
                 raise Unmergeable("a `with` begins in a trip and does not end in it")
-        except BaseException:
+        except BaseException as error:
             del machine.generators[generators:]
+            machine.journal.fails(error)
             machine.close(count)
             machine.heap.end()
+            machine.journal.end()
             raise
-        written = machine.heap.end()
+        written, self.entries = machine.heap.end(), machine.journal.end()
+        if any(type(e) is not Put for e in self.entries):
+            machine.give_up("a call that is made when the graph has run, in a loop of the graph,")
         return self._left(frame, ended, written)
 
     def _restore(self, frame: Frame, tensors: Iterator[Any]) -> None:
@@ -321,6 +329,8 @@ class Loop:
         frame = self.frame
         self._restore(frame, tensors)
         frame.stack += self.inner
+        for entry in self.entries:
+            self.machine.journal.put(*entry)
         value = HOLE if self.value is None else self.value.make(tensors)
         for form in (*self.forms.values(), self.value or Form(None)):
             form.settle()

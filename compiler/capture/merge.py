@@ -25,6 +25,7 @@ from ..trace import Traced
 from .frame import UNBOUND
 from .heap import EMPTY, Heap
 from .numbers import TracedNumber, as_tensor, is_number, kind_of
+from .text import Text
 from .walks import Walk
 
 __all__ = ["HOLE", "Merger", "Unmergeable", "same"]
@@ -77,6 +78,7 @@ class Merger:
         self.parts, self.heap = parts, heap
         self.rows: list[list[Any]] = [[] for _ in parts]
         self.arrays: list[Any] = []  # the cells of those that have been merged
+        self.kept = False  # whether containers that were there before the parts stay themselves
 
     def merge(self, values: Sequence[Any], what: str) -> Build:
         """What makes the merged value. Raises Unmergeable."""
@@ -84,6 +86,8 @@ class Merger:
         if not real:
             return lambda outs: UNBOUND
         first = real[0]
+        if self.kept and len(real) == 1 and self.heap.is_older(first):
+            return lambda outs: first
         everywhere = len(real) == len(values) > 1  # so no part has made it
         known = everywhere or not self._is_inner(first)
         if known and all(same(first, v) for v in real[1:]):
@@ -101,6 +105,8 @@ class Merger:
         kinds = {type(v) for v in real}
         if len(kinds) == 1 and isinstance(first, tuple | list | dict):
             return self._container(values, real, what)
+        if kinds == {Text} and len(real) == 1:
+            return self._text(values, first, what)
         if kinds == {Walk}:
             return self._walks(values, real, what)
         raise Unmergeable(f"{what} is {_named(first)} on one way, {_named(real[-1])} on another")
@@ -112,6 +118,8 @@ class Merger:
             return value.trace in trackers
         if type(value) is TracedNumber:
             return self._is_inner(value.held)
+        if type(value) is Text:
+            return any(type(p) is not str and self._is_inner(p.value) for p in value.pieces)
         if type(value) is TracedScalar:
             return self._is_inner(value.tensor())
         if type(value) is TracedArray:
@@ -130,6 +138,12 @@ class Merger:
         for part, row, tensor in zip(self.parts, self.rows, made, strict=True):
             row.append(_filler(part, first) if tensor is HOLE else tensor)
         return len(self.rows[0]) - 1
+
+    def forget(self, count: int, arrays: list[Any]) -> None:
+        """Drop what was merged last, down to so many outputs."""
+        for row in self.rows:
+            del row[count:]
+        self.arrays = arrays
 
     def within(self, make: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
         """Carry out something inside each part."""
@@ -201,6 +215,16 @@ class Merger:
             return made
 
         return build
+
+    def _text(self, values: Sequence[Any], text: Text, what: str) -> Build:
+        pieces = [p if type(p) is str else p.value for p in text.pieces]
+        build = self.merge([HOLE if v is HOLE else tuple(pieces) for v in values], what)
+
+        def written(outs: Sequence[Any]) -> Any:
+            found = zip(text.pieces, build(outs), strict=True)
+            return Text([p if type(p) is str else p._replace(value=v) for p, v in found])
+
+        return written
 
     def _walks(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         if not all(v.same_source(real[0]) for v in real):

@@ -101,6 +101,36 @@ class Objects(Machine):
             raise NameError(f"name '{name}' is not defined", name=name)
         return found
 
+    def store_global(self, frame: Frame, name: str, value: Any) -> None:
+        """Give a global name a value."""
+        self.changes(frame.f_globals)
+        frame.f_globals[name] = value
+
+    def delete_global(self, frame: Frame, name: str) -> None:
+        """Delete a global name. Raises NameError."""
+        self.changes(frame.f_globals)
+        if name not in frame.f_globals:
+            raise NameError(f"name '{name}' is not defined")
+        del frame.f_globals[name]
+
+    def load_cell(self, cell: types.CellType) -> Any:
+        """The value of a variable that closures share. Raises ValueError if it has none."""
+        return cell.cell_contents
+
+    def store_cell(self, cell: types.CellType, value: Any) -> None:
+        """Give such a variable a value."""
+        self.changes(cell)
+        cell.cell_contents = value
+
+    def delete_cell(self, cell: types.CellType) -> None:
+        """Delete such a variable. Raises ValueError if it has no value."""
+        self.changes(cell)
+        del cell.cell_contents
+
+    def present(self, value: Any) -> Any:
+        """What stands for an object; see ``Writes``."""
+        return value
+
     def load_module(self, frame: Frame, name: str, names: Any, level: int) -> Any:
         """What ``import`` gives."""
         return builtins.__import__(name, frame.f_globals, None, names, level)
@@ -150,8 +180,15 @@ class Objects(Machine):
         if put is not None:
             self.invoke(frame, put, (found, owner, value), {})
             return
+        self.write_attribute(frame, owner, name, value)
+
+    def write_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
+        """Assign an attribute of an object of which no code says how."""
         self.changes(owner)
-        setattr(owner, name, value)
+        put: Any = setattr
+        if self.own_method(owner, "__setattr__") is not None:  # it has called the method of object
+            put = type.__setattr__ if isinstance(owner, type) else object.__setattr__
+        put(owner, name, value)
 
     def delete_attribute(self, frame: Frame, owner: Any, name: str) -> None:
         """Delete an attribute."""
@@ -159,8 +196,15 @@ class Objects(Machine):
         if hook is not None:
             self.invoke(frame, hook, (owner, name), {})
             return
+        self.remove_attribute(frame, owner, name)
+
+    def remove_attribute(self, frame: Frame, owner: Any, name: str) -> None:
+        """Delete an attribute of an object of which no code says how."""
         self.changes(owner)
-        delattr(owner, name)
+        remove: Any = delattr
+        if self.own_method(owner, "__delattr__") is not None:
+            remove = type.__delattr__ if isinstance(owner, type) else object.__delattr__
+        remove(owner, name)
 
     def special(self, owner: Any, name: str) -> Any:
         """A special method, bound, looked up on the class."""

@@ -33,7 +33,6 @@ def binary_op(machine: Objects, frame: Frame, step: Step) -> None:
     right, left = frame.stack.pop(), frame.stack.pop()
     if step.arg[-1] == "=":
         sign = step.arg[:-1]
-        machine.changes(left)
         frame.stack.append(
             machine.binary(frame, _IN_PLACE[sign], BINARY[sign][1], left, right, True)
         )
@@ -197,7 +196,7 @@ def dict_update(machine: Objects, frame: Frame, step: Step) -> None:
     machine.changes(held)
     if not hasattr(other, "keys"):
         raise TypeError(f"'{type(other).__name__}' object is not a mapping")
-    held.update(other)
+    held.update(machine.present(other))
 
 
 @instruction("DICT_MERGE")
@@ -206,6 +205,7 @@ def dict_merge(machine: Objects, frame: Frame, step: Step) -> None:
     held = frame.stack[-step.arg]
     if not hasattr(other, "keys"):
         raise TypeError(f"argument after ** must be a mapping, not {type(other).__name__}")
+    other = machine.present(other)
     for key in dict(other):
         if key in held:
             raise TypeError(f"got multiple values for keyword argument '{key}'")
@@ -283,7 +283,7 @@ def match_sequence(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("MATCH_KEYS")
 def match_keys(machine: Objects, frame: Frame, step: Step) -> None:
-    subject, keys = frame.stack[-2:]
+    subject, keys = machine.present(frame.stack[-2]), frame.stack[-1]
     missing = object()
     found = tuple([subject.get(key, missing) for key in keys])
     frame.stack.append(None if missing in found else found)

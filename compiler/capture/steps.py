@@ -13,6 +13,7 @@ import collections
 import contextvars
 import copy
 import functools
+import gc
 import io
 import os
 import sys
@@ -40,8 +41,8 @@ from ..readers import Item
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .frame import Frame
+from .journal import SHADOWED, WHOLE
 from .machine import Generator
-from .objects import Objects
 from .observed import Reads
 from .pure import (
     READS,
@@ -54,6 +55,7 @@ from .pure import (
     name_of,
 )
 from .text import Piece, Text, has_no_text, snapshot
+from .writes import Writes, looks, writes_first
 
 __all__ = ["Steps"]
 
@@ -69,13 +71,6 @@ _DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 _CONTAINERS = (list, dict, set)
 _TO_PYTHON = frozenset(("numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
                         "__index__", "__repr__", "__str__", "__format__"))  # fmt: skip
-_IN_PLACE = ("add", "and", "concat", "floordiv", "lshift", "matmul", "mod", "mul", "or", "pow",
-             "rshift", "sub", "truediv", "xor")  # fmt: skip
-_WRITERS = {
-    "_operator": frozenset(("setitem", "delitem", *[f"i{name}" for name in _IN_PLACE])),
-    "_heapq": frozenset(("heappush", "heappop", "heapify", "heapreplace", "heappushpop")),
-    "_bisect": frozenset(("insort", "insort_left", "insort_right")),
-}
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
 _FIXED = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: nobody assigns to its attributes
 _OURS = __name__.partition(".")[0]
@@ -83,7 +78,7 @@ _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 _ANY: Any = object()
 
 
-class Steps(Objects):
+class Steps(Writes):
     """A machine that tells what is to be executed on every call."""
 
     heap: Any
@@ -112,13 +107,23 @@ class Steps(Objects):
             self.refuse_step(f"a read of a {type(owner).__name__} of dtype {owner.dtype}")
         if isinstance(owner, _OF_TRACE):
             return
+        self.journal.read(owner, key if type(key) in _KEYS else WHOLE)
         if self.watch is not None and self.watch.walker is not None:
             self.reads.whole.add(id(owner))
-            self.watch.walker.meet(owner, () if key is _ANY else (key,))
+        self._meet(owner, () if key is _ANY else (key,))
+
+    def _meet(self, owner: Any, keys: tuple[Any, ...] = ()) -> None:
+        if self.watch is not None and self.watch.walker is not None:
+            self.watch.walker.meet(owner, keys)
 
     def named(self, owner: Any, name: str) -> None:
         """An attribute of an object from outside is read: it is guarded from now on."""
-        if self.watch is None or self.watch.walker is None or self.is_own(owner):
+        if self.is_own(owner):
+            return
+        self.journal.read(owner, WHOLE if name == "__dict__" else name)
+        for base in type(owner).__mro__[:-1]:
+            self.journal.read(base, name)
+        if self.watch is None or self.watch.walker is None:
             return
         for looked in (name, "__getattribute__"):
             self.looked_up(type(owner), looked)
@@ -186,7 +191,7 @@ class Steps(Objects):
             return super().attribute(frame, owner, name)
         if isinstance(owner, types.FunctionType | types.MethodType):
             if not name.startswith("__"):
-                self.observe(owner)
+                self._meet(owner)
         elif not is_library_object(owner) or isinstance(owner, types.SimpleNamespace):
             self.named(owner, name)
         elif isinstance(owner, GradientTape):
@@ -221,7 +226,8 @@ class Steps(Objects):
             self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
-        self.observe(held, key)
+        if not self.is_tail(held, key):
+            self.observe(held, key)
         for part in (key.start, key.stop, key.step) if type(key) is slice else (key,):
             if isinstance(part, Tensor) and (part is not key or not isinstance(held, _OF_TRACE)):
                 self.relies(part)
@@ -261,7 +267,8 @@ class Steps(Objects):
                 self.refuse_step(f"a conversion of a {type(value).__name__} to an array")
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
-        self.observe(held, item if held is os.environ else _ANY)
+        by_key = held is os.environ or type(held) is dict and type(item) in _KEYS
+        self.observe(held, item if by_key else _ANY)
         return super().contains(frame, held, item, inverted)
 
     def truth(self, frame: Frame, value: Any) -> Any:
@@ -304,7 +311,7 @@ class Steps(Objects):
         """Call what is not interpreted, or note that each call has to."""
         if not _is_of_lock(function) and not self._settled(function, args, kwargs):
             return self.step(frame, function, args, kwargs)
-        if args and _writes_first(function):
+        if args and writes_first(function):
             self.changes(args[0])
         needs_text = any_of(lambda a: type(a) is Text, args, kwargs)
         if needs_text or _writes_text(function) and any_of(has_no_text, args, kwargs):
@@ -323,7 +330,7 @@ class Steps(Objects):
             if _is_view_of_bytes(function) and not isinstance(args[0] if args else None, bytes):
                 self.refuse_step("an array in the memory of something else")
         self.reads.given(function, (*args, *kwargs.values()))
-        for value in (*args, *kwargs.values()):
+        for value in (*args, *kwargs.values()) if not looks(function) else ():
             self.observe(value)
             if not ours and isinstance(value, Tensor):
                 self.relies(value)
@@ -338,11 +345,15 @@ class Steps(Objects):
             and not any(made is a for a in args)
         ):
             self.heap.fresh(made)
+        elif type(made) in SHADOWED:
+            given = any(made is a for a in args)
+            if not (given if ours else _leads_to(made, (function, args, kwargs))):
+                self._all_fresh(made)
         return made
 
     def _all_fresh(self, made: Any) -> None:
         """What a deep copy made is of this call, to the last part."""
-        if isinstance(made, (*_OF_TRACE, type, types.ModuleType)) or type(made) in _ATOMS:
+        if isinstance(made, (*_OF_TRACE, type, types.ModuleType)) or type(made) in (*_ATOMS, Text):
             return
         if not self.is_own(made):
             self.heap.fresh(made)
@@ -356,11 +367,6 @@ class Steps(Objects):
         """Python is told what a captured tensor holds: it is guarded from now on."""
         if not hasattr(tensor, "trace"):
             self.tracer.arrays.relies(tensor)
-
-    def set_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
-        if isinstance(owner, types.FunctionType) and not self.is_own(owner):
-            self.give_up("an attribute of a function is assigned to, which")
-        super().set_attribute(frame, owner, name, value)
 
     def learn(self, name: str) -> None:
         """An attribute is named by a text that the code makes."""
@@ -409,7 +415,7 @@ class Steps(Objects):
             elif isinstance(owner, contextvars.ContextVar):
                 return False
             elif not isinstance(owner, _CONTAINERS):
-                self.changes(owner)
+                self.give_up(f"{name!r} of a {kind.__name__} from outside, which may change it,")
             return True
         self._refuse_tape(owner, name)
         if kind in _DICT_VIEWS or is_ours(kind):
@@ -443,6 +449,7 @@ class Steps(Objects):
 
 _ATOMS = frozenset((int, float, bool, complex, str, bytes, type(None)))
 _PLAIN = _ATOMS | {tuple}
+_KEYS = _ATOMS - {type(None)}
 _GUARDED = (bytearray, array)  # their elements are
 
 
@@ -468,12 +475,6 @@ def _is_of_lock(function: Any) -> bool:
     return type(owner) in _LOCKS and function.__name__ in ("__enter__", "__exit__")
 
 
-def _writes_first(function: Any) -> bool:
-    """Whether a function of the standard library writes into its first argument."""
-    name = getattr(function, "__name__", "")
-    return name in _WRITERS.get(getattr(function, "__module__", None) or "", ())
-
-
 def _writes_text(function: Any) -> bool:
     """Whether this is a method of a text, or makes one."""
     if isinstance(getattr(function, "__self__", None), str):
@@ -483,6 +484,19 @@ def _writes_text(function: Any) -> bool:
 
 def _is_iterator(value: Any) -> bool:
     return isinstance(value, Iterator)
+
+
+def _leads_to(made: Any, held: Any) -> bool:
+    """Whether an object may be reached from others; yes, where that takes long to find out."""
+    todo, met = [held], {id(held)}
+    while todo and len(met) < 4096:
+        for x in gc.get_referents(todo.pop()):
+            if x is made:
+                return True
+            if id(x) not in met and not isinstance(x, type | types.ModuleType | types.CodeType):
+                met.add(id(x))
+                todo.append(x)
+    return bool(todo)
 
 
 def _is_path(kind: type, name: str) -> bool:

@@ -216,6 +216,17 @@ class Arrays:
 
     # names
 
+    @property
+    def names(self) -> Names:
+        """What names mean in the trace."""
+        found: Names = self._names
+        return found
+
+    @property
+    def machine(self) -> Any:
+        """What interprets the functions of the trace, if one was."""
+        return self._machine
+
     def number(self, owner: Any, key: str, found: Any) -> Any:
         """What a name gives that means a Python number."""
         return found if self._reads is None else self._reads.give(owner, key, found)
@@ -253,6 +264,7 @@ class Arrays:
         """The trace is over: what the function made is nobody's concern here."""
         if self._machine is not None:
             self._machine.heap.made.clear()
+            self._machine.journal.release()
             self._machine.watch = None
 
     def before_raising(self, tracer: Any) -> None:

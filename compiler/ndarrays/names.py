@@ -40,6 +40,7 @@ class Names:
         self.home = trace
         self._spaces: dict[int, _Space] = {}
         self._made: dict[int, tuple[Any, Any]] = {}  # by what they stand for, which stays alive
+        self.originals: dict[int, Any] = {}  # cells by those that stand for them
 
     def function(self, called: Any) -> Any:
         """The function with hooked names; anything else as it is."""
@@ -64,7 +65,7 @@ class Names:
         space = self._spaces.get(id(function.__globals__))
         if space is None:
             space = self._spaces[id(function.__globals__)] = _Space(function.__globals__, self)
-        cells = tuple([self._cell(c) for c in function.__closure__ or ()])
+        cells = tuple([self.cell(c) for c in function.__closure__ or ()])
         made = types.FunctionType(
             function.__code__.replace(), space, function.__name__, function.__defaults__, cells
         )
@@ -74,8 +75,14 @@ class Names:
             made.__defaults__ = tuple([self.value(v) for v in function.__defaults__])
         return made
 
-    def _cell(self, cell: Any) -> Any:
+    def cell(self, cell: Any) -> Any:
         """The cell itself, or one with what its value stands for."""
+        made = self._cell(cell)
+        if made is not cell:
+            self.originals[id(made)] = cell
+        return made
+
+    def _cell(self, cell: Any) -> Any:
         try:
             held = cell.cell_contents
         except ValueError:

@@ -254,12 +254,11 @@ def test_what_is_assigned_in_the_function_is_what_it_reads_afterwards() -> None:
         RATE *= 0.5
         return x * made.rate * RATE
 
-    f = tf.function(decayed)
-    with pytest.warns(UserWarning, match="runs? as plain Python"):
-        for n in (1, 2, 3):
-            np.testing.assert_array_equal(f(X), X.numpy() * np.float32(0.25 ** (n + 1)))
-            assert type(made.rate) is type(RATE) is float
-            assert made.rate == RATE == 0.5 ** (n + 1)
+    f = tf.function(decayed, strict=True)
+    for n in (1, 2, 3):
+        np.testing.assert_array_equal(f(X), X.numpy() * np.float32(0.25 ** (n + 1)))
+        assert type(made.rate) is type(RATE) is float
+        assert made.rate == RATE == 0.5 ** (n + 1)
 
 
 def test_a_property_and_a_method_of_its_own_keep_their_meaning() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["HELPERS", "Maker"]
+__all__ = ["HELPERS", "OUTSIDE", "Maker"]
 
 HELPERS = """
 class Box:
@@ -58,6 +58,51 @@ def check(x):
     return x
 """
 
+OUTSIDE = """
+import random
+LOG = []
+BOOK = {'n': 0, 'x': 1.5}
+COUNT = 0
+class Held:
+    total = 0
+    def __init__(self):
+        self.count, self.scale, self.last = 0, 0.5, None
+    def note(self, x):
+        self.count += 1
+        self.last = x
+        return self.count
+KEPT = Held()
+def bump(by):
+    global COUNT
+    COUNT += by
+    return COUNT
+def stepping():
+    n = 0
+    def step(by):
+        nonlocal n
+        n += by
+        return n
+    return step
+STEP = stepping()
+def state():
+    return LOG, BOOK, COUNT, vars(KEPT), Held.total, STEP(0), random.random()
+"""
+WRITES_OUTSIDE = [
+    "LOG.append({t})", "LOG.append({i})", "LOG.append([{t}, {f}])", "LOG.extend(({t}, {i}))", "LOG[-1:] = [{t}]",
+    "LOG += [{f}]", "LOG.insert(0, {i})", "LOG[0] = {t}", "LOG.append(box.x)", "BOOK['n'] += 1", "BOOK['x'] = {f}",
+    "BOOK['t'] = {t}", "BOOK.setdefault('k', []).append({i})", "BOOK.update(u={t}, w=1)", "KEPT.count += 1", "KEPT.last = {t}",
+    "KEPT.scale *= 0.5", "KEPT.note({t})", "KEPT.items = items", "Held.total += 1", "bump({k})", "bump({i})", "STEP({k})",
+    "print({t}, {i})", "print('said')", "if {b}:\n    LOG.append({t})", "if {b}:\n    KEPT.last = {t}", "if {b}:\n    KEPT.count += 2",
+    "if {b}:\n    print({f})", "if {b}:\n    BOOK['n'] -= 1\nelse:\n    BOOK['m'] = {t}", "del BOOK['x']", "BOOK['x'] = BOOK.get('x', 2.5)",
+    "for j0 in range(3):\n    LOG.append(j0)", "for e0 in {v}:\n    KEPT.count += 1", "for e0 in {v}:\n    if e0 > {c}:\n        bump(1)",
+]  # fmt: skip
+READS_OUTSIDE = [
+    "@i = KEPT.note({t})", "@i = bump(1)", "@i = BOOK['n']", "@t = {t} * KEPT.scale", "@i = len(LOG)", "@t = {t} * random.random()",
+    "@t = {t} + random.uniform(-1, 1)", "@i = random.randint(0, 3)", "@i = STEP({k})", "if LOG:\n    @t = {t} + 1", "@t = {t} * BOOK['x']",
+    "@i = KEPT.count % 3", "@t = {t} + KEPT.count", "@i = Held.total", "LOG.append({t})\n@t = LOG[-1]", "@t = BOOK.get('t', {t})",
+    "@i = COUNT + 1", "@t = {t} if KEPT.last is None else {t} * 2", "@t = BOOK['t'] if 't' in BOOK else {t}",
+]  # fmt: skip
+
 # what an expression of a kind may be: t a scalar tensor of float32, d one of float64, n one of int32,
 # v a vector of float32, i a Python int, f a float, b something to decide by
 EXPRESSIONS = {
@@ -87,7 +132,8 @@ LISTS = ["items.append({t})", "items.append({i})", "items[0] = {t}", "items = it
 class Maker:
     """Writes one program."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, outside: bool = False) -> None:
+        self.outside = outside
         self.rng = random.Random(seed)
         self.lines: list[str] = []
         self.names = {k: list(names) for k, names in _GIVEN.items()}
@@ -154,6 +200,8 @@ class Maker:
             choices += [self.branch] * 5 + [self.loop] * 3
             choices += [self.attempt, self.walrus, self.closure, self.manage, self.matched]
         choices += [self.leave, self.leave, self.odd]
+        if self.outside:
+            choices += [self.beyond] * 12
         self.pick(choices)(indent, depth)
 
     def assign(self, indent: int, depth: int) -> None:
@@ -297,6 +345,11 @@ class Maker:
         """Comprehensions, generators, None, names without a value."""
         made, filled = self.pick(_ODD), self.target
         self.add(indent, self.filled(made).replace("@t", filled("t")).replace("@i", filled("i")))
+
+    def beyond(self, indent: int, depth: int) -> None:
+        """A write to an object from outside, or a read of one; a random number."""
+        text = self.filled(self.pick(WRITES_OUTSIDE * 2 + READS_OUTSIDE * 3))
+        self.add(indent, text.replace("@t", self.target("t")).replace("@i", self.target("i")))
 
     def make(self) -> str:
         """The body of a program."""

@@ -4,10 +4,13 @@ on values, and a command that runs many of them:
     python -m support.python_programs --count 2000          # from tests/, jit_compile=False
     python -m support.python_programs --count 50 --jit
     python -m support.python_programs --count 50 --default  # kernels arrive between the calls
+    python -m support.python_programs --count 2000 --outside
 
 Each program is a function of tensors, Python numbers and an array of NumPy. It runs as it is and
 compiled, on copies of the same arguments of three kinds of values, and both must agree in type,
-value, structure, exception and message, and in what the arguments hold afterwards. A call that runs
+value, structure, exception and message, and in what the arguments hold afterwards. ``--outside``:
+programs that write to objects from outside, print and draw random numbers, six calls each; what they
+leave there must agree as well. A call that runs
 as plain Python is counted by its reason, never hidden; where the trace raises what plain Python does
 not, that is a fault of the interpreter and a failure.
 """
@@ -15,7 +18,9 @@ not, that is a fault of the interpreter and a failure.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
+import io
 import random
 import time
 from collections import Counter
@@ -30,7 +35,7 @@ from twofold.compiler import background
 from twofold.compiler.function import Function
 from twofold.compiler.plain import Changed, PlainPython, first_line
 
-from .python_maker import HELPERS, Maker
+from .python_maker import HELPERS, OUTSIDE, Maker
 from .same import Difference, _same, outcome
 
 __all__ = ["arguments", "main", "run"]
@@ -94,7 +99,10 @@ def compiled_program(text: str) -> Callable[..., Any]:
     """The function with this body."""
     body = "\n".join("    " + line for line in text.split("\n"))
     space: dict[str, Any] = {"np": np, "tf": tf, "__name__": "program"}
-    exec(compile(f"{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n", "<program>", "exec"), space)
+    exec(
+        compile(f"{OUTSIDE}{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n", "<program>", "exec"),
+        space,
+    )
     found: Callable[..., Any] = space["f"]
     return found
 
@@ -105,13 +113,14 @@ def _copied(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def made(seed: int) -> tuple[str, list[dict[str, Any]]]:
+def made(seed: int, outside: bool = False) -> tuple[str, list[dict[str, Any]]]:
     """The program of a seed, and its arguments: mostly one that does not fail by its types."""
     calls = arguments(seed)
     for attempt in range(30):
-        text = Maker(seed * 1009 + attempt).make()
+        text = Maker(seed * 1009 + attempt, outside).make()
         function = compiled_program(text)
-        ends = [outcome(lambda f=function, c=c: f(**_copied(c))) for c in calls]  # type: ignore[misc]
+        with contextlib.redirect_stdout(io.StringIO()):
+            ends = [outcome(lambda f=function, c=c: f(**_copied(c))) for c in calls]  # type: ignore[misc]
         failed = [
             e for e in ends if isinstance(e, TypeError | AttributeError | tf.errors.TwofoldError)
         ]
@@ -120,39 +129,56 @@ def made(seed: int) -> tuple[str, list[dict[str, Any]]]:
     return text, calls
 
 
-def run(seed: int, jit: bool | None = False) -> tuple[str, list[str]]:
+def run(seed: int, jit: bool | None = False, outside: bool = False) -> tuple[str, list[str]]:
     """Make and compare the program of a seed. Returns its text and how each call ended."""
-    text, calls = made(seed)
+    text, calls = made(seed, outside)
     try:
-        return text, compare(text, calls, jit)
+        return text, compare(text, calls * 2 if outside else calls, jit)
     except Difference as error:
         raise Difference(f"seed {seed}, {error}") from error
 
 
 def compare(text: str, calls: list[dict[str, Any]], jit: bool | None = False) -> list[str]:
     """Run a program both ways: how each call ended. Raises Difference."""
-    function = compiled_program(text)
-    compiled = tf.function(function, jit_compile=jit)
+    function, twin = compiled_program(text), compiled_program(text)
+    compiled = tf.function(twin, jit_compile=jit)
     ends = []
     for k, given in enumerate(calls * (2 if jit is None else 1)):
         if jit is None and k == len(calls):
             background.wait(60)
         plain, other = _copied(given), _copied(given)
-        want = outcome(lambda: function(**plain))  # noqa: B023
+        random.seed(k)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            want = outcome(lambda: function(**plain))  # noqa: B023
+        held = copy.deepcopy(function.__globals__["state"]())
+        random.seed(k)
         reasons: list[Any] = []
         try:
-            with watched(reasons):
+            with watched(reasons), contextlib.redirect_stdout(io.StringIO()) as shown_:
                 got = _caught(lambda: compiled(**other))  # noqa: B023
             why = reason_of(reasons[0], want) if reasons else ""
             _same_outcome(got, want)
             for name, x in plain.items():
                 _same(other[name], x, f"{name} afterwards")
+            _same(_plain(twin.__globals__["state"]()), _plain(held), "what is outside")
+            _same(shown_.getvalue(), printed.getvalue(), "what is printed")
         except Difference as error:
             shown = ", ".join(f"{n}={_text(x)}" for n, x in given.items())
             raise Difference(f"call {k}: f({shown})\n{text}\n{error}") from error
         state = "raised" if isinstance(want, Exception) else "returned"
         ends.append(f"plain: {why}" if why and why != "raised" else state)
     return ends
+
+
+def _plain(value: Any, depth: int = 6) -> Any:
+    """A value with the class of all that is in it."""
+    if isinstance(value, list | tuple) and depth:
+        return [type(value).__name__, *[_plain(v, depth - 1) for v in value]]
+    if isinstance(value, dict) and depth:
+        return [[k, _plain(v, depth - 1)] for k, v in value.items()]
+    if isinstance(value, tf.Tensor | np.ndarray | np.generic):
+        return value
+    return [type(value).__name__, repr(value)]
 
 
 def _caught(call: Callable[[], Any]) -> Any:
@@ -213,9 +239,10 @@ def _text(x: Any) -> str:
     )
 
 
-def _show(error: Difference, seed: int, jit: bool | None, reduce: bool) -> None:
+def _show(error: Difference, seed: int, jit: bool | None, reduce: bool, outside: bool) -> None:
     if reduce:
-        text, calls = made(seed)
+        text, calls = made(seed, outside)
+        calls = calls * 2 if outside else calls
         try:
             compare(reduced(text, _still("", calls, jit)), calls, jit)
         except Difference as shorter:
@@ -229,6 +256,7 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--jit", action="store_true")
     parser.add_argument("--default", action="store_true", help="jit_compile=None, six calls")
+    parser.add_argument("--outside", action="store_true", help="objects from outside, six calls")
     parser.add_argument("--show", type=int, default=10, help="differences to print")
     parser.add_argument("--reduce", action="store_true", help="shorten what differs")
     parser.add_argument("--why", default="", help="print programs that run plainly for this reason")
@@ -237,11 +265,12 @@ def main() -> None:
     start = time.perf_counter()
     for seed in range(options.start, options.start + options.count):
         try:
-            text, calls = run(seed, None if options.default else options.jit)
+            text, calls = run(seed, None if options.default else options.jit, options.outside)
         except Difference as error:
             ends["differs"] += 1
             if ends["differs"] <= options.show:
-                _show(error, seed, None if options.default else options.jit, options.reduce)
+                mode = None if options.default else options.jit
+                _show(error, seed, mode, options.reduce, options.outside)
             continue
         ends.update(calls)
         if options.why and any(options.why in end for end in calls):

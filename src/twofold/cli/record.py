@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compiler.concrete import ConcreteFunction
+from twofold.compiler.effects import Noted
 from twofold.compiler.function import Function
 from twofold.compiler.plain import PlainCalls
 from twofold.ir.errors import AgreementError, TwofoldError
@@ -109,6 +110,8 @@ class State:
             *zip(concrete.trace.leaf_names, leaves, strict=True),
             *(("from outside", c) for c in [*concrete.captures, *concrete.written(leaves)]),
         ]
+        self.outside = [Noted(x) for x in concrete.outputs.owners(leaves)]
+        self.after: list[Any] = []  # what these hold after the eager call
         found = {id(x): (name, x) for name, x in reversed(named) if isinstance(x, _HOLDS_ARRAY)}
         self.held = [x for _, x in found.values()]
         self.names = [
@@ -122,14 +125,24 @@ class State:
 
     def keep(self) -> list[np.ndarray[Any, Any]]:
         """The values themselves, as tapes know them; copies of arrays."""
+        self.after = [noted.read() for noted in self.outside]
         return [x.copy() if isinstance(x, np.ndarray) else x.array for x in self.held]
 
     def put(self, copies: list[np.ndarray[Any, Any]]) -> None:
-        """Set all parts to copies of these."""
-        self.restore([array.copy() for array in copies])
+        """Set all parts to copies of these, and objects to what they held at first."""
+        for noted in self.outside:
+            if noted.restore is not None:
+                noted.restore(noted.before)
+        self._set([array.copy() for array in copies])
 
     def restore(self, kept: list[np.ndarray[Any, Any]]) -> None:
-        """Set all parts to these."""
+        """Set all parts to these, and objects to what they held after the eager call."""
+        for noted, held in zip(self.outside, self.after, strict=False):
+            if noted.restore is not None:
+                noted.restore(held)
+        self._set(kept)
+
+    def _set(self, kept: list[np.ndarray[Any, Any]]) -> None:
         for x, array in zip(self.held, kept, strict=True):
             if not isinstance(x, np.ndarray):
                 x.array = array

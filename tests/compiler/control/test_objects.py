@@ -64,6 +64,7 @@ class Counter:
         return x * self.weights[1]
 
 
+@pytest.mark.filterwarnings("ignore:.*runs as plain Python")
 @pytest.mark.parametrize("mode", MODES)
 def test_a_method_that_counts_its_calls(mode: str) -> None:
     counter = Counter()

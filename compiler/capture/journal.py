@@ -1,0 +1,391 @@
+"""What a call writes into objects from outside: it happens when the graph has run, on each call.
+
+While a function is interpreted no object from outside is touched, so that nobody else sees values
+of a trace. The first write to a container makes a copy of it, which stands for it from then on
+(``shadow``); attributes, global names and cells that are written to are in a table by name. Each
+write is an entry among the effects of the trace, beside ``print``: they are made in order after the
+graph, on every call. Entries of a branch get a condition when the ways join.
+
+What a call has read of such an object before it wrote there is guarded, and nothing else of it:
+an object that is only written to may hold anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import types
+import weakref
+from collections import Counter, OrderedDict, defaultdict, deque
+from typing import Any, NamedTuple
+
+from twofold.ir import bind
+from twofold.ir.errors import StagingError
+
+from ..plain import PlainPython
+from ..readers import MISSING
+from ..state import attributes_named
+
+__all__ = ["GONE", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect", "Index",
+           "Journal", "Put", "read_item"]  # fmt: skip
+
+
+class _Mark:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+GONE: Any = _Mark("GONE")  # an attribute that has been deleted
+TORN: Any = _Mark("TORN")  # one of which the ways of a branch left different things
+WHOLE: Any = _Mark("WHOLE")  # everything that an object holds
+LENGTH: Any = _Mark("LENGTH")  # how many items it has
+SHADOWED = (list, dict, set, deque, OrderedDict, defaultdict, Counter, bytearray)
+
+
+class Effect(NamedTuple):
+    """A call that is made when the graph has run, where ``when`` holds."""
+
+    function: Any
+    args: Any
+    kwargs: Any
+    when: Any = True
+    writes: bool = False  # whether it writes into its first argument
+
+
+class Attributes(dict[str, Any]):
+    """The attributes of an object, or the global names of a module, or a cell's only one (""),
+    that the call has given values."""
+
+    __slots__ = ("owner", "__weakref__")
+
+    def __init__(self, owner: Any) -> None:
+        super().__init__()
+        self.owner = owner
+
+
+class Index(NamedTuple):
+    """A position in a sequence, of which it was asked whether it is there, when the call has put
+    so many ``more`` items into it."""
+
+    at: int
+    more: int
+
+
+class Put(NamedTuple):
+    """An attribute gets the value that it has at the end."""
+
+    held: Attributes
+    name: str
+
+
+class Journal:
+    """The writes of one trace; see the module."""
+
+    def __init__(self, tracer: Any, heap: Any) -> None:
+        self.tracer, self.heap = tracer, heap
+        self.entries: list[Any] = tracer.effects
+        self.shadows: dict[int, tuple[Any, Any]] = {}  # owner -> what stands for it
+        self.owners: dict[int, Any] = {}  # what stands for an owner -> that owner
+        self.torn: set[int] = set()  # shadows of which ways of a branch left different things
+        heap.made[id(self.torn)] = self.torn, 0
+        self.reads: dict[int, tuple[Any, set[Any]]] = {}  # owner -> what was read before writes
+        self.drawn: dict[int, Any] = {}  # containers that an iterator or a view goes over
+        self.kinds = False  # whether an attribute of a class has been written to
+        self.numbers: dict[tuple[int, Any], Any] = {}  # owner and key -> the number of each call
+        self.grown: dict[int, int] = {}  # lists made longer only -> by the last items
+        self.known: dict[int, set[Any]] = {}  # owner -> keys of a container that got values
+        self.sides: list[tuple[Any, bool]] = [(tracer, True)]  # whether a part keeps entries
+        self.marks: list[int] = []  # how many entries there were when a part began
+
+    # shadows
+
+    def shadow(self, owner: Any) -> Any:
+        """What stands for an object, or None."""
+        found = self.shadows.get(id(owner))
+        return None if found is None else found[1]
+
+    def attributes(self, owner: Any) -> Attributes:
+        """The table of what is written into an object, begun now if there is none."""
+        found: Attributes | None = self.shadow(owner)
+        if found is None:
+            found = Attributes(owner)
+            self._stand_for(owner, found)
+            self.kinds = self.kinds or isinstance(owner, type)
+        return found
+
+    def container(self, owner: Any) -> Any:
+        """The copy that stands for a container, made now if there is none."""
+        found = self.shadow(owner)
+        if found is None:
+            if id(owner) in self.drawn:
+                self.refuse("a container that is written to while something goes over it")
+            found = owner.copy()
+            self._stand_for(owner, found)
+        return found
+
+    def _stand_for(self, owner: Any, made: Any) -> None:
+        self.shadows[id(owner)] = owner, made
+        self.owners[id(made)] = owner
+        self.heap.made[id(made)] = made, 0  # whichever part of the function needed it first
+
+    def original(self, value: Any) -> Any:
+        """The object that something stands for, or the value itself."""
+        return self.owners.get(id(value), value)
+
+    def seed(self, held: Attributes, name: str, value: Any) -> None:
+        """What an attribute is before the parts that are interpreted now."""
+        for part in self.heap.parts:
+            if id(held) in part:
+                part[id(held)].before[name] = value
+        held[name] = value
+
+    # what is read
+
+    def read(self, owner: Any, key: Any = WHOLE) -> None:
+        """Something of an object is read."""
+        found = self.shadows.get(id(owner))
+        if found is not None:
+            written = found[1] if type(found[1]) is Attributes else self.known.get(id(owner), ())
+            if key in written:
+                return
+        self.reads.setdefault(id(owner), (owner, set()))[1].add(key)
+
+    def has_read(self, owner: Any, name: str) -> bool:
+        """Whether an attribute has been read before it was written to."""
+        keys = self.reads.get(id(owner), (None, ()))[1]
+        return name in keys or WHOLE in keys
+
+    # entries
+
+    def log(
+        self, what: str, function: Any, args: Any, kwargs: Any, writes: bool = True
+    ) -> None:  # fmt: skip
+        """Note a call for after the graph; whether it ``writes`` into its first argument."""
+        if not self._is_followed() or not self.sides[-1][1]:
+            self.refuse(f"{what} in a loop of the graph")
+        self.entries.append(Effect(function, args, kwargs, writes=writes))
+
+    def put(self, held: Attributes, name: str) -> None:
+        """Note that an attribute has been given a value."""
+        if not self._is_followed():
+            self.refuse(f"an assignment to {name!r} in a loop or branch made by a function")
+        made = Put(held, name)
+        first = self.marks[-1] if self.marks else 0
+        for i in range(len(self.entries) - 1, first - 1, -1):
+            found = self.entries[i]
+            if type(found) is Put and found.held is held and found.name == name:
+                del self.entries[i]
+        self.entries.append(made)
+
+    def keep(self, held: Attributes, name: str, value: Any) -> None:
+        """An assignment before a branch is made for itself, since its ways go on differently."""
+        for i, found in enumerate(self.entries):
+            if type(found) is Put and found.held is held and found.name == name:
+                self.entries[i] = self.effect_of(found, value)
+
+    def stands_for(self, value: Any) -> bool:
+        """Whether this stands for an object."""
+        return id(value) in self.owners
+
+    def effect_of(self, put: Put, value: Any) -> Effect:
+        """What gives an attribute a value."""
+        owner = put.held.owner
+        if type(owner) is types.CellType:
+            return Effect(_put_cell, (owner, value), {}, writes=True)
+        function: Any
+        if type(owner) is dict:
+            function = _put_item if value is not GONE else _delete_item
+        else:
+            function = _put_attribute if value is not GONE else _delete_attribute
+        given = () if value is GONE else (value,)
+        return Effect(function, (owner, put.name, *given), {}, writes=True)
+
+    def _is_followed(self) -> bool:
+        """Whether what is interpreted now is a part of the function itself, or of one that it
+        calls, not a region that an operation makes of a function."""
+        ground: Any = bind.ground()
+        while ground is not self.sides[-1][0] and getattr(ground, "inlined", False):
+            ground = ground.outer
+        return ground is self.sides[-1][0]
+
+    def begin(self, tracer: Any, keeps: bool) -> None:
+        """A part begins, of a branch or (without entries but ``Put``) of a loop."""
+        self.sides.append((tracer, keeps))
+        self.marks.append(len(self.entries))
+
+    def fails(self, error: BaseException) -> None:
+        """A part ends with an error. What it has done before is done when the graph has raised, by
+        plain Python. Raises PlainPython where that cannot be."""
+        if isinstance(error, Exception) and len(self.entries) > self.marks[-1]:
+            self.tracer.arrays.replay()
+
+    def end(self) -> list[Any]:
+        """A part ends; its entries."""
+        self.sides.pop()
+        mark = self.marks.pop()
+        found = self.entries[mark:]
+        del self.entries[mark:]
+        return found
+
+    def refuse(self, what: str) -> Any:
+        """Raise PlainPython."""
+        raise PlainPython(refusal=StagingError(f"{what} is not staged"))
+
+    # the end of the trace
+
+    def settle(self, watch: Any) -> str:
+        """The trace ends: its entries become calls, and what was not read is no guard. Gives what
+        it has read and changes, which has it traced again on every call."""
+        self.entries[:] = [
+            self.effect_of(e, e.held[e.name]) if type(e) is Put else e for e in self.entries
+        ]
+        again = []
+        for owner, made in self.shadows.values():
+            keys = self.reads.get(id(owner), (None, set()))[1]
+            keys = {k for k in keys if (id(owner), k) not in self.numbers}
+            if watch is not None and watch.walker is not None:
+                again += _narrow(watch, owner, made, keys, self.known.get(id(owner), set()))
+        return ", ".join(again)
+
+    def release(self) -> None:
+        """Keep nothing alive."""
+        for held in (self.entries, self.shadows, self.owners, self.reads, self.drawn, self.known,
+                     self.numbers):  # fmt: skip
+            held.clear()
+
+    def known_object(self, value: Any, leaves: Any) -> Any:
+        """How a call finds an object that is no value of the graph and was not made by it: the kind
+        of a leaf of ``packing.Outputs`` and what it holds; None for any other."""
+        for i, leaf in enumerate(leaves):
+            if leaf is value:
+                return "leaf", i
+        if id(value) in self.heap.made:
+            return None
+        if isinstance(value, types.FunctionType | types.MethodType | type | types.ModuleType):
+            return "object", value
+        try:
+            return "weak", weakref.ref(value)
+        except TypeError:
+            return "object", value
+
+    def check(self, seen: Any) -> None:
+        """Raise PlainPython where something is written into an object from outside of which it is
+        not known whether each call makes another one."""
+        todo = [x for e in self.entries for x in (*e.args, *e.kwargs.values())]
+        met: set[int] = set()
+        while todo:
+            x = todo.pop()
+            if id(x) in met or id(x) in seen or id(x) in self.shadows:
+                continue
+            met.add(id(x))
+            if type(x) is tuple:
+                todo += x
+            elif type(x) in SHADOWED:
+                if id(x) not in self.heap.made:
+                    self.refuse(f"a {type(x).__name__} that is put into an object from outside")
+                todo += x.values() if isinstance(x, dict) else x
+
+
+def _narrow(watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any]) -> list[str]:
+    """Guard of an object that is written to only what was read; what of it is written as well."""
+    if type(made) is not Attributes:
+        return _narrow_items(watch, owner, made, keys, known)
+    places, indices = watch.walker.places, watch.walker.indices
+    if not isinstance(owner, type | types.CellType | dict):
+        return _narrow_attributes(watch, owner, made, keys)
+    again = []
+    for name in made:
+        for index in places.get((id(owner), name), ()):
+            if name not in keys:
+                watch.compare_less(index, _nothing)
+            elif not watch.is_open(index):
+                again.append(name or "a captured variable")
+    names = sorted(k for k in keys if type(k) is str)
+    space: Any = owner
+    for index in indices.get(id(owner), ()):  # the attributes of a function
+        watch.compare_less(index, lambda: tuple([space.get(n, MISSING) for n in names]))
+        again += [n for n in names if n in made]
+    return again
+
+
+def _narrow_attributes(watch: Any, owner: Any, made: Attributes, keys: set[Any]) -> list[str]:
+    indices = watch.walker.indices
+    if WHOLE in keys:
+        return [f"a {type(owner).__name__}"]
+    names, closed = sorted(keys), set()
+    *others, index = indices.get(id(owner), (None,))
+    for other in others:  # it was found twice
+        watch.compare_less(other, _nothing)
+    if index is not None:
+        watch.compare_less(index, attributes_named(owner, names), names)
+        closed |= {n for n in names if n in made and not watch.is_open(index, names.index(n) + 1)}
+    for index in indices.get(id(getattr(owner, "__dict__", None)), ()):
+        watch.compare_less(index, _nothing)
+    return [f"{type(owner).__name__}.{n}" for n in sorted(closed)]
+
+
+def _narrow_items(
+    watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any]
+) -> list[str]:  # fmt: skip
+    if WHOLE in keys:
+        return [f"a {type(owner).__name__}"]
+    for index in watch.walker.indices.get(id(owner), ()):
+        if keys:
+            watch.compare_less(index, lambda: tuple([read_item(owner, k) for k in keys]))
+        else:
+            watch.compare_less(index, _nothing)
+    if isinstance(owner, dict):
+        closed = keys & known
+    else:
+        same = len(made) == len(owner)
+        closed = {k for k in keys if type(k) is not Index and not (k is LENGTH and same)}
+    return [f"a {type(owner).__name__}"] if closed else []
+
+
+def _nothing() -> None:
+    return None
+
+
+def read_item(owner: Any, key: Any) -> Any:
+    """An item of a container, MISSING if there is none, or its length."""
+    if key is LENGTH:
+        return len(owner)
+    if type(key) is Index:
+        length = len(owner) + key.more
+        return -length <= key.at < length
+    try:
+        return dict.get(owner, key, MISSING) if isinstance(owner, dict) else owner[key]
+    except LookupError:
+        return MISSING
+
+
+def _put_attribute(owner: Any, name: str, value: Any) -> None:
+    put: Any = type.__setattr__ if isinstance(owner, type) else object.__setattr__
+    if type(owner) is types.SimpleNamespace:
+        put = setattr
+    put(owner, name, value)
+
+
+def _delete_attribute(owner: Any, name: str) -> None:
+    delete: Any = type.__delattr__ if isinstance(owner, type) else object.__delattr__
+    if type(owner) is types.SimpleNamespace:
+        delete = delattr
+    with contextlib.suppress(AttributeError):  # the call itself may have made it
+        delete(owner, name)
+
+
+def _put_item(space: dict[str, Any], name: str, value: Any) -> None:
+    space[name] = value
+
+
+def _delete_item(space: dict[str, Any], name: str) -> None:
+    space.pop(name, None)
+
+
+def _put_cell(cell: types.CellType, value: Any) -> None:
+    if value is GONE:
+        del cell.cell_contents
+    else:
+        cell.cell_contents = value
