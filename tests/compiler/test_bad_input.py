@@ -6,6 +6,7 @@ import _thread
 import gc
 import importlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -64,6 +65,19 @@ def test_endless_recursion_is_a_recursion_error() -> None:
     np.testing.assert_array_equal(tf.function(lambda x: x + 1)(X), [2.0, 3.0])
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where a shell has started the tests in the background
+    and so ignores it, and not in a callback of the garbage collector (hypothesis has one), where
+    Python drops it: an endless trace spends most of its time there."""
+    before, callbacks = signal.signal(signal.SIGINT, signal.default_int_handler), gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = callbacks
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("jit", [None, True])
 def test_an_endless_loop_ends_with_an_interrupt(jit: bool | None) -> None:
     @tf.function(jit_compile=jit)
