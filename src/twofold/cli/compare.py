@@ -17,12 +17,11 @@ from twofold.compiler.native.codegen import generator
 from twofold.compiler.native.machine import driver
 from twofold.compiler.observe import observed
 
-from .given import output_is_closed
 from .measure import Comparison
 from .record import Record
 from .report import console, figures, totals
 from .table import print_table
-from .target import Target, find_target, load_script, refuse, user_traceback
+from .target import Target, find_target, load_script, refuse, run_script
 
 __all__ = ["compare"]
 
@@ -99,17 +98,8 @@ def _run(found: Target, args: tuple[str, ...], comparison: Comparison, as_json: 
     """Run the script under observation; its exit status."""
     aside = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     with load_script(found, args) as (module, start), observed(comparison), aside:
-        try:
-            start()
-        except SystemExit as stop:
-            if stop.code not in (None, 0):
-                click.echo(f"{found.path} exited with {stop.code}", err=True)
-                return 1
-        except Exception as error:  # the script's own: shown as Python would
-            if isinstance(error, BrokenPipeError) and output_is_closed():
-                raise
-            click.echo(user_traceback(error), err=True, nl=False)
-            return 1
+        if status := run_script(found, start):
+            return status
     if found.function and not comparison.records:
         refuse(found, module)
     return 0

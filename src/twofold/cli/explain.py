@@ -12,8 +12,7 @@ import click
 from twofold.compiler.function import Function
 from twofold.compiler.observe import observed
 
-from .given import output_is_closed
-from .target import Target, find_target, known_as, load_script, refuse, user_traceback
+from .target import Target, find_target, known_as, load_script, refuse, run_script
 
 __all__ = ["explain"]
 
@@ -59,17 +58,8 @@ def _run(found: Target, args: tuple[str, ...], seen: dict[int, Function]) -> int
 
     aside = contextlib.redirect_stdout(sys.stderr)
     with load_script(found, args) as (module, start), observed(note), aside:
-        try:
-            start()
-        except SystemExit as stop:
-            if stop.code not in (None, 0):
-                click.echo(f"{found.path} exited with {stop.code}", err=True)
-                return 1
-        except Exception as error:  # the script's own: shown as Python would
-            if isinstance(error, BrokenPipeError) and output_is_closed():
-                raise
-            click.echo(user_traceback(error), err=True, nl=False)
-            return 1
+        if status := run_script(found, start):
+            return status
     if found.function and not any(found.function in known_as(f) for f in seen.values()):
         refuse(found, module)
     if not seen:

@@ -15,9 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+import click
+
 from twofold.compiler.function import Function
 from twofold.ir.errors import TargetError
 from twofold.ir.location import is_internal
+
+from .given import output_is_closed
 
 __all__ = [
     "Target",
@@ -26,6 +30,7 @@ __all__ = [
     "known_as",
     "load_script",
     "refuse",
+    "run_script",
     "user_traceback",
 ]
 
@@ -155,3 +160,19 @@ def user_traceback(error: BaseException) -> str:
         link.stack = traceback.StackSummary.from_list(frames)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return "".join(shown.format())
+
+
+def run_script(found: Target, start: Callable[[], Any]) -> int:
+    """Run a loaded script; 1 if it failed, which is told as Python would tell it."""
+    try:
+        start()
+    except SystemExit as stop:
+        if stop.code not in (None, 0):
+            click.echo(f"{found.path} exited with {stop.code}", err=True)
+            return 1
+    except Exception as error:  # the script's own
+        if isinstance(error, BrokenPipeError) and output_is_closed():
+            raise
+        click.echo(user_traceback(error), err=True, nl=False)
+        return 1
+    return 0
