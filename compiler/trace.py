@@ -38,7 +38,7 @@ from .symnumber import SymNumber, symbol
 __all__ = ["TRACED_TEXT", "Traced", "Tracer", "place"]
 
 _PYTHON = (bool, int, float, complex)
-_CAUGHT = "an operation that may raise, inside of `try` or `with`,"
+_CAUGHT = "an operation that may raise, inside `try` or `with`,"
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 

@@ -280,7 +280,7 @@ class Loop:
         self.depths = _depths_of(ended, frame)
         self.inner = frame.stack[len(self.frame.stack) :]
         if any(type(x) is not Walk for x in self.inner):
-            raise Unmergeable("a loop is left from inside of something that is unfinished")
+            raise Unmergeable("a loop is left from inside something that is unfinished")
         if changed:
             raise Widen
         self._refuse_sharing(frame, written, value)
