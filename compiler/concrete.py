@@ -16,6 +16,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
+from twofold.ir.once import once
 from twofold.ir.op import OPS
 from twofold.ir.tree import Leaves, given, unflatten
 from twofold.runtime.arrays import distinct, held
@@ -40,13 +41,14 @@ from .numbers import NumberInput, Numbers, is_argument
 from .plain import first_line
 from .signature import bind_arguments
 from .target import Executable
-from .tracing import Trace
+from .tracing import Trace, as_plain
 
 __all__ = ["ConcreteFunction", "PreparedCall"]
 
 _CALL = OPS["call"]
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
+NODE_BYTES = 2048  # what a node takes with its copies in passes and executables
 OVERLAP = "two arguments, or elements of one, share memory, and one of them is written to"
 
 assert gradient and derivatives  # imported for the gradients of calls and control flow
@@ -90,6 +92,18 @@ class ConcreteFunction:
         )
         if used or any(c.__class__ is NumberInput for c in self.captures):
             self.numbers = numbers
+
+    @once
+    def nbytes(self) -> int:
+        """About how many bytes the trace holds: its nodes, the constants in them, and arrays that
+        nothing else leads to."""
+        nodes = list(self.graph.walk())
+        arrays = [v for n in nodes for v in n.attrs.values() if isinstance(v, np.ndarray)]
+        arrays += [
+            as_plain(c) for c in self.captures
+            if isinstance(c, Tensor | np.ndarray) and not self.watch.holds(c)
+        ]  # fmt: skip
+        return NODE_BYTES * len(nodes) + sum(x.nbytes for x in arrays)
 
     @property
     def guards(self) -> list[Any]:

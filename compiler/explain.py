@@ -3,7 +3,8 @@ Python."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir.words import counted
@@ -15,7 +16,7 @@ from .signature import leaf_pattern
 if TYPE_CHECKING:
     from .concrete import ConcreteFunction
 
-__all__ = ["describe", "of_call", "plain_lines", "summary", "why_again"]
+__all__ = ["describe", "of_call", "of_storm", "plain_lines", "summary", "why_again"]
 
 
 def why_again(latest: ConcreteFunction, key: Key, leaves: list[Any]) -> str:
@@ -28,6 +29,22 @@ def why_again(latest: ConcreteFunction, key: Key, leaves: list[Any]) -> str:
         if old != new
     ]
     return "; ".join(changes or latest.misfits(leaves)) or "a call that an earlier trace was for"
+
+
+def of_storm(name: str, function: Any, count: int, reasons: Iterable[str]) -> str:
+    """The warning after ``count`` traces of a Python function: for each argument or path that was
+    another, its first and its last change and how many there were."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    where = "" if code is None else f" ({code.co_filename}:{code.co_firstlineno})"
+    groups: dict[str, list[str]] = {}
+    for reason in reasons:
+        path, found, change = reason.partition(": ")
+        groups.setdefault(path + found, []).append(change)
+    lines = [f"{name}{where} has been traced {count} times. What new traces were made for:"]
+    for path, changes in groups.items():
+        more = f" ... {changes[-1]} ({counted(len(changes), 'time')})" if len(changes) > 1 else ""
+        lines.append(f"  {path}{changes[0]}{more}")
+    return "\n".join([*lines, "Pass what changes as a tensor, or keep it the same."])
 
 
 def describe(x: Any) -> str:

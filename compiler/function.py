@@ -26,7 +26,7 @@ from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
 from . import config, observe
-from .explain import of_call, summary, why_again
+from .explain import of_call, of_storm, summary, why_again
 from .key import Key, Keys, object_key, plain_key
 from .library import open_package
 from .loading import load
@@ -34,6 +34,7 @@ from .method import BoundMethod, reduce_function
 from .observe import is_watched
 from .plain import FOREIGN, Changed, PlainCalls, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
+from .traces import Traces
 
 if TYPE_CHECKING:
     from .concrete import ConcreteFunction, PreparedCall
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["Function"]
 
 EXACT_ENTRIES = 512  # exact signatures kept for each function
-TRACES = 64  # traces kept for each function
 CHANGES = 2  # traces in a row that change Python state before calls run as plain Python
 AGAIN = 6  # the same for traces that read what each call changes
 STORM = 12  # traces after which one warning explains why it retraces
@@ -78,7 +78,7 @@ class Function:
         self._lock = threading.RLock()
         self._exact: OrderedDict[Any, Any] = OrderedDict()
         self._above: OrderedDict[Any, Any] = OrderedDict()  # the same under interpreters
-        self._traces: OrderedDict[Any, list[ConcreteFunction]] = OrderedDict()
+        self._traces = Traces()
         self._tracing_count = 0
         self._keys = Keys()
         self._changes: dict[Key, int] = {}  # consecutive traces that changed Python state
@@ -264,7 +264,7 @@ class Function:
             self._plain[objects] = why.partition("\n")[0]
 
     def _fitting(self, key: Any, leaves: list[Any]) -> ConcreteFunction | None:
-        for concrete in self._traces.get(key, ()):
+        for concrete in self._traces.of(key):
             if concrete.fits(leaves):
                 return concrete
         return None
@@ -278,16 +278,9 @@ class Function:
         self._remember(concrete, leaves)
         if concrete.trace.changed:  # it has happened; another call must not skip it
             return concrete
-        group = self._traces.setdefault(key, [])
-        if sum(held.watch.outdated() for held in group) > CHANGES:
+        if sum(held.watch.outdated() for held in self._traces.of(key)) > CHANGES:
             self._untraced[key] = f"{self.name} reads arrays that keep changing"
-        group.append(concrete)
-        self._traces.move_to_end(key)
-        while sum(map(len, self._traces.values())) > TRACES:
-            oldest = next(iter(self._traces))
-            self._traces[oldest].pop(0)
-            if not self._traces[oldest]:
-                del self._traces[oldest]
+        self._traces.add(key, concrete)
         return concrete
 
     def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
@@ -319,9 +312,7 @@ class Function:
         self._latest = weakref.ref(concrete)
         if self._tracing_count == STORM:
             warnings.warn(
-                f"{self.name} has been traced {STORM} times. What each new trace was made for:\n  "
-                + "\n  ".join(self._reasons)
-                + "\nPass what changes as a tensor, or keep it the same.",
+                of_storm(self.name, self.python_function, STORM, self._reasons),
                 stacklevel=user_level(),
             )
 
@@ -366,11 +357,11 @@ class Function:
         leaves, structure = bind_arguments(self, args, kwargs)
         key = self._keys.pattern(leaves, structure)
         why = self._plain.get(object_key(key)) or self._why_untraced(key, leaves, structure)
-        return of_call(self.name, self._traces.get(key, []), leaves, why, self.plain_calls)
+        return of_call(self.name, self._traces.of(key), leaves, why, self.plain_calls)
 
     def traces(self) -> list[ConcreteFunction]:
         """All traces that are kept."""
-        return [concrete for group in list(self._traces.values()) for concrete in group]
+        return self._traces.all()
 
     def retraced(self) -> list[str]:
         """What each of the latest traces but the first was made for."""
@@ -417,8 +408,7 @@ class Function:
     def _purge(self, token: Token) -> None:
         """Forget the traces for an object that is gone."""
         with self._lock:
-            for key in [k for k in self._traces if token in k]:
-                del self._traces[key]
+            self._traces.forget(token)
             for table in (self._changes, self._plain, self._untraced):
                 for key in [k for k in table if token in k]:
                     del table[key]

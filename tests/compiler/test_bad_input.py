@@ -339,8 +339,11 @@ def test_a_storm_of_traces_names_paths_with_what_stood_there_and_stands_now() ->
             f(X)
     text = "\n".join(str(warning.message) for warning in told)
     assert text.count("has been traced") == 1
-    assert "model.mode: 'c' -> 'ccc'" in text
-    assert "table[...][1]: '' -> 'yy'" in text
+    code = f.python_function.__code__
+    assert f"({code.co_filename}:{code.co_firstlineno}) has been traced 12 times" in text
+    lines = [line.strip() for line in text.splitlines()]
+    assert "model.mode: 'b' -> 'c' ... 'ccccccccc' -> 'ccccccccccc' (6 times)" in lines
+    assert "table[...][1]: '' -> 'yy' ... 'yyyyyyyy' -> 'yyyyyyyyyy' (5 times)" in lines
 
 
 def test_an_attribute_that_is_not_read_may_change() -> None:

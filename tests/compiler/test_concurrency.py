@@ -188,7 +188,7 @@ def test_the_background_worker_ends_and_starts_again() -> None:
         for _ in range(5):
             f(x)
         background.wait(60)
-        (concrete,) = next(iter(f._traces.values()))
+        (concrete,) = f.traces()
         assert concrete.executable().native
         np.testing.assert_allclose(f(x).numpy(), np.sinh(1.0) * scale, rtol=1e-6)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler import signature
+from twofold.compiler import signature, traces
 from twofold.compiler.signature import leaf_key, leaf_pattern
 from twofold.compiler.spec import TensorSpec
 from twofold.ir.errors import ArgumentError
@@ -150,26 +150,43 @@ def test_an_object_gone_takes_its_traces_along() -> None:
         model(X)
     f = Model.__dict__["__call__"]
     assert f.experimental_get_tracing_count() == 3
-    assert len(f._traces) == 3
+    assert len(f.traces()) == 3
     refs = [weakref.ref(m) for m in models]
     del models, model
     gc.collect()
     assert [r() for r in refs] == [None] * 3
-    assert not f._traces
+    assert not f.traces()
     assert not f._exact
 
 
 def test_caches_are_bounded() -> None:
     f = counted(lambda x, k: x * 1)
-    with pytest.warns(UserWarning, match=r"traced 12 times.*\n  k: '0' -> '1'\n"):
+    with pytest.warns(UserWarning, match=r"traced 12 times.*\n  k: '0' -> '1' \.\.\. '10' -> '11'"):
         for i in range(80):
             f(X, str(i))
-    assert sum(map(len, f._traces.values())) <= 64
+    assert len(f.traces()) <= 64
     g = counted(lambda x: x + 1)
     for n in range(600):
         g(tf.zeros((n,)))
     assert len(g._exact) <= 512
     assert g.experimental_get_tracing_count() <= 2
+
+
+def test_large_constants_of_old_traces_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "BYTES", 3_000_000)
+
+    def shifted(x: Any, k: Any) -> Any:
+        return x + tf.constant([len(k), *range(124_999)], tf.float64)  # a million bytes
+
+    f = tf.function(shifted, jit_compile=False)
+    x = tf.zeros((), tf.float64)
+    for n in range(5):
+        assert int(f(x, "k" * n)[0]) == n
+    assert 1 <= len(f.traces()) <= 3
+    assert f.traces()[-1].nbytes > 1_000_000
+    monkeypatch.setattr(traces, "BYTES", 10)
+    f(x, "another")
+    assert len(f.traces()) == 1
 
 
 def test_threads_get_one_token_for_one_object() -> None:
