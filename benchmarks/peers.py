@@ -120,7 +120,7 @@ def main() -> None:
     names = libraries(args.torch_compile)
     around = surroundings(names)
     chosen = [w for w in WORKLOADS if args.only in w.name]
-    workers = [Worker(name) for name in names]
+    workers = [Worker(name, "workloads") for name in names]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         rows = [
             run(work, workers, args.rounds)

@@ -7,16 +7,15 @@ turns, so that a busy moment of the machine meets all of them.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import statistics
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from time import perf_counter, sleep
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-from workloads import WORKLOADS, Workload
-
-__all__ = ["Times", "Worker"]
+__all__ = ["Times", "Work", "Worker"]
 
 PAUSE = 0.05  # seconds between turns, until the threads of the one before have gone to sleep
 LEAST_CALLS = 5  # in a turn, however long they take
@@ -29,17 +28,26 @@ class Times(NamedTuple):
     median: float
 
 
-class Worker:
-    """A process for one library."""
+class Work(Protocol):
+    """What a process can be asked for."""
 
-    def __init__(self, library: str) -> None:
+    name: str
+
+    def prepare(self, library: str) -> tuple[Callable[[], Any], Any] | None:
+        """The call that is timed, and a result to compare; None if the library has none."""
+
+
+class Worker:
+    """A process for one library, which works on the ``WORKLOADS`` of a module."""
+
+    def __init__(self, library: str, module: str) -> None:
         self.library = library
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, library), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, library, module), daemon=True)
         self.process.start()
 
-    def result(self, work: Workload) -> Any:
+    def result(self, work: Work) -> Any:
         """Prepare a workload; its first result as an array, or None if the library has none."""
         return self._ask(("prepare", work.name))
 
@@ -62,16 +70,15 @@ class Worker:
         return answer
 
 
-def _serve(pipe: Connection, library: str) -> None:
-    works = {w.name: w for w in WORKLOADS}
+def _serve(pipe: Connection, library: str, module: str) -> None:
+    works: dict[str, Work] = {w.name: w for w in importlib.import_module(module).WORKLOADS}
     call: Any = None
     while (order := pipe.recv()) is not None:
         what, argument = order
         try:
             if what == "prepare":
-                work = works[argument]
-                call = work.build(library)
-                pipe.send(None if call is None else np.asarray(work.result(library, call())))
+                call, result = works[argument].prepare(library) or (None, None)
+                pipe.send(result)
             else:
                 pipe.send(_timed(call, argument))
         except Exception as error:  # noqa: BLE001  (raised again by the driver)

@@ -48,11 +48,15 @@ class Workload:
             self._made = self._arguments()
         return self._made
 
-    def build(self, library: str) -> Callable[[], Any] | None:
-        """A call without arguments that does the work, or None if the library takes no part."""
+    def prepare(self, library: str) -> tuple[Callable[[], Any], Any] | None:
+        """A call without arguments that does the work, and its result; None if the library takes no
+        part."""
         source = "torch" if library == "torch.compile" else library
         function = self._functions.get(source)
-        return None if function is None else _PREPARE[library](function, self.arrays())
+        if function is None:
+            return None
+        call = _PREPARE[library](function, self.arrays())
+        return call, np.asarray(self.result(library, call()))
 
     def result(self, library: str, value: Any) -> Any:
         """The result as a NumPy array."""
