@@ -39,6 +39,7 @@ from .key import matches
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument
 from .plain import first_line
+from .prelude import Made
 from .signature import bind_arguments
 from .target import Executable
 from .tracing import Trace, as_plain
@@ -49,6 +50,7 @@ _CALL = OPS["call"]
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
 NODE_BYTES = 2048  # what a node takes with its copies in passes and executables
+UNFIT = "a clock or a random number decides, and decided otherwise while it was traced"
 OVERLAP = "two arguments, or elements of one, share memory, and one of them is written to"
 
 assert gradient and derivatives  # imported for the gradients of calls and control flow
@@ -186,7 +188,8 @@ class ConcreteFunction:
                 self._prepared.clear()
             run = self._handed_down(env) if above else self._direct(env)
             found = (
-                PreparedCall(self, env, run) if numbers is None
+                PreludeCall(self, env, run, self.trace.numbers) if self.trace.prelude is not None
+                else PreparedCall(self, env, run) if numbers is None
                 else NumberCall(self, env, run, numbers)
             )  # fmt: skip
             self._prepared[key] = found
@@ -236,6 +239,8 @@ class ConcreteFunction:
 
     def run_python(self, leaves: Sequence[Any], why: str) -> Any:
         """Run the Python function on these argument leaves."""
+        if self.trace.prelude is not None:
+            self.trace.prelude.undo()
         if isinstance(leaves, Leaves):
             args, kwargs = given(self.key[0], leaves)
         else:
@@ -320,6 +325,8 @@ class PreparedCall:
                 arrays[i] = captured.array
             elif kind is Target:
                 arrays[i] = captured.at(leaves)
+            elif kind is Made:
+                arrays[i] = captured.array()
             else:
                 arrays[i] = self.convert(captured)
         return arrays
@@ -389,6 +396,31 @@ class NumberCall(PreparedCall):
         if not self.aliases and not self.numbers.unguarded:
             self.last = count, given, numbers, made
         return numbers, made
+
+
+class PreludeCall(NumberCall):
+    """The same for a trace with calls before its graph."""
+
+    __slots__ = ("prelude",)
+
+    def __init__(
+        self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs, numbers: Numbers
+    ) -> None:
+        super().__init__(concrete, env, runs, numbers)
+        assert concrete.trace.prelude is not None
+        self.prelude = concrete.trace.prelude
+
+    def __call__(self, leaves: Any) -> Any:
+        try:
+            self.prelude.begin()
+        except Exception as error:  # noqa: BLE001  (plain Python raises it where it belongs)
+            return self.concrete.run_python(leaves, first_line(error))
+        try:
+            if not self.numbers.hold(leaves, early=False):
+                return self.concrete.run_python(leaves, UNFIT)
+            return super().__call__(leaves)
+        finally:
+            self.prelude.end()
 
 
 def _timed(run: Any, concrete: ConcreteFunction) -> Any:

@@ -94,6 +94,7 @@ class Numbers:
         self.steps: list[tuple[Binary | None, Any, Any]] = []
         self.guards: list[NumberGuard] = []
         self.pinned: set[int] = set()  # slots whose value was needed
+        self.late: set[int] = set()  # slots that are known when the prelude has run
         self.unguarded = False  # whether one of those that are read is in no guard
         self.ended = False
         self._known: dict[Any, int] = {}
@@ -141,6 +142,10 @@ class Numbers:
     def _slot(self, function: Any, left: Any, right: Any, value: Any, text: str) -> int:
         self.steps.append((function, left, right))
         self.values.append(value)
+        if getattr(left, "late", False) or (
+            function not in (None, is_argument, is_read) and not self.late.isdisjoint((left, right))
+        ):
+            self.late.add(len(self.values) - 1)
         self.texts.append(text if len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 3]}...")
         return len(self.values) - 1
 
@@ -189,11 +194,14 @@ class Numbers:
         if not self.ended and not any(g[1:4] == (relation, left, right) for g in self.guards):
             self.guards.append(NumberGuard(text, relation, left, right, answer, user_location()))
 
-    def of_call(self, leaves: Any) -> list[Any]:
-        """The numbers of a call, by slot. Raises what Python raises (ZeroDivisionError)."""
+    def of_call(self, leaves: Any, early: bool = False) -> list[Any]:
+        """The numbers of a call, by slot; ``early``: without those that the prelude gives. Raises
+        what Python raises (ZeroDivisionError)."""
         values: list[Any] = []
-        for function, left, right in self.steps:
-            if function is is_argument:
+        for slot, (function, left, right) in enumerate(self.steps):
+            if early and slot in self.late:
+                values.append(None)
+            elif function is is_argument:
                 values.append(leaves[left])
             elif function is None:
                 values.append(left)
@@ -207,25 +215,32 @@ class Numbers:
         """The positions of the leaves that are taken."""
         return [left for function, left, _ in self.steps if function is is_argument]
 
-    def hold(self, leaves: Any) -> bool:
-        """Whether a call's numbers are what the trace relies on."""
+    def hold(self, leaves: Any, early: bool = True) -> bool:
+        """Whether a call's numbers are what the trace relies on; ``early``: as far as they are
+        known before the prelude."""
+        early = early and bool(self.late)
         try:
-            values = self.of_call(leaves)
+            values = self.of_call(leaves, early)
         except (ArithmeticError, TypeError, ValueError):
             return False
         return all(
-            bool(g.relation(values[g.left], values[g.right])) is g.answer for g in self.guards
+            bool(g.relation(values[g.left], values[g.right])) is g.answer
+            for g in self.guards
+            if not early or self.late.isdisjoint((g.left, g.right))
         )
 
     def misfits(self, leaves: Any) -> Iterator[str]:
         """The guards that do not hold for a call."""
         try:
-            values = self.of_call(leaves)
+            values = self.of_call(leaves, early=True)
         except (ArithmeticError, TypeError, ValueError) as error:
             yield f"its numbers raise {error!r}"
             return
         for g in self.guards:
-            if g.relation(values[g.left], values[g.right]) != g.answer:
+            if (
+                self.late.isdisjoint((g.left, g.right))
+                and g.relation(values[g.left], values[g.right]) != g.answer
+            ):
                 yield f"needs {g}"
 
 

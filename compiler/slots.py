@@ -47,6 +47,7 @@ class Source(NamedTuple):
     """A place where a number is that no guard compares: each call reads it."""
 
     read: Reader
+    late: bool = False  # whether it is known only when the calls before the graph have been made
 
 
 class Reads:

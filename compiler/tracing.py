@@ -20,6 +20,7 @@ from .key import Key, Keys
 from .numbers import Numbers
 from .packing import Outputs
 from .plain import Changed, reason
+from .prelude import Prelude
 from .sizes import TraceSizes
 from .slots import Reads
 from .trace import Traced, Tracer
@@ -45,6 +46,7 @@ class Trace(NamedTuple):
     changed: str  # names of Python state that the trace changed: it is for one call
     replays: bool  # a call of the graph that raises has written nothing: Python makes it again
     again: str  # what it has read of what each call changes, so that the next one traces again
+    prelude: Prelude | None  # what is called before the graph
 
 
 class Tracing:
@@ -74,6 +76,8 @@ class Tracing:
         tracer.arrays.notes = self.effects.note
         slots = {} if keys is None else keys.read(self.seen.numbers)
         tracer.keys = keys
+        if function.keeps_changes:
+            tracer.prelude = Prelude()
         self.reads = Reads(slots, tracer.numbers)
         tracer.arrays.reading(self.reads)
 
@@ -91,6 +95,8 @@ class Tracing:
                 raise tracer.refused from error
             raise
         finally:
+            if tracer.prelude is not None:
+                tracer.prelude.rewind()
             for held in (self.seen.restores, self.seen.long, self.seen.numbers):
                 held.clear()
             self.seen.walker = tracer.watch = None
@@ -113,6 +119,11 @@ class Tracing:
         tracer, seen = self.tracer, self.seen
         journal = tracer.arrays.machine.journal
         again = journal.settle(seen)
+        if tracer.prelude is not None:
+            tracer.prelude.rewind()
+        for owner in tracer.prelude.states if tracer.prelude else ():
+            for index in seen.walker.indices.get(owner, ()):
+                seen.narrow(index, int)  # it is drawn from, not read
         changed = self.effects.settle(self.function.name, self.arguments)
         if changed and not self.function.keeps_changes:
             self.effects.undo()
@@ -134,7 +145,7 @@ class Tracing:
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
-            tracer.arrays.replays, again,
+            tracer.arrays.replays, again, tracer.prelude or None,
         )  # fmt: skip
 
     def gave_numbers(self) -> bool:

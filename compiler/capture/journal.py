@@ -163,13 +163,13 @@ class Journal:
         self, what: str, function: Any, args: Any, kwargs: Any, writes: bool = True
     ) -> None:  # fmt: skip
         """Note a call for after the graph; whether it ``writes`` into its first argument."""
-        if not self._is_followed() or not self.sides[-1][1]:
+        if not self.is_followed() or not self.sides[-1][1]:
             self.refuse(f"{what} in a loop of the graph")
         self.entries.append(Effect(function, args, kwargs, writes=writes))
 
     def put(self, held: Attributes, name: str) -> None:
         """Note that an attribute has been given a value."""
-        if not self._is_followed():
+        if not self.is_followed():
             self.refuse(f"an assignment to {name!r} in a loop or branch made by a function")
         made = Put(held, name)
         first = self.marks[-1] if self.marks else 0
@@ -202,7 +202,7 @@ class Journal:
         given = () if value is GONE else (value,)
         return Effect(function, (owner, put.name, *given), {}, writes=True)
 
-    def _is_followed(self) -> bool:
+    def is_followed(self) -> bool:
         """Whether what is interpreted now is a part of the function itself, or of one that it
         calls, not a region that an operation makes of a function."""
         ground: Any = bind.ground()

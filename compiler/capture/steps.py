@@ -40,6 +40,7 @@ from ..plain import is_foreign
 from ..readers import Item
 from ..symint import SymInt
 from ..symnumber import SymNumber
+from .before import GENERATORS, before_graph
 from .frame import Frame
 from .journal import SHADOWED, WHOLE
 from .machine import Generator
@@ -103,6 +104,8 @@ class Steps(Writes):
             return
         if type(owner) in _PLAIN or self.is_own(owner):
             return
+        if isinstance(owner, GENERATORS) and self.tracer.prelude is not None:
+            return  # what draws from it, or asks for its state, is a step
         if issubclass(type(owner), np.ndarray) and is_foreign(owner):
             self.refuse_step(f"a read of a {type(owner).__name__} of dtype {owner.dtype}")
         if isinstance(owner, _OF_TRACE):
@@ -436,7 +439,8 @@ class Steps(Writes):
             if later is not None:
                 self.later(name_of(function), *later)
                 return None
-        return self.refuse_step(name_of(function))
+        made = before_graph(self, function, args, kwargs)
+        return self.refuse_step(name_of(function)) if made is NotImplemented else made
 
     def later(self, what: str, function: Any, args: Any, kwargs: Any) -> None:
         """Note a call for after the graph."""
