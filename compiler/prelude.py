@@ -27,11 +27,11 @@ _present = threading.local()  # the results of the call that this thread is maki
 class Made(NamedTuple):
     """A hidden input of the graph: the array or NumPy scalar that a call of the prelude gave."""
 
-    index: int
+    place: int  # of the call
 
     def array(self) -> Any:
         """The array of the present call."""
-        return np.asarray(_present.results[self.index])
+        return np.asarray(_present.results[self.place])
 
 
 class _Call(NamedTuple):

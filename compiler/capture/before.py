@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 import time
+import types
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def before_graph(machine: Any, function: Any, args: Any, kwargs: Any) -> Any:
         functools.partial(_may_change, machine), args, kwargs
     ):
         return NotImplemented
-    owner = getattr(function, "__self__", args[0] if args else None)
+    bound = isinstance(function, types.MethodType | types.BuiltinMethodType)
+    owner = function.__self__ if bound else args[0] if args else None
     if isinstance(owner, GENERATORS):
         if machine.is_own(owner) or function.__name__ in _STATES or not prelude.advances(owner):
             return NotImplemented

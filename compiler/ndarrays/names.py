@@ -125,7 +125,8 @@ class Names:
             return self.function(value) if _is_open(value) else value
         if isinstance(value, INDEXED):
             return self._once(value, lambda v: Indexed(v, self.home))
-        if isinstance(getattr(value, "__self__", None), np.random.RandomState):
+        bound = isinstance(value, types.MethodType | types.BuiltinMethodType)
+        if bound and isinstance(value.__self__, np.random.RandomState):
             return value
         if isinstance(value, np.ufunc) or _is_numpy_function(value):
             return self._once(value, lambda f: Called(f, self.home))
