@@ -123,7 +123,7 @@ class Tracing:
             tracer.prelude.rewind()
         for owner in tracer.prelude.states if tracer.prelude else ():
             for index in seen.walker.indices.get(owner, ()):
-                seen.narrow(index, int)  # it is drawn from, not read
+                seen.compare_less(index, int)  # it is drawn from, not read
         changed = self.effects.settle(self.function.name, self.arguments)
         if changed and not self.function.keeps_changes:
             self.effects.undo()
