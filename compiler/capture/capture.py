@@ -28,7 +28,7 @@ from .flow import END, flow_of
 from .frame import Frame
 from .heap import Heap
 from .journal import Journal
-from .loops import Loop, run_loop, settle
+from .loops import PEELED, Loop, run_loop, settle
 from .machine import Generator
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
@@ -58,7 +58,8 @@ class Capture(Steps):
         self.journal = Journal(tracer, self.heap)
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
-        self.unrolled: set[tuple[types.CodeType, int]] = set()
+        # loops that have not become loops of the graph, trip by trip
+        self.unrolled: Counter[tuple[types.CodeType, int]] = Counter()
         self.spent = 0  # steps carried out in branches and loops
         self.open: list[Leave] = []  # managers of libraries that have been entered
         self.generators: list[Generator] = []  # that the function has made
@@ -260,10 +261,11 @@ class Capture(Steps):
             saved, tried = frame.copy(), frame.copy()
             try:
                 ended = run_loop(self, tried, head, peeled=True)
+                self.unrolled[frame.code, head] = 0
                 frame.become(tried)
                 return ended
             except (Unmergeable, PlainPython):
-                self.unrolled.add((frame.code, head))
+                self.unrolled[frame.code, head] += 1
                 frame.become(saved)
             if isinstance(length, SymInt):
                 length = int(length)
@@ -285,7 +287,7 @@ class Capture(Steps):
         return walk.item()
 
     def _rolls(self, frame: Frame, head: int, walk: Walk, length: Any) -> bool:
-        if (frame.code, head) in self.unrolled or isinstance(walk.source, Items):
+        if self.unrolled[frame.code, head] > PEELED or isinstance(walk.source, Items):
             return False
         return isinstance(length, SymInt) or length - walk.at > ROLL
 

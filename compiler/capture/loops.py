@@ -30,7 +30,7 @@ from .merge import HOLE, Unmergeable
 from .numbers import holds
 from .walks import Walk
 
-__all__ = ["run_loop"]
+__all__ = ["PEELED", "Loop", "run_loop", "settle"]
 
 TRIES = 12
 PEELED = 3  # trips that are made one by one before a loop whose state takes no form is given up

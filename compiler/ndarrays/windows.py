@@ -226,11 +226,14 @@ class Windows:
         return inside, ("within", linear(made.value), size)
 
     def _ordered(self, start: Any, stop: Any) -> bool:
-        """Whether a start is at most a stop, for certain, and both are within the axis."""
+        """Whether a start is at most a stop, for certain, where both are brought into the axis: a
+        negative one counts from the end."""
         if start is None or stop is None:
             return all(b is None or _ends(b)[0] is not None for b in (start, stop))
         low, high = (_ends(b) for b in (start, stop))
         if low[0] is None or high[0] is None:
+            return False
+        if not self.home.sizes.require_at_most(0, low[0]):
             return False
         a, b = linear(_value_of(start).value), linear(_value_of(stop).value)
         between = _difference(b, a)

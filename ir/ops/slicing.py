@@ -99,6 +99,8 @@ def _clip(value: DimLike, size: DimLike, sizes: Sizes) -> DimLike:
 def _resolve_backward(
     start: DimLike | None, stop: DimLike | None, step: int, size: DimLike, sizes: Sizes
 ) -> tuple[tuple[Any, ...], DimLike]:
+    if stop is None and (start is None or provably_eq(start, size - 1)):
+        return (size - 1, None, step), (size - 1) // -step + 1  # right for an empty axis as well
     empty = (0, 0, step), 0
     if not sizes.require_positive(size):
         return empty

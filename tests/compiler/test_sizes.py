@@ -51,6 +51,7 @@ OPEN: dict[str, Callable[[Any], Any]] = {
     "into a tensor": lambda x: tf.sum(x) / x.shape[0] + x.shape[0] * x,
     "compared with a tensor": lambda x: x.shape[0] == tf.constant([5, 6]),
     "reshape": lambda x: tf.reshape(x, (-1,)) + tf.reshape(x, (x.shape[0] * 2,)),
+    "reversed": lambda x: (x[::-1], x[::-2], tf.reverse(x, axis=[0])),
     "concat": lambda x: tf.concat([x, x, x], axis=0).shape,
     "whole shape": lambda x: (x.shape, x.size, x.ndim, tf.transpose(x).shape),
     "stacked": lambda x: tf.stack([x, x]).shape[1] - x.shape[0],

@@ -14,6 +14,7 @@ from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import run
 
 N = 11
+LONG = 26  # trips that are a loop of the graph, not one after the other
 
 
 def cholesky(a: Any) -> None:
@@ -64,6 +65,20 @@ def levinson(a: Any) -> Any:
         beta *= 1.0 - alpha * alpha
         alpha = -(r[k] + np.dot(np.flip(r[:k]), y[:k])) / beta
         y[:k] += alpha * np.flip(y[:k])
+        y[k] = alpha
+    return y
+
+
+def durbin(a: Any) -> Any:
+    """The same with views reversed, and a float that becomes one of NumPy's in the first trip."""
+    r = a[0] / a[0, 0] * 0.1
+    y = np.empty_like(r)
+    alpha, beta = -r[0], 1.0
+    y[0] = -r[0]
+    for k in range(1, r.shape[0]):
+        beta *= 1.0 - alpha * alpha
+        alpha = -(r[k] + np.dot(np.flip(r[:k]), y[:k])) / beta
+        y[:k] += alpha * y[:k][::-1]
         y[k] = alpha
     return y
 
@@ -222,8 +237,8 @@ def statistics(a: Any) -> Any:
 
 
 PROGRAMS = [
-    cholesky, doolittle, gauss_jordan, forward, backward, levinson, gram_schmidt, products, rank_one,
-    smoothed, convolved, relaxed, thomas, recursive, reversals, shifts, beyond, running, insertion,
+    cholesky, doolittle, gauss_jordan, forward, backward, levinson, durbin, gram_schmidt, products,
+    rank_one, smoothed, convolved, relaxed, thomas, recursive, reversals, shifts, beyond, running, insertion,
     pascal, strip, distances, statistics,
 ]  # fmt: skip
 
