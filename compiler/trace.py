@@ -7,6 +7,7 @@ with an ``assign`` node for each assignment in program order.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 from weakref import ref
 
@@ -265,6 +266,10 @@ class Tracer(bind.Ground):
     def value(self, tensor: Any) -> Any:
         """The value of a tensor in the graph."""
         return self._operand(tensor)[0]
+
+    def later(self, what: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Note a call that each call of the function makes after the graph."""
+        self.arrays.machine.later(what, function, args, {})
 
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The attributes with sizes that user-level code can handle."""

@@ -14,7 +14,7 @@ The stack is a context variable, so threads and asyncio tasks each see their own
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
 from typing import Any, Protocol
 
@@ -119,6 +119,10 @@ class Ground(ABC):
     @abstractmethod
     def value(self, tensor: Any) -> Any:
         """The value of a tensor object."""
+
+    @abstractmethod
+    def later(self, what: str, function: Callable[..., Any], args: Values) -> None:
+        """Call a function for its effect when the operations before it have run."""
 
     @abstractmethod
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:

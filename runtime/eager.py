@@ -6,6 +6,7 @@ nobody keeps it: no interpreter stands above, and the op is certain to return ne
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,10 @@ class Eager(bind.Ground):
     def value(self, tensor: Any) -> Any:
         """The array of a tensor."""
         return tensor.value
+
+    def later(self, what: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """They have run."""
+        function(*args)
 
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The attributes; sizes are ints."""

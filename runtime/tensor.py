@@ -24,7 +24,7 @@ from .methods import ArrayMethods
 from .operators import Operators
 from .writes import Past, is_basic, write_in_place
 
-__all__ = ["Tensor", "wrap"]
+__all__ = ["Tensor", "shown_array", "wrap"]
 
 _ndarray = np.ndarray
 _current = bind.current
@@ -172,19 +172,19 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         self.value = value
 
     def __repr__(self) -> str:
-        value = repr(self.array) if self.array.ndim else str(self.array)
-        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={value}>"
+        shown = shown_array(self.array)
+        return f"<tf.Tensor: shape={self.shape}, dtype={self.dtype.name}, numpy={shown}>"
+
+    __str__ = __repr__
 
     def __format__(self, spec: str) -> str:
+        """The text in an f-string: that of the number or the array alone, as in TensorFlow."""
         if self.array.ndim == 0:
             return format(self.array[()], spec)
         if spec:
             raise ConversionError(
                 f"the format {spec!r} is for one number, the tensor has the shape {self.shape}"
             )
-        return str(self)
-
-    def __str__(self) -> str:
         return str(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -196,6 +196,12 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         out = out.view()
         out.flags.writeable = False  # a tensor is a value: nobody writes to it from outside
         return out
+
+
+def shown_array(array: np.ndarray[Any, Any]) -> str:
+    """An array in the text of a tensor or a Variable; one of several lines has them to itself."""
+    text = repr(array) if array.ndim else str(array)
+    return f"\n{text}" if "\n" in text else text
 
 
 def wrap(array: Any) -> Tensor:

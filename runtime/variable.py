@@ -20,7 +20,8 @@ from . import quick
 from .convert import as_array, exact_array, staged
 from .interop import NumpyProtocols
 from .operators import Operators
-from .tensor import Tensor, wrap
+from .scopes import scoped
+from .tensor import Tensor, shown_array, wrap
 
 __all__ = ["Variable", "read"]
 
@@ -59,7 +60,7 @@ class Variable(Operators, NumpyProtocols):
         value = initial_value() if callable(initial_value) else initial_value
         array = as_array(value) if dtype is None else exact_array(value, dtype)
         self.array = np.array(array, order="C")
-        self.trainable, self.name = trainable, name
+        self.trainable, self.name = trainable, scoped(name)
         self.serial = next(_serial)
         self.turn = None
 
@@ -169,9 +170,6 @@ class Variable(Operators, NumpyProtocols):
     def __format__(self, spec: str) -> str:
         return format(self.read_value(), spec)
 
-    def __str__(self) -> str:
-        return str(self.read_value())
-
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in _METHODS:
             raise AttributeError(f"Variable has no attribute {name!r}")
@@ -181,10 +179,12 @@ class Variable(Operators, NumpyProtocols):
         return _rebuild, (type(self), self.array, self.trainable, self.name)
 
     def __repr__(self) -> str:
-        value = repr(self.array) if self.array.ndim else str(self.array)
+        shown = shown_array(self.array)
         return (
-            f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, numpy={value}>"
+            f"<tf.Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}, numpy={shown}>"
         )
+
+    __str__ = __repr__
 
 
 def read(variable: Variable) -> Any:

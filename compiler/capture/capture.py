@@ -34,7 +34,7 @@ from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, number_of
 from .objects import is_interpreted
-from .staged import STAGED, exists_later, is_staged, known_truth, source_of
+from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of
 from .steps import Steps
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
@@ -388,9 +388,11 @@ class Capture(Steps):
             self.open.remove(function)
             return function.function(*args)
         if not looks(function):
+            shown = any(function is f for f in PRINTS)
             for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
                 self.observe(value)
-                self.draws(value)
+                if not shown:  # they write to a file, and show an iterator unread
+                    self.draws(value)
         function, args, kwargs = self.presented(function, args, kwargs)
         for table in (STAGED, NATIVES) if _hashable(function) else ():
             special = table.get(function)

@@ -164,7 +164,7 @@ class Journal:
     ) -> None:  # fmt: skip
         """Note a call for after the graph; whether it ``writes`` into its first argument."""
         if not self.is_followed() or not self.sides[-1][1]:
-            self.refuse(f"{what} in a loop of the graph")
+            self.refuse(f"{what} in a loop, or in a function of tf.cond and its like,")
         self.entries.append(Effect(function, args, kwargs, writes=writes))
 
     def put(self, held: Attributes, name: str) -> None:

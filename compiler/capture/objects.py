@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
 from typing import Any, TypeGuard
 
+from twofold.runtime import own_scope
+
 from ..library import is_library
 from .frame import UNBOUND, Frame
 from .machine import Generator, Machine
@@ -23,8 +25,8 @@ __all__ = ["Objects", "is_interpreted"]
 
 _ANY: Any = object()
 _INTERPRETED = tuple(
-    sys.modules[name].__file__ or "" for name in ("contextlib", "functools", "dataclasses")
-    if name in sys.modules
+    sys.modules[name].__file__ or "" for name in ("contextlib", "functools", "dataclasses",
+                                                  own_scope.__name__) if name in sys.modules
 )  # fmt: skip
 
 

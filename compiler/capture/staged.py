@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.op import OPS
+from twofold.runtime import printing
 from twofold.runtime.tensor import Tensor
 
 from ..ndarrays import kinds
@@ -24,7 +25,7 @@ from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of,
 from .objects import own_method
 from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
-__all__ = ["STAGED", "exists_later", "is_staged", "known_truth", "source_of"]
+__all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of"]
 
 
 def known_truth(value: Any) -> Any:
@@ -129,6 +130,14 @@ def _print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     machine.later("print", functools.partial(print, **named) if named else print, shown, {})
 
 
+def _tf_print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    later = functools.partial(printing.print, **kwargs) if kwargs else printing.print
+    machine.later("tf.print", later, tuple(map(printing.printable, args)), {})
+
+
+PRINTS = (print, printing.print)
+
+
 def _has_own_text(value: Any) -> bool:
     return any(own_method(value, name) is not None for name in ("__str__", "__repr__"))
 
@@ -218,8 +227,8 @@ def _select(machine: Any, predicate: Any, yes: Any, no: Any) -> Any:
 
 STAGED: dict[Any, Any] = {
     range: _range, float: _to_number(float), int: _to_number(int), bool: _to_number(bool),
-    print: _print, enumerate: _enumerate, zip: _zip, reversed: _reversed, type: _type,
-    min: _extreme("min"), max: _extreme("max"),
+    print: _print, printing.print: _tf_print, enumerate: _enumerate, zip: _zip,
+    reversed: _reversed, type: _type, min: _extreme("min"), max: _extreme("max"),
     math.sqrt: _math("sqrt", lambda x: x < 0), math.sin: _math("sin"), math.cos: _math("cos"),
     math.log: _math("log", lambda x: x <= 0), math.tanh: _math("tanh"), math.atan: _math("atan"),
 }  # fmt: skip

@@ -75,10 +75,13 @@ from twofold.dtypes import uint32 as uint32
 from twofold.dtypes import uint64 as uint64
 from twofold.dtypes import uint8 as uint8
 from twofold.runtime.custom import custom_gradient as custom_gradient
+from twofold.runtime.printing import print as print
+from twofold.runtime.scopes import name_scope as name_scope
 from twofold.runtime.tape import GradientTape as GradientTape
 from twofold.runtime.tape import UnconnectedGradients as UnconnectedGradients
 from twofold.runtime.tensor import Tensor as Tensor
 from twofold.runtime.variable import Variable as Variable
+from twofold.saving.module import Module as Module
 import twofold.ir.errors as errors
 import twofold.keras as keras
 __array_api_version__: builtins.str

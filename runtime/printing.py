@@ -1,0 +1,149 @@
+"""``tf.print``: values as TensorFlow prints them, eagerly and in compiled functions.
+
+The texts follow TensorFlow's documented ones: elements without commas, as few digits as give the
+value back (6 or 9 of float32, 15 or 17 of float64), truth values as 1 and 0, and of a long axis
+``summarize`` elements of either end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import pprint
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.dtypes import info
+from twofold.ir.errors import ArgumentError
+
+from .convert import tensor_of
+from .tensor import Tensor
+from .variable import Variable
+
+__all__ = ["print", "printable"]
+
+_FILE = "file://"
+
+
+def print(
+    *inputs: Any, output_stream: Any = None, summarize: int = 3, sep: str = " ",
+    end: str = "\n", name: str | None = None,
+) -> None:  # fmt: skip
+    """Print tensors and other values, in the order of the program in both modes.
+
+    ``inputs``: tensors, Variables, texts and other objects, also in lists, tuples and dicts.
+    ``output_stream``: an object with ``write`` (``sys.stderr`` if it is left out), or a text
+    ``"file://PATH"`` of a file that is appended to. ``summarize``: how many elements of either end
+    of an axis are shown; -1 shows all. ``sep`` stands between the values, ``end`` after them;
+    ``name`` is accepted and ignored. In a compiled function it prints on every call, when the
+    graph has run; in a loop of the graph the function runs as plain Python. Raises ArgumentError
+    for another stream or number.
+
+    >>> import sys
+    >>> import twofold as tf
+    >>> tf.print("x =", tf.range(10), [tf.constant(0.5), True], output_stream=sys.stdout)
+    x = [0 1 2 ... 7 8 9] [0.5, True]
+    """
+    if summarize.__class__ is not int or summarize < -1 or summarize == 0:
+        raise ArgumentError(
+            f"tf.print: summarize is the number of elements at either end of an axis, or -1 for "
+            f"all, not {summarize!r}"
+        )
+    stream = output_stream
+    if not (stream is None or hasattr(stream, "write") or _is_file(stream)):
+        raise ArgumentError(
+            f"tf.print: output_stream is an object with `write`, such as sys.stdout, or a text "
+            f'"file://PATH", not {stream!r}'
+        )
+    write = functools.partial(_write, stream, summarize, sep, end)
+    bind.ground().later("tf.print", write, tuple(map(printable, inputs)))
+
+
+def printable(value: Any) -> Any:
+    """A value with the present tensors in place of Variables, and of what stands for tensors."""
+    if type(value) in (list, tuple):
+        return type(value)(map(printable, value))
+    if type(value) is dict:
+        return {key: printable(held) for key, held in value.items()}
+    if isinstance(value, Variable):
+        return value.read_value()
+    return tensor_of(value)
+
+
+def _is_file(stream: Any) -> bool:
+    return isinstance(stream, str) and stream.startswith(_FILE) and len(stream) > len(_FILE)
+
+
+def _write(stream: Any, summarize: int, sep: str, end: str, *values: Any) -> None:
+    text = sep.join(_text(value, summarize) for value in values) + end
+    with _opened(stream) as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def _opened(stream: Any) -> Iterator[Any]:
+    if isinstance(stream, str):
+        with open(stream[len(_FILE) :], "a", encoding="utf-8") as file:
+            yield file
+    else:
+        yield sys.stderr if stream is None else stream
+
+
+def _text(value: Any, summarize: int, inside: bool = False) -> str:
+    if isinstance(value, Tensor):
+        return _array_text(value.array, summarize)
+    if isinstance(value, str) and not inside:
+        return value
+    parts = functools.partial(_text, summarize=summarize, inside=True)
+    if type(value) is list:
+        return f"[{', '.join(map(parts, value))}]"
+    if type(value) is tuple:
+        comma = "," if len(value) == 1 else ""
+        return f"({', '.join(map(parts, value))}{comma})"
+    if type(value) is dict:
+        return "{" + ", ".join(f"{k!r}: {parts(v)}" for k, v in value.items()) + "}"
+    return pprint.pformat(value)
+
+
+def _array_text(array: np.ndarray[Any, Any], ends: int) -> str:
+    """An array in brackets, one row a line, blank lines between matrices."""
+    element = _element(array.dtype)
+    if array.ndim == 0:
+        return element(array[()])
+
+    def part(inner: np.ndarray[Any, Any]) -> str:
+        if inner.ndim == 0:
+            return element(inner[()])
+        count, depth = len(inner), array.ndim - inner.ndim
+        gap = " " if inner.ndim == 1 else "\n" * (inner.ndim - 1) + " " * (depth + 1)
+        if ends < 0 or count <= 2 * ends:
+            shown = [part(x) for x in inner]
+        else:
+            shown = [*map(part, inner[:ends]), "...", *map(part, inner[count - ends :])]
+        return f"[{gap.join(shown)}]"
+
+    return part(array)
+
+
+def _element(dtype: np.dtype[Any]) -> Callable[[Any], str]:
+    """What writes one element of a dtype."""
+    letter = info(dtype).letter
+    if letter == "b":
+        return lambda x: str(int(x))
+    if letter == "c":
+        kind = np.float32 if dtype.itemsize == 8 else np.float64
+        return lambda x: f"({_number(kind(x.real))},{_number(kind(x.imag))})"
+    if letter == "f":
+        return _number if dtype == np.float64 else lambda x: _number(np.float32(x))
+    return str
+
+
+def _number(x: Any) -> str:
+    """The shorter of two texts that gives the value back."""
+    few, all_digits = (15, 17) if isinstance(x, np.float64) else (6, 9)
+    text = f"{x:.{few}g}"
+    return text if x != x or type(x)(text) == x else f"{x:.{all_digits}g}"

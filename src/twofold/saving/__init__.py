@@ -1,0 +1,1 @@
+"""What outlives a process: modules and their Variables, checkpoints, saved models."""
