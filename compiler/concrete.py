@@ -17,7 +17,7 @@ from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
 from twofold.ir.once import once
-from twofold.ir.op import OPS
+from twofold.ir.ops import region as region_ops
 from twofold.ir.tree import Leaves, given, unflatten
 from twofold.runtime.arrays import distinct, held
 from twofold.runtime.convert import as_array
@@ -46,7 +46,7 @@ from .tracing import Trace, as_plain
 
 __all__ = ["ConcreteFunction", "PreparedCall"]
 
-_CALL = OPS["call"]
+_CALL = region_ops.call
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
 NODE_BYTES = 2048  # what a node takes with its copies in passes and executables

@@ -19,6 +19,7 @@ from twofold.ir.dims import Dim, symbols_of
 from twofold.ir.fit import fitted
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
+from twofold.ir.ops import region as region_ops
 from twofold.ir.rebuild import Rebuilt, copied, resized
 from twofold.ir.types import BufferType, RefType
 from twofold.ir.vjp import Linear, Sources, backward, differentiable, plus, refs_of
@@ -32,7 +33,7 @@ from .trace import Traced, Tracer
 
 __all__ = ["Backward", "Derivative", "Kept", "linearize", "mentioned", "written"]
 
-_CALL = OPS["call"]
+_CALL = region_ops.call
 MAX_DERIVATIVES = 8  # derivatives that a callee keeps, by what is watched and relations of sizes
 
 
@@ -188,7 +189,7 @@ class Prepared:
 
 
 @_CALL.linearization
-@OPS["fused"].linearization
+@region_ops.fused.linearization
 def linearize(call: Call, sources: Sources) -> Linear:
     """The forward call of ``call`` and its pullback."""
     ground = bind.ground()

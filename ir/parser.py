@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from . import ops  # noqa: F401  (fills OPS)
+from . import ops  # noqa: F401  (OPS finds its names there)
 from .errors import IRSyntaxError, VerifyError
 from .graph import Graph, Node, Value
 from .literal import parse_attr, parse_type

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from . import ops  # noqa: F401  (fills OPS)
+from . import ops  # noqa: F401  (OPS finds its names there)
 from .attrs import attr_key
 from .dims import DimLike
 from .dtypes import info
 from .errors import VerifyError
 from .graph import Graph, Node, Value
-from .op import OPS
+from .op import OPS, Op
 from .rebuild import Rebuilt, rebuild
 from .record import literal_number
 from .structural import structural_types
@@ -117,12 +117,29 @@ class Row:
         self.pattern, self.replacement, self.when = pattern, replacement, when
 
 
-def rewrite(graph: Graph, rows: Iterable[Row]) -> Graph:
+class Table:
+    """Rows by the op of their pattern: what ``of_facts`` says of its record, and ``rows``."""
+
+    def __init__(
+        self, rows: Iterable[Row], of_facts: Callable[[Op], Iterable[Row]] | None = None
+    ) -> None:
+        self.of_facts = of_facts
+        self.by_name: dict[str, list[Row]] = {}
+        self.by_op: dict[Op, list[Row]] = {}
+        for row in rows:
+            self.by_name.setdefault(row.pattern.op, []).append(row)
+
+    def __getitem__(self, op: Op) -> list[Row]:
+        found = self.by_op.get(op)
+        if found is None:
+            facts = [] if self.of_facts is None else self.of_facts(op)
+            found = self.by_op[op] = [*facts, *self.by_name.get(op.name, ())]
+        return found
+
+
+def rewrite(graph: Graph, rows: Iterable[Row] | Table) -> Graph:
     """A new graph with the rows applied, in one walk; regions stay as they are: see ``lift``."""
-    table: dict[str, list[Row]] = {}
-    for row in rows:
-        table.setdefault(row.pattern.op, []).append(row)
-    rewriter = _Rewriter(table)
+    rewriter = _Rewriter(rows if isinstance(rows, Table) else Table(rows))
     return rebuild(graph, rewriter.visit)
 
 
@@ -152,7 +169,7 @@ def _common(elements: list[np.generic | None]) -> np.generic | None:
 
 
 class _Rewriter:
-    def __init__(self, rows: Mapping[str, list[Row]]) -> None:
+    def __init__(self, rows: Table) -> None:
         self.rows = rows
         self.known: dict[Value, np.generic] = {}  # values of the new graph
         self.nodes: list[Node] = []  # of the new graph
@@ -160,7 +177,7 @@ class _Rewriter:
     def visit(self, new: Rebuilt, node: Node) -> Sequence[Value]:
         self.nodes = new.graph.nodes
         values = new.keep(node)
-        if node.op.name in self.rows:
+        if self.rows[node.op]:
             return [self.simplified(self.nodes[-1])]
         if len(values) == 1:
             self.note(self.nodes[-1])
@@ -187,7 +204,7 @@ class _Rewriter:
     def step(self, node: Node) -> Value | None:
         """Apply the first row that fits the last node, or None."""
         nodes = self.nodes
-        for row in self.rows.get(node.op.name, ()):
+        for row in self.rows[node.op]:
             match = Match(node.out.type)
             if not self.matches(row.pattern, node, match) or (row.when and not row.when(match)):
                 continue

@@ -1,4 +1,4 @@
-"""What runs. Importing any part of it fills the registry of ops and installs the eager executor."""
+"""What runs. Importing any part of it installs the eager executor."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import ArgumentError, TapeError
 from twofold.ir.op import OPS
+from twofold.ir.ops import region as region_ops
 from twofold.ir.rebuild import copied
 from twofold.ir.tree import flatten, unflatten
 from twofold.ir.vjp import Linear, Sources, differentiable, refs_of, zeros
@@ -179,7 +180,7 @@ def _takes_variables(grad: Callable[..., Any]) -> bool:
     return any(p.name == "variables" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
-@OPS["custom"].linearization
+@region_ops.custom.linearization
 def linearize(call: Call, sources: Sources) -> Linear:
     """The call as it is, and the user's gradient as its pullback."""
     region, own = call.regions[0], call.attrs["own"]

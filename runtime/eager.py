@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold._loading import Loading
 from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.buffer import Buffer
@@ -192,8 +193,9 @@ def _resolve(
 
 
 def _matmul(a: Any, b: Any) -> Any:
-    """The first product; it imports what products need, BLAS and threads."""
-    from .products import matmul  # noqa: PLC0415
+    """The first product; it imports what products need."""
+    with Loading():
+        from .products import matmul  # noqa: PLC0415
 
     contract.install(matmul)
     return matmul(a, b)
@@ -201,7 +203,8 @@ def _matmul(a: Any, b: Any) -> Any:
 
 def _run_regions(call: Call) -> tuple[Any, ...]:
     """The first call that holds graphs; it imports what they need."""
-    from .arrays import run_regions  # noqa: PLC0415
+    with Loading():
+        from .arrays import run_regions  # noqa: PLC0415
 
     EAGER.run_regions = run_regions
     return run_regions(call)

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-import twofold.ir.ops
 from twofold.ir.op import OPS
+from twofold.ir.ops import bitwise, compare, contract, elementwise
 
 __all__ = ["Operators"]
 
-assert twofold.ir.ops  # imported to fill the registry
-
-_add = OPS["add"]
-_subtract = OPS["subtract"]
-_multiply = OPS["multiply"]
-_divide = OPS["divide"]
-_floor_divide = OPS["floor_divide"]
-_remainder = OPS["remainder"]
-_power = OPS["power"]
-_matmul = OPS["matmul"]
-_bitwise_and = OPS["bitwise_and"]
-_bitwise_or = OPS["bitwise_or"]
-_bitwise_xor = OPS["bitwise_xor"]
-_bitwise_left_shift = OPS["bitwise_left_shift"]
-_bitwise_right_shift = OPS["bitwise_right_shift"]
-_equal = OPS["equal"]
-_not_equal = OPS["not_equal"]
-_less = OPS["less"]
-_less_equal = OPS["less_equal"]
-_greater = OPS["greater"]
-_greater_equal = OPS["greater_equal"]
-_negative = OPS["negative"]
-_positive = OPS["positive"]
-_abs = OPS["abs"]
-_bitwise_invert = OPS["bitwise_invert"]
+_add = elementwise.add
+_subtract = elementwise.subtract
+_multiply = elementwise.multiply
+_divide = elementwise.divide
+_floor_divide = elementwise.floor_divide
+_remainder = elementwise.remainder
+_power = elementwise.power
+_matmul = contract.matmul
+_bitwise_and = bitwise.bitwise_and
+_bitwise_or = bitwise.bitwise_or
+_bitwise_xor = bitwise.bitwise_xor
+_bitwise_left_shift = bitwise.bitwise_left_shift
+_bitwise_right_shift = bitwise.bitwise_right_shift
+_equal = compare.equal
+_not_equal = compare.not_equal
+_less = compare.less
+_less_equal = compare.less_equal
+_greater = compare.greater
+_greater_equal = compare.greater_equal
+_negative = elementwise.negative
+_positive = elementwise.positive
+_abs = elementwise.abs
+_bitwise_invert = bitwise.bitwise_invert
 
 
 class Operators:

@@ -26,17 +26,17 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold._loading import Loading
 from twofold.ir.dtypes import info
 
 from .blas import find_blas
 from .native import native
 from .one_thread import one_thread
-from .sharing import share
 
 __all__ = ["BLOCK", "COLUMNS", "PANEL_FLOPS", "ROWS", "SHARED_FLOPS", "Panels", "inner_block",
            "matmul", "panels"]  # fmt: skip
@@ -58,6 +58,7 @@ MANY = 4_000_000  # multiplications of a batch that is worth sharing
 EXACT = 2**53
 
 Array = np.ndarray[Any, Any]
+Task = Callable[[], Any]
 
 
 class Panels(NamedTuple):
@@ -189,6 +190,14 @@ def _readable(x: Array) -> Array:
     return np.ascontiguousarray(x)
 
 
+@functools.cache
+def _threads() -> Callable[[Sequence[Task]], None]:
+    """What has threads share tasks: imported with the first product that is large enough."""
+    with Loading():
+        from .sharing import share  # noqa: PLC0415
+    return share
+
+
 def _products(a: Array, b: Array, out: Array) -> None:
     """A batch: small products are shared between threads, large ones are cut one by one."""
     a = np.broadcast_to(a, (*out.shape[:-2], *a.shape[-2:]))
@@ -204,7 +213,7 @@ def _products(a: Array, b: Array, out: Array) -> None:
     total = flops * math.prod(out.shape[:-2])
     count = len(c) if total >= EAGER_FLOPS else 1
     parts = _cut(len(c), max(-(-len(c) // min(count, MOST_PANELS)), 1))
-    share([_into(a[part], b[part], c[part]) for part in parts])
+    _threads()([_into(a[part], b[part], c[part]) for part in parts])
 
 
 def _product(a: Array, b: Array, out: Array) -> None:
@@ -227,7 +236,7 @@ def _product(a: Array, b: Array, out: Array) -> None:
     else:
         tasks = [_into(a[part], b, out[part]) for part in parts]
     if not little:
-        share(tasks)
+        _threads()(tasks)
         return
     for task in tasks:
         task()
@@ -262,7 +271,7 @@ def _inner(a: Array, b: Array, out: Array) -> None:
 
         return run
 
-    share([task(i, part) for i, part in enumerate(parts)])
+    _threads()([task(i, part) for i, part in enumerate(parts)])
     total = sums[0]
     for further in sums[1:]:
         total += further

@@ -15,7 +15,8 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.infer import RULES
-from twofold.ir.op import OPS, Op
+from twofold.ir.op import Op
+from twofold.ir.registry import REGISTRY
 
 from .quiet import quiet
 
@@ -31,9 +32,12 @@ _FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is w
 
 def install(tensor: type[Any], variable: type[Any]) -> None:
     """Give the ops that allow it their shortcut, for tensors and Variables of these classes."""
-    for op in OPS.values():
-        if not op.plain or "f" not in op.accepts or op.promoted != slice(None):
-            continue
+
+    def give(op: Any) -> None:
+        if not isinstance(op, Op) or not op.plain:
+            return
+        if "f" not in op.accepts or op.promoted != slice(None):
+            return
         promotes = op.rule is RULES["elementwise"] and op.promote in ("common", "floating")
         if len(op.tensors) == 1 and (
             promotes or (op.rule is RULES["same"] and op.promote == "none")
@@ -41,6 +45,8 @@ def install(tensor: type[Any], variable: type[Any]) -> None:
             op.shortcut(_unary(op, tensor))
         elif len(op.tensors) == 2 and promotes:
             op.shortcut(_binary(op, tensor, variable))
+
+    REGISTRY.watch(give)
 
 
 def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call, Frame
 from twofold.ir.errors import ArgumentError, ShapeError, TapeError
 from twofold.ir.op import OPS
+from twofold.ir.ops import state as state_ops
 from twofold.ir.shapes import show_shape
 from twofold.ir.tree import flatten, unflatten
 from twofold.ir.types import RefType
@@ -28,7 +29,7 @@ from .writes import former
 __all__ = ["GradientTape", "UnconnectedGradients"]
 
 
-_READ = OPS["read"]
+_READ = state_ops.read
 
 
 class UnconnectedGradients(enum.Enum):

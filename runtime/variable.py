@@ -12,6 +12,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.errors import DTypeError, ShapeError, StagingError
 from twofold.ir.op import OPS
+from twofold.ir.ops import state as state_ops
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
 from twofold.ir.tree import atom
@@ -27,7 +28,7 @@ __all__ = ["Variable", "read"]
 
 _serial = itertools.count()
 _current = bind.current
-_READ, _ASSIGN = OPS["read"], OPS["assign"]
+_READ, _ASSIGN = state_ops.read, state_ops.assign
 # What is read off the value: everything public of a tensor but what belongs to the cell.
 _METHODS = frozenset(n for n in dir(Tensor) if not n.startswith("_"))
 _METHODS -= {"array", "hold", "past", "value"}

@@ -18,7 +18,7 @@ import pytest
 
 import twofold as tf
 from twofold.api import creation, names, surface
-from twofold.api.stubs import GENERATED, stub_file, stub_text
+from twofold.api.stubs import GENERATED, files_text, stub_file, stub_text
 from twofold.ir.op import COMPOSITES, OPS
 
 FACE = Path(names.__file__).parents[1]
@@ -113,6 +113,13 @@ def test_the_stub_is_that_of_the_registry(space: str, update_golden: bool) -> No
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text, "make golden"
     compile(text, str(path), "exec")
+
+
+def test_the_table_of_files_is_that_of_the_registry(update_golden: bool) -> None:
+    path, text = FACE / "ir" / "ops" / "files.py", files_text()
+    if update_golden:
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text, "make golden"
 
 
 def test_keywords_of_both_worlds_are_accepted() -> None:

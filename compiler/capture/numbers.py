@@ -18,6 +18,7 @@ from twofold.ir import bind
 from twofold.ir.dims import evaluate, symbols_of
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
+from twofold.ir.ops import elementwise
 from twofold.runtime.carried import truth
 from twofold.runtime.tensor import Tensor
 
@@ -347,7 +348,7 @@ def _unary(function: Any) -> Any:
 
 TracedNumber.__neg__ = _unary(operator.neg)
 TracedNumber.__pos__ = _unary(operator.pos)
-TracedNumber.__abs__ = _unary(OPS["abs"])
+TracedNumber.__abs__ = _unary(elementwise.abs)
 TracedNumber.__invert__ = _unary(operator.invert)
 
 

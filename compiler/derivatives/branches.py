@@ -18,7 +18,7 @@ from typing import Any
 from twofold.ir import bind
 from twofold.ir.bind import Call, type_of
 from twofold.ir.graph import Graph, Value
-from twofold.ir.op import OPS
+from twofold.ir.ops import control as control_ops
 from twofold.ir.rebuild import Rebuilt, copied
 from twofold.ir.types import BufferType, TensorType
 from twofold.ir.vjp import Linear, Sources, differentiable
@@ -31,8 +31,8 @@ from .late import MARK, bound, made_inside, marked, pack, packed, retyped, unpac
 __all__ = ["linearize"]
 
 
-@OPS["switch"].linearization
-@OPS["cond"].linearization
+@control_ops.switch.linearization
+@control_ops.cond.linearization
 @in_a_trace
 def linearize(call: Call, sources: Sources, tracer: Tracer) -> Linear:
     """The forward call of a ``cond`` or ``switch`` and its pullback."""

@@ -21,6 +21,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call, type_of
 from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
+from twofold.ir.ops import control as control_ops
 from twofold.ir.rebuild import Rebuilt
 from twofold.ir.types import BufferType, TensorType
 from twofold.ir.vjp import Linear, Sources
@@ -35,8 +36,8 @@ __all__ = ["linearize"]
 COUNT = TensorType(np.dtype(np.int64))
 
 
-@OPS["scan"].linearization
-@OPS["while"].linearization
+@control_ops.scan.linearization
+@control_ops.while_.linearization
 @in_a_trace
 def linearize(call: Call, sources: Sources, tracer: Tracer) -> Linear:
     """The forward call of a ``scan`` or ``while`` and its pullback."""

@@ -12,18 +12,19 @@ runs: it drops ``stop_gradient``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph
-from twofold.ir.op import OPS, Op
-from twofold.ir.rewrite import Attr, Const, Match, Row, Term, Var, rewrite
+from twofold.ir.op import Op
+from twofold.ir.rewrite import Attr, Const, Match, Row, Table, Term, Var, rewrite
 
 from .driver import graph_pass
 
-__all__ = ["INEXACT", "ROWS", "simplify"]
+__all__ = ["INEXACT", "ROWS", "rows_of_facts", "simplify"]
 
 X, Y, Z = Var("x"), Var("y"), Var("z")
 A, P, Q, TA, TB = Attr("a"), Attr("p"), Attr("q"), Attr("ta"), Attr("tb")
@@ -39,7 +40,7 @@ def simplify(graph: Graph, *, exact: bool = True) -> Graph:
     exact: only those that hold bit for bit; without it also those that hold for real numbers, but
     not where a result overflows, rounds, is NaN or has the sign of a zero.
     """
-    return rewrite(graph, ROWS if exact else [*ROWS, *INEXACT])
+    return rewrite(graph, _EXACT if exact else _ALL)
 
 
 def is_real(m: Match) -> bool:
@@ -128,6 +129,22 @@ def twice(op: Op) -> Term:
     return once(op, once(op))
 
 
+def rows_of_facts(op: Op) -> Iterator[Row]:
+    """What the record of an op says about it."""
+    if op.involution:  # -(-x) = x
+        yield Row(twice(op), X)
+    if op.idempotent:  # |(|x|)| = |x|
+        yield Row(twice(op), once(op))
+    # +x = x, reshape(x, x.shape) = x, and the others that keep all elements: only where the types
+    # are the same, as for every row
+    if op.shares_memory == "alias":
+        yield Row(once(op), X)
+    # A reduction over no axes. 0 + (-0.0) is 0.0: exact for integers only, unless the identity is
+    # neutral bit for bit.
+    if op.kind == "reduce":
+        yield Row(Term(op.name, X, axis=()), X, None if op.neutral else is_integer)
+
+
 # fmt: off
 ROWS = [
     # x * 1 = x                                      exact for real dtypes
@@ -143,19 +160,12 @@ ROWS = [
     # x ** 1 = x, x ** 2 = square(x)                 how power computes a scalar exponent
     Row(Term("power", X, ONE), X, exponent_is_scalar),
     Row(Term("power", X, TWO), Term("square", X), exponent_is_scalar),
-    # -(-x) = x, and the other involutions
-    *[Row(twice(op), X) for op in OPS.values() if op.involution],
-    # |(|x|)| = |x|, and whatever else is idempotent
-    *[Row(twice(op), once(op)) for op in OPS.values() if op.idempotent],
     # conj(x) = x, real(x) = x                       for real x
     Row(Term("conjugate", X), X, is_real),
     Row(Term("real", X), X, lambda m: not info(m["x"].type.dtype).complex),
     # |-x| = |x|                                     not for unsigned x, which wraps
     Row(Term("abs", Term("negative", X)), Term("abs", X),
         lambda m: not info(m.type.dtype).unsigned),
-    # +x = x, reshape(x, x.shape) = x, and the others that keep all elements: only where the types
-    # are the same, as for every row
-    *[Row(once(op), X) for op in OPS.values() if op.shares_memory == "alias"],
     # x - (-y) = x + y, x + (-y) = x - y             exact: IEEE 754 defines them so
     Row(Term("subtract", X, Term("negative", Y)), Term("add", X, Y)),
     Row(Term("add", X, Term("negative", Y)), Term("subtract", X, Y)),
@@ -189,11 +199,6 @@ ROWS = [
     Row(Term("squeeze", Term("expand_dims", X, axis=A), axis=A), X),
     Row(Term("expand_dims", Term("squeeze", X, axis=A), axis=A), X),
 
-    # a reduction over no axes                       0 + (-0.0) is 0.0: exact for integers only,
-    # unless the identity is neutral bit for bit
-    *[Row(Term(op.name, X, axis=()), X, None if op.neutral else is_integer)
-      for op in OPS.values() if op.kind == "reduce"],
-
     # matmul(a.T, b) = matmul(a, b, transpose_a)     the same call of BLAS
     Row(Term("matmul", Term("transpose", X, perm=P), Y, transpose_a=TA, transpose_b=TB),
         Term("matmul", X, Y, transpose_a=flipped("ta"), transpose_b=TB), swaps_last_two),
@@ -221,3 +226,5 @@ INEXACT = [
     Row(Term("sqrt", Term("square", X)), Term("abs", X), is_real),
 ]
 # fmt: on
+
+_EXACT, _ALL = Table(ROWS, rows_of_facts), Table([*ROWS, *INEXACT], rows_of_facts)

@@ -25,6 +25,8 @@ _OWN = ("__array_api_version__", "__version__")
 
 
 def __getattr__(name: str) -> Any:
+    if name in MODULES:  # Keras has a lock of its own, and none is taken under that of Loading
+        return globals().setdefault(name, importlib.import_module(MODULES[name]))
     with Loading():
         return _load(name)
 
@@ -32,15 +34,11 @@ def __getattr__(name: str) -> Any:
 def _load(name: str) -> Any:
     if name in NAMESPACES:
         return importlib.import_module(f"twofold.{name}")
-    if name in MODULES:
-        found = importlib.import_module(MODULES[name])
-    elif name == "__all__":
+    if name == "__all__":
         return [*_OWN, *NAMESPACES, *MODULES, *_surface().public_names("")]
-    elif name.startswith("__") and name != "__array_namespace_info__":
+    if name.startswith("__") and name != "__array_namespace_info__":
         raise AttributeError(f"module 'twofold' has no attribute {name!r}")
-    else:
-        found = _surface().load("", name)
-    globals()[name] = found
+    globals()[name] = found = _surface().load("", name)
     return found
 
 

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from twofold.api import surface
 
-globals().update(surface.contents("linalg"))
+__getattr__, __dir__ = surface.namespace(globals())

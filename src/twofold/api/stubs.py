@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from typing import Any
 
 import numpy as np
 
-from twofold.ir.registry import REGISTRY
+from twofold.ir.registry import REGISTRY, Composite
 from twofold.runtime.tensor import Tensor
 
 from . import surface
 from .names import MODULES, NAMESPACES, Alias
 
-__all__ = ["GENERATED", "stub_file", "stub_text"]
+__all__ = ["GENERATED", "files_text", "stub_file", "stub_text"]
 
 # Namespaces whose modules hold nothing but names of the registry; "" is ``tf`` itself.
 GENERATED: tuple[str, ...] = ("", "bitwise", "fft", "linalg", "math", "nn", "random")
@@ -31,6 +32,35 @@ import builtins
 from typing import Any
 from twofold.api.typing import Axis, DTypeLike, ShapeLike, TensorLike
 """
+FILES_HEADER = '''\
+"""Which file of this folder each op and composite stands in.
+
+Written by `pytest tests/test_face.py --update-golden` from the registry of ops. A name that is
+missing here is found too, by importing all files.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FILES"]
+
+_TEXT = """
+'''
+FILES_END = '''
+"""
+
+
+def _read() -> dict[str, str]:
+    found, file = {}, ""
+    for word in _TEXT.split():
+        if word.endswith(":"):
+            file = word[:-1]
+        else:
+            found[word] = file
+    return found
+
+
+FILES = _read()
+'''
 TENSOR = "from twofold.runtime.tensor import Tensor"
 _BUILTINS = ("bool", "int", "float", "str")
 _KIND = inspect.Parameter
@@ -43,6 +73,19 @@ _KINDS = {"f": "float32", "i": "int32", "u": "uint32", "b": "bool", "c": "comple
 def stub_file(space: str) -> str:
     """The name of the stub of a namespace, beside ``__init__.py``."""
     return f"{space or '__init__'}.pyi"
+
+
+def files_text() -> str:
+    """``ir/ops/files.py``: which file an op or a composite stands in, by the registry."""
+    found: dict[str, list[str]] = {}
+    for name, entry in REGISTRY.items():
+        made = inspect.unwrap(entry.function if isinstance(entry, Composite) else entry)
+        found.setdefault(made.__module__.rpartition(".")[2], []).append(name)
+    rows = []
+    for file, names in sorted(found.items()):
+        lines = textwrap.wrap(" ".join(names), 86)
+        rows += [f"{file}:", *[f"    {line}" for line in lines]]
+    return FILES_HEADER + "\n".join(rows) + FILES_END
 
 
 def stub_text(space: str) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 import twofold.ir.ops
 import twofold.runtime.eager
 import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
-from twofold.ir.op import OPS
+from twofold._loading import Loading
 from twofold.ir.registry import REGISTRY
 from twofold.runtime.native import native
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
 
-__all__ = ["contents", "load", "members", "op_of", "origin", "origins", "public_names"]
+__all__ = ["load", "namespace", "op_of", "origin", "origins", "public_names"]
 
 
 def _linearize(call: Any, sources: Any) -> Any:
@@ -35,10 +35,13 @@ def _multiply_natively() -> None:
     importlib.import_module("twofold.compiler.native.multiply").offer()
 
 
+def _derived_by_the_compiler(entry: Any) -> None:
+    if entry.name in ("call", "fused", "cond", "switch", "while", "scan"):
+        entry.linearization(_linearize)
+
+
 native.request = _multiply_natively
-for _name in ("call", "fused", "cond", "switch", "while", "scan"):
-    if OPS[_name].linearize is None:
-        OPS[_name].linearization(_linearize)
+REGISTRY.watch(_derived_by_the_compiler)
 
 
 @functools.cache
@@ -102,7 +105,8 @@ def load(space: str, name: str) -> Any:
 
         close = difflib.get_close_matches(name, public_names(space), 1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        raise AttributeError(f"module 'twofold' has no attribute {name!r}{hint}")
+        module = f"twofold.{space}" if space else "twofold"
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{hint}")
     if isinstance(meant, str):
         module, _, attribute = meant.partition(":")
         return getattr(importlib.import_module(module), attribute)
@@ -111,15 +115,21 @@ def load(space: str, name: str) -> Any:
     return renamed(target, name, meant.keywords) if meant.keywords else target
 
 
-def members(space: str) -> dict[str, Any]:
-    """The names of a namespace with their objects."""
-    return {name: load(space, name) for name in public_names(space)}
+def namespace(module: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """``__getattr__`` and ``__dir__`` of the module of a namespace: what its names mean is loaded
+    when they are used."""
+    space = module["__name__"].partition(".")[2]
 
+    def find(name: str) -> Any:
+        if name == "__all__":
+            return public_names(space)
+        if name.startswith("_"):
+            raise AttributeError(f"module 'twofold.{space}' has no attribute {name!r}")
+        with Loading():
+            module[name] = found = load(space, name)
+        return found
 
-def contents(space: str) -> dict[str, Any]:
-    """All that the module of a namespace holds: the names, and those names as its ``__all__``."""
-    names = public_names(space)
-    return {**members(space), "__all__": names, "__dir__": lambda: names}
+    return find, lambda: public_names(space)
 
 
 def renamed(target: Callable[..., Any], name: str, keywords: dict[str, str]) -> Callable[..., Any]:

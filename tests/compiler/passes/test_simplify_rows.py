@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from twofold.compiler.arrays.reference import execute
-from twofold.compiler.passes.simplify import ROWS
+from twofold.compiler.passes.simplify import ROWS, rows_of_facts
 from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.equality import equal
 from twofold.ir.errors import TwofoldError
@@ -25,6 +25,7 @@ from twofold.ir.structural import RECORDED, structural_types
 from twofold.ir.types import TensorType
 from twofold.ir.verify import verify
 
+OF_FACTS = [row for op in OPS.values() for row in rows_of_facts(op)]
 SHAPES = [(2, 3, 4), (2, 2, 2), (1, 3), ()]
 PERMS = [(0, 1, 2), (0, 2, 1), (1, 2, 0), (2, 1, 0), (0, 1), (1, 0)]
 AXES: list[Any] = [(), 0, 1, (0, 1)]
@@ -135,7 +136,7 @@ def title(row: Row) -> str:
     return show(row.pattern)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=title)
+@pytest.mark.parametrize("row", [*ROWS, *OF_FACTS], ids=title)
 def test_row_holds_bit_for_bit(row: Row) -> None:
     fired = 0
     for dtype in DTYPES.values():

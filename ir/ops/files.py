@@ -1,0 +1,138 @@
+"""Which file of this folder each op and composite stands in.
+
+Written by `pytest tests/test_face.py --update-golden` from the registry of ops. A name that is
+missing here is found too, by importing all files.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FILES"]
+
+_TEXT = """
+activations:
+    celu elu gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid mish relu6 selu
+    silu softsign
+bands:
+    adjoint_of band_part cholesky_solve global_norm logdet matrix_of_diagonal normalize
+    set_diag tensor_diag tensor_diag_part
+bitwise:
+    bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift
+    bitwise_xor
+buffers:
+    array_position buffer_add buffer_add_at buffer_drop buffer_fill buffer_like buffer_new
+    buffer_of buffer_pop buffer_push buffer_read buffer_rows buffer_size buffer_stack
+    buffer_unwrite buffer_write
+casting:
+    cast identity stop_gradient
+compare:
+    equal greater greater_equal isfinite isinf isnan less less_equal logical_and
+    logical_not logical_or logical_xor not_equal signbit
+complexes:
+    angle complex imag real
+contract:
+    cross dot matmul matvec outer tensordot vecdot
+control:
+    cond fail scan switch while
+convolution:
+    avg_pool avg_pool1d avg_pool2d avg_pool3d conv1d conv2d conv2d_transpose conv3d
+    depthwise_conv2d max_pool max_pool1d max_pool2d max_pool3d
+create:
+    arange constant dim empty eye fill full full_like linspace meshgrid ones ones_like
+    splat zeros zeros_like
+cumulative:
+    cumprod cumsum cumulative_prod cumulative_sum linear_recurrence
+diagonals:
+    diag diagonal matrix_diagonal on_diagonal
+einsum:
+    einsum
+elementwise:
+    abs add conjugate copysign divide floor_divide fmod masked_divide masked_multiply
+    maximum minimum multiply negative nextafter positive power reciprocal relu remainder
+    sign square squared_difference subtract where
+exponential:
+    cbrt exp exp2 expm1 log log10 log1p log2 logaddexp rsqrt sigmoid softplus sqrt xlog1py
+    xlogy
+factor:
+    cholesky eig eig_pair eigh eigh_pair eigvals eigvalsh qr qr_pair svd svd_triple
+    svdvals
+formulas:
+    clip deg2rad divide_no_nan heaviside isclose logit multiply_no_nan nan_to_num rad2deg
+    xdivy
+fourier:
+    fft fft2 fft_complex fft_half fft_real fftfreq fftn fftshift hfft ifft ifft2 ifftn
+    ifftshift ihfft irfft irfft2 irfftn rfft rfft2 rfftfreq rfftn
+gather:
+    gather gather_nd scatter_add tensor_scatter_nd_add tensor_scatter_nd_update
+index:
+    boolean_mask getitem setitem
+joining:
+    concat repeat split stack tile unstack
+linear:
+    condition_number kron lstsq matrix_norm matrix_power matrix_rank slogdet trace
+movement:
+    atleast_1d broadcast_to expand_dims flip matrix_transpose moveaxis permute_dims
+    reshape roll squeeze swapaxes transpose
+neighbours:
+    diff isin
+nn:
+    batch_normalization l2_loss l2_normalize layer_norm log_softmax logsumexp moments
+    rms_norm sigmoid_cross_entropy_with_logits softmax softmax_cross_entropy_with_logits
+    sparse_softmax_cross_entropy_with_logits weighted_cross_entropy_with_logits
+numpy_calls:
+    numpy_function
+numpy_rules:
+    numpy_accumulate numpy_astype numpy_at numpy_exponents numpy_index numpy_place
+    numpy_placed numpy_reduce numpy_reduceat numpy_stored numpy_ufunc
+padding:
+    pad pad_constant
+random:
+    random_bits random_integers random_next random_normal random_split random_state
+    random_truncated_normal random_uniform stateless_bernoulli stateless_categorical
+    stateless_fold_in stateless_normal stateless_shuffle stateless_split
+    stateless_truncated_normal stateless_uniform
+reduce:
+    all any argmax argmin max min prod sum
+region:
+    call custom fused
+rounding:
+    ceil floor round trunc
+running:
+    cummax cummin cumulative_logsumexp log_running_sum
+segment:
+    histogram_fixed_width segment_max segment_mean segment_min segment_sum
+    unsorted_segment_max unsorted_segment_mean unsorted_segment_min unsorted_segment_sum
+sizes:
+    rank shape size
+slicing:
+    slice slice_grad slice_update strided_slice
+solving:
+    cofactors det inv pinv slogdet_pair solve triangular_solve
+sorting:
+    argsort argwhere nonzero one_hot searchsorted sort take take_along_axis top_k unique
+    unique_all unique_counts unique_inverse unique_values where_indices
+special:
+    digamma erf erfc erfinv lgamma polygamma
+state:
+    assign held read
+statistics:
+    count_nonzero mean std var vector_norm
+triangles:
+    tri tril triu
+trigonometric:
+    acos acosh asin asinh atan atan2 atanh cos cosh hypot sin sinh tan tanh
+windows:
+    block_update window
+"""
+
+
+def _read() -> dict[str, str]:
+    found, file = {}, ""
+    for word in _TEXT.split():
+        if word.endswith(":"):
+            file = word[:-1]
+        else:
+            found[word] = file
+    return found
+
+
+FILES = _read()
