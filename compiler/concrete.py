@@ -24,7 +24,7 @@ from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
-from . import background, derivatives, gradient
+from . import background, derived
 from .alias import (
     Aliasing,
     copied,
@@ -53,7 +53,7 @@ NODE_BYTES = 2048  # what a node takes with its copies in passes and executables
 UNFIT = "a clock or a random number decides, and decided otherwise while it was traced"
 OVERLAP = "two arguments, or elements of one, share memory, and one of them is written to"
 
-assert gradient and derivatives  # imported for the gradients of calls and control flow
+assert derived  # imported for the gradients of calls and control flow
 
 
 class ConcreteFunction:

@@ -6,15 +6,24 @@ until the first call.
 
 from __future__ import annotations
 
+import functools
 import importlib
+from typing import Any
 
 from twofold._loading import Loading
 
-__all__ = ["load"]
+__all__ = ["control_kernels", "load"]
 
 _TRACING = ("effects", "tracing", "concrete", "capture.capture")
-_NATIVE = (*_TRACING, "kernel.control", "native.program")
+_NATIVE = (*_TRACING, "native.program")
 _loaded: set[bool] = set()
+
+
+@functools.cache
+def control_kernels() -> Any:
+    """The module ``kernel.control``: kernels of control flow, which most functions have none of."""
+    with Loading():
+        return importlib.import_module(".kernel.control", __package__)
 
 
 def load(native: bool) -> None:

@@ -21,10 +21,10 @@ from twofold.ir.dims import DimLike
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 
+from ..loading import control_kernels
 from .axes import merge_axes
 from .buffers import contiguous, identifier, unique
 from .checks import with_checks
-from .control import build_control
 from .data import replace
 from .expression import expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
@@ -256,7 +256,7 @@ def build_kernels(node: Node) -> tuple[Kernel, ...]:
     that is joined from pieces."""
     (region,) = node.regions
     if any(inner.regions for inner in region.nodes):
-        return (build_control(region),)
+        return (control_kernels().build_control(region),)
     name = identifier(region.name)
     parts = parts_of(region)
     if parts is None:

@@ -27,6 +27,7 @@ from twofold.ir.graph import Node
 from twofold.ir.promote import complex_of
 from twofold.ir.words import counted
 
+from ..loading import control_kernels
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
 
 __all__ = [
@@ -181,9 +182,7 @@ def kernelable(node: Node, checks: bool = False) -> bool:
     """
     op = node.op
     if node.regions:
-        from .control import fits  # noqa: PLC0415  (which asks this for the nodes of regions)
-
-        return fits(node)
+        return bool(control_kernels().fits(node))  # which asks this for the nodes of regions
     if len(node.outputs) != 1 or (node.pinned and not _does_not_fail(node, checks)):
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)

@@ -21,6 +21,7 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
+from ..loading import control_kernels
 from ..target import Target
 from .driver import graph_pass
 
@@ -33,8 +34,7 @@ def scalarise(graph: Graph, target: Target) -> Graph:
     fitting = [n for n in graph.nodes if n.regions and not n.op.kernel and target.can_fuse(n)]
     if not fitting:
         return rebuild(graph)
-    from ..kernel.control import begins, together  # noqa: PLC0415  (the loop IR: when it is used)
-
+    control = control_kernels()
     joined = _Joined(graph, fitting)
     alone = {node: _Group([node], node.outputs) for node in fitting}
 
@@ -45,12 +45,12 @@ def scalarise(graph: Graph, target: Target) -> Graph:
         group = joined.last.get(node)
         if group is None and node in joined.members:
             return ()
-        if begins(node) and node.out not in returned and held.issuperset(uses[node.out]):
+        if control.begins(node) and node.out not in returned and held.issuperset(uses[node.out]):
             return ()
         group = group or alone.get(node)
         if group is None:
             return new.keep(node)
-        region = together(group.nodes, group.outputs, _name(group.nodes))
+        region = control.together(group.nodes, group.outputs, _name(group.nodes))
         made = new.graph.add(
             OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()},
             types=[v.type for v in group.outputs], regions=[copied(region)], loc=node.loc,
@@ -118,9 +118,7 @@ class _Joined:
         kept, members = set(self.graph.outputs), set(group)
         outputs = [v for node in group for v in node.outputs
                    if v in kept or not members.issuperset(self.uses[v])]  # fmt: skip
-        from ..kernel.control import fit  # noqa: PLC0415
-
-        return _Group(group, outputs) if fit(group, outputs) else None
+        return _Group(group, outputs) if control_kernels().fit(group, outputs) else None
 
     def order(self) -> list[Node]:
         """The nodes of the graph; those that use what a group makes stand behind it."""

@@ -12,9 +12,10 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import twofold.compiler.derived
 import twofold.ir.ops
 import twofold.runtime.eager
-import twofold.runtime.tape  # noqa: F401  (with the two above: registry, executor, tapes)
+import twofold.runtime.tape  # noqa: F401  (with the three above: registry, executor, tapes, their rules)
 from twofold._loading import Loading
 from twofold.ir.registry import REGISTRY
 from twofold.runtime.native import native
@@ -24,24 +25,12 @@ from .names import ALIASES, FAMILIES, OBJECTS, Alias
 __all__ = ["load", "namespace", "op_of", "origin", "origins", "public_names"]
 
 
-def _linearize(call: Any, sources: Any) -> Any:
-    """The gradient of a call that holds graphs: the compiler, which is loaded now, attaches it."""
-    importlib.import_module("twofold.compiler.derivatives")
-    return call.op.linearize(call, sources)
-
-
 def _multiply_natively() -> None:
     """Eager products have taken a while: the compiler has machine code for them."""
     importlib.import_module("twofold.compiler.native.multiply").offer()
 
 
-def _derived_by_the_compiler(entry: Any) -> None:
-    if entry.name in ("call", "fused", "cond", "switch", "while", "scan"):
-        entry.linearization(_linearize)
-
-
 native.request = _multiply_natively
-REGISTRY.watch(_derived_by_the_compiler)
 
 
 @functools.cache
