@@ -253,7 +253,11 @@ class ConcreteFunction:
         if not same or not self.fits(leaves):
             reasons = "; ".join(self.misfits(leaves)) if same else f"it takes {self!r}"
             raise ArgumentError(f"the arguments do not fit this trace of {self.name}: {reasons}")
-        return self.call(leaves)
+        try:
+            return self.call(leaves)
+        except Exception as error:
+            bind.leave(error)
+            raise
 
     def __reduce__(self) -> Any:
         raise TypeError(

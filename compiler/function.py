@@ -92,26 +92,30 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         frame = _current.get()
         here = frame is None or not frame.ground.tracing
-        if here and not kwargs and not config.diverted and not is_watched():
-            exact = self._exact if frame is None else self._above
-            try:
-                entry = exact.get(
-                    tuple(
-                        [
-                            (a.array.dtype, a.array.shape) if type(a) is Tensor
-                            else float if type(a) is float  # tried as an input first
-                            else leaf_key(a)
-                            for a in args
-                        ]
-                    )
-                )  # fmt: skip
-                if entry is None and self._keys.ints:
-                    entry = exact.get(tuple(map(input_key, args)))
-            except TypeError:
-                entry = None
-            if entry is not None and (entry.free or entry.ready(args)):
-                return entry(args)
-        return self._call(args, kwargs)
+        try:
+            if here and not kwargs and not config.diverted and not is_watched():
+                exact = self._exact if frame is None else self._above
+                try:
+                    entry = exact.get(
+                        tuple(
+                            [
+                                (a.array.dtype, a.array.shape) if type(a) is Tensor
+                                else float if type(a) is float  # tried as an input first
+                                else leaf_key(a)
+                                for a in args
+                            ]
+                        )
+                    )  # fmt: skip
+                    if entry is None and self._keys.ints:
+                        entry = exact.get(tuple(map(input_key, args)))
+                except TypeError:
+                    entry = None
+                if entry is not None and (entry.free or entry.ready(args)):
+                    return entry(args)
+            return self._call(args, kwargs)
+        except Exception as error:
+            bind.leave(error)
+            raise
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if config.functions_run_eagerly():

@@ -8,6 +8,8 @@ import sys
 import types
 from typing import Any
 
+from twofold.ir import bind
+
 __all__ = ["BoundConcrete", "BoundMethod", "reduce_function"]
 
 _OF_THE_INSTANCE = ("graph", "explain")
@@ -24,7 +26,11 @@ class BoundMethod:
         self.__self__ = instance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__func__(self.__self__, *args, **kwargs)
+        try:
+            return self.__func__(self.__self__, *args, **kwargs)
+        except Exception as error:
+            bind.leave(error)
+            raise
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> BoundConcrete:
         """The trace for these arguments of the instance's method; it is called without the
@@ -77,7 +83,11 @@ class BoundConcrete:
         self.concrete, self.__self__ = concrete, instance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.concrete(self.__self__, *args, **kwargs)
+        try:
+            return self.concrete(self.__self__, *args, **kwargs)
+        except Exception as error:
+            bind.leave(error)
+            raise
 
     def __getattr__(self, name: str) -> Any:
         if name in self.__slots__:

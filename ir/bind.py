@@ -21,11 +21,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from .shapes import Sizes
+from .tracebacks import shorten
 from .types import RefType, TensorType
 
 __all__ = [
     "Call", "Frame", "Ground", "Interpreter", "below", "bottom", "current", "ground", "install",
-    "perform", "pop", "push", "run", "top", "type_of",
+    "leave", "perform", "pop", "push", "run", "top", "type_of",
 ]  # fmt: skip
 
 Values = tuple[Any, ...]
@@ -196,15 +197,24 @@ def run(call: Call) -> Values:
         current.reset(token)
 
 
+def leave(error: Exception) -> None:
+    """Prepare an exception to leave the package: for the user's code, not that of a trace."""
+    if not ground().tracing:
+        shorten(error)
+
+
 def perform(op: Any, args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
     """Call an op on arguments as the user gave them; its output, or a tuple of several."""
     frame = current.get()
-    if frame is None:
-        here = _bottom[0]
-        outs = here.run(here.prepare(op, args, attrs))
-    else:
-        here = frame.ground
-        outs = run(here.prepare(op, args, attrs))
+    here = _bottom[0] if frame is None else frame.ground
+    try:
+        if frame is None:
+            outs = here.run(here.prepare(op, args, attrs))
+        else:
+            outs = run(here.prepare(op, args, attrs))
+    except Exception as error:
+        leave(error)
+        raise
     if len(outs) == 1:
         return here.tensor(outs[0])
     return tuple([here.tensor(value) for value in outs])

@@ -7,9 +7,6 @@ where in the user's file, what was expected and what to do next.
 
 from __future__ import annotations
 
-import copy
-from typing import Self
-
 from .location import Location, user_location
 
 __all__ = [
@@ -52,12 +49,6 @@ class TwofoldError(Exception):
 
     def __str__(self) -> str:
         return self.message if self.location is None else f"{self.message}\n  at {self.location}"
-
-    def at(self, location: Location | None) -> Self:
-        """The same error at another place; the same place if that is not known."""
-        moved = copy.copy(self)
-        moved.location = location or self.location
-        return moved
 
 
 class ShapeError(TwofoldError, ValueError):

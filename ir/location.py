@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ __all__ = [
     "frames",
     "interpreters",
     "is_internal",
+    "is_own",
+    "location",
     "next_use",
     "stores_item",
     "user_frame",
@@ -39,11 +41,16 @@ _STORES = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 
 
 class Location(NamedTuple):
-    """A place in the user's source: file, line and column (from 1)."""
+    """A place in the user's source: file, line and column (from 1); where the expression ends, the
+    function, and the place of the call that led there, as far as they are known."""
 
     file: str
     line: int
     column: int
+    end_line: int = 0
+    end_column: int = 0
+    function: str = ""
+    outer: Location | None = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
@@ -59,11 +66,11 @@ def _roots() -> tuple[str, ...]:
     for package in (above, os.path.dirname(here)):
         if os.path.isfile(os.path.join(package, "__init__.py")):  # not a checkout of that name
             names.add(package)
-    names.add(os.path.dirname(np.__file__))  # what calls from there was called by the user
     return tuple(name + os.sep for name in names)
 
 
-_ROOTS = _roots()
+_OWN = _roots()
+_ROOTS = (*_OWN, os.path.dirname(np.__file__) + os.sep)  # calls from NumPy are the user's
 _frameworks: set[str] = set()
 
 
@@ -72,6 +79,11 @@ def is_internal(filename: str) -> bool:
     """Whether a file is part of this package, of NumPy or of a framework, or no file at all."""
     roots = (*_ROOTS, *_frameworks)
     return filename.startswith(roots) or filename == "<string>" or "<frozen" in filename
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is part of this package."""
+    return filename.startswith(_OWN)
 
 
 def add_framework(folder: str) -> None:
@@ -125,16 +137,26 @@ def user_location(frame: FrameType | None = None) -> Location | None:
     frame = frame or user_frame()
     if frame is None:
         return None
-    line, column = _position(frame.f_code, frame.f_lasti)
-    return Location(frame.f_code.co_filename, line or frame.f_lineno, column)
+    outer = None if isinstance(frame, FrameType) else _callers(frame.f_back)
+    return location(frame.f_code, frame.f_lasti, outer)
+
+
+def _callers(frame: Any) -> Location | None:
+    """Where the frames that are interpreted stand, from this one outwards."""
+    if frame is None:
+        return None
+    return location(frame.f_code, frame.f_lasti, _callers(frame.f_back))
 
 
 @lru_cache(KEPT)
-def _position(code: CodeType, offset: int) -> tuple[int, int]:
-    for i, (line, _, column, _) in enumerate(code.co_positions()):
-        if i == offset // 2:
-            return line or 0, (column or 0) + 1
-    return 0, 1
+def location(code: CodeType, offset: int, outer: Location | None) -> Location:
+    """What the instruction at an offset is in the source."""
+    place = next(islice(code.co_positions(), offset // 2, None), None)
+    line, last, column, end = place or (None, None, None, None)
+    return Location(
+        code.co_filename, line or code.co_firstlineno, (column or 0) + 1, last or 0,
+        0 if end is None else end + 1, code.co_name, outer,
+    )  # fmt: skip
 
 
 def user_name(frame: FrameType) -> str:

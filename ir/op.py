@@ -104,9 +104,13 @@ class Op(Facts):
         raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        if not attrs and self.plain and len(args) == self.arity:
-            return self.direct(*args)
-        return _bind.perform(self, *self._sort_arguments(args, attrs))
+        try:
+            if not attrs and self.plain and len(args) == self.arity:
+                return self.direct(*args)
+            return _bind.perform(self, *self._sort_arguments(args, attrs))
+        except Exception as error:
+            _bind.leave(error)
+            raise
 
     def __getattr__(self, name: str) -> Any:
         if name == "__signature__":  # what ``help`` asks for

@@ -21,6 +21,7 @@ from twofold.ir.graph import Graph, Node
 from twofold.ir.late import makes_sizes
 from twofold.ir.op import Attrs
 from twofold.ir.shapes import Sizes
+from twofold.ir.tracebacks import place
 from twofold.ir.types import TensorType
 
 from .convert import as_value
@@ -82,8 +83,11 @@ class ArrayOps:
             return outs
         try:
             out = quiet.run(node.op.body, *inputs, **attrs)
-        except TwofoldError as error:
-            raise error.at(node.loc) from None
+        except Exception as error:
+            if isinstance(error, TwofoldError):
+                error.location = node.loc or error.location
+            place(error, node.loc)
+            raise
         outs = out if out.__class__ is tuple else (out,)
         outs = [as_value(o) for o in outs]
         if node.op.data_dependent:

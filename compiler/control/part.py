@@ -18,7 +18,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.graph import Graph, Value
-from twofold.ir.location import Location, is_internal
+from twofold.ir.location import Location, interpreters, is_internal, location, user_location
 from twofold.ir.op import OPS
 from twofold.ir.ops.control import exception_named
 from twofold.ir.tree import Structure, flatten
@@ -205,8 +205,13 @@ def raised_at(error: Exception) -> Location | None:
         return error.location
     found, at = None, error.__traceback__
     while at is not None:
-        if not is_internal(at.tb_frame.f_code.co_filename):
-            found = Location(at.tb_frame.f_code.co_filename, at.tb_lineno, 1)
+        code = at.tb_frame.f_code
+        if code in interpreters:
+            frame = at.tb_frame.f_locals[interpreters[code]]
+            if not is_internal(frame.f_code.co_filename):
+                found = user_location(frame)
+        elif not is_internal(code.co_filename):
+            found = location(code, at.tb_lasti, found)
         at = at.tb_next
     return found
 

@@ -15,12 +15,15 @@ from twofold.compiler import config
 from twofold.compiler.watched import forget, replay
 from twofold.ir import bind
 from twofold.ir.infer import as_dtype
+from twofold.ir.tracebacks import filtering, is_filtering
 from twofold.ir.words import counted
 from twofold.runtime.watching import Watcher, refuse
 
 __all__ = [
     "assert_all_finite", "assert_equal", "assert_near", "assert_rank", "assert_type",
-    "disable_check_numerics", "disable_replay", "enable_check_numerics", "enable_replay", "replay",
+    "disable_check_numerics", "disable_replay", "disable_traceback_filtering",
+    "enable_check_numerics", "enable_replay", "enable_traceback_filtering",
+    "is_traceback_filtering_enabled", "replay",
 ]  # fmt: skip
 
 
@@ -55,6 +58,28 @@ def disable_check_numerics() -> None:
     frame = bind.current.get()
     if frame is not None and isinstance(frame.interpreter, _Checks):
         bind.below(frame.below)
+
+
+def enable_traceback_filtering() -> None:
+    """Leave the frames of twofold out of tracebacks, as at the start."""
+    filtering(True)
+
+
+def disable_traceback_filtering() -> None:
+    """Show the frames of twofold in tracebacks, for those who work on it.
+
+    >>> import twofold as tf
+    >>> tf.debugging.disable_traceback_filtering()
+    >>> tf.debugging.is_traceback_filtering_enabled()
+    False
+    >>> tf.debugging.enable_traceback_filtering()
+    """
+    filtering(False)
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """Whether the frames of twofold are left out of tracebacks."""
+    return is_filtering()
 
 
 def enable_replay() -> None:
