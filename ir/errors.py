@@ -20,9 +20,11 @@ __all__ = [
     "IRSyntaxError",
     "IndexOutOfBoundsError",
     "IntegerDivisionError",
+    "LoadError",
     "MatrixError",
     "NumericsError",
     "ReturnTypeError",
+    "SaveError",
     "ShapeError",
     "StagingError",
     "TapeError",
@@ -208,6 +210,26 @@ class IRSyntaxError(TwofoldError, ValueError):
         where = f"line {line}, column {column}: " if line else ""
         self.message, self.location = f"{where}{reason}{caret}", None
         self.reason, self.line, self.column = reason, line, column
+
+
+class LoadError(TwofoldError, ValueError):
+    """A file is no saved model or checkpoint, is damaged, or needs a newer version.
+
+    Cause: ``tf.saved_model.load("nothing_there")``, a directory that TensorFlow wrote, one whose
+    files were cut off or changed (their SHA-256 is in the manifest), or a checkpoint without a
+    Variable that is to be restored.
+    Fix: the message names the file and what is wrong with it; save again, take another copy, or
+    update twofold. Nothing has been changed: no Variable was assigned.
+    """
+
+
+class SaveError(TwofoldError, OSError):
+    """A saved model or checkpoint could not be written.
+
+    Cause: a full disk, a place that is not writable. What was there before is as it was, and
+    nothing half-written is left.
+    Fix: make room, or choose another place, and save again.
+    """
 
 
 class TargetError(TwofoldError, LookupError):

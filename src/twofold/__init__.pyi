@@ -13,6 +13,7 @@ from twofold import linalg as linalg
 from twofold import math as math
 from twofold import nn as nn
 from twofold import random as random
+from twofold import saved_model as saved_model
 from twofold.api.arrays import arange as arange
 from twofold.api.arrays import array_namespace_info as __array_namespace_info__
 from twofold.api.arrays import astype as astype

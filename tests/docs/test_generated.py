@@ -121,7 +121,7 @@ PROVOKED: dict[str, Callable[[], None]] = {
     "TargetError": lambda: find_target("no_such_file.py:f"),
 }
 # The base class, and what only a defect or the command line raises (tests/cli/test_compare.py).
-ELSEWHERE = {"TwofoldError", "AgreementError"}
+ELSEWHERE = {"TwofoldError", "AgreementError", "SaveError"}
 
 
 @pytest.mark.parametrize("name", causes())

@@ -14,6 +14,7 @@ __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 # The modules of the face: ``tf.math`` is the file ``math.py``.
 NAMESPACES: tuple[str, ...] = (
     "bitwise", "config", "debugging", "dtypes", "fft", "linalg", "math", "nn", "random",
+    "saved_model",
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.
