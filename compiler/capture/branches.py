@@ -10,23 +10,19 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from twofold.ir import bind
 from twofold.ir.op import OPS
 
 from ..control.branch import joined, types_of
 from ..control.part import Part
 from ..trace import Tracer, place
-from .choice import Choice
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .heap import Contents
 from .journal import Attributes
 from .journal_merge import Torn, merge_attributes, merge_entries
 from .machine import Generator, Returned, Stopped, Yielded
-from .merge import HOLE, Merger, Unmergeable
-from .numbers import TracedNumber
+from .merge import HOLE, Merger, Unmergeable, as_bool
 
 __all__ = ["Again", "Ended", "Ending", "Given", "end_of", "enter", "fork", "go_on"]
 
@@ -44,9 +40,11 @@ class Ending:
 
 
 class Again(NamedTuple):
-    """A loop of which another trip is made, as a place to go on at."""
+    """A loop of which another trip is made, as a place to go on at, and how much is on the stack
+    there, if less than where the ways part."""
 
     head: int
+    depth: int | None = None
 
 
 class Given:
@@ -107,8 +105,10 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
         depths = dict.fromkeys((yes, no), len(frame.stack))
         return Ending({yes: predicate, no: OPS["logical_not"](predicate)}, depths)
     join = flow.join([*_steps_of(yes), *_steps_of(no)], frame.stops)
-    reason = ""
-    for last in dict.fromkeys((*flow.joins(join, frame.stops), END)):
+    reason, joins = "", flow.joins(join, frame.stops)
+    if isinstance(yes, Given) and isinstance(no, Given):
+        joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
+    for last in dict.fromkeys((*joins, END)):
         try:
             return _fork(machine, frame, predicate, (yes, no), drops, last)
         except Unmergeable as unmergeable:
@@ -195,8 +195,7 @@ def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
         del frame.stack[start.depths[at] :]
         return enter(machine, frame, at, start.value)
     if isinstance(start, Given):
-        frame.stack.append(start.value)
-        return enter(machine, frame, start.at)
+        return _enter_with(machine, frame, start)
     if isinstance(start, int):
         if start == END:
             return Returned(value)
@@ -205,12 +204,24 @@ def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
             return Stopped(start)
         return machine.run(frame)
     if isinstance(start, Again):
+        del frame.stack[len(frame.stack) if start.depth is None else start.depth :]
         ended = machine.loop(frame, start.head)
     else:
         ended = go_on(machine, frame, start)
     if ended is None:
         ended = Stopped(frame.at) if frame.at in frame.stops else machine.run(frame)
     return ended
+
+
+def _enter_with(machine: Any, frame: Frame, given: Given) -> Any:
+    """Go on with a value that has been read, or raise since there is none."""
+    frame.at = given.at
+    error = machine.missing(frame, given.value)
+    if error is None:
+        ended = machine.parted(frame, given.value)
+        return enter(machine, frame, frame.at) if ended is None else ended
+    machine.fail(frame, error)
+    return enter(machine, frame, frame.at)
 
 
 def go_on(machine: Any, frame: Frame, ending: Ending) -> Any:
@@ -251,10 +262,12 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
             raise Unmergeable("the ways leave different things unfinished")
     stacks = [[] if s.targets == {END} else s.frame.stack for s in sides]
     stack = [
-        merger.merge([x[i] if i < len(x) else HOLE for x in stacks], "an operand")
+        merger.one([x[i] if i < len(x) else HOLE for x in stacks], "an operand")
         for i in range(max(map(len, stacks)))
     ]
-    value = _merge_values(merger, sides)
+    value = merger.result(
+        [HOLE if s.value is UNBOUND else s.value for s in sides], "what is returned"
+    )
     tests = _merge_targets(merger, sides, targets)
     last = all(
         s.closed and s.targets == {END} and machine.heap.only_own(s.written.values()) for s in sides
@@ -276,23 +289,6 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
     return build
 
 
-def _merge_values(merger: Merger, sides: list[Side]) -> Any:
-    """Merge what is returned: a ``Choice`` where the values have no common form."""
-    values = [s.value for s in sides]
-    count, arrays = len(merger.rows[0]), list(merger.arrays)
-    try:
-        return merger.merge(values, "what is returned")
-    except Unmergeable:
-        known = [v is not HOLE and v is not UNBOUND for v in values]
-        if known != [True, True]:
-            raise
-    merger.forget(count, arrays)
-    at = merger.column(merger.within(_as_bool, [True, False]))
-    yes = merger.merge([values[0], HOLE], "what is returned")
-    no = merger.merge([HOLE, values[1]], "what is returned")
-    return lambda outs: Choice(TracedNumber(bool, outs[at]), yes(outs), no(outs))
-
-
 def _is_live(flow: Any, side: Side, name: str) -> bool:
     return any(name in flow.live[t] for t in side.targets if t != END)
 
@@ -309,16 +305,10 @@ def _merge_targets(merger: Merger, sides: list[Side], targets: list[int]) -> dic
                 column.append(side.ended.tests.get(target, False))
             else:
                 column.append(end_of(side.ended) == target)
-        made = merger.within(_as_bool, column)
+        made = merger.within(as_bool, column)
         at = merger.column(made)
         tests[target] = lambda outs, at=at: outs[at]
     return tests
-
-
-def _as_bool(value: Any) -> Any:
-    if isinstance(value, bool):
-        return OPS["constant"](value=np.bool_(value))
-    return bind.ground().tensor(bind.ground().value(value))
 
 
 def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> Any:
@@ -330,7 +320,7 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
     torn = Torn()
     for key, contents in owners.items():
         column = [s.written[key].after if key in s.written else contents.before for s in sides]
-        count, arrays = len(merger.rows[0]), list(merger.arrays)
+        mark = merger.mark()
         try:
             if type(contents.owner) is Attributes:
                 made = merge_attributes(merger, contents, column, torn)
@@ -344,7 +334,7 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
                 torn.containers.append(contents.owner)
             elif not last:
                 raise
-            merger.forget(count, arrays)
+            merger.forget(mark)
             if type(contents.owner) is Generator:
                 over.append(contents.owner)
 

@@ -23,17 +23,18 @@ from ..plain import PlainPython
 from ..symint import SymInt
 from . import exceptions, instructions, operators
 from .branches import Again, Given, fork
-from .choice import Choice
+from .choice import Choice, holds_choice
 from .flow import END, flow_of
-from .frame import Frame
-from .heap import Heap
+from .frame import UNBOUND, Frame
+from .heap import EMPTY, Heap
 from .journal import Journal
 from .loops import PEELED, Loop, run_loop, settle
-from .machine import Generator
+from .machine import Generator, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, number_of
 from .objects import is_interpreted
+from .pure import any_of
 from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of
 from .steps import Steps
 from .text import joined, snapshot
@@ -270,8 +271,7 @@ class Capture(Steps):
             if isinstance(length, SymInt):
                 length = int(length)
         frame.stack[-1] = walk.moved(walk.at + 1)
-        frame.stack.append(walk.item())
-        return None
+        return self.parted(frame, walk.item())
 
     def send(self, frame: Frame, value: Any) -> Any:
         walk = frame.stack[-1]
@@ -309,6 +309,8 @@ class Capture(Steps):
         if self.present(held) is not held:
             self.observe(held)
             held = self.present(held)
+        if holds_choice(held):
+            self.give_up("`in` a container with a value of several types")
         if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
             found: Any = False
             for x in held:
@@ -319,6 +321,19 @@ class Capture(Steps):
                     self.give_up("`in` with values of the graph")
             return not found if inverted else found
         return super().contains(frame, held, item, inverted)
+
+    def binary(
+        self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
+        in_place: bool = False,
+    ) -> Any:  # fmt: skip
+        if name != "add" and (holds_choice(left) or holds_choice(right)):
+            self.give_up("an operation on a container with a value of several types")
+        return super().binary(frame, function, name, left, right, in_place)
+
+    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        if holds_choice(left) or holds_choice(right):
+            self.give_up("a comparison of a container with a value of several types")
+        return super().compare(frame, sign, left, right)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         if isinstance(held, collections.defaultdict) and self.is_own(held):
@@ -367,12 +382,24 @@ class Capture(Steps):
             frame.parts_next = False
         return super().construct(frame, kind, args, kwargs)
 
-    def parted(self, frame: Frame, made: Any) -> Any:
+    def parted(self, frame: Frame, made: Any, at: int | None = None) -> Any:
+        """Push a value. Where it is one of several, go on on both ways, each with one of them.
+
+        ``at``: the step to go on at, if it is not the next one.
+        """
         if type(made) is not Choice:
             frame.stack.append(made)
             return None
+        if at is not None:
+            frame.at = at
         test = known_truth(made.test)
         return fork(self, frame, test, Given(frame.at, made.yes), Given(frame.at, made.no))
+
+    def missing(self, frame: Frame, value: Any) -> Exception | None:
+        """The error for what has been read, where a variable has no value."""
+        if value is not UNBOUND and value is not EMPTY:
+            return None
+        return unbound(frame, frame.program.steps[frame.now].arg)
 
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -387,13 +414,16 @@ class Capture(Steps):
                 raise Unmergeable("a `with` ends on one way only")
             self.open.remove(function)
             return function.function(*args)
+        owner = getattr(function, "__self__", None)
         if not looks(function):
             shown = any(function is f for f in PRINTS)
-            for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
+            for value in (*args, *kwargs.values(), owner):
                 self.observe(value)
                 if not shown:  # they write to a file, and show an iterator unread
                     self.draws(value)
         function, args, kwargs = self.presented(function, args, kwargs)
+        if _looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
+            self.give_up("a container with a value of several types that is looked into")
         for table in (STAGED, NATIVES) if _hashable(function) else ():
             special = table.get(function)
             if special is not None:
@@ -430,6 +460,7 @@ class Leave:
 
 
 _VALUES = (
+    type(None),
     int,
     float,
     complex,
@@ -452,6 +483,19 @@ def _is_mutable(value: Any) -> bool:
 
 def _hashable(function: Any) -> bool:
     return type(function).__hash__ is not None and not isinstance(function, Tensor)
+
+
+_PASSING = (len, isinstance, type, id, callable)
+_METHODS = frozenset(("append", "pop", "insert", "extend", "clear", "get", "setdefault", "update",
+                      "copy", "items", "keys", "values", "popitem", "reverse"))  # fmt: skip
+
+
+def _looks_into(function: Any) -> bool:
+    """Whether a function looks at the items of the containers that it is given."""
+    owner = getattr(function, "__self__", None)
+    if type(owner) in (list, dict, set):
+        return function.__name__ not in _METHODS
+    return not any(function is f for f in _PASSING)
 
 
 def _takes(array: TracedArray, kind: type) -> bool:

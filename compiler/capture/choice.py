@@ -1,17 +1,19 @@
-"""What a function returns where it returns things that have no common form: one of two values.
+"""What a name stands for where it stands for things of no common form: one of several values.
 
-``return None`` on one way and a tensor on the other: both are computed, with a test that says which
-it is. Whoever calls the compiled function gets that one. In a function of the user's that calls
-another, both ways go on with what that one gave (``machine.parted``).
+``best = None`` on one way and a tensor on the other; a variable that has a value on one way only;
+``return None`` or a tensor. All are computed, with tests that say which it is. Whoever reads such a
+variable goes on on both ways, each with a value of one form (``machine.parted``); whoever calls the
+compiled function gets the one that it is.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from twofold.ir.op import OPS
 from twofold.ir.tree import settled
 
-__all__ = ["Choice"]
+__all__ = ["Choice", "alternatives", "apart", "chosen", "holds_choice", "values_of"]
 
 
 @settled
@@ -25,3 +27,49 @@ class Choice(NamedTuple):
     def settled(self) -> Any:
         """The value, where the test is known."""
         return self.yes if self.test else self.no
+
+
+def alternatives(value: Any) -> list[tuple[Any, Any]]:
+    """The values that this may be, each with the test that it is that one: a tensor of the present
+    graph, or True. One test holds."""
+    if type(value) is not Choice:
+        return [(True, value)]
+    test = value.test.tensor(bool)
+    found = []
+    for way, rest in ((test, value.yes), (OPS["logical_not"](test), value.no)):
+        found += [(way if t is True else way & t, v) for t, v in alternatives(rest)]
+    return found
+
+
+def values_of(value: Any) -> list[Any]:
+    """The values that this may be."""
+    if type(value) is not Choice:
+        return [value]
+    return [*values_of(value.yes), *values_of(value.no)]
+
+
+def chosen(tests: list[Any], values: list[Any]) -> Any:
+    """The value whose test holds; the last one has none."""
+    made = values[-1]
+    for test, value in reversed(list(zip(tests, values[:-1], strict=True))):
+        made = Choice(test, value, made)
+    return made
+
+
+def apart(items: list[Any]) -> Choice:
+    """Items of which one is a Choice as the Choice of two tuples of them."""
+    at = next(i for i, v in enumerate(items) if type(v) is Choice)
+    held = items[at]
+    yes, no = ((*items[:at], v, *items[at + 1 :]) for v in (held.yes, held.no))
+    return Choice(held.test, yes, no)
+
+
+def holds_choice(value: Any, depth: int = 3) -> bool:
+    """Whether a container has such a value in it, which code that is not interpreted must not
+    see."""
+    if type(value) is Choice:
+        return True
+    if not depth or type(value) not in (list, tuple, dict, set):
+        return False
+    held = value.values() if type(value) is dict else value
+    return any(holds_choice(v, depth - 1) for v in held)

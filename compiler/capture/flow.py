@@ -18,6 +18,7 @@ _BOTH = frozenset(
     ("POP_JUMP_IF_FALSE", "POP_JUMP_IF_TRUE", "POP_JUMP_IF_NONE", "POP_JUMP_IF_NOT_NONE",
      "JUMP_IF_FALSE_OR_POP", "JUMP_IF_TRUE_OR_POP", "FOR_ITER", "SEND")
 )  # fmt: skip
+_ENDS = frozenset(("STORE_FAST", "STORE_DEREF", "STORE_ATTR", "STORE_SUBSCR", "POP_TOP"))
 _LAST = frozenset(("RETURN_VALUE", "RAISE_VARARGS", "RERAISE"))
 _READS = frozenset(
     ("LOAD_FAST", "LOAD_SLOT", "LOAD_DEREF", "STORE_DEREF", "DELETE_DEREF", "DELETE_FAST",
@@ -92,6 +93,16 @@ class Flow:
             at = self.join(self.after[at], stops)
             if at != END and self._entries[at] > 1:
                 found.append(at)
+        return found
+
+    def statements(self, at: int, stops: frozenset[int]) -> list[int]:
+        """The steps behind the next assignments on the only way from a step."""
+        found: list[int] = []
+        steps = self.program.steps
+        while len(found) < 2 and at != END and at not in stops and len(self.after[at]) == 1:
+            ends = steps[at].op in _ENDS
+            (at,) = self.after[at]
+            found += [at] if ends and at != END else []
         return found
 
     def _join(self, starts: frozenset[int], stops: frozenset[int]) -> int:

@@ -19,11 +19,13 @@ from twofold.runtime.tensor import Tensor
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.operands import fresh
 from ..trace import Traced
-from .merge import Unmergeable, is_made, same
+from .choice import Choice, alternatives, chosen, values_of
+from .frame import UNBOUND
+from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, same
 from .numbers import DTYPES, TracedNumber, as_tensor, is_number, kind_of
 from .walks import Walk
 
-__all__ = ["Form", "cells_of", "form_of", "late", "widened"]
+__all__ = ["Form", "cells_of", "form_of", "late", "takes_unbound", "widened"]
 
 
 class Form:
@@ -31,6 +33,11 @@ class Form:
 
     def __init__(self, value: Any) -> None:
         self.value = value
+
+    @property
+    def key(self) -> Any:
+        """What values of the form have in common."""
+        return form_key(self.value)
 
     def take(self, value: Any) -> list[Any]:
         """The tensors of a value."""
@@ -47,11 +54,14 @@ class Form:
     def settle(self) -> None:
         """What ``make`` made last is from now on what the function has made."""
 
-    def wider(self, value: Any) -> Form:
-        """A form for this value too; itself if it fits. Raises Unmergeable."""
+    def wider(self, value: Any, mixed: bool = False) -> Form:
+        """A form for this value too; itself if it fits. ``mixed``: what it holds may get several
+        forms. Raises Unmergeable."""
         if same(self.value, value):
             return self
         old = self.value
+        if type(old) is Choice or type(value) is Choice:
+            raise Unmergeable("a variable of several types in a loop")
         if is_number(old) and is_number(value):
             return Number(kind_of(old)).wider(value)
         if isinstance(old, Tensor) and isinstance(value, Tensor):
@@ -61,7 +71,7 @@ class Form:
         if type(old) is type(value) is TracedArray and (old.contiguous or old.ndim < 2):
             return Array(old).wider(value)
         if type(old) is type(value) and isinstance(old, tuple | list | dict):
-            return Items(old).wider(value)
+            return Items(old).wider(value, mixed)
         if type(old) is type(value) is Walk and old.same_source(value):
             return Position(old).wider(value)
         raise Unmergeable(f"{_named(old)} becomes {_named(value)} in a loop")
@@ -69,6 +79,10 @@ class Form:
 
 class Number(Form):
     """A Python number."""
+
+    @property
+    def key(self) -> Any:
+        return "number", self.kind
 
     def __init__(self, kind: type) -> None:
         self.kind = kind
@@ -82,7 +96,7 @@ class Number(Form):
     def make(self, tensors: Iterator[Any]) -> Any:
         return TracedNumber(self.kind, next(tensors))
 
-    def wider(self, value: Any) -> Form:
+    def wider(self, value: Any, mixed: bool = False) -> Form:
         if not is_number(value) or kind_of(value) is not self.kind:
             raise Unmergeable(f"a number of type {self.kind.__name__} becomes {_named(value)}")
         return self
@@ -90,6 +104,10 @@ class Number(Form):
 
 class Whole(Form):
     """A tensor."""
+
+    @property
+    def key(self) -> Any:
+        return form_key(self.like)
 
     def __init__(self, like: Any) -> None:
         self.dtype, self.rank = like.dtype, len(like.shape)
@@ -108,7 +126,7 @@ class Whole(Form):
     def make(self, tensors: Iterator[Any]) -> Any:
         return next(tensors)
 
-    def wider(self, value: Any) -> Form:
+    def wider(self, value: Any, mixed: bool = False) -> Form:
         if not isinstance(value, Tensor):
             raise Unmergeable(f"a tensor becomes {_named(value)} in a loop")
         if value.dtype != self.dtype or len(value.shape) != self.rank:
@@ -122,8 +140,13 @@ class Whole(Form):
 class Scalar(Form):
     """A scalar of NumPy."""
 
+    @property
+    def key(self) -> Any:
+        return form_key(self.like)
+
     def __init__(self, like: TracedScalar) -> None:
         self.dtype, self.home = like.dtype, like.home
+        self.like = like
 
     def take(self, value: Any) -> list[Any]:
         return [own_tensor(value.tensor())]
@@ -134,7 +157,7 @@ class Scalar(Form):
     def make(self, tensors: Iterator[Any]) -> Any:
         return TracedScalar(self.home, next(tensors))
 
-    def wider(self, value: Any) -> Form:
+    def wider(self, value: Any, mixed: bool = False) -> Form:
         if type(value) is not TracedScalar or value.dtype != self.dtype:
             raise Unmergeable(f"a NumPy scalar of dtype {self.dtype} becomes {_named(value)}")
         return self
@@ -144,8 +167,13 @@ class Array(Form):
     """An ndarray of which each trip makes another one. So nobody else has it, and its elements are
     all that there is to it, as long as no trip writes to the one that it was given."""
 
+    @property
+    def key(self) -> Any:
+        return form_key(self.like)
+
     def __init__(self, like: TracedArray) -> None:
         self.home, self.elements = like.home, Whole(like.tensor())
+        self.like = like
         self.given: TracedArray | None = None
 
     def take(self, value: Any) -> list[Any]:
@@ -165,7 +193,7 @@ class Array(Form):
         if self.given is not None:
             self.given.cell.born = bind.ground()
 
-    def wider(self, value: Any) -> Form:
+    def wider(self, value: Any, mixed: bool = False) -> Form:
         if not is_made(value, bind.ground()):
             raise Unmergeable(f"an array becomes {_named(value)} in a loop that it has not made")
         self.elements.wider(value.tensor())
@@ -175,10 +203,14 @@ class Array(Form):
 class Items(Form):
     """A container of which the items change, not their number or keys."""
 
+    @property
+    def key(self) -> Any:
+        return form_key(self.like)
+
     def __init__(self, value: Any) -> None:
-        self.kind = type(value)
+        self.kind, self.like = type(value), value
         self.keys: Sequence[Any] = _keys(value)
-        self.forms = [Form(value[k]) for k in self.keys]
+        self.forms = [_constant(value[k]) for k in self.keys]
 
     def take(self, value: Any) -> list[Any]:
         return [t for k, f in zip(self.keys, self.forms, strict=True) for t in f.take(value[k])]
@@ -196,19 +228,24 @@ class Items(Form):
         for form in self.forms:
             form.settle()
 
-    def wider(self, value: Any) -> Form:
+    def wider(self, value: Any, mixed: bool = False) -> Form:
         if type(value) is not self.kind or _keys(value) != self.keys:
             raise Unmergeable(f"a {self.kind.__name__} gets other items in a loop")
-        found = [f.wider(value[k]) for k, f in zip(self.keys, self.forms, strict=True)]
+        pairs = zip(self.keys, self.forms, strict=True)
+        found = [widened(f, value[k], mixed)[0] for k, f in pairs]
         if all(new is old for new, old in zip(found, self.forms, strict=True)):
             return self
         made = Items.__new__(Items)
-        made.kind, made.keys, made.forms = self.kind, self.keys, found
+        made.kind, made.keys, made.like, made.forms = self.kind, self.keys, self.like, found
         return made
 
 
 class Position(Form):
     """Where a ``for`` is."""
+
+    @property
+    def key(self) -> Any:
+        return form_key(self.walk)
 
     def __init__(self, walk: Walk) -> None:
         self.walk = walk
@@ -222,10 +259,53 @@ class Position(Form):
     def make(self, tensors: Iterator[Any]) -> Any:
         return self.walk.moved(TracedNumber(int, next(tensors)))
 
-    def wider(self, value: Any) -> Form:
+    def wider(self, value: Any, mixed: bool = False) -> Form:
         if type(value) is not Walk or not value.same_source(self.walk):
             raise Unmergeable("an iterator becomes another in a loop")
         return self
+
+
+class Variant(Form):
+    """One of several values of several forms, with a test for each but the last."""
+
+    def __init__(self, forms: dict[Any, Form]) -> None:
+        self.forms = forms  # by what values of each form have in common
+
+    def take(self, value: Any) -> list[Any]:
+        known = {form_key(v): (test, v) for test, v in alternatives(value)}
+        made = [as_bool(known[key][0] if key in known else False) for key in self.forms]
+        del made[-1]
+        for key, form in self.forms.items():
+            made += form.take(known[key][1]) if key in known else form.zeros()
+        return made
+
+    def zeros(self) -> list[Any]:
+        tests = [as_bool(False) for _ in self.forms][1:]
+        return tests + [t for form in self.forms.values() for t in form.zeros()]
+
+    def make(self, tensors: Iterator[Any]) -> Any:
+        tests = [TracedNumber(bool, next(tensors)) for _ in range(len(self.forms) - 1)]
+        return chosen(tests, [form.make(tensors) for form in self.forms.values()])
+
+    def settle(self) -> None:
+        for form in self.forms.values():
+            form.settle()
+
+    def wider(self, value: Any, mixed: bool = False) -> Form:
+        found = dict(self.forms)
+        for v in values_of(value):
+            key = form_key(v)
+            known = found.get(key)
+            found[key] = late(v) if known is None else widened(known, v)[0]
+        if len(found) > MOST_FORMS:
+            raise Unmergeable("a variable of too many types in a loop")
+        same_forms = list(found.values()) == list(self.forms.values())
+        return self if same_forms else Variant(found)
+
+
+def takes_unbound(form: Form) -> bool:
+    """Whether it is part of a form that there is no value."""
+    return type(form) is Variant and form_key(UNBOUND) in form.forms
 
 
 def cells_of(form: Form, value: Any) -> list[int]:
@@ -242,10 +322,16 @@ def _keys(value: Any) -> Sequence[Any]:
     return list(value) if isinstance(value, dict) else list(range(len(value)))
 
 
+def _constant(value: Any) -> Form:
+    return form_of(value) if type(value) is Choice else Form(value)
+
+
 def form_of(value: Any, open_walk: bool = False, contents: bool = False) -> Form:
     """A first guess for a value that a loop may change."""
     if open_walk:
         return Position(value)
+    if type(value) is Choice:
+        return Variant({form_key(v): form_of(v) for v in values_of(value)})
     if contents and isinstance(value, tuple | list | dict):
         return Items(value)
     return late(value) if is_number(value) or isinstance(value, Traced) else Form(value)
@@ -253,6 +339,8 @@ def form_of(value: Any, open_walk: bool = False, contents: bool = False) -> Form
 
 def late(value: Any) -> Form:
     """The form of a value that a loop makes."""
+    if type(value) is Choice:
+        return Variant({form_key(v): late(v) for v in values_of(value)})
     if is_number(value):
         return Number(kind_of(value))
     if isinstance(value, Tensor):
@@ -272,9 +360,18 @@ def late(value: Any) -> Form:
     return Form(value)
 
 
-def widened(form: Form, value: Any) -> tuple[Form, bool]:
-    """A form for another value too, and whether it is another form."""
-    found = form.wider(value)
+def widened(form: Form, value: Any, mixed: bool = False) -> tuple[Form, bool]:
+    """A form for another value too, and whether it is another form. ``mixed``: it may be one of
+    several. Raises Unmergeable."""
+    try:
+        found = form.wider(value, mixed)
+    except Unmergeable:
+        if not mixed or type(form) is Variant:
+            raise
+        both = Variant({form.key: form})
+        found = both.wider(value)
+        if found is both:
+            raise
     return found, found is not form
 
 

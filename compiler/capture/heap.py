@@ -59,6 +59,16 @@ class Heap:
         found = self.made.get(id(value))
         return found is None or found[1] <= len(self.parts)
 
+    def is_inner(self, value: Any) -> bool:
+        """Whether the part that has ended last has made an object, which may hold what is its own;
+        not a function of nothing around it."""
+        found = self.made.get(id(value))
+        if found is None or found[1] <= len(self.parts):
+            return False
+        return not isinstance(value, types.FunctionType) or bool(
+            value.__closure__ or value.__defaults__ or value.__kwdefaults__
+        )
+
     def is_own(self, value: Any) -> bool:
         """Whether the function has made a list or a dict, at any time."""
         return type(value) in (list, dict) and id(value) in self.made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
+from .choice import Choice
 from .code import Step
 from .frame import NULL, UNBOUND, Frame
 from .machine import Returned, Yielded, instruction, received, unbound
@@ -19,11 +20,14 @@ def load_const(machine: Objects, frame: Frame, step: Step) -> None:
 
 
 @instruction("LOAD_FAST")
-def load_fast(machine: Objects, frame: Frame, step: Step) -> None:
+def load_fast(machine: Objects, frame: Frame, step: Step) -> Any:
     value = frame.slots.get(step.arg, UNBOUND)
     if value is UNBOUND:
         raise unbound(frame, step.arg)
+    if type(value) is Choice:
+        return machine.parted(frame, value)
     frame.stack.append(value)
+    return None
 
 
 @instruction("LOAD_SLOT")
@@ -57,12 +61,12 @@ def make_cell(machine: Objects, frame: Frame, step: Step) -> None:
 
 
 @instruction("LOAD_DEREF")
-def load_deref(machine: Objects, frame: Frame, step: Step) -> None:
+def load_deref(machine: Objects, frame: Frame, step: Step) -> Any:
     try:
         found = machine.load_cell(frame.slots[step.arg])
     except ValueError:
         raise unbound(frame, step.arg) from None
-    frame.stack.append(machine.met(found))
+    return machine.parted(frame, machine.met(found))
 
 
 @instruction("STORE_DEREF")
@@ -79,8 +83,8 @@ def delete_deref(machine: Objects, frame: Frame, step: Step) -> None:
 
 
 @instruction("LOAD_GLOBAL")
-def load_global(machine: Objects, frame: Frame, step: Step) -> None:
-    frame.stack.append(machine.load_global(frame, step.arg))
+def load_global(machine: Objects, frame: Frame, step: Step) -> Any:
+    return machine.parted(frame, machine.load_global(frame, step.arg))
 
 
 @instruction("STORE_GLOBAL")
@@ -111,8 +115,10 @@ def import_from(machine: Objects, frame: Frame, step: Step) -> None:
 
 
 @instruction("LOAD_ATTR")
-def load_attr(machine: Objects, frame: Frame, step: Step) -> None:
-    frame.stack[-1] = machine.attribute(frame, frame.stack[-1], step.arg)
+def load_attr(machine: Objects, frame: Frame, step: Step) -> Any:
+    found = machine.attribute(frame, frame.stack[-1], step.arg)
+    frame.stack.pop()
+    return machine.parted(frame, found)
 
 
 @instruction("LOAD_METHOD")

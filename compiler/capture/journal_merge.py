@@ -11,7 +11,7 @@ from twofold.ir.op import OPS
 
 from ..state import MISSING
 from .heap import Contents
-from .journal import TORN, Journal, Put
+from .journal import GONE, TORN, Journal, Put
 from .merge import HOLE, Merger, Unmergeable
 from .numbers import TracedNumber
 
@@ -33,13 +33,14 @@ def merge_attributes(
     builds: dict[str, Any] = {}
     for name in dict.fromkeys(n for held in column for n in held):
         values = [held.get(name, MISSING) for held in column]
-        count, arrays = len(merger.rows[0]), list(merger.arrays)
+        mark = merger.mark()
         try:
-            if any(v is MISSING or v is TORN for v in values):
+            gone = [v is GONE for v in values]
+            if any(v is MISSING or v is TORN for v in values) or any(gone) and not all(gone):
                 raise Unmergeable
             builds[name] = merger.merge(values, repr(name))
         except Unmergeable:
-            merger.forget(count, arrays)
+            merger.forget(mark)
             builds[name] = None
             torn.names[id(contents.owner), name] = contents
     return lambda outs: {n: TORN if b is None else b(outs) for n, b in builds.items()}

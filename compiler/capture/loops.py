@@ -20,8 +20,9 @@ from twofold.runtime.carried import State, own_tensor, truth
 from ..control.loop import stage_while
 from ..plain import PlainPython
 from .branches import Again, Ending, fork, go_on
+from .choice import holds_choice
 from .flow import END, flow_of
-from .forms import Form, cells_of, form_of, late, widened
+from .forms import Form, cells_of, form_of, late, takes_unbound, widened
 from .frame import UNBOUND, Frame
 from .heap import Contents
 from .journal import Put
@@ -49,7 +50,7 @@ def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any
         ending = loop.stage()
     except (Unmergeable, PlainPython):
         if peeled or machine.peeled[frame.code, head] >= PEELED:
-            raise
+            return settle(machine, frame, Loop(machine, frame, head, mixed=True).stage())
         machine.peeled[frame.code, head] += 1
         try:
             return _peel(machine, frame, loop)
@@ -79,7 +80,8 @@ def settle(machine: Any, frame: Frame, ended: Any, peeled: int | None = None) ->
     if isinstance(ended, Ending):
         if peeled in ended.tests:
             rest = ended.without(peeled)
-            return fork(machine, frame, ended.tests[peeled], Again(peeled), rest)
+            again = Again(peeled, ended.depths[peeled])
+            return fork(machine, frame, ended.tests[peeled], again, rest)
         return go_on(machine, frame, ended)
     if isinstance(ended, Stopped):
         frame.at = ended.at
@@ -92,8 +94,9 @@ def settle(machine: Any, frame: Frame, ended: Any, peeled: int | None = None) ->
 class Loop:
     """A loop while it is staged."""
 
-    def __init__(self, machine: Any, frame: Frame, head: int) -> None:
+    def __init__(self, machine: Any, frame: Frame, head: int, mixed: bool = False) -> None:
         self.machine, self.frame, self.head = machine, frame, head
+        self.mixed = mixed  # whether a variable may have several forms
         self.flow = flow_of(frame.code)
         self.exits = self.flow.exits(head)
         step = frame.program.steps[head]
@@ -101,12 +104,15 @@ class Loop:
         self.behind = step.target
         live = frozenset().union(*[self.flow.live[t] for t in self.exits if t != END])
         self.carried = self.flow.assigned(head) & (self.flow.live[head] | live | frame.carried)
+        self.read = self.flow.live[head] | live  # by a trip or behind the loop
         self.forms: dict[str, Form] = {}
         self.missing = ""  # a variable that a trip reads, which has no value before the loop
         for name in sorted(self.carried):
             value = frame.slots.get(name, UNBOUND)
             if value is UNBOUND and name in self.flow.read_first(head):
                 self.missing = name
+                if mixed:
+                    self.forms[name] = form_of(UNBOUND)
             if value is UNBOUND or name not in self.flow.live[head]:
                 continue  # known when a trip has been made
             self.forms[name] = form_of(value)
@@ -126,7 +132,10 @@ class Loop:
         if self.over:
             walk = frame.stack[-1]
             frame.stack[-1] = walk.moved(walk.at + 1)
-            frame.stack.append(walk.item())
+            item = walk.item()
+            if holds_choice(item):
+                raise Unmergeable("a loop over items of several types")
+            frame.stack.append(item)
             frame.at += 1
 
     def after_trip(self, frame: Frame, ended: Any) -> Any:
@@ -151,8 +160,11 @@ class Loop:
                 return ended
             again = ended.tests[self.head]
             tests = dict(ended.tests)
-            tests[self.head] = again & more
-            over = again & OPS["logical_not"](more)
+            if more is False:
+                over = tests.pop(self.head)
+            else:
+                tests[self.head] = again & more
+                over = again & OPS["logical_not"](more)
             tests[self.behind] = tests[self.behind] | over if self.behind in tests else over
             depths = {**ended.depths, self.behind: ended.depths[self.head] - 1}
             return Ending(tests, depths, ended.value)
@@ -169,7 +181,7 @@ class Loop:
 
     def stage(self) -> Any:
         """Stage the loop; how it ended. Raises Unmergeable."""
-        if self.missing:
+        if self.missing and not self.mixed:
             raise Unmergeable(f"{self.missing!r} has no value before a loop that reads it")
         for _ in range(TRIES):
             try:
@@ -195,7 +207,8 @@ class Loop:
         for name, form in self.forms.items():
             value = self.frame.slots.get(name, UNBOUND)
             live = name in self.flow.live[self.head]
-            found += form.take(value) if live and value is not UNBOUND else form.zeros()
+            known = live and value is not UNBOUND or takes_unbound(form)
+            found += form.take(value) if known else form.zeros()
         if self.walk is not None:
             found += self.walk.take(self.frame.stack[-1])
         for contents, form in self.heap.values():
@@ -250,7 +263,7 @@ class Loop:
         changed = False
         for name in sorted(self.carried):
             value = frame.slots.get(name, UNBOUND)
-            if value is UNBOUND:
+            if value is UNBOUND and (name not in self.forms or name not in self.read):
                 continue
             changed |= self._widen(self.forms, name, value)
         if self.walk is not None:
@@ -260,11 +273,11 @@ class Loop:
         for key, contents in written.items():
             if key in self.heap:
                 known, form = self.heap[key]
-                form, wider = widened(form, contents.after)
+                form, wider = self._held(form, contents.after)
                 self.heap[key] = known, form
             else:
                 form, wider = form_of(contents.before, contents=True), True
-                form, _ = widened(form, contents.after)
+                form, _ = self._held(form, contents.after)
                 self.heap[key] = contents, form
             changed |= wider
         value = ended.value if not isinstance(ended, Stopped) else HOLE
@@ -272,7 +285,7 @@ class Loop:
             if self.value is None:
                 self.value, changed = late(value), True
             else:
-                self.value, wider = widened(self.value, value)
+                self.value, wider = widened(self.value, value, True)
                 changed |= wider
         targets = sorted(t for t in tests if t != self.head)
         if targets != self.targets:
@@ -299,11 +312,18 @@ class Loop:
         if len(set(cells)) < len(cells):
             raise Unmergeable("two variables are one array in a loop")
 
+    def _held(self, form: Form, after: Any) -> tuple[Form, bool]:
+        """The form of what an object holds: a container keeps its number of items."""
+        if isinstance(after, tuple | list | dict | set):
+            found = form.wider(after, self.mixed)
+            return found, found is not form
+        return widened(form, after, self.mixed)
+
     def _widen(self, forms: dict[str, Form], name: str, value: Any) -> bool:
         if name not in forms:
             forms[name] = late(value)
             return True
-        forms[name], wider = widened(forms[name], value)
+        forms[name], wider = widened(forms[name], value, self.mixed)
         return wider
 
     def _next(
@@ -313,7 +333,8 @@ class Loop:
         made = [_tensor(tests[self.head])]
         for name, form in self.forms.items():
             held = frame.slots.get(name, UNBOUND)
-            made += form.zeros() if held is UNBOUND else form.take(held)
+            known = held is not UNBOUND or takes_unbound(form)
+            made += form.take(held) if known else form.zeros()
         if self.walk is not None:
             made += self.walk.take(frame.stack[_depths_of(ended, frame)[self.head] - 1])
         for key, (contents, form) in self.heap.items():

@@ -8,6 +8,7 @@ each; what operators, attributes and calls do is in ``objects.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -16,7 +17,16 @@ from twofold.ir.location import interpreters
 from .code import Step
 from .frame import Frame
 
-__all__ = ["INSTRUCTIONS", "Generator", "Machine", "Returned", "Stopped", "Yielded", "instruction"]
+__all__ = [
+    "INSTRUCTIONS",
+    "Generator",
+    "Machine",
+    "Returned",
+    "Stopped",
+    "Where",
+    "Yielded",
+    "instruction",
+]
 
 Instruction = Callable[[Any, Frame, Step], Any]
 INSTRUCTIONS: dict[str, Instruction] = {}
@@ -107,6 +117,12 @@ class Machine:
         frame.at = handler.target
         return True
 
+    def fail(self, frame: Frame, error: BaseException) -> None:
+        """The present step of a frame raises: go on at its handler. Raises the error if there is
+        none."""
+        if not self.handle(frame, error):
+            raise error
+
     def frame_of(self, function: FunctionType, back: Frame | None) -> Frame:
         """A frame at the beginning of a function, without its arguments."""
         frame = Frame(function.__code__, function.__globals__, back)
@@ -125,6 +141,18 @@ class Machine:
 interpreters[Machine.run.__code__] = "frame"
 
 
+class Where:
+    """Where a generator stands. It is the same on all ways that go on together."""
+
+    __slots__ = ("at", "begun", "ended")
+
+    def __init__(self, at: int, begun: bool, ended: bool) -> None:
+        self.at, self.begun, self.ended = at, begun, ended
+
+
+where_of = lru_cache(4096)(Where)  # one object for one place
+
+
 class Generator:
     """A generator whose code is interpreted."""
 
@@ -139,17 +167,15 @@ class Generator:
         return self.begun and not self.ended and self.frame.is_protected
 
     def state(self) -> tuple[Any, ...]:
-        """Where it is and what its variables are, as a value that branches merge and that stays.
-        Positions are texts: no number of the graph can stand for them."""
+        """Where it is and what its variables are, as a value that branches merge and that stays."""
         frame = self.frame
-        where = f"step {frame.at}, {self.begun}, {self.ended}"
+        where = where_of(frame.at, self.begun, self.ended)
         return where, frame.handled, tuple(frame.slots.items()), tuple(frame.stack)
 
     def set_state(self, state: tuple[Any, ...]) -> None:
         """Go back, or on, to a state."""
         where, self.frame.handled, slots, stack = state
-        at, begun, ended = where.removeprefix("step ").split(", ")
-        self.frame.at, self.begun, self.ended = int(at), begun == "True", ended == "True"
+        self.frame.at, self.begun, self.ended = where.at, where.begun, where.ended
         self.frame.slots, self.frame.stack = dict(slots), list(stack)
 
     def __iter__(self) -> Generator:

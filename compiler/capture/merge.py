@@ -22,13 +22,15 @@ from ..ndarrays.operands import fresh
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from ..trace import Traced
+from .choice import Choice, alternatives, chosen
 from .frame import UNBOUND
 from .heap import EMPTY, Heap
+from .machine import Where
 from .numbers import TracedNumber, as_tensor, is_number, kind_of
 from .text import Text
 from .walks import Walk
 
-__all__ = ["HOLE", "Merger", "Unmergeable", "same"]
+__all__ = ["HOLE", "Merger", "Unmergeable", "as_bool", "form_key", "same"]
 
 
 class _Hole:
@@ -36,9 +38,40 @@ class _Hole:
         return "nothing"
 
 
+MOST_FORMS = 4  # of one variable
 HOLE: Any = _Hole()  # a value that is never looked at
+_NONE: Any = (False, HOLE)  # no value of a form
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type, slice, range, np.dtype)
 Build = Callable[[Sequence[Any]], Any]
+
+
+def form_key(value: Any) -> Any:
+    """What values that may have one form have in common. Raises Unmergeable for a place, of which
+    there is only one."""
+    if type(value) is Where:
+        raise Unmergeable("a generator stands at one place on each way")
+    if is_number(value):
+        return "number", kind_of(value)
+    if isinstance(value, Tensor):
+        return "tensor", value.dtype, len(value.shape)
+    if type(value) is TracedScalar:
+        return "scalar", value.dtype
+    if type(value) is TracedArray:
+        return ("array", value.dtype, value.ndim) if value.parent is None else id(value)
+    if isinstance(value, tuple):
+        return type(value), len(value)
+    if isinstance(value, dict):
+        return (type(value), *value)
+    if isinstance(value, _ATOMS):
+        return type(value), repr(value)
+    return id(value)
+
+
+def as_bool(value: Any) -> Any:
+    """A test as a tensor of the present graph."""
+    if isinstance(value, bool):
+        return OPS["constant"](value=np.bool_(value))
+    return bind.ground().tensor(bind.ground().value(value))
 
 
 class Unmergeable(BaseException):
@@ -78,10 +111,59 @@ class Merger:
         self.parts, self.heap = parts, heap
         self.rows: list[list[Any]] = [[] for _ in parts]
         self.arrays: list[Any] = []  # the cells of those that have been merged
+        self.containers: dict[Any, Build] = {}  # by what each part has for them
+        self.places: dict[Any, Any] = {}  # the same for each of these of one part
         self.kept = False  # whether containers that were there before the parts stay themselves
 
     def merge(self, values: Sequence[Any], what: str) -> Build:
-        """What makes the merged value. Raises Unmergeable."""
+        """What makes the merged value: a ``Choice`` where there is no common form. Raises
+        Unmergeable."""
+        mark = self.mark()
+        try:
+            return self.one(values, what)
+        except Unmergeable as unmergeable:
+            self.forget(mark)
+            return self._choice(self._by_form(values, unmergeable), what)
+
+    def result(self, values: Sequence[Any], what: str) -> Build:
+        """The same for what a function returns: of two ways each may have its own."""
+        mark = self.mark()
+        try:
+            return self.merge(values, what)
+        except Unmergeable:
+            if len(values) != 2 or any(v is HOLE for v in values):
+                raise
+            self.forget(mark)
+            yes, no = values
+            return self._choice([[(True, yes), _NONE], [_NONE, (True, no)]], what)
+
+    def _by_form(self, values: Sequence[Any], reason: Unmergeable) -> list[list[Any]]:
+        """For each form a column of values, with tests. Raises Unmergeable."""
+        groups: dict[Any, list[Any]] = {}
+        listed = self.within(alternatives, values)
+        for i, found in enumerate(listed):
+            for test, value in found if found is not HOLE else ():
+                column = groups.setdefault(form_key(value), [_NONE] * len(values))
+                if column[i][1] is not HOLE:
+                    raise reason
+                column[i] = test, value
+        if not 1 < len(groups) <= MOST_FORMS:
+            raise reason
+        return list(groups.values())
+
+    def _choice(self, columns: list[list[Any]], what: str) -> Build:
+        """What makes a Choice of a value of each column."""
+        tests = [self.column(self.within(as_bool, [t for t, _ in c])) for c in columns[:-1]]
+        builds = [self.one([v for _, v in c], what) for c in columns]
+
+        def build(outs: Sequence[Any]) -> Any:
+            made = [TracedNumber(bool, outs[at]) for at in tests]
+            return chosen(made, [b(outs) for b in builds])
+
+        return build
+
+    def one(self, values: Sequence[Any], what: str) -> Build:
+        """What makes the merged value of one form. Raises Unmergeable."""
         real = [v for v in values if v is not HOLE]
         if not real:
             return lambda outs: UNBOUND
@@ -94,6 +176,8 @@ class Merger:
             return lambda outs: first
         if any(v is UNBOUND or v is EMPTY for v in real):
             raise Unmergeable(f"{what} has a value on one way only")
+        if any(type(v) is Choice for v in real):
+            raise Unmergeable(f"{what} is of several types")
         if all(map(is_number, real)):
             return self._numbers(values, real, what)
         if all(type(v) is TracedScalar for v in real):
@@ -124,6 +208,8 @@ class Merger:
             return self._is_inner(value.tensor())
         if type(value) is TracedArray:
             return value.cell.born in trackers or self._is_inner(value.tensor())
+        if self.heap.is_inner(value):
+            return True
         if isinstance(value, tuple | list):
             return any(map(self._is_inner, value))
         return isinstance(value, dict) and any(map(self._is_inner, value.values()))
@@ -139,11 +225,15 @@ class Merger:
             row.append(_filler(part, first) if tensor is HOLE else tensor)
         return len(self.rows[0]) - 1
 
-    def forget(self, count: int, arrays: list[Any]) -> None:
-        """Drop what was merged last, down to so many outputs."""
+    def mark(self) -> Any:
+        """What has been merged so far, for ``forget``."""
+        return len(self.rows[0]), list(self.arrays), dict(self.containers), dict(self.places)
+
+    def forget(self, mark: Any) -> None:
+        """Drop what has been merged since."""
+        count, self.arrays, self.containers, self.places = mark
         for row in self.rows:
             del row[count:]
-        self.arrays = arrays
 
     def within(self, make: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
         """Carry out something inside each part."""
@@ -189,7 +279,14 @@ class Merger:
         return lambda outs: outs[at]
 
     def _container(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
-        """Containers that each way has made."""
+        """Containers that each way has made; one of a way stays one."""
+        place = tuple([None if v is HOLE else id(v) for v in values])
+        if place in self.containers:
+            return self.containers[place]
+        if not isinstance(real[0], tuple):
+            for i, v in enumerate(values):
+                if v is not HOLE and self.places.setdefault((i, id(v)), place) != place:
+                    raise Unmergeable(f"{what} is one of several objects")
         kind = type(real[0])
         keys = list(real[0]) if isinstance(real[0], dict) else range(len(real[0]))
         for v in real:
@@ -203,17 +300,15 @@ class Merger:
             column = [HOLE if v is HOLE else v[key] for v in values]
             builds.append(self.merge(column, f"an item of {what}"))
 
-        def build(outs: Sequence[Any]) -> Any:
-            items = [b(outs) for b in builds]
-            if issubclass(kind, dict):
-                made: Any = kind(zip(keys, items, strict=True))
-            elif hasattr(kind, "_make"):
-                return kind._make(items)
-            else:
-                made = kind(items)
-            self.heap.fresh(made)
-            return made
+        made: list[Any] = []
 
+        def build(outs: Sequence[Any]) -> Any:
+            if not made:
+                made.append(_filled(kind, keys, [b(outs) for b in builds]))
+                self.heap.fresh(made[0])
+            return made[0]
+
+        self.containers[place] = build
         return build
 
     def _text(self, values: Sequence[Any], text: Text, what: str) -> Build:
@@ -232,6 +327,13 @@ class Merger:
         source = real[0]
         position = self.merge([HOLE if v is HOLE else v.at for v in values], what)
         return lambda outs: source.moved(position(outs))
+
+
+def _filled(kind: Any, keys: Any, items: list[Any]) -> Any:
+    """A container of a kind with these items."""
+    if issubclass(kind, dict):
+        return kind(zip(keys, items, strict=True))
+    return kind._make(items) if hasattr(kind, "_make") else kind(items)
 
 
 def _filler(part: Part, kind: Any) -> Any:

@@ -235,8 +235,8 @@ class Objects(Machine):
             return self.invoke(frame, own, (function, *args), kwargs)
         return self.native(frame, function, args, kwargs)
 
-    def parted(self, frame: Frame, made: Any) -> Any:
-        """Push what a call gave; see ``Capture.parted``."""
+    def parted(self, frame: Frame, made: Any, at: int | None = None) -> Any:
+        """Push what was read, or what a call gave; see ``Capture.parted``."""
         frame.stack.append(made)
 
     def native(

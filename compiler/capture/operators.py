@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from .choice import Choice, apart
 from .code import Step
 from .frame import Frame
 from .machine import instruction
@@ -76,9 +77,9 @@ _unary("UNARY_INVERT", operator.invert, "__invert__")
 
 
 @instruction("BINARY_SUBSCR")
-def binary_subscr(machine: Objects, frame: Frame, step: Step) -> None:
+def binary_subscr(machine: Objects, frame: Frame, step: Step) -> Any:
     key, held = frame.stack.pop(), frame.stack.pop()
-    frame.stack.append(machine.item(frame, held, key))
+    return machine.parted(frame, machine.item(frame, held, key))
 
 
 @instruction("BINARY_SLICE")
@@ -206,6 +207,7 @@ def dict_merge(machine: Objects, frame: Frame, step: Step) -> None:
     if not hasattr(other, "keys"):
         raise TypeError(f"argument after ** must be a mapping, not {type(other).__name__}")
     other = machine.present(other)
+    machine.changes(held)
     for key in dict(other):
         if key in held:
             raise TypeError(f"got multiple values for keyword argument '{key}'")
@@ -218,13 +220,17 @@ def list_to_tuple(machine: Objects, frame: Frame, step: Step) -> None:
 
 
 @instruction("UNPACK_SEQUENCE")
-def unpack_sequence(machine: Objects, frame: Frame, step: Step) -> None:
-    found = machine.unpacked(frame, frame.stack.pop(), step.arg)
+def unpack_sequence(machine: Objects, frame: Frame, step: Step) -> Any:
+    value = frame.stack.pop()
+    found = machine.unpacked(frame, value, step.arg)
+    if type(value) in (tuple, list) and any(type(v) is Choice for v in found):
+        return machine.parted(frame, apart(found), frame.now)
     if len(found) < step.arg:
         raise ValueError(f"not enough values to unpack (expected {step.arg}, got {len(found)})")
     if len(found) > step.arg:
         raise ValueError(f"too many values to unpack (expected {step.arg})")
     frame.stack += reversed(found)
+    return None
 
 
 @instruction("UNPACK_EX")

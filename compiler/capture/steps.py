@@ -66,6 +66,8 @@ _STATEFUL = (
 )  # fmt: skip
 _OF_TRACE = (Tensor, Variable, np.ndarray, TracedArray, TracedScalar, SymInt, SymNumber)
 _READ_AS_IS = (*_OF_TRACE, type, types.ModuleType)
+_MAKING = frozenset(("copy", "split", "rsplit", "splitlines", "tolist", "union", "intersection",
+                     "difference", "symmetric_difference", "fromkeys", "findall"))  # fmt: skip
 _COPYING = (iter, sorted, copy.copy)
 _LOGS = frozenset(("debug", "info", "warning", "error", "critical", "log", "exception"))
 _DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
@@ -234,7 +236,8 @@ class Steps(Writes):
         for part in (key.start, key.stop, key.step) if type(key) is slice else (key,):
             if isinstance(part, Tensor) and (part is not key or not isinstance(held, _OF_TRACE)):
                 self.relies(part)
-        return super().item(frame, held, key)
+        made = super().item(frame, held, key)
+        return self.fresh(made) if type(key) is slice and type(made) is list else made
 
     def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
         if isinstance(value, Tensor):
@@ -251,7 +254,8 @@ class Steps(Writes):
             self.give_up("a text made of values of the graph")
         if isinstance(left, _OF_TRACE) or isinstance(right, _OF_TRACE):
             self._refuse_lenders((left, right))
-        return super().binary(frame, function, name, left, right, in_place)
+        made = super().binary(frame, function, name, left, right, in_place)
+        return self.fresh(made) if type(made) in _CONTAINERS and made is not left else made
 
     def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
         if isinstance(left, _OF_TRACE) or isinstance(right, _OF_TRACE):
@@ -344,6 +348,8 @@ class Steps(Writes):
             isinstance(function, type)
             or function in _COPYING
             or _is_iterator(made)
+            or type(made) in _CONTAINERS
+            and getattr(function, "__name__", "") in _MAKING
             or isinstance(made, np.ndarray)
             and not any(made is a for a in args)
         ):

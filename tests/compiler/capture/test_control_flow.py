@@ -276,3 +276,18 @@ def test_a_float_argument_meets_a_number_of_the_graph() -> None:
 
     for rate in (0.5, 0.25):
         assert f(C(3.0), rate)[0].item() == f.python_function(C(3.0), rate)[0].item()
+
+
+def test_the_last_of_known_items_is_followed_by_none_where_a_value_may_raise():
+    def f(x, limit):
+        for _ in range(2):
+            if x < limit:
+                for name, item in {"x": x}.items():
+                    if item < 0:
+                        raise KeyError(name)
+        return x
+
+    compiled = tf.function(f, strict=True)
+    assert compiled(tf.constant(1.0), 2.0) == 1.0
+    with pytest.raises(KeyError, match="x"):
+        compiled(tf.constant(-1.0), 2.0)
