@@ -240,6 +240,8 @@ def _floored(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         whole = "integer modulo by zero" if modulo else "integer division or modulo by zero"
         real = "float modulo" if modulo else "float floor division by zero"
         _refuse_zero(b, right, real if kind is float else whole)
+        if kind is float and not modulo:  # Python's quotient of infinities
+            return TracedNumber(kind, OPS["numpy_floor_divide"](a, b))
         return TracedNumber(kind, function(a, b))
 
     return compute

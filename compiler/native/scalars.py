@@ -177,6 +177,14 @@ def divmod_(x: Value, y: Value) -> tuple[Value, Value]:
     return by_zero.select(exact, whole), by_zero.select(raw, mod)
 
 
+def floordiv(x: Value, y: Value) -> Value:
+    """The op ``floor_divide``: NumPy's, but the quotient itself where a number is infinite."""
+    whole = divmod_(x, y)[0]
+    if not x.floating:
+        return whole
+    return (abs(x).equals(math.inf) | abs(y).equals(math.inf)).select(x / y, whole)
+
+
 def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     """Quotient and remainder of integers, for divisors other than 0; the least number divided by -1
     is itself, as in NumPy, where the machine's division would stop the process. So would a divisor
@@ -270,7 +278,7 @@ def _fold(op: ast.operator, left: Any, right: Any) -> Any:
 _OWN: Mapping[str, Callable[..., Value]] = {
     "abs": abs,
     "fma": lambda x, y, z: x.intrinsic("fma", y, z),
-    "floordiv": lambda x, y: divmod_(x, y)[0],
+    "floordiv": floordiv,
     "mod": lambda x, y: divmod_(x, y)[1],
     "isnan": Value.is_nan,
     "isinf": _is_inf,

@@ -321,12 +321,12 @@ def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
 # ---- loops whose meaning differs from our op's ----------------------------------------------
 
 
-def _by_zero(name: str) -> Any:
-    """Integer division: 0 where the divisor is 0, as NumPy has it."""
+def _by_zero(name: str, floating: str = "") -> Any:
+    """Integer division: 0 where the divisor is 0, as NumPy has it; ``floating``: of the others."""
 
     def divide(x: Any, y: Any) -> Any:
         if letter(x.dtype) not in "iu":
-            return OPS[name](x, y)
+            return OPS[floating or name](x, y)
         one, zero = _number(y, 1), _number(y, 0)
         none = OPS["equal"](y, zero)
         return OPS["where"](none, zero, OPS[name](x, OPS["where"](none, one, y)))
@@ -363,7 +363,7 @@ if hasattr(np, "matvec"):  # NumPy 2.2
     PRODUCTS.update({np.matvec: _matvec, np.vecmat: _vecmat})
 
 SPECIAL: dict[Any, Any] = {
-    np.floor_divide: _by_zero("floor_divide"),
+    np.floor_divide: _by_zero("floor_divide", "numpy_floor_divide"),
     np.remainder: _by_zero("remainder"),
     np.fmod: _by_zero("fmod"),
     np.power: _power,

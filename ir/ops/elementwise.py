@@ -182,14 +182,19 @@ def divide_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
 def floor_divide(x: Array, y: Array) -> Array:
     """``floor(x / y)``, elementwise; it rounds to minus infinity, and has no gradient.
 
-    Raises IntegerDivisionError if an integer divisor is 0; a floating one follows IEEE 754.
+    Raises IntegerDivisionError if an integer divisor is 0; a floating one follows IEEE 754. It is
+    the floor of the quotient at infinities, too, as the array API prefers: infinity by a number is
+    infinite and a number by infinity is 0, where Python and NumPy have NaN and -1 or 0.
 
     >>> import twofold as tf
     >>> tf.floor_divide([7, -7], 2).numpy()
     array([ 3, -4], dtype=int32)
     """
     _refuse_zero(x, y, "floor_divide")
-    return np.floor_divide(x, y)
+    out = np.floor_divide(x, y)
+    if info(out.dtype).floating and not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return np.where(np.isinf(x) | np.isinf(y), np.true_divide(x, y), out)
+    return out
 
 
 @op(

@@ -143,7 +143,7 @@ def _complex_expm1(x: Array) -> Array:
     """NumPy's, but for large numbers, where its real part is infinite or NaN too soon."""
     out = np.asarray(np.exp(x))
     out.real -= 1
-    np.copyto(out.real, np.expm1(x).real, where=np.abs(x.real) <= 40)
+    np.copyto(out.real, np.expm1(x).real + 0.0, where=np.abs(x.real) <= 40)  # -0 gives 0
     return out
 
 

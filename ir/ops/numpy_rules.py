@@ -40,6 +40,23 @@ def numpy_exponents(y: Any, x: Any) -> Any:
     return y.copy()
 
 
+@op(
+    "elementwise",
+    accepts="f",
+    public=False,
+    domain=(1.0, 9.0),
+    samples=[
+        Sample("f[3,4]", "f[4]"),
+        Sample(np.array([-1.0, 1.0, 0.0, np.inf]), np.array([np.inf, -np.inf, -np.inf, 0.0])),
+    ],
+    expr="nan if isinf(x) and y != 0 else -1.0 if isinf(y) and x * y < 0 else floordiv(x, y)",
+)
+def numpy_floor_divide(x: Any, y: Any) -> Any:
+    """NumPy's and Python's quotient, which belongs to ``x % y``: NaN of an infinite ``x``, -1 or 0
+    of an infinite ``y``."""
+    return np.floor_divide(x, y)
+
+
 def _index_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return dict(attrs), (types[0].with_dtype(np.dtype("int64")),)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dtypes import info
 from ..op import Sample, op
 from .compare import equal
 from .elementwise import BINARY, UNARY, chain, chain_divide, where
@@ -248,7 +249,14 @@ def tanh(x: Array) -> Array:
     >>> tf.tanh(0.0).item()
     0.0
     """
-    return np.tanh(x)
+    out = np.tanh(x)
+    if not info(x.dtype).complex or np.isfinite(x.real).all():
+        return out
+    out = np.asarray(out)
+    far = np.isinf(x.real)  # the imaginary part vanishes, with its sign
+    np.copyto(out.real, np.copysign(1, x.real), where=far)
+    np.copyto(out.imag, np.copysign(0, x.imag), where=far)
+    return out
 
 
 @tanh.gradient

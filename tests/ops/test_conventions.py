@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -300,3 +301,39 @@ def test_nothing_raised_to_a_negative_integer_is_nothing() -> None:
     empty = tf.zeros((0, 3), dtype="int32")
     assert tf.power(empty, -1).shape == (0, 3)
     assert tf.function(lambda x: x**-1)(empty).shape == (0, 3)
+
+
+QUOTIENTS = {
+    (INF, 2.0): INF, (INF, -2.0): -INF, (-INF, 2.0): -INF, (1.0, -INF): -0.0, (-1.0, INF): -0.0,
+    (1.0, INF): 0.0, (INF, INF): NAN, (1.0, 0.0): INF, (-7.0, 2.0): -4.0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_floor_divide_is_the_floor_of_the_quotient_at_infinities_too(compiled: bool) -> None:
+    x, y = (t(*[pair[i] for pair in QUOTIENTS]) for i in (0, 1))
+    divide = tf.function(tf.floor_divide, jit_compile=True) if compiled else tf.floor_divide
+    found = divide(x, y).numpy()
+    expected = np.array(list(QUOTIENTS.values()))
+    np.testing.assert_array_equal(found, expected)
+    zero = expected == 0
+    np.testing.assert_array_equal(np.signbit(found)[zero], np.signbit(expected)[zero])
+
+
+def test_numpy_arrays_and_python_numbers_keep_the_quotient_of_python() -> None:
+    x, y = (np.array([pair[i] for pair in QUOTIENTS]) for i in (0, 1))
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(tf.function(lambda x, y: x // y)(x, y), x // y)
+    halved = tf.function(lambda s: float(s) // 2.0)
+    assert math.isnan(halved(t(INF)))
+    assert halved(t(7.0)) == 3.0
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_hyperbolic_functions_of_complex_numbers_at_their_edges(compiled: bool) -> None:
+    z = t(complex(INF, 2.0), complex(-INF, -0.5), complex(-0.0, 0.0), dtype="complex128")
+    tanh, expm1 = tf.tanh, tf.expm1
+    if compiled:
+        tanh, expm1 = (tf.function(f, jit_compile=True) for f in (tanh, expm1))
+    assert [str(v) for v in tanh(z).numpy()] == ["(1+0j)", "(-1-0j)", "(-0+0j)"]
+    assert str(expm1(z).numpy()[2]) == "0j"

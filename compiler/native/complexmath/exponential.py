@@ -54,7 +54,7 @@ def expm1(x: Value) -> Value:
     ``expm1(re) cos(im) - 2 sin(im / 2)**2``."""
     a, b = parts(x)
     half = call("sin", b * 0.5)
-    near = call("expm1", a) * call("cos", b) - half * half * 2.0
+    near = call("expm1", a) * call("cos", b) - half * half * 2.0 + 0.0  # -0 gives 0
     whole = exp(x)
     far = abs(a) > 40.0
     real = far.select(whole.part(0) - 1.0, near)

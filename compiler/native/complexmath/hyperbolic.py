@@ -100,7 +100,7 @@ def _tanh(a: Value, b: Value) -> tuple[Value, Value]:
     small = call("exp", -abs(a)) * 2.0
     rest = call("sin", b) * call("cos", b) * small * small
     loose = ~(abs(b) < INF)
-    rest = (loose & abs(a).equals(INF)).select(a.like(0.0).with_sign(b), rest)
+    rest = abs(a).equals(INF).select(a.like(0.0).with_sign(b), rest)
     imag = b.equals(0.0).select(b, far.select(rest, imag))
     real = (loose & ~far).select(a.equals(0.0).select(a, b - b), edge)
     return (loose & far & ~abs(a).equals(INF)).select(b - b, real), imag
