@@ -125,8 +125,9 @@ class Op(Facts):
         if self.variadic or names[: len(self.required)] != list(self.required):
             return own
         return own.replace(parameters=[
-            p.replace(kind=kinds.POSITIONAL_OR_KEYWORD) if p.kind is kinds.KEYWORD_ONLY else p
-            for p in own.parameters.values()
+            *(p.replace(kind=kinds.POSITIONAL_OR_KEYWORD) if p.kind is kinds.KEYWORD_ONLY else p
+              for p in own.parameters.values()),
+            *([kinds("name", kinds.KEYWORD_ONLY, default=None)] if "name" not in names else ()),
         ])  # fmt: skip
 
     def _arity(self, given: int) -> TypeError:
@@ -155,6 +156,8 @@ class Op(Facts):
                 f"arguments, {len(args) + len(extra)} given"
             )
         full = {**self.defaults, **dict(zip(self.attr_names, extra, strict=False)), **attrs}
+        if len(full) > len(self.attr_names) and "name" not in self.defaults:
+            full.pop("name", None)  # TensorFlow's, which names nothing here
         if len(full) > len(self.attr_names):
             unknown = next(key for key in full if key not in self.defaults)
             raise TypeError(

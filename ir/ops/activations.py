@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..errors import ShapeError
 from ..op import Sample, composite
+from ..shapes import show_shape
 from .compare import greater
 from .elementwise import abs as magnitude
 from .elementwise import minimum, relu, where
 from .exponential import expm1, sigmoid, softplus
 from .formulas import clip
+from .movement import reshape
 from .operand import as_tensor
 from .special import erfc
 from .trigonometric import tanh
 
 __all__ = [
-    "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu", "log_sigmoid",
-    "mish", "relu6", "selu", "silu", "softsign",
+    "bias_add", "celu", "elu", "gelu", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu",
+    "log_sigmoid", "mish", "relu6", "selu", "silu", "softsign",
 ]  # fmt: skip
 
 SAMPLE = Sample("f[3,4]")
@@ -179,3 +182,25 @@ def hard_tanh(x: Any) -> Any:
     array([-1. ,  0.5], dtype=float32)
     """
     return clip(x, -1, 1)
+
+
+@composite(Sample("f[2,3]", "f[3]"), Sample("f[2,3,4]", "f[3]", data_format="NCW"))
+def bias_add(value: Any, bias: Any, data_format: Any = None) -> Any:
+    """``value`` with ``bias[c]`` added to channel ``c``.
+
+    Channels are the last axis, or the second if the format starts with ``NC``. Raises ShapeError.
+
+    >>> import twofold as tf
+    >>> tf.nn.bias_add([[1.0, 2.0]], [10.0, 20.0]).numpy()
+    array([[11., 22.]], dtype=float32)
+    """
+    x, bias = as_tensor(value), as_tensor(bias)
+    axis = 1 if data_format and data_format.startswith("NC") else -1
+    if len(bias.shape) != 1 or len(x.shape) < 2 or x.shape[axis] != bias.shape[0]:
+        raise ShapeError(
+            f"bias_add: a bias of shape {show_shape(bias.shape)} for the channels of "
+            f"{show_shape(x.shape)}"
+        )
+    if axis == 1:
+        bias = reshape(bias, shape=(-1, *[1] * (len(x.shape) - 2)))
+    return x + bias

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dtypes import info
 from ..errors import ArgumentError
+from ..infer import axis_of
 from ..op import OPS, Sample, composite
 from ..promote import as_floating
 from . import movement
@@ -24,7 +25,7 @@ from .statistics import count_nonzero, in_single, summed, vector_norm
 
 __all__ = [
     "Slogdet", "condition_number", "kron", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
-    "slogdet", "trace",
+    "norm", "slogdet", "trace",
 ]  # fmt: skip
 
 
@@ -80,6 +81,43 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
             f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}"
         )
     return movement.expand_dims(out, axis=(-2, -1)) if keepdims else out
+
+
+def _ord_of(ord: Any) -> Any:
+    """TensorFlow writes the 2-norm ``"euclidean"``, of matrices ``"fro"``."""
+    return 2 if isinstance(ord, str) and ord in ("euclidean", "fro") else ord
+
+
+@composite(Sample("f[3,4]"), Sample("f[3,4]", 1), Sample("f[3,4]", math.inf, 1, True),
+           Sample("f[2,3,4]", "fro", (0, 2)), Sample("f[2,3,4]", 1, (0, 2), True))  # fmt: skip
+def norm(
+    tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = None, name: Any = None
+) -> Any:
+    """Norms of vectors, or of matrices, in TensorFlow's order of arguments.
+
+    ``axis`` None: all elements are one vector. One axis holds vectors: ``ord`` is ``"euclidean"``,
+    or a number, ``sum(abs(x)**ord)**(1/ord)``, or ``inf`` or ``-inf``. Two hold matrices:
+    ``"euclidean"`` and ``"fro"`` are the Frobenius norm, and others those of ``matrix_norm``.
+    Raises ArgumentError for another. The gradient at 0 is 0.
+
+    >>> import twofold as tf
+    >>> tf.norm([3.0, -4.0]).item(), tf.norm([3.0, -4.0], 1).item()
+    (5.0, 7.0)
+    """
+    x, keep = _floating(tensor), bool(keepdims)
+    number = _ord_of(ord)
+    if isinstance(axis, list | tuple) and len(axis) == 2:
+        first, second = (axis_of(a, len(x.shape), "norm") for a in axis)
+        if number == 2 and isinstance(ord, str):
+            return vector_norm(x, axis=(first, second), keepdims=keep)
+        found = matrix_norm(movement.moveaxis(x, (first, second), (-2, -1)), keep, ord)
+        return movement.moveaxis(found, (-2, -1), (first, second)) if keep else found
+    if isinstance(number, str) or (isinstance(axis, list | tuple) and len(axis) != 1):
+        raise ArgumentError(
+            f"norm: ord={ord!r} over axis={axis!r} is no norm; ord is 'euclidean', 'fro', a number "
+            f"or infinity, axis is None, one axis, or two for matrices"
+        )
+    return vector_norm(x, axis=axis, keepdims=keep, ord=number)
 
 
 @composite(Sample(MATRIX, 3), Sample(MATRIX, 0), Sample(MATRIX, -2))

@@ -146,14 +146,14 @@ def atan_vjp(g: Any, out: Any, x: Any) -> Any:
 
 @op(
     "elementwise",
-    expr="atan2(x, y)",
+    expr="atan2(y, x)",
     promote="floating",
     accepts="f",
     domain=(0.3, 2.0),
     samples=SIGNED,
 )
-def atan2(x: Array, y: Array) -> Array:
-    """Angle of the point with ordinate ``x`` and abscissa ``y``, elementwise, in [-pi, pi].
+def atan2(y: Array, x: Array) -> Array:
+    """Angle of the point with ordinate ``y`` and abscissa ``x``, elementwise, in [-pi, pi].
 
     The gradient at the origin is 0.
 
@@ -161,16 +161,16 @@ def atan2(x: Array, y: Array) -> Array:
     >>> tf.atan2(0.0, 1.0).item()
     0.0
     """
-    return np.arctan2(x, y)
+    return np.arctan2(y, x)
 
 
 @atan2.gradient
-def atan2_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
+def atan2_vjp(g: Any, out: Any, y: Any, x: Any) -> Any:
     def part(leg: Any) -> Any:
         r = _nonzero(hypot(x, y))  # dividing twice: the square of a large r overflows
         return chain(g, leg / r / r)
 
-    return lambda: part(y), lambda: -part(x)
+    return lambda: part(x), lambda: -part(y)
 
 
 @op("elementwise", promote="floating", accepts="f", commutative=True, domain=(0.3, 2.0),

@@ -28,8 +28,11 @@ def cosh(x: Value) -> Value:
 
 @in_double
 def tanh(x: Value) -> Value:
-    """Kahan's quotient; +-1 and an exponentially small imaginary part far from the axis."""
-    return pair(*_tanh(*parts(x)))
+    """Kahan's quotient; +-1 and an exponentially small imaginary part far from the axis, which at
+    infinity is 0 with the sign of that of ``x``."""
+    a, b = parts(x)
+    real, imag = _tanh(a, b)
+    return pair(real, abs(a).equals(INF).select(a.like(0.0).with_sign(b), imag))
 
 
 @in_double
@@ -100,7 +103,7 @@ def _tanh(a: Value, b: Value) -> tuple[Value, Value]:
     small = call("exp", -abs(a)) * 2.0
     rest = call("sin", b) * call("cos", b) * small * small
     loose = ~(abs(b) < INF)
-    rest = abs(a).equals(INF).select(a.like(0.0).with_sign(b), rest)
+    rest = (loose & abs(a).equals(INF)).select(a.like(0.0).with_sign(b), rest)
     imag = b.equals(0.0).select(b, far.select(rest, imag))
     real = (loose & ~far).select(a.equals(0.0).select(a, b - b), edge)
     return (loose & far & ~abs(a).equals(INF)).select(b - b, real), imag

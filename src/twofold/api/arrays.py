@@ -15,11 +15,13 @@ from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.errors import ArgumentError, DTypeError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import COMPOSITES, OPS
-from twofold.ir.ops.operand import as_tensor
+from twofold.ir.ops.operand import as_sizes, as_tensor
 from twofold.ir.ops.statistics import multiplied, summed
 from twofold.ir.shapes import Sizes
 from twofold.ir.shapes import broadcast_shapes as common_shape
 from twofold.runtime.tensor import Tensor
+
+from .spelling import with_own_names
 
 if TYPE_CHECKING:
     from .typing import Axis, TensorLike
@@ -40,7 +42,9 @@ def checked_device(device: Any) -> None:
         raise ArgumentError(f"there is no device {device!r}; the only device is 'cpu'")
 
 
-def zeros(shape: Shape, dtype: Any = FLOAT, name: Any = None, *, device: Any = None) -> Tensor:
+def zeros(
+    shape: Shape, dtype: Any = FLOAT, name: Any = None, layout: Any = None, *, device: Any = None
+) -> Tensor:
     """Zeros, float32 unless ``dtype`` says otherwise.
 
     >>> import twofold as tf
@@ -51,7 +55,9 @@ def zeros(shape: Shape, dtype: Any = FLOAT, name: Any = None, *, device: Any = N
     return _made("zeros", shape, dtype=FLOAT if dtype is None else dtype)
 
 
-def ones(shape: Shape, dtype: Any = FLOAT, name: Any = None, *, device: Any = None) -> Tensor:
+def ones(
+    shape: Shape, dtype: Any = FLOAT, name: Any = None, layout: Any = None, *, device: Any = None
+) -> Tensor:
     """Ones, float32 unless ``dtype`` says otherwise.
 
     >>> import twofold as tf
@@ -79,26 +85,42 @@ def full(shape: Shape, fill_value: Any, dtype: Any = None, *, device: Any = None
     return _made("full", shape, fill_value, dtype=dtype)
 
 
-def zeros_like(x: TensorLike, dtype: Any = None, *, device: Any = None) -> Tensor:
-    """Zeros of the shape of ``x`` and its dtype, unless ``dtype`` is given.
+@with_own_names(x="input")
+def zeros_like(
+    input: TensorLike,
+    dtype: Any = None,
+    name: Any = None,
+    layout: Any = None,
+    *,
+    device: Any = None,
+) -> Tensor:
+    """Zeros of the shape of ``input`` and its dtype, unless ``dtype`` is given.
 
     >>> import twofold as tf
     >>> tf.zeros_like([1.5, 2.5]).numpy()
     array([0., 0.], dtype=float32)
     """
     checked_device(device)
-    return _like("zeros_like", x, dtype)
+    return _like("zeros_like", input, dtype)
 
 
-def ones_like(x: TensorLike, dtype: Any = None, *, device: Any = None) -> Tensor:
-    """Ones of the shape of ``x`` and its dtype, unless ``dtype`` is given.
+@with_own_names(x="input")
+def ones_like(
+    input: TensorLike,
+    dtype: Any = None,
+    name: Any = None,
+    layout: Any = None,
+    *,
+    device: Any = None,
+) -> Tensor:
+    """Ones of the shape of ``input`` and its dtype, unless ``dtype`` is given.
 
     >>> import twofold as tf
     >>> tf.ones_like([1.5, 2.5], dtype=tf.int8).numpy()
     array([1, 1], dtype=int8)
     """
     checked_device(device)
-    return _like("ones_like", x, dtype)
+    return _like("ones_like", input, dtype)
 
 
 def empty_like(x: TensorLike, dtype: Any = None, *, device: Any = None) -> Tensor:
@@ -118,10 +140,21 @@ def full_like(x: TensorLike, fill_value: Any, dtype: Any = None, *, device: Any 
     return _made("full_like", x, fill_value, dtype=dtype)
 
 
+@with_own_names(n_rows="num_rows", n_cols="num_columns")
 def eye(
-    n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = FLOAT, *, device: Any = None
+    num_rows: int,
+    num_columns: int | None = None,
+    batch_shape: Sequence[int] | None = None,
+    dtype: Any = FLOAT,
+    name: Any = None,
+    *,
+    k: int = 0,
+    device: Any = None,
 ) -> Tensor:
     """Ones on diagonal ``k`` (above the main one if positive), zeros elsewhere.
+
+    ``batch_shape``: so many of these matrices, stacked. It is not the diagonal, which NumPy has
+    there: an integer raises ArgumentError.
 
     >>> import twofold as tf
     >>> tf.eye(2, 3, k=1).numpy()
@@ -130,44 +163,65 @@ def eye(
     """
     checked_device(device)
     dtype = FLOAT if dtype is None else dtype
-    return OPS["eye"](n_rows=n_rows, n_cols=n_cols, k=k, dtype=dtype)  # type: ignore[no-any-return]
+    matrix = OPS["eye"](n_rows=num_rows, n_cols=num_columns, k=k, dtype=dtype)
+    if batch_shape is None:
+        return matrix  # type: ignore[no-any-return]
+    if getattr(batch_shape, "shape", None) == () or not hasattr(batch_shape, "__iter__"):
+        raise ArgumentError(
+            f"eye: the third argument, {batch_shape!r}, is batch_shape, a sequence of sizes; the "
+            f"diagonal is the keyword k="
+        )
+    shape = (*as_sizes(batch_shape), *matrix.shape)
+    return OPS["broadcast_to"](matrix, shape=shape)  # type: ignore[no-any-return]
 
 
+@with_own_names(stop="limit", step="delta")
 def arange(
-    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None
+    start: Any,
+    limit: Any = None,
+    delta: Any = 1,
+    dtype: Any = None,
+    name: Any = None,
+    *,
+    device: Any = None,
 ) -> Tensor:
-    """``start, start + step, ...`` below ``stop``; one argument counts from 0.
+    """``start, start + delta, ...`` below ``limit``; one argument counts from 0.
 
-    int32 of integers and float32 otherwise, unless ``dtype`` says what. Element ``i`` is
-    ``start + i * step``, computed in float64 or int64 and then rounded to the dtype.
+    The array API calls them ``stop`` and ``step``, which are accepted. int32 of integers and
+    float32 otherwise, unless ``dtype`` says what. Element ``i`` is ``start + i * delta``,
+    computed in float64 or int64 and then rounded to the dtype.
 
     >>> import twofold as tf
-    >>> tf.arange(1, 8, 3).numpy()
-    array([1, 4, 7], dtype=int32)
+    >>> tf.arange(1, 8, 3).numpy(), tf.range(3).numpy()
+    (array([1, 4, 7], dtype=int32), array([0, 1, 2], dtype=int32))
     """
     checked_device(device)
-    return OPS["arange"](start=start, stop=stop, step=step, dtype=dtype)  # type: ignore[no-any-return]
+    return OPS["arange"](start=start, stop=limit, step=delta, dtype=dtype)  # type: ignore[no-any-return]
 
 
 def linspace(
     start: Any,
     stop: Any,
     num: int,
-    endpoint: bool = True,
-    dtype: Any = None,
+    name: Any = None,
     axis: int = 0,
     *,
+    endpoint: bool = True,
+    dtype: Any = None,
     device: Any = None,
 ) -> Tensor:
     """``num`` evenly spaced values from ``start`` to ``stop``, which is included by default.
 
-    Both may be tensors; the new axis is ``axis``. Both end points are exact.
+    Both may be tensors; the new axis is ``axis``. Both end points are exact. The fourth argument is
+    TensorFlow's name: a bool there raises ArgumentError, since NumPy's ``endpoint`` is a keyword.
 
     >>> import twofold as tf
     >>> tf.linspace(0, 1, 3).numpy()
     array([0. , 0.5, 1. ], dtype=float32)
     """
     checked_device(device)
+    if isinstance(name, bool):
+        raise ArgumentError(f"linspace: the fourth argument is name; write endpoint={name}")
     return _made("linspace", start, stop, num, endpoint, dtype, axis)
 
 
@@ -194,7 +248,10 @@ def prod(x: TensorLike, axis: Axis = None, keepdims: bool = False, dtype: Any = 
     return multiplied(x, axis, keepdims, dtype)  # type: ignore[no-any-return]
 
 
-def reshape(x: TensorLike, shape: Shape, copy: bool | None = None) -> Tensor:
+@with_own_names(x="tensor")
+def reshape(
+    tensor: TensorLike, shape: Shape, name: Any = None, *, copy: bool | None = None
+) -> Tensor:
     """The same elements in row-major order under another shape; one size may be -1.
 
     ``copy`` is accepted and makes no difference: tensors are values. Raises ShapeError.
@@ -203,16 +260,23 @@ def reshape(x: TensorLike, shape: Shape, copy: bool | None = None) -> Tensor:
     >>> tf.reshape(tf.arange(6), (2, -1)).shape
     (2, 3)
     """
-    return OPS["reshape"](x, shape=shape)  # type: ignore[no-any-return]
+    return OPS["reshape"](tensor, shape=shape)  # type: ignore[no-any-return]
 
 
 def searchsorted(
-    sorted_sequence: TensorLike, values: TensorLike, side: str = "left", sorter: Any = None
+    sorted_sequence: TensorLike,
+    values: TensorLike,
+    side: str = "left",
+    out_type: Any = "int64",
+    name: Any = None,
+    *,
+    sorter: Any = None,
 ) -> Tensor:
-    """Where (int64) each value would go in a rising sequence: before equal ones, or after.
+    """Where each value would go in a rising sequence: before equal ones, or after.
 
     ``side``: ``left`` or ``right``; ``sorter``: the positions that bring the sequence into order. A
-    sequence with several axes is searched line by line, with the matching line of ``values``.
+    sequence with several axes is searched line by line, with the matching line of ``values``. The
+    positions are int64, as in the array API, where TensorFlow's are int32; ``out_type`` says else.
 
     >>> import twofold as tf
     >>> tf.searchsorted([1, 3, 5], [3, 4]).numpy()
@@ -220,7 +284,9 @@ def searchsorted(
     """
     if sorter is not None:
         sorted_sequence = _made("take_along_axis", sorted_sequence, sorter, -1)
-    return OPS["searchsorted"](sorted_sequence, values, side=side)  # type: ignore[no-any-return]
+    found = OPS["searchsorted"](sorted_sequence, values, side=side)
+    dtype = as_dtype(out_type, "searchsorted")
+    return found if found.dtype == dtype else OPS["cast"](found, dtype=dtype)  # type: ignore[no-any-return]
 
 
 def _made(name: str, *args: Any, **kwargs: Any) -> Tensor:

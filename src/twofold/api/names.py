@@ -1,13 +1,16 @@
 """The table of public names: which op, function or class each name of ``tf`` means.
 
 A public op or composite is exported under its own name, by the file it stands in (``FAMILIES``):
-a new one appears without an edit here. ``ALIASES`` gives further names to ops, mostly TensorFlow's;
-``OBJECTS`` names what is not an op. There is no second implementation behind any name.
+a new one appears without an edit here. ``ALIASES`` gives further names to ops (``tensorflow.py``
+those with TensorFlow's parameters), ``OBJECTS`` names what is not an op. There is no second
+implementation behind any name.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from .tensorflow import TENSORFLOW
 
 __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 
@@ -50,20 +53,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 
 
 class Alias(NamedTuple):
-    """Another name of an op; ``keywords`` are the names that its callers give to parameters."""
+    """Another name of an op; ``signature``: how its callers write the parameters, if otherwise than
+    the op does (``api/spelling.py`` reads it)."""
 
     op: str
-    keywords: dict[str, str] = {}
+    signature: str = ""
 
 
-_REDUCED = {"input_tensor": "x"}
-_CLIPPED = {"t": "x", "clip_value_min": "min", "clip_value_max": "max"}
-
-
-def _both(name: str, op: str, keywords: dict[str, str] | None = None) -> dict[str, Alias]:
+def _both(name: str, op: str) -> dict[str, Alias]:
     """A name in ``tf`` and in ``tf.math``."""
-    alias = Alias(op, keywords or {})
-    return {name: alias, f"math.{name}": alias}
+    return {name: Alias(op), f"math.{name}": Alias(op)}
 
 
 ALIASES: dict[str, Alias] = {
@@ -73,25 +72,10 @@ ALIASES: dict[str, Alias] = {
     "linalg.adjoint": Alias("adjoint_of"),
     "linalg.cond": Alias("condition_number"),
     "linalg.diag": Alias("matrix_of_diagonal"),
-    "linalg.diag_part": Alias("matrix_diagonal", {"input": "x", "k": "offset"}),
-    "linalg.matrix_solve": Alias("solve"),
-    "math.l2_normalize": Alias("l2_normalize"),
-    "linalg.l2_normalize": Alias("l2_normalize"),
     "linalg.diagonal": Alias("matrix_diagonal"),
-    "linalg.matrix_transpose": Alias("matrix_transpose"),
     "linalg.vector_norm": Alias("vector_norm"),
     # TensorFlow names
-    **_both("reduce_sum", "sum", _REDUCED),
-    **_both("reduce_prod", "prod", _REDUCED),
-    **_both("reduce_max", "max", _REDUCED),
-    **_both("reduce_min", "min", _REDUCED),
-    **_both("reduce_mean", "mean", _REDUCED),
-    **_both("reduce_any", "any", _REDUCED),
-    **_both("reduce_all", "all", _REDUCED),
-    **_both("reduce_logsumexp", "logsumexp", _REDUCED),
-    **_both("reduce_std", "std", _REDUCED),
-    **_both("reduce_variance", "var", _REDUCED),
-    **_both("reduce_euclidean_norm", "vector_norm", _REDUCED),
+    **{name: Alias(*row) for name, row in TENSORFLOW.items()},
     **_both("truediv", "divide"),
     **_both("floordiv", "floor_divide"),
     **_both("mod", "remainder"),
@@ -99,37 +83,18 @@ ALIASES: dict[str, Alias] = {
     **_both("is_nan", "isnan"),
     **_both("is_inf", "isinf"),
     **_both("is_finite", "isfinite"),
-    "clip_by_value": Alias("clip", _CLIPPED),
-    "range": Alias("arange", {"limit": "stop", "delta": "step"}),
-    "reverse": Alias("flip"),
-    "stop_gradient": Alias("stop_gradient", {"input": "x"}),
-    "math.argmax": Alias("argmax"),
-    "math.argmin": Alias("argmin"),
-    "math.top_k": Alias("top_k"),
     "math.invert": Alias("bitwise_invert"),
     "bitwise.invert": Alias("bitwise_invert"),
     "bitwise.left_shift": Alias("bitwise_left_shift"),
     "bitwise.right_shift": Alias("bitwise_right_shift"),
     "linalg.einsum": Alias("einsum"),
-    "linalg.eye": Alias("eye"),
-    "linalg.norm": Alias("vector_norm", {"tensor": "x"}),
-    "norm": Alias("vector_norm", {"tensor": "x"}),
     "kron": Alias("kron"),
     # activations and losses that live elsewhere, or are wanted in two places
     "logsumexp": Alias("logsumexp"),
     "math.logsumexp": Alias("logsumexp"),
-    "math.softmax": Alias("softmax"),
-    "math.log_softmax": Alias("log_softmax"),
     "math.log_sigmoid": Alias("log_sigmoid"),
-    "math.softsign": Alias("softsign"),
-    "nn.relu": Alias("relu"),
     "nn.sigmoid": Alias("sigmoid"),
-    "nn.softplus": Alias("softplus"),
-    "nn.swish": Alias("silu"),
     "nn.tanh": Alias("tanh"),
-    "nn.one_hot": Alias("one_hot"),
-    "nn.top_k": Alias("top_k"),
-    "nn.bias_add": Alias("add", {"value": "x", "bias": "y"}),
 }
 
 _CREATION = ("asarray", "constant", "convert_to_tensor", "from_dlpack", "is_tensor")
@@ -137,6 +102,13 @@ _ARRAYS = (
     "arange", "astype", "broadcast_arrays", "broadcast_shapes", "empty", "empty_like", "eye",
     "full", "full_like", "linspace", "ones", "ones_like", "prod", "reshape", "searchsorted", "sum",
     "zeros", "zeros_like",
+)  # fmt: skip
+_WIDER = (
+    "argsort", "gather_nd", "matmul", "sort", "split", "transpose", "where",
+    *(f"linalg.{name}" for name in (
+        "inv", "matmul", "matrix_rank", "matrix_transpose", "matvec", "pinv", "qr", "solve", "svd",
+    )),
+    "math.top_k", "nn.top_k",
 )  # fmt: skip
 _CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
@@ -161,6 +133,10 @@ OBJECTS: dict[str, str] = {
     "__array_namespace_info__": "twofold.api.arrays:array_namespace_info",
     **{name: f"twofold.api.arrays:{name}" for name in _ARRAYS},
     **{f"math.{name}": f"twofold.api.arrays:{name}" for name in ("prod", "sum")},
+    **{name: f"twofold.api.wider:{name.rpartition('.')[2]}" for name in _WIDER},
+    "linalg.matrix_solve": "twofold.api.wider:solve",
+    "linalg.eye": "twofold.api.arrays:eye",
+    "range": "twofold.api.arrays:arange",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
     **{name: f"twofold.api.control:{name}" for name in _CONTROL},
     **{name: f"twofold.api.scans:{name}" for name in ("foldl", "foldr", "map_fn", "scan")},

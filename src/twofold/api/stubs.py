@@ -19,6 +19,7 @@ from twofold.runtime.tensor import Tensor
 
 from . import surface
 from .names import MODULES, NAMESPACES, Alias
+from .spelling import roles_of
 
 __all__ = ["GENERATED", "files_text", "stub_file", "stub_text"]
 
@@ -98,7 +99,9 @@ def stub_text(space: str) -> str:
             functions.append(_function(name, meant, surface.load(space, name)))
         elif meant is not None:
             module, _, attribute = meant.partition(":")
-            imports.append(f"from {module} import {attribute} as {name}")
+            if attribute != name:  # an import under another name is not seen from outside
+                functions.append(f"{name} = {attribute}")
+            imports.append(f"from {module} import {attribute} as {attribute}")
     own: list[str] = []
     if not space:
         imports += [f"from twofold import {module} as {module}" for module in NAMESPACES]
@@ -110,11 +113,11 @@ def stub_text(space: str) -> str:
 def _function(name: str, alias: Alias, target: Any) -> str:
     """One line: a call takes attributes by position too, so no parameter is keyword-only,
     unless it follows ``*xs``."""
-    tensors = _tensor_parameters(alias.op)
+    tensors, roles = _tensor_parameters(alias.op), roles_of(alias.signature)
     parts: list[str] = []
     for p in inspect.signature(target).parameters.values():
         star = "*" if p.kind is _KIND.VAR_POSITIONAL else ""
-        own = alias.keywords.get(p.name, p.name)
+        own = roles.get(p.name, p.name)
         kind = "TensorLike" if own in tensors else _annotation(own, p.annotation)
         if own in tensors and p.default is None:
             kind = "TensorLike | None"

@@ -21,6 +21,7 @@ from twofold.ir.registry import REGISTRY
 from twofold.runtime.native import native
 
 from .names import ALIASES, FAMILIES, OBJECTS, Alias
+from .spelling import spelled
 
 __all__ = ["load", "namespace", "op_of", "origin", "origins", "public_names"]
 
@@ -37,7 +38,7 @@ native.request = _multiply_natively
 def origins() -> dict[str, str | Alias]:
     """Every dotted public name, sorted, and what the table says it means.
 
-    An op's own name is an ``Alias`` without keywords; anything else is ``module:attribute``.
+    An op's own name is an ``Alias`` without a signature; anything else is ``module:attribute``.
     """
     found: dict[str, str | Alias] = {}
     for name, made in registry().items():
@@ -101,7 +102,7 @@ def load(space: str, name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     target = REGISTRY.public(meant.op)
     assert target is not None, f"{meant.op} is not public"
-    return renamed(target, name, meant.keywords) if meant.keywords else target
+    return spelled(name, target, meant.signature) if meant.signature else target
 
 
 def namespace(module: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -119,24 +120,3 @@ def namespace(module: dict[str, Any]) -> tuple[Callable[[str], Any], Callable[[]
         return found
 
     return find, lambda: public_names(space)
-
-
-def renamed(target: Callable[..., Any], name: str, keywords: dict[str, str]) -> Callable[..., Any]:
-    """``target`` under other names of its parameters; its own names are accepted too."""
-
-    @functools.wraps(target)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        for theirs, ours in keywords.items():
-            if theirs in kwargs:
-                kwargs[ours] = kwargs.pop(theirs)
-        return target(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = name
-    signature = inspect.signature(target)
-    theirs = {ours: name for name, ours in keywords.items()}
-    call.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[
-            p.replace(name=theirs.get(p.name, p.name)) for p in signature.parameters.values()
-        ]
-    )
-    return call
