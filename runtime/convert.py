@@ -51,6 +51,11 @@ def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray
     Raises ConversionError.
     """
     if isinstance(value, np.ndarray | np.generic):
+        if hasattr(value, "_mask"):
+            raise ConversionError(
+                "a masked array cannot become a tensor, which has no mask; take the elements that "
+                "count with .compressed(), or fill the others with .filled(value)"
+            )
         array = np.asarray(value)
         if not known(array.dtype):
             raise ConversionError(f"a NumPy array of dtype {array.dtype} cannot become a tensor")

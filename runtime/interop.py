@@ -17,7 +17,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.errors import ArgumentError, StagingError
-from twofold.ir.op import OPS, Op
+from twofold.ir.op import OPS
 from twofold.ir.registry import REGISTRY
 
 __all__ = ["NumpyProtocols"]
@@ -33,12 +33,10 @@ NAMES = {
     "degrees": "rad2deg", "radians": "deg2rad", "cond": "condition_number",
 }  # fmt: skip
 
-# The parameters of a NumPy function by position, where ours have other names or another order.
-PARAMETERS: dict[str, dict[str, str]] = {
-    "transpose": {"axes": "perm"},
-    "reshape": {"newshape": "shape", "a": "x"},
-}
-RUNNING = {np.add: "cumsum", np.multiply: "cumprod"}
+# Options of a NumPy function that have another name here.
+PARAMETERS: dict[str, dict[str, str]] = {"transpose": {"axes": "perm"}}
+# Options that change no number: tensors are values.
+WITHOUT_EFFECT = frozenset({"copy", "subok"})
 # Same name, another meaning than ours.
 DIFFERENT = {"eig", "eigvals", "gradient", "lstsq", "nonzero", "unique"}
 
@@ -49,33 +47,27 @@ def our_function(name: str) -> Callable[..., Any] | None:
     return REGISTRY.public(ours)
 
 
-@cache
-def folding(name: str) -> Op | None:
-    """The reduction that repeats the op of this name."""
-    return next((op for op in OPS.values() if op.folds == name), None)
-
-
 class NumpyProtocols:
     """What makes a tensor an operand of NumPy, and of whoever speaks DLPack or the array API."""
 
     __slots__ = ()
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        ours = our_function(ufunc.__name__)
-        if ufunc is np.divmod and method == "__call__" and not kwargs:
-            return OPS["floor_divide"](*inputs), OPS["remainder"](*inputs)
-        if method == "__call__" and not kwargs and ours is not None:
-            return ours(*inputs)
-        if method == "outer" and not kwargs and ours is not None:
-            a, b = map(numpy_functions().tensor, inputs)
-            return ours(OPS["reshape"](a, shape=(*a.shape, *[1] * len(b.shape))), b)
-        if method == "accumulate" and ufunc in RUNNING and set(kwargs) <= {"axis"}:
-            return OPS[RUNNING[ufunc]](inputs[0], axis=kwargs.get("axis", 0))
-        fold = folding(ufunc.__name__) if method == "reduce" else None
-        if fold is not None and set(kwargs) <= {"axis", "keepdims"}:
-            axis, keepdims = kwargs.get("axis", 0), kwargs.get("keepdims", False)
-            return fold(inputs[0], axis=axis, keepdims=keepdims)
-        return on_arrays(getattr(ufunc, method), inputs, kwargs)
+        if method == "__call__" and not kwargs:
+            if ufunc is np.divmod:
+                return OPS["floor_divide"](*inputs), OPS["remainder"](*inputs)
+            ours = our_function(ufunc.__name__)
+            if ours is not None:
+                return ours(*inputs)
+        written = numpy_ufuncs().METHODS.get(method)
+        if written is not None:
+            try:
+                return written(ufunc, *inputs, **kwargs)
+            except (TypeError, numpy_functions().NotCovered):
+                if method == "at":
+                    raise
+        name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        return on_arrays(getattr(ufunc, method), inputs, kwargs, name)
 
     def __array_function__(
         self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -87,13 +79,11 @@ class NumpyProtocols:
         ours = our_function(name)
         if ours is None or name in DIFFERENT:
             return on_arrays(function, args, kwargs)
-        renamed = {PARAMETERS.get(name, {}).get(k, k): v for k, v in kwargs.items()}
-        dtype = renamed.pop("dtype", None)
-        if dtype is not None:
-            args = (OPS["cast"](args[0], dtype=dtype), *args[1:])
-        if not set(renamed) <= _accepted(ours):
+        try:
+            operands, options = _translated(function, ours, args, kwargs)
+        except numpy_functions().NotCovered:
             return on_arrays(function, args, kwargs)
-        return ours(*args, **renamed)
+        return ours(*operands, **options)
 
     def __dlpack__(
         self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None,
@@ -123,6 +113,14 @@ class NumpyProtocols:
 
 
 @cache
+def numpy_ufuncs() -> Any:
+    """The methods of NumPy's ufuncs, which are loaded when one is called."""
+    from . import numpy_ufuncs  # noqa: PLC0415
+
+    return numpy_ufuncs
+
+
+@cache
 def numpy_functions() -> Any:
     """NumPy's functions with NumPy's parameters, which are loaded when one is called."""
     from . import numpy_calls, numpy_shapes  # noqa: F401, PLC0415  (the second enters its own)
@@ -145,12 +143,70 @@ def _covered(
         return on_arrays(function, args, kwargs)
 
 
-def _accepted(function: Any) -> set[str]:
-    """The parameter names of an op or a composite."""
-    code = getattr(function, "__code__", None)
-    if code is not None:
-        return set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-    return {*function.tensors, *function.attr_names}
+@cache
+def _signature(function: Any) -> tuple[inspect.Signature, int]:
+    """The parameters of a NumPy function, and how many it needs."""
+    found = inspect.signature(function)
+    return found, sum(p.default is p.empty for p in found.parameters.values())
+
+
+def _translated(
+    function: Any, ours: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of ours that mean what these arguments mean to NumPy.
+
+    What NumPy needs stands first here, too, in its order; options have NumPy's names. Those that
+    have their defaults may be missing. Raises NotCovered.
+    """
+    signature, needed = _signature(function)
+    accepted, renamed = _accepted(ours), PARAMETERS.get(function.__name__, {})
+    least = sum(default is inspect.Parameter.empty for default in accepted.values())
+    if not kwargs and least <= len(args) <= needed:
+        return list(args), {}
+    given = signature.bind(*args, **kwargs).arguments
+    operands: list[Any] = []
+    options: dict[str, Any] = {}
+    dtype = None
+    for name, p in signature.parameters.items():
+        value = given.get(name, () if p.kind is p.VAR_POSITIONAL else p.default)
+        own = renamed.get(name, name)
+        if p.kind is p.VAR_POSITIONAL:
+            operands += value
+        elif p.default is p.empty:
+            operands.append(value)
+        elif _is_default(value, p.default) or name in WITHOUT_EFFECT:
+            if accepted.get(own, True) is inspect.Parameter.empty:
+                options[own] = value
+        elif own in accepted:
+            options[own] = value
+        elif name == "dtype":
+            dtype = value
+        else:
+            raise numpy_functions().NotCovered
+    return operands if dtype is None else _all_cast(operands, dtype), options
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if value is default or value is np._NoValue:
+        return True
+    return (
+        type(value) is type(default)
+        and isinstance(value, bool | int | float | str | tuple)
+        and value == default
+    )
+
+
+def _all_cast(operands: list[Any], dtype: Any) -> list[Any]:
+    first, *rest = operands
+    if isinstance(first, list | tuple):
+        return [[OPS["cast"](x, dtype=dtype) for x in first], *rest]
+    return [OPS["cast"](first, dtype=dtype), *rest]
+
+
+@cache
+def _accepted(function: Any) -> dict[str, Any]:
+    """The parameters of an op or a composite, with their defaults."""
+    return {p.name: p.default for p in inspect.signature(function).parameters.values()}
 
 
 def _rebuild(array: Any) -> Any:
@@ -158,21 +214,24 @@ def _rebuild(array: Any) -> Any:
     return OPS["identity"](array)
 
 
-def on_arrays(function: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Run a NumPy function that is no op here on plain arrays.
+def on_arrays(
+    function: Callable[..., Any], args: Any, kwargs: dict[str, Any], name: str = ""
+) -> Any:
+    """Run a NumPy function that is no op here on plain arrays; ``name``: how it is written.
 
     Raises StagingError while a tape records or a function is traced.
     """
+    name = name or function.__name__
     if bind.current.get() is not None:
         raise StagingError(
-            f"np.{function.__name__} with these arguments has no op here, so a tape or a compiled "
+            f"np.{name} with these arguments has no op here, so a tape or a compiled "
             f"function cannot see it; use a function of tf, or apply it to x.numpy() outside"
         )
     given = kwargs.get("out")
     out = given if isinstance(given, tuple) else (given,)
     if any(hasattr(x, "assign") or isinstance(x, NumpyProtocols) for x in out):
         raise ArgumentError(
-            f"np.{function.__name__} cannot write into a tensor or a Variable with out=; assign "
+            f"np.{name} cannot write into a tensor or a Variable with out=; assign "
             f"its result instead"
         )
     result = function(*_plain(args), **{k: _plain(v) for k, v in kwargs.items()})

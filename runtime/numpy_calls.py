@@ -148,14 +148,14 @@ def _size(a: Any, axis: int | None = None) -> Any:
 # ---- Reductions
 
 
-def _masked(name: str, a: Any, where: Any) -> Any:
+def _masked(name: str, a: Any, where: Any, initial: Any) -> Any:
     """The elements to reduce; those that ``where`` leaves out are the identity."""
-    if where is True:
+    if where is True or where is None:
         return a
-    neutral = {"sum": 0, "prod": 1}.get(name)
+    neutral = {"sum": 0, "prod": 1}.get(name, initial)
     if neutral is None:
         raise NotCovered
-    return ours.where(where, a, neutral)
+    return ours.where(where, a, ours.cast(neutral, dtype=tensor(a).dtype))
 
 
 def _reduction(name: str, combine: str) -> Callable[..., Any]:
@@ -165,7 +165,7 @@ def _reduction(name: str, combine: str) -> Callable[..., Any]:
     ) -> Any:  # fmt: skip
         if out is not None:
             raise NotCovered
-        a = _masked(name, _cast(a, dtype), where)
+        a = _masked(name, _cast(a, dtype), where, initial)
         found = getattr(ours, name)(a, axis=axis, keepdims=bool(keepdims))
         return found if initial is None else getattr(ours, combine)(found, initial)
 
@@ -176,9 +176,10 @@ def _extreme(name: str, combine: str) -> Callable[..., Any]:
     fold = _reduction(name, combine)
 
     def run(
-        a: Any, axis: Any = None, out: None = None, keepdims: Any = False, initial: Any = None
-    ) -> Any:
-        return fold(a, axis, None, out, keepdims, initial)
+        a: Any, axis: Any = None, out: None = None, keepdims: Any = False, initial: Any = None,
+        where: Any = True,
+    ) -> Any:  # fmt: skip
+        return fold(a, axis, None, out, keepdims, initial, where)
 
     return run
 
@@ -251,7 +252,9 @@ def _nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 
 
 def _running(name: str) -> Callable[..., Any]:
-    def run(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    def run(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
+        if out is not None:
+            raise NotCovered
         a = _cast(a, dtype)
         return getattr(ours, name)(flat(a) if axis is None else a, axis=axis or 0)
 
@@ -361,10 +364,16 @@ def _isin(
 
 
 @numpy_call(np.sort)
-def _sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+def _sort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
+    stable: bool | None = None,
+) -> Any:  # fmt: skip
     return ours.sort(flat(a), axis=0) if axis is None else ours.sort(a, axis=axis)
 
 
 @numpy_call(np.argsort)
-def _argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+def _argsort(
+    a: Any, axis: int | None = -1, kind: Any = None, order: None = None, *,
+    stable: bool | None = None,
+) -> Any:  # fmt: skip
     return ours.argsort(flat(a), axis=0) if axis is None else ours.argsort(a, axis=axis)
