@@ -10,8 +10,8 @@ __all__ = ["FILES"]
 
 _TEXT = """
 activations:
-    celu elu gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid mish relu6 selu
-    silu softsign
+    bias_add celu elu gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid mish
+    relu6 selu silu softsign
 bands:
     adjoint_of band_part cholesky_solve global_norm logdet matrix_of_diagonal normalize
     set_diag tensor_diag tensor_diag_part
@@ -68,7 +68,7 @@ index:
 joining:
     concat repeat split stack tile unstack
 linear:
-    condition_number kron lstsq matrix_norm matrix_power matrix_rank slogdet trace
+    condition_number kron lstsq matrix_norm matrix_power matrix_rank norm slogdet trace
 movement:
     atleast_1d broadcast_to expand_dims flip matrix_transpose moveaxis permute_dims
     reshape roll squeeze swapaxes transpose
@@ -81,8 +81,8 @@ nn:
 numpy_calls:
     numpy_function
 numpy_rules:
-    numpy_accumulate numpy_astype numpy_at numpy_exponents numpy_index numpy_place
-    numpy_placed numpy_reduce numpy_reduceat numpy_stored numpy_ufunc
+    numpy_accumulate numpy_astype numpy_at numpy_exponents numpy_floor_divide numpy_index
+    numpy_place numpy_placed numpy_reduce numpy_reduceat numpy_stored numpy_ufunc
 padding:
     pad pad_constant
 random:
