@@ -46,7 +46,7 @@ def spelled(name: str, target: Callable[..., Any], text: str) -> Callable[..., A
         "_target": target, "_cast": functools.partial(_cast, name),
         "_only": functools.partial(_only, name),
     }  # fmt: skip
-    exec(compile(code, f"<{name}>", "exec"), space)  # text of our own table
+    exec(compile(code, __file__, "exec"), space)  # our own text, and of this package in tracebacks
     made: Callable[..., Any] = space[name]
     made.__doc__ = target.__doc__
     made.__module__ = target.__module__
