@@ -5,10 +5,7 @@ people to read (``head -2``), the object code, a digest of all of it. It is used
 right and content and identity are those that are asked for, word for word; what is damaged,
 half-written or foreign is as good as absent, and is compiled again.
 
-- *Private.* The folder belongs to the user and nobody else may write to it, or it is not used. New
-  folders have mode 0700, files 0600. A link in the place of folder or entry is not followed.
-- *Atomic.* An entry is written beside its name and renamed, so a process that is killed, or two
-  that write one entry, leave a whole one or none.
+- *Private* and *atomic*: see ``folder.py``.
 - *Bounded.* Above ``TWOFOLD_CACHE_MB`` (64) the entries go that were not used for longest.
 - *Optional.* Whatever goes wrong with the disk is noted in ``notes()`` and in the log
   ``twofold.cache`` (level debug), and the process compiles as if there were no cache, which is what
@@ -23,15 +20,14 @@ import hashlib
 import json
 import math
 import os
-import stat
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .identity import differences, identity, unchanged
+from .folder import PARTIAL, Folder, Unusable, folder, off
+from .identity import differences, identity, remember, unchanged
 
 __all__ = ["Entry", "clear", "entries", "explain", "folder", "get", "note", "notes", "off",
            "put"]  # fmt: skip
@@ -40,16 +36,12 @@ FIRST_LINE = b"twofold object code, form 1\n"
 NUMBER = (int, float)
 FIELDS: dict[str, Any] = {"name": str, "content": str, "identity": dict, "length": int,
                           "made": NUMBER, "milliseconds": NUMBER}  # fmt: skip
-SUFFIX, PARTIAL = ".twofold", ".partial"
-LARGEST = 64 << 20  # bytes of an entry
-TOUCH_AFTER = 3600.0  # seconds between two marks that an entry was used
+SUFFIX = ".twofold"
 ABANDONED = 3600.0  # seconds after which a partial file is nobody's
 LONGEST = 1e9  # milliseconds that compiling can have taken
 DIGEST = 32
-_KNOWN = os.name == "posix"  # whether owners and modes say who may write
 
 _notes: dict[str, None] = {}  # what went wrong, each once
-_switched_off = 0  # how many ``off`` blocks run
 _written = 0  # bytes since the size was last looked at
 
 
@@ -69,43 +61,6 @@ class Entry(NamedTuple):
     def key(self) -> str:
         """The digest of the content."""
         return digest(self.content)
-
-
-class Unusable(Exception):
-    """The folder, or what lies in it, cannot be used; says why."""
-
-
-def folder() -> Path | None:
-    """Where the cache is, or None when it is switched off.
-
-    ``TWOFOLD_CACHE_DIR``, else ``twofold`` in the user's folder for caches. Raises ``Unusable`` if
-    the user has no home.
-    """
-    if _switched_off or os.environ.get("TWOFOLD_CACHE", "1").lower() in ("0", "no", "off", "false"):
-        return None
-    chosen = os.environ.get("TWOFOLD_CACHE_DIR")
-    return Path(chosen).absolute() if chosen else _user_caches() / "twofold"
-
-
-@contextmanager
-def off() -> Iterator[None]:
-    """Compile as if there were no cache while the block runs, in the whole process."""
-    global _switched_off
-    _switched_off += 1
-    try:
-        yield
-    finally:
-        _switched_off -= 1
-
-
-def _user_caches() -> Path:
-    given = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME", "")
-    if os.path.isabs(given):
-        return Path(given)
-    home = Path(os.path.expanduser("~"))
-    if os.environ.get("HOME", "unset") == "" or not (home.is_absolute() and home.is_dir()):
-        raise Unusable(f"there is no home folder {home}")
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache")
 
 
 def notes() -> list[str]:
@@ -129,8 +84,10 @@ def get(content: str) -> bytes | None:
         place = folder()
         if place is None:
             return None
-        with _Folder(place) as here:
-            return _object(here.read(file_name(content), mark=True), content)
+        with Folder(place) as here:
+            data = here.read(file_name(content), mark=True)
+            remember(here)
+            return _object(data, content)
     except FileNotFoundError:
         return None
     except (OSError, Unusable) as error:
@@ -146,9 +103,10 @@ def put(content: str, name: str, code: bytes, milliseconds: float) -> None:
             return
         if not unchanged():
             raise Unusable("twofold's sources are not those that this process imported")
-        _Folder.make(place)
-        with _Folder(place) as here:
+        Folder.make(place)
+        with Folder(place) as here:
             here.write(file_name(content), _pack(content, name, code, milliseconds))
+            remember(here)
             _bound(here, len(code))
     except (OSError, Unusable) as error:
         note("not kept in the cache", error)
@@ -207,103 +165,6 @@ def _object(data: bytes, content: str) -> bytes:
     return code
 
 
-class _Folder:
-    """The cache's folder, open and checked: the files below are looked up in it, whatever happens
-    to its name meanwhile."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        self.fd: int | None = None
-
-    @staticmethod
-    def make(place: Path) -> None:
-        """Make the folder, for this user only."""
-        if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                place.mkdir(mode=0o700)
-
-    def __enter__(self) -> _Folder:
-        if not _KNOWN:
-            return self
-        try:
-            self.fd = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except NotADirectoryError:
-            raise Unusable(f"{self.place} is a link, or lies in a file, or is one") from None
-        try:
-            _check_private(os.fstat(self.fd), self.place)
-        except Unusable:
-            os.close(self.fd)
-            raise
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.fd is not None:
-            os.close(self.fd)
-
-    def _name(self, name: str) -> str:
-        return name if _KNOWN else str(self.place / name)
-
-    def read(self, name: str, *, mark: bool = False) -> bytes:
-        """A file of this user; ``mark`` that it was used."""
-        flags = os.O_RDONLY
-        if _KNOWN:
-            flags |= os.O_NOFOLLOW | os.O_NONBLOCK
-        fd = os.open(self._name(name), flags, dir_fd=self.fd)
-        try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-                raise Unusable(f"{name} is no entry")
-            if _KNOWN:
-                _check_private(found, name)
-            with open(fd, "rb", closefd=False) as file:
-                data = file.read()
-        finally:
-            os.close(fd)
-        if mark and abs(time.time() - found.st_mtime) > TOUCH_AFTER:
-            with suppress(OSError):
-                os.utime(self._name(name), dir_fd=self.fd)
-        return data
-
-    def write(self, name: str, data: bytes) -> None:
-        """Write beside the name, then rename."""
-        partial = f"{os.urandom(8).hex()}{PARTIAL}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        fd = os.open(self._name(partial), flags, 0o600, dir_fd=self.fd)
-        try:
-            with open(fd, "wb") as file:
-                file.write(data)
-            os.replace(self._name(partial), self._name(name),
-                       src_dir_fd=self.fd, dst_dir_fd=self.fd)  # fmt: skip
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(self._name(partial), dir_fd=self.fd)
-            raise
-
-    def files(self) -> Iterator[tuple[str, os.stat_result]]:
-        """The entries and the partial files, and links in their place; no folders."""
-        for name in os.listdir(self.place if self.fd is None else self.fd):
-            if name.endswith((SUFFIX, PARTIAL)):
-                try:
-                    found = os.stat(self._name(name), dir_fd=self.fd, follow_symlinks=False)
-                except OSError:  # it has gone
-                    continue
-                if not stat.S_ISDIR(found.st_mode):
-                    yield name, found
-
-    def remove(self, name: str) -> None:
-        """Remove a file, unless it has gone."""
-        with suppress(FileNotFoundError):
-            os.unlink(self._name(name), dir_fd=self.fd)
-
-
-def _check_private(found: os.stat_result, what: object) -> None:
-    if found.st_uid != os.geteuid():
-        raise Unusable(f"{what} belongs to another user")
-    if found.st_mode & 0o022:
-        raise Unusable(f"others may write to {what}")
-
-
 def limit() -> int:
     """Bytes that the entries may take together."""
     text = os.environ.get("TWOFOLD_CACHE_MB", "64")
@@ -312,7 +173,7 @@ def limit() -> int:
     return int(text) << 20
 
 
-def _bound(here: _Folder, written: int) -> None:
+def _bound(here: Folder, written: int) -> None:
     """Remove what was not used for longest, now and then."""
     global _written
     most = limit()
@@ -344,9 +205,9 @@ def entries() -> Iterator[Entry]:
     place = folder()
     if place is None or not place.exists():
         return
-    with _Folder(place) as here:
+    with Folder(place) as here:
         for name, found in sorted(here.files(), key=lambda f: -f[1].st_mtime):
-            if name.endswith(PARTIAL):
+            if not name.endswith(SUFFIX):
                 continue
             with suppress(OSError, Unusable):
                 head, _ = _unpack(here.read(name))
@@ -361,12 +222,12 @@ def clear(older_than: float = 0.0) -> int:
     if place is None or not place.exists():
         return 0
     now, count = time.time(), 0
-    with _Folder(place) as here:
+    with Folder(place) as here:
         for name, found in list(here.files()):
             # A clock that has gone back makes times of the future, which are not younger than 0 s.
             if max(now - found.st_mtime, 0.0) >= older_than:
                 here.remove(name)
-                count += 1
+                count += name.endswith(SUFFIX)
     return count
 
 
@@ -376,7 +237,7 @@ def explain(content: str) -> str:
         place = folder()
         if place is None:
             return "miss: the cache is switched off (TWOFOLD_CACHE)"
-        with _Folder(place) as here:
+        with Folder(place) as here:
             try:
                 _object(here.read(file_name(content)), content)
                 return "hit"
@@ -388,7 +249,7 @@ def explain(content: str) -> str:
         return f"miss: {error}"
 
 
-def _relatives(here: _Folder, content: str) -> str:
+def _relatives(here: Folder, content: str) -> str:
     """Why an entry is absent, by the entries of the same content for other identities."""
     start = digest(content)
     found = []

@@ -14,17 +14,23 @@ import platform
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from twofold._version import __version__
 
-__all__ = ["differences", "identity", "unchanged"]
+from .folder import Folder, Unusable, folder
+
+__all__ = ["differences", "identity", "remember", "unchanged"]
+
+Source = tuple[str, os.stat_result]  # a file and what the system says of it
 
 _IMPORTED = time.time()
+_found: list[tuple[str, str]] = []  # the state of the sources and their digest, not on disk yet
 CPU_FIELDS = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features",
               "CPU implementer", "CPU architecture", "CPU variant", "CPU part")  # fmt: skip
+KNOWN = ".sources"  # a file that says what the digest of the sources in its name is
 NUMBA_FILE = ".numba_config.yaml"  # numba reads it in the working directory
 WORDS = {
     "cpu": "a CPU of another kind",
@@ -49,10 +55,11 @@ def identity() -> dict[str, str]:
     import llvmlite  # noqa: PLC0415  (a stub that knows its version; LLVM itself is not loaded)
 
     name, features = _cpu()
+    sources = list(_sources())
     return {
         "twofold": __version__,
         # Nobody else's, if a new twofold was installed below this process.
-        "emitter": _emitter() if unchanged() else secrets.token_hex(16),
+        "emitter": _emitter(sources) if _imported(sources) else secrets.token_hex(16),
         "llvmlite": llvmlite.__version__,
         "numba": _numba(),
         # The driver reads lists and arrays by their layout.
@@ -84,8 +91,11 @@ def unchanged() -> bool:
 
     Else what it compiles is not what they say, and must not be kept under their digest.
     """
-    times = [os.stat(path).st_mtime for path in _sources()]
-    return bool(times) and max(times) <= _IMPORTED
+    return _imported(list(_sources()))
+
+
+def _imported(sources: Sequence[Source]) -> bool:
+    return bool(sources) and max(found.st_mtime for _, found in sources) <= _IMPORTED
 
 
 def _switches() -> Iterator[str]:
@@ -97,31 +107,79 @@ def _switches() -> Iterator[str]:
         yield f"{NUMBA_FILE}={_digest(Path(NUMBA_FILE).read_bytes().hex())}"
 
 
-def _sources() -> Iterator[str]:
+def _sources() -> Iterator[Source]:
     """The files of the floors: whatever they hold may have a part in the code that is written."""
     for floor in ("compiler", "ir", "runtime"):
         yield from _below(f"{Path(__file__).parents[2]}/{floor}")
 
 
-def _below(folder: str) -> Iterator[str]:
+def _below(folder: str) -> Iterator[Source]:
     """The Python files in a folder and below; texts, since paths take as long as the reading."""
     try:
-        names = sorted(os.listdir(folder))
+        with os.scandir(folder) as found:
+            inside = sorted(found, key=lambda entry: entry.name)
+        for entry in inside:
+            if entry.name.endswith(".py"):
+                yield entry.path, entry.stat()
     except OSError:
         return
-    yield from (f"{folder}/{name}" for name in names if name.endswith(".py"))
-    for name in names:
-        if "." not in name and name != "__pycache__":
-            yield from _below(f"{folder}/{name}")
+    for entry in inside:
+        if "." not in entry.name and entry.name != "__pycache__":
+            yield from _below(entry.path)
 
 
-def _emitter() -> str:
-    """A digest of the sources, so that nobody has to count versions."""
+def _emitter(sources: Sequence[Source]) -> str:
+    """A digest of the sources, so that nobody has to count versions.
+
+    Reading three hundred files takes as long as loading all that a training step needs. So a file
+    of the cache's folder says what their digest was when each was in the state that it is in now:
+    a file that is written to has another time of change, whatever else is set back.
+    """
+    state = _state(sources)
+    known = _recall(state)
+    if known is not None:
+        return known
     found = hashlib.blake2b(digest_size=16)
-    for path in _sources():
+    for path, _ in sources:
         with open(path, "rb", buffering=0) as file:
             found.update(os.path.basename(path).encode() + b"\0" + file.read())
+    if _state(list(_sources())) == state:  # nobody wrote to one meanwhile
+        _found[:] = [(state, found.hexdigest())]
     return found.hexdigest()
+
+
+def _state(sources: Sequence[Source]) -> str:
+    """A text that is another one when a file is written to, replaced, added or removed."""
+    return _digest("\n".join([
+        f"{path} {f.st_mtime_ns} {f.st_ctime_ns} {f.st_size} {f.st_ino} {f.st_dev}"
+        for path, f in sources
+    ]))  # fmt: skip
+
+
+def _recall(state: str) -> str | None:
+    """The digest of the sources in this state, if the cache's folder has it."""
+    try:
+        place = folder()
+        if place is None:
+            return None
+        with Folder(place) as here:
+            data = here.read(f"{state}{KNOWN}", mark=True)
+    except (OSError, Unusable):  # what is wrong with the folder is said when an entry is looked for
+        return None
+    known = data[:32].decode("ascii", "replace")
+    return known if data == _signed(state, known) else None
+
+
+def remember(here: Folder) -> None:
+    """Write the digest of the sources down for the next process, if it was not there."""
+    while _found:
+        state, digest = _found.pop()
+        with suppress(OSError):
+            here.write(f"{state}{KNOWN}", _signed(state, digest))
+
+
+def _signed(state: str, digest: str) -> bytes:
+    return f"{digest} {_digest(state + digest)}\n".encode()
 
 
 def _numba() -> str:
