@@ -16,7 +16,6 @@ import functools
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -62,7 +61,6 @@ _THREAD_SYMBOLS = (
 )
 
 
-@dataclass(frozen=True, eq=False)
 class Blas:
     """A BLAS in this process.
 
@@ -76,11 +74,17 @@ class Blas:
     True
     """
 
-    name: str
-    version: str
-    int_bits: int
-    addresses: Mapping[str, int]
-    _library: ctypes.CDLL = field(repr=False)  # keeps the addresses valid
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        int_bits: int,
+        addresses: Mapping[str, int],
+        library: ctypes.CDLL,
+    ) -> None:
+        self.name, self.version, self.int_bits = name, version, int_bits
+        self.addresses = addresses
+        self._library = library  # keeps the addresses valid
 
     def routines(self, dtype: np.dtype[Any]) -> tuple[int, int]:
         """The addresses of ``gemm`` and ``gemv`` for a dtype."""

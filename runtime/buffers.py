@@ -29,11 +29,10 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -65,8 +64,7 @@ _UINT8 = np.dtype(np.uint8)
 _ndarray = np.ndarray
 
 
-@dataclass(frozen=True)
-class BufferStats:
+class BufferStats(NamedTuple):
     """What a pool holds and has done; bytes count whole blocks, so rounding is included."""
 
     bytes_idle: int

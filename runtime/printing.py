@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import pprint
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -106,6 +105,8 @@ def _text(value: Any, summarize: int, inside: bool = False) -> str:
         return f"({', '.join(map(parts, value))}{comma})"
     if type(value) is dict:
         return "{" + ", ".join(f"{k!r}: {parts(v)}" for k, v in value.items()) + "}"
+    import pprint  # noqa: PLC0415  (half a millisecond, for containers alone)
+
     return pprint.pformat(value)
 
 
