@@ -116,8 +116,10 @@ class Node:
         return found.union(*[node.effects for region in self.regions for node in region.nodes])
 
     def _raises(self) -> bool:
-        """Whether the op can fail for these input types and attributes."""
-        may = self.op.may_raise
+        """Whether the op can fail for these input types, attributes and constants."""
+        may, never = self.op.may_raise, self.op.never_raises
+        if never is not None and never([_known(v) for v in self.inputs]):
+            return False
         if isinstance(may, str):
             return any(info(v.type.dtype).letter in may for v in self.inputs)
         return may if isinstance(may, bool) else may([v.type for v in self.inputs], self.attrs)
@@ -133,6 +135,12 @@ class Node:
     def __repr__(self) -> str:
         outs = ", ".join(map(repr, self.outputs))
         return f"{outs} = {self.op.name}({', '.join(map(repr, self.inputs))})"
+
+
+def _known(value: Value) -> Any:
+    """The array that a value is, if it is a constant."""
+    node = value.node
+    return node.attrs["value"] if node is not None and node.op.name == "constant" else None
 
 
 class Graph:

@@ -183,6 +183,12 @@ class Facts:
         "for which it can, or a function of input types and attributes",
         "no",
     )
+    never_raises: Callable[[Sequence[Any]], bool] | None = _fact(
+        None,
+        "of what may raise: whether it cannot for these operands, arrays where they are constants "
+        "and else None",
+        "it may",
+    )
     widens: bool | None = _fact(
         None,
         "the body gets float16 and bfloat16 as float32, and its float32 results are rounded",

@@ -26,7 +26,7 @@ from .axes import merge_axes
 from .buffers import contiguous, identifier, unique
 from .checks import with_checks
 from .data import replace
-from .expression import expression_of, identity, keeps, normal, rename
+from .expression import by_point, expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .pieces import NOTHING, Part, Stands, parts_of
 from .rewrite import reindexed
@@ -255,7 +255,7 @@ def build_kernels(node: Node) -> tuple[Kernel, ...]:
     """The kernels of a ``fused`` node, which run in order: one, or one for each box of a value
     that is joined from pieces."""
     (region,) = node.regions
-    if any(inner.regions for inner in region.nodes):
+    if any(map(by_point, region.nodes)):
         return (control_kernels().build_control(region),)
     name = identifier(region.name)
     parts = parts_of(region)

@@ -34,8 +34,9 @@ from .arrays import Changing, Versions, is_large
 from .buffers import contiguous, identifier, unique
 from .checks import wanted
 from .data import replace
+from .draws import DRAWS
 from .each import Place
-from .expression import expression_of, identity, keeps, kernelable, normal, rename
+from .expression import by_point, expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
 from .places import Places
 from .sequences import SEQUENCES
@@ -81,8 +82,8 @@ CONTROL = ("cond", "switch", "while", "scan")
 
 
 def fits(node: Node) -> bool:
-    """Whether a node with regions can be a kernel by itself."""
-    return node.op.name in CONTROL and fit([node], node.outputs)
+    """Whether a node that stands in no other kernel can be one by itself."""
+    return (node.op.name in CONTROL or by_point(node)) and fit([node], node.outputs)
 
 
 def fit(nodes: Sequence[Node], outputs: Iterable[Value]) -> bool:
@@ -577,4 +578,5 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "while": Builder.while_,
     "scan": Builder.scan,
     **SEQUENCES,
+    **DRAWS,
 }

@@ -31,11 +31,12 @@ from ..loading import control_kernels
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
 
 __all__ = [
-    "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "calls", "expression_of", "identity",
-    "in_kernels", "keeps", "kernelable", "names", "normal", "parse", "rename", "result_dtype",
+    "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "by_point", "calls", "expression_of",
+    "identity", "in_kernels", "keeps", "kernelable", "names", "normal", "parse", "rename",
+    "result_dtype",
 ]  # fmt: skip
 
-CHECKED = ("floor_divide", "remainder", "power")  # what fails for some integers
+CHECKED = ("cast", "floor_divide", "remainder", "power")  # what fails for some numbers
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
@@ -175,15 +176,20 @@ def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
     return not (calls(expr) & FLOAT_ONLY or _operators(expr) & set(_DIVISIONS))
 
 
+def by_point(node: Node) -> bool:
+    """Whether only a kernel of one point can compute a node: control flow, and draws."""
+    return bool(node.regions) or node.op.kind == "random"
+
+
 def kernelable(node: Node, checks: bool = False) -> bool:
     """Whether a node can be computed in a kernel: control flow in one of its own.
 
     ``checks``: also if it fails for some values, which the kernel has checks for then.
     """
     op = node.op
-    if node.regions:
-        return bool(control_kernels().fits(node))  # which asks this for the nodes of regions
-    if len(node.outputs) != 1 or (node.pinned and not _does_not_fail(node, checks)):
+    if by_point(node):
+        return bool(control_kernels().fits(node))  # which asks this for other nodes
+    if len(node.outputs) != 1 or (node.pinned and not (checks and node.op.name in CHECKED)):
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)
     if op.pieces is not None:
@@ -202,17 +208,13 @@ def kernelable(node: Node, checks: bool = False) -> bool:
     return _supported(op.expr, dtypes if op.promoted == slice(None) else dtypes[op.promoted])
 
 
-def _does_not_fail(node: Node, checks: bool) -> bool:
-    from .checks import may_fail  # noqa: PLC0415  (which needs the expressions of this file)
-
-    return node.op.name in CHECKED and (checks or not may_fail(node))
-
-
 def expression_of(node: Node) -> str:
     """The expression of a node, over the tensor parameters of its op."""
     expr = normal(node.op.expr or "")
     if node.op.name == "cast":
         source, target = info(node.inputs[0].type.dtype), info(node.out.type.dtype)
+        if source.inexact and target.integer:
+            return "integer(real(x))" if source.complex else "integer(x)"
         if source.complex and not (target.complex or target.boolean):
             return "cast(real(x))"  # NumPy warns where a cast drops a part
     return expr
@@ -321,8 +323,10 @@ class _Typing:
         dtype = self.same(*node.args)
         if name == "cast":
             if dtype is not None and info(dtype).inexact and info(self.out).integer:
-                raise ExpressionError(f"a cast of {dtype} to integer may fail: not in a kernel")
+                raise ExpressionError(f"a cast of {dtype} to integer may fail: integer(x) is one")
             return self.out
+        if name == "integer" and not info(self.out).integer:
+            raise ExpressionError(f"integer(x) is no {self.out}")
         letter = _letter(dtype or self.out)
         if letter == "c" and name not in COMPLEX:
             raise ExpressionError(f"{name} takes no complex values")
@@ -334,6 +338,8 @@ class _Typing:
             raise ExpressionError(f"{name} is not computed in {dtype}: cast it to float32")
         if FUNCTIONS[name].test:
             return BOOL
+        if name == "integer":
+            return self.out
         return info(dtype).part_dtype if dtype is not None and name in PARTS else dtype
 
 

@@ -36,12 +36,14 @@ FUNCTIONS: dict[str, Function] = {
     "floor": Function(1, cheap=True, keeps=True),
     "floordiv": Function(2, any_dtype=True),
     "fma": Function(3, cheap=True),
+    "integer": Function(1, cheap=True),  # a cast of a finite number
     "isfinite": Function(1, complex=True, any_dtype=True, cheap=True, test=True),
     "isinf": Function(1, complex=True, any_dtype=True, cheap=True, test=True),
     "isnan": Function(1, complex=True, any_dtype=True, cheap=True, test=True),
     "maximum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "minimum": Function(2, any_dtype=True, cheap=True, keeps=True),
     "mod": Function(2, any_dtype=True),
+    "mulhi": Function(2, any_dtype=True, cheap=True),  # the upper half of a product of uint64
     "pow": Function(2, any_dtype=True, complex=True),
     "round": Function(1, complex=True, cheap=True, keeps=True),
     "sign": Function(1, complex=True, any_dtype=True, cheap=True, keeps=True),

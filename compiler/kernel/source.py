@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from twofold.ir.dims import DimLike, substitute, symbol
 from twofold.ir.dtypes import DTYPES, NAMES
 from twofold.ir.op import OPS
@@ -68,8 +70,14 @@ def kernel_namespace() -> dict[str, Any]:
     """
     ops = {name: OPS[op].own_body for name in FUNCTIONS if (op := _OPS.get(name, name)) in OPS}
     casts = {name: DTYPES[short].type for name, short in NAMES.items()}
-    plain = {"inf": math.inf, "nan": math.nan, "fma": lambda x, y, z: x * y + z}
-    return {**ops, **plain, **casts}
+    plain = {"inf": math.inf, "nan": math.nan, "fma": lambda x, y, z: x * y + z,
+             "mulhi": lambda x, y: np.uint64(int(x) * int(y) >> 64)}  # fmt: skip
+    whole = {f"to_{name}": _whole(dtype) for name, dtype in casts.items()}
+    return {**ops, **plain, **casts, **whole}
+
+
+def _whole(dtype: Any) -> Any:
+    return lambda x: np.asarray(x).astype(dtype)[()]
 
 
 def function_name(kernel: Kernel) -> str:
@@ -190,7 +198,7 @@ class _Source:
 
     def expression(self, expr: str, dtype: str) -> str:
         """An expression; one whose result could be a Python number is given its dtype."""
-        text = rename(expr, {**self.literals, "cast": dtype})
+        text = rename(expr, {**self.literals, "cast": dtype, "integer": f"to_{dtype}"})
         seen = parse(rename(expr, self.literals))
         return text if _is_numpy(seen) else f"{dtype}({text})"
 

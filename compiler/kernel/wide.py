@@ -55,6 +55,8 @@ def pays(nodes: Iterable[Node]) -> bool:
     """Whether control flow that computes large arrays is better one kernel, on one core: parts of
     arrays that it changes are not copied, and parts have sizes that are values. Where it only takes
     parts at computed places, it is if what it computes is cheap."""
+    if not any(node.regions for node in nodes):
+        return True
     inside = [n for node in nodes for region in node.regions for n in region.walk()]
     if any(
         n.op.name in ("block_update", "window")

@@ -30,6 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 BOOL, SINGLE, DOUBLE = np.dtype(bool), np.dtype("float32"), np.dtype("float64")
+INT32, INT64 = np.dtype("int32"), np.dtype("int64")
 INF, NAN = float("inf"), float("nan")
 
 
@@ -428,6 +429,26 @@ class Value:
         else:
             made = b.trunc(self.ir, kind) if target.bits < source.bits else self.ir
         return self.made(made, dtype)
+
+    def truncated(self, dtype: np.dtype[Any]) -> Value:
+        """Cast a floating number to an integer dtype, rounded to zero.
+
+        What does not fit gives what NumPy gives on x86: conversions are those of int32 (int64 for
+        uint32 and 64 bits), which have the least number for what is beyond them, cut to the width;
+        for uint64 numbers from 2**63 on are shifted by that.
+        """
+        own = info(dtype)
+        if own.short == "u64":
+            far = self >= 2.0**63
+            rest = far.select(self - 2.0**63, self).truncated(INT64)
+            return (rest ^ far.select(rest.like(-(2**63)), rest.like(0))).cast(dtype)
+        via = INT64 if own.short in ("u32", "i64") else INT32
+        limit = 2.0 ** (8 * via.itemsize - 1)
+        inside = (self < limit) & (self > -limit - 1.0 if via == INT32 else self >= -limit)
+        b = self.lanes.builder
+        safe = inside.select(self, 0.0)
+        whole = self.made(b.fptosi(safe.ir, self.lanes.type(via)), via)
+        return inside.select(whole, info(via).ints[0]).cast(dtype)
 
     def _cast_parts(self, target: DTypeInfo) -> Value:
         """To or from complex: a real number has no imaginary part."""

@@ -106,6 +106,8 @@ class _Expression:
         values = [self.visit(a) for a in node.args]
         like = next((v.dtype for v in values if isinstance(v, Value)), self.out)
         args = [v if isinstance(v, Value) else self.lanes.constant(v, like) for v in values]
+        if node.func.id == "integer":
+            return args[0].truncated(self.out)
         return args[0].cast(self.out) if node.func.id == "cast" else call(node.func.id, *args)
 
     def typed(self, value: Any) -> Value:
@@ -262,6 +264,16 @@ def _sign(x: Value) -> Value:
     return (x < zero).select(x.like(-1), found) if info(x.dtype).signed else found
 
 
+def _mulhi(x: Value, y: Value) -> Value:
+    """The upper half of the product of two unsigned integers."""
+    b, bits = x.lanes.builder, info(x.dtype).bits
+    wide = ir.IntType(2 * bits)
+    kind = wide if x.lanes.count == 1 else ir.VectorType(wide, x.lanes.count)
+    product = b.mul(b.zext(x.ir, kind), b.zext(y.ir, kind))
+    by = ir.Constant(kind, bits if x.lanes.count == 1 else [bits] * x.lanes.count)
+    return x.made(b.trunc(b.lshr(product, by), x.ir.type))
+
+
 def _is_inf(x: Value) -> Value:
     return abs(x).equals(math.inf) if x.floating else x.lanes.constant(False, BOOL)
 
@@ -280,6 +292,7 @@ _OWN: Mapping[str, Callable[..., Value]] = {
     "fma": lambda x, y, z: x.intrinsic("fma", y, z),
     "floordiv": floordiv,
     "mod": lambda x, y: divmod_(x, y)[1],
+    "mulhi": _mulhi,
     "isnan": Value.is_nan,
     "isinf": _is_inf,
     "isfinite": _is_finite,

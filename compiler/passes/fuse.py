@@ -29,7 +29,7 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, rebuild
 
 from ..kernel.checks import may_fail
-from ..kernel.expression import calls
+from ..kernel.expression import by_point, calls
 from ..kernel.functions import CHEAP
 from ..kernel.pieces import reads_whole
 from ..kernel.space import AxisMap, Moves, Space, is_one, note_move
@@ -80,7 +80,7 @@ def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
 
     @cache  # each node is asked for itself and for those that it reads
     def joins(node: Node) -> bool:
-        return not node.regions and target.can_fuse(node)
+        return not by_point(node) and target.can_fuse(node)
 
     if not any(map(joins, graph.nodes)):
         return rebuild(graph)

@@ -21,6 +21,7 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
+from ..kernel.expression import by_point
 from ..loading import control_kernels
 from ..target import Target
 from .driver import graph_pass
@@ -31,7 +32,7 @@ __all__ = ["scalarise"]
 @graph_pass(kernels=False)
 def scalarise(graph: Graph, target: Target) -> Graph:
     """Put each loop or branch that fits into a kernel, its own or that of what it works with."""
-    fitting = [n for n in graph.nodes if n.regions and not n.op.kernel and target.can_fuse(n)]
+    fitting = [n for n in graph.nodes if by_point(n) and not n.op.kernel and target.can_fuse(n)]
     if not fitting:
         return rebuild(graph)
     control = control_kernels()

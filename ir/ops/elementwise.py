@@ -13,6 +13,7 @@ Complex values follow the convention of TensorFlow: the gradient with respect to
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -171,11 +172,17 @@ def divide_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     return lambda: chain_divide(g, y), lambda: chain(g, -(out / y))
 
 
+def _divides(known: Sequence[Any]) -> bool:
+    """Whether the divisor is known and nowhere 0."""
+    return known[1] is not None and bool(np.all(known[1]))
+
+
 @op(
     "elementwise",
     expr="floordiv(x, y)",
     accepts="iuf",
     may_raise="iu",
+    never_raises=_divides,
     domain=(1.0, 9.0),
     samples=BINARY,
 )
@@ -202,6 +209,7 @@ def floor_divide(x: Array, y: Array) -> Array:
     expr="mod(x, y)",
     accepts="iuf",
     may_raise="iu",
+    never_raises=_divides,
     domain=(1.1, 9.0),
     samples=BINARY,
 )
@@ -228,6 +236,7 @@ def remainder_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     "elementwise",
     accepts="iuf",
     may_raise="iu",
+    never_raises=_divides,
     domain=(1.1, 9.0),
     samples=[*BINARY, Sample(np.array([-7.5, 7.5, -7.5]), np.array([2.0, -2.0, -2.0]))],
 )
@@ -265,6 +274,7 @@ def _refuse_zero(x: Array, y: Array, what: str) -> None:
     expr="pow(x, y)",
     accepts="iufc",
     may_raise="i",
+    never_raises=lambda known: known[1] is not None and bool(np.all(known[1] >= 0)),
     domain=(0.5, 2.0),
     samples=[*BINARY, Sample("f[3]", np.array([2, 0, 1], "int32"))],
 )

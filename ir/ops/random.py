@@ -17,6 +17,7 @@ import numpy as np
 from ..dtypes import info
 from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype
+from ..normal import normal_pairs
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
 from ..types import TensorType
@@ -26,15 +27,15 @@ from .gather import gather
 from .operand import as_tensor, shape_attr, size_attr
 
 Array = np.ndarray[Any, Any]
-U64, INT64 = np.dtype("uint64"), np.dtype("int64")
+U64, INT64, DOUBLE = np.dtype("uint64"), np.dtype("int64"), np.dtype("float64")
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
 STATE = np.array([5, 42, 7], np.uint64)
 
 
 def words(state: Array, count: int, lane: int = 0) -> Any:
     """``count`` random 64-bit words of one draw."""
-    draw, low, high = (int(w) for w in state)
-    source = np.random.Philox(counter=[0, draw, lane, 0], key=[low, high])
+    counter = np.array([0, state[0], lane, 0], U64)  # a list may become an array of float64
+    source = np.random.Philox(counter=counter, key=np.asarray(state[1:], U64))
     return source.random_raw(count)
 
 
@@ -140,12 +141,10 @@ def random_uniform(state: Any, *, shape: Any, dtype: Any = FLOAT) -> Any:
 
 
 def normals(state: Array, count: int, lane: int = 0) -> Array:
-    """Standard normal numbers in float64, two from two uniforms (Box and Muller, 1958)."""
+    """Standard normal numbers in float64, two from two uniforms (``normal.py``)."""
     half = -(-count // 2)
-    first, second = unit(words(state, 2 * half, lane), np.dtype("float64")).reshape(2, half)
-    radius = np.sqrt(-2.0 * np.log1p(-first))
-    angle = (2.0 * np.pi) * second
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+    out: Array = normal_pairs(*unit(words(state, 2 * half, lane), DOUBLE).reshape(2, half))
+    return out.reshape(-1)[:count]
 
 
 @op(
@@ -185,12 +184,19 @@ def _integers_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolve
     return _draw_rule(op, types, attrs, sizes)
 
 
+def _is_interval(known: Any) -> bool:
+    """Whether both bounds are known, and something is between them."""
+    _, low, high = known
+    return low is not None and high is not None and int(low) < int(high)
+
+
 @op(
     "random",
     _integers_rule,
     promote="none",
     public=False,
     may_raise=True,
+    never_raises=_is_interval,
     draws="iu",
     samples=[Sample(STATE, np.int64(-3), np.int64(4), shape=(5,))],
 )

@@ -8,6 +8,8 @@ Coefficients: weighted Lawson fit at 400 bits, rounded one by one.
 
 from __future__ import annotations
 
+from twofold.ir.normal import LOG
+
 from ..lanes import INF, NAN, Value
 from .arithmetic import fma, power_of_two, select, two_sum
 from .exponential import LN2_F32, LN2_F64, exp_of_negative
@@ -23,16 +25,6 @@ LOG_F32 = (
     -0.13128070533275604,
     0.1288166642189026,
     -0.07860840857028961,
-)
-# (2 atanh(s) - 2 s) / s**3 in s*s, error 2**-58.5.
-LOG_F64 = (
-    0.6666666666666734,
-    0.39999999999416624,
-    0.2857142874203854,
-    0.22222198603249543,
-    0.1818356298295056,
-    0.15314080537506958,
-    0.14795685451101676,
 )
 # log2(e) and log10(e); log10(2) rounded to the format and the rounded rest.
 LOG2_E = 1.4426950408889634
@@ -74,7 +66,7 @@ def log1p_reduced(f: Value, extra: Value | float = 0.0) -> Value:
     s = f / (f + 2.0)
     z = s * s
     half_square = f * f * 0.5
-    lower = fma(s, fma(z, z.polynomial(LOG_F64), half_square), extra)
+    lower = fma(s, fma(z, z.polynomial(LOG), half_square), extra)
     return f + (lower - half_square)
 
 

@@ -9,7 +9,13 @@ import pytest
 
 import twofold.ir.ops  # noqa: F401  (fills the registry)
 from twofold.compiler.kernel.checks import may_fail, wanted
-from twofold.compiler.kernel.expression import calls, kernelable, parse, rename
+from twofold.compiler.kernel.expression import (
+    calls,
+    expression_of,
+    kernelable,
+    parse,
+    rename,
+)
 from twofold.compiler.kernel.source import kernel_namespace
 from twofold.ir.dtypes import DTYPES
 from twofold.ir.errors import TwofoldError
@@ -87,7 +93,10 @@ def test_no_kernel_computes_what_may_raise() -> None:
                 continue
             assert not (kernelable(node) and "raise" in node.effects), (op.name, dtype)
             if kernelable(node, checks=True) and "raise" in node.effects:
-                assert may_fail(node) and wanted(op.expr, node.out.type.dtype), (op.name, dtype)
+                assert may_fail(node) and wanted(expression_of(node), node.out.type.dtype), (
+                    op.name,
+                    dtype,
+                )
 
 
 def test_kernel_dtypes_have_casts() -> None:
