@@ -23,6 +23,7 @@ __all__ = [
     "LoadError",
     "MatrixError",
     "NumericsError",
+    "OutOfRangeError",
     "ReturnTypeError",
     "SaveError",
     "ShapeError",
@@ -137,6 +138,14 @@ class NumericsError(TwofoldError, FloatingPointError):
     Cause: a logarithm of zero, a division by zero, an overflow, while checks are enabled.
     Fix: the message names the variable, the index and what the operation was given there;
     ``tf.debugging.disable_check_numerics()`` lets such values pass.
+    """
+
+
+class OutOfRangeError(TwofoldError, IndexError):
+    """An iterator of a dataset has no further element.
+
+    Cause: ``iterator.get_next()`` at the end; ``next(iterator)`` raises StopIteration there.
+    Fix: ``dataset.repeat()``, or stop at the end.
     """
 
 

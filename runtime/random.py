@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import os
+import random as python_random
 import threading
 import weakref
 from typing import Any
@@ -34,6 +35,7 @@ __all__ = [
     "uniform",
 ]
 
+_GRAPH_SEED = 87654321  # TensorFlow's, where only an op has a seed
 FLOAT, INT, U64 = np.dtype("float32"), np.dtype("int32"), np.dtype("uint64")
 
 
@@ -174,6 +176,7 @@ class Generator:
 _global = contextvars.Context().run(Generator.from_non_deterministic_state)
 _seed: list[Any] = [None]  # the global seed, None until set_seed
 _seeded: dict[int, Generator] = {}  # the generators of calls with a seed of their own
+_op_seeds: list[python_random.Random] = []  # the stream of seeds for datasets, once there is a seed
 
 
 def get_global_generator() -> Generator:
@@ -184,9 +187,20 @@ def get_global_generator() -> Generator:
 def set_seed(seed: int) -> None:
     """Start the global generator, and all calls with a seed of their own, from this seed."""
     _seed[0] = seed
+    _op_seeds[:] = [python_random.Random(seed)]
     _global.reset_from_seed(seed)
     for own, generator in _seeded.items():
         generator.reset_from_seed((seed, own))
+
+
+def dataset_seeds(own: int | None) -> tuple[int, int] | None:
+    """The two seeds of a dataset that draws, by TensorFlow's rule; None if there is no seed at all.
+
+    ``own`` is its own seed. Under a global seed without one it takes the next of a stream.
+    """
+    if own is None:
+        return (_seed[0], _op_seeds[0].randint(0, 2**31 - 1)) if _op_seeds else None
+    return (_seed[0] if _op_seeds else _GRAPH_SEED, own)
 
 
 def _source(seed: int | None) -> Generator:

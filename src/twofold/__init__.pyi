@@ -91,6 +91,7 @@ from twofold.runtime.tape import UnconnectedGradients as UnconnectedGradients
 from twofold.runtime.tensor import Tensor as Tensor
 from twofold.runtime.variable import Variable as Variable
 from twofold.saving.module import Module as Module
+import twofold.data as data
 import twofold.ir.errors as errors
 import twofold.keras as keras
 __array_api_version__: builtins.str

@@ -116,6 +116,7 @@ PROVOKED: dict[str, Callable[[], None]] = {
     "ReturnTypeError": return_type_error,
     "GraphError": graph_error,
     "NumericsError": numerics_error,
+    "OutOfRangeError": lambda: iter(tf.data.Dataset.range(0)).get_next(),
     "VerifyError": verify_error,
     "IRSyntaxError": lambda: parse("graph f( {"),
     "TargetError": lambda: find_target("no_such_file.py:f"),

@@ -21,7 +21,11 @@ NAMESPACES: tuple[str, ...] = (
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.
-MODULES: dict[str, str] = {"errors": "twofold.ir.errors", "keras": "twofold.keras"}
+MODULES: dict[str, str] = {
+    "data": "twofold.data",
+    "errors": "twofold.ir.errors",
+    "keras": "twofold.keras",
+}
 
 # A file of ``ir/ops`` -> the namespaces of its ops; "" is ``tf`` itself, and what is not listed.
 FAMILIES: dict[str, tuple[str, ...]] = {

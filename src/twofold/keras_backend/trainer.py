@@ -24,6 +24,7 @@ from keras.src.utils.python_utils import pythonify_logs
 import twofold as tf
 
 from .core import convert_to_tensor
+from .datasets import adapted
 
 __all__ = ["NumpyTrainer"]
 
@@ -149,8 +150,9 @@ class NumpyTrainer(base_trainer.Trainer):
             )
         held_out = None if validation_data is None else unpack(validation_data)
         batches = EpochIterator(
-            x=x, y=y, sample_weight=sample_weight, batch_size=batch_size,
-            steps_per_epoch=steps_per_epoch, shuffle=shuffle, class_weight=class_weight,
+            x=adapted(x, y, sample_weight, class_weight), y=y, sample_weight=sample_weight,
+            batch_size=batch_size, steps_per_epoch=steps_per_epoch, shuffle=shuffle,
+            class_weight=class_weight,
             steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
         self._symbolic_build(iterator=batches)
@@ -190,8 +192,8 @@ class NumpyTrainer(base_trainer.Trainer):
         x, y, sample_weight = held_out
         if self._eval_epoch_iterator is None:
             self._eval_epoch_iterator = EpochIterator(
-                x=x, y=y, sample_weight=sample_weight, batch_size=size, steps_per_epoch=steps,
-                steps_per_execution=self.steps_per_execution, shuffle=False,
+                x=adapted(x, y, sample_weight), y=y, sample_weight=sample_weight, batch_size=size,
+                steps_per_epoch=steps, steps_per_execution=self.steps_per_execution, shuffle=False,
             )  # fmt: skip
         logs = self.evaluate(
             x=x, y=y, sample_weight=sample_weight, batch_size=size, steps=steps, callbacks=told,
@@ -226,8 +228,9 @@ class NumpyTrainer(base_trainer.Trainer):
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
         batches = self._eval_epoch_iterator if cached else EpochIterator(
-            x=x, y=y, sample_weight=sample_weight, batch_size=batch_size, steps_per_epoch=steps,
-            shuffle=False, steps_per_execution=self.steps_per_execution,
+            x=adapted(x, y, sample_weight), y=y, sample_weight=sample_weight,
+            batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
+            steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
         self._symbolic_build(iterator=batches)
         batches.reset()
@@ -254,7 +257,7 @@ class NumpyTrainer(base_trainer.Trainer):
     ) -> Any:  # fmt: skip
         """Predictions as NumPy arrays."""
         batches = EpochIterator(
-            x=x, batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
+            x=adapted(x, None, None), batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
             steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
         told = self._callbacks(callbacks, batches, verbose, 1)

@@ -1,0 +1,158 @@
+"""Functions of the user's on elements: compiled where they can be, else plain Python."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from twofold.compiler.function import Function
+from twofold.compiler.plain import PlainPython, first_line
+from twofold.compiler.spec import TensorSpec
+from twofold.ir.dims import evaluate
+from twofold.ir.errors import ArgumentError, ConversionError, ReturnTypeError, StagingError
+
+from . import spec as specs
+from .nest import Form, flatten, map_leaves, pack
+from .spec import leaf_of, public
+
+__all__ = ["UserFunction"]
+
+
+class UserFunction:
+    """A function that a transformation was given.
+
+    ``how`` says how it runs: "compiled", or why it is plain Python.
+    """
+
+    def __init__(self, function: Callable[..., Any], what: str) -> None:
+        if not callable(function):
+            raise ArgumentError(f"{what} takes a function, not {type(function).__name__}")
+        self.python = getattr(function, "python_function", function)
+        self.compiled = function if isinstance(function, Function) else Function(function)
+        self.what = what
+        self.how: str | None = None
+        self._deciding = threading.RLock()
+
+    def __reduce__(self) -> Any:
+        return UserFunction, (self.compiled, self.what)
+
+    def __str__(self) -> str:
+        return str(getattr(self.python, "__qualname__", type(self.python).__name__))
+
+    def __call__(self, leaves: list[Any], form: Form) -> Any:
+        """What the function returns for an element."""
+        args = arguments(leaves, form)
+        if self.how is None:
+            self._decide(args)
+        return self.compiled(*args) if self.how == "compiled" else self.python(*args)
+
+    def row(self, leaves: list[Any], form: Form) -> tuple[list[Any], Form]:
+        """What the function returns for an element, as leaves. Raises ConversionError."""
+        found = self(leaves, form)
+        if found.__class__ is list:
+            found = tuple(found)
+        out, of = flatten(found)
+        try:
+            return [leaf_of(x) for x in out], of
+        except ConversionError as error:
+            raise ReturnTypeError(
+                f"{self.what}: {self} returned {_kinds(out)}; return tensors, arrays, numbers, "
+                f"texts, None, datasets and tuples and dicts of them ({error.message})"
+            ) from None
+
+    def _decide(self, args: Any) -> Any:
+        """Trace for these arguments, or find out why that is not possible."""
+        with self._deciding:
+            if self.how not in (None, "compiled"):
+                return None
+            try:
+                concrete = self.compiled.get_concrete_function(*args)
+            except (StagingError, ReturnTypeError) as error:
+                self.how = first_line(error)
+            except PlainPython as error:
+                self.how = error.why
+            except Exception as error:  # noqa: BLE001  (plain Python raises it where it belongs)
+                self.how = first_line(error)
+            else:
+                self.how = "compiled"
+                return concrete
+            return None
+
+    def spec(self, element_spec: Any) -> Any:
+        """The spec of what the function returns for elements of a spec; None if it is plain
+        Python, so that only a call can tell."""
+        leaves, form = flatten(element_spec)
+        if not all(type(s) is TensorSpec for s in leaves):
+            return None
+        args = element_spec if type(element_spec) is tuple else (element_spec,)
+        concrete = self._decide(args)
+        if concrete is None:
+            return None
+        known: dict[str, int] = {}
+        first = [s.example(known) for s in leaves]
+        other = [_other(s, x) for s, x in zip(leaves, first, strict=True)]
+        try:
+            return _result_spec(concrete, first, other)
+        except ConversionError:
+            return None
+
+
+def arguments(leaves: list[Any], form: Form) -> Any:
+    """The arguments of a function for an element: a tuple gives several."""
+    element = pack(form, [public(leaf) for leaf in leaves])
+    return element if form.kind is tuple else (element,)
+
+
+def _other(spec: TensorSpec, example: Any) -> Any:
+    """Another example of a spec, which differs in each open size."""
+    shape = [n + 1 if s is None else n for s, n in zip(spec.shape, example.shape, strict=True)]
+    return specs.public(np.broadcast_to(np.zeros((), spec.dtype), shape))
+
+
+def _result_spec(concrete: Any, first: list[Any], other: list[Any]) -> Any:
+    """The spec of a trace's result: sizes that are the same for both examples are known."""
+    environments = [concrete.environment(first), concrete.environment(other)]
+    types = [value.type for value in concrete.graph.outputs]
+
+    def of_value(kind: Any) -> Any:
+        shapes = [tuple(evaluate(d, env) for d in kind.shape) for env in environments]
+        sizes = [a if a == b else None for a, b in zip(*shapes, strict=True)]
+        return specs.make(kind.dtype, sizes)
+
+    leaves = []
+    for kind, held in concrete.outputs.leaves:
+        if kind == "tensor":
+            leaves.append(of_value(types[held]))
+        elif kind == "leaf":
+            leaves.append(of_value(concrete.graph.inputs[held].type))
+        elif kind == "object":
+            leaves.append(specs.spec_of(leaf_of(held)))
+        elif kind in ("bool", "int", "float"):
+            leaves.append(specs.make({"int": "int32", "float": "float32"}.get(kind, kind), ()))
+        elif kind == "size":
+            leaves.append(specs.make("int32", ()))
+        else:
+            raise ConversionError(f"a result of kind {kind}")
+    from twofold.ir.tree import unflatten  # noqa: PLC0415
+
+    found = unflatten(concrete.outputs.structure, leaves)
+    if concrete.outputs.effects:
+        found = found[0]
+    return map_leaves(_spec, tuple(found) if isinstance(found, list) else found)
+
+
+def _spec(leaf: Any) -> Any:
+    """A leaf as a spec; a list of specs is a tensor that is stacked of them."""
+    if not isinstance(leaf, list):
+        return leaf
+    inner = [_spec(part) for part in leaf]
+    if not inner or any(part != inner[0] for part in inner):
+        raise ConversionError("a list of unlike results")
+    return specs.batched(inner[0], len(inner))
+
+
+def _kinds(leaves: list[Any]) -> str:
+    return ", ".join(type(x).__name__ for x in leaves)

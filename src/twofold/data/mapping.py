@@ -1,0 +1,192 @@
+"""Nodes that call a function on every element: ``map``, ``filter``, ``take_while``, ``scan``."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from twofold.ir.errors import ArgumentError, ConversionError
+
+from . import spec as specs
+from .block import Block, of_rows
+from .functions import UserFunction
+from .nest import Form, pack
+from .node import UNKNOWN, Node, Opening, Reader, Run, noted
+
+__all__ = ["Filter", "Map", "TakeWhile", "first_spec", "truth_of"]
+
+Row = tuple[list[Any], Form]
+
+
+class Map(Node):
+    """What a function returns for each element."""
+
+    name = "map"
+    quiet = False
+
+    def __init__(self, source: Node, function: UserFunction) -> None:
+        super().__init__(source)
+        self.function = function
+
+    @functools.cached_property
+    def spec(self) -> Any:
+        """Of the trace; where the function is plain Python, of what it returns at first."""
+        found = self.function.spec(self.inputs[0].spec)
+        return first_spec(self) if found is None else found
+
+    def arguments(self) -> str:
+        return str(self.function)
+
+    def run(self, opening: Opening) -> Run:
+        return _Calling(self, self.inputs[0].open(opening))
+
+
+def first_spec(node: Node) -> Any:
+    """The spec of the first element, which is made for it."""
+    block = node.open(Opening(None)).take(1)
+    if block is None:
+        raise ArgumentError(
+            f"the element_spec of {node} is known by its first element only, and there is none"
+        )
+    return pack(block.form, [specs.spec_of(leaf) for leaf in block.row(0)])
+
+
+class _Calling(Run):
+    """Calls a function on elements one by one."""
+
+    def __init__(self, node: Map, source: Run) -> None:
+        self.node, self.reader, self.number = node, Reader(source), -1
+        self.error: Exception | None = None
+
+    def take(self, count: int) -> Block | None:
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        block = self.reader.read(count)
+        if block is None:
+            return None
+        rows: list[list[Any]] = []
+        form: Form | None = None
+        for i in range(block.count):
+            self.number += 1
+            try:
+                row, of = self.node.function.row(block.row(i), block.form)
+            except Exception as error:
+                self.reader.put_back(block.cut(i + 1, block.count))
+                noted(error, self.node, self.number)
+                if not rows:
+                    raise
+                self.error = error
+                break
+            if form is not None and of != form:
+                raise noted(_mixed(form, of), self.node, self.number)
+            form = of
+            rows.append(row)
+        assert form is not None
+        return of_rows(rows, form)
+
+    def skip(self, count: int) -> int:
+        gone = self.reader.skip(count)
+        self.number += gone
+        return gone
+
+    def close(self) -> None:
+        self.reader.close()
+
+
+def _mixed(first: Form, other: Form) -> Exception:
+    def shown(form: Form) -> Any:
+        return pack(form, ["*"] * 99) if form.kind is None else form
+
+    return ConversionError(
+        f"the function returned elements of two structures: {shown(first)} and {shown(other)}"
+    )
+
+
+class Filter(Node):
+    """The elements for which a function returns True."""
+
+    name = "filter"
+    quiet = False
+
+    def __init__(self, source: Node, function: UserFunction) -> None:
+        super().__init__(source)
+        self.function = function
+
+    @property
+    def cardinality(self) -> int:
+        return 0 if self.inputs[0].cardinality == 0 else UNKNOWN
+
+    def arguments(self) -> str:
+        return str(self.function)
+
+    def run(self, opening: Opening) -> Run:
+        return _Testing(self, self.inputs[0].open(opening), stops=False)
+
+
+class TakeWhile(Filter):
+    """The elements before the first for which a function returns False."""
+
+    name = "take_while"
+
+    def run(self, opening: Opening) -> Run:
+        return _Testing(self, self.inputs[0].open(opening), stops=True)
+
+
+class _Testing(Run):
+    def __init__(self, node: Filter, source: Run, stops: bool) -> None:
+        self.node, self.reader, self.stops = node, Reader(source), stops
+        self.number = -1
+        self.done = False
+        self.error: Exception | None = None
+
+    def take(self, count: int) -> Block | None:
+        while not self.done:
+            if self.error is not None:
+                error, self.error = self.error, None
+                raise error
+            block = self.reader.read(1 if self.stops else count)
+            if block is None:
+                return None
+            chosen = self._chosen(block)
+            if len(chosen) == block.count:
+                return block
+            if len(chosen):
+                return block.where(np.array(chosen))
+        return None
+
+    def _chosen(self, block: Block) -> list[int]:
+        chosen: list[int] = []
+        for i in range(block.count):
+            self.number += 1
+            try:
+                kept = truth_of(self.node.function(block.row(i), block.form), self.node)
+            except Exception as error:
+                self.reader.put_back(block.cut(i + 1, block.count))
+                noted(error, self.node, self.number)
+                if not chosen:
+                    raise
+                self.error = error
+                break
+            if kept:
+                chosen.append(i)
+            elif self.stops:
+                self.done = True
+                break
+        return chosen
+
+    def close(self) -> None:
+        self.reader.close()
+
+
+def truth_of(value: Any, node: Node) -> bool:
+    """The answer of a predicate. Raises ConversionError for what is no truth value."""
+    array = np.asarray(value.array if hasattr(value, "array") else value)
+    if array.dtype != bool or array.ndim:
+        raise ConversionError(
+            f"the predicate of {node.name} returns one bool, not {array.dtype} of shape "
+            f"{array.shape}"
+        )
+    return bool(array)

@@ -1,0 +1,168 @@
+"""Specs of elements, and values as leaves of elements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twofold.compiler.spec import TensorSpec
+from twofold.ir.errors import ConversionError
+from twofold.ir.infer import as_dtype
+from twofold.runtime.convert import as_array, tensor_of
+from twofold.runtime.tensor import Tensor, wrap
+from twofold.runtime.variable import Variable
+
+from .nest import map_leaves
+from .strings import STRING, StringTensor, is_text, of_text, string
+
+__all__ = [
+    "DatasetSpec", "NoneSpec", "StringSpec", "UnknownShape", "batched", "leaf_of", "merged",
+    "public", "rowless", "spec_of",
+]  # fmt: skip
+
+
+class UnknownShape(TensorSpec):
+    """Stands for a tensor of a dtype and any shape."""
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__((), dtype)
+        self.shape = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"TensorSpec(shape=<unknown>, dtype={self.dtype})"
+
+
+class StringSpec(TensorSpec):
+    """Stands for texts of a shape (None: any)."""
+
+    def __init__(self, shape: Any = ()) -> None:
+        super().__init__(() if shape is None else shape, "uint8")
+        self.dtype = string  # type: ignore[assignment]
+        self.shape = None if shape is None else self.shape  # type: ignore[assignment]
+
+
+class NoneSpec:
+    """Stands for None."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NoneSpec)
+
+    def __hash__(self) -> int:
+        return hash(NoneSpec)
+
+    def __repr__(self) -> str:
+        return "NoneTensorSpec()"
+
+
+class DatasetSpec:
+    """Stands for a dataset whose elements have a spec."""
+
+    def __init__(self, element_spec: Any) -> None:
+        self.element_spec = element_spec
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DatasetSpec) and self.element_spec == other.element_spec
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"DatasetSpec({self.element_spec!r})"
+
+
+def make(dtype: Any, shape: Any) -> Any:
+    """The spec of tensors of a dtype and shape; None is any shape."""
+    if dtype is string or (isinstance(dtype, np.dtype) and dtype == STRING):
+        return StringSpec(shape)
+    if dtype is None or isinstance(dtype, str) and dtype == "string" or dtype in (str, bytes):
+        return StringSpec(shape)
+    return UnknownShape(dtype) if shape is None else TensorSpec(shape, as_dtype(dtype, "a dataset"))
+
+
+def spec_of(leaf: Any) -> Any:
+    """The spec of a leaf of an element."""
+    if isinstance(leaf, np.ndarray):
+        return (
+            StringSpec(leaf.shape) if leaf.dtype == STRING else TensorSpec(leaf.shape, leaf.dtype)
+        )
+    if leaf is None:
+        return NoneSpec()
+    return DatasetSpec(leaf.element_spec)
+
+
+def leaf_of(value: Any, dtype: Any = None) -> Any:
+    """A value as a leaf: an array, None, or a dataset. Raises ConversionError."""
+    if value.__class__ is Tensor:
+        return value.array if dtype is None or value.array.dtype == dtype else _cast(value, dtype)
+    if value is None or hasattr(value, "is_dataset"):
+        return value
+    if isinstance(value, StringTensor):
+        return value.array
+    if dtype is string or is_text(value):
+        if dtype is not None and dtype is not string:
+            raise ConversionError("a text is no number")
+        return of_text(value)
+    held = tensor_of(value)
+    if isinstance(held, Variable):
+        return held.array.copy()
+    return as_array(held) if dtype is None else _cast(held, dtype)
+
+
+def _cast(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
+    """A value in a dtype that was declared for it, if that keeps what it means."""
+    array = np.asarray(value.array if isinstance(value, Tensor) else value)
+    want = np.dtype(dtype)
+    if array.dtype == want:
+        return array
+    if not np.can_cast(array.dtype, want, "same_kind") and array.size:
+        fits = array.dtype.kind in "iub" and want.kind in "iufc"
+        if not fits or not np.array_equal(array, array.astype(want)):
+            raise ConversionError(f"{array.dtype} does not become {want} without loss")
+    return array.astype(want)
+
+
+def public(leaf: Any) -> Any:
+    """What a user gets for a leaf."""
+    if leaf.__class__ is np.ndarray:
+        return StringTensor(leaf) if leaf.dtype == STRING else wrap(leaf)
+    return leaf
+
+
+def batched(spec: Any, size: int | None) -> Any:
+    """The spec of ``size`` elements stacked; None if that is not known."""
+
+    def one(leaf: Any) -> Any:
+        if isinstance(leaf, NoneSpec | DatasetSpec) or leaf.shape is None:
+            return leaf
+        return make(leaf.dtype, (size, *leaf.shape))
+
+    return map_leaves(one, spec)
+
+
+def rowless(spec: Any) -> Any:
+    """The spec of a row of what has this spec."""
+
+    def one(leaf: Any) -> Any:
+        if isinstance(leaf, NoneSpec | DatasetSpec) or leaf.shape is None:
+            return leaf
+        return make(leaf.dtype, leaf.shape[1:])
+
+    return map_leaves(one, spec)
+
+
+def shown(spec: Any) -> Any:
+    """A spec for users."""
+    return spec
+
+
+def merged(first: Any, second: Any) -> Any:
+    """What two leaf specs have in common: sizes that differ are open."""
+    if first == second:
+        return first
+    if isinstance(first, TensorSpec) and isinstance(second, TensorSpec):
+        a, b = first.shape, second.shape
+        if a is None or b is None or len(a) != len(b):
+            return make(first.dtype, None)
+        return make(first.dtype, [x if x == y else None for x, y in zip(a, b, strict=True)])
+    return first

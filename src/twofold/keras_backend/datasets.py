@@ -1,0 +1,75 @@
+"""``fit(dataset)``: a ``tf.data.Dataset`` as a source of batches for Keras.
+
+Keras takes any instance of its ``DataAdapter`` as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from keras.src.trainers.data_adapters import data_adapter, data_adapter_utils
+
+from twofold.data import Dataset
+
+__all__ = ["DatasetAdapter", "adapted"]
+
+
+class DatasetAdapter(data_adapter.DataAdapter):
+    """Batches of a dataset, which is iterated anew in each epoch."""
+
+    def __init__(self, dataset: Dataset, class_weight: Any = None) -> None:
+        self.dataset, self.class_weight = dataset, class_weight
+
+    def get_numpy_iterator(self) -> Iterator[Any]:
+        """The batches, as tensors."""
+        batches = iter(self.dataset)
+        return batches if self.class_weight is None else map(self._weighted, batches)
+
+    def _weighted(self, batch: Any) -> Any:
+        x, y, weights = data_adapter_utils.unpack_x_y_sample_weight(batch)
+        if y is None or weights is not None:
+            raise ValueError(
+                "class_weight is for datasets of (x, y): without y there are no classes, and "
+                "sample weights in the dataset say the weights already"
+            )
+        of_classes = data_adapter_utils.class_weight_to_sample_weights
+        return x, y, of_classes(np.asarray(y), self.class_weight)
+
+    @property
+    def num_batches(self) -> int | None:
+        """The number of batches, or None if it is infinite or not known."""
+        count = int(self.dataset.cardinality())
+        return None if count < 0 else count
+
+    @property
+    def batch_size(self) -> int | None:
+        """Not known: the dataset makes the batches."""
+        return None
+
+    @property
+    def has_partial_batch(self) -> bool | None:
+        """Not known."""
+        return None
+
+    @property
+    def partial_batch_size(self) -> int | None:
+        """Not known."""
+        return None
+
+
+def adapted(x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
+    """What Keras gets for ``x``: an adapter for a dataset, and anything else as it is.
+
+    Raises ValueError for targets or sample weights beside a dataset, as Keras does.
+    """
+    if not isinstance(x, Dataset):
+        return x
+    for name, given in (("y", y), ("sample_weight", sample_weight)):
+        if given is not None:
+            raise ValueError(
+                f"When providing `x` as a tf.data.Dataset, `{name}` should not be passed. Instead, "
+                f"it should be included as part of the tf.data.Dataset."
+            )
+    return DatasetAdapter(x, class_weight)
