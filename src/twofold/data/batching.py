@@ -14,7 +14,7 @@ from .block import Block, Column, join
 from .nest import flatten, paths
 from .node import INFINITE, UNKNOWN, Node, Opening, Run
 
-__all__ = ["Batch", "Unbatch", "stacked"]
+__all__ = ["Batch", "Unbatch", "rows_of", "stacked"]
 
 
 class Batch(Node):
@@ -133,6 +133,11 @@ class Unbatch(Node):
 
     def run(self, opening: Opening) -> Run:
         return _Unbatching(self.inputs[0].open(opening))
+
+
+def rows_of(source: Run) -> Run:
+    """The rows of every element of a run."""
+    return _Unbatching(source)
 
 
 class _Unbatching(Run):

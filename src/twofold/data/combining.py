@@ -110,6 +110,11 @@ class Concatenate(Node):
 
     name = "concatenate"
 
+    def __init__(self, *inputs: Node) -> None:
+        super().__init__(*inputs)
+        if all(part.quiet for node in inputs for part in node.walk()):
+            assert self.spec is not None  # raises for what does not fit; others raise when they run
+
     @functools.cached_property
     def spec(self) -> Any:
         first, form = flatten(self.inputs[0].spec)

@@ -13,6 +13,7 @@ from twofold.runtime.tensor import Tensor, wrap
 from . import sources
 from . import spec as specs
 from .batch_methods import BatchMethods
+from .choosing import Choose, Random
 from .combining import Zip
 from .fluent import count_of, node_of
 from .iterator import DatasetIterator, begin
@@ -21,6 +22,7 @@ from .nest import map_leaves
 from .node import INFINITE, UNKNOWN, Node
 from .options import Options
 from .order_methods import OrderMethods
+from .seeding import seeds_of
 
 __all__ = ["Dataset"]
 
@@ -148,6 +150,74 @@ class Dataset(MapMethods, BatchMethods, OrderMethods):
         given = datasets if datasets is not None else args[0] if len(args) == 1 else args
         return Dataset._of(Zip(map_leaves(lambda d: node_of(d, "zip"), given)))
 
+    @staticmethod
+    def random(
+        seed: Any = None, rerandomize_each_iteration: bool | None = None, name: str | None = None
+    ) -> Dataset:
+        """Random integers (int64) from 0 to below ``2**32``, without end: TensorFlow's for a seed.
+
+        >>> import twofold as tf
+        >>> [int(x) for x in tf.data.Dataset.random(seed=4).take(2)]
+        [3128586565, 2023892699]
+        """
+        return Dataset._of(Random(seeds_of(seed), bool(rerandomize_each_iteration)))
+
+    @staticmethod
+    def counter(
+        start: Any = 0, step: Any = 1, dtype: Any = np.int64, name: str | None = None
+    ) -> Dataset:
+        """``start``, ``start + step`` and so on, without end.
+
+        >>> import twofold as tf
+        >>> [int(x) for x in tf.data.Dataset.counter(start=2, step=3).take(3)]
+        [2, 5, 8]
+        """
+        first, by = count_of(start, "counter: start"), count_of(step, "counter: step")
+        return Dataset._of(sources.Counter(first, by, dtype))
+
+    @staticmethod
+    def choose_from_datasets(
+        datasets: Any, choice_dataset: Dataset, stop_on_empty_dataset: bool = True
+    ) -> Dataset:
+        """Elements of the datasets that the numbers (int64) of ``choice_dataset`` name.
+
+        Ends when a dataset has no further element, or skips those with
+        ``stop_on_empty_dataset=False``. Raises IndexOutOfBoundsError for a number of no dataset.
+
+        >>> import twofold as tf
+        >>> a, b = tf.data.Dataset.range(3), tf.data.Dataset.range(7, 9)
+        >>> choices = tf.data.Dataset.from_tensor_slices(np.array([1, 0, 1]))
+        >>> [int(x) for x in tf.data.Dataset.choose_from_datasets([a, b], choices)]
+        [7, 0, 8]
+        """
+        nodes = [node_of(d, "choose_from_datasets") for d in datasets]
+        numbers = node_of(choice_dataset, "choose_from_datasets")
+        return Dataset._of(Choose(nodes, numbers, bool(stop_on_empty_dataset)))
+
+    @staticmethod
+    def sample_from_datasets(
+        datasets: Any, weights: Any = None, seed: Any = None, stop_on_empty_dataset: bool = False,
+        rerandomize_each_iteration: bool | None = None,
+    ) -> Dataset:  # fmt: skip
+        """Elements of the datasets at random, equally or by ``weights``.
+
+        A dataset without further elements is left out, unless ``stop_on_empty_dataset`` ends there.
+        The draws depend on the seed alone, and are not TensorFlow's.
+
+        >>> import twofold as tf
+        >>> a, b = tf.data.Dataset.range(2), tf.data.Dataset.range(7, 9)
+        >>> sorted(int(x) for x in tf.data.Dataset.sample_from_datasets([a, b], seed=1))
+        [0, 1, 7, 8]
+        """
+        nodes = [node_of(d, "sample_from_datasets") for d in datasets]
+        shares = [1.0] * len(nodes) if weights is None else weights
+        if len(shares) != len(nodes):
+            raise ArgumentError(
+                f"sample_from_datasets: {len(nodes)} datasets and {len(shares)} weights"
+            )
+        numbers = Random(seeds_of(seed), bool(rerandomize_each_iteration), shares)
+        return Dataset._of(Choose(nodes, numbers, bool(stop_on_empty_dataset)))
+
     # Iterations
 
     def __iter__(self) -> DatasetIterator:
@@ -196,7 +266,7 @@ class Dataset(MapMethods, BatchMethods, OrderMethods):
         >>> tf.data.Dataset.range(5).batch(2).element_spec
         TensorSpec(shape=(None,), dtype=int64)
         """
-        return specs.shown(self._node.spec)
+        return self._node.spec
 
     def cardinality(self) -> Tensor:
         """The number of elements as a tensor (int64), or INFINITE_CARDINALITY (-1), or
@@ -240,3 +310,6 @@ class Dataset(MapMethods, BatchMethods, OrderMethods):
     def __repr__(self) -> str:
         name = "".join(word.title() for word in self._node.name.split("_"))
         return f"<_{name}Dataset element_spec={self.element_spec}>"
+
+
+Node.face = Dataset._of

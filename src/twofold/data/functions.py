@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from twofold.compiler.config import functions_run_eagerly
 from twofold.compiler.function import Function
+from twofold.compiler.observe import is_watched
 from twofold.compiler.plain import PlainPython, first_line
 from twofold.compiler.spec import TensorSpec
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import ArgumentError, ConversionError, ReturnTypeError, StagingError
+from twofold.runtime.tensor import Tensor
 
 from . import spec as specs
+from .block import Block
+from .lifting import lift
 from .nest import Form, flatten, map_leaves, pack
 from .spec import leaf_of, public
+from .strings import STRING
 
 __all__ = ["UserFunction"]
 
@@ -27,17 +33,18 @@ class UserFunction:
     ``how`` says how it runs: "compiled", or why it is plain Python.
     """
 
-    def __init__(self, function: Callable[..., Any], what: str) -> None:
+    def __init__(self, function: Callable[..., Any], what: str, plain: bool = False) -> None:
         if not callable(function):
             raise ArgumentError(f"{what} takes a function, not {type(function).__name__}")
         self.python = getattr(function, "python_function", function)
         self.compiled = function if isinstance(function, Function) else Function(function)
         self.what = what
-        self.how: str | None = None
+        self.how: str | None = "it makes datasets" if plain else None
+        self._lifted: Any = None
         self._deciding = threading.RLock()
 
     def __reduce__(self) -> Any:
-        return UserFunction, (self.compiled, self.what)
+        return UserFunction, (self.compiled, self.what, self.how == "it makes datasets")
 
     def __str__(self) -> str:
         return str(getattr(self.python, "__qualname__", type(self.python).__name__))
@@ -63,10 +70,38 @@ class UserFunction:
                 f"texts, None, datasets and tuples and dicts of them ({error.message})"
             ) from None
 
+    def block(self, block: Block) -> Block | None:
+        """What the function returns for all elements of a block, or None where they have to be
+        taken one by one."""
+        if block.count < 2 or self.how not in (None, "compiled"):
+            return None
+        if not all(isinstance(c, np.ndarray) and c.dtype != STRING for c in block.columns):
+            return None
+        if functions_run_eagerly() or is_watched():
+            return None
+        if self.how is None:
+            self._decide(arguments(block.row(0), block.form))
+        lifted = self._lifted
+        if not lifted or not lifted.fits(block.columns):
+            return None
+        try:
+            columns = lifted(block.columns, block.count)
+        except Exception:  # noqa: BLE001  (raised by the element that it belongs to)
+            return None
+        return Block(block.count, columns, lifted.form)
+
+    @property
+    def pure(self) -> bool:
+        """Whether it runs on blocks, so that nobody can tell when."""
+        return bool(self._lifted)
+
     def _decide(self, args: Any) -> Any:
         """Trace for these arguments, or find out why that is not possible."""
         with self._deciding:
             if self.how not in (None, "compiled"):
+                return None
+            if not all(isinstance(x, Tensor | TensorSpec) for x in flatten(args)[0]):
+                self.how = "it takes what is no tensor of numbers"
                 return None
             try:
                 concrete = self.compiled.get_concrete_function(*args)
@@ -78,6 +113,8 @@ class UserFunction:
                 self.how = first_line(error)
             else:
                 self.how = "compiled"
+                if self._lifted is None:
+                    self._lifted = lift(concrete) or False
                 return concrete
             return None
 

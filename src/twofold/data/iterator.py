@@ -15,7 +15,7 @@ from twofold.runtime.tensor import Tensor
 
 from .block import Block
 from .nest import packer
-from .node import Node, Opening, Run, Seeds
+from .node import Node, Opening, Run
 from .options import Options
 from .spec import public
 from .strings import STRING
@@ -44,8 +44,7 @@ class DatasetIterator(Iterator[Any]):
         self._begin(Opening(options))
 
     def _begin(self, opening: Opening) -> None:
-        seeds = drawing(self._node)
-        self._seeds = [(s.pair, opening.passes.get(s, s.passes)) for s in seeds]
+        self._seeds = [(s.pair, number) for s, number in self._node.draws(opening).items()]
         self._run: Run = self._node.open(opening)
         self._block: Block | None = None
         self._at = self._count = 0
@@ -128,9 +127,8 @@ class DatasetIterator(Iterator[Any]):
         with self._lock:
             check_state(state, self._node)
             opening = Opening(self._options)
-            for seeds, (first, second, number) in zip(
-                drawing(self._node), state["draws"], strict=True
-            ):
+            drawing = list(self._node.draws(opening))
+            for seeds, (first, second, number) in zip(drawing, state["draws"], strict=True):
                 seeds.pair = first, second
                 opening.passes[seeds] = number
                 seeds.passes = max(seeds.passes, number)
@@ -176,20 +174,10 @@ def _tensor(array: Any) -> Tensor:
 def _as_numpy(leaf: Any) -> Any:
     """A leaf for NumPy: a scalar, or an array of its own."""
     if leaf.__class__ is not _ndarray:
-        return leaf if leaf is None else leaf.as_numpy_iterator()
+        return leaf if leaf is None else leaf.face(leaf).as_numpy_iterator()
     if leaf.ndim == 0:
         return leaf[()]
     return leaf.copy()
-
-
-def drawing(node: Node) -> list[Seeds]:
-    """The seeds of the nodes that draw, in the order in which they are met."""
-    found: dict[Seeds, None] = {}
-    for part in node.walk():
-        seeds = getattr(part, "seeds", None)
-        if seeds is not None:
-            found[seeds] = None
-    return list(found)
 
 
 def reads_ahead(node: Node) -> bool:
@@ -226,5 +214,5 @@ def check_state(state: Any, node: Node) -> None:
             raise ArgumentError(
                 f"the state is of another dataset: step {i} was {there} and is {here}"
             )
-    if len(state["draws"]) != len(drawing(node)):
+    if len(state["draws"]) != len(node.draws(Opening.empty())):
         raise ArgumentError("the state is of another dataset: it has other nodes that draw")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from .fluent import Fluent, count_of
 from .functions import UserFunction
 from .mapping import Filter, Map, TakeWhile
-from .prefetch import ParallelMap
+from .nested import FlatMap, Interleave
+from .prefetch import ParallelMap, cores
+from .stateful import IgnoreErrors, Scan, Unique
 
 if TYPE_CHECKING:
     from .dataset import Dataset
@@ -61,6 +63,77 @@ class MapMethods(Fluent):
         [0, 1]
         """
         return self._over(TakeWhile(self._node, UserFunction(predicate, "take_while")))
+
+    def flat_map(self, map_func: Callable[..., Any], name: str | None = None) -> Dataset:
+        """The elements of the datasets that ``map_func`` returns, one dataset after the other.
+
+        >>> import twofold as tf
+        >>> ds = tf.data.Dataset.range(1, 3)
+        >>> [int(x) for x in ds.flat_map(lambda n: tf.data.Dataset.range(n))]
+        [0, 0, 1]
+        """
+        return self._over(FlatMap(self._node, UserFunction(map_func, "flat_map", plain=True)))
+
+    def interleave(
+        self, map_func: Callable[..., Any], cycle_length: Any = None, block_length: Any = None,
+        num_parallel_calls: Any = None, deterministic: bool | None = None, name: str | None = None,
+    ) -> Dataset:  # fmt: skip
+        """The elements of the datasets that ``map_func`` returns, of several in turn.
+
+        ``cycle_length`` datasets are open at a time (by default as many as there are cores), and
+        ``block_length`` elements of each are taken before it is the next one's turn.
+        ``num_parallel_calls`` makes elements of the open datasets ahead, in as many threads; their
+        order stays.
+
+        >>> import twofold as tf
+        >>> ds = tf.data.Dataset.range(2)
+        >>> repeated = lambda x: tf.data.Dataset.from_tensors(x).repeat(2)
+        >>> [int(x) for x in ds.interleave(repeated, cycle_length=2)]
+        [0, 1, 0, 1]
+        """
+        cycle = -1 if cycle_length is None else count_of(cycle_length, "interleave: cycle_length")
+        length = 1 if block_length is None else count_of(block_length, "interleave: block_length")
+        function = UserFunction(map_func, "interleave", plain=True)
+        ahead = num_parallel_calls is not None
+        if ahead:
+            count_of(num_parallel_calls, "interleave: num_parallel_calls")
+        many = cores() if cycle == -1 else cycle
+        return self._over(Interleave(self._node, function, many, length, ahead))
+
+    def scan(
+        self, initial_state: Any, scan_func: Callable[..., Any], name: str | None = None
+    ) -> Dataset:
+        """A map with a state: ``scan_func(state, element)`` returns the next state and a result.
+
+        Raises ArgumentError or DTypeError for a state of another structure or dtype.
+
+        >>> import numpy as np
+        >>> import twofold as tf
+        >>> ds = tf.data.Dataset.range(4)
+        >>> [int(x) for x in ds.scan(np.int64(0), lambda total, x: (total + x, total + x))]
+        [0, 1, 3, 6]
+        """
+        return self._over(Scan(self._node, initial_state, UserFunction(scan_func, "scan")))
+
+    def unique(self, name: str | None = None) -> Dataset:
+        """Each element where it comes first.
+
+        >>> import twofold as tf
+        >>> [int(x) for x in tf.data.Dataset.from_tensor_slices([1, 3, 1, 2, 3]).unique()]
+        [1, 3, 2]
+        """
+        return self._over(Unique(self._node))
+
+    def ignore_errors(self, log_warning: bool = False, name: str | None = None) -> Dataset:
+        """The elements that can be made; those that raise are left out.
+
+        >>> import twofold as tf
+        >>> def inverse(x):
+        ...     return 1 // int(x)
+        >>> [int(x) for x in tf.data.Dataset.range(-1, 2).map(inverse).ignore_errors()]
+        [-1, 1]
+        """
+        return self._over(IgnoreErrors(self._node, bool(log_warning)))
 
     def apply(self, transformation_func: Callable[[Any], Any]) -> Any:
         """What ``transformation_func`` makes of this dataset.

@@ -24,7 +24,11 @@ class Map(Node):
     """What a function returns for each element."""
 
     name = "map"
-    quiet = False
+
+    @property
+    def quiet(self) -> bool:  # type: ignore[override]
+        """Where it runs on blocks."""
+        return self.function.pure
 
     def __init__(self, source: Node, function: UserFunction) -> None:
         super().__init__(source)
@@ -45,7 +49,7 @@ class Map(Node):
 
 def first_spec(node: Node) -> Any:
     """The spec of the first element, which is made for it."""
-    block = node.open(Opening(None)).take(1)
+    block = node.open(Opening.empty()).take(1)
     if block is None:
         raise ArgumentError(
             f"the element_spec of {node} is known by its first element only, and there is none"
@@ -67,6 +71,10 @@ class _Calling(Run):
         block = self.reader.read(count)
         if block is None:
             return None
+        made = self.node.function.block(block)
+        if made is not None:
+            self.number += block.count
+            return made
         rows: list[list[Any]] = []
         form: Form | None = None
         for i in range(block.count):
@@ -158,6 +166,11 @@ class _Testing(Run):
         return None
 
     def _chosen(self, block: Block) -> list[int]:
+        made = None if self.stops else self.node.function.block(block)
+        if made is not None and made.columns[0].dtype == bool and made.columns[0].ndim == 1:
+            self.number += block.count
+            found: list[int] = np.flatnonzero(made.columns[0]).tolist()
+            return found
         chosen: list[int] = []
         for i in range(block.count):
             self.number += 1

@@ -84,13 +84,22 @@ class Opening:
 
     def __init__(self, options: Any) -> None:
         self.options = options
+        self.counts = True
         self.passes: dict[Seeds, int] = {}
+
+    @classmethod
+    def empty(cls) -> Opening:
+        """An iteration for a look at the first element, which uses up no number."""
+        made = cls(None)
+        made.counts = False
+        return made
 
     def next_pass(self, seeds: Seeds, count: int = 1) -> int:
         """The number of the next pass; ``count`` of them are used up."""
         number = self.passes.get(seeds, seeds.passes)
         self.passes[seeds] = number + count
-        seeds.passes = max(seeds.passes, number + count)
+        if self.counts:
+            seeds.passes = max(seeds.passes, number + count)
         return number
 
 
@@ -103,6 +112,7 @@ class Node:
 
     name = "dataset"
     quiet = True
+    face: Any = None  # what makes a user's dataset of a node
 
     def __init__(self, *inputs: Node) -> None:
         self.inputs = inputs
@@ -142,6 +152,16 @@ class Node:
         """Note that ``count`` passes were begun and left out."""
         for node in self.inputs:
             node.reopened(opening, count)
+
+    def draws(self, opening: Opening) -> dict[Seeds, int]:
+        """The nodes below that draw, and the numbers of their next passes."""
+        found: dict[Seeds, int] = {}
+        for node in self.inputs:
+            found.update(node.draws(opening))
+        seeds = getattr(self, "seeds", None)
+        if seeds is not None:
+            found[seeds] = opening.passes.get(seeds, seeds.passes)
+        return found
 
     def walk(self) -> list[Node]:
         """The nodes from the sources to this one."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twofold.ir.errors import ArgumentError
 
+from .caching import Cache
 from .combining import Concatenate, Zip
 from .fluent import Fluent, count_of, node_of
 from .node import UNKNOWN, Node
@@ -68,7 +69,7 @@ class OrderMethods(Fluent):
         return self._over(Take(self._node, count_of(count, "take: count")))
 
     def skip(self, count: Any, name: str | None = None) -> Dataset:
-        """All but the first ``count`` elements; none if that is -1.
+        """All but the first ``count`` elements; none are left if that is -1.
 
         >>> import twofold as tf
         >>> [int(x) for x in tf.data.Dataset.range(4).skip(2)]
@@ -108,6 +109,21 @@ class OrderMethods(Fluent):
         first = count_of(start, "enumerate: start")
         numbers: Node = Range(first, first + _ENDLESS)
         return self._over(Zip((numbers, self._node)))
+
+    def cache(self, filename: str = "", name: str | None = None) -> Dataset:
+        """The same elements; those of the first whole pass are kept, in memory.
+
+        A pass that is left before its end keeps nothing. What is kept is known by number: a shuffle
+        behind a cache needs no buffer of data from the second pass on.
+
+        >>> import twofold as tf
+        >>> ds = tf.data.Dataset.range(3).map(lambda x: x * x).cache()
+        >>> [int(x) for x in ds], [int(x) for x in ds]
+        ([0, 1, 4], [0, 1, 4])
+        """
+        if filename:
+            raise NotImplementedError("cache(filename) is to come")
+        return self._over(Cache(self._node))
 
     def prefetch(self, buffer_size: Any, name: str | None = None) -> Dataset:
         """The same elements, up to ``buffer_size`` of which a thread makes ahead of their use.

@@ -306,10 +306,14 @@ class _Shuffling(Run):
             return []
         if self.form is None:
             self.form = block.form
-            column = block.columns[0] if len(block.columns) == 1 else None
-            if isinstance(column, np.ndarray) and column.ndim == 1 and column.dtype.kind in "iu":
-                self.plain = column.dtype
-        return block.columns[0].tolist() if self.plain is not None else block.rows()
+            if len(block.columns) == 1:
+                first = block.row(0)[0]
+                if isinstance(first, np.ndarray) and not first.ndim and first.dtype.kind in "iu":
+                    self.plain = first.dtype
+        if self.plain is None:
+            return block.rows()
+        column = block.columns[0]
+        return column.tolist() if isinstance(column, np.ndarray) else [int(x) for x in column]
 
     def take(self, count: int) -> Block | None:
         out: list[Any] = []

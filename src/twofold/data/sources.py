@@ -14,7 +14,7 @@ from twofold.ir.infer import as_dtype
 from . import spec as specs
 from .block import Block, of_rows
 from .nest import LEAF, Form, flatten, pack, paths
-from .node import UNKNOWN, Node, Opening, Run, Source, noted
+from .node import INFINITE, UNKNOWN, Node, Opening, Run, Source, noted
 from .spec import NoneSpec, leaf_of
 
 __all__ = ["Arrays", "Gather", "Generated", "Indexable", "Range", "arrays_of"]
@@ -65,6 +65,34 @@ class _Counting(Run):
         gone = min(count, len(self.numbers) - self.at)
         self.at += gone
         return gone
+
+
+class Counter(Node):
+    """Numbers without end."""
+
+    name = "counter"
+
+    def __init__(self, start: int, step: int, dtype: Any) -> None:
+        super().__init__()
+        if step == 0:
+            raise ArgumentError("the step of a counter is not 0")
+        self.start, self.step = start, step
+        self.dtype = as_dtype(dtype, "Dataset.counter")
+
+    @functools.cached_property
+    def spec(self) -> Any:
+        return specs.make(self.dtype, ())
+
+    @property
+    def cardinality(self) -> int:
+        return INFINITE
+
+    def arguments(self) -> str:
+        return f"{self.start}, {self.step}, {self.dtype}"
+
+    def run(self, opening: Opening) -> Run:
+        stop = self.start + self.step * 2**50
+        return _Counting(range(self.start, stop, self.step), self.dtype)
 
 
 class Arrays:

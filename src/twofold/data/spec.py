@@ -13,13 +13,18 @@ from twofold.runtime.convert import as_array, tensor_of
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
-from .nest import map_leaves
+from .nest import LEAF, Form, map_leaves, pack
+from .node import Node
 from .strings import STRING, StringTensor, is_text, of_text, string
 
 __all__ = [
-    "DatasetSpec", "NoneSpec", "StringSpec", "UnknownShape", "batched", "leaf_of", "merged",
-    "public", "rowless", "spec_of",
+    "LONE", "PAIR", "DatasetSpec", "NoneSpec", "StringSpec", "UnknownShape", "batched", "integer",
+    "leaf_of", "make", "merged", "of_columns", "public", "rowless", "spec_of",
 ]  # fmt: skip
+
+
+LONE = LEAF  # the form of elements that are one tensor
+PAIR = Form(tuple, (), (LEAF, LEAF))
 
 
 class UnknownShape(TensorSpec):
@@ -86,17 +91,17 @@ def spec_of(leaf: Any) -> Any:
         return (
             StringSpec(leaf.shape) if leaf.dtype == STRING else TensorSpec(leaf.shape, leaf.dtype)
         )
-    if leaf is None:
-        return NoneSpec()
-    return DatasetSpec(leaf.element_spec)
+    return NoneSpec() if leaf is None else DatasetSpec(leaf.spec)
 
 
 def leaf_of(value: Any, dtype: Any = None) -> Any:
     """A value as a leaf: an array, None, or a dataset. Raises ConversionError."""
     if value.__class__ is Tensor:
         return value.array if dtype is None or value.array.dtype == dtype else _cast(value, dtype)
-    if value is None or hasattr(value, "is_dataset"):
+    if value is None or isinstance(value, Node):
         return value
+    if hasattr(value, "is_dataset"):
+        return value._node
     if isinstance(value, StringTensor):
         return value.array
     if dtype is string or is_text(value):
@@ -126,7 +131,29 @@ def public(leaf: Any) -> Any:
     """What a user gets for a leaf."""
     if leaf.__class__ is np.ndarray:
         return StringTensor(leaf) if leaf.dtype == STRING else wrap(leaf)
-    return leaf
+    return Node.face(leaf) if isinstance(leaf, Node) else leaf
+
+
+def integer(value: Any, what: str) -> int:
+    """A whole number that a function of the user's gave. Raises ConversionError."""
+    array = np.asarray(getattr(value, "array", value))
+    if array.ndim or array.dtype.kind not in "iu":
+        raise ConversionError(f"{what} is one integer, not {array.dtype} of shape {array.shape}")
+    return int(array)
+
+
+def of_columns(block: Any) -> Any:
+    """The spec of the elements of a block."""
+
+    def one(column: Any) -> Any:
+        if isinstance(column, np.ndarray):
+            return make(column.dtype, column.shape[1:])
+        found = spec_of(column[0])
+        for x in column[1:]:
+            found = merged(found, spec_of(x))
+        return found
+
+    return pack(block.form, [one(c) for c in block.columns])
 
 
 def batched(spec: Any, size: int | None) -> Any:
@@ -149,11 +176,6 @@ def rowless(spec: Any) -> Any:
         return make(leaf.dtype, leaf.shape[1:])
 
     return map_leaves(one, spec)
-
-
-def shown(spec: Any) -> Any:
-    """A spec for users."""
-    return spec
 
 
 def merged(first: Any, second: Any) -> Any:
