@@ -313,8 +313,10 @@ class PreparedCall:
         except Exception as error:
             if not self.concrete.trace.replays:
                 raise
-            return self.concrete.run_python(leaves, first_line(error))
-        return self.wrap_outputs(results, leaves)
+            why = first_line(error)
+        else:
+            return self.wrap_outputs(results, leaves)
+        return self.concrete.run_python(leaves, why)
 
     def inputs(self, leaves: Any, captures: list[Any]) -> list[Any]:
         """The input arrays of a call, with what is behind the hidden ones."""
@@ -382,10 +384,12 @@ class NumberCall(PreparedCall):
         except Exception as error:
             if not self.concrete.trace.replays:
                 raise
-            return self.concrete.run_python(leaves, first_line(error))
-        if self.build is None:
-            return self.wrap_outputs(results, leaves)
-        return self.build([wrap(a) for a in results], leaves, numbers=numbers)
+            why = first_line(error)
+        else:
+            if self.build is None:
+                return self.wrap_outputs(results, leaves)
+            return self.build([wrap(a) for a in results], leaves, numbers=numbers)
+        return self.concrete.run_python(leaves, why)
 
     def taken(self, leaves: Any) -> tuple[list[Any], list[Any]]:
         """The numbers of a call by slot, and what is behind the hidden inputs, with arrays of those

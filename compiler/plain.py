@@ -12,6 +12,7 @@ import numpy as np
 from twofold.ir.dtypes import known
 from twofold.ir.errors import StagingError, TwofoldError
 from twofold.ir.location import user_location
+from twofold.ir.ops.control import Replay
 
 __all__ = [
     "FOREIGN",
@@ -95,7 +96,9 @@ def reason(name: str, changed: str) -> str:
 def first_line(error: Exception) -> str:
     """An error in a line, with its place in the user's code."""
     where = f" ({error.location})" if isinstance(error, TwofoldError) and error.location else ""
-    words = error.message if isinstance(error, TwofoldError) else f"{type(error).__name__}: {error}"
+    words = f"{type(error).__name__}: {error}"
+    if isinstance(error, TwofoldError | Replay):
+        words = error.message if isinstance(error, TwofoldError) else str(error)
     return words.partition("\n")[0] + where
 
 

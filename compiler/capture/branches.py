@@ -11,10 +11,12 @@ import functools
 from typing import Any, NamedTuple
 
 from twofold.ir import bind
+from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
 
 from ..control.branch import joined, types_of
 from ..control.part import Part
+from ..plain import PlainPython
 from ..trace import Tracer, place
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
@@ -134,6 +136,7 @@ def _fork(
 ) -> Any:
     outer, where = bind.ground(), place()
     assert isinstance(outer, Tracer)
+    refused = outer.refused
     stops = frame.stops | ({join} if join != END else set())
     parts: list[Part] = []
     sides: list[Side] = []
@@ -143,7 +146,14 @@ def _fork(
         if drops == i + 1:
             copy.stack.pop()
         side = Side(copy)
-        part.run(lambda s=side, at=start: _run_side(machine, s, at), lambda _: ())  # type: ignore[misc]
+        try:
+            part.run(lambda s=side, at=start: _run_side(machine, s, at), lambda _: ())  # type: ignore[misc]
+        except (PlainPython, StagingError) as reason:
+            raises = all(map(flow_of(frame.code).only_raises, _steps_of(start)))
+            if not raises or (isinstance(reason, StagingError) and reason.of_form):
+                raise
+            outer.refused = refused  # the trace goes on
+            part.leave(reason)
         parts.append(part)
         sides.append(side)
     fine = [i for i, part in enumerate(parts) if not part.failed]

@@ -4,7 +4,7 @@ variables are read again."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from types import CodeType
 
@@ -36,6 +36,7 @@ class Flow:
         self.live = self._liveness()
         self._entries = Counter(k for ways in self.after for k in ways)
         self._first: dict[int, frozenset[str]] = {}
+        self._raising: dict[int, bool] = {}
         self._joins: dict[tuple[frozenset[int], frozenset[int]], int] = {}
         self.loops = self._natural_loops()
 
@@ -46,6 +47,23 @@ class Flow:
         if step.op == "JUMP":
             return (step.target,)
         return (i + 1, step.target) if step.op in _BOTH else (i + 1,)
+
+    def only_raises(self, start: int) -> bool:
+        """Whether every way on from a step ends in a ``raise`` that nothing here catches."""
+        if start not in self._raising:
+            self._raising[start] = self._only_raises(start)
+        return self._raising[start]
+
+    def _only_raises(self, start: int) -> bool:
+        seen, left = {start}, [start]
+        for i in left:  # grows while it is read
+            step = self.program.steps[i]
+            if self.program.handlers[i] is not None or step.op == "RETURN_VALUE":
+                return False
+            following = [] if step.op in _LAST else [k for k in self.after[i] if k not in seen]
+            seen.update(following)
+            left += following
+        return True
 
     def read_first(self, head: int) -> frozenset[str]:
         """The variables that a trip of a loop may read before it writes to them."""
@@ -80,7 +98,8 @@ class Flow:
 
     def join(self, starts: Iterable[int], stops: frozenset[int]) -> int:
         """The first step that every way from all of ``starts`` comes to, before it leaves the
-        function or comes to one of ``stops``; END if there is none."""
+        function or comes to one of ``stops``; END if there is none. Ways that only raise do not
+        count, if others are there."""
         key = frozenset(starts), stops
         if key not in self._joins:
             self._joins[key] = self._join(*key)
@@ -106,14 +125,20 @@ class Flow:
         return found
 
     def _join(self, starts: frozenset[int], stops: frozenset[int]) -> int:
-        ways: dict[int, Iterable[int]] = {START: sorted(starts)}
-        todo = list(starts)
+        ways: dict[int, Iterable[int]] = {START: self._going_on(sorted(starts))}
+        todo = list(ways[START])
         while todo:
             i = todo.pop()
             if i not in ways and i != END:
-                ways[i] = (END,) if i in stops else self.after[i]
+                ways[i] = (END,) if i in stops else self._going_on(self.after[i])
                 todo += ways[i]
         return post_dominator(ways, START, END)
+
+    def _going_on(self, ways: Sequence[int]) -> Sequence[int]:
+        """Those that do not only raise; all of them if there is no other."""
+        if len(ways) < 2:
+            return ways
+        return [k for k in ways if k == END or not self.only_raises(k)] or ways
 
     def _natural_loops(self) -> dict[int, frozenset[int]]:
         """The steps of each loop by the step that it begins at: the target of backward jumps."""
@@ -138,7 +163,8 @@ class Flow:
     def exits(self, head: int) -> frozenset[int]:
         """Where a loop is left, END for a ``return`` in it."""
         inside = self.loops[head]
-        return frozenset(k for i in inside for k in self.after[i] if k not in inside)
+        found = {k for i in inside for k in self.after[i] if k not in inside}
+        return frozenset(k for k in found if k == END or not self.only_raises(k))
 
     def assigned(self, head: int) -> frozenset[str]:
         """The variables that a loop gives values."""

@@ -20,13 +20,13 @@ from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, Twofold
 from twofold.ir.graph import Graph, Value
 from twofold.ir.location import Location, interpreters, is_internal, location, user_location
 from twofold.ir.op import OPS
-from twofold.ir.ops.control import exception_named
+from twofold.ir.ops.control import Replay, exception_named
 from twofold.ir.tree import Structure, flatten
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.carried import is_value, own_tensor
 from twofold.runtime.variable import Variable
 
-from ..plain import PlainPython
+from ..plain import PlainPython, first_line
 from ..trace import Traced, Tracer
 from .objects import Objects
 
@@ -42,7 +42,7 @@ class Part:
         self.structure: Structure | None = None
         self.written: dict[int, Written] = {}
         self.failed = False  # the function raises: so does the region, and has no leaves
-        self.error: Exception | None = None  # what it raises
+        self.error: BaseException | None = None  # what it raises
 
     @property
     def graph(self) -> Graph:
@@ -83,10 +83,30 @@ class Part:
         plain = all(x is None or type(x) in (str, int, float, bool) for x in args)
         plain = plain and not _is_fault(error)
         if exception_named(type(error).__name__) is not type(error) or not plain:
-            raise PlainPython(
-                words=f"raising {type(error).__name__} in a branch or a loop"
-            ) from error
-        attrs = {"kind": type(error).__name__, "args": args}
+            where = raised_at(error)
+            at = "" if where is None else f" ({where})"
+            self._replay(f"raising {type(error).__name__} in a branch or a loop{at}", error)
+            return
+        self._end(type(error).__name__, args, error)
+
+    def leave(self, reason: PlainPython | StagingError) -> None:
+        """Make a region that cannot be traced, and only raises, one with which plain Python makes
+        the call again."""
+        self.graph.nodes.clear()
+        self.tracer.refused = None
+        token = bind.push(self.tracer)
+        try:
+            why = reason.why if isinstance(reason, PlainPython) else first_line(reason)
+            self._replay(why, reason)
+        finally:
+            bind.pop(token)
+
+    def _replay(self, why: str, error: BaseException) -> None:
+        self.tracer.arrays.replay()
+        self._end(Replay.__name__, (why,), error)
+
+    def _end(self, kind: str, args: tuple[Any, ...], error: BaseException) -> None:
+        attrs = {"kind": kind, "args": args}
         bind.run(Call(OPS["fail"], (), attrs, (), (), (raised_at(error), "")))
         self.failed, self.error = True, error
 
@@ -199,7 +219,7 @@ def _is_fault(error: Exception) -> bool:
 _REFUSALS = (StagingError, ReturnTypeError, GraphError)
 
 
-def raised_at(error: Exception) -> Location | None:
+def raised_at(error: BaseException) -> Location | None:
     """Where the user's code raised an error."""
     if isinstance(error, TwofoldError):
         return error.location

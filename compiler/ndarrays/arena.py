@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.graph import Value
+from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
 
@@ -289,6 +289,19 @@ class Arrays:
         """Put the writes that are left into the graph, at its end.
 
         Raises PlainPython if a call that raises may have written to Variables by then."""
-        if self.replays and any("write" in node.effects for node in self.tracer.graph.nodes):
-            raise PlainPython(words="a write to a Variable beside an ndarray's in a region")
+        if self.replays and _raises_late(self.tracer.graph):
+            raise PlainPython(words="what may raise after a write to a Variable, and in a region,")
         self.cells.flush()
+
+
+def _raises_late(graph: Graph) -> bool:
+    """Whether something may raise when a Variable has been written to."""
+    wrote = False
+    for node in graph.nodes:
+        writes = "write" in node.effects
+        if "raise" in node.effects:
+            once = node.op.name in ("call", "cond", "switch")
+            if wrote or (writes and not once) or (writes and any(map(_raises_late, node.regions))):
+                return True
+        wrote = wrote or writes
+    return False

@@ -282,8 +282,15 @@ def fail(*, kind: str, args: Any) -> Any:
     raise made(*args)
 
 
+class Replay(Exception):
+    """A way was taken that the graph does not have, since it raises: plain Python makes the call
+    again. Nobody but the compiler sees it."""
+
+
 def exception_named(kind: Any) -> type[Exception] | None:
     """The exception of a name: one that Python has, or one of ours that is made of a message."""
+    if kind == Replay.__name__:
+        return Replay
     found = getattr(builtins, kind, None) or getattr(errors, kind, None) if kind else None
     if not isinstance(found, type) or not issubclass(found, Exception):
         return None
