@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,6 +55,8 @@ class Workload:
         function = self._functions.get(source)
         if function is None:
             return None
+        if isinstance(function, Deferred):
+            function = function.write(function.space())
         call = _PREPARE[library](function, self.arrays())
         return call, np.asarray(self.result(library, call()))
 
@@ -125,17 +127,14 @@ def in_namespace(write: Callable[[Any], Callable[..., Any]]) -> dict[str, Any]:
         "twofold": lambda: tf, "numpy": lambda: np, "jax": _jnp, "torch": _torch_module,
     }  # fmt: skip
 
-    def deferred(space: Callable[[], Any]) -> Callable[..., Any]:
-        made: list[Callable[..., Any]] = []
+    return {name: Deferred(write, space) for name, space in spaces.items()}
 
-        def call(*args: Any) -> Any:
-            if not made:
-                made.append(write(space()))
-            return made[0](*args)
 
-        return call
+class Deferred(NamedTuple):
+    """A function of a library that is imported when it takes part."""
 
-    return {name: deferred(space) for name, space in spaces.items()}
+    write: Callable[[Any], Callable[..., Any]]
+    space: Callable[[], Any]
 
 
 def gelu(xp: Any) -> Callable[..., Any]:
