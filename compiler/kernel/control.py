@@ -40,6 +40,7 @@ from .expression import by_point, expression_of, identity, keeps, kernelable, no
 from .loops import Buffer, Kernel, Loop, Sweep
 from .places import Places
 from .sequences import SEQUENCES
+from .several import SEVERAL
 from .small import (
     ELEMENTS,
     Elements,
@@ -579,4 +580,5 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "scan": Builder.scan,
     **SEQUENCES,
     **DRAWS,
+    **SEVERAL,
 }

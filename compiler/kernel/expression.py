@@ -31,12 +31,16 @@ from ..loading import control_kernels
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
 
 __all__ = [
-    "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "by_point", "calls", "expression_of",
-    "identity", "in_kernels", "keeps", "kernelable", "names", "normal", "parse", "rename",
-    "result_dtype",
+    "CHECKED", "COMPUTED", "CONSTANTS", "RESERVED", "ExpressionError", "by_point", "calls",
+    "expression_of", "identity", "in_kernels", "keeps", "kernelable", "names", "normal", "parse",
+    "rename", "result_dtype",
 ]  # fmt: skip
 
 CHECKED = ("cast", "floor_divide", "remainder", "power")  # what fails for some numbers
+COMPUTED = frozenset({
+    "block_update", "gather", "gather_nd", "numpy_index", "scatter_add", "tensor_scatter_nd_add",
+    "tensor_scatter_nd_update",
+})  # fmt: skip
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
@@ -177,8 +181,9 @@ def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
 
 
 def by_point(node: Node) -> bool:
-    """Whether only a kernel of one point can compute a node: control flow, and draws."""
-    return bool(node.regions) or node.op.kind == "random"
+    """Whether only a kernel of one point can compute a node: control flow, draws, what is read and
+    written at computed positions."""
+    return bool(node.regions) or node.op.kind == "random" or node.op.name in COMPUTED
 
 
 def kernelable(node: Node, checks: bool = False) -> bool:

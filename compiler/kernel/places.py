@@ -12,7 +12,8 @@ from twofold.ir.graph import Node, Value
 
 from .arrays import Changing, is_large
 from .each import Each
-from .small import Elements, Memory, UnfitError, held_in, numbers, size, spread
+from .several import gathered, gathered_nd, indexed, updated
+from .small import Elements, Memory, UnfitError, held_in, is_small, numbers, size, spread
 from .statements import Check, Index, Position
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class Places:
 
     def index(self, node: Node) -> None:
         """numpy_index: positions, checked, which need no other check."""
-        size(node.out)
+        if not is_small(node.out):
+            indexed(self.builder, node)
+            return
         (given,), length = node.inputs, node.attrs["size"]
         kind = given.type.dtype
         found = [self.checked(x, kind, length) for x in self.builder.elements(given)]
@@ -87,25 +90,27 @@ class Places:
     # ---- What stands there
 
     def gather(self, node: Node) -> None:
-        """One element or row at a computed position."""
+        """What is at computed positions of an axis."""
         source, index = node.inputs
         axis = node.attrs["axis"]
-        if index.type.shape or node.attrs["batch_dims"]:
-            raise UnfitError("several positions at once")
+        if index.type.shape:
+            gathered(self.builder, node)
+            return
         (given,) = self.builder.elements(index)
         at = self.checked(given, index.type.dtype, source.type.shape[axis])
         self.take(source, {axis: at}, node.out)
 
     def gather_nd(self, node: Node) -> None:
-        """One element or part at a point."""
+        """Elements or parts at points."""
         source, indices = node.inputs
+        if len(indices.type.shape) != 1:
+            gathered_nd(self.builder, node)
+            return
         places = self.point(source, indices)
         self.take(source, dict(enumerate(places)), node.out)
 
     def point(self, value: Value, indices: Value) -> list[str]:
         """A point along the first axes of a value, checked."""
-        if len(indices.type.shape) != 1:
-            raise UnfitError("several positions at once")
         kind, given = indices.type.dtype, self.builder.elements(indices)
         sizes = value.type.shape[: len(given)]
         return [self.checked(x, kind, n) for x, n in zip(given, sizes, strict=True)]
@@ -153,8 +158,11 @@ class Places:
         return tuple(made)
 
     def update(self, node: Node) -> None:
-        """tensor_scatter_nd_update at one point: an element, or a small part, is another."""
+        """tensor_scatter_nd_update: elements, or parts, are others."""
         x, indices, updates = node.inputs
+        if len(indices.type.shape) != 1:
+            updated(self.builder, node)
+            return
         builder = self.builder
         if is_large(x):
             places, versions = self.point(x, indices), builder.versions

@@ -59,7 +59,7 @@ def pays(nodes: Iterable[Node]) -> bool:
         return True
     inside = [n for node in nodes for region in node.regions for n in region.walk()]
     if any(
-        n.op.name in ("block_update", "window")
+        n.op.name in ("block_update", "window", "scatter_add", "tensor_scatter_nd_add")
         or (n.op.name == "tensor_scatter_nd_update" and not is_small(n.out))
         for n in inside
     ):
@@ -209,7 +209,7 @@ class Wide:
     def _of_elements(self, value: Value, names: tuple[str, ...]) -> Each:
         if len(names) == 1:
             return Each(value.type.shape, lambda index: names[0], ())
-        return self._read(self.stored(value, names), value)
+        return self.read(self.stored(value, names), value)
 
     def stored(self, value: Value, names: tuple[str, ...]) -> Memory:
         """A small array in memory."""
@@ -283,10 +283,11 @@ class Wide:
         if any(s.order is None or not same_order(s.order, memory, found.shape) for s in clash):
             settled = self.room(found.shape, value.type.dtype)
             self.fill(settled, found)
-            found = self._read(settled, value)
+            found = self.read(settled, value)
         self.fill(memory, found)
 
-    def _read(self, memory: Memory, value: Value) -> Each:
+    def read(self, memory: Memory, value: Value) -> Each:
+        """What lies in memory of its own, as a rule."""
         source = Source(memory.buffer, None, memory)
         return Each(value.type.shape, self._loader(memory, value), (source,))
 

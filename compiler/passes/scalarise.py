@@ -21,7 +21,7 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
-from ..kernel.expression import by_point
+from ..kernel.expression import COMPUTED, by_point
 from ..loading import control_kernels
 from ..target import Target
 from .driver import graph_pass
@@ -32,10 +32,13 @@ __all__ = ["scalarise"]
 @graph_pass(kernels=False)
 def scalarise(graph: Graph, target: Target) -> Graph:
     """Put each loop or branch that fits into a kernel, its own or that of what it works with."""
-    fitting = [n for n in graph.nodes if by_point(n) and not n.op.kernel and target.can_fuse(n)]
-    if not fitting:
+    fitting = [
+        n for n in graph.nodes
+        if by_point(n) and n.op.name not in COMPUTED and not n.op.kernel and target.can_fuse(n)
+    ]  # fmt: skip
+    if not fitting and not any(node.regions for node in graph.nodes):
         return rebuild(graph)
-    control = control_kernels()
+    begins = control_kernels().begins if fitting else lambda node: False
     joined = _Joined(graph, fitting)
     alone = {node: _Group([node], node.outputs) for node in fitting}
 
@@ -46,22 +49,45 @@ def scalarise(graph: Graph, target: Target) -> Graph:
         group = joined.last.get(node)
         if group is None and node in joined.members:
             return ()
-        if control.begins(node) and node.out not in returned and held.issuperset(uses[node.out]):
+        if begins(node) and node.out not in returned and held.issuperset(uses[node.out]):
             return ()
         group = group or alone.get(node)
         if group is None:
-            return new.keep(node)
-        region = control.together(group.nodes, group.outputs, _name(group.nodes))
-        made = new.graph.add(
-            OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()},
-            types=[v.type for v in group.outputs], regions=[copied(region)], loc=node.loc,
-            names=[v.name for v in group.outputs],
-        )  # fmt: skip
-        new.table.update(zip(group.outputs, made.outputs, strict=True))
-        return ()
+            kept = new.keep(node)
+            if node.regions and not node.op.kernel and kept:
+                made = kept[0].node
+                assert made is not None
+                made.hold([_computed(region, target) for region in node.regions])
+            return kept
+        return _fused(new, group)
 
     ordered = Graph(graph.name, graph.inputs, joined.order(), graph.outputs)
     return rebuild(ordered, visit)
+
+
+def _fused(new: Rebuilt, group: _Group) -> Sequence[Value]:
+    """Put a group into a kernel."""
+    region = control_kernels().together(group.nodes, group.outputs, _name(group.nodes))
+    made = new.graph.add(
+        OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()},
+        types=[v.type for v in group.outputs], regions=[copied(region)], loc=group.nodes[-1].loc,
+        names=[v.name for v in group.outputs],
+    )  # fmt: skip
+    new.table.update(zip(group.outputs, made.outputs, strict=True))
+    return ()
+
+
+def _computed(region: Graph, target: Target) -> Graph:
+    """A region that is no kernel, with those of its nodes that read and write at computed positions
+    in kernels of their own: NumPy is faster at that, but a trip would wait for Python."""
+    alone = {n for n in region.nodes if n.op.name in COMPUTED and target.can_fuse(n)}
+    if not alone:
+        return region
+
+    def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
+        return _fused(new, _Group([node], node.outputs)) if node in alone else new.keep(node)
+
+    return rebuild(region, visit)
 
 
 class _Group:
