@@ -136,6 +136,9 @@ class Deferred(NamedTuple):
     write: Callable[[Any], Callable[..., Any]]
     space: Callable[[], Any]
 
+    def __call__(self, *args: Any) -> Any:
+        return self.write(self.space())(*args)
+
 
 def gelu(xp: Any) -> Callable[..., Any]:
     """The tanh approximation of gelu of a biased input."""
