@@ -57,9 +57,10 @@ class Outputs:
     def __init__(
         self, result: Any, tracer: Tracer, leaves: list[Any], written: dict[int, Traced],
         seen: Watch, containers: list[Any], outside: Iterable[int], known: Callable[[Any], Any],
+        made_here: Callable[[Any], Any],
     ) -> None:  # fmt: skip
         """``outside``: containers that were not made by the call; ``known`` says how a call finds
-        any other object, see ``Journal.known_object``."""
+        any other object, ``made_here`` one that it may have made; see ``Journal``."""
         self._given = {id(x): i for i, x in enumerate(leaves) if isinstance(x, Traced)}
         self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
         self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays, sets that are no part of the trace
@@ -67,8 +68,10 @@ class Outputs:
         if self.effects:
             result = result, [(e.when, e.args, e.kwargs) for e in tracer.effects]
         given = {id(c): i for i, c in enumerate(containers)}  # the argument's containers
-        self._known = known
-        found, self.structure = flatten(result, {**dict.fromkeys(outside), **given})
+        owners = {id(e.args[0]): e.args[0] for e in tracer.effects if e.writes}
+        self._known: Callable[[Any], Any] = lambda x: known(x) if id(x) in owners else made_here(x)
+        stop = {**dict.fromkeys(outside), **given}
+        found, self.structure = flatten(result, stop, with_keys=True)
         returned = _outside(found)
         values: list[Any] = []
         self.leaves: list[tuple[str, Any]] = []
@@ -85,7 +88,6 @@ class Outputs:
         for position, traced in written.items():
             self.writes.append((position, len(values)))
             values.append(traced.value)
-        owners = {id(e.args[0]): e.args[0] for e in tracer.effects if e.writes}
         self._owners: list[tuple[str, Any]] = [
             ("argument", given[key]) if key in given else known(x) for key, x in owners.items()
         ]
@@ -149,7 +151,7 @@ class Outputs:
         """A set or a deque: the leaves of what it holds, their structure, and what makes it; one
         object for all places where it is."""
         if id(leaf) not in self._fixed:
-            leaves, structure = flatten(list(leaf))
+            leaves, structure = flatten(list(leaf), with_keys=True)
             make: Any = partial(deque, maxlen=leaf.maxlen) if type(leaf) is deque else type(leaf)
             parts = [self._leaf(x, values, tracer, places, seen) for x in leaves]
             self._fixed[id(leaf)] = leaf, (parts, structure, make)
@@ -159,7 +161,7 @@ class Outputs:
         self, piece: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
     ) -> Any:
         """A piece of a text: the leaves of its value, their structure, how it is written."""
-        leaves, structure = flatten(piece.value)
+        leaves, structure = flatten(piece.value, with_keys=True)
         return [self._leaf(x, values, tracer, places, seen) for x in leaves], structure, piece
 
     def _of_numpy(
@@ -258,7 +260,7 @@ class Outputs:
             if kind == "argument":
                 return containers[x]
             if kind == "weak":
-                return x()
+                return _alive(x())
             if kind == "text":
                 return "".join([p if p.__class__ is str else piece(*p) for p in x])
             return evaluate(x, env) if kind == "size" else x
@@ -290,6 +292,15 @@ class Outputs:
             if when:
                 function(*args, **kwargs)
         return result
+
+
+def _alive(found: Any) -> Any:
+    if found is None:
+        raise StagingError(
+            "an object that the function returns is gone: it is not among its arguments, and "
+            "nobody else has kept it since the function was traced; keep it"
+        )
+    return found
 
 
 def _has_number(kind: str, x: Any) -> bool:

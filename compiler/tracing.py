@@ -137,6 +137,7 @@ class Tracing:
         outputs = Outputs(
             result, tracer, self.traced, written, seen, self.containers, outside,
             lambda x: journal.known_object(x, self.leaves),
+            lambda x: journal.returned_object(x, self.leaves, self.outside),
         )  # fmt: skip
         tracer.arrays.guards(seen)
         seen.narrow(tracer.arrays.read_names())

@@ -32,12 +32,19 @@ class Leaves(list[Any]):
     """The leaves of a tree, and its mutable containers, both in the order in which they are met."""
 
     containers: list[Any]
+    with_keys = False  # whether keys of dicts are parts of the tree, too
 
 
 class Again(NamedTuple):
     """The kind of a structure that is a reference to a container, by its number."""
 
     number: int
+
+
+class Keyed(NamedTuple):
+    """The kind of a dict whose keys are parts of the tree: its children are values, then keys."""
+
+    kind: Any
 
 
 LEAF = Structure(None, (), ())
@@ -62,14 +69,16 @@ def settled(kind: Any) -> Any:
     return kind
 
 
-def flatten(tree: Any, stop: Any = ()) -> tuple[Leaves, Structure]:
+def flatten(tree: Any, stop: Any = (), with_keys: bool = False) -> tuple[Leaves, Structure]:
     """The leaves in order, and the structure. Containers whose ``id`` is in ``stop`` are leaves.
+
+    ``with_keys``: keys of dicts that are no texts and numbers are made of leaves, too.
 
     >>> flatten({"a": 1, "b": [2, 3]})[0]
     [1, 2, 3]
     """
     leaves = Leaves()
-    leaves.containers = []
+    leaves.containers, leaves.with_keys = [], with_keys
     return leaves, _flatten(tree, leaves, {}, stop)
 
 
@@ -104,6 +113,9 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
     inner = tuple([_flatten(t, leaves, seen, stop) for t in items.values()])
     for key in keys:
         if key.__class__ is not str:
+            if leaves.with_keys and kind in _PLAIN and not _ATOMS.issuperset(map(type, keys)):
+                own = tuple([_flatten(t, leaves, seen, stop) for t in keys])
+                return Structure(Keyed(kind), (), inner + own)
             return Structure(kind, keys, inner, tuple(map(type, keys)))
     return Structure(kind, keys, inner)
 
@@ -208,6 +220,8 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
         return next(leaves)
     if isinstance(kind, Again):
         return made[kind.number]
+    if isinstance(kind, Keyed):
+        return _keyed(structure, leaves, made)
     if kind is tuple:
         return tuple([_build(c, leaves, made) for c in structure.children])
     if hasattr(kind, "_fields") and issubclass(kind, tuple):
@@ -224,6 +238,15 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
     else:
         _fill(out, base, dict(zip(structure.keys, children, strict=True)))
     return out
+
+
+def _keyed(structure: Structure, leaves: Any, made: list[Any]) -> Any:
+    found = structure.kind.kind()
+    made.append(found)
+    parts = [_build(c, leaves, made) for c in structure.children]
+    half = len(parts) // 2
+    found.update(zip(parts[half:], parts[:half], strict=True))
+    return found
 
 
 def _fill(out: Any, base: Any, state: dict[str, Any]) -> None:

@@ -13,17 +13,22 @@ an object that is only written to may hold anything.
 from __future__ import annotations
 
 import contextlib
+import gc
+import itertools
 import types
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from twofold.ir import bind
 from twofold.ir.errors import StagingError
 
+from ..library import is_ours
 from ..plain import PlainPython
 from ..readers import MISSING
 from ..state import attributes_named
+from .pure import holds_value
 
 __all__ = ["GONE", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect", "Index",
            "Journal", "Put", "read_item"]  # fmt: skip
@@ -41,6 +46,8 @@ GONE: Any = _Mark("GONE")  # an attribute that has been deleted
 TORN: Any = _Mark("TORN")  # one of which the ways of a branch left different things
 WHOLE: Any = _Mark("WHOLE")  # everything that an object holds
 LENGTH: Any = _Mark("LENGTH")  # how many items it has
+_MOST_PARTS = 1000  # of an object that are looked at
+_HEAP_TYPE = 1 << 9  # a class that a class statement made
 SHADOWED = (list, dict, set, deque, OrderedDict, defaultdict, Counter, bytearray)
 
 
@@ -263,12 +270,24 @@ class Journal:
                 return "leaf", i
         if id(value) in self.heap.made:
             return None
-        if isinstance(value, types.FunctionType | types.MethodType | type | types.ModuleType):
+        if isinstance(value, type | types.ModuleType):
+            return "object", value
+        if isinstance(value, types.FunctionType | types.MethodType):
             return "object", value
         try:
             return "weak", weakref.ref(value)
         except TypeError:
             return "object", value
+
+    def returned_object(self, value: Any, leaves: Any, outside: Collection[int]) -> Any:
+        """``known_object`` of what the function returns; ``outside`` has what names lead to. Raises
+        PlainPython for what a library has made of values of the trace, or on each call anew."""
+        found = self.known_object(value, leaves)
+        if found is None or found[0] == "leaf" or id(value) in outside:
+            return found
+        if is_ours(type(value)) or _is_about(value, self.heap.made):
+            self.refuse(f"a {type(value).__name__} of what was made here, which is returned,")
+        return found
 
     def check(self, seen: Any) -> None:
         """Raise PlainPython where something is written into an object from outside of which it is
@@ -286,6 +305,35 @@ class Journal:
                 if id(x) not in self.heap.made:
                     self.refuse(f"a {type(x).__name__} that is put into an object from outside")
                 todo += x.values() if isinstance(x, dict) else x
+
+
+def _is_about(x: Any, made: Any, depth: int = 3) -> bool:
+    """Whether an object that the interpreted code did not make holds a value of the graph or what
+    that code made, or is a position in something: a view of a dict, a method, an iterator."""
+    if isinstance(x, types.ModuleType | type | types.CodeType):
+        return False
+    if not type(x).__flags__ & _HEAP_TYPE and hasattr(type(x), "__next__"):
+        return True
+    return any(
+        id(part) in made or holds_value(part) or (depth and _is_about(part, made, depth - 1))
+        for part in itertools.islice(_parts(x), _MOST_PARTS)
+    )
+
+
+def _parts(x: Any) -> Any:
+    """What an object holds; of a function what it does not share with its module."""
+    if isinstance(x, types.FunctionType):
+        cells = [c.cell_contents for c in x.__closure__ or () if _is_full(c)]
+        return (*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values())
+    return gc.get_referents(x)
+
+
+def _is_full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  (it raises if there is none)
+    except ValueError:
+        return False
+    return True
 
 
 def _narrow(watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any]) -> list[str]:
