@@ -37,6 +37,23 @@ f = tf.function(lambda x: tf.tanh(x) * 2 + 1, jit_compile={jit})
 x = tf.constant(np.ones((64, 64), np.float32))
 call = lambda: f(x).numpy()
 """,
+    "matmul and relu": """
+import twofold as tf
+f = tf.function(lambda x, w, b: tf.nn.relu(x @ w + b), jit_compile={jit})
+x, w, b = (tf.constant(np.ones(s, np.float32)) for s in ((64, 32), (32, 16), (16,)))
+call = lambda: f(x, w, b).numpy()
+""",
+    "gradient of a loss": """
+import twofold as tf
+@tf.function(jit_compile={jit})
+def f(w, x, y):
+    with tf.GradientTape() as tape:
+        tape.watch(w)
+        loss = tf.mean((tf.tanh(x @ w) - y) ** 2)
+    return tape.gradient(loss, w)
+w, x, y = (tf.constant(np.ones(s, np.float32)) for s in ((32, 16), (64, 32), (64, 16)))
+call = lambda: f(w, x, y).numpy()
+""",
     "digits train step": """
 import twofold as tf
 from train_step import step_of_twofold
@@ -49,6 +66,18 @@ import jax, jax.numpy as jnp
 f = jax.jit(lambda x: jnp.tanh(x) * 2 + 1)
 x = jnp.asarray(np.ones((64, 64), np.float32))
 call = lambda: np.asarray(f(x))
+""",
+    "matmul and relu": """
+import jax, jax.numpy as jnp
+f = jax.jit(lambda x, w, b: jnp.maximum(x @ w + b, 0))
+x, w, b = (jnp.asarray(np.ones(s, np.float32)) for s in ((64, 32), (32, 16), (16,)))
+call = lambda: np.asarray(f(x, w, b))
+""",
+    "gradient of a loss": """
+import jax, jax.numpy as jnp
+f = jax.jit(jax.grad(lambda w, x, y: ((jnp.tanh(x @ w) - y) ** 2).mean()))
+w, x, y = (jnp.asarray(np.ones(s, np.float32)) for s in ((32, 16), (64, 32), (64, 16)))
+call = lambda: np.asarray(f(w, x, y))
 """,
     "digits train step": """
 from train_step import by_jax
@@ -70,6 +99,7 @@ def once(python: str, code: str, cache: str, switch: str) -> tuple[float, float,
     env = os.environ | {"TWOFOLD_CACHE": switch, "TWOFOLD_CACHE_DIR": cache,
                         "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent / "src")]),
                         "JAX_PLATFORMS": "cpu"}  # fmt: skip
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # every process would compile all of it again
     command = [python, "-c", CLOCK + code + TIME]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     call, total, *late = done.stdout.split()

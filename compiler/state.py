@@ -15,13 +15,19 @@ from collections import UserDict, UserList, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
 from .readers import MISSING, Attributes, Items, Pairs
 
-__all__ = ["MISSING", "Reader", "Restore", "attributes_named", "attributes_of", "state_of"]
+__all__ = [
+    "MISSING",
+    "Reader",
+    "Restore",
+    "attributes_named",
+    "attributes_of",
+    "is_generator",
+    "state_of",
+]
 
 Reader = Callable[[], Any]
 Restore = Callable[[Any], None]
@@ -51,22 +57,30 @@ def state_of(value: Any) -> State | None:
     return _random_state(value)
 
 
+def is_generator(value: Any) -> bool:
+    """Whether an object is one of Python's or NumPy's generators of random numbers. Who has one has
+    imported its module: a first call does not, which would take as long as all else in it."""
+    python, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
+    kinds = (getattr(python, "Random", ()), getattr(numpy, "RandomState", ()),
+             getattr(numpy, "Generator", ()))  # fmt: skip
+    return isinstance(value, kinds)
+
+
 def _random_state(value: Any) -> State | None:
     get: Callable[[], Any]
     put: Callable[[Any], None]
-    random = sys.modules.get("random")  # who has one has imported it
-    if random is not None and isinstance(value, random.Random):
+    if not is_generator(value):
+        return None
+    if hasattr(value, "getstate"):
         get, put = value.getstate, value.setstate
-    elif isinstance(value, np.random.RandomState):
+    elif hasattr(value, "get_state"):
         get, put = value.get_state, value.set_state
-    elif isinstance(value, np.random.Generator):
+    else:
         bits = value.bit_generator
         get, put = (
             functools.partial(getattr, bits, "state"),
             functools.partial(setattr, bits, "state"),
         )
-    else:
-        return None
     return lambda: pickle.dumps(get()), lambda old: put(pickle.loads(old))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import random
 import time
 import types
 from typing import Any
@@ -17,19 +16,19 @@ from ..ndarrays.operands import fresh
 from ..plain import has_dtype
 from ..prelude import Made, Prelude
 from ..slots import Source
+from ..state import is_generator
 from ..symint import SymInt
 from ..symnumber import plain
 from ..trace import Traced
 from .journal import SHADOWED
 from .pure import any_of, holds_value, name_of
 
-__all__ = ["GENERATORS", "before_graph"]
+__all__ = ["before_graph"]
 
 _CLOCKS = frozenset((
     "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns",
     "process_time", "process_time_ns", "thread_time", "thread_time_ns",
 ))  # fmt: skip
-GENERATORS = (random.Random, np.random.RandomState, np.random.Generator)
 _STATES = frozenset(("seed", "setstate", "getstate", "get_state", "set_state", "spawn", "shuffle"))
 
 
@@ -47,7 +46,7 @@ def before_graph(machine: Any, function: Any, args: Any, kwargs: Any) -> Any:
         return NotImplemented
     bound = isinstance(function, types.MethodType | types.BuiltinMethodType)
     owner = function.__self__ if bound else args[0] if args else None
-    if isinstance(owner, GENERATORS):
+    if is_generator(owner):
         if machine.is_own(owner) or function.__name__ in _STATES or not prelude.advances(owner):
             return NotImplemented
     elif not _is_clock(function):

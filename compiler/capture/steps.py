@@ -38,9 +38,10 @@ from ..ndarrays.converter import INDEXED
 from ..ndarrays.kinds import class_of
 from ..plain import is_foreign
 from ..readers import Item
+from ..state import is_generator
 from ..symint import SymInt
 from ..symnumber import SymNumber
-from .before import GENERATORS, before_graph
+from .before import before_graph
 from .frame import Frame
 from .journal import SHADOWED, WHOLE
 from .machine import Generator
@@ -106,7 +107,7 @@ class Steps(Writes):
             return
         if type(owner) in _PLAIN or self.is_own(owner):
             return
-        if isinstance(owner, GENERATORS) and self.tracer.prelude is not None:
+        if is_generator(owner) and self.tracer.prelude is not None:
             return  # what draws from it, or asks for its state, is a step
         if issubclass(type(owner), np.ndarray) and is_foreign(owner):
             self.refuse_step(f"a read of a {type(owner).__name__} of dtype {owner.dtype}")

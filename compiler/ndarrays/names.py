@@ -22,6 +22,7 @@ from twofold.ir.location import CALLS, is_internal, next_use
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_library, is_library_module
+from ..state import is_generator
 from . import kinds, protocol
 from .base import is_traced
 from .converter import INDEXED, Indexed
@@ -126,7 +127,8 @@ class Names:
         if isinstance(value, INDEXED):
             return self._once(value, lambda v: Indexed(v, self.home))
         bound = isinstance(value, types.MethodType | types.BuiltinMethodType)
-        if bound and isinstance(value.__self__, np.random.RandomState):
+        owner = value.__self__ if bound else None
+        if is_generator(owner) and isinstance(owner, np.random.RandomState):
             return value
         if isinstance(value, np.ufunc) or _is_numpy_function(value):
             return self._once(value, lambda f: Called(f, self.home))
