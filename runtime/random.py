@@ -102,6 +102,9 @@ class Generator:
     def __reduce__(self) -> Any:
         return Generator, (self.state.array.copy(),)  # not the lock
 
+    def __tf_children__(self) -> dict[str, Any]:
+        return {"state": self.state}  # for checkpoints
+
     @classmethod
     def from_seed(cls, seed: Any) -> Generator:
         """A generator whose numbers depend on ``seed`` (one integer or two) and nothing else."""

@@ -14,6 +14,7 @@ from twofold import math as math
 from twofold import nn as nn
 from twofold import random as random
 from twofold import saved_model as saved_model
+from twofold import train as train
 from twofold.api.arrays import arange as arange
 from twofold.api.arrays import arange as arange
 from twofold.api.arrays import array_namespace_info as array_namespace_info

@@ -18,6 +18,7 @@ __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 NAMESPACES: tuple[str, ...] = (
     "bitwise", "config", "debugging", "dtypes", "fft", "linalg", "math", "nn", "random",
     "saved_model",
+    "train",
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.

@@ -21,6 +21,7 @@ from twofold.ir.tree import flatten, unflatten
 from .dot import dot_text
 from .given import write
 from .page import html_page
+from .saved import find_saved, summary
 from .stages import (
     graph_at,
     graph_stages,
@@ -35,7 +36,7 @@ __all__ = ["dump", "first_call"]
 
 
 @click.command(short_help="Print the stages of a function.")
-@click.argument("target", metavar="FILE:FN")
+@click.argument("target", metavar="FILE:FN|DIR")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS...]")
 @click.option(
     "--after",
@@ -57,7 +58,7 @@ def dump(
     target: str, args: tuple[str, ...], step: str | None, form: str | None, no_locations: bool,
     output: Path | None,
 ) -> None:  # fmt: skip
-    """Print the graph of FN, a decorated function of the script FILE.
+    """Print the graph of FN, a decorated function of the script FILE, or of a saved model DIR.
 
     The script runs, its own output on standard error, until it calls FN for the first time and is
     stopped there; a function that it does not call needs an input_signature. The text is the same
@@ -70,14 +71,25 @@ def dump(
     twofold dump model.py:Model.call --kernels
     twofold dump model.py:step --dot --after trace | dot -Tsvg > step.svg
     twofold dump model.py:step --html -o step.html
+    twofold dump my_model                            what a saved model holds
+    twofold dump my_model:serving_default            the graph of a signature or function
 
     Exit codes: 0 done; 1 the script failed before the call; 2 no such file, function or step, or
     the function is never called.
     """
-    found = find_target(target)
+    saved = find_saved(target)
+    if saved is not None and not saved.name:
+        write(summary(saved), output)
+        return
+    found = find_target(target) if saved is None else None
     if step is not None and step not in stage_names():
         raise click.BadParameter(f"{step!r} is not one of {', '.join(stage_names())}",
                                  param_hint="--after")  # fmt: skip
+    if saved is not None:
+        graph = saved.graph()
+        write(_render(graph, graph.name, step, form, not no_locations), output)
+        return
+    assert found is not None
     if not found.function:
         raise click.BadParameter("write FILE:FN, for instance model.py:step", param_hint="FILE:FN")
     concrete = first_call(found, args)

@@ -12,20 +12,21 @@ import numpy as np
 from twofold.compiler.pipeline import compile_graph
 from twofold.compiler.targets import target_for
 from twofold.ir.dtypes import info
-from twofold.ir.graph import Graph
 from twofold.ir.parser import parse
 from twofold.ir.printer import value_names
 from twofold.runtime.variable import Variable
 
 from .given import text_of
 from .report import console, show_seconds
+from .saved import find_saved, run_signature
 from .values import DEFAULT_SIZE, given_inputs, given_sizes, make_inputs, plain
 
 __all__ = ["run"]
 
 
 @click.command(short_help="Run a graph given as text.")
-@click.argument("file", metavar="FILE.ir")
+@click.argument("file", metavar="FILE.ir|DIR")
+@click.option("--signature", metavar="NAME", help="Of a saved model; serving_default if left out.")
 @click.option(
     "--input",
     "inputs",
@@ -50,10 +51,11 @@ __all__ = ["run"]
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(
-    file: str, inputs: tuple[str, ...], sizes: tuple[str, ...], seed: int, compiled: bool,
-    as_json: bool,
+    file: str, signature: str | None, inputs: tuple[str, ...], sizes: tuple[str, ...], seed: int,
+    compiled: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Run the graph in FILE.ir ("-": standard input) and print its outputs.
+    """Run the graph in FILE.ir ("-": standard input), or a signature of the saved model DIR, and
+    print its outputs.
 
     Variables (`ref` inputs) that the graph assigns are printed after the outputs.
 
@@ -61,9 +63,19 @@ def run(
     twofold run step.ir
     twofold run step.ir --input x=images.npy --input rate=0.1 --size n=8
     twofold dump model.py:step | twofold run - --compiled --json
+    twofold run my_model --signature serving_default --input x=images.npy
 
     Exit codes: 0 done; 1 the text is not a graph, or the run failed; 2 no such file or input.
     """
+    saved = find_saved(file)
+    if saved is not None:
+        asked = saved.signature(signature or saved.name or None)
+        asked.function.jit_compile = compiled
+        results, state, env = run_signature(asked, given_inputs(inputs), given_sizes(sizes), seed)
+        _show(asked.name, results, state, env, None, as_json)
+        return
+    if signature is not None:
+        raise click.BadParameter(f"{file} is no saved model", param_hint="--signature")
     graph = parse(text_of(file))
     arrays, env = make_inputs(graph, given_inputs(inputs), given_sizes(sizes), seed)
     before = [x.array.copy() if isinstance(x, Variable) else None for x in arrays]
@@ -79,11 +91,7 @@ def run(
         for v, x, old in zip(graph.inputs, arrays, before, strict=True)
         if old is not None and not np.array_equal(old, x.array, equal_nan=info(old.dtype).inexact)
     ]
-    if as_json:
-        shown = {"outputs": _listed(results), "variables": _listed(state), "sizes": env}
-        click.echo(json.dumps(shown, indent=2))
-        return
-    _print(graph, results, state, seconds)
+    _show(graph.name, results, state, env, seconds, as_json)
 
 
 def _listed(values: list[tuple[str, Any]]) -> list[dict[str, Any]]:
@@ -93,13 +101,24 @@ def _listed(values: list[tuple[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _show(
+    name: str, results: list[tuple[str, Any]], state: list[tuple[str, Any]], env: dict[str, int],
+    seconds: float | None, as_json: bool,
+) -> None:  # fmt: skip
+    if as_json:
+        shown = {"outputs": _listed(results), "variables": _listed(state), "sizes": env}
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        _print(name, results, state, seconds)
+
+
 def _print(
-    graph: Graph, results: list[tuple[str, Any]], state: list[tuple[str, Any]], seconds: float
+    graph: str, results: list[tuple[str, Any]], state: list[tuple[str, Any]], seconds: float | None
 ) -> None:
     out = console()
     for name, array in results:
         click.echo(f"%{name}: {array.dtype.name}{list(array.shape)} =\n{array}")
     for name, array in state:
         click.echo(f"%{name} now holds {array.dtype.name}{list(array.shape)} =\n{array}")
-    if out.is_terminal:
-        out.print(f"{graph.name} ran in {show_seconds(seconds)}", style="dim", highlight=False)
+    if out.is_terminal and seconds is not None:
+        out.print(f"{graph} ran in {show_seconds(seconds)}", style="dim", highlight=False)

@@ -114,6 +114,7 @@ def _rename() -> None:
     config._BACKEND = NAME  # type: ignore[attr-defined]
     _mend_dynamic_backend()
     _mend_shapes()
+    _mend_files()
     _refuse_change()
 
 
@@ -139,11 +140,30 @@ def _mend_shapes() -> None:
             shape = tuple(None if hasattr(type(d), "symbolic_size") else d for d in shape)
         return own(shape)
 
+    _replace("standardize_shape", own, standardize_shape)
+
+
+def _mend_files() -> None:
+    """Models are saved as directories of ours, too, and files are whole or not there."""
+    tracking = importlib.import_module(f"{_HOME}.tracking")
+    files = importlib.import_module(f"{_HOME}.files")
+    export = importlib.import_module(f"{_HOME}.export")
+    api = importlib.import_module("keras.src.saving.saving_api")
+    tracking.track()
+    _replace("save_model", api.save_model, files.saving(api.save_model))
+    _replace("save_weights", api.save_weights, files.saving_weights(api.save_weights))
+    _replace("load_model", api.load_model, files.loading(api.load_model))
+    own = importlib.import_module("keras.src.export.saved_model").ExportArchive
+    _replace("ExportArchive", own, export.ExportArchive)
+
+
+def _replace(name: str, own: Any, made: Any) -> None:
+    """Put ``made`` wherever a module of Keras has ``own`` under a name."""
     for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").startswith("keras.src") and (
-            getattr(module, "standardize_shape", None) is own
+        if getattr(module, "__name__", "").partition(".")[0] == "keras" and (
+            vars(module).get(name) is own
         ):
-            module.standardize_shape = standardize_shape  # type: ignore[attr-defined]
+            setattr(module, name, made)
 
 
 def _refuse_change() -> None:
@@ -157,9 +177,4 @@ def _refuse_change() -> None:
                 f"layers and tensors of two backends in one process; start another process"
             )
 
-    own = utils.set_backend
-    for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").startswith("keras") and (
-            getattr(module, "set_backend", None) is own
-        ):
-            module.set_backend = set_backend  # type: ignore[attr-defined]
+    _replace("set_backend", utils.set_backend, set_backend)

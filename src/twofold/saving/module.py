@@ -10,7 +10,7 @@ from twofold.ir.errors import ArgumentError
 from twofold.runtime.own_scope import Method, in_own_scope
 from twofold.runtime.scopes import name_scope
 
-from .tracked import children_of, descendants, is_variable
+from .tracked import descendants, is_node, is_variable
 
 __all__ = ["Module"]
 
@@ -60,7 +60,7 @@ class Module:
     def variables(self) -> tuple[Any, ...]:
         """The Variables of the module and of those below it, each once: by the names of the
         attributes, the module's own first."""
-        return self._flatten(predicate=is_variable)
+        return self._flatten(predicate=_is_own)
 
     @property
     def trainable_variables(self) -> tuple[Any, ...]:
@@ -83,7 +83,7 @@ class Module:
     def __tf_children__(self) -> dict[str, Any]:
         return {
             name: held for name, held in sorted(vars(self).items())
-            if name not in _UNTRACKED and (is_variable(held) or children_of(held) is not None)
+            if name not in _UNTRACKED and (is_variable(held) or is_node(held))
         }  # fmt: skip
 
     @classmethod
@@ -107,6 +107,11 @@ class Module:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+
+def _is_own(value: Any) -> bool:
+    """Whether this is a Variable, not the state of a generator of random numbers."""
+    return is_variable(value) and getattr(value, "turn", None) is None
 
 
 def _snake_case(name: str) -> str:

@@ -29,7 +29,7 @@ from .module import Module
 from .record import Recorder, is_function
 from .restored import RestoredTrace, restored_function
 from .signatures import make_signatures, restored_signatures
-from .tracked import children_of, is_variable
+from .tracked import children_of, is_node, is_variable
 from .weights import describe, read_arrays, write_arrays
 
 __all__ = ["KIND", "Restored", "contains_saved_model", "load", "save"]
@@ -130,12 +130,7 @@ class _Writer:
         names = {**below, **_functions_of(value)}
         children = {}
         for name, held in names.items():
-            if (
-                is_variable(held)
-                or is_function(held)
-                or children_of(held) is not None
-                or kind in ("list", "tuple")
-            ):
+            if is_variable(held) or is_function(held) or is_node(held) or kind in ("list", "tuple"):
                 children[name] = self.node(held, f"{where}.{name}")
         made: dict[str, Any] = {"kind": kind, "children": children}
         if kind == "object":

@@ -53,8 +53,13 @@ def _default(obj: Any) -> dict[str, Any]:
 
 
 def _inputs(trace: Any) -> list[str]:
-    """The names of the tensors that a trace takes, in order."""
+    """The names of the tensors that a trace takes, in order: those of the specs of an input
+    signature, else the parameters'."""
     names = [trace.trace.leaf_names[i] for i in trace.positions]
+    specs = trace._function.input_signature
+    if specs is not None:
+        given = [spec.name for spec in flatten(list(specs))[0]]
+        names = [spec or name for spec, name in zip(given, names, strict=True)]
     return [n if names.count(n) == 1 else f"{n}_{i}" for i, n in enumerate(names)]
 
 

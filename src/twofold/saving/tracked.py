@@ -12,12 +12,17 @@ from typing import Any
 
 from twofold.runtime.variable import Variable
 
-__all__ = ["children_of", "descendants", "is_variable"]
+__all__ = ["children_of", "descendants", "is_node", "is_variable"]
 
 
 def is_variable(value: Any) -> bool:
     """Whether this is a Variable, or stands for one."""
     return isinstance(value, Variable) or hasattr(type(value), "__tf_variable__")
+
+
+def is_node(value: Any) -> bool:
+    """Whether something may hang below this."""
+    return isinstance(value, dict | list | tuple) or hasattr(type(value), "__tf_children__")
 
 
 def children_of(value: Any) -> dict[str, Any] | None:
@@ -65,5 +70,5 @@ def _held(value: Any, above: tuple[int, ...] = ()) -> Iterator[Any]:
         elif isinstance(child, list | tuple | dict):
             if id(child) not in above:  # a list may hold itself
                 yield from _held(child, (*above, id(child)))
-        elif children_of(child) is not None:
+        elif is_node(child):
             yield child
