@@ -18,7 +18,7 @@ def label(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", ["architecture.md", "numpy.md", "accuracy.md", "control_flow.md", "debugging.md", "python.md", "pitfalls.md", "keras.md", "saving.md", "data.md"])  # fmt: skip
+@pytest.mark.parametrize("page", ["architecture.md", "numpy.md", "accuracy.md", "control_flow.md", "debugging.md", "python.md", "pitfalls.md", "keras.md", "saving.md", "data.md", "first_programs.md"])  # fmt: skip
 def test_a_page_runs(page: str, tmp_path: Path, update_golden: bool) -> None:
     if update_golden:
         update(DOCS / page, tmp_path)

@@ -11,12 +11,21 @@ from support.examples import EXAMPLES
 
 from twofold.cli.main import main
 
+KERAS = {f"NumpyTrainer.{name}_step" for name in ("train", "test", "predict")}
 FUNCTIONS = {
+    "characters": {*KERAS, "next_letter"},
+    "diabetes": {"Regressor.train_step", "Regressor.predict"},
+    "digits_cnn": {*KERAS, "sequential"},
     "digits": {"Classifier.train_step", "Classifier.predict"},
     "newton_logistic": {"newton_equations"},
     "photo_filters": {"develop"},
 }
-ARGUMENTS = {"digits": ["--epochs", "1"]}
+ARGUMENTS = {
+    "characters": ["--steps", "2", "--letters", "2", "--quiet"],
+    "diabetes": ["--epochs", "1", "--quiet"],
+    "digits": ["--epochs", "1"],
+    "digits_cnn": ["--epochs", "1", "--quiet"],
+}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -13,6 +13,7 @@ from keras.src.backend.common import KerasVariable, standardize_dtype
 from keras.src.backend.common.dtypes import result_type
 
 import twofold as tf
+from twofold.ir import bind
 from twofold.runtime.tensor import Tensor
 
 from .spec import compute_output_spec
@@ -36,9 +37,14 @@ class Variable(KerasVariable):
     """A Keras Variable over a Variable of twofold."""
 
     def _initialize(self, value: Any) -> None:
-        self._value = tf.Variable(
-            convert_to_tensor(value, self._dtype), trainable=self._trainable, name=self._name
-        )
+        with outside_of_traces():
+            self._value = tf.Variable(
+                convert_to_tensor(value, self._dtype), trainable=self._trainable, name=self._name
+            )
+
+    def _initialize_with_initializer(self, initializer: Any) -> None:
+        with outside_of_traces():  # layers and optimisers may be built in a compiled function
+            super()._initialize_with_initializer(initializer)
 
     def _direct_assign(self, value: Any) -> None:
         self._value.assign(value)
@@ -54,6 +60,16 @@ class Variable(KerasVariable):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.asarray(convert_to_tensor(self), dtype)
+
+
+@contextlib.contextmanager
+def outside_of_traces() -> Iterator[None]:
+    """A block that is executed at once, whoever traces or records around it."""
+    token = bind.below(None)
+    try:
+        yield
+    finally:
+        bind.pop(token)
 
 
 def convert_to_tensor(
@@ -84,9 +100,10 @@ def convert_to_tensor(
 
 
 def _is_symbolic(x: Any) -> bool:
-    """Whether this is a tensor, or a size of a trace."""
+    """Whether this is a tensor, or an array, a number or a size of a trace."""
     return (
         isinstance(x, Tensor | tf.Variable | KerasVariable)
+        or getattr(type(x), "in_trace", False)
         or hasattr(type(x), "symbolic_size")
         or hasattr(type(x), "symbolic_number")
     )

@@ -141,6 +141,20 @@ def _mend_shapes() -> None:
         return own(shape)
 
     _replace("standardize_shape", own, standardize_shape)
+    layer = importlib.import_module("keras.src.layers.layer")
+    symbolic = importlib.import_module("keras.src.backend.common.symbolic_scope")
+    shapes_of = layer.get_shapes_dict
+
+    def get_shapes_dict(call_spec: Any) -> Any:
+        """What a layer is built for. In a compiled function sizes of features become numbers."""
+        if not symbolic.in_symbolic_scope():
+            for x in layer.tree.flatten(call_spec.tensor_arguments_dict):
+                for size in getattr(x, "shape", ())[1:]:
+                    if hasattr(type(size), "symbolic_size"):
+                        int(size)
+        return shapes_of(call_spec)
+
+    _replace("get_shapes_dict", shapes_of, get_shapes_dict)
 
 
 def _mend_files() -> None:
