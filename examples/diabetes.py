@@ -87,15 +87,14 @@ def least_squares(x: Any, y: Any, x_test: Any, y_test: Any) -> float:
 def train(epochs: int, out: Path, quiet: bool) -> tuple[Regressor, list[tuple[float, float]]]:
     """The network with the least validation error, and the errors of every epoch."""
     x, x_val, _, y, y_val, _ = load()
-    model, order = Regressor(x.numpy(), y.numpy(), seed=1), np.random.default_rng(2)
+    model = Regressor(x.numpy(), y.numpy(), seed=1)
+    batches = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=2).batch(BATCH)
     checkpoint = tf.train.Checkpoint(network=model.network)
     manager = tf.train.CheckpointManager(checkpoint, out / "diabetes", max_to_keep=1)
     errors: list[tuple[float, float]] = []
     for _ in track(range(epochs), description="epochs", disable=quiet):
-        shuffled = order.permutation(len(x))
-        for start in range(0, len(x), BATCH):
-            rows = shuffled[start : start + BATCH]
-            model.train_step(tf.gather(x, rows), tf.gather(y, rows))
+        for x_batch, y_batch in batches:
+            model.train_step(x_batch, y_batch)
         errors.append((model.error(x, y), model.error(x_val, y_val)))
         if errors[-1][1] == min(e for _, e in errors):
             manager.save()

@@ -82,6 +82,18 @@ def test_another_shape_or_dtype_changes_nothing(tmp_path: Path) -> None:
         tf.train.Checkpoint(z=a).restore(path).assert_nontrivial_match()
 
 
+def test_an_iterator_of_a_dataset_goes_on_where_it_was(tmp_path: Path) -> None:
+    def batches() -> Any:
+        return iter(tf.data.Dataset.range(20).shuffle(20, seed=3).batch(3))
+
+    first = batches()
+    next(first), next(first)
+    path = tf.train.Checkpoint(it=first).save(tmp_path / "ckpt")
+    second = batches()
+    tf.train.Checkpoint(it=second).restore(path).assert_consumed()
+    assert [b.numpy().tolist() for b in second] == [b.numpy().tolist() for b in first]
+
+
 def test_no_checkpoint_restores_nothing(tmp_path: Path) -> None:
     v = tf.Variable(1.0)
     checkpoint = tf.train.Checkpoint(v=v)

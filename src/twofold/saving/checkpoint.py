@@ -45,9 +45,9 @@ class Checkpoint:
     """Saves and restores the Variables below objects, which it is given by name.
 
     ``root`` (a ``tf.Module``, a model or an optimiser of Keras, a dict, a list) and keywords are
-    objects with Variables below them, Variables, generators, or what has
-    ``__tf_checkpoint__()`` and ``__tf_restore__(state)``, which give and take JSON. Each is an
-    attribute. Raises ArgumentError for anything else.
+    objects with Variables below them, Variables, generators, or what has ``get_state()`` and
+    ``set_state(state)``, which give and take JSON (iterators of ``tf.data``). Each is an attribute.
+    Raises ArgumentError for anything else.
 
     >>> import tempfile, twofold as tf
     >>> v = tf.Variable(1.0)
@@ -155,7 +155,7 @@ class Status:
                 if isinstance(value, np.ndarray):
                     variable_of(leaf).assign(wrap(value))
                 else:
-                    leaf.__tf_restore__(value)
+                    leaf.set_state(value)
                 self.applied.add(path)
                 del self.waiting[path]
         finally:
@@ -228,7 +228,7 @@ def _some(paths: Any) -> str:
 
 
 def _is_tracked(value: Any) -> bool:
-    return is_variable(value) or is_node(value) or hasattr(type(value), "__tf_checkpoint__")
+    return is_variable(value) or is_node(value) or hasattr(type(value), "get_state")
 
 
 def _untracked(what: str, value: Any) -> str:
@@ -245,7 +245,7 @@ def _leaves(root: Any) -> Iterator[tuple[str, Any, bool]]:
     todo: list[tuple[str, Any, bool]] = [("", root, False)]
     while todo:
         path, node, stepwise = todo.pop()
-        if is_variable(node) or hasattr(type(node), "__tf_checkpoint__"):
+        if is_variable(node) or hasattr(type(node), "get_state"):
             yield path, node, stepwise
             continue
         stepwise = hasattr(type(node), "__tf_when_built__") or (
@@ -267,7 +267,7 @@ def _values(root: Any) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]
         if is_variable(leaf):
             arrays[path] = variable_of(leaf).array
             continue
-        state = leaf.__tf_checkpoint__()
+        state = leaf.get_state()
         try:
             states[path] = json.loads(json.dumps(state))
         except (TypeError, ValueError) as error:
