@@ -63,6 +63,7 @@ from twofold.api.wider import transpose as transpose
 from twofold.api.wider import where as where
 from twofold.compiler.decorator import function as function
 from twofold.compiler.spec import TensorSpec as TensorSpec
+from twofold.data.strings import string as string
 from twofold.dtypes import as_dtype as as_dtype
 from twofold.dtypes import bfloat16 as bfloat16
 from twofold.dtypes import bool as bool

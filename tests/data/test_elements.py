@@ -287,7 +287,8 @@ def test_the_end_has_a_name() -> None:
 
 
 MODULES = [
-    "batch_methods", "dataset", "map_methods", "nest", "options", "order_methods", "strings",
+    "batch_methods", "dataset", "file_sources", "map_methods", "nest", "options", "order_methods",
+    "readers", "strings",
 ]  # fmt: skip
 
 

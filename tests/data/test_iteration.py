@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,3 +193,63 @@ def test_options_are_merged_and_unknown_ones_refused() -> None:
     ds = Dataset.range(3).with_options(options).with_options(tf.data.Options()).batch(2)
     assert ds.options().deterministic is False
     assert ds.options() == options
+
+
+@pytest.mark.parametrize("made", [lambda ds: ds.prefetch(1), lambda ds: ds])
+def test_a_stuck_thread_is_told_with_its_line(made: Any) -> None:
+    stuck = threading.Event()
+
+    def waits(x: Any) -> Any:
+        stuck.wait(10)
+        return np.asarray(x)
+
+    options = tf.data.Options()
+    options.timeout = 0.05
+    ds = Dataset.range(3).map(waits, num_parallel_calls=2)
+    elements = iter(made(ds).with_options(options))
+    with pytest.raises(TimeoutError, match=r"waiting for 0 s; its thread is at .*\.py:\d+"):
+        next(elements)
+    stuck.set()
+    with pytest.raises(tf.errors.ArgumentError, match="timeout is a number of seconds above 0"):
+        options.timeout = 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_an_iterator_is_not_for_a_forked_child_which_makes_its_own() -> None:
+    ds = Dataset.range(5).prefetch(2)
+    elements = iter(ds)
+    next(elements)
+    child = os.fork()
+    if child == 0:
+        with contextlib.suppress(BaseException):
+            try:
+                next(elements)
+            except RuntimeError:
+                os._exit(7 if [int(x) for x in ds] == [0, 1, 2, 3, 4] else 8)
+        os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_ctrl_c_ends_a_wait_and_the_process(tmp_path: Path) -> None:
+    program = tmp_path / "waits.py"
+    program.write_text(
+        "import signal, threading, twofold as tf\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def waits(x):\n"
+        "    print('waiting', flush=True)\n"
+        "    threading.Event().wait(600)\n"
+        "list(tf.data.Dataset.range(3).map(waits, num_parallel_calls=2).prefetch(1))\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("waiting")  # two threads print
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in told and process.returncode != 0
+
+
+def test_the_spec_behind_parallel_plain_python_is_that_of_the_first_element() -> None:
+    ds = Dataset.range(3).map(lambda x: float(x.numpy()), num_parallel_calls=2)
+    assert ds.element_spec == tf.TensorSpec((), tf.float32)

@@ -148,6 +148,7 @@ OBJECTS: dict[str, str] = {
     "Module": "twofold.saving.module:Module",
     "name_scope": "twofold.runtime.scopes:name_scope",
     "print": "twofold.runtime.printing:print",
+    "string": "twofold.data.strings:string",
     "custom_gradient": "twofold.runtime.custom:custom_gradient",
     **{name: f"twofold.dtypes:{name}" for name in _DTYPES},
     **{name: f"twofold.api.numbers:{name}" for name in ("e", "inf", "nan", "newaxis", "pi")},

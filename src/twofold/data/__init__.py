@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from . import experimental
 from .dataset import Dataset
 from .iterator import DatasetIterator as Iterator
 from .node import INFINITE as INFINITE_CARDINALITY
 from .node import UNKNOWN as UNKNOWN_CARDINALITY
 from .options import Options
 from .prefetch import AUTOTUNE
+from .readers import TextLineDataset
 from .spec import DatasetSpec
 
 __all__ = [
@@ -18,4 +20,6 @@ __all__ = [
     "DatasetSpec",
     "Iterator",
     "Options",
+    "TextLineDataset",
+    "experimental",
 ]

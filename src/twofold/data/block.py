@@ -15,7 +15,7 @@ import numpy as np
 
 from .nest import Form
 
-__all__ = ["Block", "Column", "join", "of_rows"]
+__all__ = ["Block", "Column", "join", "listed", "of_rows"]
 
 Column = Any  # np.ndarray | list[Any]
 
@@ -81,10 +81,11 @@ def _join(parts: Sequence[Column]) -> Column:
         for p in parts
     ):
         return np.concatenate(parts)
-    return [x for p in parts for x in _listed(p)]
+    return [x for p in parts for x in listed(p)]
 
 
-def _listed(part: Column) -> list[Any]:
+def listed(part: Column) -> list[Any]:
+    """The leaves of a column, element by element."""
     if isinstance(part, np.ndarray):
         return [part[i, ...] for i in range(len(part))]
     return part  # type: ignore[no-any-return]

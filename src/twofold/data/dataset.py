@@ -15,6 +15,7 @@ from . import spec as specs
 from .batch_methods import BatchMethods
 from .choosing import Choose, Random
 from .combining import Zip
+from .file_sources import FileSources
 from .fluent import count_of, node_of
 from .iterator import DatasetIterator, begin
 from .map_methods import MapMethods
@@ -27,7 +28,7 @@ from .seeding import seeds_of
 __all__ = ["Dataset"]
 
 
-class Dataset(MapMethods, BatchMethods, OrderMethods):
+class Dataset(MapMethods, BatchMethods, OrderMethods, FileSources):
     """Elements that are made when they are asked for, each of tensors in tuples and dicts.
 
     A dataset is a description: each ``for`` over it starts from the beginning, and any number of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir.errors import ArgumentError
@@ -13,7 +14,7 @@ from .options import Options
 if TYPE_CHECKING:
     from .dataset import Dataset
 
-__all__ = ["Fluent", "count_of", "node_of"]
+__all__ = ["Fluent", "count_of", "name_of", "node_of"]
 
 
 class Fluent:
@@ -50,3 +51,10 @@ def count_of(value: Any, what: str) -> int:
         return operator.index(value)
     except TypeError:
         raise ArgumentError(f"{what} is an integer, not {value!r}") from None
+
+
+def name_of(path: Any) -> str:
+    """A path as a text; a tensor of a text is one, too."""
+    held = path.numpy().decode() if hasattr(path, "numpy") else path
+    name: str = os.fspath(held)
+    return name

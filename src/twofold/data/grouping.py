@@ -17,7 +17,7 @@ from .nested import Flattening
 from .node import INFINITE, UNKNOWN, Node, Opening, Reader, Run, noted
 from .sources import Arrays, Gather, Range
 
-__all__ = ["GroupByWindow", "Window"]
+__all__ = ["GroupByWindow", "Window", "of_dataset"]
 
 
 class Window(Node):
@@ -94,6 +94,11 @@ def in_memory(block: Block) -> Node:
     """A block as a dataset."""
     spec = specs.of_columns(block)
     return Gather(Range(0, block.count), Arrays(block.columns, block.form), spec, "window")
+
+
+def of_dataset(node: Node) -> Node:
+    """A dataset of one dataset."""
+    return Gather(Range(0, 1), Arrays([[node]], LEAF), specs.DatasetSpec(node.spec), "from_tensors")
 
 
 class GroupByWindow(Flattening):

@@ -24,8 +24,17 @@ __all__ = ["DatasetIterator", "begin"]
 
 VERSION = 1
 AHEAD = 1 << 16  # bytes that are read ahead of a loop over single elements
+_process = [0]  # how many forks this process is away from where the module was imported
 _new = object.__new__
 _ndarray = np.ndarray
+
+
+def _after_fork() -> None:
+    _process[0] += 1
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class DatasetIterator(Iterator[Any]):
@@ -39,7 +48,7 @@ class DatasetIterator(Iterator[Any]):
         self._node, self._options = node, options
         self._convert: Callable[[Any], Any] = _as_numpy if as_numpy else public
         self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._process = _process[0]
         self._ahead = reads_ahead(node)
         self._begin(Opening(options))
 
@@ -60,6 +69,11 @@ class DatasetIterator(Iterator[Any]):
         return self
 
     def __next__(self) -> Any:
+        if self._process != _process[0]:  # before the lock, which a thread of the parent may hold
+            raise RuntimeError(
+                "this iterator was made before a fork, and its threads are the parent's; make one "
+                "with iter(dataset) in the child"
+            )
         with self._lock:
             if self._at >= self._count:
                 self._fetch()
@@ -78,11 +92,6 @@ class DatasetIterator(Iterator[Any]):
 
     def _fetch(self) -> None:
         """The next block; more at a time where nobody can tell, as long as it is small."""
-        if self._pid != os.getpid():
-            raise RuntimeError(
-                "this iterator was made before a fork, and its threads are the parent's; make one "
-                "with iter(dataset) in the child"
-            )
         try:
             block = self._run.take(self._size)
         except Exception:

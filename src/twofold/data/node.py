@@ -20,6 +20,7 @@ from twofold.ir.location import user_location
 
 from .block import Block, join
 from .nest import Form
+from .options import Options
 
 __all__ = [
     "INFINITE", "UNKNOWN", "Node", "Opening", "Reader", "Run", "Seeds", "Source", "noted",
@@ -82,7 +83,7 @@ class Opening:
     nothing; an iteration begins where the ones before it ended.
     """
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: Options) -> None:
         self.options = options
         self.counts = True
         self.passes: dict[Seeds, int] = {}
@@ -90,7 +91,7 @@ class Opening:
     @classmethod
     def empty(cls) -> Opening:
         """An iteration for a look at the first element, which uses up no number."""
-        made = cls(None)
+        made = cls(Options())
         made.counts = False
         return made
 

@@ -9,6 +9,10 @@ from twofold.ir.errors import ArgumentError
 __all__ = ["Options"]
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 class _Group:
     """Options of TensorFlow's runtime that are kept and change nothing here."""
 
@@ -30,7 +34,9 @@ class Options:
     """Options of a dataset; ``dataset.with_options`` takes them.
 
     ``deterministic``: whether parallel transformations give their elements in order; those that say
-    it themselves are not asked. The groups ``autotune``, ``threading``,
+    it themselves are not asked. ``timeout``: seconds after which a wait for a thread raises
+    TimeoutError with the line at which the thread is; None (the default) waits on, and tells it in
+    the log every half minute. Not in TensorFlow. The groups ``autotune``, ``threading``,
     ``experimental_optimization`` and ``experimental_distribute`` are accepted for programs that set
     them: they steer TensorFlow's runtime and have no effect.
 
@@ -42,6 +48,7 @@ class Options:
         set_own = self.__dict__.update
         set_own(
             deterministic=None,
+            timeout=None,
             experimental_slack=None,
             experimental_warm_start=None,
             autotune=_Group("enabled", "cpu_budget", "ram_budget", "autotune_algorithm"),
@@ -62,6 +69,8 @@ class Options:
             raise AttributeError(f"tf.data.Options has no {name!r}: {', '.join(self.__dict__)}")
         if name == "deterministic" and value is not None and value.__class__ is not bool:
             raise ArgumentError(f"deterministic is True, False or None, not {value!r}")
+        if name == "timeout" and not (value is None or (_is_number(value) and value > 0)):
+            raise ArgumentError(f"timeout is a number of seconds above 0, or None, not {value!r}")
         self.__dict__[name] = value
 
     @property

@@ -8,8 +8,10 @@ from twofold.ir.errors import ArgumentError
 
 from .caching import Cache
 from .combining import Concatenate, Zip
-from .fluent import Fluent, count_of, node_of
-from .node import UNKNOWN, Node
+from .fluent import Fluent, count_of, name_of, node_of
+from .grouping import of_dataset
+from .keeping import FileCache, no_compression, save, snapshot_place
+from .node import UNKNOWN, Node, Opening
 from .ordering import Repeat, Shard, Shuffle, Skip, Take
 from .prefetch import Prefetch
 from .seeding import seeds_of
@@ -110,20 +112,54 @@ class OrderMethods(Fluent):
         numbers: Node = Range(first, first + _ENDLESS)
         return self._over(Zip((numbers, self._node)))
 
-    def cache(self, filename: str = "", name: str | None = None) -> Dataset:
-        """The same elements; those of the first whole pass are kept, in memory.
+    def cache(self, filename: Any = "", name: str | None = None) -> Dataset:
+        """The same elements; those of the first whole pass are kept, in memory or in a directory.
 
         A pass that is left before its end keeps nothing. What is kept is known by number: a shuffle
-        behind a cache needs no buffer of data from the second pass on.
+        behind a cache needs no buffer of data from the second pass on. A directory outlives the
+        process, and is not asked whether the pipeline is still the one that filled it. Raises
+        SaveError where it cannot be written, LoadError where it is damaged.
 
         >>> import twofold as tf
         >>> ds = tf.data.Dataset.range(3).map(lambda x: x * x).cache()
         >>> [int(x) for x in ds], [int(x) for x in ds]
         ([0, 1, 4], [0, 1, 4])
         """
-        if filename:
-            raise NotImplementedError("cache(filename) is to come")
-        return self._over(Cache(self._node))
+        place = name_of(filename)
+        return self._over(FileCache(self._node, place, "cache") if place else Cache(self._node))
+
+    def snapshot(
+        self, path: Any, compression: Any = "AUTO", reader_func: Any = None,
+        shard_func: Any = None, name: str | None = None,
+    ) -> Dataset:  # fmt: skip
+        """A cache in a directory of this pipeline's own below ``path``.
+
+        Another pipeline, whose transformations or arguments differ, has another. ``reader_func``
+        takes a dataset of datasets and gives the elements; ``shard_func`` is not called.
+        """
+        no_compression(compression, "snapshot")
+        place = snapshot_place(self._node, name_of(path))
+        made = self._over(FileCache(self._node, place, "snapshot"))
+        return made if reader_func is None else reader_func(self._over(of_dataset(made._node)))
+
+    def save(
+        self, path: Any, compression: Any = None, shard_func: Any = None,
+        checkpoint_args: Any = None,
+    ) -> None:  # fmt: skip
+        """Write all elements to a directory, which ``tf.data.Dataset.load`` reads.
+
+        The directory is there whole or not at all; an older one is replaced at the end. Raises
+        SaveError where the disk is full or the place not writable.
+
+        >>> import tempfile, os
+        >>> import twofold as tf
+        >>> place = os.path.join(tempfile.mkdtemp(), "squares")
+        >>> tf.data.Dataset.range(3).map(lambda x: x * x).save(place)
+        >>> [int(x) for x in tf.data.Dataset.load(place)]
+        [0, 1, 4]
+        """
+        no_compression(compression, "save")
+        save(self._node, Opening(self._options), name_of(path))
 
     def prefetch(self, buffer_size: Any, name: str | None = None) -> Dataset:
         """The same elements, up to ``buffer_size`` of which a thread makes ahead of their use.

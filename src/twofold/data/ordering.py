@@ -12,7 +12,7 @@ from .block import Block, of_rows
 from .node import INFINITE, UNKNOWN, Node, Opening, Reader, Run, Seeds, Source
 from .seeding import Numbers, pair_of_pass
 
-__all__ = ["Repeat", "Shard", "Shuffle", "Skip", "Take"]
+__all__ = ["Counted", "Repeat", "Shard", "Shuffle", "Skip", "Take"]
 
 N = TypeVar("N", bound="Ordering")
 
@@ -176,6 +176,48 @@ class _Sharding(Run):
         gone = self.source.skip(before + 1 + (count - 1) * self.of) if count else 0
         self.number += gone
         return 0 if gone <= before else (gone - before - 1) // self.of + 1
+
+    def close(self) -> None:
+        self.source.close()
+
+
+class Counted(Ordering):
+    """The same elements, of which there are ``count``."""
+
+    name = "assert_cardinality"
+
+    def __init__(self, source: Node, count: int) -> None:
+        super().__init__(source)
+        self.count = count
+
+    def over(self, rows: Node) -> Counted:
+        return Counted(rows, self.count)
+
+    @property
+    def cardinality(self) -> int:
+        return self.count
+
+    def arguments(self) -> str:
+        return str(self.count)
+
+    def run(self, opening: Opening) -> Run:
+        return _Counting(self.inputs[0].open(opening), self.count)
+
+
+class _Counting(Run):
+    def __init__(self, source: Run, count: int) -> None:
+        self.source, self.count, self.seen = source, count, 0
+
+    def take(self, count: int) -> Block | None:
+        block = self.source.take(count)
+        self.seen += 0 if block is None else block.count
+        short = block is None and self.seen < self.count and self.count != INFINITE
+        if self.count >= 0 and (short or self.seen > self.count):
+            told = f"only {self.seen}" if short else f"at least {self.seen}"
+            raise ArgumentError(
+                f"assert_cardinality: {self.count} elements were expected, there are {told}"
+            )
+        return block
 
     def close(self) -> None:
         self.source.close()

@@ -12,7 +12,7 @@ from twofold.ir.errors import ArgumentError, ShapeError
 
 from . import spec as specs
 from .batching import Batch
-from .block import Block, join
+from .block import Block, join, listed
 from .nest import flatten, pack, paths
 from .node import UNKNOWN, Node, Opening, Reader, Run
 from .strings import STRING
@@ -107,7 +107,7 @@ def _shape(shape: Any) -> Any:
 
 
 def _padded(column: Any, shape: Any, value: Any, path: str) -> Any:
-    rows = [np.asarray(x) for x in column]
+    rows = listed(column)
     if any(r.ndim != len(shape) for r in rows):
         raise ShapeError(f"padded_batch{path}: {rows[0].ndim} axes, padded_shapes has {len(shape)}")
     sizes = [max(r.shape[a] for r in rows) for a in range(len(shape))]

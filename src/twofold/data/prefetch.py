@@ -5,14 +5,14 @@ from __future__ import annotations
 import collections
 import time
 import weakref
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from typing import Any
 
 from .block import Block, of_rows
 from .functions import UserFunction
 from .mapping import Map
 from .node import Node, Opening, Reader, Run, noted
-from .workers import Feed, submit
+from .workers import Feed, landed, submit
 
 __all__ = ["AUTOTUNE", "ParallelMap", "Prefetch"]
 
@@ -31,15 +31,17 @@ class Prefetch(Node):
 
     def run(self, opening: Opening) -> Run:
         source = self.inputs[0].open(opening)
-        return source if self.buffer == 0 else _Prefetching(source, self.buffer)
+        if self.buffer == 0:
+            return source
+        return _Prefetching(source, self.buffer, opening.options.timeout)
 
 
 class _Prefetching(Run):
     """The thread begins with the first element that is asked for, or is left out till then."""
 
-    def __init__(self, source: Run, buffer: int) -> None:
+    def __init__(self, source: Run, buffer: int, timeout: float | None) -> None:
         self.source = source
-        self.feed = Feed(source, None if buffer < 0 else buffer, "prefetch")
+        self.feed = Feed(source, None if buffer < 0 else buffer, "prefetch", timeout)
         self.started = False
         self._end = weakref.finalize(self, self.feed.stop)
         self._end.atexit = False
@@ -68,11 +70,15 @@ class ParallelMap(Map):
 
     def run(self, opening: Opening) -> Run:
         ordered = opening.options.ordered(self.ordered)
-        return _CallingAtOnce(self, self.inputs[0].open(opening), ordered)
+        timeout = opening.options.timeout
+        return _CallingAtOnce(self, self.inputs[0].open(opening), ordered, timeout)
 
 
 class _CallingAtOnce(Run):
-    def __init__(self, node: ParallelMap, source: Run, ordered: bool) -> None:
+    def __init__(
+        self, node: ParallelMap, source: Run, ordered: bool, timeout: float | None
+    ) -> None:
+        self.timeout = timeout
         self.node, self.reader, self.ordered = node, Reader(source), ordered
         self.most = node.calls if node.calls > 0 else cores()
         self.flying: collections.deque[Future[Any]] = collections.deque()
@@ -127,14 +133,13 @@ class _CallingAtOnce(Run):
             first = self.flying[0]
             if not wait_for and not first.done():
                 return None
-            wait([first])
+            landed(self.flying, True, "map", self.timeout)
             return self.flying.popleft()
         done = next((f for f in self.flying if f.done()), None)
         if done is None:
             if not wait_for:
                 return None
-            wait(self.flying, return_when=FIRST_COMPLETED)
-            done = next(f for f in self.flying if f.done())
+            done = landed(self.flying, False, "map", self.timeout)
         self.flying.remove(done)
         return done
 

@@ -15,13 +15,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
 from .block import Block
 from .node import Run
 
-__all__ = ["Feed", "submit"]
+__all__ = ["Feed", "landed", "submit"]
 
 PATIENCE = 30.0  # seconds after which a wait is told
 IDLE = 10.0  # seconds after which a thread of the pool without work ends
@@ -61,6 +61,7 @@ class _Pool:
                 if not self.tasks:
                     return
                 future, call, args = self.tasks.popleft()
+            future.thread = threading.current_thread()
             try:
                 result = call(*args)
             except BaseException as error:  # noqa: BLE001  (handed to who waits)
@@ -90,8 +91,10 @@ class Feed:
     ``limit``: how many elements; None starts at 2 and doubles whenever the reader has to wait.
     """
 
-    def __init__(self, run: Run, limit: int | None, what: str) -> None:
-        self.run, self.what = run, what
+    def __init__(
+        self, run: Run, limit: int | None, what: str, timeout: float | None = None
+    ) -> None:
+        self.run, self.what, self.timeout = run, what, timeout
         self.grows = limit is None
         self.limit = 2 if limit is None else limit
         self.changed = threading.Condition()
@@ -130,12 +133,11 @@ class Feed:
         return first
 
     def _wait(self) -> None:
-        start = time.monotonic()
+        patience = _Patience(self.what, self.timeout)
         while not self.blocks:
-            self.changed.wait(PATIENCE)
-            if not self.blocks and time.monotonic() - start >= PATIENCE:
-                log.warning("%s: waiting for %.0f s; %s", self.what, time.monotonic() - start,
-                            standing(self.thread))  # fmt: skip
+            self.changed.wait(patience.step)
+            if not self.blocks:
+                patience.tell(self.thread)
 
     def stop(self) -> None:
         """Have the thread end after what it has in hand."""
@@ -175,6 +177,43 @@ def _fill(feed: Feed) -> None:
             break
         del made
     feed.run.close()
+
+
+class _Patience:
+    """How long one waits for a thread: tells it in the log, and raises TimeoutError at the end."""
+
+    def __init__(self, what: str, timeout: float | None) -> None:
+        self.what, self.timeout, self.start = what, timeout, time.monotonic()
+        self.told = 0.0
+
+    @property
+    def step(self) -> float:
+        """Seconds until there is something to tell."""
+        return PATIENCE if self.timeout is None else min(PATIENCE, self.timeout)
+
+    def tell(self, thread: threading.Thread | None) -> None:
+        """Tell that the wait goes on, or give it up."""
+        waited = time.monotonic() - self.start
+        words = f"{self.what}: waiting for {waited:.0f} s; {standing(thread)}"
+        if self.timeout is not None and waited >= self.timeout:
+            raise TimeoutError(words)
+        if waited - self.told >= PATIENCE:
+            self.told = waited
+            log.warning("%s", words)
+
+
+def landed(futures: Any, first: bool, what: str, timeout: float | None) -> Any:
+    """Wait for the first of several calls to end, or for whichever ends first; returns it.
+
+    Raises TimeoutError, with the line at which the thread is.
+    """
+    patience = _Patience(what, timeout)
+    wanted = [futures[0]] if first else list(futures)
+    while True:
+        done, waiting = wait(wanted, patience.step, FIRST_COMPLETED)
+        if done:
+            return next(f for f in wanted if f in done)
+        patience.tell(getattr(next(iter(waiting)), "thread", None))
 
 
 def standing(thread: threading.Thread | None) -> str:

@@ -1,0 +1,109 @@
+"""TensorFlow's classes of datasets of files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twofold.ir.errors import ArgumentError
+
+from . import tables
+from .dataset import Dataset
+from .files import lines_of, paths_of
+
+__all__ = ["CsvDataset", "TextLineDataset", "assert_cardinality", "make_csv_dataset"]
+
+
+class TextLineDataset(Dataset):
+    """The lines of text files, as texts without their ends.
+
+    ``compression_type``: None, "GZIP" or "ZLIB". Raises LoadError for a file that is cut off.
+
+    >>> import pathlib, tempfile
+    >>> import twofold as tf
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "poem.txt"
+    >>> _ = file.write_text("so much depends\\nupon\\n")
+    >>> [line.numpy() for line in tf.data.TextLineDataset(file)]
+    [b'so much depends', b'upon']
+    """
+
+    def __init__(
+        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
+        num_parallel_reads: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        names = paths_of(filenames, "TextLineDataset")
+        made = Dataset._of(lines_of(names, compression_type, buffer_size))
+        self._node, self._options = made._node, made._options
+
+
+class CsvDataset(Dataset):
+    """The rows of CSV files as tuples. Needs pyarrow.
+
+    ``record_defaults``: for each column a dtype, where a value has to be there, or the value that
+    stands for a missing one. ``select_cols``: the numbers of the columns that count. Raises
+    LoadError for what is no CSV or does not have these dtypes.
+    """
+
+    def __init__(
+        self, filenames: Any, record_defaults: Any, compression_type: Any = None,
+        buffer_size: Any = None, header: bool = False, field_delim: str = ",",
+        use_quote_delim: bool = True, na_value: str = "", select_cols: Any = None,
+    ) -> None:  # fmt: skip
+        if compression_type not in (None, ""):
+            raise ArgumentError("CsvDataset finds out a compression by a name that ends in .gz")
+        options = {
+            "header": header, "delimiter": field_delim, "na_value": na_value,
+            "select": None if select_cols is None else list(select_cols),
+            "block_size": buffer_size,
+        }  # fmt: skip
+        names = paths_of(filenames, "CsvDataset")
+        made = Dataset._of(tables.csv_tuples(names, list(record_defaults), options))
+        self._node, self._options = made._node, made._options
+
+
+def make_csv_dataset(
+    file_pattern: Any, batch_size: Any, column_names: Any = None, column_defaults: Any = None,
+    label_name: str | None = None, select_columns: Any = None, field_delim: str = ",",
+    use_quote_delim: bool = True, na_value: str = "", header: bool = True,
+    num_epochs: Any = None, shuffle: bool = True, shuffle_buffer_size: int = 10000,
+    shuffle_seed: Any = None, prefetch_buffer_size: Any = None,
+) -> Dataset:  # fmt: skip
+    """Batches of rows of CSV files: dicts of columns, or pairs of such a dict and the label.
+
+    ``num_epochs`` None repeats for ever. Needs pyarrow. Raises ArgumentError if no file matches.
+    """
+    from .files import matching  # noqa: PLC0415
+
+    if column_defaults is not None:
+        raise ArgumentError("make_csv_dataset: dtypes are found out; see Dataset.from_csv(dtypes=)")
+    ds = Dataset.from_csv(
+        matching(file_pattern), column_names, select_columns, None, header, field_delim, na_value
+    )
+    if label_name is not None and label_name not in ds.element_spec:
+        raise ArgumentError(f"there is no column {label_name!r}; there are {[*ds.element_spec]}")
+    if shuffle:
+        ds = ds.shuffle(shuffle_buffer_size, shuffle_seed)
+    ds = ds.repeat(num_epochs).batch(batch_size, drop_remainder=num_epochs is None)
+
+    def split(row: Any) -> Any:
+        rest = dict(row)
+        return rest, rest.pop(label_name)
+
+    ds = ds if label_name is None else ds.map(split)
+    return ds.prefetch(1 if prefetch_buffer_size is None else prefetch_buffer_size)
+
+
+def assert_cardinality(expected_cardinality: Any) -> Any:
+    """For ``Dataset.apply``: the same elements, whose number is then known.
+
+    Iterating raises ArgumentError if there are more or fewer.
+
+    >>> import twofold as tf
+    >>> ds = tf.data.Dataset.range(6).filter(lambda x: x % 2 == 0)
+    >>> len(ds.apply(tf.data.experimental.assert_cardinality(3)))
+    3
+    """
+    from .fluent import count_of, node_of  # noqa: PLC0415
+    from .ordering import Counted  # noqa: PLC0415
+
+    count = count_of(expected_cardinality, "assert_cardinality")
+    return lambda ds: ds._over(Counted(node_of(ds, "assert_cardinality"), count))
