@@ -133,6 +133,24 @@ def test_a_generator_that_raises_ends_the_dataset() -> None:
     assert list(elements) == []
 
 
+def test_an_array_that_is_filled_anew_for_each_element_is_copied() -> None:
+    buffer = np.zeros(2, np.int32)
+
+    def fill() -> Any:
+        for i in range(4):
+            buffer[:] = i
+            yield buffer
+
+    ds = Dataset.from_generator(fill, output_signature=tf.TensorSpec((2,), tf.int32))
+    assert next(iter(ds.batch(4))).tolist() == [[0, 0], [1, 1], [2, 2], [3, 3]]
+
+    def filled(x: Any) -> Any:
+        buffer[:] = int(x.numpy())
+        return buffer
+
+    assert [x.tolist() for x in Dataset.range(2).map(filled).batch(2)] == [[[0, 0], [1, 1]]]
+
+
 def test_map_gives_several_arguments_for_a_tuple_and_one_for_the_rest() -> None:
     pairs = Dataset.from_tensor_slices(([1, 2], [3, 4]))
     assert [int(x) for x in pairs.map(lambda a, b: a * b)] == [3, 8]
@@ -167,6 +185,15 @@ def test_what_cannot_be_compiled_runs_as_plain_python_each_time() -> None:
     assert [round(float(x), 2) for x in ds] == [0.64, 1.64, 2.64]
     assert seen == [0, 1, 2]
     assert ds.element_spec == tf.TensorSpec((), tf.float64)
+
+
+def test_the_text_of_a_dataset_calls_no_function() -> None:
+    calls: list[Any] = []
+    ds = Dataset.range(3).map(lambda x: calls.append(x.numpy())).batch(2)
+    assert repr(ds) == "<_BatchDataset>" and not calls
+    assert repr(Dataset.range(3).map(lambda x: x + 1)) == (
+        "<_MapDataset element_spec=TensorSpec(shape=(), dtype=int64)>"
+    )
 
 
 def test_filter_takes_one_truth_value() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +229,26 @@ def test_an_asserted_cardinality_is_known_and_checked() -> None:
         ds = even.apply(tf.data.experimental.assert_cardinality(wrong))
         with pytest.raises(tf.errors.ArgumentError, match=told):
             list(ds)
+
+
+def test_a_process_that_is_killed_while_saving_leaves_what_was_there(tmp_path: Path) -> None:
+    Dataset.range(3).save(tmp_path / "d")
+    program = tmp_path / "saves.py"
+    program.write_text(
+        "import sys, time, numpy as np, twofold as tf, twofold.data.storage as storage\n"
+        "storage.CHUNK_COUNT = 4\n"
+        "def slow(x):\n"
+        "    if int(x.numpy()) == 40:\n"
+        "        print('half', flush=True)\n"
+        "        time.sleep(600)\n"
+        "    return x\n"
+        "tf.data.Dataset.range(80).map(slow).save(sys.argv[1])\n"
+    )
+    command = [sys.executable, str(program), str(tmp_path / "d")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "half\n"
+        process.kill()
+    assert elements(Dataset.load(tmp_path / "d")) == [0, 1, 2]
+    Dataset.range(5).save(tmp_path / "d")
+    assert elements(Dataset.load(tmp_path / "d")) == [0, 1, 2, 3, 4]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "saves.py"]

@@ -60,3 +60,10 @@ def test_an_infinite_dataset_has_as_many_steps_as_are_asked_for() -> None:
 def test_targets_beside_a_dataset_are_refused() -> None:
     with pytest.raises(ValueError, match="`y` should not be passed"):
         model().fit(batches(X, Y), Y, verbose=0)
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_a_dataset_without_batches_is_refused(method: str) -> None:
+    for empty in (batches(X[:0], Y[:0]), batches(X, Y).filter(lambda x, y: False)):
+        with pytest.raises(ValueError, match="gives no batch"):
+            getattr(model(), method)(empty, verbose=0)

@@ -10,9 +10,9 @@ import numpy as np
 from twofold.ir.errors import ArgumentError, ConversionError, DTypeError, ShapeError
 
 from . import spec as specs
-from .block import Block, Column, join
+from .block import Block, Column, of_rows
 from .nest import flatten, paths
-from .node import INFINITE, UNKNOWN, Node, Opening, Run
+from .node import INFINITE, UNKNOWN, Node, Opening, Reader, Run
 
 __all__ = ["Batch", "Unbatch", "rows_of", "stacked"]
 
@@ -52,39 +52,43 @@ class Batch(Node):
 
 class _Batching(Run):
     def __init__(self, node: Batch, source: Run) -> None:
-        self.node, self.source, self.done = node, source, False
+        self.node, self.reader, self.done = node, Reader(source), False
 
     def take(self, count: int) -> Block | None:
-        """One batch: an error of an element takes its batch with it."""
-        node = self.node
-        pieces: list[Block] = []
-        have = 0
-        while have < node.size and not self.done:
-            block = self.source.take(node.size - have)
-            if block is None:
-                self.done = True
-                break
-            pieces.append(block)
-            have += block.count
-        if not have or (node.whole and have < node.size):
+        """As many batches as are one array; else one. An error of an element takes its batch with
+        it."""
+        size = self.node.size
+        block = None if self.done else self.reader.peek(count * size)
+        if block is None:
+            self.done = True
             return None
-        whole = join(pieces)
-        columns: list[Column] = [
-            x[None] if isinstance(x, np.ndarray) else [x] for x in node.stack(whole)
-        ]
-        return Block(1, columns, whole.form)
+        full = block.count // size
+        if not full:
+            self.reader.drop(block.count)
+            self.reader.raise_error()
+            self.done = True
+            return None if self.node.whole else self._one(block)
+        if type(self.node) is Batch and all(isinstance(c, np.ndarray) for c in block.columns):
+            self.reader.drop(full * size)
+            columns = [c[: full * size].reshape(full, size, *c.shape[1:]) for c in block.columns]
+            return Block(full, columns, block.form)
+        self.reader.drop(size)
+        return self._one(block.cut(0, size))
+
+    def _one(self, block: Block) -> Block:
+        return of_rows([self.node.stack(block)], block.form)
 
     def skip(self, count: int) -> int:
         if self.done:
             return 0
         size = self.node.size
-        gone = self.source.skip(count * size)
+        gone = self.reader.skip(count * size)
         if gone < count * size:
             self.done = True
         return gone // size if self.node.whole else -(-gone // size)
 
     def close(self) -> None:
-        self.source.close()
+        self.reader.close()
 
 
 def stacked(column: Column, path: str = "") -> Any:

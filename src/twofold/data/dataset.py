@@ -19,6 +19,7 @@ from .file_sources import FileSources
 from .fluent import count_of, node_of
 from .iterator import DatasetIterator, begin
 from .map_methods import MapMethods
+from .mapping import spec_without_running
 from .nest import map_leaves
 from .node import INFINITE, UNKNOWN, Node
 from .options import Options
@@ -310,7 +311,8 @@ class Dataset(MapMethods, BatchMethods, OrderMethods, FileSources):
 
     def __repr__(self) -> str:
         name = "".join(word.title() for word in self._node.name.split("_"))
-        return f"<_{name}Dataset element_spec={self.element_spec}>"
+        told = spec_without_running(self._node)
+        return f"<_{name}Dataset{'' if told is None else f' element_spec={told}'}>"
 
 
 Node.face = Dataset._of

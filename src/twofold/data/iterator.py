@@ -23,7 +23,7 @@ from .strings import STRING
 __all__ = ["DatasetIterator", "begin"]
 
 VERSION = 1
-AHEAD = 1 << 16  # bytes that are read ahead of a loop over single elements
+AHEAD = 1 << 17  # bytes that are read ahead of a loop over single elements
 _process = [0]  # how many forks this process is away from where the module was imported
 _new = object.__new__
 _ndarray = np.ndarray

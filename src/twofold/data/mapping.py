@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.errors import ArgumentError, ConversionError
+from twofold.ir.errors import ArgumentError, ConversionError, TwofoldError
 
 from . import spec as specs
 from .block import Block, of_rows
@@ -15,7 +15,7 @@ from .functions import UserFunction
 from .nest import Form, pack
 from .node import UNKNOWN, Node, Opening, Reader, Run, noted
 
-__all__ = ["Filter", "Map", "TakeWhile", "first_spec", "truth_of"]
+__all__ = ["Filter", "Map", "TakeWhile", "first_spec", "spec_without_running", "truth_of"]
 
 Row = tuple[list[Any], Form]
 
@@ -45,6 +45,22 @@ class Map(Node):
 
     def run(self, opening: Opening) -> Run:
         return _Calling(self, self.inputs[0].open(opening))
+
+
+def spec_without_running(node: Node) -> Any:
+    """The spec of a node's elements, or None where only a call of a function could tell it."""
+    try:
+        for part in node.walk():
+            function = getattr(part, "function", None)
+            if function is None:
+                continue
+            if function.how is None:
+                function.spec(part.inputs[0].spec)
+            if function.how != "compiled" and not isinstance(part, Filter):
+                return None
+        return node.spec
+    except TwofoldError:  # which an iteration will raise
+        return None
 
 
 def first_spec(node: Node) -> Any:
@@ -149,8 +165,21 @@ class _Testing(Run):
         self.number = -1
         self.done = False
         self.error: Exception | None = None
+        self.found: Block | None = None  # of what was read ahead
+        self.quiet = not stops and all(part.quiet for part in node.inputs[0].walk())
 
     def take(self, count: int) -> Block | None:
+        """Where nobody can tell, more is read than might be needed: few elements may be chosen."""
+        if self.found is None:
+            ahead = self.quiet and self.node.function.pure
+            self.found = self._next(max(count, 256) if ahead else count)
+        found = self.found
+        if found is not None:
+            self.found = found.cut(count, found.count) if count < found.count else None
+            found = found.cut(0, count)
+        return found
+
+    def _next(self, count: int) -> Block | None:
         while not self.done:
             if self.error is not None:
                 error, self.error = self.error, None

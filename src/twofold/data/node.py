@@ -217,10 +217,15 @@ class Reader:
             pieces.append(block)
             have += block.count
         self.held = join(pieces) if pieces else None
-        if self.held is None and self.error is not None:
+        if self.held is None:
+            self.raise_error()
+        return self.held if self.held is None else self.held.cut(0, count)
+
+    def raise_error(self) -> None:
+        """Raise the error that comes next, if there is one."""
+        if self.error is not None:
             kept, self.error = self.error, None
             raise kept
-        return self.held if self.held is None else self.held.cut(0, count)
 
     def drop(self, count: int) -> None:
         """Go on behind the next ``count`` elements, which were looked at."""

@@ -15,7 +15,7 @@ from . import spec as specs
 from .block import Block, of_rows
 from .nest import LEAF, Form, flatten, pack, paths
 from .node import INFINITE, UNKNOWN, Node, Opening, Run, Source, noted
-from .spec import NoneSpec, leaf_of
+from .spec import NoneSpec, leaf_of, shared_leaf
 
 __all__ = ["Arrays", "Gather", "Generated", "Indexable", "Range", "arrays_of"]
 
@@ -166,7 +166,7 @@ def arrays_of(value: Any, what: str) -> tuple[list[Any], Form]:
 
 def _settled(leaf: Any, path: str, what: str) -> Any:
     try:
-        array = leaf_of(leaf)
+        array = shared_leaf(leaf)
     except ConversionError as error:
         raise ConversionError(f"{what}{path}: {error.message}") from None
     if leaf is array or (isinstance(array, np.ndarray) and array.base is not None):

@@ -19,7 +19,7 @@ from .strings import STRING, StringTensor, is_text, of_text, string
 
 __all__ = [
     "LONE", "PAIR", "DatasetSpec", "NoneSpec", "StringSpec", "UnknownShape", "batched", "integer",
-    "leaf_of", "make", "merged", "of_columns", "public", "rowless", "spec_of",
+    "leaf_of", "make", "merged", "of_columns", "public", "rowless", "shared_leaf", "spec_of",
 ]  # fmt: skip
 
 
@@ -95,7 +95,18 @@ def spec_of(leaf: Any) -> Any:
 
 
 def leaf_of(value: Any, dtype: Any = None) -> Any:
-    """A value as a leaf: an array, None, or a dataset. Raises ConversionError."""
+    """A value as a leaf: an array, None, or a dataset. Raises ConversionError.
+
+    An array of the user's is copied: who made it may fill it anew for the next element.
+    """
+    leaf = shared_leaf(value, dtype)
+    if leaf.__class__ is not np.ndarray or value.__class__ is Tensor:
+        return leaf
+    return leaf if leaf is not value and leaf.flags.owndata else leaf.copy()
+
+
+def shared_leaf(value: Any, dtype: Any = None) -> Any:
+    """The same without a copy."""
     if value.__class__ is Tensor:
         return value.array if dtype is None or value.array.dtype == dtype else _cast(value, dtype)
     if value is None or isinstance(value, Node):

@@ -12,6 +12,7 @@ import numpy as np
 from keras.src.trainers.data_adapters import data_adapter, data_adapter_utils
 
 from twofold.data import Dataset
+from twofold.ir.errors import ArgumentError
 
 __all__ = ["DatasetAdapter", "adapted"]
 
@@ -21,11 +22,22 @@ class DatasetAdapter(data_adapter.DataAdapter):
 
     def __init__(self, dataset: Dataset, class_weight: Any = None) -> None:
         self.dataset, self.class_weight = dataset, class_weight
+        self.seen = False
 
     def get_numpy_iterator(self) -> Iterator[Any]:
         """The batches, as tensors."""
-        batches = iter(self.dataset)
+        batches = self._batches()
         return batches if self.class_weight is None else map(self._weighted, batches)
+
+    def _batches(self) -> Iterator[Any]:
+        for batch in self.dataset:
+            self.seen = True
+            yield batch
+        if not self.seen:
+            raise ArgumentError(
+                f"{self.dataset!r} gives no batch: what it is made of is empty, or a filter, take "
+                f"or drop_remainder leaves nothing"
+            )
 
     def _weighted(self, batch: Any) -> Any:
         x, y, weights = data_adapter_utils.unpack_x_y_sample_weight(batch)
