@@ -1,6 +1,6 @@
 """A small convolutional network on real handwritten digits, fed by a pipeline of ``tf.data``.
 
-    python examples/digits_dataset.py      # --epochs N
+    python examples/digits_dataset.py      # --epochs N, --out DIR
 
 Two ways to train on the same datasets: Keras's ``fit``, and a loop of one's own with a tape, which
 is stopped in the middle of an epoch and goes on from the state of its iterator.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -100,10 +101,15 @@ def losses_of_a_loop(steps: int, stop: int | None = None) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--epochs", type=int, default=25)
-    epochs = parser.parse_args().epochs
+    parser.add_argument("--out", type=Path, default=Path("out"))
+    given = parser.parse_args()
+    epochs = given.epochs
     print(f"fit on a dataset, {epochs} epochs: held-out accuracy {fitted(epochs):.3f}")
     whole, resumed = losses_of_a_loop(60), losses_of_a_loop(60, stop=33)
     print(f"a loop that was stopped after 33 steps: the same losses, {whole == resumed}")
+    place = given.out / "digits_test"
+    datasets()[1].save(place)
+    print(f"the held-out batches are in {place}: {len(tf.data.Dataset.load(place))} of them")
 
 
 if __name__ == "__main__":

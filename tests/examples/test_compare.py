@@ -17,13 +17,17 @@ FUNCTIONS = {
     "diabetes": {"Regressor.train_step", "Regressor.predict"},
     "digits_cnn": {*KERAS, "sequential"},
     "digits": {"Classifier.train_step", "Classifier.predict"},
+    "digits_dataset": {
+        "NumpyTrainer.train_step", "NumpyTrainer.test_step", "losses_of_a_loop.step",
+    },
     "newton_logistic": {"newton_equations"},
     "photo_filters": {"develop"},
-}
+}  # fmt: skip
 ARGUMENTS = {
     "characters": ["--steps", "2", "--letters", "2", "--quiet"],
     "diabetes": ["--epochs", "1", "--quiet"],
     "digits": ["--epochs", "1"],
+    "digits_dataset": ["--epochs", "1"],
     "digits_cnn": ["--epochs", "1", "--quiet"],
 }
 

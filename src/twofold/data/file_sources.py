@@ -55,8 +55,9 @@ class FileSources(Fluent):
 
     @classmethod
     def load(
-        cls, path: Any, element_spec: Any = None, compression: Any = None, reader_func: Any = None
-    ) -> Dataset:
+        cls, path: Any, element_spec: Any = None, compression: Any = None,
+        reader_func: Any = None, wait: bool = False,
+    ) -> Dataset:  # fmt: skip
         """The elements that ``save`` has written; files are mapped, and rows known by number.
 
         Raises LoadError for a place where no dataset is, or a damaged one.
@@ -64,6 +65,8 @@ class FileSources(Fluent):
         from .grouping import of_dataset  # noqa: PLC0415
 
         no_compression(compression, "load")
+        if wait:
+            raise ArgumentError("load: a directory is there whole or not at all; wait is False")
         node = loaded(name_of(path))
         return cls._of(node) if reader_func is None else reader_func(cls._of(of_dataset(node)))
 
