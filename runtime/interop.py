@@ -34,11 +34,15 @@ NAMES = {
 }  # fmt: skip
 
 # Options of a NumPy function that have another name here.
-PARAMETERS: dict[str, dict[str, str]] = {"transpose": {"axes": "perm"}}
+PARAMETERS: dict[str, dict[str, str]] = {
+    "transpose": {"axes": "perm"},
+    "nanvar": {"ddof": "correction"},
+    "nanstd": {"ddof": "correction"},
+}
 # Options that change no number: tensors are values.
 WITHOUT_EFFECT = frozenset({"copy", "subok"})
 # Same name, another meaning than ours.
-DIFFERENT = {"eig", "eigvals", "gradient", "lstsq", "nonzero", "unique"}
+DIFFERENT = {"bincount", "eig", "eigvals", "lstsq", "nonzero", "put_along_axis", "resize", "unique"}
 
 
 def our_function(name: str) -> Callable[..., Any] | None:

@@ -233,24 +233,6 @@ def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return ours.max(a, axis=axis, keepdims=keepdims) - ours.min(a, axis=axis, keepdims=keepdims)
 
 
-def _without_nan(a: Any) -> Any:
-    return ours.where(ours.isnan(a), 0, a)
-
-
-@numpy_call(np.nansum)
-def _nansum(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return ours.sum(_without_nan(a), axis=axis, keepdims=keepdims)
-
-
-@numpy_call(np.nanmean)
-def _nanmean(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    a = tensor(a)
-    count = ours.sum(
-        ours.cast(ours.logical_not(ours.isnan(a)), dtype=a.dtype), axis=axis, keepdims=keepdims
-    )
-    return ours.sum(_without_nan(a), axis=axis, keepdims=keepdims) / count
-
-
 def _running(name: str) -> Callable[..., Any]:
     def run(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
         if out is not None:

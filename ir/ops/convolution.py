@@ -3,7 +3,8 @@
 A window of a convolution is laid out along the channels (im2col), so that one matrix product makes
 all outputs; a pool folds the slices of its window one after the other. Layouts are ``N...C``, or
 ``NC...``, with TensorFlow's names. ``SAME`` pads so that the output has ``ceil(size / stride)``
-points, the odd element at the end; ``VALID`` does not pad.
+points, the odd element at the end; ``VALID`` does not pad; ``CAUSAL`` pads at the start, so that no
+output sees what comes after it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..op import OPS, Sample, composite
 from ..shapes import show_shape
@@ -24,16 +26,17 @@ from .operand import as_tensor, product, sequence_attr
 from .padding import pad_constant
 from .reduce import sum
 from .slicing import slice_axis
+from .statistics import mean
 
 __all__ = [
-    "avg_pool", "avg_pool1d", "avg_pool2d", "avg_pool3d", "conv1d", "conv2d", "conv2d_transpose",
-    "conv3d", "depthwise_conv2d", "max_pool", "max_pool1d", "max_pool2d", "max_pool3d",
+    "adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "conv1d", "conv2d", "conv3d",
+    "depthwise_conv2d", "max_pool",
 ]  # fmt: skip
 
 Pads = list[tuple[Any, Any]]
 
 
-def _along(value: Any, rank: int, what: str) -> list[int]:
+def along(value: Any, rank: int, what: str) -> list[int]:
     """One number for each axis of a window, from one, as many, or one for each axis of a tensor."""
     if value is None:
         return [1] * rank
@@ -47,15 +50,19 @@ def _along(value: Any, rank: int, what: str) -> list[int]:
     return found
 
 
-def _pads(sizes: Any, spans: list[int], strides: list[int], padding: Any, what: str) -> Pads:
+def pads_of(sizes: Any, spans: list[int], strides: list[int], padding: Any, what: str) -> Pads:
     """What is added before and after each axis. Raises ArgumentError."""
     if not isinstance(padding, str):
         given = [tuple(pair) for pair in padding]
         return [(a, b) for a, b in (given[1:-1] if len(given) == len(spans) + 2 else given)]
     if padding.upper() == "VALID":
         return [(0, 0)] * len(spans)
+    if padding.upper() == "CAUSAL":
+        return [(span - 1, 0) for span in spans]
     if padding.upper() != "SAME":
-        raise ArgumentError(f"{what}: padding must be 'SAME', 'VALID' or pairs, not {padding!r}")
+        raise ArgumentError(
+            f"{what}: padding must be 'SAME', 'VALID', 'CAUSAL' or pairs, not {padding!r}"
+        )
     found: Pads = []
     for size, span, stride in zip(sizes, spans, strides, strict=True):
         count = (size + stride - 1) // stride
@@ -73,7 +80,7 @@ class Window:
         fill: float, what: str,
     ) -> None:  # fmt: skip
         spans = [(k - 1) * d + 1 for k, d in zip(window, dilations, strict=True)]
-        pads = _pads(x.shape[1:-1], spans, strides, padding, what)
+        pads = pads_of(x.shape[1:-1], spans, strides, padding, what)
         padded = any(w != 0 for pair in pads for w in pair)
         self.x = pad_constant(x, pads=((0, 0), *pads, (0, 0)), value=fill) if padded else x
         self.window, self.strides, self.dilations, self.pads = window, strides, dilations, pads
@@ -98,7 +105,7 @@ class Window:
         return slice_axis(x, axis + 1, start, start + (self.counts[axis] - 1) * stride + 1, stride)
 
 
-def _channels_last(x: Any, data_format: str | None, what: str) -> tuple[Any, bool]:
+def channels_last(x: Any, data_format: str | None, what: str) -> tuple[Any, bool]:
     """``x`` as ``N...C``, and whether it was ``NC...``."""
     if data_format is None or data_format.upper().endswith("C"):
         return x, False
@@ -107,7 +114,7 @@ def _channels_last(x: Any, data_format: str | None, what: str) -> tuple[Any, boo
     return movement.moveaxis(x, 1, -1), True
 
 
-def _convolved(
+def convolved(
     x: Any, filters: Any, strides: Any, padding: Any, data_format: Any, dilations: Any, rank: int
 ) -> Any:
     what = f"conv{rank}d"
@@ -117,27 +124,29 @@ def _convolved(
             f"{what}: shapes {show_shape(x.shape)} and {show_shape(filters.shape)}; both have "
             f"{rank + 2} axes, of the filters the last two are channels in and out"
         )
-    x, turned = _channels_last(x, data_format, what)
-    inner, outer = filters.shape[-2:]
-    groups = x.shape[-1] // inner
-    if groups * inner != x.shape[-1] or (groups > 1 and outer % groups):
-        raise ShapeError(f"{what}: {x.shape[-1]} channels for filters of {inner} and {outer}")
+    x, turned = channels_last(x, data_format, what)
+    if turned:
+        strides, dilations = inner(strides, rank), inner(dilations, rank)
+    depth, outer = filters.shape[-2:]
+    groups = x.shape[-1] // depth
+    if groups * depth != x.shape[-1] or (groups > 1 and outer % groups):
+        raise ShapeError(f"{what}: {x.shape[-1]} channels for filters of {depth} and {outer}")
     window = Window(
-        x, list(filters.shape[:rank]), _along(strides, rank, what),
-        _along(dilations, rank, what), padding, 0, what,
+        x, list(filters.shape[:rank]), along(strides, rank, what),
+        along(dilations, rank, what), padding, 0, what,
     )  # fmt: skip
     slices = window.slices()
     parts = []
     for group in range(groups):
         lines, weights = slices, filters
         if groups > 1:
-            width = outer // groups
-            lines = [slice_axis(s, rank + 1, group * inner, (group + 1) * inner) for s in slices]
-            weights = slice_axis(filters, rank + 1, group * width, (group + 1) * width)
+            each = outer // groups
+            lines = [slice_axis(s, rank + 1, group * depth, (group + 1) * depth) for s in slices]
+            weights = slice_axis(filters, rank + 1, group * each, (group + 1) * each)
         laid = concat(lines, axis=-1) if len(lines) > 1 else lines[0]
-        depth = len(lines) * inner
-        rows = movement.reshape(laid, shape=(product(laid.shape[:-1]), depth))
-        made = matmul(rows, movement.reshape(weights, shape=(depth, weights.shape[-1])))
+        width = len(lines) * depth
+        rows = movement.reshape(laid, shape=(product(laid.shape[:-1]), width))
+        made = matmul(rows, movement.reshape(weights, shape=(width, weights.shape[-1])))
         parts.append(movement.reshape(made, shape=(*laid.shape[:-1], weights.shape[-1])))
     out = concat(parts, axis=-1) if groups > 1 else parts[0]
     return movement.moveaxis(out, -1, 1) if turned else out
@@ -156,7 +165,7 @@ def conv1d(
     >>> tf.nn.conv1d(tf.ones((1, 4, 1)), tf.ones((3, 1, 1)), 1, "SAME").numpy().ravel()
     array([2., 3., 3., 2.], dtype=float32)
     """
-    return _convolved(input, filters, stride, padding, data_format, dilations, 1)
+    return convolved(input, filters, stride, padding, data_format, dilations, 1)
 
 
 @composite(Sample("f[2,5,4,3]", "f[3,2,3,2]", 1, "SAME"), Sample("f[1,5,6,2]", "f[2,2,2,3]", 2),
@@ -175,7 +184,7 @@ def conv2d(
     >>> tf.nn.conv2d(tf.ones((1, 4, 4, 1)), tf.ones((3, 3, 1, 1)), 1, "VALID").numpy().ravel()
     array([9., 9., 9., 9.], dtype=float32)
     """
-    return _convolved(input, filters, strides, padding, data_format, dilations, 2)
+    return convolved(input, filters, strides, padding, data_format, dilations, 2)
 
 
 @composite(Sample("f[1,3,4,3,2]", "f[2,2,2,2,2]", 1, "SAME"))
@@ -184,7 +193,34 @@ def conv3d(
     dilations: Any = None, name: Any = None,
 ) -> Any:  # fmt: skip
     """Cross-correlation along three axes: ``[N, D, H, W, C]`` with ``[KD, KH, KW, C, F]``."""
-    return _convolved(input, filters, strides, padding, data_format, dilations, 3)
+    return convolved(input, filters, strides, padding, data_format, dilations, 3)
+
+
+def depthwise(
+    x: Any, filters: Any, strides: Any, padding: Any, data_format: Any, dilations: Any, rank: int
+) -> Any:
+    """Each channel for itself with ``M`` filters: shifted slices times weights, added up."""
+    what = "depthwise_conv"
+    x, turned = channels_last(as_tensor(x), data_format, what)
+    filters = as_tensor(filters)
+    if (
+        len(x.shape) != rank + 2
+        or len(filters.shape) != rank + 2
+        or (filters.shape[-2] != x.shape[-1])
+    ):
+        raise ShapeError(f"{what}: {show_shape(filters.shape)} for {show_shape(x.shape)}")
+    sizes, times = list(filters.shape[:rank]), filters.shape[-1]
+    if data_format is not None and data_format.upper().startswith("NC"):
+        strides = inner(strides, rank)
+    steps, holes = along(strides, rank, what), along(dilations, rank, what)
+    slices = Window(x, sizes, steps, holes, padding, 0, what).slices()
+    weights = movement.reshape(filters, shape=(len(slices), x.shape[-1], times))
+    total: Any = None
+    for place, part in enumerate(slices):
+        term = movement.expand_dims(part, axis=(-1,)) * weights[place]
+        total = term if total is None else total + term
+    out = movement.reshape(total, shape=(*total.shape[:-2], x.shape[-1] * times))
+    return movement.moveaxis(out, -1, 1) if turned else out
 
 
 @composite(Sample("f[1,4,4,2]", "f[2,2,2,2]", 1, "SAME"))
@@ -192,49 +228,16 @@ def depthwise_conv2d(
     input: Any, filter: Any, strides: Any = 1, padding: Any = "VALID", data_format: Any = "NHWC",
     dilations: Any = None, name: Any = None,
 ) -> Any:  # fmt: skip
-    """``conv2d`` of each channel for itself: filters ``[KH, KW, C, M]`` give ``C * M`` channels."""
-    filter = as_tensor(filter)
-    kh, kw, inner, times = filter.shape
-    filters = movement.reshape(filter, shape=(kh, kw, 1, inner * times))
-    return _convolved(input, filters, strides, padding, data_format, dilations, 2)
+    """``conv2d`` of each channel for itself: filters ``[KH, KW, C, M]`` give ``C * M`` channels.
 
-
-@composite(Sample("f[2,2,2,3]", "f[3,3,2,3]", (2, 4, 4, 2), 2, "SAME"),
-           Sample("f[1,2,3,2]", "f[2,2,1,2]", (1, 3, 4, 1), 1, "VALID"))  # fmt: skip
-def conv2d_transpose(
-    input: Any, filters: Any, output_shape: Any, strides: Any = 1, padding: Any = "SAME",
-    data_format: Any = "NHWC", dilations: Any = None, name: Any = None,
-) -> Any:  # fmt: skip
-    """The adjoint of ``conv2d``: what it makes of ``output_shape`` has the shape of ``input``.
-
-    Filters are ``[KH, KW, F, C]``, where ``C`` are the channels of ``input``. Raises ShapeError.
+    >>> import twofold as tf
+    >>> tf.nn.depthwise_conv2d(tf.ones((1, 3, 3, 2)), tf.ones((2, 2, 2, 2))).shape
+    (1, 2, 2, 4)
     """
-    what = "conv2d_transpose"
-    x, turned = _channels_last(as_tensor(input), data_format, what)
-    filters = as_tensor(filters)
-    shape = [int(n) for n in output_shape]
-    if len(shape) == 4:
-        shape = shape[2:] if turned else shape[1:3]
-    steps, holes = _along(strides, 2, what), _along(dilations, 2, what)
-    spans = [(k - 1) * d + 1 for k, d in zip(filters.shape[:2], holes, strict=True)]
-    pads = _pads(shape, spans, steps, padding, what)
-    counts = [
-        (size + a + b - span) // step + 1
-        for size, span, step, (a, b) in zip(shape, spans, steps, pads, strict=True)
-    ]
-    if counts != list(x.shape[1:3]):
-        raise ShapeError(f"{what}: {shape} has {counts} windows, the input has {x.shape[1:3]}")
-    around: Pads = []
-    for i in range(2):
-        x = _spaced(x, i + 1, steps[i])
-        before = spans[i] - 1 - pads[i][0]
-        around.append((before, shape[i] + spans[i] - 1 - before - x.shape[i + 1]))
-    flipped = movement.swapaxes(movement.flip(filters, axis=(0, 1)), -1, -2)
-    out = _convolved(x, flipped, 1, around, None, dilations, 2)
-    return movement.moveaxis(out, -1, 1) if turned else out
+    return depthwise(input, filter, strides, padding, data_format, dilations, 2)
 
 
-def _spaced(x: Any, axis: int, step: int) -> Any:
+def spaced(x: Any, axis: int, step: int) -> Any:
     """``x`` with ``step - 1`` zeros between neighbours along an axis."""
     if step == 1:
         return x
@@ -258,18 +261,20 @@ def _pooled(
     if count < 1 or (rank is not None and rank != count):
         raise ShapeError(f"{what}: the shape {show_shape(x.shape)} has not {(rank or 1) + 2} axes")
     if data_format is not None and data_format.upper().startswith("NC"):
-        ksize, strides = (_inner(v, count) for v in (ksize, strides))
-    x, turned = _channels_last(x, data_format, what)
-    sizes = _along(ksize, count, what)
-    steps = sizes if strides is None else _along(strides, count, what)
+        ksize, strides = (inner(v, count) for v in (ksize, strides))
+    x, turned = channels_last(x, data_format, what)
+    if fill and not info(x.dtype).floating:
+        fill = info(x.dtype).ints[0]
+    sizes = along(ksize, count, what)
+    steps = sizes if strides is None else along(strides, count, what)
     out = fold(Window(x, sizes, steps, [1] * count, padding, fill, what))
     return movement.moveaxis(out, -1, 1) if turned else out
 
 
-def _inner(value: Any, rank: int) -> Any:
+def inner(value: Any, rank: int) -> Any:
     """Of one number for each axis of ``NC...``, those of the axes of a window."""
     full = hasattr(value, "__iter__") and len(value) == rank + 2
-    return value[2:] if full else value
+    return (1, *value[2:], 1) if full else value
 
 
 def _largest(window: Window) -> Any:
@@ -293,98 +298,87 @@ def _mean(window: Window) -> Any:
     return total / sum(stack(inside.slices(), axis=0), axis=0)
 
 
-_MAX = [Sample("f[1,6,2]", 2, 2, "VALID"), Sample("f[2,5,2]", 3, 2, "SAME")]
-_TWO = [Sample("f[1,4,5,2]", 2, 2, "VALID"), Sample("f[1,5,5,1]", 3, 2, "SAME"),
-        Sample("f[1,2,4,4]", 2, 1, "SAME", "NCHW")]  # fmt: skip
-
-
-@composite(*_MAX, *_TWO)
-def max_pool(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID", data_format: Any = None,
-    name: Any = None,
-) -> Any:  # fmt: skip
-    """The largest element of each window, over all axes but batch and channels.
+_LINE = [Sample("f[1,6,2]", 2, 2, "VALID"), Sample("f[2,5,2]", 3, 2, "SAME")]
+_PLANE = [Sample("f[1,4,5,2]", 2, 2, "VALID"), Sample("f[1,5,5,1]", 3, 2, "SAME"),
+          Sample("f[1,2,4,4]", 2, 1, "SAME", "NCHW")]  # fmt: skip
+_SPACE = [Sample("f[1,3,4,2,1]", 2, 1, "SAME")]
+_FOLDS = {"max_pool": (_largest, -math.inf), "avg_pool": (_mean, 0.0)}
+_SUMMARY = {
+    "max_pool": """The largest element of each window{0}.
 
     ``strides`` are those of the windows if not given. What is padded never counts. At a tie the
     gradient goes to the first element. Raises ShapeError.
+    """,
+    "avg_pool": """The mean of each window{0}; what is padded does not count.
+
+    ``strides`` are those of the windows if not given. Raises ShapeError.
+    """,
+}
+
+
+def _pool(name: str, rank: int | None, data_format: str | None, samples: list[Sample]) -> Any:
+    """One pool: of any rank, or of one, with TensorFlow's default layout."""
+    fold, fill = _FOLDS[name[:8]]
+
+    def pool(
+        input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
+        data_format: Any = data_format, name: Any = None,
+    ) -> Any:  # fmt: skip
+        return _pooled(fold, input, ksize, strides, padding, data_format, fill, called, rank)
+
+    called = pool.__name__ = pool.__qualname__ = name
+    over = ", over all axes but batch and channels" if rank is None else f", {rank} axes long"
+    shown = "[3. 2.]" if fold is _largest else "[2. 1.]"
+    example = f"""
+    >>> import twofold as tf
+    >>> print(tf.nn.{name}([[[1.0], [3.0], [2.0], [0.0]]], 2).numpy().ravel())
+    {shown}
+    """
+    pool.__doc__ = _SUMMARY[name[:8]].format(over) + (example if rank in (None, 1) else "")
+    return composite(*samples)(pool)
+
+
+_POOLS: list[tuple[str, Any, Any, list[Sample]]] = [
+    ("", None, None, _LINE + _PLANE), ("1d", 1, "NWC", _LINE), ("2d", 2, "NHWC", _PLANE),
+    ("3d", 3, "NDHWC", _SPACE),
+]  # fmt: skip
+max_pool, *_ = [_pool(f"max_pool{end}", *rest) for end, *rest in _POOLS]
+avg_pool, *_ = [_pool(f"avg_pool{end}", *rest) for end, *rest in _POOLS]
+
+
+def _adaptive(x: Any, output_size: Any, data_format: Any, fold: Any, what: str) -> Any:
+    x, turned = channels_last(as_tensor(x), data_format, what)
+    count = len(x.shape) - 2
+    for axis, many in enumerate(along(output_size, count, what), 1):
+        size = x.shape[axis]
+        parts = [
+            fold(slice_axis(x, axis, i * size // many, ((i + 1) * size + many - 1) // many),
+                 axis=axis, keepdims=True)
+            for i in range(many)
+        ]  # fmt: skip
+        x = concat(parts, axis=axis)
+    return movement.moveaxis(x, -1, 1) if turned else x
+
+
+@composite(Sample("f[1,5,2]", 2), Sample("f[1,2,4,5]", (2, 3), "NCHW"))
+def adaptive_max_pool(input: Any, output_size: Any, data_format: Any = None) -> Any:
+    """The largest elements of windows whose number along each axis is ``output_size``.
+
+    Windows may overlap by one, so that together they cover all; see ``max_pool`` for layouts.
 
     >>> import twofold as tf
-    >>> tf.nn.max_pool([[[1.0], [3.0], [2.0], [0.0]]], 2).numpy().ravel()
+    >>> tf.nn.adaptive_max_pool([[[1.0], [3.0], [2.0], [0.0]]], 2).numpy().ravel()
     array([3., 2.], dtype=float32)
     """
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_largest, *args, -math.inf, "max_pool")
+    return _adaptive(input, output_size, data_format, OPS["max"], "adaptive_max_pool")
 
 
-@composite(*_MAX, *_TWO)
-def avg_pool(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID", data_format: Any = None,
-    name: Any = None,
-) -> Any:  # fmt: skip
-    """The mean of each window, over all axes but batch and channels; what is padded does not count.
+@composite(Sample("f[1,5,2]", 2), Sample("f[1,2,4,5]", (2, 3), "NCHW"))
+def adaptive_avg_pool(input: Any, output_size: Any, data_format: Any = None) -> Any:
+    """The means of windows whose number along each axis is ``output_size``, as for the largest.
 
     >>> import twofold as tf
-    >>> tf.nn.avg_pool([[[1.0], [3.0], [2.0], [0.0]]], 2).numpy().ravel()
+    >>> tf.nn.adaptive_avg_pool([[[1.0], [3.0], [2.0], [0.0]]], 2).numpy().ravel()
     array([2., 1.], dtype=float32)
     """
-    return _pooled(_mean, input, ksize, strides, padding, data_format, 0, "avg_pool")
-
-
-@composite(*_MAX)
-def max_pool1d(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
-    data_format: Any = "NWC", name: Any = None,
-) -> Any:  # fmt: skip
-    """The largest element of each window along one axis; see ``max_pool``."""
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_largest, *args, -math.inf, "max_pool1d", 1)
-
-
-@composite(*_TWO)
-def max_pool2d(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
-    data_format: Any = "NHWC", name: Any = None,
-) -> Any:  # fmt: skip
-    """The largest element of each window along two axes; see ``max_pool``."""
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_largest, *args, -math.inf, "max_pool2d", 2)
-
-
-@composite(Sample("f[1,3,4,2,1]", 2, 1, "SAME"))
-def max_pool3d(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
-    data_format: Any = "NDHWC", name: Any = None,
-) -> Any:  # fmt: skip
-    """The largest element of each window along three axes; see ``max_pool``."""
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_largest, *args, -math.inf, "max_pool3d", 3)
-
-
-@composite(*_MAX)
-def avg_pool1d(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
-    data_format: Any = "NWC", name: Any = None,
-) -> Any:  # fmt: skip
-    """The mean of each window along one axis; see ``avg_pool``."""
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_mean, *args, 0, "avg_pool1d", 1)
-
-
-@composite(*_TWO)
-def avg_pool2d(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
-    data_format: Any = "NHWC", name: Any = None,
-) -> Any:  # fmt: skip
-    """The mean of each window along two axes; see ``avg_pool``."""
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_mean, *args, 0, "avg_pool2d", 2)
-
-
-@composite(Sample("f[1,3,4,2,1]", 2, 1, "SAME"))
-def avg_pool3d(
-    input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
-    data_format: Any = "NDHWC", name: Any = None,
-) -> Any:  # fmt: skip
-    """The mean of each window along three axes; see ``avg_pool``."""
-    args = (input, ksize, strides, padding, data_format)
-    return _pooled(_mean, *args, 0, "avg_pool3d", 3)
+    return _adaptive(input, output_size, data_format, mean, "adaptive_avg_pool")

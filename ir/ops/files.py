@@ -18,12 +18,19 @@ bands:
 bitwise:
     bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift
     bitwise_xor
+blocks:
+    batch_to_space batch_to_space_nd crelu depth_to_space space_to_batch space_to_batch_nd
+    space_to_depth
 buffers:
     array_position buffer_add buffer_add_at buffer_drop buffer_fill buffer_like buffer_new
     buffer_of buffer_pop buffer_push buffer_read buffer_rows buffer_size buffer_stack
     buffer_unwrite buffer_write
 casting:
     cast identity stop_gradient
+colours:
+    adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation
+    convert_image_dtype grayscale_to_rgb hsv_to_rgb per_image_standardization
+    rgb_to_grayscale rgb_to_hsv rgb_to_yiq rgb_to_yuv yiq_to_rgb yuv_to_rgb
 compare:
     equal greater greater_equal isfinite isinf isnan less less_equal logical_and
     logical_not logical_or logical_xor not_equal signbit
@@ -34,8 +41,11 @@ contract:
 control:
     cond fail scan switch while
 convolution:
-    avg_pool avg_pool1d avg_pool2d avg_pool3d conv1d conv2d conv2d_transpose conv3d
-    depthwise_conv2d max_pool max_pool1d max_pool2d max_pool3d
+    adaptive_avg_pool adaptive_max_pool avg_pool avg_pool1d avg_pool2d avg_pool3d conv1d
+    conv2d conv3d depthwise_conv2d max_pool max_pool1d max_pool2d max_pool3d
+counting:
+    bincount confusion_matrix digitize histogram histogram_bin_edges
+    histogram_fixed_width_bins in_top_k zero_fraction
 create:
     arange constant dim empty eye fill full full_like linspace meshgrid ones ones_like
     splat zeros zeros_like
@@ -56,19 +66,27 @@ factor:
     cholesky eig eig_pair eigh eigh_pair eigvals eigvalsh qr qr_pair svd svd_triple
     svdvals
 formulas:
-    clip deg2rad divide_no_nan heaviside isclose logit multiply_no_nan nan_to_num rad2deg
-    xdivy
+    add_n clip clip_by_norm deg2rad divide_no_nan heaviside is_non_decreasing
+    is_strictly_increasing isclose lbeta logit multiply_no_nan nan_to_num rad2deg
+    reciprocal_no_nan scalar_mul truncatediv xdivy
 fourier:
     fft fft2 fft_complex fft_half fft_real fftfreq fftn fftshift hfft ifft ifft2 ifftn
     ifftshift ihfft irfft irfft2 irfftn rfft rfft2 rfftfreq rfftn
 gather:
     gather gather_nd scatter_add tensor_scatter_nd_add tensor_scatter_nd_update
+images:
+    central_crop crop_and_resize crop_to_bounding_box extract_patches flip_left_right
+    flip_up_down image_gradients image_transpose pad_to_bounding_box psnr resize
+    resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim total_variation
 index:
     boolean_mask getitem setitem
 joining:
     concat repeat split stack tile unstack
 linear:
     condition_number kron lstsq matrix_norm matrix_power matrix_rank norm slogdet trace
+losses:
+    embedding_lookup local_response_normalization log_poisson_loss normalize_moments
+    scaled_dot_product_attention sufficient_statistics weighted_moments
 movement:
     atleast_1d broadcast_to expand_dims flip matrix_transpose moveaxis permute_dims
     reshape roll squeeze swapaxes transpose
@@ -78,6 +96,8 @@ nn:
     batch_normalization l2_loss l2_normalize layer_norm log_softmax logsumexp moments
     rms_norm sigmoid_cross_entropy_with_logits softmax softmax_cross_entropy_with_logits
     sparse_softmax_cross_entropy_with_logits weighted_cross_entropy_with_logits
+numeric:
+    convolve corrcoef correlate cov gradient interp polyval trapezoid
 numpy_calls:
     numpy_function
 numpy_rules:
@@ -85,6 +105,9 @@ numpy_rules:
     numpy_place numpy_placed numpy_reduce numpy_reduceat numpy_stored numpy_ufunc
 padding:
     pad pad_constant
+quantiles:
+    median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
+    nanpercentile nanprod nanquantile nanstd nansum nanvar percentile quantile
 random:
     random_bits random_integers random_next random_normal random_split random_state
     random_truncated_normal random_uniform stateless_bernoulli stateless_categorical
@@ -98,9 +121,18 @@ rounding:
     ceil floor round trunc
 running:
     cummax cummin cumulative_logsumexp log_running_sum
+scattering:
+    argpartition dynamic_partition dynamic_stitch invert_permutation partition
+    put_along_axis reverse_sequence scatter_nd segment_prod segment_product sequence_mask
+    tensor_scatter_nd_max tensor_scatter_nd_min tensor_scatter_nd_sub
+    unsorted_segment_prod unsorted_segment_sqrt_n
 segment:
     histogram_fixed_width segment_max segment_mean segment_min segment_sum
     unsorted_segment_max unsorted_segment_mean unsorted_segment_min unsorted_segment_sum
+signals:
+    dct frame hamming_window hann_window idct inverse_stft inverse_stft_window
+    kaiser_bessel_derived_window kaiser_window linear_to_mel_weight_matrix
+    mfccs_from_log_mel_spectrograms overlap_and_add stft vorbis_window
 sizes:
     rank shape size
 slicing:
@@ -116,6 +148,9 @@ state:
     assign held read
 statistics:
     count_nonzero mean std var vector_norm
+transposed:
+    atrous_conv2d atrous_conv2d_transpose conv1d_transpose conv2d_transpose
+    conv3d_transpose conv_transpose convolution pool separable_conv2d
 triangles:
     tri tril triu
 trigonometric:

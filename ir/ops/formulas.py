@@ -8,16 +8,35 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import info
-from ..op import Sample, composite
-from .compare import equal, isfinite, isnan, less_equal, logical_and, logical_or
+from ..errors import ShapeError
+from ..op import OPS, Sample, composite
+from .compare import (
+    equal,
+    greater,
+    isfinite,
+    isnan,
+    less,
+    less_equal,
+    logical_and,
+    logical_or,
+    not_equal,
+)
 from .elementwise import abs as magnitude
-from .elementwise import masked_divide, masked_multiply, maximum, minimum, where
+from .elementwise import (
+    floor_divide,
+    masked_divide,
+    masked_multiply,
+    maximum,
+    minimum,
+    where,
+)
 from .exponential import log
 from .operand import as_tensor
 
 __all__ = [
-    "clip", "deg2rad", "divide_no_nan", "heaviside", "isclose", "logit", "multiply_no_nan",
-    "nan_to_num", "rad2deg", "xdivy",
+    "add_n", "clip", "clip_by_norm", "deg2rad", "divide_no_nan", "heaviside", "is_non_decreasing",
+    "is_strictly_increasing", "isclose", "lbeta", "logit", "multiply_no_nan", "nan_to_num",
+    "rad2deg", "reciprocal_no_nan", "scalar_mul", "truncatediv", "xdivy",
 ]  # fmt: skip
 
 
@@ -151,3 +170,117 @@ def logit(p: Any) -> Any:
     """
     p = as_tensor(p)
     return log(p / (1 - p))
+
+
+@composite(Sample(np.array([0.0, 2.0, -4.0])))
+def reciprocal_no_nan(x: Any, name: Any = None) -> Any:
+    """``1 / x``, elementwise, but 0, with gradient 0, where ``x`` is 0.
+
+    >>> import twofold as tf
+    >>> tf.math.reciprocal_no_nan([0.0, 4.0]).numpy()
+    array([0.  , 0.25], dtype=float32)
+    """
+    x = as_tensor(x)
+    absent = equal(x, 0)
+    return where(absent, 0, 1 / where(absent, 1, x))
+
+
+@composite(Sample(2.0, "f[3]"))
+def scalar_mul(scalar: Any, x: Any, name: Any = None) -> Any:
+    """``scalar * x``. Raises ShapeError for a scalar with axes.
+
+    >>> import twofold as tf
+    >>> tf.scalar_mul(2.0, [1.0, 3.0]).numpy()
+    array([2., 6.], dtype=float32)
+    """
+    if len(getattr(scalar, "shape", ())):
+        raise ShapeError(f"scalar_mul: a scalar has no axes, not {scalar.shape}")
+    return scalar * as_tensor(x)
+
+
+@composite(Sample(np.array([-7, 7]), np.array([2, -2])), Sample("f[3]", np.array([2.0, -1.0, 0.5])))
+def truncatediv(x: Any, y: Any, name: Any = None) -> Any:
+    """``trunc(x / y)``, elementwise: rounded towards 0, as in C; it has no gradient.
+
+    Raises IntegerDivisionError if an integer divisor is 0.
+
+    >>> import twofold as tf
+    >>> tf.truncatediv([-7, 7], 2).numpy()
+    array([-3,  3], dtype=int32)
+    """
+    x, y = as_tensor(x), as_tensor(y)
+    whole = floor_divide(x, y)
+    if info(whole.dtype).inexact:
+        return OPS["trunc"](x / y)
+    inexact = not_equal(whole * y, x)
+    return where(logical_and(less(whole, 0), inexact), whole + 1, whole)
+
+
+@composite()
+def add_n(inputs: Any, name: Any = None) -> Any:
+    """The sum of the tensors of a list, which have one shape. Raises ShapeError.
+
+    >>> import twofold as tf
+    >>> tf.add_n([[1, 2], [3, 4], [5, 6]]).numpy()
+    array([ 9, 12], dtype=int32)
+    """
+    parts = [as_tensor(x) for x in (inputs if isinstance(inputs, list | tuple) else [inputs])]
+    if not parts:
+        raise ShapeError("add_n: there is nothing to add")
+    if any(tuple(p.shape) != tuple(parts[0].shape) for p in parts):
+        raise ShapeError(f"add_n: shapes {', '.join(str(p.shape) for p in parts)} are not one")
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return OPS["identity"](total) if len(parts) == 1 else total
+
+
+@composite(Sample("f[3,4]", 1.5), Sample("f[3,4]", 0.5, 1))
+def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: Any = None) -> Any:
+    """``t`` scaled down so that its 2-norm over ``axes`` (None: all) is at most ``clip_norm``.
+
+    >>> import twofold as tf
+    >>> tf.clip_by_norm([3.0, 4.0], 1.0).numpy().round(4)
+    array([0.6, 0.8], dtype=float32)
+    """
+    x = as_tensor(t)
+    size = OPS["sum"](x * x, axis=axes, keepdims=True)
+    there = greater(size, 0)
+    norm = where(there, OPS["sqrt"](where(there, size, 1)), size)
+    return x * clip_norm / maximum(norm, clip_norm)
+
+
+@composite(Sample(np.array([1, 1, 2])), Sample(np.array([[3.0, 1.0], [2.0, 4.0]])))
+def is_non_decreasing(x: Any, name: Any = None) -> Any:
+    """Whether no element is less than the one before it, in row-major order.
+
+    >>> import twofold as tf
+    >>> bool(tf.math.is_non_decreasing([1, 1, 2]))
+    True
+    """
+    line = OPS["reshape"](x, shape=(-1,))
+    return OPS["all"](less_equal(line[:-1], line[1:]))
+
+
+@composite(Sample(np.array([1, 1, 2])))
+def is_strictly_increasing(x: Any, name: Any = None) -> Any:
+    """Whether each element is greater than the one before it, in row-major order.
+
+    >>> import twofold as tf
+    >>> bool(tf.math.is_strictly_increasing([1, 1, 2]))
+    False
+    """
+    line = OPS["reshape"](x, shape=(-1,))
+    return OPS["all"](less(line[:-1], line[1:]))
+
+
+@composite(Sample(np.array([[1.0, 2.0], [0.5, 0.5]])))
+def lbeta(x: Any, name: Any = None) -> Any:
+    """``sum(lgamma(x)) - lgamma(sum(x))`` over the last axis: the logarithm of the beta function.
+
+    >>> import twofold as tf
+    >>> tf.math.lbeta([1.0, 1.0]).item()
+    0.0
+    """
+    x = as_tensor(x)
+    return OPS["sum"](OPS["lgamma"](x), axis=-1) - OPS["lgamma"](OPS["sum"](x, axis=-1))

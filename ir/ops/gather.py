@@ -214,10 +214,10 @@ def gather_nd(x: Any, indices: Any) -> Any:
     The last axis of ``indices`` holds the position along the first axes of ``x``; the result has
     the shape ``indices.shape[:-1] + x.shape[depth:]``. Raises IndexOutOfBoundsError.
     """
-    return x[_nd_key(x, indices)]
+    return x[nd_key(x, indices)]
 
 
-def _nd_key(x: Array, indices: Array) -> tuple[Array, ...]:
+def nd_key(x: Array, indices: Array) -> tuple[Array, ...]:
     depth = indices.shape[-1] if indices.ndim else 0
     if not 1 <= depth <= x.ndim:
         raise _wrong_depth(indices.shape, x.ndim)
@@ -229,7 +229,7 @@ def gather_nd_vjp(g: Any, out: Any, x: Any, indices: Any) -> Any:
     return lambda: tensor_scatter_nd_add(OPS["zeros_like"](x), indices, g), None
 
 
-def _scatter_nd_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+def scatter_nd_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     x, indices, updates = types
     if not info(indices.dtype).integer:
         raise ArgumentError(f"{op.name}: indices must be integers, not {indices.dtype}")
@@ -237,7 +237,7 @@ def _scatter_nd_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
     return attrs, (x,)
 
 
-@op("index", _scatter_nd_rule, promoted=slice(0, 3, 2), may_raise=True, widens=True,
+@op("index", scatter_nd_rule, promoted=slice(0, 3, 2), may_raise=True, widens=True,
     samples=[Sample("f[3,4]", POINTS, "f[2,2]"), Sample("f[3,4,2]", POINTS, "f[2,2,2]"),
              Sample("f[3,4]", INDICES[:, :1], "f[2,4]")])  # fmt: skip
 def tensor_scatter_nd_add(x: Any, indices: Any, updates: Any) -> Any:
@@ -246,7 +246,7 @@ def tensor_scatter_nd_add(x: Any, indices: Any, updates: Any) -> Any:
     They do so in double precision. Raises IndexOutOfBoundsError.
     """
     numbers = np.arange(x.size).reshape(x.shape)
-    places = numbers[_nd_key(x, indices)]
+    places = numbers[nd_key(x, indices)]
     if updates.shape != places.shape:
         raise _wrong_updates(updates.shape, places.shape)
     return _added(x, places, updates)
@@ -257,7 +257,7 @@ def tensor_scatter_nd_add_vjp(g: Any, out: Any, x: Any, indices: Any, updates: A
     return g, None, lambda: gather_nd(g, indices)
 
 
-@op("index", _scatter_nd_rule, promoted=slice(0, 3, 2), may_raise=True,
+@op("index", scatter_nd_rule, promoted=slice(0, 3, 2), may_raise=True,
     samples=[Sample("f[3,4]", POINTS, "f[2,2]"), Sample("f[3,4]", POINTS[:, :, :1], "f[2,2,4]"),
              Sample("f[3,4]", INDICES[:, :1], "f[2,4]")])  # fmt: skip
 def tensor_scatter_nd_update(x: Any, indices: Any, updates: Any) -> Any:
@@ -267,7 +267,7 @@ def tensor_scatter_nd_update(x: Any, indices: Any, updates: Any) -> Any:
     Raises IndexOutOfBoundsError.
     """
     out = np.array(x, order="C")
-    key = _nd_key(x, indices)
+    key = nd_key(x, indices)
     needed = indices.shape[:-1] + x.shape[len(key) :]
     if updates.shape != needed:
         raise _wrong_updates(updates.shape, needed)

@@ -29,7 +29,7 @@ SAMPLES = [
 ]
 
 
-def _segment_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+def segment_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     data, ids = types
     count = size_attr(attrs["num_segments"], op.name)
     if ids.rank > data.rank or not all(map(sizes.require_same, ids.shape, data.shape)):
@@ -67,7 +67,7 @@ def spread_segments(x: Any, ids: Any) -> Any:
 
 @op(
     "index",
-    _segment_rule,
+    segment_rule,
     promote="none",
     promoted=slice(1, 2),
     accepts="iu",
@@ -100,7 +100,7 @@ def _limit(dtype: np.dtype[Any], low: bool) -> Any:
 
 @op(
     "index",
-    _segment_rule,
+    segment_rule,
     promote="none",
     promoted=slice(1, 2),
     accepts="iu",
@@ -117,7 +117,7 @@ def unsorted_segment_max(data: Any, segment_ids: Any, *, num_segments: Any) -> A
 
 @op(
     "index",
-    _segment_rule,
+    segment_rule,
     promote="none",
     promoted=slice(1, 2),
     accepts="iu",
@@ -158,7 +158,7 @@ def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any) -> Any
     return OPS["divide"](total, movement.reshape(OPS["maximum"](count, 1), shape=(-1, *tail)))
 
 
-def _count(ids: Any) -> int:
+def segment_count(ids: Any) -> int:
     """The number of segments of sorted ids: one more than the last. Eager only."""
     if not ids.shape[0]:
         return 0
@@ -169,28 +169,28 @@ def _count(ids: Any) -> int:
 def segment_sum(data: Any, segment_ids: Any) -> Any:
     """Sums over segments of sorted ids; there are as many as the last id says. Eager only."""
     ids = as_tensor(segment_ids)
-    return unsorted_segment_sum(data, ids, num_segments=_count(ids))
+    return unsorted_segment_sum(data, ids, num_segments=segment_count(ids))
 
 
 @composite()
 def segment_mean(data: Any, segment_ids: Any) -> Any:
     """Means over segments of sorted ids; an empty segment gives zero. Eager only."""
     ids = as_tensor(segment_ids)
-    return unsorted_segment_mean(data, ids, _count(ids))
+    return unsorted_segment_mean(data, ids, segment_count(ids))
 
 
 @composite()
 def segment_max(data: Any, segment_ids: Any) -> Any:
     """Largest elements of segments of sorted ids. Eager only."""
     ids = as_tensor(segment_ids)
-    return unsorted_segment_max(data, ids, num_segments=_count(ids))
+    return unsorted_segment_max(data, ids, num_segments=segment_count(ids))
 
 
 @composite()
 def segment_min(data: Any, segment_ids: Any) -> Any:
     """Smallest elements of segments of sorted ids. Eager only."""
     ids = as_tensor(segment_ids)
-    return unsorted_segment_min(data, ids, num_segments=_count(ids))
+    return unsorted_segment_min(data, ids, num_segments=segment_count(ids))
 
 
 @composite(Sample("f[7]", (-1.0, 1.0), 4))

@@ -30,7 +30,7 @@ def face() -> SimpleNamespace:
         Variable=Variable,
     )
     tf = SimpleNamespace(**names)
-    tf.nn = tf.random = tf.linalg = tf.math = tf
+    tf.nn = tf.random = tf.linalg = tf.math = tf.image = tf.signal = tf
     tf.fft = SimpleNamespace(**names)  # the namespace has the name of its first op
     return tf
 

@@ -147,7 +147,7 @@ def test_a_tape_sees_them(function: Any, call: Call) -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda t: np.median(t),
+        lambda t: np.unwrap(t),
         lambda t: np.max(t, out=np.zeros(())), lambda t: np.linalg.norm(t, 2),
         lambda t: np.einsum(t, [0, 1]),
         lambda t: np.pad(t, 1, constant_values=(1, 2)),

@@ -28,6 +28,11 @@ class Name(NamedTuple):
     ours: list[str] | None
     state: str
 
+    @property
+    def space(self) -> str:
+        """The namespace or the class that the name is in."""
+        return self.dotted.rpartition(".")[0]
+
 
 def find(dotted: str) -> Any:
     """The object of a dotted name, or None."""
@@ -96,9 +101,9 @@ def listed(title: str) -> set[str]:
 def main(spaces: list[str]) -> None:
     """Print the counts, and what is not the same."""
     left_out = listed("Left out")
-    table = [n for n in names() if not spaces or n.dotted.rpartition(".")[0] in spaces]
-    for space in dict.fromkeys(n.dotted.rpartition(".")[0] for n in table):
-        own = [n for n in table if n.dotted.rpartition(".")[0] == space]
+    table = [n for n in names() if not spaces or n.space in spaces]
+    for space in dict.fromkeys(n.space for n in table):
+        own = [n for n in table if n.space == space]
         count = {s: sum(n.state == s for n in own) for s in ("agrees", "differs", "missing")}
         absent = [n.dotted for n in own if n.state == "missing" and n.dotted not in left_out]
         print(f"{space}: {count}", f"not left out: {', '.join(absent)}" if absent else "")

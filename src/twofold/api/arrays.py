@@ -175,28 +175,20 @@ def eye(
     return OPS["broadcast_to"](matrix, shape=shape)  # type: ignore[no-any-return]
 
 
-@with_own_names(stop="limit", step="delta")
 def arange(
-    start: Any,
-    limit: Any = None,
-    delta: Any = 1,
-    dtype: Any = None,
-    name: Any = None,
-    *,
-    device: Any = None,
+    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None
 ) -> Tensor:
-    """``start, start + delta, ...`` below ``limit``; one argument counts from 0.
+    """``start, start + step, ...`` below ``stop``; one argument counts from 0.
 
-    The array API calls them ``stop`` and ``step``, which are accepted. int32 of integers and
-    float32 otherwise, unless ``dtype`` says what. Element ``i`` is ``start + i * delta``,
-    computed in float64 or int64 and then rounded to the dtype.
+    int32 of integers and float32 otherwise, unless ``dtype`` says what. Element ``i`` is
+    ``start + i * step``, computed in float64 or int64 and then rounded to the dtype.
 
     >>> import twofold as tf
-    >>> tf.arange(1, 8, 3).numpy(), tf.range(3).numpy()
-    (array([1, 4, 7], dtype=int32), array([0, 1, 2], dtype=int32))
+    >>> tf.arange(1, 8, 3).numpy()
+    array([1, 4, 7], dtype=int32)
     """
     checked_device(device)
-    return OPS["arange"](start=start, stop=limit, step=delta, dtype=dtype)  # type: ignore[no-any-return]
+    return OPS["arange"](start=start, stop=stop, step=step, dtype=dtype)  # type: ignore[no-any-return]
 
 
 def linspace(

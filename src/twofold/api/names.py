@@ -16,9 +16,8 @@ __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 
 # The modules of the face: ``tf.math`` is the file ``math.py``.
 NAMESPACES: tuple[str, ...] = (
-    "bitwise", "config", "debugging", "dtypes", "fft", "linalg", "math", "nn", "random",
-    "saved_model",
-    "train",
+    "bitwise", "config", "debugging", "dtypes", "fft", "image", "linalg", "math", "nn", "random",
+    "saved_model", "signal", "train",
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.
@@ -33,26 +32,35 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "activations": ("nn",),
     "bands": ("linalg",),
     "bitwise": ("", "bitwise"),
+    "blocks": ("nn",),
     "compare": ("", "math"),
+    "colours": ("image",),
     "complexes": ("", "math"),
     "contract": ("", "linalg"),
     "convolution": ("nn",),
+    "counting": ("", "math"),
     "cumulative": ("", "math"),
     "elementwise": ("", "math"),
     "exponential": ("", "math"),
     "factor": ("linalg",),
     "formulas": ("", "math"),
     "fourier": ("fft",),
+    "images": ("image",),
     "linear": ("linalg",),
+    "losses": ("nn",),
     "nn": ("nn",),
+    "numeric": ("", "math"),
     "random": ("random",),
     "reduce": ("", "math"),
     "rounding": ("", "math"),
     "running": ("", "math"),
+    "scattering": ("", "math"),
     "segment": ("", "math"),
+    "signals": ("signal",),
     "solving": ("linalg",),
     "special": ("", "math"),
     "statistics": ("", "math"),
+    "transposed": ("nn",),
     "trigonometric": ("", "math"),
 }
 
@@ -83,6 +91,10 @@ ALIASES: dict[str, Alias] = {
     **{name: Alias(*row) for name, row in TENSORFLOW.items()},
     **_both("truediv", "divide"),
     **_both("floordiv", "floor_divide"),
+    **_both("truncatemod", "fmod"),
+    "math.rint": Alias("round"),
+    "realdiv": Alias("divide"),
+    "nn.lrn": Alias("local_response_normalization"),
     **_both("mod", "remainder"),
     **_both("floormod", "remainder"),
     **_both("is_nan", "isnan"),
@@ -96,6 +108,11 @@ ALIASES: dict[str, Alias] = {
     "kron": Alias("kron"),
     # activations and losses that live elsewhere, or are wanted in two places
     "logsumexp": Alias("logsumexp"),
+    "nn.in_top_k": Alias("in_top_k"),
+    "nn.zero_fraction": Alias("zero_fraction"),
+    "space_to_batch": Alias("space_to_batch"),
+    "space_to_batch_nd": Alias("space_to_batch_nd"),
+    "batch_to_space": Alias("batch_to_space"),
     "math.logsumexp": Alias("logsumexp"),
     "math.log_sigmoid": Alias("log_sigmoid"),
     "nn.sigmoid": Alias("sigmoid"),
@@ -113,7 +130,8 @@ _WIDER = (
     *(f"linalg.{name}" for name in (
         "inv", "matmul", "matrix_rank", "matrix_transpose", "matvec", "pinv", "qr", "solve", "svd",
     )),
-    "math.top_k", "nn.top_k",
+    "math.top_k", "nn.top_k", "signal.inverse_stft_window_fn", "signal.irfft",
+    "signal.rfft",
 )  # fmt: skip
 _CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
@@ -141,7 +159,7 @@ OBJECTS: dict[str, str] = {
     **{name: f"twofold.api.wider:{name.rpartition('.')[2]}" for name in _WIDER},
     "linalg.matrix_solve": "twofold.api.wider:solve",
     "linalg.eye": "twofold.api.arrays:eye",
-    "range": "twofold.api.arrays:arange",
+    "range": "twofold.api.wider:range_",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
     **{name: f"twofold.api.control:{name}" for name in _CONTROL},
     **{name: f"twofold.api.scans:{name}" for name in ("foldl", "foldr", "map_fn", "scan")},

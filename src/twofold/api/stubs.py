@@ -24,7 +24,9 @@ from .spelling import roles_of
 __all__ = ["GENERATED", "files_text", "stub_file", "stub_text"]
 
 # Namespaces whose modules hold nothing but names of the registry; "" is ``tf`` itself.
-GENERATED: tuple[str, ...] = ("", "bitwise", "fft", "linalg", "math", "nn", "random")
+GENERATED: tuple[str, ...] = (
+    "", "bitwise", "fft", "image", "linalg", "math", "nn", "random", "signal",
+)  # fmt: skip
 HEADER = """\
 # Written by `pytest tests/test_face.py --update-golden` from the registry of ops.
 # ruff: noqa

@@ -19,6 +19,7 @@ _LOGITS = "logits: x, axis: (axis, -1)=None, name=None"
 _TENSOR = "tensor: x, name=None"
 _GATHERED = "params: x, indices, validate_indices=None"
 _NORMAL = "shape, seed, mean=0.0, stddev=1.0, dtype='float32', name=None, alg: unused='auto_select'"
+_ND = "input_tensor: x, fft_length: s=None, axes=None, norm: (norm, 'backward')=None, name=None"
 _SCATTERED = "tensor: x, indices, updates, name=None"
 _SWISH = "features: x, beta=1.0"
 
@@ -52,6 +53,11 @@ _ROWS: dict[str, tuple[str, str]] = {
     "clip_by_value": ("clip", "t: x, clip_value_min: min, clip_value_max: max, name=None"),
     "math.softplus nn.softplus": ("softplus", _FEATURES),
     "math.softsign nn.softsign": ("softsign", _FEATURES),
+    "math.accumulate_n": (
+        "add_n",
+        "inputs, shape: unused=None, tensor_dtype: unused=None, name=None",
+    ),
+    "math.polygamma": ("polygamma", "a: order, x, name=None"),
     # shapes and places
     "broadcast_to": ("broadcast_to", "input: x, shape, name=None"),
     "expand_dims": ("expand_dims", "input: x, axis=0, name=None"),
@@ -75,6 +81,17 @@ _ROWS: dict[str, tuple[str, str]] = {
         f"{_GATHERED}, axis: (axis, batch_dims)=None, batch_dims=0, name=None",
     ),
     "tensor_scatter_nd_update": ("tensor_scatter_nd_update", _SCATTERED),
+    **{
+        f"tensor_scatter_nd_{name}": (
+            f"tensor_scatter_nd_{name}",
+            "tensor: tensor, indices, updates, bad_indices_policy: only='', name=None",
+        )
+        for name in ("sub", "max", "min")
+    },
+    "scatter_nd": (
+        "scatter_nd",
+        "indices, updates, shape, bad_indices_policy: only='', name=None",
+    ),
     "tensor_scatter_nd_add": (
         "tensor_scatter_nd_add",
         "tensor: x, indices, updates, bad_indices_policy: only='', name=None",
@@ -122,6 +139,24 @@ _ROWS: dict[str, tuple[str, str]] = {
     "nn.softmax math.softmax": ("softmax", _LOGITS),
     "nn.log_softmax math.log_softmax": ("log_softmax", _LOGITS),
     "nn.moments": ("moments", "x, axes, shift: unused=None, keepdims=False, name=None"),
+    # transforms and images
+    "signal.fft": ("fft", _INPUT),
+    "signal.ifft": ("ifft", _INPUT),
+    "signal.fft2d": ("fft2", _INPUT),
+    "signal.ifft2d": ("ifft2", _INPUT),
+    "signal.rfft2d": ("rfft2", "input_tensor: x, fft_length: s=None, name=None"),
+    "signal.irfft2d": ("irfft2", "input_tensor: x, fft_length: s=None, name=None"),
+    "signal.fftnd": ("fftn", _ND),
+    "signal.ifftnd": ("ifftn", _ND),
+    "signal.rfftnd": ("rfftn", _ND),
+    "signal.irfftnd": ("irfftn", _ND),
+    "fftnd": ("fftn", "input: x, fft_length: s, axes=None, name=None"),
+    "ifftnd": ("ifftn", "input: x, fft_length: s, axes=None, name=None"),
+    "rfftnd": ("rfftn", "input: x, fft_length: s, axes=None, Tcomplex: unused=None, name=None"),
+    "irfftnd": ("irfftn", "input: x, fft_length: s, axes=None, Treal: unused=None, name=None"),
+    "signal.fftshift": ("fftshift", "x, axes=None, name=None"),
+    "signal.ifftshift": ("ifftshift", "x, axes=None, name=None"),
+    "image.transpose": ("image_transpose", "image, name=None"),
     # random numbers
     "random.stateless_uniform": (
         "stateless_uniform",

@@ -6,13 +6,13 @@ thing in TensorFlow and another there is refused: the messages say how to write 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twofold.ir.errors import ArgumentError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import COMPOSITES, OPS
-from twofold.ir.ops.operand import as_tensor
+from twofold.ir.ops.operand import as_sizes, as_tensor
 from twofold.runtime.tensor import Tensor
 
 from .spelling import with_own_names
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .typing import TensorLike
 
 __all__ = [
-    "argsort", "gather_nd", "inv", "matmul", "matrix_rank", "matrix_transpose", "matvec", "pinv",
-    "qr", "solve", "sort", "split", "svd", "top_k", "transpose", "where",
+    "argsort", "gather_nd", "inv", "inverse_stft_window_fn", "irfft", "matmul", "matrix_rank",
+    "matrix_transpose", "matvec", "pinv", "qr", "range_", "rfft", "solve", "sort", "split", "svd",
+    "top_k", "transpose", "where",
 ]  # fmt: skip
 
 _DIRECTIONS = {"ASCENDING": False, "DESCENDING": True}
@@ -120,6 +121,19 @@ def split(
     if num is not None and len(parts) != num:
         raise ArgumentError(f"split: num is {num}, but there are {len(parts)} parts")
     return parts
+
+
+@with_own_names(stop="limit", step="delta")
+def range_(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = "range"
+) -> Tensor:
+    """``start, start + delta, ...`` below ``limit``: ``tf.arange`` with TensorFlow's names.
+
+    >>> import twofold as tf
+    >>> tf.range(3).numpy(), tf.range(1, limit=8, delta=3).numpy()
+    (array([0, 1, 2], dtype=int32), array([1, 4, 7], dtype=int32))
+    """
+    return OPS["arange"](start=start, stop=limit, step=delta, dtype=dtype)  # type: ignore[no-any-return]
 
 
 @with_own_names(x="a")
@@ -384,3 +398,51 @@ def svd(
     if not compute_uv:
         return OPS["svdvals"](tensor)
     return COMPOSITES["svd"].function(tensor, full_matrices in (None, True))
+
+
+def inverse_stft_window_fn(
+    frame_step: int, forward_window_fn: Any = None, name: Any = None
+) -> Callable[..., Tensor]:
+    """The window that ``inverse_stft`` needs to undo ``stft`` with ``forward_window_fn`` (None:
+    Hann's), as a function of the length.
+
+    >>> import twofold as tf
+    >>> tf.signal.inverse_stft_window_fn(2)(4).shape
+    (4,)
+    """
+    made = COMPOSITES["inverse_stft_window"].function
+    given = {} if forward_window_fn is None else {"forward_window_fn": forward_window_fn}
+
+    def window(frame_length: int, dtype: Any = "float32") -> Tensor:
+        return made(frame_length, frame_step, dtype=dtype, **given)  # type: ignore[no-any-return]
+
+    return window
+
+
+@with_own_names(x="input_tensor")
+def rfft(input_tensor: TensorLike, fft_length: Any = None, name: Any = None) -> Tensor:
+    """The Fourier transform of real numbers along the last axis: its first half.
+
+    ``fft_length``, a number or a list of one: so many elements, cut or filled up with zeros.
+
+    >>> import twofold as tf
+    >>> tf.signal.rfft([1.0, 1.0, 1.0, 1.0]).numpy().real
+    array([4., 0., 0.], dtype=float32)
+    """
+    return COMPOSITES["rfft"].function(input_tensor, _only_size(fft_length))  # type: ignore[no-any-return]
+
+
+@with_own_names(x="input_tensor")
+def irfft(input_tensor: TensorLike, fft_length: Any = None, name: Any = None) -> Tensor:
+    """The inverse of ``rfft``: ``fft_length`` real numbers, an even number if it is not given.
+
+    >>> import twofold as tf
+    >>> tf.signal.irfft(tf.signal.rfft([1.0, 2.0, 3.0]), [3]).numpy().round(4)
+    array([1., 2., 3.], dtype=float32)
+    """
+    return COMPOSITES["irfft"].function(input_tensor, _only_size(fft_length))  # type: ignore[no-any-return]
+
+
+def _only_size(size: Any) -> Any:
+    size = as_sizes(size)
+    return size[0] if isinstance(size, list) else size
