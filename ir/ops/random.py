@@ -218,6 +218,13 @@ def random_integers(state: Any, low: Any, high: Any, *, shape: Any, dtype: Any =
     return spread.astype(dtype).reshape(shape)
 
 
+def _bound(number: Any) -> Any:
+    """A bound of integers; a Python number is a constant, of which a graph knows what it is."""
+    if isinstance(number, int) and -(2**63) <= number < 2**63:
+        return np.int64(number)
+    return cast(number, dtype=INT64)
+
+
 def scaled_uniform(state: Any, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Any:
     """Uniform numbers between bounds: floating ``[minval, maxval)``, or integers below ``maxval``.
 
@@ -227,7 +234,7 @@ def scaled_uniform(state: Any, shape: Any, minval: Any, maxval: Any, dtype: Any)
     if info(dtype).integer:
         if maxval is None:
             raise ArgumentError("random uniform: integers need maxval")
-        low, high = cast(minval, dtype=INT64), cast(maxval, dtype=INT64)
+        low, high = _bound(minval), _bound(maxval)
         return random_integers(state, low, high, shape=shape, dtype=dtype)
     out = random_uniform(state, shape=shape, dtype=dtype)
     if maxval is None:

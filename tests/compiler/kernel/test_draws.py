@@ -83,7 +83,8 @@ def test_a_loop_that_draws_is_one_kernel() -> None:
     def inside(n: Any) -> Any:
         def body(i: Any, hits: Any) -> Any:
             x, y = generator.uniform(()), generator.uniform(())
-            return i + 1, hits + tf.cast(x * x + y * y < 1, tf.int32)
+            more = generator.uniform((), 0, 10, dtype=tf.int32)  # cannot fail
+            return i + 1, hits + tf.cast(x * x + y * y < 1, tf.int32) + more
 
         return tf.while_loop(lambda i, hits: i < n, body, (0, 0))[1]
 
@@ -91,6 +92,7 @@ def test_a_loop_that_draws_is_one_kernel() -> None:
     for _ in range(100):
         x, y = generator.uniform(()), generator.uniform(())
         expected += int((x * x + y * y < 1).numpy())
+        expected += int(generator.uniform((), 0, 10, dtype=tf.int32).numpy())
     after = generator.state.numpy()
     generator.reset_from_seed(1)
     assert inside(tf.constant(100)).numpy() == expected
