@@ -49,7 +49,7 @@ def build() -> Any:
         keras.layers.Flatten(),
         keras.layers.Dropout(0.4),
         keras.layers.Dense(10),
-    ])  # fmt: skip
+    ], name="digits_cnn")  # fmt: skip
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(2e-3), loss, metrics=["accuracy"])
     return model

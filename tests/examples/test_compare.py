@@ -15,7 +15,7 @@ KERAS = {f"NumpyTrainer.{name}_step" for name in ("train", "test", "predict")}
 FUNCTIONS = {
     "characters": {*KERAS, "next_letter"},
     "diabetes": {"Regressor.train_step", "Regressor.predict"},
-    "digits_cnn": {*KERAS, "sequential"},
+    "digits_cnn": {*KERAS, "digits_cnn"},
     "digits": {"Classifier.train_step", "Classifier.predict"},
     "digits_dataset": {
         "NumpyTrainer.train_step", "NumpyTrainer.test_step", "losses_of_a_loop.step",
