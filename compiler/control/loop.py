@@ -65,9 +65,11 @@ class Loop:
         while True:
             trip = Trip(name, self)
             trip.run(lambda trip=trip: function(trip), finish)  # type: ignore[misc]
+            if trip.failed:  # nobody sees what it wrote
+                return trip
             new = {k: w for k, w in trip.written.items() if k not in self.cells}
             self.cells.update(new)
-            if trip.failed or not (self._begin(trip) or self._widen(trip) or new):
+            if not (self._begin(trip) or self._widen(trip) or new):
                 return trip
 
     def _begin(self, trip: Trip) -> bool:

@@ -229,3 +229,25 @@ def test_a_tape_goes_through_a_staged_loop() -> None:
         return tape.gradient(y, x)
 
     assert f(tf.constant(2.0)).item() == 32.0
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("trips", [0, 2])
+def test_a_body_that_only_raises_may_have_written_before(jit: bool, trips: int) -> None:
+    def f(n: Any, total: Any) -> Any:
+        def body(i: Any) -> Any:
+            total[0] = 1.0
+            raise ValueError("no trips, please")
+
+        (i,) = tf.while_loop(lambda i: i < n, body, [tf.constant(0)])
+        return tf.cast(i, tf.float32) + total[0]
+
+    outcomes = []
+    for call in (f, tf.function(f, jit_compile=jit)):
+        total, found = tf.zeros((2,)), ""
+        try:
+            found = str(float(call(tf.constant(trips), total)))
+        except ValueError as error:
+            found = str(error)
+        outcomes.append((found, total.numpy().tolist()))
+    assert outcomes[0] == outcomes[1]
