@@ -242,7 +242,8 @@ class Arrays(Buffer):
         """Without what a write has done, and the element that was at its position: zeros are there,
         and the elements that it added are gone."""
         if not 0 <= i < len(self):
-            return self.cut(added)[0], np.zeros(self.type.shape, self.type.dtype)
+            left = self.cut(min(added, len(self)))[0]  # a gradient of zeros has no elements
+            return left, np.zeros(self.type.shape, self.type.dtype)
         x = self.read(i)
         made = self if i >= len(self) - added else self._edit(i, np.zeros_like(x))
         return made.cut(added)[0], x
@@ -354,7 +355,10 @@ class Arrays(Buffer):
         return Arrays(self.type, None, 0, 0).fill(len(self))[0]
 
     def plus(self, other: Arrays) -> Arrays:
-        """The sums of the elements of two buffers that have equally many."""
+        """The sums of the elements of two buffers that have equally many, or none: those are
+        zeros."""
+        if not len(self) or not len(other):  # zeros
+            return self if len(self) else other
         if len(self) != len(other):
             raise ShapeError(f"buffers of {len(self)} and {len(other)} elements are not added")
         made = Arrays.of(np.add(self.stack(), other.stack()))

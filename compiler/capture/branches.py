@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from twofold.ir import bind
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
@@ -18,13 +20,16 @@ from ..control.branch import joined, types_of
 from ..control.part import Part
 from ..plain import PlainPython
 from ..trace import Tracer, place
+from .choice import Run
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
+from .grown import element_form, own_buffer, run_of, runs
 from .heap import Contents
 from .journal import Attributes
 from .journal_merge import Torn, merge_attributes, merge_entries
 from .machine import Generator, Returned, Stopped, Yielded
 from .merge import HOLE, Merger, Unmergeable, as_bool
+from .numbers import TracedNumber
 
 __all__ = ["Again", "Ended", "Ending", "Given", "end_of", "enter", "fork", "go_on"]
 
@@ -337,7 +342,8 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
             elif contents.owner is machine.journal.torn:
                 made = functools.partial(_all_of, column)
             else:
-                made = merge_contents(merger, contents, column)
+                grows = not machine.journal.stands_for(contents.owner)
+                made = merge_contents(merger, contents, column, grows)
             builds.append((contents, made))
         except Unmergeable:
             if machine.journal.stands_for(contents.owner):
@@ -366,8 +372,10 @@ def _all_of(column: list[set[int]], outs: Any) -> set[int]:
     return set().union(*column)
 
 
-def merge_contents(merger: Merger, contents: Contents, column: list[Any]) -> Any:
-    """Merge what one object holds."""
+def merge_contents(
+    merger: Merger, contents: Contents, column: list[Any], grows: bool = True
+) -> Any:
+    """Merge what one object holds. ``grows``: a list may get a length that the graph decides."""
     what = f"what a {type(contents.owner).__name__} holds"
     first = column[0]
     if isinstance(first, dict):
@@ -377,8 +385,10 @@ def merge_contents(merger: Merger, contents: Contents, column: list[Any]) -> Any
         items = {k: merger.merge([c[k] for c in column], f"{what} as {k!r}") for k in keys}
         return lambda outs: {k: b(outs) for k, b in items.items()}
     if isinstance(first, list | tuple):
-        if any(len(c) != len(first) for c in column):
-            raise Unmergeable(f"{what} has another length on each way")
+        if any(map(runs, column)) or any(len(c) != len(first) for c in column):
+            if not grows or type(first) is not list:
+                raise Unmergeable(f"{what} has another length on each way")
+            return _merge_runs(merger, column, what)
         built = [
             merger.merge([c[i] for c in column], f"item {i} of {what}") for i in range(len(first))
         ]
@@ -389,3 +399,16 @@ def merge_contents(merger: Merger, contents: Contents, column: list[Any]) -> Any
             raise Unmergeable(f"{what} differs on each way")
         return lambda outs: first
     return merger.merge(column, what)
+
+
+def _merge_runs(merger: Merger, column: list[Any], what: str) -> Any:
+    """Merge what a list holds that has another length on each way."""
+    form = element_form(column)
+    if form is None:
+        raise Unmergeable(f"{what} has another length on each way")
+    made = merger.within(lambda c: run_of(c, form), column)
+    count = merger.column(merger.within(lambda r: r.count.tensor(np.int64), made))
+    places = []
+    for buffers in zip(*[r.buffers for r in made], strict=True):
+        places.append(merger.column(merger.within(own_buffer, buffers)))
+    return lambda outs: [Run(form, [outs[k] for k in places], TracedNumber(int, outs[count]))]

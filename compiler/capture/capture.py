@@ -26,17 +26,17 @@ from .branches import Again, Given, fork
 from .choice import Choice, holds_choice
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
+from .grown import Source, runs
 from .heap import EMPTY, Heap
 from .journal import Journal
+from .lists import Lists
 from .loops import PEELED, Loop, run_loop, settle
 from .machine import Generator, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, number_of
 from .objects import is_interpreted
-from .pure import any_of
-from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of
-from .steps import Steps
+from .staged import PRINTS, STAGED, exists_later, known_truth, source_of
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
 from .writes import looks
@@ -50,7 +50,7 @@ ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of
 BUDGET = 12_000  # steps in branches and loops of one trace; ways that do not join multiply them
 
 
-class Capture(Steps):
+class Capture(Lists):
     """Interprets the functions of one trace."""
 
     def __init__(self, tracer: Any) -> None:
@@ -76,6 +76,10 @@ class Capture(Steps):
         try:
             made = self.call(None, function, args, kwargs)
             self.refuse_protected()
+            if whole:
+                made = self.handed(made, set())
+            elif holds_choice(made) and type(made) is not Choice:
+                self.give_up("a nested function that returns a list whose length the graph decides")
             if type(made) is Choice and not whole:
                 self.give_up("a nested function that returns values of several types")
             return made
@@ -240,7 +244,8 @@ class Capture(Steps):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         self.observe(value)
-        source = source_of(self.present(value))
+        held = self.present(value)
+        source = source_of(held) if runs(held) is None else Source(held)
         self.goes_over(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 
@@ -261,7 +266,7 @@ class Capture(Steps):
         if self._rolls(frame, head, walk, length):
             saved, tried = frame.copy(), frame.copy()
             try:
-                ended = run_loop(self, tried, head, peeled=True)
+                ended = run_loop(self, tried, head, peeled=True, grows=False)
                 self.unrolled[frame.code, head] = 0
                 frame.become(tried)
                 return ended
@@ -292,6 +297,8 @@ class Capture(Steps):
         return isinstance(length, SymInt) or length - walk.at > ROLL
 
     def items(self, frame: Frame, value: Any) -> Any:
+        if runs(value) is not None:
+            self.give_up("the items of a list whose length the graph decides")
         self.draws(value)
         source = value.source if type(value) is Walk else source_of(self.present(value))
         if source is None or isinstance(source, Items):
@@ -303,37 +310,6 @@ class Capture(Steps):
         return [source.item(i) for i in range(first, int(source.length()))]
 
     # objects
-
-    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
-        self.draws(held)
-        if self.present(held) is not held:
-            self.observe(held)
-            held = self.present(held)
-        if holds_choice(held):
-            self.give_up("`in` a container with a value of several types")
-        if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
-            found: Any = False
-            for x in held:
-                found = x is item or self.truth(frame, self.compare(frame, "==", x, item))
-                if found is True:
-                    break
-                if found is not False:
-                    self.give_up("`in` with values of the graph")
-            return not found if inverted else found
-        return super().contains(frame, held, item, inverted)
-
-    def binary(
-        self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
-        in_place: bool = False,
-    ) -> Any:  # fmt: skip
-        if name != "add" and (holds_choice(left) or holds_choice(right)):
-            self.give_up("an operation on a container with a value of several types")
-        return super().binary(frame, function, name, left, right, in_place)
-
-    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
-        if holds_choice(left) or holds_choice(right):
-            self.give_up("a comparison of a container with a value of several types")
-        return super().compare(frame, sign, left, right)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         if isinstance(held, collections.defaultdict) and self.is_own(held):
@@ -349,6 +325,8 @@ class Capture(Steps):
         return key
 
     def _index(self, held: Any, key: TracedNumber) -> Any:
+        if runs(self.present(held)) is not None:
+            return key
         if isinstance(held, Tensor):
             return key.held
         if isinstance(held, TracedArray):
@@ -404,6 +382,7 @@ class Capture(Steps):
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        parts = frame is not None and frame.parts_next
         if frame is not None:
             frame.parts_next = False
         made = self.wrote(frame, function, args, kwargs)
@@ -422,8 +401,9 @@ class Capture(Steps):
                 if not shown:  # they write to a file, and show an iterator unread
                     self.draws(value)
         function, args, kwargs = self.presented(function, args, kwargs)
-        if _looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
-            self.give_up("a container with a value of several types that is looked into")
+        made = self.of_run(frame, function, args, kwargs, parts)
+        if made is not NotImplemented:
+            return made
         for table in (STAGED, NATIVES) if _hashable(function) else ():
             special = table.get(function)
             if special is not None:
@@ -483,19 +463,6 @@ def _is_mutable(value: Any) -> bool:
 
 def _hashable(function: Any) -> bool:
     return type(function).__hash__ is not None and not isinstance(function, Tensor)
-
-
-_PASSING = (len, isinstance, type, id, callable)
-_METHODS = frozenset(("append", "pop", "insert", "extend", "clear", "get", "setdefault", "update",
-                      "copy", "items", "keys", "values", "popitem", "reverse"))  # fmt: skip
-
-
-def _looks_into(function: Any) -> bool:
-    """Whether a function looks at the items of the containers that it is given."""
-    owner = getattr(function, "__self__", None)
-    if type(owner) in (list, dict, set):
-        return function.__name__ not in _METHODS
-    return not any(function is f for f in _PASSING)
 
 
 def _takes(array: TracedArray, kind: type) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from twofold.ir.op import OPS
 from twofold.ir.tree import settled
 
-__all__ = ["Choice", "alternatives", "apart", "chosen", "holds_choice", "values_of"]
+__all__ = ["Choice", "Run", "alternatives", "apart", "chosen", "holds_choice", "values_of"]
 
 
 @settled
@@ -27,6 +27,15 @@ class Choice(NamedTuple):
     def settled(self) -> Any:
         """The value, where the test is known."""
         return self.yes if self.test else self.no
+
+
+class Run:
+    """What a list holds whose length the graph decides; see ``grown.py``."""
+
+    __slots__ = ("buffers", "count", "form")
+
+    def __init__(self, form: Any, buffers: list[Any], count: Any) -> None:
+        self.form, self.buffers, self.count = form, buffers, count
 
 
 def alternatives(value: Any) -> list[tuple[Any, Any]]:
@@ -65,9 +74,9 @@ def apart(items: list[Any]) -> Choice:
 
 
 def holds_choice(value: Any, depth: int = 3) -> bool:
-    """Whether a container has such a value in it, which code that is not interpreted must not
-    see."""
-    if type(value) is Choice:
+    """Whether a container has such a value in it, or a run of items, which code that is not
+    interpreted must not see."""
+    if type(value) is Choice or type(value) is Run:
         return True
     if not depth or type(value) not in (list, tuple, dict, set):
         return False

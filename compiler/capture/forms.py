@@ -21,7 +21,7 @@ from ..ndarrays.operands import fresh
 from ..trace import Traced
 from .choice import Choice, alternatives, chosen, values_of
 from .frame import UNBOUND
-from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, same
+from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, known_shape, same
 from .numbers import DTYPES, TracedNumber, as_tensor, is_number, kind_of
 from .walks import Walk
 
@@ -121,7 +121,7 @@ class Whole(Form):
         if not self.rank:
             return [zero]
         kind = self.like.value.type if isinstance(self.like, Traced) else self.like
-        return [OPS["splat"](zero, shape=tuple(kind.shape))]
+        return [OPS["splat"](zero, shape=known_shape(kind.shape, bind.ground()))]
 
     def make(self, tensors: Iterator[Any]) -> Any:
         return next(tensors)

@@ -17,12 +17,12 @@ from twofold.runtime.tensor import Tensor
 
 from ..library import is_library_object
 from ..state import attributes_of, state_of
-from .choice import Choice
+from .choice import Choice, Run
 from .machine import Generator
 
 __all__ = ["Contents", "Heap"]
 
-_CLOSED = (type(None), bool, int, float, complex, str, bytes, Tensor, np.generic, np.ndarray)
+_CLOSED = (type(None), bool, int, float, complex, str, bytes, Tensor, np.generic, np.ndarray, Run)
 _OF_FUNCTION = (types.CellType, Generator)  # whoever has written to them
 Restore = Callable[[Any], None]
 

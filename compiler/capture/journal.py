@@ -28,6 +28,7 @@ from ..library import is_ours
 from ..plain import PlainPython
 from ..readers import MISSING
 from ..state import attributes_named
+from .choice import Run
 from .pure import holds_value
 
 __all__ = ["GONE", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect", "Index",
@@ -268,6 +269,8 @@ class Journal:
         for i, leaf in enumerate(leaves):
             if leaf is value:
                 return "leaf", i
+        if type(value) is Run:
+            self.refuse("a list in an object whose length the graph decides")
         if id(value) in self.heap.made:
             return None
         if isinstance(value, type | types.ModuleType):
@@ -299,6 +302,8 @@ class Journal:
             if id(x) in met or id(x) in seen or id(x) in self.shadows:
                 continue
             met.add(id(x))
+            if type(x) is Run:
+                self.refuse("a list whose length the graph decides in an object from outside")
             if type(x) is tuple:
                 todo += x
             elif type(x) in SHADOWED:

@@ -24,6 +24,7 @@ from .choice import holds_choice
 from .flow import END, flow_of
 from .forms import Form, cells_of, form_of, late, takes_unbound, widened
 from .frame import UNBOUND, Frame
+from .grown import Grows, element_form, runs
 from .heap import Contents
 from .journal import Put
 from .machine import Returned, Stopped, Yielded
@@ -42,15 +43,17 @@ class Widen(BaseException):
     """The trip leaves a state of another form than it began with; the guess has been widened."""
 
 
-def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any:
+def run_loop(
+    machine: Any, frame: Frame, head: int, peeled: bool = False, grows: bool = True
+) -> Any:
     """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
-    how its run ended."""
-    loop = Loop(machine, frame, head)
+    how its run ended. ``grows``: whether lists may get lengths that the graph decides."""
+    loop = Loop(machine, frame, head, grows=grows)
     try:
         ending = loop.stage()
     except (Unmergeable, PlainPython):
         if peeled or machine.peeled[frame.code, head] >= PEELED:
-            return settle(machine, frame, Loop(machine, frame, head, mixed=True).stage())
+            return settle(machine, frame, Loop(machine, frame, head, True, grows).stage())
         machine.peeled[frame.code, head] += 1
         try:
             return _peel(machine, frame, loop)
@@ -94,8 +97,10 @@ def settle(machine: Any, frame: Frame, ended: Any, peeled: int | None = None) ->
 class Loop:
     """A loop while it is staged."""
 
-    def __init__(self, machine: Any, frame: Frame, head: int, mixed: bool = False) -> None:
-        self.machine, self.frame, self.head = machine, frame, head
+    def __init__(
+        self, machine: Any, frame: Frame, head: int, mixed: bool = False, grows: bool = True
+    ) -> None:
+        self.machine, self.frame, self.head, self.grows = machine, frame, head, grows
         self.mixed = mixed  # whether a variable may have several forms
         self.flow = flow_of(frame.code)
         self.exits = self.flow.exits(head)
@@ -276,7 +281,10 @@ class Loop:
                 form, wider = self._held(form, contents.after)
                 self.heap[key] = known, form
             else:
-                form, wider = form_of(contents.before, contents=True), True
+                before = contents.before
+                run = runs(before)
+                form = form_of(before, contents=True) if run is None else Grows(run.form)
+                wider = True
                 form, _ = self._held(form, contents.after)
                 self.heap[key] = contents, form
             changed |= wider
@@ -314,6 +322,13 @@ class Loop:
 
     def _held(self, form: Form, after: Any) -> tuple[Form, bool]:
         """The form of what an object holds: a container keeps its number of items."""
+        if type(after) is list and not isinstance(form, Grows):
+            run = runs(after)
+            if run is not None or len(after) != len(form.keys):  # type: ignore[attr-defined]
+                items = element_form([form.like, after])  # type: ignore[attr-defined]
+                if items is None or not self.grows:
+                    raise Unmergeable("a list changes in a loop")
+                return Grows(items), True
         if isinstance(after, tuple | list | dict | set):
             found = form.wider(after, self.mixed)
             return found, found is not form

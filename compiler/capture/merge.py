@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dims import symbols_of
 from twofold.ir.op import OPS
+from twofold.ir.types import BufferType
 from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
 
@@ -22,7 +24,7 @@ from ..ndarrays.operands import fresh
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from ..trace import Traced
-from .choice import Choice, alternatives, chosen
+from .choice import Choice, Run, alternatives, chosen
 from .frame import UNBOUND
 from .heap import EMPTY, Heap
 from .machine import Where
@@ -210,6 +212,8 @@ class Merger:
             return value.cell.born in trackers or self._is_inner(value.tensor())
         if self.heap.is_inner(value):
             return True
+        if type(value) is Run:
+            return any(map(self._is_inner, (value.count, *value.buffers)))
         if isinstance(value, tuple | list):
             return any(map(self._is_inner, value))
         return isinstance(value, dict) and any(map(self._is_inner, value.values()))
@@ -280,6 +284,8 @@ class Merger:
 
     def _container(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         """Containers that each way has made; one of a way stays one."""
+        if any(type(x) is Run for v in real for x in (v if type(v) is list else ())):
+            raise Unmergeable(f"{what} is a list whose length the graph decides")
         place = tuple([None if v is HOLE else id(v) for v in values])
         if place in self.containers:
             return self.containers[place]
@@ -336,12 +342,22 @@ def _filled(kind: Any, keys: Any, items: list[Any]) -> Any:
     return kind._make(items) if hasattr(kind, "_make") else kind(items)
 
 
+def known_shape(shape: Sequence[Any], tracer: Any) -> tuple[Any, ...]:
+    """A shape with zeros in the place of sizes that a graph finds while it runs: it may find them
+    elsewhere only."""
+    late = set(tracer.sizes.late)
+    return tuple([d if isinstance(d, int) or late.isdisjoint(symbols_of(d)) else 0 for d in shape])
+
+
 def _filler(part: Part, kind: Any) -> Any:
     """A tensor of a type that nobody looks at."""
     graph = part.graph
+    if isinstance(kind, BufferType):
+        return Traced(graph.add(OPS["buffer_new"], (), {"of": kind.element}).out, part.tracer)
     zero = graph.add(OPS["constant"], (), {"value": np.zeros((), kind.dtype)}).out
     if kind.shape:
-        zero = graph.add(OPS["splat"], (zero,), {"shape": kind.shape}).out
+        shape = known_shape(kind.shape, part.tracer)
+        zero = graph.add(OPS["splat"], (zero,), {"shape": shape}).out
     return Traced(zero, part.tracer)
 
 

@@ -417,6 +417,16 @@ class Objects(Machine):
         own = self.own_method(held, "__getitem__")
         return held[key] if own is None else self.invoke(frame, own, (held, key), {})
 
+    def append(self, held: list[Any], item: Any) -> None:
+        """Append to a list."""
+        self.changes(held)
+        held.append(item)
+
+    def extend(self, frame: Frame, held: list[Any], items: Any) -> None:
+        """Append several items to a list."""
+        self.changes(held)
+        held.extend(self.items(frame, items))
+
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         """``held[key] = value``."""
         own = self.own_method(held, "__setitem__")

@@ -154,8 +154,7 @@ def build_const_key_map(machine: Objects, frame: Frame, step: Step) -> None:
 def list_append(machine: Objects, frame: Frame, step: Step) -> None:
     item = frame.stack.pop()
     held = frame.stack[-step.arg]
-    machine.changes(held)
-    held.append(item)
+    machine.append(held, item)
 
 
 @instruction("SET_ADD")
@@ -177,9 +176,7 @@ def map_add(machine: Objects, frame: Frame, step: Step) -> None:
 @instruction("LIST_EXTEND")
 def list_extend(machine: Objects, frame: Frame, step: Step) -> None:
     items = frame.stack.pop()
-    held = frame.stack[-step.arg]
-    machine.changes(held)
-    held.extend(machine.items(frame, items))
+    machine.extend(frame, frame.stack[-step.arg], items)
 
 
 @instruction("SET_UPDATE")

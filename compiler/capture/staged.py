@@ -25,7 +25,7 @@ from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of,
 from .objects import own_method
 from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
-__all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of"]
+__all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of", "whole"]
 
 
 def known_truth(value: Any) -> Any:
@@ -82,7 +82,7 @@ _VIEWS: tuple[Any, ...] = (
 
 
 def _range(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    given = [_whole(a) for a in args]
+    given = [whole(a) for a in args]
     if not any(isinstance(a, SymInt | TracedNumber) for a in given):
         return NotImplemented
     start, stop, step = (0, given[0], 1) if len(given) == 1 else (*given, 1)[:3]
@@ -91,7 +91,7 @@ def _range(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     return Span(start, stop, step)
 
 
-def _whole(x: Any) -> Any:
+def whole(x: Any) -> Any:
     """An integer tensor as the Python number that it stands for."""
     if isinstance(x, Tensor) and hasattr(x, "trace") and x.dtype.kind in "iu" and not x.shape:
         return number_of(x) if exists_later(x) else x.item()

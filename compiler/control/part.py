@@ -22,7 +22,7 @@ from twofold.ir.location import Location, interpreters, is_internal, location, u
 from twofold.ir.op import OPS
 from twofold.ir.ops.control import Replay, exception_named
 from twofold.ir.tree import Structure, flatten
-from twofold.ir.types import RefType, TensorType
+from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.runtime.carried import is_value, own_tensor
 from twofold.runtime.variable import Variable
 
@@ -118,6 +118,10 @@ class Part:
                 self.leaves.append(x)
                 continue
             kind = next(given)
+            if isinstance(kind, BufferType):
+                made = graph.add(OPS["buffer_new"], (), {"of": kind.element}).out
+                self.leaves.append(Traced(made, self.tracer))
+                continue
             zero = graph.add(OPS["constant"], (), {"value": np.zeros((), kind.dtype)}).out
             made = graph.add(OPS["splat"], (zero,), {"shape": kind.shape}).out
             self.leaves.append(Traced(made, self.tracer))
@@ -212,6 +216,8 @@ def _is_fault(error: Exception) -> bool:
     while at is not None and at.tb_next is not None:
         at = at.tb_next
     name = "" if at is None else at.tb_frame.f_code.co_filename
+    if at is not None and at.tb_frame.f_code.co_name == "execute" and "/capture/" in name:
+        return False  # a function of Python's or of a library, called for the user
     looked_up = isinstance(error, LookupError) and name.endswith(_STACK)
     return is_internal(name) and (looked_up or not name.endswith(_MAY_RAISE))
 

@@ -92,11 +92,12 @@ class _Sequence:
         return added
 
     def drop(self, count: str) -> None:
-        """Take elements from the end."""
+        """Take elements from the end, as far as there are any."""
         builder, left = self.builder, self.builder.name("s")
         builder.add(Var(left, INT64, count))
         with builder.nested() as before:
-            more = builder.apply(f"{left} > 0", BOOL)
+            end = self.end()
+            more = builder.apply(f"{left} > 0 and {end} > 0", BOOL)
         with builder.nested() as body:
             builder.add(Resize(self.buffer, -self.each))
             builder.add(Set(left, builder.apply(f"{left} - 1", INT64)))

@@ -8,6 +8,7 @@ from typing import Any
 __all__ = ["HELPERS", "OUTSIDE", "Maker"]
 
 HELPERS = """
+import contextlib
 class Box:
     def __init__(self, x):
         self.x = x
@@ -52,6 +53,18 @@ def total(*items, start=0):
     for item in items:
         start = start + item
     return start
+def counted(n):
+    k = 0
+    while k < n:
+        yield k
+        k += 1
+@contextlib.contextmanager
+def noting(log):
+    log.append(1)
+    try:
+        yield
+    finally:
+        log.append(2)
 def check(x):
     if x > 6:
         raise ValueError('too large')
@@ -399,5 +412,14 @@ _ODD = [
     "@t = {t} or {t}", "@t = {t} and {t}", "@i = 1 if {n} in (1, 2) else 0", "@t = (lambda r: r * 2 if r > 0 else r)({t})",
     "@i = {b}", "@t = {i}", "@i = {f}", "@t = tf.stack(items)[0]", "@t = (lambda *r, **s: r[0] + s['k'])({t}, k={t})",
     "@i = any([r > {c} for r in {v}])", "@t = [{t}, {t}][{k} % 2]", "@i = sorted([{k}, {k}])[0]", "@t = items[-1]",
-    "@t = table.get('y', {t})", "first, *rest = {v}\n@t = first", "@i = isinstance({t}, tf.Tensor)",
+    "@t = table.get('y', {t})", "grown = []\nfor r in range({n}):\n    grown.append({t} * r)\n@t = sum(grown)\n@i = len(grown)",
+    "grown = [{t}]\nif {b}:\n    grown.append({t})\n@t = grown[-1]", "@i = len([r for r in range({n}) if {t} > r])",
+    "best = None\nfor r in {v}:\n    if {b} and (best is None or r > best):\n        best = r\n@t = best",
+    "mixed = 0\nfor r in range({n}):\n    if {b}:\n        mixed = mixed + {t}\n    else:\n        mixed += 1\n@t = mixed",
+    "for r in range({n}):\n    if {b}:\n        last = {t}\n@t = last", "found = None\nfor r in range({n}):\n    if {t} * r > {c}:\n        found = r\n        break\n@i = found",
+    "stack = [{t}]\nfor r in range({n}):\n    w = stack.pop()\n    if {b}:\n        stack.append(w * 0.5)\n    stack.append(w + 1)\n@t = stack[0]",
+    "seen = set()\nfor r in range({c}):\n    seen.add(r % 2)\n@i = len(seen)", "@i = 1 if {n} not in [0, {k}, 3] else 2",
+    "walk = counted({c})\n@i = next(walk) if {b} else 5\n@i = next(walk, 7)", "held = {'best': None, 'sum': 0}\nfor r in {v}:\n    held['sum'] = held['sum'] + r\n    if {b}:\n        held['best'] = r\n@t = held['sum']\n@t = held['best']",
+    "log = []\nwith noting(log):\n    @t = {t}\n    if {b}:\n        log.append({t})\n@i = len(log)",
+    "log = []\ntry:\n    check({t})\n    log.append(1)\nexcept ValueError:\n    log.append(2)\nfinally:\n    log.append({t})\n@t = sum(log)", "first, *rest = {v}\n@t = first", "@i = isinstance({t}, tf.Tensor)",
 ]  # fmt: skip

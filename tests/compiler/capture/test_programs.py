@@ -166,9 +166,9 @@ def test_a_number_of_the_graph_is_written_into_an_array() -> None:
 
 
 def test_code_that_goes_on_by_itself_on_too_many_ways_runs_as_plain_python() -> None:
-    lines = [f"if x > {i}: items.append(x)" for i in range(12)]
+    lines = [f"if x > {i}: items[{i}] = x" for i in range(12)]
     space: dict[str, Any] = {}
-    exec("def f(x):\n items = []\n " + "\n ".join(lines) + "\n return items", space)
+    exec("def f(x):\n items = {}\n " + "\n ".join(lines) + "\n return items", space)
     compiled = tf.function(space["f"], jit_compile=False)
     with pytest.warns(UserWarning, match="several types|too many ways"):
         assert len(compiled(tf.constant(3.5))) == 4

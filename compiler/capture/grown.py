@@ -1,0 +1,238 @@
+"""Lists whose length the graph decides: appended to in a loop, or on one way of a branch.
+
+The list stays the object that it is, so that every name of it and everybody who writes to it finds
+it; what it holds is one ``Run``: the items as growable buffers, one for each tensor of an item, and
+their number. All items have one form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from twofold.ir import bind
+from twofold.ir.op import OPS
+from twofold.ir.tree import settled
+
+from .choice import Run
+from .forms import Form, Items, Number, Scalar, Whole, late, widened
+from .merge import Unmergeable
+from .numbers import TracedNumber, as_tensor, raise_if
+
+__all__ = ["Grows", "Listed", "appended", "item_of", "listed", "popped", "replaced", "rows_of",
+           "run_of", "runs"]  # fmt: skip
+
+
+def runs(value: Any) -> Run | None:
+    """What a list holds whose length the graph decides; None for other values."""
+    if type(value) is list and len(value) == 1 and type(value[0]) is Run:
+        return value[0]
+    return None
+
+
+def element_form(values: list[Any]) -> Form | None:
+    """The form of the items of lists; None if there are none. Raises Unmergeable."""
+    found: Form | None = None
+    for value in values:
+        run = runs(value)
+        if run is not None:
+            found = run.form if found is None else both(found, run.form)
+        else:
+            for item in value:
+                found = late(item) if found is None else widened(found, item)[0]
+    if found is not None:
+        template(found)
+    return found
+
+
+def both(left: Form, right: Form) -> Form:
+    """One form for items of two. Raises Unmergeable."""
+    if template(left) != template(right):
+        raise Unmergeable("items of a list have several types")
+    return left
+
+
+def template(form: Form) -> Any:
+    """What items of a form are, as texts. Raises Unmergeable."""
+    if isinstance(form, Number):
+        return form.kind.__name__
+    if isinstance(form, Whole | Scalar):  # an array may be written to later
+        return f"{'tensor' if type(form) is Whole else 'scalar'} of {form.dtype}"
+    if isinstance(form, Items) and form.kind is tuple:
+        return ("tuple", *map(template, form.forms))
+    raise Unmergeable("items of a list that grows are no values of the graph")
+
+
+def run_of(value: list[Any], form: Form) -> Run:
+    """The items of a list in the present graph. Raises Unmergeable."""
+    found = runs(value)
+    if found is not None:
+        both(found.form, form)
+        return found
+    leaves = [form.take(item) for item in value]
+    kinds = leaves[0] if leaves else form.zeros()
+    buffers = [OPS["buffer_new"](of=t.value.type) for t in kinds]
+    for at, row in enumerate(leaves):
+        buffers = _written(buffers, as_tensor(at, int), row)
+    return Run(form, buffers, TracedNumber(int, as_tensor(len(value), int)))
+
+
+def _sure(op: str, *args: Any) -> Any:
+    """An operation that cannot raise, since the position is known to be one of the list."""
+    arrays: Any = bind.ground().arrays  # type: ignore[attr-defined]
+    before, arrays.sure = arrays.sure, True
+    try:
+        return OPS[op](*args)
+    finally:
+        arrays.sure = before
+
+
+def _written(buffers: list[Any], at: Any, row: list[Any]) -> list[Any]:
+    """Buffers with the tensors of an item at a position. (A write and its gradient take buffers of
+    zeros without elements, as gradients have them; ``buffer_push`` does not.)"""
+    _check_types(row, buffers)
+    return [_sure("buffer_write", b, at, x)[0] for b, x in zip(buffers, row, strict=True)]
+
+
+def _check_types(row: list[Any], buffers: list[Any]) -> None:
+    for tensor, buffer in zip(row, buffers, strict=True):
+        if tensor.value.type != buffer.value.type.element:
+            raise Unmergeable("items of a list that grows have several shapes")
+
+
+def appended(run: Run, item: Any) -> Run:
+    """With one more item. Raises Unmergeable."""
+    both(run.form, late(item))
+    made = _written(run.buffers, run.count.tensor(np.int64), run.form.take(item))
+    return Run(run.form, made, _moved(run.count, 1))
+
+
+def _moved(count: Any, by: int) -> TracedNumber:
+    return TracedNumber(int, count.tensor(np.int64) + OPS["constant"](value=np.int64(by)))
+
+
+def popped(run: Run) -> tuple[Any, Run]:
+    """The last item, and what is left. The graph raises where there is none."""
+    raise_if(run.count.tensor(np.int64) == 0, IndexError("pop from empty list"))
+    count = _moved(run.count, -1)
+    made, one = read(run, count.tensor(np.int64)), as_tensor(1, int)
+    return made, Run(run.form, [OPS["buffer_drop"](b, one) for b in run.buffers], count)
+
+
+def _position(run: Run, index: Any, words: str) -> Any:
+    count, at = run.count.tensor(np.int64), as_tensor(index, int)
+    if type(index) is int:
+        at = count + at if index < 0 else at
+    else:
+        at = OPS["where"](at < 0, at + count, at)
+    raise_if((at < 0) | (at >= count), IndexError(words))
+    return at
+
+
+def item_of(run: Run, index: Any) -> Any:
+    """The item at an index. The graph raises where there is none."""
+    at = _position(run, index, "list index out of range")
+    return read(run, at)
+
+
+def read(run: Run, at: Any) -> Any:
+    """The item at a position, of which it is known that there is one."""
+    return run.form.make(iter([_sure("buffer_read", b, at) for b in run.buffers]))
+
+
+def replaced(run: Run, index: Any, item: Any) -> Run:
+    """With another item at an index."""
+    at = _position(run, index, "list assignment index out of range")
+    both(run.form, late(item))
+    return Run(run.form, _written(run.buffers, at, run.form.take(item)), run.count)
+
+
+def rows_of(run: Run) -> list[Any]:
+    """For each tensor of an item, a tensor with those of all items as rows."""
+    sizes: Any = bind.ground().sizes
+    return [OPS["buffer_rows"](b, length=sizes.fresh()) for b in run.buffers]
+
+
+class Source:
+    """The items of such a list, for a ``for``."""
+
+    def __init__(self, owner: list[Any]) -> None:
+        self.owner = owner
+
+    def length(self) -> Any:
+        """How many there are now."""
+        run = runs(self.owner)
+        return len(self.owner) if run is None else run.count
+
+    def item(self, at: Any) -> Any:
+        """The item at a position."""
+        run = runs(self.owner)
+        return self.owner[at] if run is None else read(run, as_tensor(at, int))
+
+
+class Grows(Form):
+    """What a list holds that gets more or fewer items in a loop."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+
+    @property
+    def key(self) -> Any:
+        return "list"
+
+    def take(self, value: Any) -> list[Any]:
+        run = run_of(value, self.form)
+        return [*map(own_buffer, run.buffers), run.count.tensor(np.int64)]
+
+    def zeros(self) -> list[Any]:
+        return self.take([])
+
+    def make(self, tensors: Iterator[Any]) -> Any:
+        buffers = [next(tensors) for _ in self.form.zeros()]
+        return [Run(self.form, buffers, TracedNumber(int, next(tensors)))]
+
+    def wider(self, value: Any, mixed: bool = False) -> Form:
+        if type(value) is not list:
+            raise Unmergeable("a list becomes something else in a loop")
+        found = element_form([value])
+        if found is not None:
+            both(self.form, found)
+        return self
+
+
+def own_buffer(buffer: Any) -> Any:
+    """A buffer as a leaf of the present graph."""
+    return bind.ground().tensor(bind.ground().value(buffer))
+
+
+# what a caller gets
+
+
+@settled
+class Listed(NamedTuple):
+    """A list that a compiled function returns: what its items are, and their tensors as rows."""
+
+    form: Any
+    rows: Any
+    count: Any
+
+    def settled(self) -> list[Any]:
+        """The list."""
+        return [_built(self.form, iter(self.rows), i) for i in range(int(self.count))]
+
+
+def listed(run: Run) -> Listed:
+    """A list for the caller."""
+    return Listed(template(run.form), tuple(rows_of(run)), run.count)
+
+
+def _built(form: Any, rows: Iterator[Any], at: int) -> Any:
+    if isinstance(form, tuple):
+        return tuple([_built(f, rows, at) for f in form[1:]])
+    row = next(rows)[at]
+    kind = form.partition(" ")[0]
+    if kind == "tensor":
+        return row
+    return row.numpy()[()] if kind == "scalar" else row.item()

@@ -1,0 +1,255 @@
+"""Lists and tuples with values that the graph decides: how many items there are (``grown.py``),
+which of several types they have (``choice.py``). Who looks into them and does not know is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .choice import Choice, Run, holds_choice
+from .frame import Frame
+from .grown import appended, item_of, listed, popped, replaced, rows_of, runs, template
+from .numbers import TracedNumber, raise_if
+from .objects import own_method
+from .pure import any_of
+from .staged import is_staged, whole
+from .steps import Steps
+
+__all__ = ["Lists"]
+
+
+_PASSING = (len, isinstance, type, id, callable)
+_METHODS = frozenset(("append", "pop", "insert", "extend", "clear", "get", "setdefault", "update",
+                      "copy", "items", "keys", "values", "popitem", "reverse"))  # fmt: skip
+
+
+def _looks_into(function: Any) -> bool:
+    """Whether a function looks at the items of the containers that it is given."""
+    owner = getattr(function, "__self__", None)
+    if type(owner) in (list, dict, set):
+        return function.__name__ not in _METHODS
+    return not any(function is f for f in _PASSING)
+
+
+class Lists(Steps):
+    """A machine that knows such lists."""
+
+    def draws(self, iterator: Any) -> None:
+        """Items of an iterator of Python's are about to be used up."""
+        raise NotImplementedError
+
+    def decision(self, frame: Frame, value: Any) -> Any:
+        """The truth of a value: a bool, or a bool tensor."""
+        raise NotImplementedError
+
+    def handed(self, value: Any, seen: set[int], depth: int = 4) -> Any:
+        """A result as the caller gets it: lists whose length the graph decides among them."""
+        run = runs(value)
+        if run is not None:
+            if id(value) in seen:
+                self.give_up("a list whose length the graph decides that is returned twice")
+            seen.add(id(value))
+            return listed(run)
+        if type(value) not in (list, tuple, dict, Choice) or not holds_choice(value, depth):
+            return value
+        if type(value) is dict:
+            return {k: self.handed(v, seen, depth - 1) for k, v in value.items()}
+        made = [self.handed(v, seen, depth - 1) for v in value]
+        return Choice(*made) if type(value) is Choice else type(value)(made)
+
+    def truth(self, frame: Frame, value: Any) -> Any:
+        run = runs(self.present(value))
+        if run is not None:
+            return TracedNumber(bool, run.count.tensor(np.int64) != 0)
+        return super().truth(frame, value)
+
+    def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
+        if holds_choice(value):
+            self.give_up("a text of a container with values that the graph decides")
+        return super().text(frame, value, conversion, spec)
+
+    def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        run = runs(self.present(held))
+        if run is None:
+            return super().item(frame, held, key)
+        return item_of(run, self._place(key))
+
+    def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
+        run = runs(held)
+        if run is None:
+            super().set_item(frame, held, key, value)
+            return
+        key = self._place(key)
+        self.changes(held)
+        held[0] = replaced(run, key, value)
+
+    def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
+        if runs(self.present(held)) is not None:
+            self.give_up("`del` of an item of a list whose length the graph decides")
+        super().delete_item(frame, held, key)
+
+    def _place(self, key: Any) -> Any:
+        key = whole(key)
+        if type(key) is not int and type(key) is not TracedNumber:
+            self.give_up("a slice of a list whose length the graph decides")
+        return key
+
+    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        self.draws(held)
+        if self.present(held) is not held:
+            self.observe(held)
+            held = self.present(held)
+        if holds_choice(held):
+            self.give_up("`in` a container with a value of several types")
+        if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
+            found = self._among(frame, held, item)
+            return self.negation(frame, found) if inverted else found
+        return super().contains(frame, held, item, inverted)
+
+    def _among(self, frame: Frame, held: Any, item: Any) -> Any:
+        """Whether one of the items is, or equals, a value: all are compared, which is the same as
+        long as no comparison raises or is the user's."""
+        found: Any = False
+        for x in held:
+            if own_method(x, "__eq__") or own_method(item, "__eq__"):
+                self.give_up("`in` with objects that compare themselves and values of the graph")
+            if x is item:
+                return True
+            same = self.compare(frame, "==", x, item)
+            if len(getattr(same, "shape", ())) > 0 and found is not False:
+                self.give_up("`in` with arrays of the graph")
+            same = self.decision(frame, same)
+            if same is True:
+                return True
+            if same is not False:
+                found = same if found is False else found | same
+        return found if found is False else TracedNumber(bool, found)
+
+    def binary(
+        self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
+        in_place: bool = False,
+    ) -> Any:  # fmt: skip
+        if runs(self.present(left)) is None and runs(self.present(right)) is None:
+            if name != "add" and (holds_choice(left) or holds_choice(right)):
+                self.give_up("an operation on a container with a value of several types")
+            return super().binary(frame, function, name, left, right, in_place)
+        if name != "add" or type(left) is not list or type(right) is not list:
+            self.give_up("an operation on a list whose length the graph decides")
+        if in_place and not self.is_own(left):
+            self.give_up("`+=` of a list from outside whose length the graph decides")
+        made = left if in_place else self.fresh(list(left))
+        self.extend(frame, made, right)
+        return made
+
+    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        if holds_choice(left) or holds_choice(right):
+            self.give_up("a comparison of a container with a value of several types")
+        return super().compare(frame, sign, left, right)
+
+    def append(self, held: Any, item: Any) -> None:
+        run = runs(held)
+        if run is None:
+            super().append(held, item)
+        else:
+            self.changes(held)
+            held[0] = appended(run, item)
+
+    def extend(self, frame: Frame, held: Any, items: Any) -> None:
+        run = runs(self.present(items))
+        if run is not None and not held:
+            self.changes(held)
+            held[:] = [run]
+        elif run is not None:
+            self.invoke(frame, _extend, (held, self.fresh([run])), {})  # type: ignore[arg-type]
+        elif runs(held) is None:
+            super().extend(frame, held, items)
+        else:
+            for item in list(self.items(frame, items)):
+                self.append(held, item)
+
+    def of_run(
+        self, frame: Frame, function: Any, args: Any, kwargs: Any, parts: bool
+    ) -> Any:  # fmt: skip
+        """What a function does with a list whose length the graph decides; NotImplemented if none
+        is among its arguments."""
+        owner = getattr(function, "__self__", None)
+        run = runs(owner)
+        if run is not None and not kwargs:
+            return self._method(frame, function.__name__, owner, run, args)
+        run = runs(args[0]) if args else None
+        if run is not None:
+            made = self._with_run(frame, function, run, args, kwargs, parts)
+            if made is not NotImplemented:
+                return made
+        if _looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
+            self.give_up("a container with a value of several types that is looked into")
+        return NotImplemented
+
+    def _method(self, frame: Frame, name: str, owner: Any, run: Run, args: Any) -> Any:
+        """A method of a list whose length the graph decides."""
+        if name == "append" and len(args) == 1:
+            return self.append(owner, args[0])
+        if name == "extend" and len(args) == 1:
+            return self.extend(frame, owner, args[0])
+        if name == "pop" and not args:
+            self.changes(owner)
+            made, owner[0] = popped(run)
+            return made
+        if name == "copy" and not args:
+            return self.fresh([run])
+        if name == "clear" and not args:
+            self.changes(owner)
+            owner.clear()
+            return None
+        return self.give_up(f"`{name}` of a list whose length the graph decides")
+
+    def _with_run(
+        self, frame: Frame, function: Any, run: Run, args: Any, kwargs: Any, parts: bool
+    ) -> Any:
+        """A function of a list whose length the graph decides; NotImplemented if it is none of
+        those that know it."""
+        if function is len:
+            return run.count
+        if function is bool:
+            return TracedNumber(bool, run.count.tensor(np.int64) != 0)
+        if function is sum and not kwargs:
+            frame.parts_next = parts
+            return self.invoke(frame, _sum, args, {})  # type: ignore[arg-type]
+        if function is list:
+            return self.fresh([run])
+        name = getattr(getattr(function, "real", function), "__name__", "")
+        if name == "stack" and len(args) == 1 and not kwargs:
+            return self._stacked(function, run)
+        return NotImplemented
+
+    def _stacked(self, function: Any, run: Run) -> Any:
+        """The items as one tensor."""
+        kind = template(run.form)
+        if not isinstance(kind, str) or len(run.buffers) != 1:
+            return NotImplemented
+        real = getattr(function, "real", function)
+        if not kind.startswith("tensor") or not (getattr(real, "__module__", "") or "").startswith(
+            "twofold"
+        ):
+            return NotImplemented  # NumPy makes something else of an empty list
+        try:
+            real([])
+        except Exception as error:  # noqa: BLE001  (what it raises for an empty list)
+            raise_if(run.count.tensor(np.int64) == 0, error)
+        return rows_of(run)[0]
+
+
+def _extend(held: Any, items: Any) -> None:
+    """``held.extend``, to be interpreted."""
+    for item in items:
+        held.append(item)
+
+
+def _sum(items: Any, start: Any = 0) -> Any:
+    """``sum``, to be interpreted."""
+    for item in items:
+        start = start + item
+    return start

@@ -1,0 +1,317 @@
+"""Lists whose length the graph decides: appended to in loops and on one way of a branch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+
+
+def returned(x, n):
+    out = []
+    for i in range(n):
+        out.append(x * i)
+    return out
+
+
+def stacked(x, n):
+    out = [x]
+    for i in range(n):
+        out.append(out[-1] * 0.5 + i)
+    return tf.stack(out)
+
+
+def counted(x, n):
+    out = []
+    for i in range(n):
+        if x > i:
+            out.append(x * i)
+    return len(out), out
+
+
+def indexed(x, n):
+    out = [x, x]
+    for i in range(n):
+        out.append(out[-1] + out[-2] * i)
+    return out[-1], out[0], out[n]
+
+
+def summed(x, n):
+    out = []
+    for i in range(n):
+        out.append(x * i)
+    return sum(out)
+
+
+def by_while(x, n):
+    out = []
+    while x < 20 and len(out) < n:
+        out.append(x)
+        x = x * 1.5 + 1
+    return out, x
+
+
+def gone_over(x, n):
+    out = []
+    for i in range(n):
+        out.append(x * i)
+    for y in out:
+        x = x + y * y
+    return x
+
+
+def comprehension(x, n):
+    return [x * i for i in range(n)]
+
+
+def comprehension_with_a_test(x, n):
+    return [x * i for i in range(n) if x * i < 3]
+
+
+def pairs(x, n):
+    return [(i, x * i) for i in range(n)]
+
+
+def numbers(x, n):
+    return [float(x) * i for i in range(n)]
+
+
+def rows(x, n):
+    h = tf.ones((3,)) * x
+    out = []
+    for i in range(n):
+        h = tf.tanh(h) + i
+        out.append(h)
+    return tf.stack(out) if out else h
+
+
+def popped(x, n):
+    stack = [x]
+    for _ in range(n):
+        y = stack.pop()
+        stack.append(y * 0.5)
+        stack.append(y + 1)
+    return len(stack), stack[-1], stack
+
+
+def two_lists(x, n):
+    low, high = [], []
+    for i in range(n):
+        if x * i > 1:
+            high.append(x * i)
+        else:
+            low.append(i)
+    return low, high
+
+
+def on_one_way(x, n):
+    out = [x]
+    if n > 2:
+        out.append(x * 2)
+    return out
+
+
+def by_a_helper(x, n):
+    seen = []
+
+    def note(y):
+        if y > 1:
+            seen.append(y)
+        return y
+
+    for i in range(n):
+        x = x + note(x * i)
+    return x, seen
+
+
+def written_to(x, n):
+    out = [x * i for i in range(n)]
+    for i in range(len(out)):
+        out[i] = out[i] + out[-1]
+    return out
+
+
+def out_of_range(x, n):
+    out = []
+    for i in range(n):
+        out.append(x * i)
+    return out[2]
+
+
+def pop_of_nothing(x, n):
+    out = []
+    for i in range(n):
+        if x > i:
+            out.append(x)
+        else:
+            out.pop()
+    return len(out)
+
+
+def membership(x, n):
+    total = x
+    for i in range(n):
+        if i in (2, 4) or n not in [3, 5]:
+            total = total + x * i
+    return total
+
+
+PROGRAMS = [
+    returned, stacked, counted, indexed, summed, by_while, gone_over, comprehension,
+    comprehension_with_a_test, pairs, numbers, rows, popped, two_lists, on_one_way, by_a_helper,
+    written_to, out_of_range, pop_of_nothing, membership,
+]  # fmt: skip
+CALLS = [(0.5, 0), (0.5, 1), (2.0, 3), (-1.0, 5), (1.5, 40)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    if isinstance(value, np.ndarray):
+        return value.dtype, value.tolist()
+    return (value.dtype, value.numpy().tolist()) if isinstance(value, tf.Tensor) else value
+
+
+def _outcome(call: Any) -> Any:
+    try:
+        return _plain(call())
+    except (IndexError, ValueError) as error:
+        return type(error), str(error).partition("\n")[0]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_list_that_grows_is_part_of_the_graph(program):
+    compiled = tf.function(program, strict=True)
+    for x, n in CALLS:
+        given = tf.constant(x), tf.constant(n)
+        assert _outcome(lambda g=given: compiled(*g)) == _outcome(lambda g=given: program(*g))
+    assert compiled.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("program", [returned, stacked, summed, gone_over, popped, by_a_helper])
+def test_derivatives_go_through_lists_that_grow(program):
+    def total(function, x, n):
+        flat: list[Any] = []
+
+        def collect(value):
+            if isinstance(value, list | tuple):
+                for item in value:
+                    collect(item)
+            elif isinstance(value, tf.Tensor):
+                flat.append(tf.sum(value * value))
+
+        collect(function(x, n))
+        return sum(flat) + x
+
+    def derivatives(function, x, n):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = total(function, x, n)
+            first = inner.gradient(y, x)
+        second = outer.gradient(first, x)
+        return [0.0 if d is None else float(d) for d in (first, second)]
+
+    compiled = tf.function(program, strict=True)
+    for x, n in CALLS[:4]:
+        given = tf.constant(x), tf.constant(n)
+        want = derivatives(program, *given)
+        assert derivatives(compiled, *given) == pytest.approx(want, rel=1e-5)
+
+
+def joined(x, n):
+    out = []
+    for i in range(n):
+        out.append(x * i)
+    more = out + [x]  # noqa: RUF005
+    out += [x - 1]
+    same = out
+    same.extend(more)
+    same.extend(same)
+    return len(same), [*out, x]
+
+
+def emptied(x, n):
+    out = []
+    i = 0
+    while i < n:
+        out.append(x * i)
+        i += 1
+        if len(out) > 3:
+            out.clear()
+    return out
+
+
+def worklist(x, n):
+    todo, total = [x], x * 0
+    while todo and len(todo) < n:
+        y = todo.pop()
+        total = total + y
+        if y > 0.6:
+            todo.append(y * 0.5)
+            todo.append(y * 0.25)
+    return total
+
+
+@pytest.mark.parametrize("program", [joined, emptied, worklist])
+def test_what_is_done_with_such_lists_is_part_of_the_graph(program):
+    compiled = tf.function(program, strict=True)
+    for x, n in CALLS:
+        given = tf.constant(x), tf.constant(n)
+        assert _outcome(lambda g=given: compiled(*g)) == _outcome(lambda g=given: program(*g))
+
+
+def _grown(x, n):
+    out = []
+    for i in range(n):
+        out.append(x * i)
+    return out
+
+
+HELD: dict[str, Any] = {}
+
+
+def kept_outside(x, n):
+    HELD["items"] = _grown(x, n)
+    return len(HELD["items"])
+
+
+def unpacked(x, n):
+    first, *rest = _grown(x, n) or [3]
+    return first, rest
+
+
+def without_one(x, n):
+    out = _grown(x, n)
+    del out[0]
+    return out
+
+
+def shown(x, n):
+    out = _grown(x, n)
+    return f"{out}", out == [1]
+
+
+def an_array_of_each_trip(x, n):
+    row, out = np.zeros(2), []
+    for _ in range(n):
+        row += 1
+        out.append(row)
+    return out
+
+
+@pytest.mark.parametrize(
+    "program", [kept_outside, unpacked, without_one, shown, an_array_of_each_trip]
+)
+def test_what_looks_into_such_a_list_otherwise_runs_as_plain_python(program):
+    compiled = tf.function(program)
+    with pytest.warns(UserWarning, match="plain Python"):
+        for x, n in CALLS[1:4]:
+            given = tf.constant(x), tf.constant(n)
+            assert _outcome(lambda g=given: compiled(*g)) == _outcome(lambda g=given: program(*g))
+            if program is kept_outside:
+                assert _plain(HELD["items"]) == _plain(_grown(*given))
