@@ -36,7 +36,7 @@ from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, number_of
 from .objects import is_interpreted
-from .staged import PRINTS, STAGED, exists_later, known_truth, source_of
+from .staged import PRINTS, STAGED, exists_later, known_truth, source_of, whole
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
 from .writes import looks
@@ -320,8 +320,10 @@ class Capture(Lists):
         """What stands between brackets, with numbers of the graph as an array takes them."""
         if type(key) is TracedNumber:
             return self._index(held, key)
-        if type(key) is tuple and any(type(k) is TracedNumber for k in key):
-            return tuple([self._index(held, k) if type(k) is TracedNumber else k for k in key])
+        if type(key) is slice and isinstance(held, TracedArray):
+            return slice(whole(key.start), whole(key.stop), key.step)
+        if type(key) is tuple and any(type(k) in (TracedNumber, slice) for k in key):
+            return tuple([self._key(held, k) if type(k) is not tuple else k for k in key])
         return key
 
     def _index(self, held: Any, key: TracedNumber) -> Any:

@@ -182,6 +182,7 @@ class Windows:
     def __init__(self, home: Any) -> None:
         self.home = home
         self.lengths: dict[Any, DimLike] = {}  # symbols of sizes, by what they are computed as
+        self.cuts: list[tuple[Any, DimLike, DimLike]] = []  # of bounds that may be anywhere
 
     def window(self, array: Any, axis: int, start: Any, stop: Any) -> Window:
         """``array[start:stop]`` along an axis. Raises PlainPython."""
@@ -194,14 +195,27 @@ class Windows:
         if not self._ordered(start, stop):
             count = OPS["maximum"](count, OPS["constant"](value=np.zeros((), _INT64)))
             length = None
-        if length is None or length.terms:
-            key = ("cut", first, last, size) if length is None else length
-            if key not in self.lengths:
-                made = self.lengths[key] = self.home.sizes.fresh()
-                if length is not None:
-                    self.home.sizes.parts[str(made)] = length.terms, length.size
-            return Window(axis, low, count, self.lengths[key])
+        if length is None:
+            return Window(axis, low, count, self._cut(start, stop, size))
+        if length.terms:
+            if length not in self.lengths:
+                made = self.lengths[length] = self.home.sizes.fresh()
+                self.home.sizes.parts[str(made)] = length.terms, length.size
+            return Window(axis, low, count, self.lengths[length])
         return Window(axis, low, count, length.size)
+
+    def _cut(self, start: Any, stop: Any, size: DimLike) -> DimLike:
+        """The size of a slice with bounds that may be anywhere: the same for the same bounds."""
+        bounds = tuple([None if b is None else _value_of(b) for b in (start, stop)])
+        for known, axis, length in self.cuts:
+            pairs = list(zip(known, bounds, strict=True))
+            if all(a is b or a is not None and b is not None and same(a, b) for a, b in pairs) and (
+                self.home.sizes.require_same(axis, size)
+            ):
+                return length
+        made: DimLike = self.home.sizes.fresh()
+        self.cuts.append((bounds, size, made))
+        return made
 
     def is_late(self, size: Any) -> bool:
         """Whether a size depends on values."""

@@ -236,10 +236,23 @@ def statistics(a: Any) -> Any:
     return m
 
 
+def sparse(a: Any) -> Any:
+    """A product with a sparse matrix: bounds and positions that are elements of arrays."""
+    n = a.shape[0]
+    rows = np.minimum(np.arange(n + 1) * 3 // 2, n).astype(np.uint32)
+    columns = (np.arange(n) * 7 % n - n // 2).astype(np.int32)
+    y = np.zeros(n)
+    for i in range(n):
+        at = columns[rows[i] : rows[i + 1]]
+        y[i] = a[1, rows[i] : rows[i + 1]] @ a[0][at]
+        a[2, i] = a[:, at].sum() + a[at].sum()
+    return y
+
+
 PROGRAMS = [
     cholesky, doolittle, gauss_jordan, forward, backward, levinson, durbin, gram_schmidt, products,
     rank_one, smoothed, convolved, relaxed, thomas, recursive, reversals, shifts, beyond, running, insertion,
-    pascal, strip, distances, statistics,
+    pascal, strip, distances, statistics, sparse,
 ]  # fmt: skip
 
 
@@ -296,3 +309,26 @@ def test_slices_of_different_sizes_do_not_meet() -> None:
     with pytest.raises(ValueError, match="broadcast"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tf.function(program)(given(N))
+
+
+def test_positions_beyond_the_end_in_a_kernel_are_an_index_error() -> None:
+    def program(x: Any, bounds: Any, at: Any) -> Any:
+        y = np.zeros(bounds.shape[0] - 1)
+        for i in range(bounds.shape[0] - 1):
+            x[0] += 1.0
+            y[i] = x[at[bounds[i] : bounds[i + 1]]].sum()
+        return y
+
+    compiled = tf.function(program, strict=True)
+    for last in (3, -4, 4, -5):
+        given = np.arange(4.0), np.array([0, 2, 2, 1, 5]), np.array([0, 1, -1, 2, last])
+        expected, found = [x.copy() for x in given], [x.copy() for x in given]
+        if -5 < last < 4:
+            np.testing.assert_array_equal(compiled(*found), program(*expected))
+        else:
+            with pytest.raises(IndexError) as wanted:
+                program(*expected)
+            with pytest.raises(IndexError) as raised:
+                compiled(*found)
+            assert str(raised.value).partition("\n")[0] == str(wanted.value)
+        np.testing.assert_array_equal(found[0], expected[0])
