@@ -31,6 +31,7 @@ __all__ = [
     "permutation",
     "set_seed",
     "shuffle",
+    "source",
     "truncated_normal",
     "uniform",
 ]
@@ -206,7 +207,7 @@ def dataset_seeds(own: int | None) -> tuple[int, int] | None:
     return (_seed[0] if _op_seeds else _GRAPH_SEED, own)
 
 
-def _source(seed: int | None) -> Generator:
+def source(seed: int | None) -> Generator:
     """The global generator, or the one of a call's own seed and the global seed."""
     if seed is None:
         return _global
@@ -226,38 +227,38 @@ def uniform(
 
     With a ``seed`` the numbers depend on it, on the global seed and on how many draws came before.
     """
-    return _source(seed).uniform(shape, minval, maxval, dtype)
+    return source(seed).uniform(shape, minval, maxval, dtype)
 
 
 def normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT, seed: int | None = None
 ) -> Any:
     """Normal numbers from the global generator; ``seed`` as for ``uniform``."""
-    return _source(seed).normal(shape, mean, stddev, dtype)
+    return source(seed).normal(shape, mean, stddev, dtype)
 
 
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT, seed: int | None = None
 ) -> Any:
     """Normal numbers within two deviations of the mean, from the global generator."""
-    return _source(seed).truncated_normal(shape, mean, stddev, dtype)
+    return source(seed).truncated_normal(shape, mean, stddev, dtype)
 
 
 def bernoulli(shape: Any, probs: Any = 0.5, dtype: Any = INT, seed: int | None = None) -> Any:
     """1 with probability ``probs``, else 0, from the global generator."""
-    return _source(seed).bernoulli(shape, probs, dtype)
+    return source(seed).bernoulli(shape, probs, dtype)
 
 
 def categorical(logits: Any, num_samples: Any, seed: int | None = None) -> Any:
     """Indices (int64) drawn from log-probabilities ``[batch, classes]``."""
-    return _source(seed).categorical(logits, num_samples)
+    return source(seed).categorical(logits, num_samples)
 
 
 def shuffle(value: Any, seed: int | None = None) -> Any:
     """The slices of ``value`` along its first axis in random order, from the global generator."""
-    return _source(seed).shuffle(value)
+    return source(seed).shuffle(value)
 
 
 def permutation(n: Any, seed: int | None = None) -> Any:
     """The numbers ``0..n-1`` (int32) in random order."""
-    return _source(seed).permutation(n)
+    return source(seed).permutation(n)

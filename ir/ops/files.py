@@ -12,6 +12,8 @@ _TEXT = """
 activations:
     bias_add celu elu gelu hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid mish
     relu6 selu silu softsign
+attention:
+    attention_pullback blockwise_attention scaled_dot_product_attention
 bands:
     adjoint_of band_part cholesky_solve global_norm logdet matrix_of_diagonal normalize
     set_diag tensor_diag tensor_diag_part
@@ -53,6 +55,8 @@ cumulative:
     cumprod cumsum cumulative_prod cumulative_sum linear_recurrence
 diagonals:
     diag diagonal matrix_diagonal on_diagonal
+dropping:
+    stateless_dropout
 einsum:
     einsum
 elementwise:
@@ -86,7 +90,9 @@ linear:
     condition_number kron lstsq matrix_norm matrix_power matrix_rank norm slogdet trace
 losses:
     embedding_lookup local_response_normalization log_poisson_loss normalize_moments
-    scaled_dot_product_attention sufficient_statistics weighted_moments
+    sufficient_statistics weighted_moments
+morphology:
+    dilation2d erosion2d max_pool_with_argmax
 movement:
     atleast_1d broadcast_to expand_dims flip matrix_transpose moveaxis permute_dims
     reshape roll squeeze swapaxes transpose
@@ -113,6 +119,8 @@ random:
     random_truncated_normal random_uniform stateless_bernoulli stateless_categorical
     stateless_fold_in stateless_normal stateless_shuffle stateless_split
     stateless_truncated_normal stateless_uniform
+recurrent:
+    gru_cell lstm_cell simple_rnn_cell
 reduce:
     all any argmax argmin max min prod sum
 region:

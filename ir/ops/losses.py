@@ -1,4 +1,4 @@
-"""Attention, embeddings, losses and statistics of neural networks, written in ops."""
+"""Embeddings, losses and statistics of neural networks, written in ops."""
 
 from __future__ import annotations
 
@@ -14,14 +14,10 @@ from ..promote import as_floating
 from ..shapes import show_shape
 from . import movement
 from .casting import cast
-from .contract import matmul
-from .create import arange
 from .elementwise import square, squared_difference, where
 from .exponential import exp, log
 from .gather import gather
 from .joining import concat
-from .movement import expand_dims
-from .nn import softmax
 from .operand import as_tensor, product
 from .padding import pad_constant
 from .reduce import sum
@@ -30,75 +26,13 @@ from .statistics import in_single, vector_norm
 
 __all__ = [
     "embedding_lookup", "local_response_normalization", "log_poisson_loss", "normalize_moments",
-    "scaled_dot_product_attention", "sufficient_statistics", "weighted_moments",
+    "sufficient_statistics", "weighted_moments",
 ]  # fmt: skip
 
 
 def _floating(x: Any) -> Any:
     x = as_tensor(x)
     return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
-
-
-@composite(Sample("f[2,3,4]", "f[2,5,4]", "f[2,5,2]"), Sample("f[4,3,2]", "f[2,3,2]", "f[2,3,2]",
-           is_causal=True), Sample("f[3,2]", "f[4,2]", "f[4,2]", np.tri(3, 4) > 0))  # fmt: skip
-def scaled_dot_product_attention(
-    query: Any, key: Any, value: Any, mask: Any = None, is_causal: bool = False, scale: Any = None
-) -> Any:
-    """``softmax(query @ key.T * scale) @ value``: ``[..., T, D]``, ``[..., S, D]``, ``[..., S, E]``
-    give ``[..., T, E]``.
-
-    ``mask`` is True where a key counts, or numbers to be added to the scores; it broadcasts to
-    ``[..., T, S]``. With ``is_causal`` a place sees those up to its own. ``scale`` None is
-    ``1 / sqrt(D)``. Keys and values may have fewer heads (the axis before ``T``) than queries have:
-    each serves a group. A place that sees nothing gives 0. Raises ShapeError.
-
-    Vaswani et al., "Attention Is All You Need" (2017).
-
-    >>> import twofold as tf
-    >>> x = tf.constant([[1.0, 0.0], [0.0, 1.0]])
-    >>> tf.nn.scaled_dot_product_attention(x, x, x, is_causal=True).numpy()[0]
-    array([1., 0.], dtype=float32)
-    """
-    q, k, v = (_floating(x) for x in (query, key, value))
-    if info(q.dtype).half:
-        return in_single(
-            lambda a, b, c: scaled_dot_product_attention(a, b, c, mask, is_causal, scale), q, k, v
-        )
-    if min(len(x.shape) for x in (q, k, v)) < 2 or q.shape[-1] != k.shape[-1]:
-        shapes = ", ".join(show_shape(x.shape) for x in (q, k, v))
-        raise ShapeError(f"scaled_dot_product_attention: shapes {shapes} do not fit together")
-    if len(q.shape) > 2 and len(k.shape) > 2 and q.shape[-3] != k.shape[-3]:
-        k, v = (_for_groups(x, q.shape[-3]) for x in (k, v))
-    scores = matmul(q, k, transpose_b=True) * (
-        1 / math.sqrt(q.shape[-1]) if scale is None else scale
-    )
-    seen = None
-    if is_causal:
-        rows = expand_dims(arange(q.shape[-2], dtype=np.dtype("int64")), axis=(1,))
-        seen = arange(k.shape[-2], dtype=np.dtype("int64")) <= rows
-    if mask is not None:
-        mask = as_tensor(mask)
-        if mask.dtype == np.dtype(bool):
-            seen = mask if seen is None else OPS["logical_and"](seen, mask)
-        else:
-            scores = scores + mask
-    if seen is None:
-        return matmul(softmax(scores), v)
-    some = OPS["any"](movement.broadcast_to(seen, shape=scores.shape), axis=-1, keepdims=True)
-    scores = where(seen, scores, where(some, -math.inf, 0.0))
-    return matmul(where(some, softmax(scores), 0), v)
-
-
-def _for_groups(x: Any, heads: Any) -> Any:
-    """Each head of keys or values as many times as queries need it."""
-    own = x.shape[-3]
-    if heads % own > 0:
-        raise ShapeError(f"scaled_dot_product_attention: {own} heads do not serve {heads}")
-    wide = expand_dims(x, axis=(-3,))
-    shape = (*wide.shape[:-3], heads // own, *wide.shape[-2:])
-    return movement.reshape(
-        movement.broadcast_to(wide, shape=shape), shape=(*x.shape[:-3], heads, *x.shape[-2:])
-    )
 
 
 @composite(Sample("f[4,3]", np.array([[0, 2], [3, 3]])), Sample("f[4,3]", np.array([1]), 0.5))

@@ -6,6 +6,8 @@ from typing import Any
 from twofold.api.typing import Axis, DTypeLike, ShapeLike, TensorLike
 from twofold.api.arrays import prod as prod
 from twofold.api.arrays import sum as sum
+from twofold.api.neural import approx_max_k as approx_max_k
+from twofold.api.neural import approx_min_k as approx_min_k
 from twofold.api.wider import top_k as top_k
 from twofold.runtime.tensor import Tensor
 def abs(x: TensorLike, name: Any = ...) -> Tensor: ...

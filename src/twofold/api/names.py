@@ -30,6 +30,7 @@ MODULES: dict[str, str] = {
 # A file of ``ir/ops`` -> the namespaces of its ops; "" is ``tf`` itself, and what is not listed.
 FAMILIES: dict[str, tuple[str, ...]] = {
     "activations": ("nn",),
+    "attention": ("nn",),
     "bands": ("linalg",),
     "bitwise": ("", "bitwise"),
     "blocks": ("nn",),
@@ -40,6 +41,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "convolution": ("nn",),
     "counting": ("", "math"),
     "cumulative": ("", "math"),
+    "dropping": ("nn",),
     "elementwise": ("", "math"),
     "exponential": ("", "math"),
     "factor": ("linalg",),
@@ -48,9 +50,11 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "images": ("image",),
     "linear": ("linalg",),
     "losses": ("nn",),
+    "morphology": ("nn",),
     "nn": ("nn",),
     "numeric": ("", "math"),
     "random": ("random",),
+    "recurrent": ("nn",),
     "reduce": ("", "math"),
     "rounding": ("", "math"),
     "running": ("", "math"),
@@ -133,6 +137,7 @@ _WIDER = (
     "math.top_k", "nn.top_k", "signal.inverse_stft_window_fn", "signal.irfft",
     "signal.rfft",
 )  # fmt: skip
+_NEURAL = ("approx_max_k", "approx_min_k", "ctc_loss", "dropout", "experimental")
 _CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
     "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "finfo", "float16",
@@ -160,6 +165,9 @@ OBJECTS: dict[str, str] = {
     "linalg.matrix_solve": "twofold.api.wider:solve",
     "linalg.eye": "twofold.api.arrays:eye",
     "range": "twofold.api.wider:range_",
+    **{f"nn.{name}": f"twofold.api.neural:{name}" for name in _NEURAL},
+    "math.approx_max_k": "twofold.api.neural:approx_max_k",
+    "math.approx_min_k": "twofold.api.neural:approx_min_k",
     **{name: f"twofold.api.creation:{name}" for name in _CREATION},
     **{name: f"twofold.api.control:{name}" for name in _CONTROL},
     **{name: f"twofold.api.scans:{name}" for name in ("foldl", "foldr", "map_fn", "scan")},

@@ -20,52 +20,19 @@ from .core import convert_to_tensor
 
 __all__ = ["ctc_decode", "ctc_loss"]
 
-NEVER = -1e5  # the logarithm of a probability of zero; sums of it stay finite
-
 
 def ctc_loss(
     target: Any, output: Any, target_length: Any, output_length: Any, mask_index: int = 0
 ) -> Any:
     """Minus the logarithm of the probability of ``target`` (batch, labels) under logits (batch,
     time, classes), summed over all alignments with blanks between and beside the labels."""
-    labels = convert_to_tensor(target, "int32")
     output = convert_to_tensor(output)
-    logs = log_softmax(tf.cast(output, result_type(output.dtype, "float32")))
-    lengths = convert_to_tensor(target_length, "int32")
-    times = convert_to_tensor(output_length, "int32")
-    batch, most = labels.shape[0], int(labels.shape[1])
-    blanks = tf.zeros_like(labels) + mask_index
-    states = tf.reshape(tf.stack([blanks, labels], axis=2), (batch, 2 * most))
-    states = tf.concat([states, blanks[:, :1]], 1) if most else tf.zeros((batch, 1), "int32")
-    at = tf.one_hot(states, logs.shape[2], dtype=logs.dtype)  # (batch, states, classes)
-    emitted = tf.matmul(logs, at, transpose_b=True)  # (batch, time, states)
-    emitted = tf.transpose(emitted, perm=(1, 0, 2))
-    labelled = tf.range(2 * most + 1) % 2 == 1
-    other = tf.concat([tf.zeros((batch, 2), "bool"), states[:, 2:] != states[:, :-2]], 1)
-    skips = tf.logical_and(other[:, : 2 * most + 1], labelled)  # over the blank between two labels
-    first = tf.range(2 * most + 1) < 2
-    start = tf.where(first, emitted[0], tf.cast(NEVER, logs.dtype))
-
-    def step(before: Any, now: Any) -> Any:
-        emitted, live = now
-        ways = tf.logaddexp(before, _moved(before, 1))
-        ways = tf.where(skips, tf.logaddexp(ways, _moved(before, 2)), ways)
-        return tf.where(tf.expand_dims(live, axis=1), ways + emitted, before)
-
-    live = tf.expand_dims(tf.range(1, emitted.shape[0]), axis=1) < tf.expand_dims(times, axis=0)
-    last = start if emitted.shape[0] == 1 else tf.foldl(step, (emitted[1:], live), start)
-    ends = tf.expand_dims(2 * lengths, axis=1)
-    final = tf.take_along_axis(last, ends, axis=1)[:, 0]
-    before = tf.take_along_axis(last, tf.maximum(ends - 1, 0), axis=1)[:, 0]
-    total = tf.where(lengths > 0, tf.logaddexp(final, before), final)
-    return -total
-
-
-def _moved(x: Any, by: int) -> Any:
-    """States one or two places on."""
-    if int(x.shape[1]) <= by:
-        return tf.zeros_like(x) + NEVER
-    return tf.pad(x[:, :-by], [(0, 0), (by, 0)], constant_values=NEVER)
+    output = tf.cast(output, result_type(output.dtype, "float32"))
+    loss: Any = tf.nn.ctc_loss(
+        convert_to_tensor(target, "int32"), output, convert_to_tensor(target_length, "int32"),
+        convert_to_tensor(output_length, "int32"), False, None, mask_index,
+    )  # fmt: skip
+    return loss
 
 
 def ctc_decode(
