@@ -26,10 +26,10 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Any:
 
 
 @pytest.mark.parametrize(("m", "n", "k"), list(itertools.product((1, 16, 500, 3000), repeat=3)))
-def test_panels_cover_the_longer_side(m: int, n: int, k: int) -> None:
+def test_panels_are_of_rows_unless_the_product_is_wide(m: int, n: int, k: int) -> None:
     cut = panels(m, n, k)
-    assert cut.mode == (COLUMNS if n >= m else ROWS)
-    assert cut.units == max(m, n)
+    assert cut.mode == (COLUMNS if n > 2 * m else ROWS)
+    assert cut.units == (n if n > 2 * m else m)
     assert 1 <= -(-cut.units // cut.grain) <= MOST_PANELS
     assert cut.grain >= min(NARROWEST, cut.units)
 
