@@ -73,6 +73,7 @@ from .statements import (
     While,
 )
 from .storage import Storage
+from .totals import product, reduced
 from .wide import Wide, is_wide, pays
 
 __all__ = ["begins", "build_control", "fit", "fits", "together"]
@@ -335,7 +336,10 @@ class Builder:
         if (access := access_of(node)) is not None:
             self.move(node, access)
         elif node.op.kind == "reduce":
-            (self.wide if is_wide(node) else self).reduce(node)
+            if is_wide(node):
+                reduced(self, node)
+            else:
+                self.reduce(node)
         else:
             (self.wide if is_wide(node) else self).elementwise(node)
 
@@ -569,7 +573,7 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "slice_update": Builder.fill,
     "block_update": lambda builder, node: builder.wide.update(node),
     "window": lambda builder, node: builder.wide.cut(node),
-    "matmul": lambda builder, node: builder.wide.product(node),
+    "matmul": product,
     "dim": Builder.dim,
     "fail": Builder.fail,
     "stack": Builder.join,

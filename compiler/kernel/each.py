@@ -10,7 +10,7 @@ from twofold.ir.dims import DimLike
 from .small import Memory
 
 __all__ = [
-    "Each", "Place", "Places", "Source", "aligned", "same_order", "shifted", "stretched",
+    "DEAR", "Each", "Place", "Places", "Source", "aligned", "same_order", "shifted", "stretched",
 ]  # fmt: skip
 
 
@@ -33,6 +33,8 @@ class Place(NamedTuple):
 
 
 Places = tuple[Place, ...]
+
+DEAR = 9  # the cost of an element above which it is computed once
 
 
 class Source(NamedTuple):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .expression import calls
+from .expression import calls, names
 from .functions import CHEAP
 from .loops import Kernel
-from .statements import Apply, Fold, Load, Position, Store
+from .statements import Apply, Fold, Load, Position, Reduce, Store, expressions_of
 
-__all__ = ["VECTOR_BYTES", "lanes_of"]
+__all__ = ["VECTOR_BYTES", "lanes_of", "lanes_of_reduce"]
 
 VECTOR_BYTES = 64
 INT64 = np.dtype("int64")
@@ -24,6 +24,15 @@ def lanes_of(kernel: Kernel) -> int:
     dtypes += [const.dtype for const in kernel.consts]
     dtypes += [kernel.buffers[i].dtype for i in kernel.used]
     dtypes += [INT64 for s in inner if isinstance(s, Position)]
+    return VECTOR_BYTES // max([d.itemsize for d in dtypes] + [4])
+
+
+def lanes_of_reduce(s: Reduce) -> int:
+    """The same for a reduce, by what stands in it."""
+    dtypes = [x.dtype for x in s.body if isinstance(x, Load | Apply | Fold)]
+    used = {name for x in s.body for expr in expressions_of(x) for name in names(expr)}
+    if not used.isdisjoint(s.names) or any(isinstance(x, Position) for x in s.body):
+        dtypes.append(INT64)
     return VECTOR_BYTES // max([d.itemsize for d in dtypes] + [4])
 
 

@@ -16,8 +16,9 @@ the kernel runs ``before`` once, then its sweeps in order. A sweep goes through 
 once (without folded loops: it is one point), folds accumulators and stores; then it runs its
 ``after`` once. ``schedule.py`` decides what is in which sweep. In a sweep there may be scalar
 control flow: typed variables, ``if``, ``while``, further loops, elements at computed positions, and
-``check``, which ends the kernel where its test fails. A buffer marked ``grow`` is resized at its
-end.
+``check``, which ends the kernel where its test fails. ``reduce`` folds over a box of positions; a
+target may do so in vectors, in an order that depends on the sizes alone. A buffer marked ``grow``
+is resized at its end.
 
 Invariants (``verify.py`` checks them under the same headings)
 
@@ -38,7 +39,8 @@ Types
 Folds
     ``fold`` stands directly in a sweep of a kernel that has folded loops; its expression combines
     the accumulator with one other value. Sweeps are one, unless the last loop is folded and another
-    is not.
+    is not. A ``reduce`` holds folds too, one at least, and besides loads, positions, values and
+    checks alone.
 """
 
 from __future__ import annotations
@@ -62,6 +64,7 @@ from .statements import (
     If,
     Index,
     Load,
+    Reduce,
     Resize,
     Set,
     Size,
@@ -71,7 +74,8 @@ from .statements import (
     While,
     in_code,
     index_of,
-    name_of,
+    indices_of,
+    names_of,
     walk,
 )  # fmt: skip
 from .text import print_kernel
@@ -114,7 +118,7 @@ class Loop(Data):
 
 
 _NOWHERE = Index(0, ())
-_CONTROL = Var | Set | Size | Resize | If | While | For
+_CONTROL = Var | Set | Size | Resize | If | While | For | Reduce
 
 
 class Kernel(Data, slots=False):
@@ -178,10 +182,7 @@ class Kernel(Data, slots=False):
     def indices(self) -> Iterator[Index]:
         """The index of every access, position and loop bound."""
         for s in self.statements():
-            if isinstance(s, For):
-                yield from (s.start, s.stop)
-            elif (index := index_of(s)) is not None:
-                yield index
+            yield from indices_of(s)
 
     @once
     def used(self) -> tuple[int, ...]:
@@ -211,7 +212,7 @@ class Kernel(Data, slots=False):
         sizes = {d: symbol(f"p{i}") for i, d in enumerate(self.params())}
         named = [*(self.buffers[i].name for i in self.used), *(x.name for x in self.loops),
                  *(c.name for c in self.consts)]  # fmt: skip
-        named += [name for s in self.statements() if (name := name_of(s))]
+        named += [name for s in self.statements() for name in names_of(s)]
         names = {name: f"v{i}" for i, name in enumerate(dict.fromkeys(named))}
         return with_buffers(rewritten(self, "kernel", names, sizes), self.used)
 

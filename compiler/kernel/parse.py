@@ -31,6 +31,7 @@ from .statements import (
     Index,
     Load,
     Position,
+    Reduce,
     Resize,
     Set,
     Size,
@@ -50,7 +51,7 @@ _FOLD = token(r"fold\b")
 _OUT, _GROW = token(r"out\b"), token(r"grow\b")
 _SIZE, _BY = token(rf"size\b\s*({BARE})"), token(r"by\b")
 _NAME = token(f"({BARE})")
-_WORD = token(r"(const|var|fold|check|resize|if|for|do|while|sweep)\b(?!\s*[=:\[])")
+_WORD = token(r"(const|var|fold|check|resize|reduce|if|for|do|while|sweep)\b(?!\s*[=:\[])")
 _AFTER, _ELSE, _TO, _FROM, _WHILE = (
     token(rf"{word}\b") for word in ("after", "else", "to", "from", "while")
 )
@@ -269,9 +270,20 @@ class _Parser:
             start = self.index()
             s.expect(_TO, "'to'")
             return For(name, start, self.index(), self.block())
+        if word == "reduce":
+            box = [self.stop()]
+            while s.take(_COMMA):
+                box.append(self.stop())
+            return Reduce(tuple(n for n, _ in box), tuple(x for _, x in box), self.block())
         if word:
             s.fail(f"{word!r} stands at the top of a kernel")
         return self.assignment()
+
+    def stop(self) -> tuple[str, Index]:
+        """``name: index``, one side of a box."""
+        name = self.name("the name of an index")
+        self.s.expect(_COLON, "':'")
+        return name, self.index()
 
     def assignment(self) -> Statement:
         """A store, a variable's new value, or a value with its dtype."""

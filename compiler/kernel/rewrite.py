@@ -20,6 +20,7 @@ from .statements import (
     Index,
     Load,
     Position,
+    Reduce,
     Resize,
     Set,
     Size,
@@ -33,7 +34,7 @@ from .statements import (
 if TYPE_CHECKING:
     from .loops import Kernel
 
-__all__ = ["reindexed", "rewritten", "with_buffers"]
+__all__ = ["reindexed", "renamed", "rewritten", "with_buffers"]
 
 
 def rewritten(
@@ -59,6 +60,21 @@ def rewritten(
             for x in made.loops
         ),
         consts=tuple(replace(c, name=names.get(c.name, c.name)) for c in made.consts),
+    )
+
+
+def renamed(block: Iterable[Statement], names: Mapping[str, str]) -> Block:
+    """Statements with other names."""
+
+    def index(old: Index) -> Index:
+        return replace(old, scalars=tuple((names.get(v, v), stride) for v, stride in old.scalars))
+
+    def inside(old: Iterable[Statement]) -> Block:
+        return renamed(old, names)
+
+    return tuple(
+        _statement(s, names, index, lambda a: Access(a.buffer, index(a.index)), inside)
+        for s in block
     )
 
 
@@ -127,3 +143,6 @@ def _statement(
             return While(block(before), rename(test, names), block(body))
         case For(name, start, stop, body):
             return For(names.get(name, name), index(start), index(stop), block(body))
+        case Reduce(inner, stops, body):
+            own = tuple(names.get(name, name) for name in inner)
+            return Reduce(own, tuple(map(index, stops)), block(body))

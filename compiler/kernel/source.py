@@ -24,6 +24,7 @@ from .loops import Kernel, Sweep
 from .statements import (
     Access,
     Apply,
+    Block,
     Check,
     Fold,
     For,
@@ -31,6 +32,7 @@ from .statements import (
     Index,
     Load,
     Position,
+    Reduce,
     Resize,
     Set,
     Size,
@@ -39,7 +41,7 @@ from .statements import (
     Var,
     While,
     expressions_of,
-    name_of,
+    names_of,
     walk,
 )
 from .text import index_text
@@ -94,7 +96,7 @@ class _Source:
         }
         self.dtypes: dict[str, str] = {}  # of variables
         given = [*(b.name for b in kernel.buffers), *(x.name for x in kernel.loops), name]
-        taken = {*RESERVED, *given, *(n for s in kernel.statements() if (n := name_of(s)))}
+        taken = {*RESERVED, *given, *(n for s in kernel.statements() for n in names_of(s))}
         self.sizes = {s: symbol(_free(s, taken)) for s in kernel.symbols()}
 
     def text(self) -> str:
@@ -121,10 +123,14 @@ class _Source:
         """A size over the names of the parameters."""
         return substitute(dim, self.sizes)
 
-    def sweep(self, sweep: Sweep, depth: int) -> None:
-        for fold in sweep.folds:
+    def begin(self, folds: Iterable[Fold], depth: int) -> None:
+        """Accumulators as they are at first."""
+        for fold in folds:
             first = f"{fold.dtype.name}({_number(fold.identity)})"
             self.line(depth, f"{fold.name} = {first}")
+
+    def sweep(self, sweep: Sweep, depth: int) -> None:
+        self.begin(sweep.folds, depth)
         inside = depth
         if sweep.inner:
             for loop in self.kernel.loops:
@@ -185,10 +191,19 @@ class _Source:
                 self.block(body, depth + 1)
             case For(name, start, stop, body):
                 numbers = f"range({self.index(start)}, {self.index(stop)})"
-                if any(name in names(expr) for s in walk(body) for expr in expressions_of(s)):
-                    numbers = f"map(int64, {numbers})"
-                self.line(depth, f"for {name} in {numbers}:")
+                self.loop(name, numbers, body, depth)
                 self.inner(body, depth)
+            case Reduce(inner, stops, body):
+                self.begin(s.folds, depth)
+                for i, (name, stop) in enumerate(zip(inner, stops, strict=True)):
+                    self.loop(name, f"range({self.index(stop)})", body, depth + i)
+                self.inner(body, depth + len(inner) - 1)
+
+    def loop(self, name: str, numbers: str, body: Block, depth: int) -> None:
+        """The head of a loop; its index is an int64 where expressions use it."""
+        if any(name in names(expr) for s in walk(body) for expr in expressions_of(s)):
+            numbers = f"map(int64, {numbers})"
+        self.line(depth, f"for {name} in {numbers}:")
 
     def inner(self, block: Iterable[Statement], depth: int) -> None:
         before = len(self.lines)

@@ -13,8 +13,8 @@ from .data import Data
 
 __all__ = [
     "Access", "Apply", "Block", "Check", "Const", "Fold", "For", "If", "Index", "Load", "Position",
-    "Resize", "Set", "Size", "Statement", "Store", "Var", "While", "blocks_of", "expressions_of",
-    "in_code", "index_of", "name_of", "walk",
+    "Reduce", "Resize", "Set", "Size", "Statement", "Store", "Var", "While", "blocks_of",
+    "expressions_of", "in_code", "index_of", "indices_of", "names_of", "walk",
 ]  # fmt: skip
 
 DType = np.dtype[Any]
@@ -153,9 +153,24 @@ class For(Data):
     body: Block
 
 
+class Reduce(Data):
+    """``reduce name: stop, ... { body }``: the folds of the body over a box of int64 positions from
+    0; what they give is known behind it."""
+
+    names: tuple[str, ...]
+    stops: tuple[Index, ...]
+    body: Block
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """The accumulators, in order."""
+        return tuple(s for s in self.body if isinstance(s, Fold))
+
+
 Statement = (
     Load | Position | Apply | Fold | Store | Var | Set | Check | Size | Resize | If | While | For
-)
+    | Reduce
+)  # fmt: skip
 Block = tuple["Statement", ...]
 
 
@@ -165,7 +180,7 @@ def blocks_of(statement: Statement) -> tuple[Block, ...]:
         return statement.then, statement.orelse
     if isinstance(statement, While):
         return statement.before, statement.body
-    return (statement.body,) if isinstance(statement, For) else ()
+    return (statement.body,) if isinstance(statement, For | Reduce) else ()
 
 
 def walk(block: Iterable[Statement]) -> Iterator[Statement]:
@@ -190,8 +205,18 @@ def expressions_of(statement: Statement) -> tuple[str, ...]:
     return (statement.test,) if isinstance(statement, Check | If | While) else ()
 
 
-def name_of(statement: Statement) -> str | None:
-    """The name that a statement gives, if it gives one."""
+def indices_of(statement: Statement) -> tuple[Index, ...]:
+    """The index of an access, a position, or a loop's bounds."""
+    if isinstance(statement, For):
+        return statement.start, statement.stop
+    if isinstance(statement, Reduce):
+        return statement.stops
+    index = index_of(statement)
+    return () if index is None else (index,)
+
+
+def names_of(statement: Statement) -> tuple[str, ...]:
+    """The names that a statement gives, without those of its blocks."""
     if isinstance(statement, Load | Position | Apply | Fold | Var | Size | For):
-        return statement.name
-    return None
+        return (statement.name,)
+    return statement.names if isinstance(statement, Reduce) else ()

@@ -25,6 +25,7 @@ from .statements import (
     Index,
     Load,
     Position,
+    Reduce,
     Resize,
     Set,
     Size,
@@ -100,6 +101,12 @@ class _Writer:
             case For(name, start, stop, body):
                 bounds = f"{index_text(start, self.loops)} to {index_text(stop, self.loops)}"
                 yield f"{indent}for {name}: {bounds} {{", s
+                yield from self.block(body, inner)
+                yield f"{indent}}}", None
+            case Reduce(names, stops, body):
+                pairs = zip(names, stops, strict=True)
+                box = ", ".join(f"{name}: {index_text(x, self.loops)}" for name, x in pairs)
+                yield f"{indent}reduce {box} {{", s
                 yield from self.block(body, inner)
                 yield f"{indent}}}", None
             case _:

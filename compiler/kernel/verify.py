@@ -23,6 +23,7 @@ from .statements import (
     Index,
     Load,
     Position,
+    Reduce,
     Resize,
     Set,
     Size,
@@ -153,6 +154,20 @@ class _Verifier:
             self.fail("Names", f"{used[0]} is not defined here")
         self.expression(s.expr, {used[0]: s.dtype, s.name: s.dtype}, s.dtype)  # cast before it
 
+    def reduce(self, s: Reduce, scope: Scope) -> None:
+        inside = dict(scope)
+        for name, stop in zip(s.names, s.stops, strict=True):
+            self.index(stop, scope)
+            self.define(inside, name, I64)
+        if not s.folds or any(
+            not isinstance(x, Fold | Load | Position | Apply | Check) for x in s.body
+        ):
+            self.fail("Folds", "a reduce holds folds, and loads, positions, values and checks")
+        self.block(s.body, inside, folds=True)
+        self.at = s
+        for fold in s.folds:
+            self.define(scope, fold.name, fold.dtype)
+
     # ---- Statements
 
     def block(self, block: Block, scope: Scope, folds: bool = False) -> None:
@@ -160,7 +175,7 @@ class _Verifier:
             self.at = s
             if isinstance(s, Fold):
                 if not folds:
-                    self.fail("Folds", "a fold stands directly in a sweep with folded loops")
+                    self.fail("Folds", "a fold stands directly in folded loops or in a reduce")
                 self.fold(s, scope)
                 self.define(dict(scope), s.name, s.dtype)
             else:
@@ -226,6 +241,8 @@ class _Verifier:
                 inside = dict(scope)
                 self.define(inside, name, I64)
                 self.block(body, inside)
+            case Reduce():
+                self.reduce(s, scope)
 
 
 def _is_zero(stride: object) -> bool:

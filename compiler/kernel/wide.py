@@ -24,17 +24,16 @@ import numpy as np
 
 from twofold.ir.access import AccessMap
 from twofold.ir.dims import DimLike, substitute, symbols_of
-from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 
 from .arrays import Changing
 from .buffers import contiguous
-from .each import Each, Place, Places, Source, aligned, same_order, shifted, stretched
-from .expression import calls, expression_of, identity, normal, rename
+from .each import DEAR, Each, Place, Places, Source, aligned, same_order, shifted, stretched
+from .expression import calls, expression_of, rename
 from .functions import CHEAP
 from .loops import Buffer
 from .small import Memory, UnfitError, held_in, is_half, is_small
-from .statements import Access, Apply, For, Index, Load, Position, Set, Statement, Store, Var
+from .statements import Access, For, Index, Load, Statement, Store
 
 if TYPE_CHECKING:
     from .control import Builder
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["Wide", "is_wide", "pays"]
 
 INT64 = np.dtype(np.int64)
-CHAINS = 8  # accumulators of a sum
-DEAR = 6  # the cost of an element above which it is computed once
 
 
 def is_wide(node: Node) -> bool:
@@ -203,7 +200,7 @@ class Wide:
         memory = builder.versions.memory(found)
         version = builder.versions.now.get(memory.buffer)
         return Each(
-            value.type.shape, self._loader(memory, value), (Source(memory.buffer, version, memory),)
+            value.type.shape, self.loader(memory, value), (Source(memory.buffer, version, memory),)
         )
 
     def _of_elements(self, value: Value, names: tuple[str, ...]) -> Each:
@@ -217,7 +214,7 @@ class Wide:
         self.builder.write((memory, value), names)
         return memory
 
-    def _loader(self, memory: Memory, value: Value) -> Callable[[Places], str]:
+    def loader(self, memory: Memory, value: Value) -> Callable[[Places], str]:
         def at(index: Places) -> str:
             place = Place(memory.offset, memory.scalars)
             for part, stride in zip(index, memory.strides, strict=True):
@@ -238,6 +235,13 @@ class Wide:
             self.alive.append(found)
             self.memo[key] = found.at(index)
         return self.memo[key]
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is known inside is not known behind it."""
+        before, self.memo = self.memo, dict(self.memo)
+        yield
+        self.memo = before
 
     @contextmanager
     def loops(self, shape: Sequence[DimLike]) -> Iterator[Places]:
@@ -289,7 +293,7 @@ class Wide:
     def read(self, memory: Memory, value: Value) -> Each:
         """What lies in memory of its own, as a rule."""
         source = Source(memory.buffer, None, memory)
-        return Each(value.type.shape, self._loader(memory, value), (source,))
+        return Each(value.type.shape, self.loader(memory, value), (source,))
 
     # ---- Nodes
 
@@ -368,10 +372,8 @@ class Wide:
     def elements(self, found: Each, value: Value) -> tuple[str, ...]:
         """The elements of a small array."""
         shape = tuple(map(int, value.type.shape))
-        before, self.memo = self.memo, dict(self.memo)
-        made = tuple(self.element(found, tuple(map(Place, p))) for p in np.ndindex(*shape))
-        self.memo = before
-        return made
+        with self.aside():
+            return tuple(self.element(found, tuple(map(Place, p))) for p in np.ndindex(*shape))
 
     def cut(self, node: Node) -> None:
         """window: a part of an array, whose size may be a value."""
@@ -404,169 +406,6 @@ class Wide:
             strides=(*memory.strides[:axis], stride * step, *memory.strides[axis + 1 :]),
         )
         builder.known[node.out] = builder.versions.part(found, memory, node.out)
-
-    def reduce(self, node: Node) -> None:
-        (source,), dtype = node.inputs, held_in(node.out)
-        each, axes = self.each(source), node.attrs["axis"]
-        if is_half(node.out) or is_half(source):
-            raise UnfitError("a large array in half precision")
-        kept = [a for a in range(len(each.shape)) if a not in axes]
-        folded = [each.shape[a] for a in axes]
-
-        def total(index: Places) -> str:
-            def at(inner: Places) -> str:
-                places = dict(zip(kept, index, strict=True)) | dict(zip(axes, inner, strict=True))
-                return self.element(each, tuple(places[a] for a in range(len(each.shape))))
-
-            return self.fold(folded, at, node, dtype, held_in(source))
-
-        self.folded(node, [each.shape[a] for a in kept], total)
-
-    def folded(self, node: Node, shape: Sequence[DimLike], total: Callable[[Places], str]) -> None:
-        """What is folded for each element of an output: names, or memory."""
-        out, builder = node.out, self.builder
-        if is_small(out):
-            counts = tuple(map(int, shape))
-            made = []
-            for position in np.ndindex(*counts):
-                before, self.memo = self.memo, dict(self.memo)
-                made.append(total(tuple(map(Place, position))))
-                self.memo = before
-            builder.known[out] = tuple(made)
-            return
-        memory = self.room(out.type.shape, out.type.dtype)
-        self.fill(memory, Each(tuple(shape), total, ()))
-        builder.known[out] = memory
-
-    def fold(
-        self, shape: Sequence[DimLike], at: Callable[[Places], str], node: Node,
-        dtype: np.dtype[Any], given: np.dtype[Any],
-    ) -> str:  # fmt: skip
-        """Fold the elements at all positions of a shape."""
-        expr = normal(node.op.expr or "")
-        if expr == normal("acc + x") or expr == normal("x + acc"):
-            return self.sum(shape, at, dtype, given)
-        builder = self.builder
-        first = builder.number(identity(node, dtype), dtype)
-        (acc,) = builder.variables(node.out, [first])
-        with self.loops(shape) as index:
-            x = at(index)
-            x = x if given == dtype else builder.apply(f"cast({x})", dtype)
-            builder.add(Set(acc, rename(expr, {"acc": acc, "x": x})))
-        return builder.apply(acc, dtype)
-
-    def sum(
-        self, shape: Sequence[DimLike], at: Callable[[Places], str], dtype: np.dtype[Any],
-        given: np.dtype[Any],
-    ) -> str:  # fmt: skip
-        """The sum of the elements at all positions of a shape: along the last axis with several
-        accumulators, those of float32 in float64."""
-        builder = self.builder
-        if not shape:
-            return at(())
-        wide = np.dtype(np.float64) if dtype == np.float32 else dtype
-        if info(dtype).complex and dtype != np.complex128:
-            raise UnfitError("a long sum of complex64")
-        zero = builder.number(np.zeros((), wide).item(), wide)
-        names = [builder.name("s") for _ in range(CHAINS)]
-        for name in names:
-            builder.add(Var(name, wide, zero))
-
-        def add(name: str, index: Places) -> None:
-            x = at(index)
-            x = x if given == wide else builder.apply(f"cast({x})", wide)
-            builder.add(Set(name, f"{name} + {x}"))
-
-        outer, last = shape[:-1], self.index(self.place(shape[-1]))
-        with self.loops(outer) as index:
-            count, blocks, done = (builder.name("v") for _ in range(3))
-            builder.add(Position(count, last))
-            builder.add(Apply(blocks, INT64, f"{count} >> 3"))
-            builder.add(Apply(done, INT64, f"{blocks} << 3"))
-            with self._loop(Index(0, (0,)), Index(0, (0,), ((blocks, 1),))) as block:
-                for i, name in enumerate(names):
-                    add(name, (*index, Place(i, ((block, CHAINS),))))
-            with self._loop(Index(0, (0,), ((done, 1),)), Index(0, (0,), ((count, 1),))) as rest:
-                add(names[0], (*index, Place(0, ((rest, 1),))))
-        while len(names) > 1:
-            half = len(names) // 2
-            names = [
-                builder.apply(f"{a} + {b}", wide) for a, b in zip(names, names[half:], strict=False)
-            ]
-        return names[0] if wide == dtype else builder.apply(f"cast({names[0]})", dtype)
-
-    @contextmanager
-    def _loop(self, start: Index, stop: Index) -> Iterator[str]:
-        builder, name = self.builder, self.builder.name("i")
-        outer, self.memo = self.memo, dict(self.memo)
-        before, builder.block = builder.block, []
-        yield name
-        body, builder.block = builder.block, before
-        self.memo = outer
-        builder.add(For(name, start, stop, tuple(body)))
-
-    def product(self, node: Node) -> None:
-        """matmul with a vector, at least."""
-        a, b = node.inputs
-        if len(a.type.shape) > 2 or len(b.type.shape) > 2 or (
-            len(a.type.shape) == len(b.type.shape) == 2
-        ):  # fmt: skip
-            raise UnfitError("a product of matrices")
-        ta = bool(node.attrs["transpose_a"]) and len(a.type.shape) > 1
-        tb = bool(node.attrs["transpose_b"]) and len(b.type.shape) > 1
-        left, right, dtype = self.dense(a), self.dense(b), held_in(node.out)
-        inner = left.shape[-2 if ta else -1]
-
-        def pair(row: Places, k: Place, column: Places) -> tuple[str, str]:
-            at = (k, *row) if ta else (*row, k)
-            to = (*column, k) if tb else (k, *column)
-            return self.element(left, at), self.element(right, to)
-
-        builder = self.builder
-        is_matrix = len(b.type.shape) == 2
-        if is_matrix and not tb and not is_small(node.out):
-            self._by_rows(node, right, inner, lambda k: self.element(left, (k,)))
-            return
-
-        def total(index: Places) -> str:
-            def at(place: Places) -> str:
-                row = index[: len(left.shape) - 1]
-                x, y = pair(row, place[0], index[len(row) :])
-                if dtype == np.float32:
-                    wide = np.dtype(np.float64)
-                    x, y = (builder.apply(f"cast({n})", wide) for n in (x, y))
-                    return builder.apply(f"{x} * {y}", wide)
-                return builder.apply(f"{x} * {y}", dtype)
-
-            given = np.dtype(np.float64) if dtype == np.float32 else dtype
-            return self.sum([inner], at, dtype, given)
-
-        self.folded(node, node.out.type.shape, total)
-
-    def dense(self, value: Value) -> Each:
-        """An operand of which each element is used several times."""
-        found = self.each(value)
-        if found.cost > DEAR:
-            self.settle(value)
-            found = self.each(value)
-        return found
-
-    def _by_rows(self, node: Node, matrix: Each, inner: DimLike, factor: Any) -> None:
-        """A row times a matrix, as a sum of the rows of the matrix."""
-        builder, out = self.builder, node.out
-        memory, dtype = self.room(out.type.shape, out.type.dtype), held_in(out)
-        zero = builder.number(np.zeros((), dtype).item(), dtype)
-        shape = out.type.shape
-        self.fill(memory, Each(shape, lambda index: zero, ()))
-        read = self._loader(memory, out)
-        with self.loops([inner]) as (k,):
-            times = factor(k)
-            with self.loops(shape) as (column,):
-                x = self.element(matrix, (k, column))
-                made = builder.apply(f"{read((column,))} + {times} * {x}", dtype)
-                place = Place(memory.offset, memory.scalars) + column * memory.strides[0]
-                builder.add(Store(Access(memory.buffer, self.index(place)), made))
-        builder.known[out] = memory
 
     def update(self, node: Node) -> None:
         """block_update: a part at a computed place is another."""

@@ -128,7 +128,9 @@ class Folds(Points):
         """Fold a vector into the vector accumulator; masked lanes of folded points keep what they
         have."""
         x = self.value(folded(fold), point).cast(fold.dtype)
-        if point.mask is not None and self.vec in self.kernel.reduced:
+        if point.mask is not None and (
+            isinstance(point.along, str) or point.along in self.kernel.reduced
+        ):
             neutral = self.all.constant(fold.identity, fold.dtype)
             x = self.all.value(point.mask, BOOL).select(x, neutral)
         acc = self.accumulator(fold, self.chain)

@@ -18,9 +18,10 @@ from ..kernel.functions import CHEAP
 from ..kernel.loops import Kernel, Sweep
 from ..kernel.statements import Apply, Load, Position
 from .code import I1, I64, POINTER, new_function
-from .folds import CHAINS, TERMS, Folds, Total, is_sum, rounded
+from .folds import CHAINS, TERMS, Total, is_sum, rounded
 from .lanes import Value, element_type
 from .points import Point, Slot
+from .reduce import Reductions
 
 __all__ = ["emit_combine", "emit_kernel"]
 
@@ -28,7 +29,7 @@ Indices = Mapping[int, ir.Value]
 Known = Mapping[str, "Value | Slot"]
 
 
-class _Nest(Folds):
+class _Nest(Reductions):
     """The loops of one kernel function."""
 
     def extra(self, i: int) -> ir.Value:
@@ -47,7 +48,7 @@ class _Nest(Folds):
 
         def at(index: ir.Value, mask: ir.Value | None) -> None:
             here = {**indices, self.vec: index}
-            self.run(inner, Point(here, outside.values, True, mask, stop))
+            self.run(inner, Point(here, outside.values, True, mask, stop, self.vec))
 
         first = start
         if self.light(sweep):  # several accumulators hide the latency of the additions
@@ -226,10 +227,11 @@ def _run_column(e: _Nest) -> None:
         full = e.b.icmp_signed("==", e.b.sub(stop, start), I64(e.lanes))
         with e.b.if_else(full) as (then, otherwise):
             with then:
-                _column_block(e, Point(at, {}, True, None, stop))
+                _column_block(e, Point(at, {}, True, None, stop, e.vec))
             with otherwise:
                 if e.lanes > 1:
-                    _column_block(e, Point(at, {}, True, e.mask(start, stop), stop))
+                    mask = e.mask(start, stop)
+                    _column_block(e, Point(at, {}, True, mask, stop, e.vec))
 
 
 def _column_block(e: _Nest, block: Point) -> None:

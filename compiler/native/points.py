@@ -59,18 +59,39 @@ class Slot(NamedTuple):
 
 class Point:
     """Where the code runs: the loops' indices, the values known there; in a vector also the mask of
-    its lanes and the position that its loop stops at."""
+    its lanes, the position that its loop stops at, and which loop that is: an axis of the kernel or
+    the name of an index."""
 
     def __init__(
         self, indices: Mapping[int, ir.Value], values: Mapping[str, Value | Slot],
         vector: bool = False, mask: ir.Value | None = None, stop: ir.Value = None,
+        along: int | str | None = None,
     ) -> None:  # fmt: skip
         self.indices, self.values = dict(indices), dict(values)
-        self.vector, self.mask, self.stop = vector, mask, stop
+        self.vector, self.mask, self.stop, self.along = vector, mask, stop, along
 
     def inner(self) -> Point:
         """The same place in a deeper block."""
-        return Point(self.indices, self.values, self.vector, self.mask, self.stop)
+        return Point(self.indices, self.values, self.vector, self.mask, self.stop, self.along)
+
+    def stride(self, index: Index) -> DimLike:
+        """How far it is from one lane to the next."""
+        if isinstance(self.along, int):
+            return index.strides[self.along]
+        total: DimLike = 0
+        for name, stride in index.scalars:
+            if name == self.along:
+                total = total + stride
+        return total
+
+    def first(self) -> ir.Value:
+        """Where the first lane is along the loop of the vector."""
+        if isinstance(self.along, int):
+            return self.indices[self.along]
+        assert self.along is not None
+        found = self.values[self.along]
+        assert isinstance(found, Value)
+        return found.ir
 
 
 class Points:
@@ -206,13 +227,28 @@ class Points:
 
     def value(self, name: str, point: Point) -> Value:
         """A value in as many lanes as the point has; what a variable holds now."""
+        found = self.known(name, point)
+        if not point.vector or found.lanes.count == self.lanes:
+            return found
+        if name == point.along:
+            return self._numbered(found.ir, 1)
+        return self.all.splat(found.ir, found.dtype)
+
+    def known(self, name: str, point: Point) -> Value:
+        """A value in as many lanes as it has; the index of the loop of a vector is its first."""
         found = self.consts.get(name) or point.values[name]
         if isinstance(found, Slot):
             now = self.b.load(found.place, typ=element_type(found.dtype))
-            found = self.one.value(now, found.dtype)
-        if point.vector and found.lanes.count < self.lanes:
-            return self.at(point).splat(found.ir, found.dtype)
+            return self.one.value(now, found.dtype)
         return found
+
+    def _numbered(self, first: ir.Value, stride: DimLike) -> Value:
+        """A number in the first lane, so much more in every next one."""
+        lanes, base = self.all, self.all.splat(first, INT64)
+        if lanes.count == 1:
+            return base
+        numbers = lanes.value(ir.Constant(lanes.type(INT64), list(range(lanes.count))), INT64)
+        return base + numbers * lanes.splat(self.number(stride), INT64)
 
     def expression(self, expr: str, dtype: np.dtype[Any], point: Point) -> Value:
         """The value of an expression."""
@@ -226,10 +262,18 @@ class Points:
         found = self.growing.get(buffer)
         return self.pointers[buffer] if found is None else found.data
 
-    def address(self, index: Index, point: Point) -> ir.Value:
-        """The position that an index gives at a point (of the first lane, in a vector)."""
+    def address(self, index: Index, point: Point, lane: ir.Value = None) -> ir.Value:
+        """The position that an index gives at a point: in a vector that of a lane, or of the first,
+        without what differs from lane to lane by no stride."""
         terms = [(point.indices[a], s) for a, s in enumerate(index.strides) if a in point.indices]
-        terms += [(self.value(name, point).ir, stride) for name, stride in index.scalars]
+        for name, stride in index.scalars:
+            found = self.known(name, point)
+            if found.lanes.count == 1:
+                terms.append((found.ir, stride))
+            elif lane is not None:
+                terms.append((self.b.extract_element(found.ir, lane), stride))
+        if lane is not None:
+            terms.append((self.b.zext(lane, I64), point.stride(index)))
         total = self.number(index.offset)
         for at, stride in terms:
             if _is(stride, 0):
@@ -240,13 +284,18 @@ class Points:
 
     def position(self, index: Index, point: Point) -> Value:
         """A position as a value, of every lane in a vector."""
-        lanes = self.at(point)
-        first = lanes.splat(self.address(index, point), INT64)
-        stride = index.strides[self.vec]
-        if lanes.count == 1 or _is(stride, 0):
-            return first
-        numbers = lanes.value(ir.Constant(lanes.type(INT64), list(range(lanes.count))), INT64)
-        return first + numbers * lanes.splat(self.number(stride), INT64)
+        first = self.address(index, point)
+        if not point.vector:
+            return self.one.splat(first, INT64)
+        total = self._numbered(first, point.stride(index))
+        for found, stride in self._varying(index, point):
+            total = total + found * self.all.splat(self.number(stride), INT64)
+        return total
+
+    def _varying(self, index: Index, point: Point) -> list[tuple[Value, DimLike]]:
+        """What differs from lane to lane by no stride, each so many times."""
+        terms = [(self.known(name, point), stride) for name, stride in index.scalars]
+        return [(found, stride) for found, stride in terms if found.lanes.count > 1]
 
     def mask(self, index: ir.Value, stop: ir.Value) -> ir.Value:
         """The lanes of a vector starting at ``index`` that lie before ``stop``."""
@@ -258,18 +307,21 @@ class Points:
         """Read one element or one vector along the last loop."""
         place = self.address(access.index, point)
         pointer = self.pointer(access.buffer)
-        stride = access.index.strides[self.vec] if point.vector else 0
-        if self.lanes == 1 or _is(stride, 0):
+        stride = point.stride(access.index) if point.vector else 0
+        varies = point.vector and self.lanes > 1 and self._varying(access.index, point)
+        if not varies and (self.lanes == 1 or _is(stride, 0)):
             one = self.one.from_memory(self._element(pointer, place, dtype), dtype)
             return self.at(point).splat(one.ir, dtype)
-        if _is(stride, 1):
+        if varies:
+            raw = self._gather(pointer, access.index, dtype, point)
+        elif _is(stride, 1):
             raw = self._vector(pointer, place, dtype, point.mask)
         elif _is(stride, -1):
             first = self.b.sub(place, I64(self.lanes - 1))
             mask = self._turned(point.mask)
             raw = self._turned(self._vector(pointer, first, dtype, mask), info(dtype).complex)
         else:
-            raw = self._gather(pointer, place, dtype, point, stride)
+            raw = self._gather(pointer, access.index, dtype, point)
         return self.all.from_memory(raw, dtype)
 
     def _element(self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any]) -> ir.Value:
@@ -310,14 +362,14 @@ class Points:
         return self.b.shuffle_vector(vector, vector, order)
 
     def _gather(
-        self, pointer: ir.Value, place: ir.Value, dtype: np.dtype[Any], point: Point,
-        stride: DimLike,
-    ) -> ir.Value:  # fmt: skip
+        self, pointer: ir.Value, index: Index, dtype: np.dtype[Any], point: Point
+    ) -> ir.Value:
+        """Element by element; the lanes behind the loop's end read the last one before it."""
         raw = ir.Constant(self.all.type(dtype, memory=True), ir.Undefined)
-        last = self.b.sub(self.b.sub(point.stop, point.indices[self.vec]), I64(1))
+        last = self.b.sub(self.b.sub(point.stop, point.first()), I64(1))
         for lane in range(self.lanes):
-            step = self.b.mul(self.code.least(I64(lane), last), self.number(stride))
-            element = self._element(pointer, self.b.add(place, step), dtype)
+            at = self.b.trunc(self.code.least(I64(lane), last), I32) if point.mask else I32(lane)
+            element = self._element(pointer, self.address(index, point, at), dtype)
             if info(dtype).complex:
                 for i in range(2):
                     part = self.b.extract_element(element, I32(i))
@@ -330,7 +382,7 @@ class Points:
         """Write one element or one vector along the last loop."""
         place, pointer = self.address(access.index, point), self.pointer(access.buffer)
         raw, dtype = value.to_memory(), value.dtype
-        stride = access.index.strides[self.vec]
+        stride = point.stride(access.index) if point.vector else 0
         if not point.vector or self.lanes == 1 or _is(stride, 1):
             self._put(raw, pointer, place, dtype, point.mask)
             return

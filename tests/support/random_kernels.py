@@ -75,10 +75,10 @@ class _Maker:
 
     def statement(self, depth: int) -> None:
         kind = self.rng.choice(
-            ["value", "set", "set", "var", "if", "while", "for", "load", "store"]
+            ["value", "set", "set", "var", "if", "while", "for", "load", "store", "reduce"]
         )
         dtype = self.rng.choice(["i64", "f64", "bool"])
-        if kind in ("if", "while", "for") and depth > 2:
+        if kind in ("if", "while", "for", "reduce") and depth > 2:
             kind = "set"
         if kind == "value":
             expr = self.expression(dtype)
@@ -102,6 +102,30 @@ class _Maker:
         self.lines.append("} else {")
         self.block(self.rng.randint(0, 2), depth + 1)
         self.lines.append("}")
+
+    def _reduce(self, depth: int) -> None:
+        """Folds that give the same in every order; sizes around those of vectors."""
+        self.count += 1
+        names = [f"at_{self.count}_{i}" for i in range(self.rng.randint(1, 2))]
+        box = ", ".join(f"{n}: {self.rng.choice((0, 1, 3, 7, 8, 9, 40))}" for n in names)
+        before = {d: list(given) for d, given in self.scope.items()}
+        self.lines.append(f"reduce {box} {{")
+        self.scope["i64"] += names
+        for dtype in self.rng.choices(("i64", "f64", "bool"), k=3):
+            expr = self.expression(dtype)
+            self.lines.append(f"{self.new(dtype)}: {dtype} = {expr}")
+        folds = []
+        for dtype, expr in (("i64", "{acc} + {x}"), ("f64", "maximum({acc}, {x})")):
+            value, name = self.pick(dtype), f"acc_{self.count}_{dtype}"
+            first = "0" if dtype == "i64" else "-inf"
+            self.lines.append(
+                f"fold {name}: {dtype} = {expr.format(acc=name, x=value)} from {first}"
+            )
+            folds.append((dtype, name))
+        self.lines.append("}")
+        self.scope = before
+        for dtype, name in folds:
+            self.scope[dtype].append(name)
 
     def _while(self, depth: int) -> None:
         """The counter of the loop is no variable that the body may set."""

@@ -14,6 +14,7 @@ from twofold.compiler.kernel.source import kernel_namespace, python_source
 from twofold.compiler.native import single
 from twofold.compiler.native.machine import compile_kernels
 from twofold.compiler.native.single import run_kernel
+from twofold.ir.dtypes import DTYPES
 from twofold.ir.errors import ArgumentError, VerifyError
 
 from ...test_golden import FOLDER, read_cases
@@ -258,3 +259,68 @@ def test_a_check_that_fails_ends_the_kernel() -> None:
     with pytest.raises(ArgumentError, match="a check of kernel f failed"):
         run_kernel(kernel, [-x, y], sizes)
     assert y.tolist() == [-1, 1]
+
+
+FORMS = {
+    "j": lambda x, k, n: x[:n],
+    "(n + -1) + j * -1": lambda x, k, n: x[:n][::-1],
+    "j * 2": lambda x, k, n: x[: 2 * n : 2],
+    "p": lambda x, k, n: x[k[:n]],
+    "1 + p": lambda x, k, n: x[k[:n] + 1],
+    "0": lambda x, k, n: np.repeat(x[:1], n),
+}
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64", "i32", "i8", "bool", "c64", "c128"])
+def test_a_reduce_reads_in_every_order(dtype: str) -> None:
+    """Sums and counts beside each other, of sizes around those of vectors and of spills."""
+    total = "i64" if dtype in ("bool", "i8") else dtype
+    cast = "cast(v)" if total != dtype else "v"
+    zero = {"f": "0.0", "c": "complex(0.0, 0.0)"}.get(total[0], "0")
+    rng = np.random.default_rng(3)
+    for form, read in FORMS.items():
+        kernel = parse_kernel(f"""
+        kernel f(x: {dtype}, k: i64, y: out {total}, z: out i64) for (i: 1) {{
+          sweep {{
+            reduce j: (n) {{
+              p: i64 = k[j]
+              v: {dtype} = x[{form}]
+              t: {total} = {cast}
+              q: i64 = p + j
+              fold a: {total} = a + t from {zero}
+              fold b: i64 = maximum(b, q) from -1
+            }}
+            y[0] = a
+            z[0] = b
+          }}
+        }}""")
+        assert parse_kernel(str(kernel)) == kernel
+        for n in (0, 1, 5, 8, 63, 64, 65, 1000, 9000):
+            k = rng.integers(0, max(n, 1), max(n, 1))
+            y, z = np.zeros(1, DTYPES[total]), np.zeros(1, np.int64)
+            x = (rng.standard_normal(2 * n + 2) * 40).astype(DTYPES[dtype])
+            if total[0] == "c":
+                x = x + 1j * x[::-1]
+            run_kernel(kernel, [x, k, y, z], {"n": n})
+            want = read(x, k, n).astype("D" if total[0] == "c" else "d" if total[0] == "f" else "l")
+            eps = np.finfo(y.dtype).eps if total[0] in "fc" else 0
+            assert abs(y[0] - want.sum()) <= 32 * eps * abs(want).sum()
+            assert z[0] == (max(k[:n] + np.arange(n)) if n else -1)
+
+
+def test_a_long_sum_in_a_reduce_is_within_the_bound_of_sums() -> None:
+    kernel = parse_kernel("""
+    kernel f(x: f32, y: out f32) for (i: 1) {
+      sweep {
+        reduce r: (m), j: (n) {
+          v: f32 = x[j]
+          fold a: f32 = a + v from 0.0
+        }
+        y[0] = a
+      }
+    }""")
+    for m, n in ((1, 1 << 22), (1 << 21, 2), (300, 999)):
+        y, x = np.zeros(1, np.float32), np.full(n, 0.1, np.float32)
+        run_kernel(kernel, [x, y], {"m": m, "n": n})
+        want = float(x[0]) * m * n
+        assert abs(y[0] - want) <= 32 * np.finfo(np.float32).eps * want
