@@ -26,6 +26,7 @@ from twofold.ir.promote import Operand
 from twofold.ir.rebuild import copied
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.convert import as_array, tensor_of
+from twofold.runtime.eager import holds_tensors
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
@@ -298,7 +299,7 @@ class Tracer(bind.Ground):
         if isinstance(arg, Variable):
             value = read(arg)
             return value, value.type.dtype
-        if isinstance(arg, list | tuple) and _holds_traced(arg):
+        if isinstance(arg, list | tuple) and holds_tensors(arg):
             return self._operand(OPS["stack"](list(arg)))
         captured = self.capture(arg)
         return captured.value, captured.dtype
@@ -467,12 +468,3 @@ def place() -> tuple[Location | None, str]:
     """Where the user calls an operation now, and the name that its result gets there."""
     frame = user_frame()
     return (user_location(frame), user_name(frame)) if frame else (None, "")
-
-
-def _holds_traced(items: Any) -> bool:
-    return any(
-        isinstance(i, Traced | Variable | SymInt | SymNumber)
-        or getattr(type(i), "in_trace", False)
-        or (isinstance(i, list | tuple) and _holds_traced(i))
-        for i in items
-    )

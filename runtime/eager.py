@@ -27,7 +27,7 @@ from .quiet import quiet
 from .tensor import Tensor, wrap
 from .variable import Variable, read
 
-__all__ = ["EAGER", "Eager"]
+__all__ = ["EAGER", "Eager", "holds_tensors"]
 
 _SIZES = Sizes()
 # attributes whose text tells what equality does not: 0.0 from -0.0, 1 from True in a nested tuple
@@ -51,7 +51,7 @@ class Eager(bind.Ground):
             own = [a.dtype for a in arrays]
             if op.input_dtypes(own) == own:
                 return _call(op, tuple(arrays), attrs)
-        args = tuple([tensor_of(a) for a in args])
+        args = tuple([a if a.__class__ is Tensor else _given(a) for a in args])
         pairs = [_operand(a) for a in args]
         dtypes = op.input_dtypes([own for _, own in pairs])
         inputs = tuple(
@@ -114,6 +114,27 @@ def _call(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         return Call(op, inputs, attrs)
     full, types = _resolve(op, inputs, attrs)
     return Call(op, inputs, full, (), types)
+
+
+def holds_tensors(items: Any) -> bool:
+    """Whether nested lists hold tensors, Variables, or what stands for them in a trace."""
+    return any(
+        isinstance(i, Tensor | Variable)
+        or getattr(type(i), "in_trace", False)
+        or getattr(type(i), "symbolic_size", False)
+        or getattr(type(i), "symbolic_number", False)
+        or (isinstance(i, list | tuple) and holds_tensors(i))
+        for i in items
+    )
+
+
+def _given(value: Any) -> Any:
+    """An argument; tensors in a list are stacked by an op, which interpreters see, and by its
+    rules of dtypes."""
+    value = tensor_of(value)
+    if value.__class__ in (list, tuple) and holds_tensors(value):
+        return OPS["stack"](list(value))
+    return value
 
 
 def _operand(value: Any) -> tuple[Any, Operand]:

@@ -79,6 +79,10 @@ class GradientTape:
         """The watched values by ``id``."""
         return self._known
 
+    def follows(self, value: Any) -> bool:
+        """Whether what is done to a value is recorded now."""
+        return not self._paused and id(value) in self._known
+
     def __enter__(self) -> GradientTape:
         if self._token is not None:
             raise TapeError("this tape is already recording; a tape's with block cannot nest")

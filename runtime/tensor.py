@@ -7,6 +7,7 @@ remembers the old value (a slice, a tape) still has it. Tapes and tracers know v
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from twofold.ir.tree import atom
 
 from .convert import as_array
 from .interop import NumpyProtocols
+from .lost import refuse_lost
 from .methods import ArrayMethods
 from .operators import Operators
 from .writes import Past, is_basic, write_in_place
@@ -188,6 +190,8 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         return str(self.array)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy is not True and _current.get() is not None:
+            refuse_lost(self.value, sys._getframe(1))
         out = self.array if dtype is None else self.array.astype(dtype, copy=False)
         if copy is not False:
             return out.copy()

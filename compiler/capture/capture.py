@@ -34,7 +34,7 @@ from .loops import PEELED, Loop, run_loop, settle
 from .machine import Generator, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
-from .numbers import DTYPES, TracedNumber, number_of
+from .numbers import DTYPES, TracedNumber, taken
 from .objects import is_interpreted
 from .staged import PRINTS, STAGED, exists_later, known_truth, source_of, whole
 from .text import joined, snapshot
@@ -428,7 +428,7 @@ class Capture(Lists):
         owner = getattr(function, "__self__", None)
         name = getattr(function, "__name__", "")
         if name == "item" and not kwargs and isinstance(owner, Tensor) and exists_later(owner):
-            return number_of(owner if not args else owner[args])
+            return taken(owner if not args else owner[args])
         return function(*args, **kwargs)
 
 

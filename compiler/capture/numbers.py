@@ -27,7 +27,8 @@ from ..plain import PlainPython
 from ..symint import SymInt
 from ..symnumber import SymNumber
 
-__all__ = ["DTYPES", "TracedNumber", "is_number", "kind_of", "number_of", "raise_if", "staged"]
+__all__ = ["DTYPES", "TracedNumber", "is_number", "kind_of", "number_of", "raise_if", "staged",
+           "taken"]  # fmt: skip
 
 DTYPES: dict[type, np.dtype[Any]] = {
     bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64),
@@ -109,6 +110,11 @@ def number_of(tensor: Any, kind: type | None = None) -> TracedNumber:
     if tensor.dtype != DTYPES[kind]:
         tensor = OPS["cast"](tensor, dtype=DTYPES[kind])
     return TracedNumber(kind, tensor)
+
+
+def taken(tensor: Any, kind: type | None = None) -> TracedNumber:
+    """``number_of`` a tensor of the user's: no tape follows it into a Python number."""
+    return number_of(OPS["stop_gradient"](tensor) if tensor.dtype.kind in "fc" else tensor, kind)
 
 
 def as_tensor(value: Any, kind: type) -> Any:

@@ -21,7 +21,7 @@ from ..ndarrays import kinds
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..symint import SymInt
 from .frame import Frame
-from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if
+from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if, taken
 from .objects import own_method
 from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
@@ -110,6 +110,8 @@ def _to_number(kind: type) -> Any:
         if type(x) is TracedNumber:
             tensor, own = x.held, x.kind
         elif isinstance(x, Tensor) and exists_later(x):
+            if kind is float or x.dtype.kind != "f":
+                return taken(x, kind)
             tensor, own = x, None
         elif isinstance(x, TracedScalar):
             if x.home.known(x.tensor()) is not None:

@@ -142,6 +142,8 @@ class TracedValue:
         return protocol.ufunc(self.home, ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(issubclass(kind, Tensor | Variable) for kind in types):
+            return NotImplemented  # the tensor answers, as it does outside of a trace
         return protocol.function(self.home, function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:

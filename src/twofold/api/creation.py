@@ -15,6 +15,7 @@ from twofold.ir.op import OPS
 from twofold.ir.promote import weak_dtype
 from twofold.ir.words import counted
 from twofold.runtime.convert import as_array, exact_array, staged, tensor_of
+from twofold.runtime.eager import holds_tensors
 from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
@@ -132,7 +133,7 @@ def is_tensor(x: Any) -> bool:
 def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
     if isinstance(value, Variable):
         value = value.read_value()
-    if isinstance(value, list | tuple) and _holds_tensors(value):
+    if isinstance(value, list | tuple) and holds_tensors(value):
         value = OPS["stack"]([_tensor(v, dtype) for v in value])
     if isinstance(value, Tensor):
         return value if dtype in (None, value.dtype) else OPS["cast"](value, dtype=dtype)
@@ -154,16 +155,6 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
     if array is value:  # an input of the graph, read at each call
         return OPS["identity"](array)  # type: ignore[no-any-return]
     return OPS["constant"](value=array)  # type: ignore[no-any-return]
-
-
-def _holds_tensors(items: Any) -> bool:
-    return any(
-        isinstance(i, Tensor | Variable)
-        or getattr(type(i), "in_trace", False)
-        or getattr(type(i), "symbolic_size", False)
-        or (isinstance(i, list | tuple) and _holds_tensors(i))
-        for i in items
-    )
 
 
 def _arranged(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
