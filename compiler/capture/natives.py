@@ -6,7 +6,8 @@ import copy
 import functools
 import itertools
 import os
-from types import BuiltinMethodType, FunctionType, MethodType
+from abc import ABCMeta
+from types import BuiltinMethodType, FunctionType, MethodType, UnionType
 from typing import Any
 
 from ..symint import SymInt
@@ -51,8 +52,32 @@ def _changing(method: str, count: int) -> Any:
 
 
 def _isinstance(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if len(args) == 2 and type(args[0]) is SymInt:
+    if kwargs or len(args) != 2:
+        return NotImplemented
+    if type(args[0]) is SymInt:
         return isinstance(0, args[1])
+    return _of_kind(machine, frame, isinstance, args[0], args[1])
+
+
+def _issubclass(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    if kwargs or len(args) != 2:
+        return NotImplemented
+    return _of_kind(machine, frame, issubclass, args[0], args[1])
+
+
+def _of_kind(machine: Any, frame: Frame, asks: Any, value: Any, kinds: Any) -> Any:
+    """A question about a class: its metaclass may answer it, and abstract classes may take others
+    in at any time."""
+    name = "__instancecheck__" if asks is isinstance else "__subclasscheck__"
+    several = kinds.__args__ if isinstance(kinds, UnionType) else kinds
+    for kind in several if type(several) is tuple else (kinds,):
+        own = machine.own_method(kind, name)
+        if own is not None:
+            if several is kinds and type(kinds) is not tuple:
+                return machine.truth(frame, machine.invoke(frame, own, (kind, value), {}))
+            machine.give_up(f"a class with {name} among several")
+        if isinstance(kind, ABCMeta):
+            machine.takes_in(kind, type(value) if asks is isinstance else value)
     return NotImplemented
 
 
@@ -161,7 +186,8 @@ def _dir(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 NATIVES: dict[Any, Any] = {
     getattr: _getattr, hasattr: _hasattr, setattr: _changing("set_attribute", 3),
     delattr: _changing("delete_attribute", 2),
-    isinstance: _isinstance, str: _text(1), repr: _text(2), ascii: _text(3), format: _format,
+    isinstance: _isinstance, issubclass: _issubclass, format: _format,
+    str: _text(1), repr: _text(2), ascii: _text(3),
     len: _special("__len__"), abs: _special("__abs__"), hash: _special("__hash__"),
     iter: _special("__iter__"), round: _special("__round__"), next: _next,
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,

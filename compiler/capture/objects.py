@@ -233,6 +233,11 @@ class Objects(Machine):
         own = self.own_method(function, "__call__")
         if own is not None:
             return self.invoke(frame, own, (function, *args), kwargs)
+        kind = getattr(function, "__self__", None)
+        if isinstance(kind, type) and function == type.__call__.__get__(kind):
+            return self.made(frame, kind, args, kwargs)  # as the metaclass asks its base
+        if function is type.__call__ and args and isinstance(args[0], type):
+            return self.made(frame, args[0], args[1:], kwargs)
         return self.native(frame, function, args, kwargs)
 
     def parted(self, frame: Frame, made: Any, at: int | None = None) -> Any:
@@ -254,6 +259,10 @@ class Objects(Machine):
         hook = self.own_method(kind, "__call__")  # of a metaclass
         if hook is not None:
             return self.invoke(frame, hook, (kind, *args), kwargs)
+        return self.made(frame, kind, args, kwargs)
+
+    def made(self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What ``type.__call__`` does: make an object, and begin it."""
         make = _class_function(kind, "__new__")
         begin = _class_function(kind, "__init__")
         if make is None and begin is None:
@@ -415,6 +424,8 @@ class Objects(Machine):
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         """``held[key]``."""
         own = self.own_method(held, "__getitem__")
+        if own is None and isinstance(held, type) and not hasattr(type(held), "__getitem__"):
+            own = _class_function(held, "__class_getitem__")
         return held[key] if own is None else self.invoke(frame, own, (held, key), {})
 
     def append(self, held: list[Any], item: Any) -> None:
@@ -527,11 +538,11 @@ def _is_plain_new(kind: Any) -> bool:
 
 
 def _class_function(kind: type, name: str) -> FunctionType | None:
-    """The Python function that a class has for ``__new__`` or ``__init__``."""
+    """The Python function that a class has for ``__new__``, ``__init__`` and their like."""
     for base in kind.__mro__:
         found = base.__dict__.get(name)
         if found is not None:
-            found = found.__func__ if isinstance(found, staticmethod) else found
+            found = found.__func__ if isinstance(found, staticmethod | classmethod) else found
             return found if _opens(found) else None
     return None
 

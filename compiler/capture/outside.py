@@ -17,7 +17,7 @@ from .frame import Frame
 from .journal import GONE, TORN, Attributes, Journal
 from .objects import Objects
 
-__all__ = ["Outside"]
+__all__ = ["Outside", "base_of", "of_class"]
 
 _ANY: Any = object()
 
@@ -109,7 +109,7 @@ class Outside(Objects):
             made = super().attribute(frame, owner, name)
             self.journal.drawn[id(made)] = made
             return made
-        cached = _of_class(owner, name)
+        cached = of_class(owner, name)
         if type(cached) is functools.cached_property and not self.is_own(owner):
             return self._cached(frame, owner, name, cached)
         made = super().attribute(frame, owner, name)
@@ -136,7 +136,7 @@ class Outside(Objects):
 
     def _gone(self, owner: Any, name: str) -> Any:
         if (
-            _of_class(owner, name) is not MISSING
+            of_class(owner, name) is not MISSING
             or self.own_method(owner, "__getattr__") is not None
         ):
             self.give_up(f"a read of {name!r}, which has been deleted")
@@ -179,7 +179,7 @@ class Outside(Objects):
             return True
         if kind.__setattr__ is not object.__setattr__ and is_library_object(owner):
             return False
-        found = _of_class(owner, name)
+        found = of_class(owner, name)
         if found is MISSING or isinstance(found, types.MemberDescriptorType):
             return True
         return not hasattr(type(found), "__set__")
@@ -266,7 +266,7 @@ def _is_library(owner: Any) -> bool:
     return is_ours(owner) or is_library(file_of(owner))
 
 
-def _of_class(owner: Any, name: str) -> Any:
+def of_class(owner: Any, name: str) -> Any:
     """What the class of an object has under a name, or MISSING."""
     for base in type(owner).__mro__:
         if name in base.__dict__:

@@ -9,12 +9,15 @@ on the next call.
 
 from __future__ import annotations
 
+import collections.abc
+import contextvars
 import datetime
 import enum
 import functools
 import re
 import sys
 import types
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -23,13 +26,13 @@ import numpy as np
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from ..library import is_library, is_ours
+from ..library import is_library, is_ours, runs_natively
 from ..symint import SymInt
 from ..symnumber import SymNumber
 
 __all__ = [
-    "READS", "any_of", "holds_value", "is_generator_of", "is_immutable", "is_pure_class",
-    "is_pure_function", "lends_memory", "name_of",
+    "FIXED", "READS", "any_of", "decimal_context", "holds_value", "is_computed", "is_generator_of",
+    "is_immutable", "is_pure_class", "is_pure_function", "keeps_state", "lends_memory", "name_of",
 ]  # fmt: skip
 
 _MODULES = frozenset((
@@ -58,8 +61,10 @@ _NOT = {
     "calendar": {"setfirstweekday", "prmonth", "prcal"},
     "contextlib": {"redirect_stdout", "redirect_stderr", "chdir"},
     "statistics": {"samples"}, "weakref": {"finalize"},
+    "decimal": {"getcontext", "setcontext", "localcontext"},
 }  # fmt: skip
 _NOT["ntpath"] = _NOT["posixpath"]
+_NOT["_decimal"] = _NOT["decimal"]
 _OF_NUMPY = frozenset((
     "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "save", "savetxt", "savez", "fromregex",
     "savez_compressed", "seterr", "geterr", "seterrcall", "geterrcall", "set_printoptions",
@@ -70,6 +75,13 @@ _IMMUTABLE = (
     type(NotImplemented), np.dtype, np.generic, np.ufunc, np.finfo, np.iinfo, re.Pattern, re.Match,
     datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo,
     enum.Enum, BaseException, types.CodeType, types.GenericAlias,
+)  # fmt: skip
+_COMPARED = (
+    *_IMMUTABLE, list, dict, set, collections.deque, collections.UserDict, collections.UserList,
+    collections.abc.Mapping, collections.abc.MappingView, bytearray, array, Tensor, Variable,
+    np.ndarray, bool, type, types.ModuleType, types.FunctionType, types.MethodType,
+    types.BuiltinFunctionType, types.MethodWrapperType, types.SimpleNamespace, functools.partial,
+    contextvars.ContextVar, property, staticmethod, classmethod, super,
 )  # fmt: skip
 _EXACT = {("decimal", "Decimal"), ("fractions", "Fraction")}  # who has one has imported it
 READS = frozenset((
@@ -83,6 +95,8 @@ READS = frozenset((
     "__init_subclass__", "__subclasshook__", "buffer_info", "__length_hint__", "__reduce__",
     "__reduce_ex__", "__getstate__", "__array__",
 ))  # fmt: skip
+FIXED = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: nobody assigns to its attributes
+_EMPTY = object.__basicsize__
 _STANDARD = sys.stdlib_module_names
 
 
@@ -98,6 +112,37 @@ def is_immutable(value: Any) -> bool:
     if isinstance(value, _IMMUTABLE):
         return True
     return any((base.__module__, base.__name__) in _EXACT for base in type(value).__mro__)
+
+
+def keeps_state(kind: Any) -> bool:
+    """Whether objects of a class may hold something else on the next call, and no guard says what
+    they hold: those of a library, such as XML trees and tables, and those of classes of the user's
+    with memory of an extension's, such as C arrays."""
+    if is_ours(kind) or issubclass(kind, _COMPARED) or hasattr(kind, "__tf_tensor__"):
+        return False
+    if not _is_library_class(kind):
+        return any(b.__flags__ & FIXED and b.__basicsize__ > _EMPTY for b in kind.__mro__)
+    if runs_natively(kind):
+        return False
+    return not any((base.__module__, base.__name__) in _EXACT for base in kind.__mro__)
+
+
+def decimal_context() -> tuple[Any, ...]:
+    """How this thread rounds decimal numbers; who has one has imported their module."""
+    now = sys.modules["decimal"].getcontext()
+    how = now.prec, now.rounding, now.Emin, now.Emax, now.capitals, now.clamp
+    return *how, *now.traps.values()
+
+
+def is_computed(found: Any) -> bool:
+    """Whether code of the interpreter or of an extension gives this attribute of a class, and takes
+    it: a getter, a field of a C structure."""
+    kind = type(found)
+    return (
+        hasattr(kind, "__set__")
+        and kind.__module__ in ("builtins", "_ctypes")
+        and not (isinstance(found, types.MemberDescriptorType | property))
+    )
 
 
 def is_pure_class(kind: Any) -> bool:

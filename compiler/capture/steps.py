@@ -14,12 +14,11 @@ import contextvars
 import copy
 import functools
 import gc
-import io
 import os
 import sys
 import threading
 import types
-import warnings
+from abc import ABCMeta
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -32,27 +31,33 @@ from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from ..library import is_library_object, is_ours, runs_natively
+from ..library import file_of, is_library, is_library_object, is_ours, runs_natively
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.converter import INDEXED
 from ..ndarrays.kinds import class_of
 from ..plain import is_foreign
-from ..readers import Item
+from ..readers import MISSING, Item
 from ..state import is_generator
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .before import before_graph
 from .frame import Frame
 from .journal import SHADOWED, WHOLE
+from .later import done_later
 from .machine import Generator
 from .observed import Reads
+from .outside import of_class
 from .pure import (
+    FIXED,
     READS,
     any_of,
+    decimal_context,
+    is_computed,
     is_generator_of,
     is_immutable,
     is_pure_class,
     is_pure_function,
+    keeps_state,
     lends_memory,
     name_of,
 )
@@ -70,13 +75,11 @@ _READ_AS_IS = (*_OF_TRACE, type, types.ModuleType)
 _MAKING = frozenset(("copy", "split", "rsplit", "splitlines", "tolist", "union", "intersection",
                      "difference", "symmetric_difference", "fromkeys", "findall"))  # fmt: skip
 _COPYING = (iter, sorted, copy.copy)
-_LOGS = frozenset(("debug", "info", "warning", "error", "critical", "log", "exception"))
 _DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 _CONTAINERS = (list, dict, set)
 _TO_PYTHON = frozenset(("numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
                         "__index__", "__repr__", "__str__", "__format__"))  # fmt: skip
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
-_FIXED = 1 << 8  # Py_TPFLAGS_IMMUTABLETYPE: nobody assigns to its attributes
 _OURS = __name__.partition(".")[0]
 _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 _ANY: Any = object()
@@ -92,6 +95,8 @@ class Steps(Writes):
         self.tracer = tracer
         self.watch: Any = tracer.watch  # the guards of the trace; None in a trace that has none
         self.builtins: set[tuple[int, str]] = set()  # names that are guarded
+        self.guarded: set[Any] = set()  # answers that are
+        self.foreign: dict[type, bool] = {}  # see ``keeps_state``
         self.reads = Reads()
 
     # objects from outside
@@ -131,6 +136,9 @@ class Steps(Writes):
             self.journal.read(base, name)
         if self.watch is None or self.watch.walker is None:
             return
+        found = of_class(owner, name)
+        if is_computed(found) and not name.startswith("__"):
+            self._computed(owner, name)
         for looked in (name, "__getattribute__"):
             self.looked_up(type(owner), looked)
         if name not in dict_of(owner) and not any(name in vars(b) for b in type(owner).__mro__):
@@ -147,7 +155,7 @@ class Steps(Writes):
             return
         walker, order = self.watch.walker, kind.__mro__
         for base in order[0 if after is None else order.index(after) + 1 :] if walker else ():
-            if not (base.__flags__ & _FIXED or is_ours(base)):
+            if not (base.__flags__ & FIXED or is_ours(base)):
                 walker.of_class(base, name)
             if name in vars(base):
                 return
@@ -157,9 +165,18 @@ class Steps(Writes):
         if name not in space and self.reads.first(space, name, None):
             self.guard(name, Item(space, name))
 
+    def takes_in(self, kind: ABCMeta, other: Any) -> None:
+        """Whether a class counts as one that is derived from an abstract one is guarded."""
+        if not isinstance(other, type) or (kind, other) in self.guarded:
+            return
+        self.guarded.add((kind, other))
+        if not (is_library(file_of(kind)) and is_library(file_of(other))):
+            name = f"whether {other.__name__} is a {kind.__name__}"
+            self.guard(name, functools.partial(issubclass, other, kind))
+
     def own_method(self, value: Any, name: str) -> types.FunctionType | None:
         kind = type(value)
-        if not (kind.__flags__ & _FIXED or is_ours(kind)):
+        if not (kind.__flags__ & FIXED or is_ours(kind)):
             self.looked_up(kind, name)
         return super().own_method(value, name)
 
@@ -187,6 +204,8 @@ class Steps(Writes):
         if name == "__class__" and isinstance(owner, (*_OF_TRACE, Text, Generator)):
             return _kind_of(owner)
         kind = type(owner)
+        if isinstance(owner, types.ModuleType):
+            self.looked_for(vars(owner), name)
         if isinstance(owner, type):
             if kind is not type and not is_ours(owner):
                 self.observe(kind)
@@ -228,10 +247,35 @@ class Steps(Writes):
                 self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
         elif isinstance(found, types.MemberDescriptorType):
             self.guard(f"{type(owner).__name__}.{name}", lambda: getattr(owner, name, None))
+        elif is_computed(found):
+            self._computed(owner, name)
         elif isinstance(found, property) and not isinstance(owner, _STATEFUL):
             self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
 
+    def _computed(self, owner: Any, name: str) -> None:
+        """An attribute that code of the interpreter or of an extension computes: what it gives is
+        guarded, if it can be compared."""
+        read = functools.partial(getattr, owner, name, MISSING)
+        value = read()
+        if type(value) not in _ATOMS and value is not read():
+            self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
+        self.guard(f"{type(owner).__name__}.{name}", read)
+
+    def _read(self, *values: Any) -> None:
+        """Objects are computed with. Raises if nothing says what one of a library's holds."""
+        for value in values:
+            kind = type(value)
+            foreign = self.foreign.get(kind)
+            if foreign is None:
+                foreign = self.foreign[kind] = keeps_state(kind)
+            if foreign and not self.is_own(value):
+                self.refuse_step(f"a read of a {kind.__name__} from outside")
+            if kind.__name__ == "Decimal" and "decimal" not in self.guarded:
+                self.guarded.add("decimal")
+                self.guard("decimal.getcontext()", decimal_context)
+
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
+        self._read(held)
         if not self.is_tail(held, key):
             self.observe(held, key)
         for part in (key.start, key.stop, key.step) if type(key) is slice else (key,):
@@ -253,12 +297,18 @@ class Steps(Writes):
     ) -> Any:  # fmt: skip
         if isinstance(left, str) and name == "mod" and has_no_text(right):
             self.give_up("a text made of values of the graph")
+        self._read(left, right)
         if isinstance(left, _OF_TRACE) or isinstance(right, _OF_TRACE):
             self._refuse_lenders((left, right))
         made = super().binary(frame, function, name, left, right, in_place)
         return self.fresh(made) if type(made) in _CONTAINERS and made is not left else made
 
+    def unary(self, frame: Frame, function: Callable[[Any], Any], name: str, value: Any) -> Any:
+        self._read(value)
+        return super().unary(frame, function, name, value)
+
     def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        self._read(left, right)
         if isinstance(left, _OF_TRACE) or isinstance(right, _OF_TRACE):
             self._refuse_lenders((left, right))
         return super().compare(frame, sign, left, right)
@@ -275,11 +325,14 @@ class Steps(Writes):
                 self.refuse_step(f"a conversion of a {type(value).__name__} to an array")
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        self._read(held)
         by_key = held is os.environ or type(held) is dict and type(item) in _KEYS
         self.observe(held, item if by_key else _ANY)
         return super().contains(frame, held, item, inverted)
 
     def truth(self, frame: Frame, value: Any) -> Any:
+        if hasattr(type(value), "__bool__") or hasattr(type(value), "__len__"):
+            self._read(value)
         self.observe(value)
         if isinstance(value, Tensor):
             self.relies(value)
@@ -338,7 +391,11 @@ class Steps(Writes):
             if _is_view_of_bytes(function) and not isinstance(args[0] if args else None, bytes):
                 self.refuse_step("an array in the memory of something else")
         self.reads.given(function, (*args, *kwargs.values()))
+        owner = getattr(function, "__self__", None)
+        free = not ours and (owner is None or isinstance(owner, type | types.ModuleType))
         for value in (*args, *kwargs.values()) if not looks(function) else ():
+            if free:
+                self._read(value)
             self.observe(value)
             if not ours and isinstance(value, Tensor):
                 self.relies(value)
@@ -415,6 +472,7 @@ class Steps(Writes):
         if isinstance(owner, _CONTAINERS) and name not in READS:
             self.changes(owner)
         if isinstance(owner, _OF_TRACE) or self.is_own(owner) or is_immutable(owner):
+            self._read(owner)
             return not (isinstance(owner, np.ndarray) and name in ("tofile", "dump"))
         kind = type(owner)
         if isinstance(owner, INDEXED):  # ``np.mgrid[...]`` and its like: NumPy wrote it in Python
@@ -442,7 +500,7 @@ class Steps(Writes):
         """A call that each call of the compiled function makes: after the graph, if nobody uses
         what it gives."""
         if frame is not None and frame.program.steps[frame.at].op == "POP_TOP":
-            later = _later(frame, function, args, kwargs)
+            later = done_later(frame, function, args, kwargs)
             if later is not None:
                 self.later(name_of(function), *later)
                 return None
@@ -514,47 +572,3 @@ def _is_path(kind: type, name: str) -> bool:
     if kind.__module__.partition(".")[0] != "pathlib":
         return False
     return any(name in b.__dict__ for b in kind.__mro__ if b.__name__.startswith("PurePath"))
-
-
-Later = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-
-
-def _later(frame: Frame, function: Any, args: Any, kwargs: Any) -> Later | None:
-    """What does the same after the graph, or None."""
-    owner = getattr(function, "__self__", None)
-    name = getattr(function, "__name__", "")
-    if isinstance(owner, io.TextIOBase) and name in ("write", "flush"):
-        return function, args, kwargs
-    logging = sys.modules.get("logging")  # who logs has imported it
-    if logging is not None and name in _LOGS:
-        if function is getattr(logging, name, None):
-            owner = logging.getLogger() if logging.getLogger().handlers else None
-        if isinstance(owner, logging.Logger) and type(owner).__module__ == "logging":
-            if kwargs or not args or name == "exception":
-                return None
-            level = logging.getLevelName(name.upper()) if name != "log" else args[0]
-            given = args[1:] if name == "log" else args
-            place = frame.code.co_filename, frame.f_lineno, frame.code.co_name
-            return functools.partial(_log, owner, level, *place), given, {}
-    if function is warnings.warn and len(args) <= 2:
-        if set(kwargs) - {"message", "category", "stacklevel"} or kwargs.get("stacklevel", 1) != 1:
-            return None
-        given = dict(zip(("message", "category"), args, strict=False)) | kwargs
-        if isinstance(given.get("message"), Warning):
-            return None
-        space = getattr(frame.f_globals, "real", frame.f_globals)
-        kind = given.get("category") or UserWarning
-        warn = functools.partial(_warn, kind, frame.code.co_filename, frame.f_lineno, space)
-        return warn, (given["message"],), {}
-    return None
-
-
-def _log(logger: Any, level: int, file: str, line: int, name: str, text: Any, *args: Any) -> None:
-    if logger.isEnabledFor(level):
-        logger.handle(logger.makeRecord(logger.name, level, file, line, text, args, None, name))
-
-
-def _warn(kind: Any, file: str, line: int, space: dict[str, Any], text: Any) -> None:
-    warnings.warn_explicit(
-        text, kind, file, line, space.get("__name__"), space.setdefault("__warningregistry__", {})
-    )
