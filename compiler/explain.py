@@ -58,8 +58,9 @@ def _text(part: Any) -> str:
 
 
 def of_call(
-    name: str, group: list[ConcreteFunction], leaves: list[Any], why: str | None, plain: PlainCalls
-) -> str:
+    name: str, group: list[ConcreteFunction], leaves: list[Any], why: str | None,
+    plain: PlainCalls, steps: PlainCalls,
+) -> str:  # fmt: skip
     """Which trace of these a call with such leaves uses and why not the others, or ``why`` it runs
     as plain Python."""
     lines = []
@@ -73,15 +74,30 @@ def of_call(
         for i, concrete in enumerate(group):
             failed = "; ".join(concrete.misfits(leaves))
             lines.append(f"{_head(i, concrete)}: {failed or 'fits and is used'}")
-    return "\n".join([*lines, *plain_lines(name, plain)])
+    return "\n".join([*lines, *step_lines(name, steps), *plain_lines(name, plain)])
 
 
-def summary(name: str, traces: list[ConcreteFunction], again: list[str], plain: PlainCalls) -> str:
-    """All traces of a function, why it was traced again, and its calls that ran as plain Python."""
+def summary(
+    name: str, traces: list[ConcreteFunction], again: list[str], plain: PlainCalls,
+    steps: PlainCalls,
+) -> str:  # fmt: skip
+    """All traces of a function, why it was traced again, the steps that Python made between
+    segments of its calls, and the calls that ran as plain Python."""
     lines = [f"{name} has {counted(len(traces), 'trace')}"]
     lines += [_head(i, concrete) for i, concrete in enumerate(traces)]
     lines += [f"traced again: {why}" for why in again]
-    return "\n".join([*lines, *plain_lines(name, plain)])
+    return "\n".join([*lines, *step_lines(name, steps), *plain_lines(name, plain)])
+
+
+def step_lines(name: str, steps: PlainCalls, calls: int | None = None) -> Iterator[str]:
+    """A line for each reason for which a call ended a segment, the most frequent first; ``calls``:
+    for which calls are counted, of so many, and not steps."""
+    if steps.total and calls is None:
+        yield f"{name} left its graph for {counted(steps.total, 'step')} in Python:"
+    elif steps.total:
+        yield f"{name} had steps in Python in {steps.total} of {calls} calls, not compared:"
+    for why, count in sorted(steps.counts.items(), key=lambda item: -item[1]):
+        yield f"  {counted(count, 'time')}: {why}"
 
 
 def plain_lines(name: str, plain: PlainCalls, calls: int | None = None) -> Iterator[str]:

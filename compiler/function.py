@@ -59,6 +59,7 @@ class Function:
     """
 
     is_compiled = True  # what ``guards`` asks; the code is behind ``__wrapped__``
+    goes_on = False  # whether it begins in the middle of another function
     keeps_changes = True  # whether a trace may stand for a call in what it changes outside
 
     def __init__(
@@ -85,6 +86,9 @@ class Function:
         self._plain: dict[Key, str] = {}  # why calls with such arguments run as plain Python
         self._untraced: dict[Key, str] = {}  # the same, found at the first call of these kinds
         self.plain_calls = PlainCalls()
+        self.steps = PlainCalls()  # what Python did between segments of calls, by reason
+        self._segments: Any = None  # what makes them, once there is one
+        self.cuts = not strict and input_signature is None  # whether calls may have steps
         self._told = False
         self._latest: weakref.ref[ConcreteFunction] | None = None
         self._reasons: deque[str] = deque(maxlen=STORM)
@@ -289,24 +293,36 @@ class Function:
 
     def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
         from .concrete import ConcreteFunction  # noqa: PLC0415
-        from .tracing import Tracing  # noqa: PLC0415
+        from .tracing import Tracing, traced  # noqa: PLC0415
 
         for part in key:
             if isinstance(part, Token):
                 part.at_death(self._purge)
         first = Tracing(self, leaves, structure, key, self._keys)
         try:
-            return ConcreteFunction(self, first.run())
+            return ConcreteFunction(self, traced(first, self.cuts))
         except Changed:
             raise
-        except (StagingError, TypeError, AttributeError) as error:
+        except (StagingError, TypeError, AttributeError, PlainPython) as failed:
+            error = failed.cause if isinstance(failed, PlainPython) else failed
+            if error is None:
+                raise
             plain = plain_key(key, leaves, error)
             if plain == key and (isinstance(error, TwofoldError) or not first.gave_numbers()):
                 raise
-        concrete = ConcreteFunction(self, Tracing(self, leaves, structure, plain).run())
+        again = Tracing(self, leaves, structure, plain)
+        concrete = ConcreteFunction(self, traced(again, self.cuts))
         parts = zip(key[1:], plain[1:], strict=True)
         concrete.by_value |= {i for i, (tried, part) in enumerate(parts) if tried != part}
         return concrete
+
+    def continued(self, segment: Any, values: Any, leaves: Any) -> Any:
+        """Go on behind the first segment of a call."""
+        if self._segments is None:
+            from .segments import Segments  # noqa: PLC0415  (when it is used)
+
+            self._segments = Segments(self)
+        return self._segments.finish(self._segments.pending(segment, values, []))
 
     def _remember(self, concrete: ConcreteFunction, leaves: list[Any]) -> None:
         """Why the function was traced again; a warning with all reasons, if it happens often."""
@@ -326,7 +342,7 @@ class Function:
             args = (*args, *self.input_signature)
         leaves, structure = bind_arguments(self, args, kwargs)
         try:
-            return self.concrete(leaves, structure)
+            return self.whole(leaves, structure)
         except PlainPython as plain:
             if plain.refusal is not None:
                 raise plain.refusal from plain.refusal.__cause__
@@ -334,6 +350,17 @@ class Function:
                 f"{self.name} has no trace for these arguments, so calls with them run as plain "
                 f"Python: {plain.why}"
             ) from None
+
+    def whole(self, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        """The trace that fits these arguments, which is one graph. Raises StagingError where Python
+        makes steps between several."""
+        found = self.concrete(leaves, structure)
+        if found.outputs.segment is not None:
+            raise StagingError(
+                f"{self.name} is not one graph for these arguments, because Python makes steps in "
+                f"the middle: {found.outputs.segment.why}"
+            )
+        return found
 
     def graph(self, *args: Any, **kwargs: Any) -> Any:
         """The graph of the trace for these arguments, before any pass."""
@@ -361,7 +388,7 @@ class Function:
         leaves, structure = bind_arguments(self, args, kwargs)
         key = self._keys.pattern(leaves, structure)
         why = self._plain.get(object_key(key)) or self._why_untraced(key, leaves, structure)
-        return of_call(self.name, self._traces.of(key), leaves, why, self.plain_calls)
+        return of_call(self.name, self._traces.of(key), leaves, why, self.plain_calls, self.steps)
 
     def traces(self) -> list[ConcreteFunction]:
         """All traces that are kept."""
@@ -373,7 +400,7 @@ class Function:
 
     def summary(self) -> str:
         """What ``explain()`` says without arguments: all traces, and what ran as plain Python."""
-        return summary(self.name, self.traces(), self.retraced(), self.plain_calls)
+        return summary(self.name, self.traces(), self.retraced(), self.plain_calls, self.steps)
 
     def _takes_arguments(self) -> bool:
         try:
@@ -397,6 +424,23 @@ class Function:
         """
         return self.plain_calls.total
 
+    def experimental_get_segment_count(self) -> int:
+        """How often calls went on in another segment: Python made a step in the middle with real
+        values, and another graph, or Python, went on behind it. ``explain`` says why and where.
+
+        >>> import json
+        >>> import twofold as tf
+        >>> f = tf.function(lambda x: x * len(json.dumps(float(x))))
+        >>> _ = f(tf.constant(1.0))
+        >>> f.experimental_get_segment_count()
+        1
+        """
+        return self.steps.total
+
+    def continuations(self) -> list[Any]:
+        """The functions that go on behind a step of this one."""
+        return [] if self._segments is None else list(self._segments.table.values())
+
     def clear_cache(self) -> None:
         """Forget every trace and executable."""
         with self._lock:
@@ -407,7 +451,7 @@ class Function:
             self._changes.clear()
             self._plain.clear()
             self._untraced.clear()
-            self._latest = None
+            self._latest = self._segments = None
 
     def _purge(self, token: Token) -> None:
         """Forget the traces for an object that is gone."""

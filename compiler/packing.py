@@ -20,6 +20,7 @@ from twofold.runtime.variable import Variable
 
 from . import observe
 from .capture.numbers import TracedNumber
+from .capture.shapes import Opaque
 from .capture.text import Text, written
 from .guards import Watch
 from .ndarrays.base import TracedScalar, is_traced
@@ -61,6 +62,8 @@ class Outputs:
     ) -> None:  # fmt: skip
         """``outside``: containers that were not made by the call; ``known`` says how a call finds
         any other object, ``made_here`` one that it may have made; see ``Journal``."""
+        self.segment: Any = None  # of a trace that ends in the middle: what it gives
+        self.finish: Callable[[Any, Any], Any] | None = None  # what goes on, with the leaves
         self._given = {id(x): i for i, x in enumerate(leaves) if isinstance(x, Traced)}
         self._returned: dict[int, Returned] = {}  # the arrays of NumPy among the leaves
         self._fixed: dict[int, tuple[Any, Any]] = {}  # arrays, sets that are no part of the trace
@@ -117,6 +120,8 @@ class Outputs:
             ]
         if isinstance(leaf, SymInt):
             return "size", leaf.dim
+        if type(leaf) is Opaque:
+            return "carried", leaf.at
         if type(leaf) is TracedNumber:
             values.append(tracer.value(leaf.held))
             return leaf.kind.__name__, len(values) - 1
@@ -192,6 +197,7 @@ class Outputs:
         if (
             not self.writes
             and not self.effects
+            and self.finish is None
             and self.structure.kind is tuple
             and all(
                 k == "tensor" and not c.kind
@@ -261,6 +267,8 @@ class Outputs:
                 return containers[x]
             if kind == "weak":
                 return _alive(x())
+            if kind == "carried":
+                return leaves[-1].values[x]
             if kind == "text":
                 return "".join([p if p.__class__ is str else piece(*p) for p in x])
             return evaluate(x, env) if kind == "size" else x
@@ -272,7 +280,9 @@ class Outputs:
         if roots is not None:
             roots.finish()
         whole = unflatten(self.structure, out)
-        return self._performed(whole) if self.effects else whole
+        if self.effects:
+            whole = self._performed(whole)
+        return whole if self.finish is None else self.finish(whole, leaves)
 
     def owners(self, leaves: Any) -> list[Any]:
         """The objects from outside that a call writes into."""

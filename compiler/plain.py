@@ -53,6 +53,13 @@ class PlainPython(BaseException):
         self.refusal = refusal
         self.why = known or (_here(words) if refusal is None else first_line(refusal))
 
+    @property
+    def cause(self) -> Exception | None:
+        """What Python code raised, if a trace with other numbers by value might go further."""
+        own = isinstance(self.refusal, TwofoldError)
+        found = isinstance(self.refusal, TypeError | AttributeError) and not own
+        return self.refusal if found else None
+
 
 class PlainCalls:
     """How many calls of a function ran as plain Python, by reason; a reason ends with its line."""

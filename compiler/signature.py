@@ -22,7 +22,15 @@ from twofold.runtime.tensor import Tensor
 
 from .spec import TensorSpec
 
-__all__ = ["Token", "bind_arguments", "input_key", "leaf_key", "leaf_pattern", "scalar_key"]
+__all__ = [
+    "Carried",
+    "Token",
+    "bind_arguments",
+    "input_key",
+    "leaf_key",
+    "leaf_pattern",
+    "scalar_key",
+]
 
 _BY_VALUE = (int, str, bool, type(None), bytes)
 
@@ -55,6 +63,16 @@ class Token:
         """Call ``act`` with this token once its object is gone."""
         if act not in self.mourners:
             self.mourners.append(act)
+
+
+class Carried:
+    """What a continuation takes along and no trace looks into (``segments.py``): one argument,
+    whatever it holds."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
 
 
 # id -> token; a token lives as long as a key of some cache holds it
@@ -103,7 +121,7 @@ def leaf_key(x: Any) -> Any:
         parts = (x.start, x.stop, x.step)
         if all(p is None or p.__class__ is int for p in parts):
             return kind, *parts
-    return _token(x)
+    return Carried if kind is Carried else _token(x)
 
 
 def input_key(x: Any) -> Any:

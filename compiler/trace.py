@@ -183,6 +183,7 @@ class Tracer(bind.Ground):
         # the tensors among the arguments, with what they held at first
         self.arguments: list[tuple[Traced, Value]] = [] if outer is None else outer.arguments
         self.effects: list[Any] = []  # what a call does after the graph (``capture/journal.py``)
+        self.cut_at: int | None = None  # the instruction before which the trace ends
         self.prelude: Any = None  # calls before the graph; None where there are none
         self.keys: Any = None  # who knows which Python numbers change from call to call
         self.ended = False

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import Location
 from twofold.ir.tree import Structure, kinds_of, rebuild
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
 
+from .capture.cut import Segment
+from .capture.shapes import Uncuttable
 from .effects import Effects
 from .guards import Watch
-from .key import Key, Keys
+from .key import Key, Keys, plain_key
 from .numbers import Numbers
 from .packing import Outputs
-from .plain import Changed, reason
+from .plain import Changed, PlainPython, first_line, reason
 from .prelude import Prelude
 from .sizes import TraceSizes
 from .slots import Reads
 from .trace import Traced, Tracer
 from .walk import watch
 
-__all__ = ["Trace", "Tracing"]
+__all__ = ["Trace", "Tracing", "traced"]
+
+
+REFUSED = (PlainPython, StagingError, ReturnTypeError, GraphError)
 
 
 class Trace(NamedTuple):
@@ -54,18 +61,24 @@ class Tracing:
 
     ``key``: the structure and a part for each leaf; a number whose part is its type is an input.
     ``keys`` says which numbers behind names and in attributes are inputs; without it none is.
+    ``cut_at``: the number of the instruction before which the trace ends (``capture/cut.py``).
     """
 
     def __init__(
         self, function: Any, leaves: list[Any], structure: Structure, key: Key,
-        keys: Keys | None = None,
+        keys: Keys | None = None, cut_at: int | None = None,
     ) -> None:  # fmt: skip
         self.function, self.leaves, self.key = function, leaves, key
+        self.structure, self.keys = structure, keys
+        self.why = ""  # what is not staged, where the trace ends before it
         self.names = _leaf_names(function, structure)
         self.tracer = tracer = Tracer(function.name)
+        tracer.cut_at = cut_at
         tracer.returns = _return_location(function.python_function)
         objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
-        self.seen = watch(function.python_function, [*objects, *kinds_of(structure)])
+        python_function = function.python_function
+        handles = getattr(python_function, "handles", None) or [python_function]
+        self.seen = watch(handles[0], [*objects, *kinds_of(structure), *handles[1:]])
         tracer.watch = self.seen
         self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key)
         self.before = {i: x.value for i, x in enumerate(self.traced) if isinstance(x, Traced)}
@@ -134,11 +147,21 @@ class Tracing:
         made = tracer.arrays.machine.heap.made
         outside = [key for key in (*self.outside, *journal.shadows) if key not in made]
         journal.check(self.outside)
+        segment = result if type(result) is Segment else None
+        if segment is not None:
+            result, segment.why = tuple(segment.values), self.why
+            outside += map(id, result)
         outputs = Outputs(
             result, tracer, self.traced, written, seen, self.containers, outside,
             lambda x: journal.known_object(x, self.leaves),
-            lambda x: journal.returned_object(x, self.leaves, self.outside),
+            lambda x: (
+                journal.returned_object(x, self.leaves, self.outside) if segment is None
+                else journal.known_object(x, self.leaves)  # the frames are not the caller's
+            ),
         )  # fmt: skip
+        if segment is not None:
+            outputs.segment = segment
+            outputs.finish = functools.partial(self.function.continued, segment)
         tracer.arrays.guards(seen)
         seen.narrow(tracer.arrays.read_names())
         seen.open_numbers()
@@ -149,9 +172,50 @@ class Tracing:
             tracer.arrays.replays, again, tracer.prelude or None,
         )  # fmt: skip
 
+    def until(self, at: int, why: str) -> Tracing:
+        """The same again, up to an instruction that cannot be staged."""
+        made = Tracing(self.function, self.leaves, self.structure, self.key, self.keys, at)
+        made.why = why
+        return made
+
+    def by_value(self, error: BaseException) -> bool:
+        """Whether a trace with other numbers by value might go further than one that failed."""
+        cause = error.cause if isinstance(error, PlainPython) else error
+        if not isinstance(cause, StagingError | TypeError | AttributeError):
+            return False
+        if self.function.goes_on and not isinstance(cause, TwofoldError):
+            return False  # what a step gave is another number each time: it is cut
+        more = not isinstance(cause, TwofoldError) and self.gave_numbers()
+        return more or plain_key(self.key, self.leaves, cause) != self.key
+
+    def places(self, error: BaseException) -> list[int]:
+        """The numbers of the instructions before which a trace may end that failed with an error,
+        the innermost first."""
+        machine = self.tracer.arrays.machine
+        return machine.cuts.places if machine is not None and machine.cuts.error is error else []
+
     def gave_numbers(self) -> bool:
         """Whether the function met a number as an input that a name or an attribute gave."""
         return any(slot.symbol is not None for slot in self.reads.slots.values())
+
+
+def traced(tracing: Tracing, cuts: bool) -> Trace:
+    """The trace of the whole function or, if it may be cut, of as much as there is before a step
+    that is made in Python. Raises what the whole raises where there is no such step."""
+    try:
+        return tracing.run()
+    except Changed:
+        raise
+    except REFUSED as error:
+        if not cuts or tracing.by_value(error):
+            raise
+        why = error.why if isinstance(error, PlainPython) else first_line(error)
+        for at in tracing.places(error):
+            try:
+                return tracing.until(at, why).run()
+            except (Uncuttable, *REFUSED):
+                continue
+        raise
 
 
 def _traced_leaves(

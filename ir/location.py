@@ -103,7 +103,11 @@ def frames(depth: int = 2) -> Iterator[FrameType]:
     frame: FrameType | None = sys._getframe(depth - 1)
     while frame is not None:
         name = interpreters.get(frame.f_code)
-        yield frame if name is None else frame.f_locals[name]
+        found: Any = frame if name is None else frame.f_locals[name]
+        yield found
+        while name is not None and found.is_apart:  # the frames around it do not run meanwhile
+            found = found.f_back
+            yield found
         frame = frame.f_back
 
 

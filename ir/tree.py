@@ -14,8 +14,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 __all__ = [
-    "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "flatten", "given",
-    "kinds_of", "rebuild", "settled", "slot_value", "slots_of", "unflatten",
+    "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "fill_object", "flatten",
+    "given", "kinds_of", "new_object", "object_state", "rebuild", "settled", "slot_value",
+    "slots_of", "unflatten",
 ]  # fmt: skip
 
 
@@ -118,6 +119,23 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
                 return Structure(Keyed(kind), (), inner + own)
             return Structure(kind, keys, inner, tuple(map(type, keys)))
     return Structure(kind, keys, inner)
+
+
+def object_state(x: Any) -> dict[Any, Any] | None:
+    """The attributes and items of an object by name, of which ``fill_object`` makes another one
+    equal to it; None where its class has to do that itself."""
+    return _state(x, type(x)) if _can_be_made(type(x)) else None
+
+
+def new_object(kind: Any) -> Any:
+    """An object of a class without its ``__init__``, to be filled."""
+    base: Any = _base(kind)
+    return base.__new__(kind)
+
+
+def fill_object(made: Any, state: dict[Any, Any]) -> None:
+    """Give a new object what ``object_state`` gave of another."""
+    _fill(made, _base(type(made)), state)
 
 
 def _state(tree: Any, kind: Any) -> dict[Any, Any]:

@@ -24,19 +24,22 @@ from ..symint import SymInt
 from . import exceptions, instructions, operators
 from .branches import Again, Given, fork
 from .choice import Choice, holds_choice
+from .cut import Cut, Cuts
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .grown import Source, runs
 from .heap import EMPTY, Heap
 from .journal import Journal
-from .lists import Lists
+from .lists import Lists, looks_into
 from .loops import PEELED, Loop, run_loop, settle
 from .machine import Generator, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, taken
 from .objects import is_interpreted
-from .staged import PRINTS, STAGED, exists_later, known_truth, source_of, whole
+from .pure import any_of
+from .shapes import holds_opaque, is_opaque
+from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of, whole
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
 from .writes import looks
@@ -57,6 +60,8 @@ class Capture(Lists):
         super().__init__(tracer)
         self.heap = Heap()
         self.journal = Journal(tracer, self.heap)
+        self.cuts = Cuts(self, tracer.cut_at)
+        self.carries = False  # whether there are objects that are only carried along
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         # loops that have not become loops of the graph, trip by trip
@@ -73,8 +78,12 @@ class Capture(Lists):
         ``whole``: whether it is the function that is traced, which may return a ``Choice``.
         """
         count = len(self.open)
+        self.cuts.depth += 1
         try:
-            made = self.call(None, function, args, kwargs)
+            made = (
+                self.call(None, function, args, kwargs) if not hasattr(function, "interpreted")
+                else function.interpreted(self, args)
+            )  # fmt: skip
             self.refuse_protected()
             if whole:
                 made = self.handed(made, set())
@@ -87,7 +96,12 @@ class Capture(Lists):
             if self.heap.parts:
                 raise
             return self.give_up(str(unmergeable))
+        except Cut as cut:
+            if not whole:
+                raise
+            return self.cuts.segment(cut.frame)
         finally:
+            self.cuts.depth -= 1
             self.close(count)
 
     def entered(self, leave: Any) -> Any:
@@ -111,11 +125,15 @@ class Capture(Lists):
         if any(g.is_protected for g in self.generators):
             self.give_up("a generator that is left before the end of a `try` or `with` in it")
 
-    def spend(self) -> None:
+    def spend(self, frame: Frame) -> None:
+        self.cuts.step(frame)
         if self.heap.parts:
             self.spent += 1
             if self.spent > BUDGET:
                 self.give_up("control flow by values that takes so long to be traced")
+
+    def fails(self, frame: Frame, error: BaseException) -> bool:
+        return self.cuts.failed(frame, error)
 
     def give_up(self, what: str) -> Any:
         raise PlainPython(refusal=StagingError(f"{what} is not staged"))
@@ -349,7 +367,7 @@ class Capture(Lists):
     ) -> Any:
         parts = back is not None and back.parts_next
         if back is not None:
-            back.parts_next = False
+            back.parts_next, back.direct = False, parts
         made = super().invoke(back, function, args, kwargs)
         if type(made) is Choice and back is not None and not parts:
             self.give_up("a method that returns values of several types")
@@ -387,6 +405,8 @@ class Capture(Lists):
         parts = frame is not None and frame.parts_next
         if frame is not None:
             frame.parts_next = False
+        if self.carries and self._looks_at_carried(function, args, kwargs):
+            return self.refuse_step("what an object of a library gives")
         made = self.wrote(frame, function, args, kwargs)
         if made is not NotImplemented:
             return made
@@ -413,6 +433,29 @@ class Capture(Lists):
                 if made is not NotImplemented:
                     return made
         return self.journal.original(super().native(frame, function, args, kwargs))
+
+    def _looks_at_carried(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> bool:
+        """Whether a call does more with what is carried along than to put it into a list that the
+        function has made."""
+        owner = getattr(function, "__self__", None)
+        if any_of(is_opaque, (function, *args), kwargs):
+            moves = type(owner) is list and function.__name__ in ("append", "insert")
+            return not (moves and self.is_own(owner))
+        return looks_into(function) and any_of(holds_opaque, (*args, owner), kwargs)
+
+    def is_same(self, left: Any, right: Any) -> bool:
+        if is_opaque(left) != is_opaque(right):
+            other = right if is_opaque(left) else left
+            if other is not None and not self.is_own(other) and not is_staged(other):
+                self.refuse_step("the identity of an object of a library")
+        return super().is_same(left, right)
+
+    def has_flag(self, value: Any, flag: int) -> bool:
+        if is_opaque(value):
+            self.refuse_step("the type of an object of a library")
+        return super().has_flag(value, flag)
 
     def original_cell(self, cell: Any) -> Any:
         return self.tracer.arrays.names.originals.get(id(cell), cell)

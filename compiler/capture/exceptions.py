@@ -66,12 +66,16 @@ def raise_varargs(machine: Objects, frame: Frame, step: Step) -> None:
     raise error
 
 
+_EXCEPTION = 1 << 30  # Py_TPFLAGS_BASE_EXC_SUBCLASS
+
+
 def _made(machine: Objects, frame: Frame, error: Any) -> BaseException:
     if isinstance(error, type) and issubclass(error, BaseException):
         error = machine.call(frame, error, (), {})
-    if not isinstance(error, BaseException):
+    if not machine.has_flag(error, _EXCEPTION):
         raise TypeError("exceptions must derive from BaseException")
-    return error
+    made: BaseException = error
+    return made
 
 
 @instruction("BEFORE_WITH")

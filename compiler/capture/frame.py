@@ -34,8 +34,9 @@ class Frame:
     ask where the user's code is.
     """
 
-    __slots__ = ("at", "back", "carried", "code", "f_globals", "handled", "keywords", "now",
-                 "parts_next", "program", "slots", "stack", "stops")  # fmt: skip
+    __slots__ = ("at", "back", "began", "carried", "code", "direct", "f_globals", "handled",
+                 "is_apart", "keywords", "now", "parts_next", "program", "slots", "stack",
+                 "stops")  # fmt: skip
 
     def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
         self.code, self.f_globals, self.back = code, space, back
@@ -43,6 +44,9 @@ class Frame:
         self.slots: dict[str, Any] = {}
         self.stack: list[Any] = []
         self.at = self.now = 0  # the next step, and the present one
+        self.began = 0  # the number of the present step, of all that the trace carries out
+        self.is_apart = False  # whether it runs while the frame around it does not
+        self.direct = False  # whether the call that it makes gives what is pushed, as it is
         self.handled: BaseException | None = None  # what an ``except`` block is handling
         self.parts_next = False  # whether what comes next may give a Choice
         self.keywords: tuple[str, ...] = ()  # of the call that comes next

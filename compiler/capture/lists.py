@@ -18,7 +18,7 @@ from .pure import any_of
 from .staged import is_staged, whole
 from .steps import Steps
 
-__all__ = ["Lists"]
+__all__ = ["Lists", "looks_into"]
 
 
 _PASSING = (len, isinstance, type, id, callable)
@@ -26,7 +26,7 @@ _METHODS = frozenset(("append", "pop", "insert", "extend", "clear", "get", "setd
                       "copy", "items", "keys", "values", "popitem", "reverse"))  # fmt: skip
 
 
-def _looks_into(function: Any) -> bool:
+def looks_into(function: Any) -> bool:
     """Whether a function looks at the items of the containers that it is given."""
     owner = getattr(function, "__self__", None)
     if type(owner) in (list, dict, set):
@@ -184,7 +184,7 @@ class Lists(Steps):
             made = self._with_run(frame, function, run, args, kwargs, parts)
             if made is not NotImplemented:
                 return made
-        if _looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
+        if looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
             self.give_up("a container with a value of several types that is looked into")
         return NotImplemented
 

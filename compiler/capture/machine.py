@@ -14,6 +14,7 @@ from typing import Any
 
 from twofold.ir.location import interpreters
 
+from ..plain import PlainPython
 from .code import Step
 from .frame import Frame
 
@@ -77,11 +78,14 @@ class Machine:
             step = steps[frame.at]
             frame.now = frame.at
             frame.at += 1
-            self.spend()
+            self.spend(frame)
             try:
                 end = INSTRUCTIONS[step.op](self, frame, step)
+            except PlainPython as error:
+                self.fails(frame, error)
+                raise
             except Exception as error:
-                if not self.handle(frame, error):
+                if self.fails(frame, error) or not self.handle(frame, error):
                     raise
                 end = None
             except (KeyboardInterrupt, SystemExit, GeneratorExit) as error:
@@ -93,8 +97,12 @@ class Machine:
             if frame.at in frame.stops:
                 return Stopped(frame.at)
 
-    def spend(self) -> None:
+    def spend(self, frame: Frame) -> None:
         """Another step is carried out."""
+
+    def fails(self, frame: Frame, error: BaseException) -> bool:
+        """A step raises, or cannot be staged; whether it is the latter, which no handler sees."""
+        return False
 
     def changes(self, owner: Any) -> None:
         """Something is about to be written into an object."""

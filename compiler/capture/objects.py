@@ -343,6 +343,10 @@ class Objects(Machine):
         """``left is right``."""
         return left is right
 
+    def has_flag(self, value: Any, flag: int) -> bool:
+        """Whether the class of a value has a flag of CPython's, which says what it can do."""
+        return bool(type(value).__flags__ & flag)
+
     def unary(self, frame: Frame, function: Callable[[Any], Any], name: str, value: Any) -> Any:
         """An operator of one operand."""
         own = self.own_method(value, name)

@@ -276,12 +276,12 @@ def get_len(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("MATCH_MAPPING")
 def match_mapping(machine: Objects, frame: Frame, step: Step) -> None:
-    frame.stack.append(bool(type(frame.stack[-1]).__flags__ & (1 << 6)))
+    frame.stack.append(machine.has_flag(frame.stack[-1], 1 << 6))
 
 
 @instruction("MATCH_SEQUENCE")
 def match_sequence(machine: Objects, frame: Frame, step: Step) -> None:
-    frame.stack.append(bool(type(frame.stack[-1]).__flags__ & (1 << 5)))
+    frame.stack.append(machine.has_flag(frame.stack[-1], 1 << 5))
 
 
 @instruction("MATCH_KEYS")

@@ -29,6 +29,7 @@ from twofold.runtime.variable import Variable
 from ..library import is_library, is_ours, runs_natively
 from ..symint import SymInt
 from ..symnumber import SymNumber
+from .numbers import TracedNumber
 
 __all__ = [
     "FIXED", "READS", "any_of", "decimal_context", "holds_value", "is_computed", "is_generator_of",
@@ -234,6 +235,15 @@ def holds_value(x: Any, depth: int = 4) -> bool:
     if depth and type(x) in (list, tuple, set):
         return any(holds_value(v, depth - 1) for v in x)
     return bool(depth) and type(x) is dict and any(holds_value(v, depth - 1) for v in x.values())
+
+
+def is_symbolic(x: Any, depth: int = 4) -> bool:
+    """Whether a Python number that the trace does not know is in an argument."""
+    if depth and type(x) in (list, tuple, set):
+        return any(is_symbolic(v, depth - 1) for v in x)
+    if depth and type(x) is dict:
+        return any(is_symbolic(v, depth - 1) for v in x.values())
+    return isinstance(x, SymInt | SymNumber | TracedNumber)
 
 
 def lends_memory(x: Any, depth: int = 2) -> bool:

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.errors import TwofoldError
 from twofold.ir.tree import dict_of
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor
@@ -35,7 +36,7 @@ from ..library import file_of, is_library, is_library_object, is_ours, runs_nati
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.converter import INDEXED
 from ..ndarrays.kinds import class_of
-from ..plain import is_foreign
+from ..plain import PlainPython, is_foreign
 from ..readers import MISSING, Item
 from ..state import is_generator
 from ..symint import SymInt
@@ -57,10 +58,12 @@ from .pure import (
     is_immutable,
     is_pure_class,
     is_pure_function,
+    is_symbolic,
     keeps_state,
     lends_memory,
     name_of,
 )
+from .shapes import Opaque
 from .text import Piece, Text, has_no_text, snapshot
 from .writes import Writes, looks, writes_first
 
@@ -82,6 +85,8 @@ _TO_PYTHON = frozenset(("numpy", "item", "tolist", "__array__", "__float__", "__
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
 _OURS = __name__.partition(".")[0]
 _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
+_OF_FRAMES = frozenset(("breakpoint", "pdb.set_trace", "sys._getframe",
+                        "inspect.currentframe", "inspect.stack", "inspect.trace"))  # fmt: skip
 _ANY: Any = object()
 
 
@@ -98,6 +103,7 @@ class Steps(Writes):
         self.guarded: set[Any] = set()  # answers that are
         self.foreign: dict[type, bool] = {}  # see ``keeps_state``
         self.reads = Reads()
+        self.shows_frames = False  # whether somebody is to look at the frames of the function
 
     # objects from outside
 
@@ -353,6 +359,8 @@ class Steps(Writes):
 
     def advance(self, frame: Frame, end: int) -> Any:
         walker = frame.stack[-1]
+        if isinstance(walker, Opaque):
+            self.refuse_step("the next item of an iterator")
         if not self.is_own(walker) and self.own_method(walker, "__next__") is None:
             self.refuse_step(f"a {type(walker).__name__} from outside")
         return super().advance(frame, end)
@@ -362,6 +370,8 @@ class Steps(Writes):
     def construct(
         self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if kind is type and len(args) == 1 and not kwargs and isinstance(args[0], Opaque):
+            return self.refuse_step("the type of an object of a library")
         if kind is type and len(args) == 1 and not kwargs:
             return _kind_of(args[0])
         return super().construct(frame, kind, args, kwargs)
@@ -399,7 +409,13 @@ class Steps(Writes):
             self.observe(value)
             if not ours and isinstance(value, Tensor):
                 self.relies(value)
-        made = self.execute(function, args, kwargs)
+        try:
+            made = self.execute(function, args, kwargs)
+        except (TypeError, AttributeError) as error:
+            known = isinstance(error, TwofoldError) or not any_of(is_symbolic, args, kwargs)
+            if not known:  # code in C takes only a true number, perhaps
+                raise PlainPython("call", refusal=error) from error
+            raise
         if function is copy.deepcopy:
             self._all_fresh(made)
         elif (
@@ -504,6 +520,7 @@ class Steps(Writes):
             if later is not None:
                 self.later(name_of(function), *later)
                 return None
+        self.shows_frames |= name_of(function) in _OF_FRAMES
         made = before_graph(self, function, args, kwargs)
         return self.refuse_step(name_of(function)) if made is NotImplemented else made
 

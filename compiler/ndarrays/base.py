@@ -152,10 +152,12 @@ class TracedValue:
             return self._missing(name)
         if name in _OF_ARRAYS and type(self) is TracedScalar:
             raise self.home.plain()
-        return lambda *args, **kwargs: protocol.checked(
+        made: Any = lambda *args, **kwargs: protocol.checked(  # noqa: E731
             self.home, lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs),
             (self, *args), kwargs, lambda: _as_scalar(method(self, *args, **kwargs), self),
         )  # fmt: skip
+        made.method_of = self, name
+        return made
 
     def _missing(self, name: str) -> Any:
         real = np.ndarray if isinstance(self, TracedArray) else self.dtype.type

@@ -56,6 +56,17 @@ class Names:
             return called  # what a hooked function made has hooked names
         return self._once(called, self._copied)
 
+    def space(self, real: dict[str, Any]) -> dict[str, Any]:
+        """What stands for the global names of a module."""
+        found = self._spaces.get(id(real))
+        if found is None:
+            found = self._spaces[id(real)] = _Space(real, self)
+        return found
+
+    def made(self) -> list[tuple[Any, Any]]:
+        """What stands for something else: pairs of that and what stands for it."""
+        return list(self._made.values())
+
     def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:
         found = self._made.get(id(value))
         if found is None:  # a function that its own closure holds is made meanwhile
@@ -63,9 +74,7 @@ class Names:
         return found[1]
 
     def _copied(self, function: types.FunctionType) -> Any:
-        space = self._spaces.get(id(function.__globals__))
-        if space is None:
-            space = self._spaces[id(function.__globals__)] = _Space(function.__globals__, self)
+        space = self.space(function.__globals__)
         cells = tuple([self.cell(c) for c in function.__closure__ or ()])
         made = types.FunctionType(
             function.__code__.replace(), space, function.__name__, function.__defaults__, cells

@@ -89,9 +89,12 @@ def stamped(x):
     started = time.perf_counter()
     return inner(x) * (started > 0)
 
+def numbers(x):
+    yield x.tolist()
+
 @tf.function
 def listed(x):
-    return x.tolist()
+    return next(numbers(x))
 
 for _ in range(3):
     stamped(tf.ones(3))
@@ -99,18 +102,18 @@ listed(tf.ones(()))
 """
 
 
-def test_calls_that_ran_as_plain_python_are_named_with_line_and_number(tmp_path: Path) -> None:
+def test_steps_and_plain_calls_are_named_with_line_and_number(tmp_path: Path) -> None:
     path = write(tmp_path, PLAIN)
     done = twofold("compare", path)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    at = lines.index("stamped ran as plain Python in 3 of 3 calls:")
-    assert lines[at + 1].startswith("  3 calls: time.perf_counter is made on every call")
+    at = lines.index("stamped had steps in Python in 3 of 3 calls, not compared:")
+    assert lines[at + 1].startswith("  3 times: time.perf_counter is made on every call")
     assert lines[at + 1].endswith(f"({path}:11:5)")
     at = lines.index("listed ran as plain Python in 1 of 1 calls:")
-    assert f"({path}:17:12)" in lines[at + 1]
+    assert f"({path}:16:11)" in lines[at + 1]
     rows = {line.split()[0]: line.split() for line in lines[: lines.index("")]}
-    assert rows["stamped"][-1] == rows["listed"][-1] == "plain"
+    assert (rows["stamped"][-1], rows["listed"][-1]) == ("steps", "plain")
     assert (rows["inner"][1], rows["inner"][-1]) == ("3", "exactly")  # by itself: nobody else does
 
 
@@ -119,9 +122,10 @@ def test_plain_calls_can_be_refused_and_are_in_the_json(tmp_path: Path) -> None:
     assert done.exit_code == 1
     report = json.loads(done.stdout)
     rows = {row["function"]: row for row in report["functions"]}
-    assert report["total"]["plain_calls"] == 4
+    assert (report["total"]["plain_calls"], report["total"]["step_calls"]) == (1, 3)
     assert rows["inner"]["plain_calls"] == 0 and rows["inner"]["plain_reasons"] == []
-    assert [reason["calls"] for reason in rows["stamped"]["plain_reasons"]] == [3]
+    assert [reason["calls"] for reason in rows["stamped"]["step_reasons"]] == [3]
+    assert [reason["calls"] for reason in rows["listed"]["plain_reasons"]] == [1]
 
 
 def test_a_strict_function_that_cannot_be_staged_fails(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import twofold as tf
 
 @tf.function
 def listed(x):
-    return x.tolist()
+    return (x * 2).tolist()
 
 @tf.function
 def kinds(x):
@@ -33,13 +33,13 @@ if __name__ == "__main__":
 """
 
 
-def test_traces_and_plain_calls_are_named_and_the_script_runs_once(tmp_path: Path) -> None:
+def test_traces_and_steps_are_named_and_the_script_runs_once(tmp_path: Path) -> None:
     path, log = write(tmp_path, SCRIPT), tmp_path / "log"
     done = twofold("explain", path, "--", str(log))
     assert done.exit_code == 0, done.output
     assert (done.stderr.count("printed"), log.read_text(encoding="utf-8")) == (1, "ran")
     listed, kinds = done.stdout.split("\n\n")
-    assert "listed ran as plain Python in 3 calls:\n  3 calls: " in listed
+    assert "listed left its graph for 3 steps in Python:\n  3 times: " in listed
     assert f"({path}:7:12)" in listed
     assert kinds.splitlines()[0] == "kinds has 2 traces"
     assert "traced again: x: float32 of 1 axis -> float32 of 2 axes" in kinds
@@ -51,8 +51,8 @@ def test_strict_fails_and_json_has_the_same(tmp_path: Path) -> None:
     assert twofold("explain", f"{path}:kinds", "--strict", "--", log).exit_code == 0
     done = twofold("explain", path, "--json", "--", log)
     listed, kinds = json.loads(done.stdout)["functions"]
-    assert (listed["function"], listed["plain_calls"], listed["traces"]) == ("listed", 3, [])
-    assert [reason["calls"] for reason in listed["plain_reasons"]] == [3]
+    assert (listed["function"], listed["plain_calls"], listed["steps"]) == ("listed", 0, 3)
+    assert [reason["times"] for reason in listed["step_reasons"]] == [3]
     assert (kinds["tracing_count"], kinds["plain_calls"], len(kinds["retraced"])) == (2, 0, 1)
 
 

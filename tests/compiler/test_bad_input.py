@@ -377,3 +377,28 @@ def test_an_attribute_that_is_not_read_may_change() -> None:
         setattr(model, f"new{n}", n)
         np.testing.assert_array_equal(f(X), [2.0, 4.0])
     assert f.experimental_get_tracing_count() == 1
+
+
+def test_a_loop_that_no_value_ends_runs_as_plain_python_after_so_many_trips(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @tf.function(jit_compile=False)
+    def long(x: Any) -> Any:
+        n = 0
+        while n < 6_000:
+            n += 1
+        return x + n
+
+    @tf.function(jit_compile=False)
+    def wide(x: Any) -> Any:
+        n = 0
+        while n < 900:
+            x, n = x + 1, n + 1
+        return x
+
+    monkeypatch.setattr("twofold.compiler.capture.cut.STEPS", 20_000)
+    monkeypatch.setattr("twofold.compiler.capture.cut.NODES", 500)
+    for f in (long, wide):
+        with pytest.warns(UserWarning, match=r"so many trips .*test_bad_input\.py"):
+            np.testing.assert_array_equal(f(X), f.python_function(X))
+        assert f.experimental_get_plain_count() == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["HELPERS", "OUTSIDE", "Maker"]
+__all__ = ["HELPERS", "OUTSIDE", "STEPS", "Maker"]
 
 HELPERS = """
 import contextlib
@@ -100,6 +100,46 @@ STEP = stepping()
 def state():
     return LOG, BOOK, COUNT, vars(KEPT), Held.total, STEP(0), random.random()
 """
+STEPS = """
+import io
+import itertools
+import json
+PAPER = io.StringIO()
+TURNS = itertools.count(1)
+def asked(x):
+    return len(json.dumps(round(float(x), 1)))
+def weighed(x, k=2):
+    y = x * k
+    n = asked(y)
+    if n > 4:
+        return y / n
+    return y + n
+class Scale:
+    def __init__(self, x):
+        self.x, self.seen = x, []
+    def read(self, by):
+        self.x = self.x + by
+        self.seen.append(asked(self.x))
+        return self.x * self.seen[-1]
+def state():
+    return PAPER.getvalue(), repr(TURNS)
+"""
+IN_PYTHON = [
+    "@i = asked({t})", "@t = weighed({t})", "@t = weighed({t}, k={i})", "@t = {t} * next(TURNS)", "@i = asked({f}) + asked({t})",
+    "@i = PAPER.write(f'{round(float({t}), 1)} ')", "@t = {t} * json.loads(json.dumps(round(float({t}), 1)))",
+    "@i = sorted([round(float({t}), 1), round(float({t}), 1)], key=lambda r: -r)[0] > {c}",
+    "for s0 in map(float, json.dumps([round(float({t}), 1), 1.5]).strip('[]').split(',')):\n    @t = {t} + s0",
+    "try:\n    @i = 1 // json.loads(json.dumps(int({t})))\nexcept ZeroDivisionError:\n    @i = {k}",
+    "if json.dumps(round(float({t}), 1)).startswith('-'):\n    @t = {t} + 1\nelse:\n    @t = {t} * asked({t})",
+    "if {b}:\n    @t = {t} + asked({t})", "items.append(asked({t}))", "items.append({t} * asked({t}))", "box.x = {t} + asked({t})",
+    "scale = Scale({t})\nother = scale\n@t = scale.read({t}) + other.read({f}) + scale.x", "@t = tf.stack([weighed(r) for r in {v}])[{k}]",
+    "for r0 in {v}:\n    @t = {t} + r0 * asked(r0)", "for r0 in {v}:\n    if asked(r0) > 3:\n        break\n    @t = {t} + r0",
+    "@t = {t} + float(np.histogram(np.array([float({t}), 1.0]), bins=2)[0][0])", "shared = shared + asked(shared)",
+    "table[json.dumps(int({i}))] = {t}", "def told(by):\n    nonlocal shared\n    shared = shared + asked(by)\n    return shared * 2\n@t = told({t})",
+    "@i = json.loads('bad' if round(float({t}), 1) > 6 else '2')", "a[asked({t}) % 3] = {f}", "@t = {t} * len(json.dumps([round(r, 1) for r in a.tolist()]))",
+    "@i = [*map(asked, ({t}, {t}))][0]", "@t = {t} + (asked({t}) if {b} else 1)", "while asked({t}) > 4 and k0 < 3:\n    k0 += 1\n    @t = {t} * k0",
+    "try:\n    @t = weighed({t}) + json.loads('bad' if {i} > 1 else '1')\nexcept ValueError:\n    @t = {t} - 1\nfinally:\n    @i = asked({t})",
+]  # fmt: skip
 WRITES_OUTSIDE = [
     "LOG.append({t})", "LOG.append({i})", "LOG.append([{t}, {f}])", "LOG.extend(({t}, {i}))", "LOG[-1:] = [{t}]",
     "LOG += [{f}]", "LOG.insert(0, {i})", "LOG[0] = {t}", "LOG.append(box.x)", "BOOK['n'] += 1", "BOOK['x'] = {f}",
@@ -145,8 +185,8 @@ LISTS = ["items.append({t})", "items.append({i})", "items[0] = {t}", "items = it
 class Maker:
     """Writes one program."""
 
-    def __init__(self, seed: int, outside: bool = False) -> None:
-        self.outside = outside
+    def __init__(self, seed: int, outside: bool = False, steps: bool = False) -> None:
+        self.outside, self.steps = outside, steps
         self.rng = random.Random(seed)
         self.lines: list[str] = []
         self.names = {k: list(names) for k, names in _GIVEN.items()}
@@ -215,6 +255,8 @@ class Maker:
         choices += [self.leave, self.leave, self.odd]
         if self.outside:
             choices += [self.beyond] * 12
+        if self.steps:
+            choices += [self.in_python] * 8
         self.pick(choices)(indent, depth)
 
     def assign(self, indent: int, depth: int) -> None:
@@ -362,6 +404,11 @@ class Maker:
     def beyond(self, indent: int, depth: int) -> None:
         """A write to an object from outside, or a read of one; a random number."""
         text = self.filled(self.pick(WRITES_OUTSIDE * 2 + READS_OUTSIDE * 3))
+        self.add(indent, text.replace("@t", self.target("t")).replace("@i", self.target("i")))
+
+    def in_python(self, indent: int, depth: int) -> None:
+        """A step that no graph has."""
+        text = self.filled(self.pick(IN_PYTHON))
         self.add(indent, text.replace("@t", self.target("t")).replace("@i", self.target("i")))
 
     def make(self) -> str:

@@ -5,12 +5,13 @@ on values, and a command that runs many of them:
     python -m support.python_programs --count 50 --jit
     python -m support.python_programs --count 50 --default  # kernels arrive between the calls
     python -m support.python_programs --count 2000 --outside
+    python -m support.python_programs --count 500 --steps
 
 Each program is a function of tensors, Python numbers and an array of NumPy. It runs as it is and
 compiled, on copies of the same arguments of three kinds of values, and both must agree in type,
 value, structure, exception and message, and in what the arguments hold afterwards. ``--outside``:
 programs that write to objects from outside, print and draw random numbers, six calls each; what they
-leave there must agree as well. A call that runs
+leave there must agree as well; ``--steps``: programs with steps in Python. A call that runs
 as plain Python is counted by its reason, never hidden; where the trace raises what plain Python does
 not, that is a fault of the interpreter and a failure.
 """
@@ -35,7 +36,7 @@ from twofold.compiler import background
 from twofold.compiler.function import Function
 from twofold.compiler.plain import Changed, PlainPython, first_line
 
-from .python_maker import HELPERS, OUTSIDE, Maker
+from .python_maker import HELPERS, OUTSIDE, STEPS, Maker
 from .same import Difference, _same, outcome
 
 __all__ = ["arguments", "main", "run"]
@@ -82,6 +83,8 @@ def watched(reasons: list[Any]) -> Iterator[None]:
 def reason_of(plain: Any, want: Any) -> str:
     """Why a call ran as plain Python. Raises Difference where the trace is at fault."""
     error = plain.refusal if isinstance(plain, PlainPython) else plain
+    if error is None and plain.why:
+        return str(plain.why).partition(" (")[0]
     if error is None:
         at = plain.__traceback__
         while at.tb_next is not None:
@@ -95,12 +98,16 @@ def reason_of(plain: Any, want: Any) -> str:
     return "raised"
 
 
-def compiled_program(text: str) -> Callable[..., Any]:
+def compiled_program(text: str, steps: bool = False) -> Callable[..., Any]:
     """The function with this body."""
     body = "\n".join("    " + line for line in text.split("\n"))
     space: dict[str, Any] = {"np": np, "tf": tf, "__name__": "program"}
     exec(
-        compile(f"{OUTSIDE}{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n", "<program>", "exec"),
+        compile(
+            f"{STEPS if steps else OUTSIDE}{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n",
+            "<program>",
+            "exec",
+        ),
         space,
     )
     found: Callable[..., Any] = space["f"]
@@ -113,12 +120,12 @@ def _copied(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def made(seed: int, outside: bool = False) -> tuple[str, list[dict[str, Any]]]:
+def made(seed: int, outside: bool = False, steps: bool = False) -> tuple[str, list[dict[str, Any]]]:
     """The program of a seed, and its arguments: mostly one that does not fail by its types."""
     calls = arguments(seed)
     for attempt in range(30):
-        text = Maker(seed * 1009 + attempt, outside).make()
-        function = compiled_program(text)
+        text = Maker(seed * 1009 + attempt, outside, steps).make()
+        function = compiled_program(text, steps)
         with contextlib.redirect_stdout(io.StringIO()):
             ends = [outcome(lambda f=function, c=c: f(**_copied(c))) for c in calls]  # type: ignore[misc]
         failed = [
@@ -129,18 +136,22 @@ def made(seed: int, outside: bool = False) -> tuple[str, list[dict[str, Any]]]:
     return text, calls
 
 
-def run(seed: int, jit: bool | None = False, outside: bool = False) -> tuple[str, list[str]]:
+def run(
+    seed: int, jit: bool | None = False, outside: bool = False, steps: bool = False
+) -> tuple[str, list[str]]:
     """Make and compare the program of a seed. Returns its text and how each call ended."""
-    text, calls = made(seed, outside)
+    text, calls = made(seed, outside, steps)
     try:
-        return text, compare(text, calls * 2 if outside else calls, jit)
+        return text, compare(text, calls * 2 if outside or steps else calls, jit, steps)
     except Difference as error:
         raise Difference(f"seed {seed}, {error}") from error
 
 
-def compare(text: str, calls: list[dict[str, Any]], jit: bool | None = False) -> list[str]:
+def compare(
+    text: str, calls: list[dict[str, Any]], jit: bool | None = False, steps: bool = False
+) -> list[str]:
     """Run a program both ways: how each call ended. Raises Difference."""
-    function, twin = compiled_program(text), compiled_program(text)
+    function, twin = compiled_program(text, steps), compiled_program(text, steps)
     compiled = tf.function(twin, jit_compile=jit)
     ends = []
     for k, given in enumerate(calls * (2 if jit is None else 1)):
@@ -210,10 +221,12 @@ def reduced(text: str, fails: Callable[[str], bool]) -> str:
     return "\n".join(lines)
 
 
-def _still(words: str, calls: list[dict[str, Any]], jit: bool | None) -> Callable[[str], bool]:
+def _still(
+    words: str, calls: list[dict[str, Any]], jit: bool | None, steps: bool = False
+) -> Callable[[str], bool]:
     def fails(text: str) -> bool:
         try:
-            ends = compare(text, calls, jit)
+            ends = compare(text, calls, jit, steps)
         except SyntaxError:
             return False
         except Difference as error:
@@ -239,12 +252,14 @@ def _text(x: Any) -> str:
     )
 
 
-def _show(error: Difference, seed: int, jit: bool | None, reduce: bool, outside: bool) -> None:
+def _show(
+    error: Difference, seed: int, jit: bool | None, reduce: bool, outside: bool, steps: bool
+) -> None:
     if reduce:
-        text, calls = made(seed, outside)
-        calls = calls * 2 if outside else calls
+        text, calls = made(seed, outside, steps)
+        calls = calls * 2 if outside or steps else calls
         try:
-            compare(reduced(text, _still("", calls, jit)), calls, jit)
+            compare(reduced(text, _still("", calls, jit, steps)), calls, jit, steps)
         except Difference as shorter:
             error = shorter
     print(f"seed {seed}: {error}", end="\n\n", flush=True)
@@ -257,6 +272,7 @@ def main() -> None:
     parser.add_argument("--jit", action="store_true")
     parser.add_argument("--default", action="store_true", help="jit_compile=None, six calls")
     parser.add_argument("--outside", action="store_true", help="objects from outside, six calls")
+    parser.add_argument("--steps", action="store_true", help="steps in Python, six calls")
     parser.add_argument("--show", type=int, default=10, help="differences to print")
     parser.add_argument("--reduce", action="store_true", help="shorten what differs")
     parser.add_argument("--why", default="", help="print programs that run plainly for this reason")
@@ -265,17 +281,17 @@ def main() -> None:
     start = time.perf_counter()
     for seed in range(options.start, options.start + options.count):
         try:
-            text, calls = run(seed, None if options.default else options.jit, options.outside)
+            mode = None if options.default else options.jit
+            text, calls = run(seed, mode, options.outside, options.steps)
         except Difference as error:
             ends["differs"] += 1
             if ends["differs"] <= options.show:
-                mode = None if options.default else options.jit
-                _show(error, seed, mode, options.reduce, options.outside)
+                _show(error, seed, mode, options.reduce, options.outside, options.steps)
             continue
         ends.update(calls)
         if options.why and any(options.why in end for end in calls):
             print(f"seed {seed}: {calls}", flush=True)
-            shown = reduced(text, _still(options.why, arguments(seed), False))
+            shown = reduced(text, _still(options.why, arguments(seed), False, options.steps))
             print(shown, end="\n\n", flush=True)
             options.show -= 1
             if not options.show:

@@ -37,7 +37,9 @@ __all__ = ["compare"]
 )
 @click.option("--rtol", type=click.FloatRange(min=0), help="Bound relative to each element.")
 @click.option("--atol", type=click.FloatRange(min=0), help="Bound relative to the array's scale.")
-@click.option("--strict", is_flag=True, help="Fail where a call ran as plain Python.")
+@click.option(
+    "--strict", is_flag=True, help="Fail where a call ran as plain Python, or had steps in Python."
+)
 @click.option("--calls", type=click.IntRange(min=1), metavar="N",
               help="Compare the first N calls of each function; later calls just run.")  # fmt: skip
 def compare(
@@ -50,8 +52,9 @@ def compare(
     values within a bound (float32 1e-5, float64 1e-12, of the element or of the array's scale).
     Then a table: median times of a call, what tracing and compiling took and after how many calls
     they have paid, kernels, bytes moved and peak memory (eager > compiled). Calls that ran as plain
-    Python are counted below it, with the reason and the line. What a function does besides (files,
-    prints, Python's objects) is done once a call, as without the comparison.
+    Python are counted below it, with the reason and the line; so are calls with steps in Python
+    between their graphs, which are not compared. What a function does besides (files, prints,
+    Python's objects) is done once a call, as without the comparison.
 
     FILE is a path or the dotted name of a module. A function that is called inside another
     decorated function belongs to that one, unless FN selects it.
@@ -62,7 +65,7 @@ def compare(
     twofold compare mypackage.model --json > times.json
 
     Exit codes: 0 all agree; 1 a difference, the script failed, or with --strict a call that ran as
-    plain Python; 2 no such file or function.
+    plain Python or had steps in Python; 2 no such file or function.
     """
     found = find_target(target)
     # Without what earlier runs have compiled, so that the table says what compiling costs.
@@ -81,7 +84,9 @@ def compare(
     if not records and not status:
         click.echo(f"{found.path} called no decorated function; there is nothing to compare",
                    err=True)  # fmt: skip
-    failed = any(r.failure is not None or strict and r.plain.total for r in records)
+    failed = any(
+        r.failure is not None or strict and (r.plain.total or r.steps.total) for r in records
+    )
     sys.exit(status or int(failed))
 
 

@@ -21,7 +21,9 @@ __all__ = ["explain"]
 @click.argument("target", metavar="FILE[:FN]")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGS...]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--strict", is_flag=True, help="Fail where a call ran as plain Python.")
+@click.option(
+    "--strict", is_flag=True, help="Fail where a call ran as plain Python, or had steps in Python."
+)
 def explain(target: str, args: tuple[str, ...], as_json: bool, strict: bool) -> None:
     """Run FILE as a script, as python does, and say for each of its decorated functions that it
     called which traces there are, why it was traced again, and how many calls ran as plain Python,
@@ -34,8 +36,8 @@ def explain(target: str, args: tuple[str, ...], as_json: bool, strict: bool) -> 
     twofold explain train.py:step --strict
     twofold explain mypackage.model --json
 
-    Exit codes: 0 done; 1 the script failed, or with --strict a call ran as plain Python; 2 no such
-    file or function.
+    Exit codes: 0 done; 1 the script failed, or with --strict a call ran as plain Python or had
+    steps in Python; 2 no such file or function.
     """
     found = find_target(target)
     seen: dict[int, Function] = {}
@@ -45,7 +47,7 @@ def explain(target: str, args: tuple[str, ...], as_json: bool, strict: bool) -> 
         click.echo(json.dumps({"functions": [_row(f) for f in functions]}, indent=2))
     else:
         click.echo("\n\n".join(f.summary() for f in functions))
-    plain = sum(f.experimental_get_plain_count() for f in functions)
+    plain = sum(f.plain_calls.total + f.steps.total for f in functions)
     sys.exit(status or int(strict and plain > 0))
 
 
@@ -68,7 +70,7 @@ def _run(found: Target, args: tuple[str, ...], seen: dict[int, Function]) -> int
 
 
 def _row(function: Function) -> dict[str, Any]:
-    counts = function.plain_calls.counts
+    counts, steps = function.plain_calls.counts, function.steps.counts
     return {
         "function": known_as(function)[0],
         "traces": [c.signature_text() for c in function.traces()],
@@ -76,4 +78,6 @@ def _row(function: Function) -> dict[str, Any]:
         "retraced": list(function.retraced()),
         "plain_calls": function.plain_calls.total,
         "plain_reasons": [{"reason": why, "calls": n} for why, n in counts.items()],
+        "steps": function.steps.total,
+        "step_reasons": [{"reason": why, "times": n} for why, n in steps.items()],
     }

@@ -109,8 +109,9 @@ class Comparison:
         self, record: Record, found: Prepared, args: tuple[Any, ...], kwargs: dict[str, Any],
         above: Any,
     ) -> Outcome:  # fmt: skip
-        """A call that no trace can make. It runs as plain Python, and decorated functions that it
-        calls are compared; a failure where plain Python is not what the script would get."""
+        """A call that no trace can make, or not without steps that nobody may make twice. It runs
+        as plain Python, and decorated functions that it calls are compared; a failure where plain
+        Python is not what the script would get."""
         seen = len(self.records), sum(r.calls for r in self.records.values())
         with observe.observed(self):
             eager = _under(above, lambda: record.function.python_function(*args, **kwargs))
@@ -118,7 +119,9 @@ class Comparison:
             record.eager.append(eager.seconds)
         if eager.error is not None and type(eager.error) is type(found.error):
             return eager
-        if found.plain:
+        if found.step:
+            record.steps.note(found.step)
+        elif found.plain:
             record.plain.note(found.plain)
         else:
             record.fail(f"it is not compiled: {type(found.error).__name__}: {found.error}")
@@ -160,6 +163,7 @@ class Prepared(NamedTuple):
     concrete: ConcreteFunction | None = None
     new: bool = False
     plain: str = ""  # why it runs as plain Python
+    step: str = ""  # what Python does between its segments
     error: Exception | None = None  # what stands behind that, or what goes wrong
 
 
@@ -183,6 +187,8 @@ def _prepare(record: Record, args: tuple[Any, ...], kwargs: dict[str, Any]) -> P
         why = traced.error.message.partition("\n")[0] if isinstance(traced.error, Changed) else ""
         return Prepared(leaves, plain="" if strict else why, error=traced.error)
     concrete: ConcreteFunction = traced.result
+    if concrete.outputs.segment is not None:
+        return Prepared(leaves, step=concrete.outputs.segment.why)
     if id(concrete) in record.traces:
         return Prepared(leaves, concrete)
     made = Outcome(concrete.compile)

@@ -59,6 +59,7 @@ class Record:
             function.python_function, input_signature=function.input_signature,
             jit_compile=True, name=function.name,
         )  # fmt: skip
+        self.twin.cuts = function.cuts
         self.calls = 0
         self.eager: list[float] = []
         self.compiled: list[float] = []
@@ -66,6 +67,7 @@ class Record:
         self.worst = 0.0
         self.failure: TwofoldError | None = None
         self.plain = PlainCalls()
+        self.steps = PlainCalls()  # calls with steps in Python, which are not compared, by reason
         self.traces: dict[int, ConcreteFunction] = {}
         self.kernels = self.array_steps = 0
         self.eager_moved = self.compiled_moved = 0

@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from twofold.compiler.explain import plain_lines
+from twofold.compiler.explain import plain_lines, step_lines
 
 from .agreement import show_bounds
 from .record import Record
@@ -52,7 +52,8 @@ def print_table(records: list[Record], rtol: float | None, atol: float | None) -
         if _disturbed(row):
             out.print(_warning(row), style="yellow", highlight=False, markup=False, soft_wrap=True)
     for record in records:
-        for line in plain_lines(record.name, record.plain, record.calls):
+        steps = step_lines(record.name, record.steps, record.calls)
+        for line in (*steps, *plain_lines(record.name, record.plain, record.calls)):
             out.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
         if record.failure is not None:
             out.print(f"\nAgreementError: {record.failure}", style="red", highlight=False,
@@ -80,7 +81,7 @@ def _warning(row: dict[str, Any]) -> str:
 def _cells(row: dict[str, Any], gap: str) -> dict[str, str]:
     """The text of each column; ``gap`` is where a cell may break."""
     if row["compiled_seconds"] is None:  # no call of it has been compiled
-        verdict = "plain" if row["agrees"] else "NO"
+        verdict = ("steps" if row["step_calls"] else "plain") if row["agrees"] else "NO"
         known = {"function": row["function"], "calls": str(row["calls"]), "agrees": verdict}
         return {**dict.fromkeys(HEADS, ""), **known, "eager": show_seconds(row["eager_seconds"])}
     arrow = f" >{gap}"

@@ -65,7 +65,8 @@ def _is_of(trace: ConcreteFunction, owner: Any) -> bool:
 
 def _renewed(function: Function, trace: ConcreteFunction, owner: Any) -> ConcreteFunction:
     """The trace, or the one that a call like the one that made it would use now."""
-    if trace.watch.unchanged() and trace.trace.numbers.hold(_number_arguments(trace)):
+    known = trace.outputs.segment is None  # else nothing of it can be saved, which is said below
+    if known and trace.watch.unchanged() and trace.trace.numbers.hold(_number_arguments(trace)):
         return trace
     leaves: list[Any] = []
     for i, part in enumerate(trace.key[1:]):
@@ -78,7 +79,7 @@ def _renewed(function: Function, trace: ConcreteFunction, owner: Any) -> Concret
             leaves.append(wrap(np.broadcast_to(np.zeros((), value.type.dtype), shape)))
         else:
             leaves.append(_constant(trace, i, part))
-    return function.concrete(leaves, trace.key[0])
+    return function.whole(leaves, trace.key[0])
 
 
 def _number_arguments(trace: ConcreteFunction) -> dict[int, Any]:

@@ -219,8 +219,19 @@ def test_print_shows_values_on_each_call(capsys: pytest.CaptureFixture[str]) -> 
     assert printed == capsys.readouterr().out
 
 
-def test_what_is_not_staged_runs_as_plain_python_with_one_warning() -> None:
-    f = tf.function(lambda x: x.tolist())
+def test_what_is_not_staged_is_a_step_of_python() -> None:
+    f = tf.function(lambda x: (x * 2).tolist())
+    assert f(C([1.0])) == [2.0]
+    assert f(C([2.0])) == [4.0]
+    assert f.experimental_get_segment_count() == 2
+    assert "test_control_flow.py" in f.explain()
+
+
+def test_what_no_step_can_be_in_runs_as_plain_python_with_one_warning() -> None:
+    def numbers(x: Any) -> Any:
+        yield x.tolist()
+
+    f = tf.function(lambda x: next(numbers(x)))
     with pytest.warns(UserWarning, match=r"test_control_flow\.py:\d+"):
         assert f(C([1.0])) == [1.0]
     assert f(C([2.0])) == [2.0]
@@ -253,7 +264,7 @@ def test_a_with_around_a_branch_is_entered_and_left_once() -> None:
     assert not lock.locked()
 
 
-def test_ways_that_never_join_are_given_up_after_a_while() -> None:
+def test_a_loop_whose_trips_never_have_one_form_is_driven_by_python() -> None:
     def f(x: Any, n: Any) -> Any:
         text, i = "", 0
         while i < n:
@@ -262,9 +273,11 @@ def test_ways_that_never_join_are_given_up_after_a_while() -> None:
         return x * len(text), text
 
     compiled = tf.function(f, jit_compile=False)
-    with pytest.warns(UserWarning, match="plain Python"):
-        assert compiled(C(1.0), C(4))[1] == "aaaa"
+    assert compiled(C(1.0), C(4))[1] == "aaaa"
     assert compiled(C(1.0), C(7))[1] == "aaaaaaa"
+    assert compiled.experimental_get_plain_count() == 0
+    with pytest.raises(tf.errors.StagingError, match="test_control_flow"):
+        tf.function(f, strict=True)(C(1.0), C(4))
 
 
 def test_a_float_argument_meets_a_number_of_the_graph() -> None:

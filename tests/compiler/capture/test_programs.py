@@ -165,13 +165,13 @@ def test_a_number_of_the_graph_is_written_into_an_array() -> None:
     assert a.tolist() == f(b, tf.constant(3.0)).tolist()
 
 
-def test_code_that_goes_on_by_itself_on_too_many_ways_runs_as_plain_python() -> None:
+def test_code_that_goes_on_by_itself_on_too_many_ways_is_decided_by_python() -> None:
     lines = [f"if x > {i}: items[{i}] = x" for i in range(12)]
     space: dict[str, Any] = {}
     exec("def f(x):\n items = {}\n " + "\n ".join(lines) + "\n return items", space)
     compiled = tf.function(space["f"], jit_compile=False)
-    with pytest.warns(UserWarning, match="several types|too many ways"):
-        assert len(compiled(tf.constant(3.5))) == 4
+    assert len(compiled(tf.constant(3.5))) == 4
+    assert compiled.experimental_get_segment_count() > 0
 
 
 def test_what_the_only_way_that_does_not_raise_leaves_behind() -> None:
