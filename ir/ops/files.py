@@ -14,9 +14,15 @@ activations:
     relu6 selu silu softsign
 attention:
     attention_pullback blockwise_attention scaled_dot_product_attention
+banded:
+    banded_triangular_solve eigh_tridiagonal solve_three_diagonals tridiagonal_matmul
+    tridiagonal_solve
 bands:
     adjoint_of band_part cholesky_solve global_norm logdet matrix_of_diagonal normalize
     set_diag tensor_diag tensor_diag_part
+bessel:
+    bessel_i0 bessel_i0e bessel_i1 bessel_i1e bessel_j0 bessel_j1 bessel_k0 bessel_k0e
+    bessel_k1 bessel_k1e bessel_y0 bessel_y1 dawsn expint fresnel_cos fresnel_sin spence
 bitwise:
     bitwise_and bitwise_invert bitwise_left_shift bitwise_or bitwise_right_shift
     bitwise_xor
@@ -82,6 +88,8 @@ images:
     central_crop crop_and_resize crop_to_bounding_box extract_patches flip_left_right
     flip_up_down image_gradients image_transpose pad_to_bounding_box psnr resize
     resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim total_variation
+incomplete:
+    betainc erfcinv igamma igammac ndtri zeta
 index:
     boolean_mask getitem setitem
 joining:
@@ -91,6 +99,8 @@ linear:
 losses:
     embedding_lookup local_response_normalization log_poisson_loss normalize_moments
     sufficient_statistics weighted_moments
+matrix_functions:
+    expm logm lu lu_factors lu_matrix_inverse lu_reconstruct lu_solve sqrtm
 morphology:
     dilation2d erosion2d max_pool_with_argmax
 movement:
@@ -109,6 +119,8 @@ numpy_calls:
 numpy_rules:
     numpy_accumulate numpy_astype numpy_at numpy_exponents numpy_floor_divide numpy_index
     numpy_place numpy_placed numpy_reduce numpy_reduceat numpy_stored numpy_ufunc
+overlapped:
+    fft3d ifft3d inverse_mdct irfft3d mdct rfft3d sobol_sample
 padding:
     pad pad_constant
 quantiles:
