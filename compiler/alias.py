@@ -127,9 +127,10 @@ def shares_results(graph: Graph) -> bool:
     return alias or len(set(results)) < len(results)
 
 
-def keeps_inputs(graph: Graph) -> bool:
+def keeps_inputs(graph: Graph, native: bool = False) -> bool:
     """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
-    input: only operations that may return their operand lie between them."""
+    input: only operations that may return their operand lie between them. Kernels of ``native``
+    code write to memory of their own."""
     stack, seen = list(graph.outputs), set()
     stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
     outside: dict[Value, list[Value]] = {}  # input of a region -> what may be given for it
@@ -143,6 +144,8 @@ def keeps_inputs(graph: Graph) -> bool:
             return True
         if node is None:
             stack += outside[value]
+        elif native and node.op.name == "fused":
+            continue
         elif node.regions:
             outside.update(_given(node))
             stack += _may_be(node, value.index)

@@ -202,7 +202,7 @@ class ConcreteFunction:
         run = self.in_turn(executable.prepare(env))
         if not executable.native and self.jit_compile is None:
             run = _timed(run, self)
-        keeps = keeps_inputs(graph)
+        keeps = keeps_inputs(graph, executable.native)
         plain = self.aliasing.check
         copies = keeps or (bool(self.trace.targets) and writes_early(graph))
         convert = copied if copies else _as_given

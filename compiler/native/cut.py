@@ -23,9 +23,11 @@ from twofold.runtime.products import (
     panels,
 )
 
-__all__ = ["BATCH", "INNER", "Cut", "Matrices", "Words", "cut", "words_of"]
+__all__ = ["BATCH", "INNER", "TURNED", "Cut", "Matrices", "Words", "cut", "is_halved",
+           "words_of"]  # fmt: skip
 
 BATCH, INNER = 0, 3
+TURNED = 32  # elements of a side of the blocks in which a half is copied to the other
 
 
 class Cut(NamedTuple):
@@ -63,11 +65,17 @@ def cut(m: int, n: int, k: int, batch: int) -> Cut:
     return Cut(mode, units, grain, block, max(k, 1))
 
 
+def is_halved(how: Cut) -> bool:
+    """Whether a matrix times itself, turned, is computed to its diagonal, and the rest copied."""
+    return how.mode == ROWS and not how.long and how.grain < how.units
+
+
 class Words(NamedTuple):
     """The context of a product: addresses, CBLAS's numbers, sizes, the cut.
 
     ``a_unit b_unit c_unit acc_unit`` are bytes from unit to unit, ``a_step b_step`` bytes from term
     to term of the inner axis. ``acc`` is the memory of sums in double precision, used if ``long``.
+    ``lower``: of a matrix times itself, turned, the panels of rows end at the diagonal.
     """
 
     a: object
@@ -94,6 +102,7 @@ class Words(NamedTuple):
     block: object
     chunk: object
     long: object
+    lower: object
 
 
 class Matrices(NamedTuple):
@@ -108,7 +117,7 @@ class Matrices(NamedTuple):
 
 def words_of(
     given: Matrices, how: Cut, places: tuple[object, ...],
-    routines: tuple[int, int], itemsize: int, wide: int = 0,
+    routines: tuple[int, int], itemsize: int, wide: int = 0, lower: bool = False,
 ) -> Words:  # fmt: skip
     """The context of products; ``places``: a, b, c and the memory of long sums, whose elements have
     ``wide`` bytes."""
@@ -125,5 +134,5 @@ def words_of(
     return Words(
         a, b, c, acc, *routines, *flags, m, n, k, lda, ldb, ldc, how.mode, a_unit * itemsize,
         b_unit * itemsize, c_unit * itemsize, wide * acc_unit, a_step * itemsize, b_step * itemsize,
-        how.block, how.chunk, int(how.long),
+        how.block, how.chunk, int(how.long), int(lower),
     )  # fmt: skip

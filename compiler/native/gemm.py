@@ -1,7 +1,7 @@
 """Matrix products to LLVM: the kernel function that calls BLAS, unit by unit.
 
 ``cut.py`` says what units there are and what the context holds; ``emit_total`` adds up the sums of
-the mode ``INNER``.
+the mode ``INNER``; ``emit_mirror`` copies what is below a diagonal to above it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from twofold.runtime.blas import find_blas
 from twofold.runtime.products import COLUMNS, ROWS
 
 from .code import I32, I64, POINTER, Code, new_function
-from .cut import INNER, Words
+from .cut import INNER, TURNED, Words
 from .lanes import element_type
 
-__all__ = ["emit_gemm", "emit_total"]
+__all__ = ["emit_gemm", "emit_mirror", "emit_total"]
 
 DOUBLE = ir.DoubleType()
 
@@ -51,8 +51,10 @@ class _Product:
         """The whole function: units, and in each the blocks of its inner axis."""
         b, w, code = self.b, self.w, self.code
         _, lo, hi = self.fn.args
+        lower = self._is(w.lower, 1)  # from the bottom: the longest panels come first
+        lo, hi = b.select(lower, b.sub(w.m, hi), lo), b.select(lower, b.sub(w.m, lo), hi)
         extent = b.sub(hi, lo)
-        columns = b.select(self._is(w.mode, COLUMNS), extent, w.n)
+        columns = b.select(self._is(w.mode, COLUMNS), extent, b.select(lower, hi, w.n))
         rows = b.select(self._is(w.mode, ROWS), extent, w.m)
         panel = b.or_(self._is(w.mode, COLUMNS), self._is(w.mode, ROWS))
         stop = b.select(panel, b.add(lo, I64(1)), hi)
@@ -197,5 +199,30 @@ def emit_total(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
             b.store(b.fadd(b.load(total, typ=DOUBLE), term), total)
         rounded = narrow(b, b.load(total, typ=DOUBLE), real)
         b.store(rounded, b.gep(c, [i], source_etype=real))
+    code.finish()
+    return fn
+
+
+def emit_mirror(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
+    """Write the second step of a matrix times itself, turned: words c, n; units are rows of blocks
+    of ``TURNED`` x ``TURNED`` elements. What is above the diagonal is copied from below it."""
+    fn, real = new_function(module, name), element_type(own.part_dtype)
+    code = Code(fn)
+    b = code.b
+    c, n = (b.load(b.gep(fn.args[0], [I64(i)], source_etype=I64), typ=I64) for i in range(2))
+    c = b.inttoptr(c, POINTER)
+
+    def element(row: ir.Value, column: ir.Value) -> ir.Value:
+        return b.gep(c, [b.add(b.mul(row, n), column)], source_etype=real)
+
+    with code.loop(fn.args[1], fn.args[2]) as block:
+        top = b.mul(block, I64(TURNED))
+        below = code.least(b.add(top, I64(TURNED)), n)
+        with code.loop(top, n, TURNED) as left, code.loop(top, below) as row:
+            right = code.least(b.add(left, I64(TURNED)), n)
+            first = b.add(row, I64(1))
+            start = b.select(b.icmp_signed(">", first, left), first, left)
+            with code.loop(start, right) as column:
+                b.store(b.load(element(column, row), typ=real), element(row, column))
     code.finish()
     return fn

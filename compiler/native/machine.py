@@ -224,25 +224,27 @@ def _products() -> loader.Code:
 def _products_llvm(symbol: str) -> str:
     from llvmlite import ir  # noqa: PLC0415  (not needed for what the cache has)
 
-    from .gemm import emit_gemm, emit_total  # noqa: PLC0415
+    from .gemm import emit_gemm, emit_mirror, emit_total  # noqa: PLC0415
 
     module = ir.Module(symbol)
     for own in RECORDS.values():
         if own.blas:
-            for name, emit in (("gemm", emit_gemm), ("total", emit_total)):
+            emitters = ("gemm", emit_gemm), ("total", emit_total), ("mirror", emit_mirror)
+            for name, emit in emitters:
                 emit(module, own, f"{symbol}_{own.blas}{name}").linkage = "external"
     return str(module)
 
 
-def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int]:
-    """The functions of matrix products and of the sum of their parts; see ``cut.py``."""
+def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int, int]:
+    """The functions of matrix products, of the sum of their parts, and of what copies one half of
+    the result to the other; see ``cut.py``."""
     names = _products().addresses
     letter = info(dtype).blas
-    gemm, total = (
+    gemm, total, mirror = (
         next(address for name, address in names.items() if name.endswith(f"_{letter}{end}"))
-        for end in ("gemm", "total")
+        for end in ("gemm", "total", "mirror")
     )
-    return gemm, total
+    return gemm, total, mirror
 
 
 def pool_source() -> Source:

@@ -33,7 +33,7 @@ from ..kernel.statements import Resize, Store
 from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
 from . import instructions as do
-from .cut import BATCH, INNER, Matrices, cut, words_of
+from .cut import BATCH, INNER, TURNED, Matrices, cut, is_halved, words_of
 from .flow import FLOW
 from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
@@ -333,15 +333,20 @@ class Writer:
             if how.mode == INNER:
                 target = (ARENA, self.reserve(item * copies * m * n))
         leading = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
+        itself = self.word(a) == self.word(b) and ta != tb and sa == sb and not own.complex
+        halved = itself and batch == 1 and is_halved(how)
         words = words_of(
             Matrices((m, n, k), leading, (ta, tb), (many[0], many[1])), how,
             (self.word(a), self.word(b), target, acc),
-            self.exe.blas.routines(own.dtype), item, wide,
+            self.exe.blas.routines(own.dtype), item, wide, halved,
         )  # fmt: skip
         self.has_products = True
-        multiply, total = product_addresses(a.type.dtype)
+        multiply, total, mirror = product_addresses(a.type.dtype)
         given = [as_word(w) for w in words]
         self.code.append(Launch(multiply, how.units, how.grain, given))
+        if halved:
+            rows = -(-m // TURNED)
+            self.code.append(Launch(mirror, rows, max(rows // 4, 1), [out, (LITERAL, m)]))
         if how.mode == INNER:
             given = [acc, out, (LITERAL, m * n * wide // 8), (LITERAL, how.units)]
             self.code.append(Launch(total, 1, 1, given))

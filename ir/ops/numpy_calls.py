@@ -82,6 +82,12 @@ def _filled(template: Any, arrays: tuple[Any, ...]) -> Any:
     return template
 
 
+def _is_new(leaf: Any, arrays: tuple[Any, ...]) -> bool:
+    """Whether what a function gave has memory of its own, in row-major order."""
+    own = type(leaf) is np.ndarray and leaf.base is None and leaf.flags.c_contiguous
+    return own and all(leaf is not x for x in arrays)
+
+
 def _function_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     resolve_function(attrs["name"])
     outs = tuple(attrs["results"])
@@ -107,7 +113,7 @@ def numpy_function(*xs: Any, name: str, args: Any, options: Any, results: Any) -
     made = resolve_function(name)(
         *_filled(args, arrays), **{k: _filled(v, arrays) for k, v in options}
     )
-    outs = tuple([np.array(leaf) for leaf in leaves_of(made)])
+    outs = tuple([leaf if _is_new(leaf, arrays) else np.array(leaf) for leaf in leaves_of(made)])
     if [(o.dtype, o.shape) for o in outs] != [(t.dtype, t.shape) for t in results]:
         raise StagingError(
             f"np.{name} gave other dtypes or shapes than for the arrays of the trace: they depend "

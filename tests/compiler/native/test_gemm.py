@@ -147,3 +147,20 @@ def steps_of(f: Any, *arguments: Any) -> set[str]:
     nodes = run(graph, target=NATIVE).nodes
     assert all(step_of(n).kind in (Kind.KERNEL, Kind.LIBRARY) for n in nodes)
     return {n.op.name for n in nodes}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+def test_a_matrix_times_itself_turned(dtype: str) -> None:
+    """Of real numbers one half is computed, and copied to the other."""
+    rng = np.random.default_rng(5)
+    compiled = tf.function(
+        lambda a: (tf.matmul(a, a, transpose_b=True), tf.matmul(a, a, transpose_a=True)),
+        jit_compile=True,
+    )
+    for m, k in ((3, 4), (257, 300), (700, 65), (40, 4000)):
+        a = normal(rng, (m, k), dtype)
+        for found, want in zip(compiled(tf.constant(a)), (a @ a.T, a.T @ a), strict=True):
+            bound = KINDS[dtype] * 8 * max(m, k)
+            np.testing.assert_allclose(found.numpy(), want, rtol=KINDS[dtype], atol=bound)
+            if dtype != "complex128" and len(want) > 200:
+                assert (found.numpy() == found.numpy().T).all()
