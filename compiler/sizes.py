@@ -53,6 +53,7 @@ class TraceSizes(Sizes):
         self.sources: list[tuple[str, int, int]] = []  # symbol, leaf that it comes from, axis
         self.known: dict[str, DimLike] = {}
         self.guards: list[Guard] = []
+        self.denied: dict[tuple[DimLike, DimLike], None] = {}  # sizes that were found to differ
         self.late: list[str] = []  # symbols of sizes that are found when the graph runs
         self.parts: dict[str, tuple[Any, DimLike]] = {}  # what some are: of values, plus a size
         self.tracing = False  # whether the trace goes over to plain Python where one is needed
@@ -129,12 +130,19 @@ class TraceSizes(Sizes):
         if self._one_late(a, b):
             return True
         if self.hint(a) != self.hint(b):
+            self.denied[a, b] = None
             if decide:
                 self.guard(a, "!=", b)
             return False
         self.guard(a, "==", b)
         self._unify(a, b)
         return True
+
+    def rely_on_errors(self) -> None:
+        """An error has been handled that may come from sizes that differ: they have to."""
+        for a, b in self.denied:
+            self.guard(a, "!=", b)
+        self.denied.clear()
 
     def _one_late(self, a: DimLike, b: DimLike) -> bool:
         """Whether two sizes that are found when the graph runs are one: made of the same values

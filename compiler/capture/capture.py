@@ -36,7 +36,7 @@ from .machine import Generator, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, taken
-from .objects import is_interpreted
+from .objects import is_interpreted, module_fallback
 from .pure import any_of
 from .shapes import holds_opaque, is_opaque
 from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of, whole
@@ -164,8 +164,17 @@ class Capture(Lists):
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         if type(owner) is Module and self.unwritten(owner, name):
             self.looked_for(owner.space, name)
+            fallback = module_fallback(owner.space, name)
+            if fallback is not None:
+                return self.invoke(frame, fallback, (name,), {})
             return owner.named(name, frame)
         return super().attribute(frame, owner, name)
+
+    def handle(self, frame: Frame, error: BaseException) -> bool:
+        found = super().handle(frame, error)
+        if found:
+            self.tracer.sizes.rely_on_errors()
+        return found
 
     def changes(self, owner: Any) -> None:
         if not _is_mutable(owner):

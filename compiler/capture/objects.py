@@ -18,7 +18,8 @@ from typing import Any, TypeGuard
 from twofold.runtime import own_scope
 
 from ..library import is_library
-from .frame import UNBOUND, Frame
+from .arguments import bind_arguments, keywords_name
+from .frame import Frame
 from .machine import Generator, Machine
 
 __all__ = ["Objects", "is_interpreted"]
@@ -146,6 +147,10 @@ class Objects(Machine):
     def attribute(self, frame: Frame, owner: Any, name: str) -> Any:
         """An attribute. Raises AttributeError."""
         kind = type(owner)
+        if isinstance(owner, types.ModuleType):
+            fallback = module_fallback(vars(owner), name)
+            if fallback is not None:
+                return self.invoke(frame, fallback, (name,), {})
         if isinstance(owner, type | types.ModuleType | super) or self.is_plain(kind):
             return getattr(owner, name)
         hook = self.own_method(owner, "__getattribute__")
@@ -305,7 +310,7 @@ class Objects(Machine):
             self.give_up("an asynchronous function")
         if not bind_arguments(frame, function, args, kwargs):
             return function(*args, **kwargs)  # it raises
-        keywords = _keywords_name(function.__code__)
+        keywords = keywords_name(function.__code__)
         if keywords is not None:
             self.fresh(frame.slots[keywords])
         return self.start(frame)
@@ -537,6 +542,12 @@ def _opens(function: Any) -> TypeGuard[FunctionType]:
     return isinstance(function, FunctionType) and is_open(function.__code__)
 
 
+def module_fallback(space: dict[str, Any], name: str) -> FunctionType | None:
+    """The user's function that gives a name which a module does not have."""
+    found = None if name in space else space.get("__getattr__")
+    return found if _opens(found) else None
+
+
 def _is_plain_new(kind: Any) -> bool:
     return kind.__new__ is object.__new__
 
@@ -549,51 +560,3 @@ def _class_function(kind: type, name: str) -> FunctionType | None:
             found = found.__func__ if isinstance(found, staticmethod | classmethod) else found
             return found if _opens(found) else None
     return None
-
-
-def _keywords_name(code: types.CodeType) -> str | None:
-    """The parameter that takes the other keywords, in a dict that each call makes."""
-    if not code.co_flags & 8:
-        return None
-    at = code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4)
-    return code.co_varnames[at]
-
-
-def bind_arguments(
-    frame: Frame, function: FunctionType, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> bool:
-    """Put arguments into the variables of a frame; whether they fit."""
-    code, slots = function.__code__, frame.slots
-    names, count = code.co_varnames, code.co_argcount
-    for name in names[: code.co_nlocals]:
-        slots[name] = UNBOUND
-    for name in code.co_cellvars:
-        slots.setdefault(name, UNBOUND)
-    rest = count + code.co_kwonlyargcount
-    variadic = bool(code.co_flags & 4)
-    slots.update(zip(names, args[:count], strict=False))
-    if variadic:
-        slots[names[rest]] = args[count:]
-    elif len(args) > count:
-        return False
-    extra: dict[str, Any] = {}
-    into = _keywords_name(code)
-    named = set(names[code.co_posonlyargcount : rest])
-    for name, value in kwargs.items():
-        if name in named:
-            if slots[name] is not UNBOUND:
-                return False
-            slots[name] = value
-        elif into is not None:
-            extra[name] = value
-        else:
-            return False
-    if into is not None:
-        slots[into] = extra
-    defaults = function.__defaults__ or ()
-    for name, value in zip(names[count - len(defaults) : count], defaults, strict=True):
-        slots[name] = value if slots[name] is UNBOUND else slots[name]
-    for name in names[count:rest]:
-        if slots[name] is UNBOUND and name in (function.__kwdefaults__ or {}):
-            slots[name] = function.__kwdefaults__[name]  # type: ignore[index]
-    return all(slots[name] is not UNBOUND for name in names[:rest])

@@ -210,8 +210,8 @@ class Steps(Writes):
         if name == "__class__" and isinstance(owner, (*_OF_TRACE, Text, Generator)):
             return _kind_of(owner)
         kind = type(owner)
-        if isinstance(owner, types.ModuleType):
-            self.looked_for(vars(owner), name)
+        if isinstance(owner, types.ModuleType) and not is_ours(owner):
+            return self._of_module(frame, owner, name)
         if isinstance(owner, type):
             if kind is not type and not is_ours(owner):
                 self.observe(kind)
@@ -257,6 +257,13 @@ class Steps(Writes):
             self._computed(owner, name)
         elif isinstance(found, property) and not isinstance(owner, _STATEFUL):
             self.refuse_step(f"the attribute {name!r} of a {type(owner).__name__}")
+
+    def _of_module(self, frame: Frame, owner: Any, name: str) -> Any:
+        """A name of a module; that it has none is guarded, unless asking for it has made it."""
+        try:
+            return super().attribute(frame, owner, name)
+        finally:
+            self.looked_for(vars(owner), name)
 
     def _computed(self, owner: Any, name: str) -> None:
         """An attribute that code of the interpreter or of an extension computes: what it gives is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -209,3 +210,23 @@ def test_sizes_answer_and_remember() -> None:
     assert not copy.guards
     assert copy.pin(m.dim) == 6
     assert len(sizes.guards) == 3
+
+
+@pytest.mark.parametrize("jit", [None, True])
+def test_an_error_of_sizes_that_is_handled_is_relied_on(jit: bool | None) -> None:
+    def squared(x: Any) -> Any:
+        try:
+            return tf.matmul(x, x)
+        except ValueError:
+            return x * 0.0
+
+    def joined(x: Any, y: Any) -> Any:
+        with contextlib.suppress(ValueError):
+            return tf.concat([x, y], 1)
+        return x
+
+    compiled = tf.function(squared, jit_compile=jit), tf.function(joined, jit_compile=jit)
+    for rows, columns in ((2, 3), (2, 2), (4, 5), (3, 3), (1, 1)):
+        x, y = tf.ones((rows, columns)), tf.ones((columns, 2))
+        assert repr(compiled[0](x)) == repr(squared(x))
+        assert repr(compiled[1](x, y)) == repr(joined(x, y))
