@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler import library
+from twofold.compiler import background, library
 
 X = tf.constant([1.0, 2.0])
 
@@ -315,6 +315,7 @@ def test_nothing_is_kept_of_lambdas_instances_threads_and_modules() -> None:
         thread.join()
         refs += [weakref.ref(o) for o in (model, f, module, g, module.g, f.python_function, thread)]
     del model, f, module, g, thread
+    background.wait()  # what is compiled meanwhile holds its function until it is done
     gc.collect()
     assert sum(ref() is not None for ref in refs) <= 7
 
