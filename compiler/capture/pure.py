@@ -14,6 +14,7 @@ import contextvars
 import datetime
 import enum
 import functools
+import gc
 import re
 import sys
 import types
@@ -33,7 +34,8 @@ from .numbers import TracedNumber
 
 __all__ = [
     "FIXED", "READS", "any_of", "decimal_context", "holds_value", "is_computed", "is_generator_of",
-    "is_immutable", "is_pure_class", "is_pure_function", "keeps_state", "lends_memory", "name_of",
+    "is_immutable", "is_path", "is_pure_class", "is_pure_function", "keeps_state", "leads_to",
+    "lends_memory", "name_of",
 ]  # fmt: skip
 
 _MODULES = frozenset((
@@ -274,3 +276,23 @@ def _held(x: Any) -> Any:
 def any_of(test: Callable[[Any], bool], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a test holds for one of the arguments of a call."""
     return any(map(test, args)) or any(map(test, kwargs.values()))
+
+
+def leads_to(made: Any, held: Any) -> bool:
+    """Whether an object may be reached from others; yes, where that takes long to find out."""
+    todo, met = [held], {id(held)}
+    while todo and len(met) < 4096:
+        for x in gc.get_referents(todo.pop()):
+            if x is made:
+                return True
+            if id(x) not in met and not isinstance(x, type | types.ModuleType | types.CodeType):
+                met.add(id(x))
+                todo.append(x)
+    return bool(todo)
+
+
+def is_path(kind: type, name: str) -> bool:
+    """Whether a method is one of a path that does not ask the file system."""
+    if kind.__module__.partition(".")[0] != "pathlib":
+        return False
+    return any(name in b.__dict__ for b in kind.__mro__ if b.__name__.startswith("PurePath"))

@@ -13,7 +13,6 @@ import collections
 import contextvars
 import copy
 import functools
-import gc
 import os
 import sys
 import threading
@@ -56,10 +55,12 @@ from .pure import (
     is_computed,
     is_generator_of,
     is_immutable,
+    is_path,
     is_pure_class,
     is_pure_function,
     is_symbolic,
     keeps_state,
+    leads_to,
     lends_memory,
     name_of,
 )
@@ -278,14 +279,18 @@ class Steps(Writes):
         """Objects are computed with. Raises if nothing says what one of a library's holds."""
         for value in values:
             kind = type(value)
-            foreign = self.foreign.get(kind)
-            if foreign is None:
-                foreign = self.foreign[kind] = keeps_state(kind)
-            if foreign and not self.is_own(value):
+            if self._is_foreign(value):
                 self.refuse_step(f"a read of a {kind.__name__} from outside")
             if kind.__name__ == "Decimal" and "decimal" not in self.guarded:
                 self.guarded.add("decimal")
                 self.guard("decimal.getcontext()", decimal_context)
+
+    def _is_foreign(self, value: Any) -> bool:
+        kind = type(value)
+        found = self.foreign.get(kind)
+        if found is None:
+            found = self.foreign[kind] = keeps_state(kind)
+        return found and not self.is_own(value)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         self._read(held)
@@ -437,7 +442,7 @@ class Steps(Writes):
             self.heap.fresh(made)
         elif type(made) in SHADOWED:
             given = any(made is a for a in args)
-            if not (given if ours else _leads_to(made, (function, args, kwargs))):
+            if not (given if ours else leads_to(made, (function, args, kwargs))):
                 self._all_fresh(made)
         return made
 
@@ -483,6 +488,9 @@ class Steps(Writes):
                 return len(args) == 1 and (self.is_own(args[0]) or not _is_of_python(args[0]))
             if function is iter and _is_iterator(args[0] if args else None):
                 return self.is_own(args[0])
+            called = isinstance(type(function).__call__, types.FunctionType)
+            if called and self._is_foreign(function):  # an object of a library's
+                return False
             return is_pure_function(function, args, kwargs)
         return self._owned(owner, getattr(function, "__name__", ""))
 
@@ -512,7 +520,7 @@ class Steps(Writes):
         if kind in _DICT_VIEWS or is_ours(kind):
             return True
         if is_library_object(owner):
-            return kind.__module__ in ("functools", "operator", "types") or _is_path(kind, name)
+            return kind.__module__ in ("functools", "operator", "types") or is_path(kind, name)
         if name in ("__setattr__", "__delattr__", "__setitem__", "__delitem__"):
             self.changes(owner)
         return not _is_iterator(owner) or name != "__next__"
@@ -577,22 +585,3 @@ def _writes_text(function: Any) -> bool:
 
 def _is_iterator(value: Any) -> bool:
     return isinstance(value, Iterator)
-
-
-def _leads_to(made: Any, held: Any) -> bool:
-    """Whether an object may be reached from others; yes, where that takes long to find out."""
-    todo, met = [held], {id(held)}
-    while todo and len(met) < 4096:
-        for x in gc.get_referents(todo.pop()):
-            if x is made:
-                return True
-            if id(x) not in met and not isinstance(x, type | types.ModuleType | types.CodeType):
-                met.add(id(x))
-                todo.append(x)
-    return bool(todo)
-
-
-def _is_path(kind: type, name: str) -> bool:
-    if kind.__module__.partition(".")[0] != "pathlib":
-        return False
-    return any(name in b.__dict__ for b in kind.__mro__ if b.__name__.startswith("PurePath"))
