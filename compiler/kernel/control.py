@@ -331,7 +331,7 @@ class Builder:
         if visit is not None:
             visit(self, node)
             return
-        if node.op.pieces is not None or not kernelable(node, checks=True):
+        if node.op.pieces is not None or by_point(node) or not kernelable(node, checks=True):
             raise UnfitError(node.op.name)
         if (access := access_of(node)) is not None:
             self.move(node, access)

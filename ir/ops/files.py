@@ -61,6 +61,10 @@ cumulative:
     cumprod cumsum cumulative_prod cumulative_sum linear_recurrence
 diagonals:
     diag diagonal matrix_diagonal on_diagonal
+distributions:
+    random_binomial random_gamma random_normal_between random_poisson stateless_beta
+    stateless_binomial stateless_choice stateless_gamma
+    stateless_parameterized_truncated_normal stateless_poisson
 dropping:
     stateless_dropout
 einsum:

@@ -47,14 +47,14 @@ def unit(bits: Array, dtype: np.dtype[Any]) -> Array:
     return out
 
 
-def _check_state(op: Any, types: Types, sizes: Sizes) -> None:
+def check_state(op: Any, types: Types, sizes: Sizes) -> None:
     state = types[0]
     if state.dtype != U64 or state.rank != 1 or not sizes.require_same(state.shape[0], 3):
         raise ArgumentError(f"{op.name}: a generator state is u64[3], not {state}")
 
 
 def _draw_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    _check_state(op, types, sizes)
+    check_state(op, types, sizes)
     shape, dtype = shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
     if info(dtype).letter not in op.draws:
         raise ArgumentError(f"{op.name} does not make {dtype}")
@@ -62,7 +62,7 @@ def _draw_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
 
 
 def _state_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    _check_state(op, types, sizes)
+    check_state(op, types, sizes)
     return attrs, (types[0],)
 
 
@@ -99,7 +99,7 @@ def random_state(seed: Any) -> Any:
 
 
 def _split_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    _check_state(op, types, sizes)
+    check_state(op, types, sizes)
     count = size_attr(attrs["count"], op.name)
     return {"count": count}, (TensorType(U64, (count, 3)),)
 

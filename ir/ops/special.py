@@ -160,7 +160,7 @@ def lgamma(x: Array) -> Array:
     >>> tf.lgamma(1.0).item()
     0.0
     """
-    return blockwise(_lgamma, x)
+    return blockwise(log_gamma, x)
 
 
 @lgamma.gradient
@@ -168,7 +168,8 @@ def lgamma_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, digamma(x)),)
 
 
-def _lgamma(x: Array) -> Array:
+def log_gamma(x: Array) -> Array:
+    """``lgamma`` of an array of float64."""
     return by_region(x, [
         (x < 0, _lgamma_reflected),
         ((x >= 0) & (x < 0.5), _lgamma_low),
@@ -202,7 +203,7 @@ def _lgamma_stirling(x: Array) -> Array:
 def _lgamma_reflected(x: Array) -> Array:
     """``gamma(x) gamma(1 - x) = pi / sin(pi x)``; an integer is a pole."""
     sine = np.abs(np.sin(math.pi * (x - np.rint(x))))
-    found = np.log(math.pi / (-x * sine)) - _lgamma(-x)
+    found = np.log(math.pi / (-x * sine)) - log_gamma(-x)
     tiny = x > -1e-17
     return np.where(np.isinf(x) | (sine == 0), np.inf, np.where(tiny, -np.log(-x), found))
 

@@ -67,7 +67,7 @@ def test_split_generators_are_independent() -> None:
 
 def test_a_wrong_state_or_seed_is_refused() -> None:
     with pytest.raises(ArgumentError, match="from_seed"):
-        Generator([1, 2, 3])
+        Generator(state=[1, 2, 3])
     with pytest.raises(ArgumentError, match="one integer or two"):
         Generator.from_seed((1, 2, 3))
 

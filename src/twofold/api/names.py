@@ -43,6 +43,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "convolution": ("nn",),
     "counting": ("", "math"),
     "cumulative": ("", "math"),
+    "distributions": ("random",),
     "dropping": ("nn",),
     "elementwise": ("", "math"),
     "exponential": ("", "math"),
@@ -151,8 +152,9 @@ _DTYPES = (
     "uint8", "uint16", "uint32", "uint64",
 )  # fmt: skip
 _GENERATORS = (
-    "Generator", "bernoulli", "categorical", "get_global_generator", "normal", "permutation",
-    "set_seed", "shuffle", "truncated_normal", "uniform",
+    "Algorithm", "Generator", "bernoulli", "beta", "binomial", "categorical", "choice",
+    "create_rng_state", "gamma", "get_global_generator", "normal", "permutation", "poisson",
+    "set_global_generator", "set_seed", "shuffle", "truncated_normal", "uniform",
 )  # fmt: skip
 
 # Dotted public name -> "module:attribute" of what it names.

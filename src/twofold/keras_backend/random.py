@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from keras.src.backend.config import floatx
 from keras.src.random.seed_generator import SeedGenerator, draw_seed, make_default_seed
 
@@ -88,30 +87,24 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Any:
     return tf.moveaxis(tf.random.stateless_shuffle(x, _seed(seed)), 0, axis)
 
 
-def _by_numpy(method: str, shape: Any, dtype: Any, seed: Any, *arguments: Any) -> Any:
-    """Distributions that NumPy draws; a compiled function runs these lines in Python."""
-    words = np.asarray(convert_to_tensor(draw_seed(seed)), np.uint32)
-    given = [np.asarray(convert_to_tensor(v)) for v in arguments]
-    drawn = getattr(np.random.default_rng(words), method)(*given, size=tuple(shape))
-    return convert_to_tensor(np.asarray(drawn, np.float64), dtype or floatx())
-
-
 def gamma(shape: Any, alpha: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Numbers of a gamma distribution."""
-    return _by_numpy("gamma", shape, dtype, seed, alpha)
+    alpha = convert_to_tensor(alpha)
+    drawn = tf.random.stateless_gamma(tuple(shape), _seed(seed), alpha, dtype="float64")
+    return tf.cast(drawn, dtype or floatx())
 
 
 def binomial(
     shape: Any, counts: Any, probabilities: Any, dtype: Any = None, seed: Any = None
 ) -> Any:
     """Numbers of successes."""
-    words = np.asarray(convert_to_tensor(draw_seed(seed)), np.uint32)
-    n = np.asarray(convert_to_tensor(counts)).astype(np.int64)
-    p = np.asarray(convert_to_tensor(probabilities)).astype(np.float64)
-    drawn = np.random.default_rng(words).binomial(n, p, tuple(shape))
-    return convert_to_tensor(drawn, dtype or floatx())
+    given = (convert_to_tensor(counts), convert_to_tensor(probabilities))
+    drawn = tf.random.stateless_binomial(tuple(shape), _seed(seed), *given, "float64")
+    return tf.cast(drawn, dtype or floatx())
 
 
 def beta(shape: Any, alpha: Any, beta: Any, dtype: Any = None, seed: Any = None) -> Any:
     """Numbers of a beta distribution."""
-    return _by_numpy("beta", shape, dtype, seed, alpha, beta)
+    given = (convert_to_tensor(alpha), convert_to_tensor(beta))
+    drawn = tf.random.stateless_beta(tuple(shape), _seed(seed), *given, "float64")
+    return tf.cast(drawn, dtype or floatx())

@@ -299,7 +299,7 @@ class _Reader:
         if held["generator"]:
             from twofold.runtime.random import Generator  # noqa: PLC0415  (seldom)
 
-            return Generator(array).state
+            return Generator(state=array).state
         return Variable(array, trainable=bool(held["trainable"]), name=str(held["name"]))
 
     def _function(self, held: dict[str, Any]) -> Any:
