@@ -38,6 +38,7 @@ from .draws import DRAWS
 from .each import Place
 from .expression import by_point, expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
+from .orders import ORDERS
 from .places import Places
 from .sequences import SEQUENCES
 from .several import SEVERAL
@@ -585,4 +586,5 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     **SEQUENCES,
     **DRAWS,
     **SEVERAL,
+    **ORDERS,
 }
