@@ -1,4 +1,4 @@
-.PHONY: help setup test demo check golden bench
+.PHONY: help setup test demo check golden bench site
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -20,3 +20,6 @@ golden: setup  ## rewrite the golden files and the output in docs/
 
 bench: setup  ## the comparison with the peers (installs them)
 	.venv/bin/pip install -q -e ".[bench]" && .venv/bin/python benchmarks/peers.py
+
+site:  ## the documentation as a static site with a search, in site/
+	python3 -m venv .venv && .venv/bin/pip install -q -e ".[docs]" && .venv/bin/twofold docs site

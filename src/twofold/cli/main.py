@@ -26,6 +26,7 @@ OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE
 COMMANDS = {
     "cache": "The machine code that is kept on disk: list it, explain a miss, clear it.",
     "compare": "Run a script's functions eagerly and compiled; check that both agree; time both.",
+    "docs": "Build the documentation as a static site: a page for each op, and the guides.",
     "dump": "Print what a function is after each step of the compiler.",
     "explain": "Run a script; say what ran as a graph, what as plain Python, and why.",
     "opt": "Run passes on graphs that are given as text.",

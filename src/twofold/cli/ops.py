@@ -21,7 +21,7 @@ from twofold.ir.registry import REGISTRY, Composite
 
 from .report import console
 
-__all__ = ["ops"]
+__all__ = ["facts", "ops", "signature"]
 
 
 @click.command(short_help="List the ops, or show one.")
@@ -60,7 +60,7 @@ def facts(name: str) -> dict[str, Any]:
         "name": name,
         "family": target.__module__.rpartition(".")[2],
         "kind": "composite" if made else target.kind,
-        "signature": _signature(target),
+        "signature": signature(target),
         "summary": " ".join(page.partition("\n\n")[0].split()),
         "public_names": [
             f"tf.{public}"
@@ -87,7 +87,8 @@ def _op_facts(op: Op) -> dict[str, Any]:
     }
 
 
-def _signature(target: Any) -> str:
+def signature(target: Any) -> str:
+    """The parameters of a function as a user writes them."""
     found = inspect.signature(target)
     bare = [p.replace(annotation=inspect.Parameter.empty) for p in found.parameters.values()]
     text = str(found.replace(parameters=bare, return_annotation=inspect.Signature.empty))
