@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from keras import tree
 from keras.src.trainers.data_adapters import data_adapter, data_adapter_utils
 
 from twofold.data import Dataset
 from twofold.ir.errors import ArgumentError
+from twofold.runtime.tensor import Tensor
 
 __all__ = ["DatasetAdapter", "adapted"]
 
@@ -74,9 +76,13 @@ class DatasetAdapter(data_adapter.DataAdapter):
 def adapted(x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any:
     """What Keras gets for ``x``: an adapter for a dataset, and anything else as it is.
 
-    Raises ValueError for targets or sample weights beside a dataset, as Keras does.
+    Raises ValueError for targets or sample weights beside a dataset, as Keras does, and
+    ArgumentError for arrays without rows.
     """
     if not isinstance(x, Dataset):
+        arrays = [a for a in tree.flatten(x) if isinstance(a, Tensor | np.ndarray)]
+        if any(a.shape[:1] == (0,) for a in arrays):
+            raise ArgumentError("x has no rows: there is no batch to train on, or to predict for")
         return x
     for name, given in (("y", y), ("sample_weight", sample_weight)):
         if given is not None:

@@ -84,7 +84,8 @@ def categorical_crossentropy(
 def sparse_categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1
 ) -> Any:
-    """The cross entropy for class numbers."""
+    """The cross entropy for class numbers. One that is negative or not below the number of classes
+    raises IndexOutOfBoundsError."""
     target, output = convert_to_tensor(target, "int32"), convert_to_tensor(output)
     if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
         target = tf.squeeze(target, axis=-1)
@@ -101,8 +102,9 @@ def sparse_categorical_crossentropy(
                 f"dimension: target.shape={target.shape}, output.shape={output.shape}"
             )
     logs = _log_of(output, from_logits, axis)
-    hot = tf.one_hot(target, output.shape[axis], axis=axis, dtype=logs.dtype)
-    return -tf.sum(hot * logs, axis=axis)
+    # A negative label is an error, not a class counted from the end: send it out of bounds.
+    target = tf.expand_dims(tf.where(target < 0, output.shape[axis], target), axis=axis)
+    return -tf.squeeze(tf.take_along_axis(logs, target, axis=axis), axis=axis)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
