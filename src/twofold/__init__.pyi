@@ -16,6 +16,7 @@ from twofold import nn as nn
 from twofold import random as random
 from twofold import saved_model as saved_model
 from twofold import signal as signal
+from twofold import summary as summary
 from twofold import train as train
 from twofold.api.arrays import arange as arange
 from twofold.api.arrays import array_namespace_info as array_namespace_info

@@ -8,6 +8,7 @@ Where TensorFlow is installed, this makes the file anew:
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,5 @@ def everything(tf: Any, keras: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    import keras
-    import tensorflow
-
+    tensorflow, keras = map(importlib.import_module, ("tensorflow", "keras"))
     np.savez_compressed(FILE, **everything(tensorflow, keras))

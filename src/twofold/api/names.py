@@ -17,7 +17,7 @@ __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 # The modules of the face: ``tf.math`` is the file ``math.py``.
 NAMESPACES: tuple[str, ...] = (
     "bitwise", "config", "debugging", "dtypes", "fft", "image", "linalg", "math", "nn", "random",
-    "saved_model", "signal", "train",
+    "saved_model", "signal", "summary", "train",
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.

@@ -115,6 +115,7 @@ def _rename() -> None:
     _mend_dynamic_backend()
     _mend_shapes()
     _mend_files()
+    _mend_logs()
     _refuse_change()
 
 
@@ -169,6 +170,14 @@ def _mend_files() -> None:
     _replace("load_model", api.load_model, files.loading(api.load_model))
     own = importlib.import_module("keras.src.export.saved_model").ExportArchive
     _replace("ExportArchive", own, export.ExportArchive)
+
+
+def _mend_logs() -> None:
+    """The callback for TensorBoard needs no TensorFlow."""
+    callbacks = importlib.import_module("keras.src.callbacks.tensorboard")
+    logs = importlib.import_module(f"{_HOME}.logs")
+    logs.mend(callbacks.TensorBoard)
+    _replace("keras_model_summary", callbacks.keras_model_summary, logs.keras_model_summary)
 
 
 def _replace(name: str, own: Any, made: Any) -> None:

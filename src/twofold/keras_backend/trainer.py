@@ -125,6 +125,7 @@ class NumpyTrainer(base_trainer.Trainer):
                 outs.append(step(_tensors(batch)))
             return join(outs)
 
+        run.__dict__["step"] = step  # whose graph is logged
         return run
 
     # The loops
