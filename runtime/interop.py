@@ -20,6 +20,8 @@ from twofold.ir.errors import ArgumentError, StagingError
 from twofold.ir.op import OPS
 from twofold.ir.registry import REGISTRY
 
+from .lost import is_followed
+
 __all__ = ["NumpyProtocols"]
 
 # NumPy's name -> ours, where they differ.
@@ -43,6 +45,15 @@ PARAMETERS: dict[str, dict[str, str]] = {
 WITHOUT_EFFECT = frozenset({"copy", "subok"})
 # Same name, another meaning than ours.
 DIFFERENT = {"bincount", "eig", "eigvals", "lstsq", "nonzero", "put_along_axis", "resize", "unique"}
+
+
+# Their results have no gradient: positions, counts, facts about arrays.
+OF_VALUES = frozenset((
+    "nonzero", "flatnonzero", "lexsort", "iscomplexobj", "isrealobj", "array_equiv", "common_type",
+    "result_type", "can_cast", "may_share_memory", "shares_memory", "diag_indices_from",
+    "tril_indices_from", "triu_indices_from", "array_repr", "array_str", "array2string", "isposinf",
+    "isneginf", "iscomplex", "isreal", "min_scalar_type", "spacing",
+))  # fmt: skip
 
 
 def our_function(name: str) -> Callable[..., Any] | None:
@@ -127,7 +138,7 @@ def numpy_ufuncs() -> Any:
 @cache
 def numpy_functions() -> Any:
     """NumPy's functions with NumPy's parameters, which are loaded when one is called."""
-    from . import numpy_calls, numpy_shapes  # noqa: F401, PLC0415  (the second enters its own)
+    from . import numpy_calls, numpy_more, numpy_shapes  # noqa: F401, PLC0415  (they enter theirs)
 
     return numpy_calls
 
@@ -226,7 +237,7 @@ def on_arrays(
     Raises StagingError while a tape records or a function is traced.
     """
     name = name or function.__name__
-    if bind.current.get() is not None:
+    if name not in OF_VALUES and _is_recorded([*args, *kwargs.values()]):
         raise StagingError(
             f"np.{name} with these arguments has no op here, so a tape or a compiled "
             f"function cannot see it; use a function of tf, or apply it to x.numpy() outside"
@@ -240,6 +251,16 @@ def on_arrays(
         )
     result = function(*_plain(args), **{k: _plain(v) for k, v in kwargs.items()})
     return result if any(result is x for x in out) or result is given else _wrapped(result)
+
+
+def _is_recorded(values: Any) -> bool:
+    """Whether a trace or a tape would have to see what is done to values."""
+    if bind.current.get() is None:
+        return False
+    return bind.ground().tracing or any(
+        _is_recorded(x) if isinstance(x, list | tuple) else is_followed(getattr(x, "array", x))
+        for x in values
+    )
 
 
 def _plain(value: Any) -> Any:

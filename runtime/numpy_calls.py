@@ -250,9 +250,15 @@ numpy_call(np.cumprod)(_running("cumprod"))
 @numpy_call(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = tensor(x)
-    axes = range(len(x.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    rank = len(x.shape)
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     if ord is None or (ord == "fro" and len(axes) == 2):
         ord = 2
+    elif len(axes) == 2:
+        places = [a % rank for a in axes]
+        moved = ours.matrix_norm(ours.moveaxis(x, places, (-2, -1)), keepdims=True, ord=ord)
+        back = ours.moveaxis(moved, (-2, -1), places)
+        return back if keepdims else ours.squeeze(back, axis=tuple(places))
     elif len(axes) != 1:
         raise NotCovered
     return ours.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
@@ -275,8 +281,22 @@ def _vdot(a: Any, b: Any) -> Any:
 @numpy_call(np.einsum)
 def _einsum(subscripts: Any, *operands: Any, optimize: Any = True) -> Any:
     if not isinstance(subscripts, str):
-        raise NotCovered
+        subscripts, operands = _interleaved((subscripts, *operands))
     return ours.einsum(subscripts.replace(" ", ""), *operands)
+
+
+def _interleaved(given: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` as an equation and its operands."""
+
+    def letters(axes: Any) -> str:
+        return "".join("..." if a is Ellipsis else _LETTERS[a] for a in axes)
+
+    out = "->" + letters(given[-1]) if len(given) % 2 else ""
+    pairs = len(given) // 2 * 2
+    return ",".join(map(letters, given[1:pairs:2])) + out, given[:pairs:2]
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @numpy_call(np.trace)

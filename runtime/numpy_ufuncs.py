@@ -33,6 +33,8 @@ RUNNING: dict[Any, str] = {
 
 def _called(ufunc: Any, *inputs: Any, dtype: Any = None, **others: Any) -> Any:
     """A call with options; a ``dtype`` is that of the operands."""
+    if ufunc in CALLS and not others and dtype is None:
+        return CALLS[ufunc](*inputs)
     function = our_function(ufunc.__name__)
     if function is None or others or dtype is None:
         raise NotCovered

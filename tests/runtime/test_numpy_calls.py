@@ -108,7 +108,9 @@ MATRICES = {
 
 
 def test_every_function_that_is_written_in_ops_is_here() -> None:
-    assert set(numpy_functions().CALLS) <= {*COVERED, *MATRICES, np.around, np.amax, np.amin}
+    """Those of ``numpy_more.py`` are in a file of their own."""
+    found = {f for f, own in numpy_functions().CALLS.items() if "numpy_more" not in own.__module__}
+    assert found <= {*COVERED, *MATRICES, np.around, np.amax, np.amin}
 
 
 @pytest.mark.parametrize(("function", "call"), CASES)
@@ -148,8 +150,7 @@ def test_a_tape_sees_them(function: Any, call: Call) -> None:
     "call",
     [
         lambda t: np.unwrap(t),
-        lambda t: np.max(t, out=np.zeros(())), lambda t: np.linalg.norm(t, 2),
-        lambda t: np.einsum(t, [0, 1]),
+        lambda t: np.max(t, out=np.zeros(())),
         lambda t: np.pad(t, 1, constant_values=(1, 2)),
     ],
 )  # fmt: skip

@@ -64,7 +64,6 @@ ARRAYS_ONLY: list[tuple[str, Call]] = [
     ("np.angle", lambda t: np.angle(t, True)),
     ("np.reshape", lambda t: np.reshape(t, (4, 3), "F")),
     ("np.ones_like", lambda t: np.ones_like(t, shape=(2,))),
-    ("np.cross", lambda t: np.cross(t[:, :3].T, t[:, 1:].T, axisa=0, axisb=0)),
 ]
 
 
