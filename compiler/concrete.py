@@ -304,6 +304,10 @@ class PreparedCall:
         """Whether what the trace relies on, sizes apart, holds for a call."""
         return self.watch.unchanged()
 
+    def call(self, args: Any, kwargs: dict[str, Any], leaves: Any) -> Any:
+        """Make the call of these arguments; see ``pace.Paced``."""
+        return self(leaves)
+
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves, OVERLAP)

@@ -38,6 +38,7 @@ from .traces import Traces
 
 if TYPE_CHECKING:
     from .concrete import ConcreteFunction, PreparedCall
+    from .pace import Paced
 
 __all__ = ["Function"]
 
@@ -152,7 +153,7 @@ class Function:
             refusal, why = plain.refusal, plain.why
         else:
             self._keep(args, kwargs, prepared.captures)
-            return prepared(leaves)
+            return prepared.call(args, kwargs, leaves)
         self._keep(args, kwargs, [])
         strict = self.strict or self.input_signature is not None
         if strict and isinstance(refusal, _REFUSED):
@@ -192,16 +193,20 @@ class Function:
             self._told = True
             warnings.warn(f"{words}; strict=True makes it an error", stacklevel=user_level())
 
-    def _prepared(self, leaves: list[Any], structure: Structure) -> PreparedCall:
+    def _prepared(self, leaves: list[Any], structure: Structure) -> PreparedCall | Paced:
         """The call prepared for these exact arguments."""
         exact = self._exact if _current.get() is None else self._above
-        entry: PreparedCall | None = exact.get(self._keys.exact(leaves, structure))
+        entry: PreparedCall | Paced | None = exact.get(self._keys.exact(leaves, structure))
         if entry is not None and entry.ready(leaves):
             return entry
         concrete = self.concrete(leaves, structure)
         entry = concrete.prepared(leaves)
         if concrete.trace.changed:
             return entry
+        if concrete.outputs.segment is not None and not self.goes_on:
+            from .pace import Paced  # noqa: PLC0415  (when it is used)
+
+            entry = Paced(self, entry)
         with self._lock:
             if self._keys.pattern(leaves, structure) != concrete.key:
                 return entry  # another thread has found that a number of this key is an input

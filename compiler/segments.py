@@ -8,6 +8,7 @@ continuation cannot be traced, Python goes on from the frames (``capture/resume.
 
 from __future__ import annotations
 
+import time
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from .capture.resume import entry_offset, resumed
 from .capture.shapes import Opaque, Uncuttable, opened
 from .function import Function
 from .observe import is_watched
+from .pace import FASTER, Pace, size_of, weight_of
 from .signature import Carried
 
 __all__ = ["Continuation", "Pending", "run_on"]
@@ -142,11 +144,22 @@ class Continuation(Function):
             Resumption(image, owner.name), jit_compile=owner.jit_compile, name=owner.name
         )
         self.owner = owner
+        self.weight = (0, 0.0)  # of the largest graph, of so many traces
         self.plain_calls = owner.plain_calls
         self._told = True
 
     def continued(self, segment: Segment, values: Any, leaves: Any) -> Any:
         return Segments.pending(segment, values, leaves[-1].values)
+
+    def paced(self, leaves: list[Any], carried: list[Any], pace: Pace, begin: float) -> Any:
+        """Go on; the time since ``begin`` is noted."""
+        count = self._tracing_count
+        made = self(*leaves, Carried(carried))
+        if count == self._tracing_count:
+            if self.weight[0] != count:
+                self.weight = count, max([weight_of(t.graph) for t in self.traces()], default=0.0)
+            pace.note(time.perf_counter() - begin, self.weight[1], size_of(leaves))
+        return made
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if config.functions_run_eagerly() or is_watched():
@@ -170,11 +183,14 @@ class Segments:
     def finish(self, pending: Any) -> Any:
         """Make steps and segments until the function returns; what it returns. Raises what it
         raises."""
+        pace: Any = None
         while type(pending) is Pending:
-            pending = self._go_on(pending)
+            if pace is None:  # of calls that begin so, with arrays of about these sizes
+                pace = pending.segment.paces[size_of(pending.values).bit_length()]
+            pending = self._go_on(pending, pace)
         return pending
 
-    def _go_on(self, pending: Pending) -> Any:
+    def _go_on(self, pending: Pending, pace: Pace) -> Any:
         segment = pending.segment
         self.function.steps.note(segment.why)
         thawer = Thawer(segment.image, pending.values, pending.carried)
@@ -187,12 +203,18 @@ class Segments:
         except BaseException as error:  # noqa: BLE001  (it is raised where it belongs)
             raised = error
         else:
-            return self._continued(frames, owned, given)
+            if not pace.is_small:
+                return self._continued(frames, owned, given, pace)
+            self.function.plain_calls.note(f"{FASTER} {_at(frames)}")
+            return run_on(frames)
         return run_on(frames, _trimmed(raised, frames[-1]))
 
-    def _continued(self, frames: list[Frame], owned: dict[int, Any], given: set[int]) -> Any:
+    def _continued(
+        self, frames: list[Frame], owned: dict[int, Any], given: set[int], pace: Pace
+    ) -> Any:
         """Go on behind a step. ``given``: what steps gave and were given, and what has been carried
         along: no trace looks into containers among it, unless they are short."""
+        begin = time.perf_counter()
         positions = [f.at for f in frames]
         place = tuple([(f.code, f.at) for f in frames])
         held = len(self.places[place]) > SHAPES
@@ -227,7 +249,7 @@ class Segments:
                 f"{self.function.name} is traced too often {_at(frames)}"
             )
             return run_on(frames)
-        return found(*freezer.leaves, Carried(freezer.carried))
+        return found.paced(freezer.leaves, freezer.carried, pace, begin)
 
 
 def _disown(x: Any, owned: dict[int, Any], given: set[int]) -> None:

@@ -8,6 +8,7 @@ has to be taken back, since nothing of the step has been done.
 from __future__ import annotations
 
 import types
+from collections import defaultdict
 from typing import Any
 
 from twofold.ir import bind
@@ -20,6 +21,7 @@ from ..ndarrays.converter import Indexed
 from ..ndarrays.kinds import Maker, Unbound
 from ..ndarrays.names import Called, Module, _Space
 from ..ndarrays.views import Flat
+from ..pace import Pace
 from ..plain import PlainPython
 from ..symint import SymInt
 from ..symnumber import SymFloat, SymWhole
@@ -67,6 +69,7 @@ class Segment:
 
     def __init__(self, image: Image, values: list[Any], carried: list[Any]) -> None:
         self.image, self.values = image, values
+        self.paces: defaultdict[int, Pace] = defaultdict(Pace)  # by sizes, of calls that begin so
         self.carried = [x.at for x in carried]  # where a continuation has them
 
 

@@ -162,6 +162,11 @@ class Arrays:
         """The same, with sizes as symbolic integers in an array of objects."""
         return evaluate(self, tensor.trace, tensor.value, self._known)
 
+    def has(self, value: Value) -> bool:
+        """Whether ``given`` knows what is behind a hidden input."""
+        captured = self.tracer.captured_by(value)
+        return value in self._inputs or isinstance(captured, Tensor | NumberInput)
+
     def given(self, value: Value) -> np.ndarray[Any, Any] | None:
         """What is behind a hidden input, if it is known: the trace relies on it from now on."""
         array = self._inputs.get(value)

@@ -52,15 +52,14 @@ def evaluate(
     ``tracer``: the one whose graph the value is in.
     """
     links: dict[Value, Value] = {}  # inputs of regions and what they are given
+    if not _is_known(trace, tracer, wanted, memo, links):
+        return None  # and the trace does not rely on the part of it that is
     stack = [wanted]
     while stack:
         value = stack[-1]
         needed = _needed(tracer, value, links)
         if needed is None:
-            found = trace.given(value)
-            if found is None:
-                return None
-            memo[value] = found
+            memo[value] = trace.given(value)
         missing = [v for v in needed or () if v not in memo]
         stack += missing
         if missing:
@@ -69,6 +68,22 @@ def evaluate(
         if value not in memo:
             _compute(trace, value, [memo[v] for v in needed or ()], memo)
     return memo[wanted]
+
+
+def _is_known(
+    trace: Any, tracer: Any, wanted: Value, memo: dict[Value, Any], links: dict[Value, Value]
+) -> bool:
+    stack, seen = [wanted], set()
+    while stack:
+        value = stack.pop()
+        if value in memo or value in seen:
+            continue
+        seen.add(value)
+        needed = _needed(tracer, value, links)
+        if needed is None and not trace.has(value):
+            return False
+        stack += needed or ()
+    return True
 
 
 def _needed(tracer: Any, value: Value, links: dict[Value, Value]) -> Sequence[Value] | None:
