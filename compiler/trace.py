@@ -40,7 +40,6 @@ from .symnumber import SymNumber, symbol
 __all__ = ["TRACED_TEXT", "Traced", "Tracer", "place"]
 
 _PYTHON = (bool, int, float, complex)
-_CAUGHT = "an operation that may raise, inside `try` or `with`,"
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
@@ -234,9 +233,12 @@ class Tracer(bind.Ground):
         node = Node(op, inputs, call.attrs, types, regions, loc, (name,))
         node.sure = self.arrays.sure
         if "raise" in node.effects:
-            if may_be_caught():
-                raise PlainPython(words=_CAUGHT)  # the trace goes on as if nothing were raised
-            if self._has_effects():  # what is done after the graph would not be
+            caught = may_be_caught()
+            if caught and self.arrays.excludes(self, node):
+                node.sure = True
+                self.graph.nodes.append(node)
+                return node.outputs
+            if caught or self._has_effects():  # else handlers would not run, nor effects
                 self.arrays.replay()
             if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
                 self.arrays.replay()

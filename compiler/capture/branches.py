@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import GraphError, ReturnTypeError, StagingError
 from twofold.ir.op import OPS
 
 from ..control.branch import joined, types_of
-from ..control.part import Part
+from ..control.part import Part, is_fault
 from ..plain import PlainPython
 from ..trace import Tracer, place
 from .choice import Run
@@ -27,11 +27,11 @@ from .grown import element_form, own_buffer, run_of, runs
 from .heap import Contents
 from .journal import Attributes
 from .journal_merge import Torn, merge_attributes, merge_entries
-from .machine import Generator, Returned, Stopped, Yielded
+from .machine import Generator, Raised, Returned, Stopped, Yielded
 from .merge import HOLE, Merger, Unmergeable, as_bool
 from .numbers import TracedNumber
 
-__all__ = ["Again", "Ended", "Ending", "Given", "end_of", "enter", "fork", "go_on"]
+__all__ = ["Again", "Ended", "Ending", "Given", "Redo", "end_of", "enter", "fork", "go_on"]
 
 
 class Ending:
@@ -63,8 +63,15 @@ class Given:
         self.at, self.value = at, value
 
 
+class Redo(NamedTuple):
+    """A step to carry out again, which does not raise where it has been decided."""
+
+    at: int
+    passed: int
+
+
 Ended = Returned | Stopped | Ending
-Start = int | Again | Given | Ending
+Start = int | Again | Given | Redo | Ending
 WAYS = 400  # that are interpreted in vain in one trace
 
 
@@ -111,9 +118,9 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
     if type(yes) is type(no) is int and {yes, no} <= frame.stops and not drops:
         depths = dict.fromkeys((yes, no), len(frame.stack))
         return Ending({yes: predicate, no: OPS["logical_not"](predicate)}, depths)
-    join = flow.join([*_steps_of(yes), *_steps_of(no)], frame.stops)
+    join = flow.join([*_steps_of(frame, yes), *_steps_of(frame, no)], frame.stops)
     reason, joins = "", flow.joins(join, frame.stops)
-    if isinstance(yes, Given) and isinstance(no, Given):
+    if isinstance(yes, Given) and isinstance(no, Given) and not _raises(yes) and not _raises(no):
         joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
     for last in dict.fromkeys((*joins, END)):
         try:
@@ -128,10 +135,20 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
     return machine.give_up(f"a decision by a value of the graph: {reason}")
 
 
-def _steps_of(start: Start) -> list[int]:
+def _raises(start: Start) -> bool:
+    return isinstance(start, Given) and type(start.value) is Raised
+
+
+def _steps_of(frame: Frame, start: Start) -> list[int]:
+    """Where a way begins; none if it only raises."""
     if isinstance(start, Ending):
         return list(start.tests)
     if isinstance(start, Given):
+        handler = frame.program.handlers[frame.now]
+        if _raises(start):
+            return [] if handler is None else [handler.target]
+        return [start.at]
+    if isinstance(start, Redo):
         return [start.at]
     return [start.head if isinstance(start, Again) else start]
 
@@ -154,13 +171,15 @@ def _fork(
         try:
             part.run(lambda s=side, at=start: _run_side(machine, s, at), lambda _: ())  # type: ignore[misc]
         except (PlainPython, StagingError) as reason:
-            raises = all(map(flow_of(frame.code).only_raises, _steps_of(start)))
+            raises = all(map(flow_of(frame.code).only_raises, _steps_of(frame, start)))
             if not raises or (isinstance(reason, StagingError) and reason.of_form):
                 raise
             outer.refused = refused  # the trace goes on
             part.leave(reason)
         parts.append(part)
         sides.append(side)
+    if join != END and any(type(s.ended) is Returned and s.ended.raises for s in sides):
+        raise Unmergeable("a function raises on one way")
     fine = [i for i, part in enumerate(parts) if not part.failed]
     if not fine:
         joined("cond", bind.ground().value(predicate), parts, where)
@@ -187,7 +206,7 @@ def _run_side(machine: Any, side: Side, start: Start) -> None:
     machine.journal.begin(bind.ground(), keeps=True)
     count, generators = len(machine.open), len(machine.generators)
     try:
-        side.ended = enter(machine, side.frame, start)
+        side.ended = _ended(machine, side.frame, start)
         if type(side.ended) is Returned and side.frame.back is None:
             machine.refuse_protected()
             value, side.closed = machine.heap.kept(side.ended.value)
@@ -203,11 +222,25 @@ def _run_side(machine: Any, side: Side, start: Start) -> None:
         side.written, side.entries = machine.heap.end(), machine.journal.end()
 
 
+def _ended(machine: Any, frame: Frame, start: Start) -> Any:
+    """How a way ends: what it raises is a value for the caller, where that may be caught."""
+    if not frame.raises:
+        return enter(machine, frame, start)
+    try:
+        return enter(machine, frame, start)
+    except (StagingError, GraphError, ReturnTypeError):
+        raise
+    except Exception as error:
+        if is_fault(error):
+            raise
+        return Returned(Raised(error))
+
+
 def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
     """Run a frame from a place on; how it ended."""
     if isinstance(start, Ending) and len(start.tests) == 1:
         (at,) = start.tests
-        del frame.stack[start.depths[at] :]
+        del frame.stack[start.depths.get(at, 0) :]
         return enter(machine, frame, at, start.value)
     if isinstance(start, Given):
         return _enter_with(machine, frame, start)
@@ -217,6 +250,10 @@ def enter(machine: Any, frame: Frame, start: Start, value: Any = HOLE) -> Any:
         frame.at = start
         if start in frame.stops:
             return Stopped(start)
+        return machine.run(frame)
+    if isinstance(start, Redo):
+        frame.at, frame.passed = start
+        frame.tests = 0
         return machine.run(frame)
     if isinstance(start, Again):
         del frame.stack[len(frame.stack) if start.depth is None else start.depth :]
@@ -260,6 +297,8 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
         for s in sides
     ]
     names = sorted(frozenset().union(*needs))
+    if any(s.frame.handled is not frame.handled for s in sides if s.targets != {END}):
+        raise Unmergeable("the ways handle different exceptions")
     slots = {}
     for name in names:
         column = [

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.errors import StagingError
+from twofold.ir.handlers import may_be_caught
 from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -22,8 +24,8 @@ from ..ndarrays.names import Module, _Space
 from ..plain import PlainPython
 from ..symint import SymInt
 from . import exceptions, instructions, operators
-from .branches import Again, Given, fork
-from .choice import Choice, holds_choice
+from .branches import Again, Given, Redo, fork
+from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
@@ -32,12 +34,13 @@ from .heap import EMPTY, Heap
 from .journal import Journal
 from .lists import Lists, looks_into
 from .loops import PEELED, Loop, run_loop, settle
-from .machine import Generator, unbound
+from .machine import Decide, Generator, Raised, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
 from .numbers import DTYPES, TracedNumber, taken
 from .objects import is_interpreted, module_fallback
 from .pure import any_of
+from .raising import decision_of
 from .shapes import holds_opaque, is_opaque
 from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of, whole
 from .text import joined, snapshot
@@ -62,6 +65,7 @@ class Capture(Lists):
         self.journal = Journal(tracer, self.heap)
         self.cuts = Cuts(self, tracer.cut_at)
         self.carries = False  # whether there are objects that are only carried along
+        self._parts = False  # whether the function that is called now may give a Choice
         self.ways = 0  # that were interpreted in vain
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         # loops that have not become loops of the graph, trip by trip
@@ -229,11 +233,46 @@ class Capture(Lists):
             if inside is not None and here not in inside and other not in inside and not drops:
                 ways = (Again(at), other) if at == yes else (other, Again(at))
                 return fork(self, frame, predicate, *ways)
+        return self._part(frame, predicate, yes, no, drops)
+
+    def _part(self, frame: Frame, predicate: Any, yes: Any, no: Any, drops: int = 0) -> Any:
+        """Go two ways, of a trip if this is in a loop that has been one of Python's so far."""
+        flow, here = flow_of(frame.code), frame.now
         heads = [h for h, inside in flow.loops.items() if here in inside and h not in frame.stops]
         if not heads:
             return fork(self, frame, predicate, yes, no, drops)
         head = min(heads, key=lambda h: len(flow.loops[h]))
         return self._finish_trip(frame, head, lambda: fork(self, frame, predicate, yes, no, drops))
+
+    def decided(self, frame: Frame, decide: Decide) -> Any:
+        ways = Given(frame.now + 1, Raised(decide.error)), Redo(frame.now, frame.tests)
+        return self._part(frame, decide.condition, *ways)
+
+    def excludes_node(self, tracer: Any, node: Any) -> bool:
+        """The same for a node that is about to be staged; see ``raising.py``."""
+        frame = self.running
+        if frame is None or not frame.catches or tracer is not frame.home:
+            return False
+        token = bind.push(tracer)
+        try:
+            return self.excludes(decision_of(node.op.name, node.inputs, node.attrs))
+        finally:
+            bind.pop(token)
+
+    def excludes(self, decide: Decide | None) -> bool:
+        """Whether the present step does not raise here, since that has been decided. Raises the
+        decision if it is still to be made; it cannot, where nobody around the frame catches
+        anything, or where its caller takes no exception as a value."""
+        frame = self.running
+        if decide is None or frame is None or not frame.catches:
+            return False
+        if bind.ground() is not frame.home:
+            return False
+        if frame.tests >= frame.passed:
+            frame.tests += 1
+            raise decide
+        frame.tests += 1
+        return True
 
     def _finish_trip(self, frame: Frame, head: int, decide: Callable[[], Any]) -> Any:
         """A decision in a loop that has been a loop of Python's so far: this trip is made, and the
@@ -374,13 +413,18 @@ class Capture(Lists):
     def invoke(
         self, back: Frame | None, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        parts = back is not None and back.parts_next
+        parts = self._parts = back is not None and back.parts_next
         if back is not None:
             back.parts_next, back.direct = False, parts
         made = super().invoke(back, function, args, kwargs)
+        if type(made) is Raised:
+            raise made.error
         if type(made) is Choice and back is not None and not parts:
             self.give_up("a method that returns values of several types")
         return made
+
+    def hands_over(self, back: Frame | None) -> bool:
+        return self._parts and back is not None and back.catches and may_be_caught()
 
     def construct(
         self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -400,10 +444,16 @@ class Capture(Lists):
         if at is not None:
             frame.at = at
         test = known_truth(made.test)
-        return fork(self, frame, test, Given(frame.at, made.yes), Given(frame.at, made.no))
+        ways = Given(frame.at, made.yes), Given(frame.at, made.no)
+        if any(type(v) is Raised for v in values_of(made)):
+            return self._part(frame, test, *ways)
+        return fork(self, frame, test, *ways)
 
     def missing(self, frame: Frame, value: Any) -> Exception | None:
-        """The error for what has been read, where a variable has no value."""
+        """The error for what has been read, where a variable has no value, or for what a function
+        has raised on this way."""
+        if type(value) is Raised:
+            return value.error  # type: ignore[return-value]
         if value is not UNBOUND and value is not EMPTY:
             return None
         return unbound(frame, frame.program.steps[frame.now].arg)

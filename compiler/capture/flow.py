@@ -33,6 +33,7 @@ class Flow:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.after: list[tuple[int, ...]] = [self._after(i) for i in range(len(program.steps))]
+        self.ways = [self._ways(i) for i in range(len(program.steps))]  # a `raise` to its handler
         self.live = self._liveness()
         self._entries = Counter(k for ways in self.after for k in ways)
         self._first: dict[int, frozenset[str]] = {}
@@ -48,6 +49,11 @@ class Flow:
             return (step.target,)
         return (i + 1, step.target) if step.op in _BOTH else (i + 1,)
 
+    def _ways(self, i: int) -> tuple[int, ...]:
+        handler = self.program.handlers[i]
+        raises = self.program.steps[i].op in ("RAISE_VARARGS", "RERAISE")
+        return (handler.target,) if raises and handler is not None else self.after[i]
+
     def only_raises(self, start: int) -> bool:
         """Whether every way on from a step ends in a ``raise`` that nothing here catches."""
         if start not in self._raising:
@@ -57,10 +63,9 @@ class Flow:
     def _only_raises(self, start: int) -> bool:
         seen, left = {start}, [start]
         for i in left:  # grows while it is read
-            step = self.program.steps[i]
-            if self.program.handlers[i] is not None or step.op == "RETURN_VALUE":
+            if self.program.steps[i].op == "RETURN_VALUE":
                 return False
-            following = [] if step.op in _LAST else [k for k in self.after[i] if k not in seen]
+            following = [k for k in self.ways[i] if k != END and k not in seen]
             seen.update(following)
             left += following
         return True
@@ -100,7 +105,7 @@ class Flow:
         """The first step that every way from all of ``starts`` comes to, before it leaves the
         function or comes to one of ``stops``; END if there is none. Ways that only raise do not
         count, if others are there."""
-        key = frozenset(starts), stops
+        key = frozenset(starts) or frozenset((END,)), stops
         if key not in self._joins:
             self._joins[key] = self._join(*key)
         return self._joins[key]
@@ -109,7 +114,7 @@ class Flow:
         """A step that ways join at, and the next ones behind it that others come to as well."""
         found, at = [first], first
         while at != END and at not in stops and len(found) < 3:
-            at = self.join(self.after[at], stops)
+            at = self.join(self.ways[at], stops)
             if at != END and self._entries[at] > 1:
                 found.append(at)
         return found
@@ -130,7 +135,7 @@ class Flow:
         while todo:
             i = todo.pop()
             if i not in ways and i != END:
-                ways[i] = (END,) if i in stops else self._going_on(self.after[i])
+                ways[i] = (END,) if i in stops else self._going_on(self.ways[i])
                 todo += ways[i]
         return post_dominator(ways, START, END)
 

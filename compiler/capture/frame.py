@@ -34,9 +34,9 @@ class Frame:
     ask where the user's code is.
     """
 
-    __slots__ = ("at", "back", "began", "carried", "code", "direct", "f_globals", "handled",
-                 "is_apart", "keywords", "now", "parts_next", "program", "slots", "stack",
-                 "stops")  # fmt: skip
+    __slots__ = ("at", "back", "began", "carried", "code", "direct", "f_globals", "handled", "home",
+                 "is_apart", "keywords", "now", "parts_next", "passed", "program", "raises",
+                 "slots", "stack", "stops", "tests")  # fmt: skip
 
     def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
         self.code, self.f_globals, self.back = code, space, back
@@ -49,6 +49,10 @@ class Frame:
         self.direct = False  # whether the call that it makes gives what is pushed, as it is
         self.handled: BaseException | None = None  # what an ``except`` block is handling
         self.parts_next = False  # whether what comes next may give a Choice
+        self.home: Any = None  # the graph that its present steps are part of
+        self.raises = False  # whether it may give what it raises to its caller, for a ``try`` there
+        # tests of whether the present step raises: those met, those decided (it does not)
+        self.tests = self.passed = 0
         self.keywords: tuple[str, ...] = ()  # of the call that comes next
         self.stops: frozenset[int] = frozenset()  # steps before which a run ends
         self.carried: frozenset[str] = frozenset()  # what is asked for where it ends, though unread
@@ -65,6 +69,11 @@ class Frame:
         """Go on where another frame of the same function is."""
         for name in Frame.__slots__:
             setattr(self, name, getattr(other, name))
+
+    @property
+    def catches(self) -> bool:
+        """Whether what the present step raises may be caught, here or by a function around it."""
+        return self.raises or self.program.handlers[self.now] is not None
 
     @property
     def is_protected(self) -> bool:

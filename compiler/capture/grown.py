@@ -19,7 +19,7 @@ from twofold.ir.tree import settled
 from .choice import Run
 from .forms import Form, Items, Number, Scalar, Whole, late, widened
 from .merge import Unmergeable
-from .numbers import TracedNumber, as_tensor, raise_if
+from .numbers import TracedNumber, as_tensor, raise_if, surely
 
 __all__ = ["Grows", "Listed", "appended", "item_of", "listed", "popped", "replaced", "rows_of",
            "run_of", "runs"]  # fmt: skip
@@ -79,21 +79,11 @@ def run_of(value: list[Any], form: Form) -> Run:
     return Run(form, buffers, TracedNumber(int, as_tensor(len(value), int)))
 
 
-def _sure(op: str, *args: Any) -> Any:
-    """An operation that cannot raise, since the position is known to be one of the list."""
-    arrays: Any = bind.ground().arrays  # type: ignore[attr-defined]
-    before, arrays.sure = arrays.sure, True
-    try:
-        return OPS[op](*args)
-    finally:
-        arrays.sure = before
-
-
 def _written(buffers: list[Any], at: Any, row: list[Any]) -> list[Any]:
     """Buffers with the tensors of an item at a position. (A write and its gradient take buffers of
     zeros without elements, as gradients have them; ``buffer_push`` does not.)"""
     _check_types(row, buffers)
-    return [_sure("buffer_write", b, at, x)[0] for b, x in zip(buffers, row, strict=True)]
+    return [surely("buffer_write", b, at, x)[0] for b, x in zip(buffers, row, strict=True)]
 
 
 def _check_types(row: list[Any], buffers: list[Any]) -> None:
@@ -139,7 +129,7 @@ def item_of(run: Run, index: Any) -> Any:
 
 def read(run: Run, at: Any) -> Any:
     """The item at a position, of which it is known that there is one."""
-    return run.form.make(iter([_sure("buffer_read", b, at) for b in run.buffers]))
+    return run.form.make(iter([surely("buffer_read", b, at) for b in run.buffers]))
 
 
 def replaced(run: Run, index: Any, item: Any) -> Run:

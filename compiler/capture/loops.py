@@ -78,7 +78,7 @@ def settle(machine: Any, frame: Frame, ended: Any, peeled: int | None = None) ->
     """Go on where trips of a loop ended; ``peeled``: the loop that is to be made from there."""
     if isinstance(ended, Ending) and len(ended.tests) == 1:
         (at,) = ended.tests
-        del frame.stack[ended.depths[at] :]
+        del frame.stack[ended.depths.get(at, 0) :]
         ended = Returned(ended.value) if at == END else Stopped(at)
     if isinstance(ended, Ending):
         if peeled in ended.tests:

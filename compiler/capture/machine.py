@@ -12,6 +12,7 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
+from twofold.ir import bind
 from twofold.ir.location import interpreters
 
 from ..plain import PlainPython
@@ -20,8 +21,10 @@ from .frame import Frame
 
 __all__ = [
     "INSTRUCTIONS",
+    "Decide",
     "Generator",
     "Machine",
+    "Raised",
     "Returned",
     "Stopped",
     "Where",
@@ -51,11 +54,33 @@ class Returned:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    @property
+    def raises(self) -> bool:
+        """Whether it is an exception that the caller gets."""
+        return type(self.value) is Raised
+
 
 class Yielded(Returned):
     """A ``yield``, with its value."""
 
     __slots__ = ()
+
+
+class Raised:
+    """What stands for the result of a function that raises, on one way; see ``raising.py``."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Decide(BaseException):
+    """The present step raises an error where a condition holds; see ``raising.py``."""
+
+    def __init__(self, condition: Any, error: Exception) -> None:
+        super().__init__()
+        self.condition, self.error = condition, error
 
 
 class Stopped:
@@ -70,9 +95,19 @@ class Stopped:
 class Machine:
     """Interprets functions of the user in one trace."""
 
+    running: Frame | None = None  # the innermost frame
+
     def run(self, frame: Frame) -> Any:
         """Run a frame on, until it returns (``Returned``), yields, or is about to carry out one of
         its ``stops`` after its first step (``Stopped``). Raises what the code raises."""
+        around, self.running = self.running, frame
+        frame.home = bind.ground()
+        try:
+            return self._run(frame)
+        finally:
+            self.running = around
+
+    def _run(self, frame: Frame) -> Any:
         steps = frame.program.steps
         while True:
             step = steps[frame.at]
@@ -80,7 +115,8 @@ class Machine:
             frame.at += 1
             self.spend(frame)
             try:
-                end = INSTRUCTIONS[step.op](self, frame, step)
+                carry_out = Machine.decide if frame.catches else INSTRUCTIONS[step.op]
+                end = carry_out(self, frame, step)
             except PlainPython as error:
                 self.fails(frame, error)
                 raise
@@ -92,10 +128,24 @@ class Machine:
                 if not self.handle(frame, error):
                     raise
                 end = None
+            frame.tests = frame.passed = 0
             if end is not None:
                 return end
             if frame.at in frame.stops:
                 return Stopped(frame.at)
+
+    def decide(self, frame: Frame, step: Step) -> Any:
+        """Carry out a step of which it may have to be decided first whether it raises."""
+        before = list(frame.stack), frame.keywords
+        try:
+            return INSTRUCTIONS[step.op](self, frame, step)
+        except Decide as decide:
+            frame.stack, frame.keywords = before
+            return self.decided(frame, decide)
+
+    def decided(self, frame: Frame, decide: Decide) -> Any:
+        """Go on where the present step may raise; how the run ended, if it did."""
+        raise decide
 
     def spend(self, frame: Frame) -> None:
         """Another step is carried out."""
@@ -146,7 +196,7 @@ class Machine:
         return self.run(frame).value
 
 
-interpreters[Machine.run.__code__] = "frame"
+interpreters[Machine._run.__code__] = "frame"
 
 
 class Where:

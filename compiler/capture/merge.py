@@ -27,8 +27,9 @@ from ..trace import Traced
 from .choice import Choice, Run, alternatives, chosen
 from .frame import UNBOUND
 from .heap import EMPTY, Heap
-from .machine import Where
+from .machine import Raised, Where
 from .numbers import TracedNumber, as_tensor, is_number, kind_of
+from .raising import key_of
 from .text import Text
 from .walks import Walk
 
@@ -52,6 +53,8 @@ def form_key(value: Any) -> Any:
     there is only one."""
     if type(value) is Where:
         raise Unmergeable("a generator stands at one place on each way")
+    if type(value) is Raised:
+        return "raised", key_of(value)
     if is_number(value):
         return "number", kind_of(value)
     if isinstance(value, Tensor):
@@ -86,6 +89,8 @@ def same(left: Any, right: Any) -> bool:
         return True
     if type(left) is not type(right):
         return False
+    if type(left) is Raised:
+        return bool(key_of(left) == key_of(right))
     if isinstance(left, SymInt):
         return bool(left.dim == right.dim)
     if type(left) is Walk:

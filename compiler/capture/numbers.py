@@ -17,6 +17,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.dims import evaluate, symbols_of
 from twofold.ir.errors import StagingError
+from twofold.ir.handlers import may_be_caught
 from twofold.ir.op import OPS
 from twofold.ir.ops import elementwise
 from twofold.runtime.carried import truth
@@ -26,9 +27,10 @@ from ..control.branch import stage_branches
 from ..plain import PlainPython
 from ..symint import SymInt
 from ..symnumber import SymNumber
+from .machine import Decide
 
 __all__ = ["DTYPES", "TracedNumber", "is_number", "kind_of", "number_of", "raise_if", "staged",
-           "taken"]  # fmt: skip
+           "surely", "taken"]  # fmt: skip
 
 DTYPES: dict[type, np.dtype[Any]] = {
     bool: np.dtype(bool), int: np.dtype(np.int64), float: np.dtype(np.float64),
@@ -129,8 +131,18 @@ def as_tensor(value: Any, kind: type) -> Any:
     return OPS["constant"](value=np.array(value, DTYPES[kind]))
 
 
-def raise_if(condition: Any, error: Exception) -> None:
-    """Stage a test: where the condition holds, the graph raises the error."""
+def surely(op: str, *args: Any, **attrs: Any) -> Any:
+    """An operation that cannot raise, as is known."""
+    with bind.ground().arrays.checked():  # type: ignore[attr-defined]
+        return OPS[op](*args, **attrs)
+
+
+def raise_if(condition: Any, error: Exception, of_python: bool = True) -> None:
+    """Stage a test: where the condition holds, the graph raises the error; or the code goes on at
+    its handler, if it has one and the error is Python's."""
+    machine = bind.ground().arrays.machine  # type: ignore[attr-defined]
+    if of_python and may_be_caught() and machine.excludes(Decide(condition, error)):
+        return
 
     def fails() -> Any:
         raise error
@@ -157,7 +169,7 @@ def _sum(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             return TracedNumber(int, made, bounds)
         if not (_is_small(left) or _is_small(right)):
             wrong = ((a ^ b) < 0) if function is operator.sub else ((a ^ b) >= 0)
-            raise_if(wrong & ((made ^ a) < 0), _too_large())
+            raise_if(wrong & ((made ^ a) < 0), _too_large(), False)
         return TracedNumber(int, made)
 
     return compute
@@ -219,7 +231,7 @@ def _product(left: Any, right: Any) -> TracedNumber:
     if bounds is not None:
         return TracedNumber(int, a * b, bounds)
     size = OPS["abs"](as_tensor(left, float) * as_tensor(right, float))
-    raise_if(size >= float(_LARGE), _too_large())
+    raise_if(size >= float(_LARGE), _too_large(), False)
     return TracedNumber(int, a * b)
 
 
@@ -248,7 +260,7 @@ def _floored(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         _refuse_zero(b, right, real if kind is float else whole)
         if kind is float and not modulo:  # Python's quotient of infinities
             return TracedNumber(kind, OPS["numpy_floor_divide"](a, b))
-        return TracedNumber(kind, function(a, b))
+        return TracedNumber(kind, surely("remainder" if modulo else "floor_divide", a, b))
 
     return compute
 

@@ -313,7 +313,12 @@ class Objects(Machine):
         keywords = keywords_name(function.__code__)
         if keywords is not None:
             self.fresh(frame.slots[keywords])
+        frame.raises = self.hands_over(back)
         return self.start(frame)
+
+    def hands_over(self, back: Frame | None) -> bool:
+        """Whether a function that is called may give what it raises to its caller."""
+        return False
 
     def give_up(self, what: str) -> Any:
         """The function cannot be interpreted. Raises."""

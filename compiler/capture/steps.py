@@ -430,6 +430,8 @@ class Steps(Writes):
             raise
         if function is copy.deepcopy:
             self._all_fresh(made)
+        elif type(made) in _ATOMS:
+            pass  # there is nothing in it
         elif (
             isinstance(function, type)
             or function in _COPYING

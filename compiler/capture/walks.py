@@ -12,7 +12,7 @@ from twofold.ir.op import OPS
 
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..symint import SymInt
-from .numbers import TracedNumber, as_tensor, bounds_of
+from .numbers import TracedNumber, as_tensor, bounds_of, surely
 
 __all__ = ["Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
 
@@ -119,7 +119,7 @@ class Rows:
         if type(self.owner) is TracedArray:
             self.owner.home.bounds[at.held.value] = 0, self.length() - 1
             return self.owner[TracedScalar(self.owner.home, at.held)]
-        return OPS["gather"](self.owner, at.held, axis=0)
+        return surely("gather", self.owner, at.held, axis=0)
 
 
 class Items:

@@ -30,7 +30,7 @@ from ..plain import PlainPython, first_line
 from ..trace import Traced, Tracer
 from .objects import Objects
 
-__all__ = ["Part", "Written", "current_value", "give", "refused", "staging", "unite"]
+__all__ = ["Part", "Written", "current_value", "give", "is_fault", "refused", "staging", "unite"]
 
 
 class Part:
@@ -81,7 +81,7 @@ class Part:
             raise error
         args = (error.message,) if isinstance(error, TwofoldError) else error.args
         plain = all(x is None or type(x) in (str, int, float, bool) for x in args)
-        plain = plain and not _is_fault(error)
+        plain = plain and not is_fault(error)
         if exception_named(type(error).__name__) is not type(error) or not plain:
             where = raised_at(error)
             at = "" if where is None else f" ({where})"
@@ -207,7 +207,7 @@ _MAY_RAISE = tuple(
 )
 
 
-def _is_fault(error: Exception) -> bool:
+def is_fault(error: Exception) -> bool:
     """Whether an error comes out of the middle of this package, where what the user's code raises
     does not begin: plain Python tells what the code means."""
     if isinstance(error, TwofoldError):

@@ -283,6 +283,11 @@ class Arrays:
         elif any(cell.dirty for cell in self.cells.all):
             self.replay()
 
+    def excludes(self, tracer: Any, node: Any) -> bool:
+        """Whether it has been decided that an operation does not raise here; see
+        ``capture/raising.py``. The decision to be made is raised."""
+        return self._machine is not None and self._machine.excludes_node(tracer, node)
+
     def replay(self) -> None:
         """A call that raises is made again by plain Python, with what it writes before. Raises
         PlainPython if writes have been put into the graph."""

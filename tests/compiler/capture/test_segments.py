@@ -244,13 +244,9 @@ def outside(x: Any) -> Any:
 
 def tries(x: Any) -> Any:
     try:
-        y = tf.gather(x, tf.cast(x[0], tf.int32))
-    except (IndexError, tf.errors.TwofoldError):
-        y = x[1]
-    try:
-        return 1 // int(y)
+        return json.loads(json.dumps(1 // int(x[0]))) * x
     except ZeroDivisionError:
-        return y
+        return x[1]
 
 
 def returns_what_it_got(x: Any) -> Any:

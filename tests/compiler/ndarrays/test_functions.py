@@ -188,4 +188,4 @@ def test_an_exception_on_values_inside_a_with(manager: str, jit: bool) -> None:
     compiled = tf.function(space["f"], jit_compile=jit)
     compiled(np.arange(5.0), np.array([2]))
     left = compiled.experimental_get_segment_count() + compiled.experimental_get_plain_count()
-    assert left == (manager in CATCHING)
+    assert left == 0  # a call that raises is made by plain Python, if it may be caught
