@@ -7,6 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from support.layout import PYPROJECT
+
+from twofold.keras_backend.seam import TRIED
 
 
 def run(text: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +62,12 @@ def test_a_version_that_was_not_tried_is_refused() -> None:
         "import importlib.metadata as m\nm.version = lambda name: '4.0.0'\nimport twofold.keras"
     )
     assert "Keras 4.0.0 was not tried with this version of twofold" in done.stderr
+
+
+def test_the_range_of_versions_is_that_of_the_extra() -> None:
+    (keras,) = (Requirement(r) for r in PYPROJECT["project"]["optional-dependencies"]["keras"])
+    low, high = (".".join(map(str, v)) for v in TRIED)
+    assert keras.specifier == SpecifierSet(f">={low},<{high}")
 
 
 def test_the_backend_cannot_be_changed_under_living_layers() -> None:

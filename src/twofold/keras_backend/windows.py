@@ -6,8 +6,6 @@ from typing import Any
 
 from keras.src import backend
 from keras.src.backend.common.backend_utils import (
-    check_conv_input_channels,
-    check_conv_transpose_input_channels,
     compute_conv_transpose_padding_args_for_jax,
 )
 
@@ -38,9 +36,16 @@ def conv(
     layout = _layout(data_format)
     inputs, kernel = together(inputs, kernel)
     channels = inputs.shape[-1 if layout == "N...C" else 1]
-    if int(channels) % int(kernel.shape[-2]):
-        check_conv_input_channels(inputs, kernel, backend.standardize_data_format(data_format))
+    _check_channels(channels, kernel.shape[-2], int(channels) % int(kernel.shape[-2]) == 0)
     return tf.nn.convolution(inputs, kernel, strides, padding, layout, dilation_rate)
+
+
+def _check_channels(given: Any, wanted: Any, fit: bool) -> None:
+    if not fit:
+        raise ValueError(
+            f"The number of input channels must match the kernel's input channels. Received: input "
+            f"channels={given}, kernel input channels={wanted}."
+        )
 
 
 def depthwise_conv(
@@ -69,7 +74,8 @@ def conv_transpose(
     """The transpose of a convolution: its inputs set apart by the strides, and convolved."""
     data_format = backend.standardize_data_format(data_format)
     inputs, kernel = together(inputs, kernel)
-    check_conv_transpose_input_channels(inputs, kernel, data_format)
+    channels = inputs.shape[1 if data_format == "channels_first" else -1]
+    _check_channels(channels, kernel.shape[-1], int(channels) == int(kernel.shape[-1]))
     pads = compute_conv_transpose_padding_args_for_jax(
         input_shape=tuple(None if hasattr(type(n), "symbolic_size") else n for n in inputs.shape),
         kernel_shape=kernel.shape, strides=strides, padding=padding,
