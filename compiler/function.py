@@ -388,7 +388,7 @@ class Function:
         f has 1 trace
         trace 0 (x: f32[])
         """
-        if not args and not kwargs and self._takes_arguments():
+        if len(args) <= self.of_class and not kwargs and self._takes_more_than(*args):
             return self.summary()
         leaves, structure = bind_arguments(self, args, kwargs)
         key = self._keys.pattern(leaves, structure)
@@ -407,9 +407,9 @@ class Function:
         """What ``explain()`` says without arguments: all traces, and what ran as plain Python."""
         return summary(self.name, self.traces(), self.retraced(), self.plain_calls, self.steps)
 
-    def _takes_arguments(self) -> bool:
+    def _takes_more_than(self, *args: Any) -> bool:
         try:
-            self.parameters and self.parameters.bind()
+            self.parameters and self.parameters.bind(*args)
         except TypeError:
             return True
         return False

@@ -205,12 +205,22 @@ class Watch:
 def _differences(name: str, read: Any, value: Any, now: Any) -> Iterator[str]:
     """What a reader gave and what it gives now: each part that is another, if it names parts."""
     parts = getattr(read, "part", None)
-    if parts is None or len(now) != len(value):
-        yield f"{name}: {value!r} -> {now!r}"
+    if not (type(now) is type(value) is tuple and len(now) == len(value)):
+        yield f"{name}: {_shown(value)} -> {_shown(now)}"
         return
     for i, (old, new) in enumerate(zip(value, now, strict=True)):
         if not _same(new, old):
-            yield f"{name}{parts(value, i)}: {old!r} -> {new!r}"
+            part = parts(value, i) if parts else ""
+            yield f"{name}{part}: {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    """A value in a line of an explanation."""
+    value = value() if value.__class__ is _Weak else value
+    if value is MISSING:
+        return "nothing"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _within(value: Any, items: tuple[Any, ...]) -> bool:

@@ -342,6 +342,28 @@ def test_the_explanation_says_what_changed(monkeypatch: pytest.MonkeyPatch) -> N
     assert "needs FACTOR is 2.0" in g.explain(X)
 
 
+class Counting:
+    def __init__(self) -> None:
+        self.w = tf.Variable(tf.ones((40, 4)), name="w")
+        self.calls = 0
+
+    @tf.function
+    def scaled(self, x: Any) -> Any:
+        self.calls += 1
+        return tf.sum(self.w) * x
+
+
+def test_the_explanation_of_an_object_shows_what_changed_and_not_what_stayed() -> None:
+    counting = Counting()
+    for _ in range(3):
+        counting.scaled(X)
+        counting.calls += 1
+    text = counting.scaled.explain()
+    assert text == Counting.scaled.explain(counting)  # type: ignore[attr-defined]
+    assert text.startswith("scaled has 2 traces\n")
+    assert text.endswith("\ntraced again: argument: 0 -> 2")
+
+
 def test_side_effects_on_what_is_watched_happen_on_every_call() -> None:
     calls: list[int] = []
 
