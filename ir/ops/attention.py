@@ -30,7 +30,7 @@ from .elementwise import where
 from .exponential import exp
 from .movement import expand_dims
 from .nn import softmax
-from .operand import as_tensor, product
+from .operand import as_tensor, product, ranked
 from .reduce import sum
 from .statistics import in_single
 
@@ -121,7 +121,7 @@ def _causal(q: Any, k: Any) -> Any:
 
 def _for_groups(x: Any, heads: Any) -> Any:
     """Each head of keys or values as many times as queries need it."""
-    own = x.shape[-3]
+    own = ranked(x, 3, "scaled_dot_product_attention").shape[-3]
     if heads % own > 0:
         raise ShapeError(f"scaled_dot_product_attention: {own} heads do not serve {heads}")
     wide = expand_dims(x, axis=(-3,))

@@ -16,7 +16,7 @@ from .elementwise import conj
 from .factor import eigvalsh
 from .joining import stack
 from .matrix import adjoint
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .padding import pad_constant
 from .reduce import sum
 from .scipy_calls import scipy
@@ -109,7 +109,10 @@ def tridiagonal_matmul(
     array([[3.],
            [7.]], dtype=float32)
     """
-    lines, x = _compact(diagonals, diagonals_format, "tridiagonal_matmul"), as_tensor(rhs)
+    lines, x = (
+        _compact(diagonals, diagonals_format, "tridiagonal_matmul"),
+        ranked(rhs, 2, "tridiagonal_matmul"),
+    )
     above, main, below = (movement.expand_dims(lines[..., i, :], axis=(-1,)) for i in range(3))
     return above * _shifted(x, -1) + main * x + below * _shifted(x, 1)
 
@@ -199,7 +202,10 @@ def tridiagonal_solve(
     """
     if perturb_singular:
         raise ArgumentError("tridiagonal_solve: perturb_singular is not supported; leave it out")
-    lines, b = _compact(diagonals, diagonals_format, "tridiagonal_solve"), as_tensor(rhs)
+    lines, b = (
+        _compact(diagonals, diagonals_format, "tridiagonal_solve"),
+        ranked(rhs, 1, "tridiagonal_solve"),
+    )
     vector = len(b.shape) == len(lines.shape) - 1
     if vector:
         b = movement.expand_dims(conj(b) if conjugate_rhs else b, axis=(-1,))
@@ -229,7 +235,8 @@ def eigh_tridiagonal(
     >>> tf.linalg.eigh_tridiagonal([1.0, 1.0], [1.0]).numpy().round(4)
     array([0., 2.], dtype=float32)
     """
-    main, below = as_tensor(alpha), as_tensor(beta)
+    what = "eigh_tridiagonal"
+    main, below = ranked(alpha, 1, what), ranked(beta, 1, what)
     size = main.shape[-1]
     matrix = on_diagonal(main, rows=size, cols=size, offset=0)
     matrix = matrix + on_diagonal(below, rows=size, cols=size, offset=-1)

@@ -15,7 +15,7 @@ from .diagonals import matrix_diagonal, on_diagonal
 from .elementwise import where
 from .linear import slogdet
 from .matrix import HERMITIAN, adjoint
-from .operand import as_tensor, product
+from .operand import as_tensor, product, ranked
 from .reduce import sum
 from .solving import triangular_solve
 from .statistics import root, vector_norm
@@ -63,7 +63,7 @@ def band_part(input: Any, num_lower: Any, num_upper: Any, name: Any = None) -> A
 @composite(Sample("f[3,4]", "f[3]"), Sample("f[2,3,3]", "f[2,3]"))
 def set_diag(input: Any, diagonal: Any, name: Any = None) -> Any:
     """``input`` with its main diagonals, over the last two axes, replaced by ``diagonal``."""
-    x, line = as_tensor(input), as_tensor(diagonal)
+    x, line = ranked(input, 2, "set_diag"), as_tensor(diagonal)
     rows, cols = x.shape[-2:]
     spot = movement.expand_dims(arange(rows, dtype=np.dtype("int64")), axis=(1,))
     hit = OPS["equal"](spot, arange(cols, dtype=np.dtype("int64")))
@@ -78,7 +78,7 @@ def matrix_of_diagonal(diagonal: Any, k: int = 0, name: Any = None) -> Any:
     >>> tf.linalg.matrix_of_diagonal([[1, 2]]).shape
     (1, 2, 2)
     """
-    line = as_tensor(diagonal)
+    line = ranked(diagonal, 1, "matrix_of_diagonal")
     size = line.shape[-1] + abs(k)
     return on_diagonal(line, rows=size, cols=size, offset=k)
 

@@ -12,7 +12,7 @@ from ..shapes import show_shape
 from . import movement
 from .elementwise import relu
 from .joining import concat
-from .operand import as_sizes, as_tensor, product
+from .operand import as_sizes, as_tensor, product, ranked
 from .padding import pad_constant
 from .slicing import slice_axis
 
@@ -115,7 +115,8 @@ def batch_to_space(input: Any, block_shape: Any, crops: Any, name: Any = None) -
     >>> tf.batch_to_space(tf.ones((4, 2, 2, 1)), (2, 2), ((0, 0), (0, 0))).shape
     (1, 4, 4, 1)
     """
-    x, blocks, cuts = as_tensor(input), _numbers(block_shape), _numbers(crops)
+    blocks, cuts = _numbers(block_shape), _numbers(crops)
+    x = ranked(input, len(blocks) + 1, "batch_to_space")
     count = len(blocks)
     n, *sizes = x.shape
     each = product(blocks)

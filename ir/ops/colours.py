@@ -18,7 +18,7 @@ from .contract import matmul
 from .elementwise import maximum, minimum, where
 from .formulas import clip
 from .joining import stack
-from .operand import as_tensor, product
+from .operand import as_tensor, product, ranked
 from .statistics import mean, std
 
 __all__ = [
@@ -222,9 +222,9 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: Any = None) -> A
 @composite(Sample(IMAGE))
 def per_image_standardization(image: Any) -> Any:
     """Each image less its mean, over its deviation, which is at least ``1 / sqrt(elements)``."""
-    x = as_tensor(image)
+    x = ranked(image, 3, "per_image_standardization")
     x = x if info(x.dtype).floating else cast(x, dtype=FLOAT)
     axes = (-3, -2, -1)
-    least = 1 / math.sqrt(float(product(x.shape[-3:])))
+    least = 1 / math.sqrt(max(float(product(x.shape[-3:])), 1.0))
     spread = maximum(std(x, axis=axes, keepdims=True), least)
     return (x - mean(x, axis=axes, keepdims=True)) / spread

@@ -17,7 +17,7 @@ from . import movement
 from .casting import cast
 from .create import arange, linspace, ones
 from .elementwise import where
-from .operand import as_tensor, product
+from .operand import as_tensor, product, ranked
 from .reduce import max, min
 from .segment import unsorted_segment_sum
 from .sorting import searchsorted
@@ -163,7 +163,7 @@ def histogram(
     """
     edges = histogram_bin_edges(a, bins, range)
     x = _flat(a)
-    count = edges.shape[0] - 1
+    count = ranked(edges, 1, "histogram", 1).shape[0] - 1
     place = searchsorted(edges, cast(x, dtype=edges.dtype), side="right") - 1
     place = where(OPS["equal"](cast(x, dtype=edges.dtype), edges[-1]), count - 1, place)
     place = where(place >= count, -1, place)

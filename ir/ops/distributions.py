@@ -20,7 +20,7 @@ from ..shapes import Sizes, broadcast_shapes
 from ..types import TensorType
 from . import movement
 from .casting import cast
-from .operand import as_tensor, shape_attr
+from .operand import as_tensor, ranked, shape_attr
 from .random import STATE, check_state, normals, random_state, unit, words
 from .special import log_gamma
 
@@ -315,7 +315,7 @@ def beta_draw(state: Any, shape: Any, alpha: Any, beta: Any, dtype: Any) -> Any:
 
 def choice_draw(state: Any, x: Any, shape: Any, replace: bool, p: Any) -> Any:
     """Slices of ``x`` along its first axis; of a number, of those from 0 up to it."""
-    rows = OPS["arange"](start=x) if isinstance(x, int) else as_tensor(x)
+    rows = OPS["arange"](start=x) if isinstance(x, int) else ranked(x, 1, "choice")
     shape, count = shape_attr(shape, "choice"), rows.shape[0]
     size = math.prod(shape)
     if not replace and isinstance(size, int) and isinstance(count, int) and size > count:

@@ -21,7 +21,7 @@ from ..promote import as_floating, complex_of
 from ..shapes import Sizes
 from . import movement
 from .create import arange
-from .operand import as_tensor, size_attr
+from .operand import as_tensor, ranked, size_attr
 from .padding import pad_constant
 from .slicing import slice_axis
 
@@ -269,7 +269,7 @@ def irfft(x: Any, n: Any = None, axis: int = -1, norm: str = "backward") -> Any:
 @composite(Sample("f[2,3]"), Sample("f[2,3]", (3, 2), (0, 1), norm="ortho"))
 def rfftn(x: Any, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """``rfft`` along the last of several axes and ``fft`` along the others; see ``fftn``."""
-    x = as_tensor(x)
+    x = ranked(x, 1, "rfftn")
     found, counts = _axes(x, s, axes, "rfftn")
     for axis, n in zip(found, counts, strict=True):
         x = _sized(x, axis, n, "rfftn")
@@ -281,7 +281,7 @@ def rfftn(x: Any, s: Any = None, axes: Any = None, norm: str = "backward") -> An
 @composite(Sample("c[2,3]"), Sample("c[2,3]", (2, 5), (0, 1), norm="forward"))
 def irfftn(x: Any, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of ``rfftn``: ``ifft`` along all axes but the last, and ``irfft`` along that."""
-    x = _as_complex(x)
+    x = _as_complex(ranked(x, 1, "irfftn"))
     found, counts = _axes(x, s, axes, "irfftn")
     for axis, n in zip(found[:-1], counts[:-1], strict=True):
         x = _sized(x, axis, n, "irfftn")
@@ -356,6 +356,8 @@ def fftshift(x: Any, axes: Any = None) -> Any:
     """The elements rolled so that frequency 0 stands in the middle of the axes (None: all)."""
     x = as_tensor(x)
     found = axes_of(axes, len(x.shape), "fftshift")
+    if not found:
+        return OPS["identity"](x)
     return movement.roll(x, shift=tuple([x.shape[a] // 2 for a in found]), axis=found)
 
 
@@ -364,4 +366,6 @@ def ifftshift(x: Any, axes: Any = None) -> Any:
     """The inverse of ``fftshift``."""
     x = as_tensor(x)
     found = axes_of(axes, len(x.shape), "ifftshift")
+    if not found:
+        return OPS["identity"](x)
     return movement.roll(x, shift=tuple([-(x.shape[a] // 2) for a in found]), axis=found)

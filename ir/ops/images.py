@@ -20,7 +20,7 @@ from .convolution import Window, along, depthwise
 from .elementwise import square, where
 from .gather import gather
 from .joining import concat
-from .operand import as_sizes, as_tensor, product
+from .operand import as_sizes, as_tensor, product, ranked
 from .padding import pad, pad_constant
 from .reduce import sum
 from .slicing import slice_axis
@@ -279,7 +279,7 @@ def crop_and_resize(
     """
     if method not in ("bilinear", "nearest"):
         raise ArgumentError(f"crop_and_resize: there is no method {method!r}")
-    x, boxes = as_tensor(image), as_tensor(boxes)
+    x, boxes = ranked(image, 4, "crop_and_resize", 4), ranked(boxes, 2, "crop_and_resize", 2)
     x = x if info(x.dtype).floating else cast(x, dtype=np.dtype("float32"))
     picked = gather(x, box_indices, axis=0)
     rows = _spots(boxes[:, 0], boxes[:, 2], x.shape[1], int(as_sizes(crop_size)[0]))
@@ -327,8 +327,8 @@ def extract_patches(
     images: Any, sizes: Any, strides: Any, rates: Any, padding: Any, name: Any = None
 ) -> Any:
     """The windows of an image as channels: ``[N, rows, columns, h * w * C]``."""
-    x = as_tensor(images)
     what = "extract_patches"
+    x = ranked(images, 4, what, 4)
     window, steps, holes = (along(v, 2, what) for v in (sizes, strides, rates))
     slices = Window(x, window, steps, holes, padding, 0, what).slices()
     return concat(slices, axis=-1) if len(slices) > 1 else OPS["identity"](slices[0])
@@ -354,7 +354,7 @@ def image_gradients(image: Any) -> tuple[Any, Any]:
 @composite(Sample(IMAGES))
 def sobel_edges(image: Any) -> Any:
     """Sobel's differences along height and width, as a last axis of two."""
-    x = as_tensor(image)
+    x = ranked(image, 4, "sobel_edges", 4)
     smooth = np.array([1.0, 2.0, 1.0])
     slope = np.array([-1.0, 0.0, 1.0])
     kernels = np.stack([np.outer(slope, smooth), np.outer(smooth, slope)], -1)[:, :, None]
@@ -405,7 +405,7 @@ def ssim(
     Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to
     Structural Similarity" (2004). ``return_index_map``: for each window. Raises ShapeError.
     """
-    (x, own), (y, _) = as_float(img1), as_float(img2)
+    (x, own), (y, _) = as_float(ranked(img1, 3, "ssim")), as_float(ranked(img2, 3, "ssim"))
     if min(int(n) for n in x.shape[-3:-1]) < filter_size:
         raise ShapeError(f"ssim: a window of {filter_size} does not fit {show_shape(x.shape)}")
     scale = 1.0 if info(own).floating else 1 / info(own).ints[1]

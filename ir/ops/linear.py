@@ -18,7 +18,7 @@ from .create import eye
 from .diagonals import matrix_diagonal
 from .factor import svdvals
 from .matrix import MATRIX, TALL
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .reduce import max, min, sum
 from .solving import inv, pinv, slogdet_pair
 from .statistics import count_nonzero, in_single, summed, vector_norm
@@ -129,7 +129,7 @@ def matrix_power(x: Any, n: int) -> Any:
     array([[1., 5.],
            [0., 1.]], dtype=float32)
     """
-    x = as_tensor(x)
+    x = ranked(x, 2, "matrix_power")
     if n < 0:
         x, n = inv(x), -n
     out = None

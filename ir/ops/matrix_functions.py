@@ -22,7 +22,7 @@ from .contract import matmul
 from .gather import gather
 from .joining import concat
 from .matrix import MATRIX, adjoint, square
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .scipy_calls import scipy
 from .slicing import slice_axis
 from .solving import triangular_solve
@@ -189,13 +189,14 @@ def lu_factors_vjp(g: Any, out: Any, x: Any) -> Any:
 
 def _unpacked(packed: Any) -> tuple[Any, Any]:
     """The lower factor, with ones on its diagonal, and the upper."""
-    size = packed.shape[-1]
+    size = ranked(packed, 2, "the factors of lu").shape[-1]
     eye = OPS["eye"](n_rows=size, dtype=packed.dtype)
     return band(packed, -1, lower=True) + eye, band(packed, 0, lower=False)
 
 
 def _rows(x: Any, order: Any) -> Any:
     """The rows of matrices in another order."""
+    x, order = ranked(x, 2, "the rows of lu"), ranked(order, 1, "the order of lu")
     batch = len(order.shape) - 1
     lead = len(x.shape) - 2
     if lead != batch:
@@ -219,7 +220,7 @@ def lu(input: Any, output_idx_type: Any = INT32, name: Any = None) -> tuple[Any,
     (array([[4.  , 4.  ],
            [0.25, 1.  ]], dtype=float32), array([1, 0], dtype=int32))
     """
-    packed, order = lu_factors(input)
+    packed, order = lu_factors(ranked(input, 2, "lu"))
     return packed, OPS["cast"](order, dtype=output_idx_type)
 
 
@@ -250,7 +251,7 @@ def lu_matrix_inverse(
     array([[0. , 1. ],
            [0.5, 0. ]], dtype=float32)
     """
-    packed = as_tensor(lower_upper)
+    packed = ranked(lower_upper, 2, "lu_matrix_inverse")
     eye = OPS["eye"](n_rows=packed.shape[-1], dtype=packed.dtype)
     return lu_solve(packed, perm, movement.broadcast_to(eye, shape=tuple(packed.shape)))
 

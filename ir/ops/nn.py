@@ -15,7 +15,7 @@ from .compare import greater_equal, isfinite, less
 from .elementwise import masked_multiply, maximum, square, squared_difference, where
 from .exponential import exp, log, log1p, rsqrt, softplus
 from .movement import expand_dims, squeeze
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .reduce import max as largest
 from .reduce import sum as total
 from .sorting import take_along_axis
@@ -124,7 +124,8 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
     >>> tf.nn.sparse_softmax_cross_entropy_with_logits([0], [[0.0, 0.0]]).numpy()
     array([0.6931472], dtype=float32)
     """
-    labels, logits = as_tensor(labels), as_tensor(logits)
+    what = "sparse_softmax_cross_entropy_with_logits"
+    labels, logits = as_tensor(labels), ranked(logits, 1, what)
     # A negative label is an error, not a class counted from the end: send it out of bounds.
     labels = where(less(labels, 0), logits.shape[-1], labels)
     chosen = take_along_axis(log_softmax(logits), expand_dims(labels, axis=-1), axis=-1)

@@ -17,7 +17,7 @@ from .casting import cast
 from .contract import matmul
 from .elementwise import where
 from .joining import concat, stack
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .padding import pad_constant
 from .reduce import sum
 from .slicing import slice_axis
@@ -309,6 +309,8 @@ def polyval(coeffs: Any, x: Any, name: Any = None) -> Any:
     11.0
     """
     x = as_tensor(x)
+    if not isinstance(coeffs, list | tuple):
+        coeffs = ranked(coeffs, 1, "polyval")
     total = None
     for i in range(len(coeffs) if isinstance(coeffs, list | tuple) else coeffs.shape[0]):
         c = coeffs[i]

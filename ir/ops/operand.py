@@ -11,11 +11,11 @@ import numpy as np
 
 from ..dims import Dim, DimLike
 from ..dtypes import info
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..op import OPS
 from ..words import counted
 
-__all__ = ["as_sizes", "as_tensor", "exact_number", "product", "shape_attr", "size_attr"]
+__all__ = ["as_sizes", "as_tensor", "exact_number", "product", "ranked", "shape_attr", "size_attr"]
 
 
 def as_tensor(x: Any) -> Any:
@@ -28,6 +28,18 @@ def as_tensor(x: Any) -> Any:
     if isinstance(x, list | tuple) and _holds_tensor(x):
         return OPS["stack"]([as_tensor(item) for item in x])
     return OPS["identity"](x)
+
+
+def ranked(x: Any, least: int, what: str, most: int | None = None) -> Any:
+    """``x`` as a tensor with at least ``least`` axes, and at most ``most``. Raises ShapeError."""
+    x = as_tensor(x)
+    rank = len(x.shape)
+    if rank < least or (most is not None and rank > most):
+        need = f"{counted(least, 'axis')}" if most == least else f"at least {least}"
+        if most is not None and most != least:
+            need = f"{least} to {most}"
+        raise ShapeError(f"{what}: a tensor with {need} is needed, this one has {rank}")
+    return x
 
 
 def _holds_tensor(x: Any) -> bool:

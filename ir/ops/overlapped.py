@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import info
-from ..errors import ArgumentError
+from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import Sample, composite, op
 from ..shapes import Sizes
@@ -18,7 +18,7 @@ from ..types import TensorType
 from . import movement
 from .fourier import fftn, ifftn, irfftn, rfftn
 from .joining import concat
-from .operand import as_tensor, size_attr
+from .operand import as_tensor, ranked, size_attr
 from .scipy_calls import scipy
 from .signals import dct, frame, overlap_and_add, vorbis_window
 from .slicing import slice_axis
@@ -85,8 +85,10 @@ def inverse_mdct(
     array([1., 1., 1., 1., 1., 1., 1., 1.], dtype=float32)
     """
     _check(norm, "inverse_mdct")
-    x = as_tensor(mdcts)
+    x = ranked(mdcts, 1, "inverse_mdct")
     half = x.shape[-1]
+    if isinstance(half, int) and half < 1:
+        raise ShapeError("inverse_mdct: frames without elements have no inverse")
     found = dct(x, type=4, norm=norm)
     a, b = _parts(found if norm else found * (0.5 / half), 2)
     frames = concat([b, -_turned(b), -_turned(a), -a], axis=-1)

@@ -76,6 +76,8 @@ def pad(x: Any, paddings: Any, mode: str = "constant", constant_values: Any = 0)
     if mode not in MODES:
         raise ArgumentError(f"pad: mode {mode!r} is not one of {', '.join(MODES)}")
     pads = _pairs(as_sizes(paddings), len(x.shape))
+    if len(pads) != len(x.shape):
+        raise ArgumentError(f"pad: {len(pads)} pairs of widths for {len(x.shape)} axes")
     if mode == "constant":
         return pad_constant(x, pads=pads, value=constant_values)
     for axis, (before, after) in enumerate(pads):

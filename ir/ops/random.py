@@ -24,7 +24,7 @@ from ..types import TensorType
 from . import movement
 from .casting import cast
 from .gather import gather
-from .operand import as_tensor, shape_attr, size_attr
+from .operand import as_tensor, ranked, shape_attr, size_attr
 
 Array = np.ndarray[Any, Any]
 U64, INT64, DOUBLE = np.dtype("uint64"), np.dtype("int64"), np.dtype("float64")
@@ -328,12 +328,13 @@ def stateless_bernoulli(shape: Any, seed: Any, probs: Any, dtype: Any = INT) -> 
 @composite(Sample("f[5,2]", (1, 2)))
 def stateless_shuffle(x: Any, seed: Any) -> Any:
     """The slices of ``x`` along its first axis in a random order that ``seed`` decides."""
-    return permuted(random_state(seed), x)
+    return permuted(random_state(seed), ranked(x, 1, "stateless_shuffle"))
 
 
 @composite(Sample(np.zeros((2, 3), np.float32), 4, (1, 2)))
 def stateless_categorical(logits: Any, num_samples: Any, seed: Any) -> Any:
     """Indices (int64) drawn from log-probabilities ``[batch, classes]``; ``seed`` decides."""
+    logits = ranked(logits, 2, "stateless_categorical", 2)
     return categorical_draw(random_state(seed), logits, num_samples)
 
 

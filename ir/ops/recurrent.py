@@ -9,7 +9,7 @@ from ..op import Sample, composite
 from ..shapes import show_shape
 from .contract import matmul
 from .exponential import sigmoid
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .slicing import slice_axis
 from .trigonometric import tanh
 
@@ -18,7 +18,7 @@ __all__ = ["gru_cell", "lstm_cell", "simple_rnn_cell"]
 
 def _parts(x: Any, count: int, what: str) -> list[Any]:
     """The columns of each gate."""
-    whole = x.shape[-1]
+    whole = ranked(x, 1, what).shape[-1]
     if whole % count:
         raise ShapeError(f"{what}: {show_shape(x.shape)} has not {count} gates")
     size = whole // count

@@ -257,7 +257,7 @@ def partition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """
     x = as_tensor(x)
     x, axis = (movement.reshape(x, shape=(-1,)), 0) if axis is None else (x, axis)
-    _check_place(kth, x.shape[axis], "partition")
+    _check_place(kth, x.shape[axis_of(axis, len(x.shape), "partition")], "partition")
     return sort(x, axis=axis)
 
 
@@ -266,7 +266,7 @@ def argpartition(x: Any, kth: Any, axis: int | None = -1) -> Any:
     """Positions (int64) that bring elements into the order of ``partition``."""
     x = as_tensor(x)
     x, axis = (movement.reshape(x, shape=(-1,)), 0) if axis is None else (x, axis)
-    _check_place(kth, x.shape[axis], "argpartition")
+    _check_place(kth, x.shape[axis_of(axis, len(x.shape), "argpartition")], "argpartition")
     return OPS["argsort"](x, axis=axis)
 
 

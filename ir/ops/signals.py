@@ -19,7 +19,7 @@ from .create import arange
 from .formulas import divide_no_nan
 from .fourier import irfft, rfft
 from .gather import gather
-from .operand import as_tensor
+from .operand import as_tensor, ranked
 from .padding import pad_constant
 from .reduce import sum
 from .segment import unsorted_segment_sum
@@ -248,7 +248,7 @@ def _cosines(kind: int, size: int, norm: Any) -> Any:
 
 
 def _transformed(x: Any, kind: int, n: Any, axis: int, norm: Any, what: str) -> Any:
-    x = as_tensor(x)
+    x = ranked(x, 1, what)
     if axis != -1:
         raise ArgumentError(f"{what}: the axis is the last one, -1, not {axis}")
     if kind not in (1, 2, 3, 4) or norm not in (None, "ortho") or (kind == 1 and norm is not None):
@@ -263,6 +263,8 @@ def _transformed(x: Any, kind: int, n: Any, axis: int, norm: Any, what: str) -> 
             x = slice_axis(x, len(x.shape) - 1, 0, want)
         size = want
     size = int(size)
+    if size == 0:
+        return OPS["identity"](x)
     if kind == 1 and size < 2:
         raise ShapeError(f"{what}: type 1 needs two elements")
     made = _cosines(kind, size, norm)
@@ -339,5 +341,5 @@ def linear_to_mel_weight_matrix(
 @composite(Sample("f[2,5]"))
 def mfccs_from_log_mel_spectrograms(log_mel_spectrograms: Any, name: Any = None) -> Any:
     """Cepstral coefficients: the orthonormal ``dct`` of the last axis as HTK scales it."""
-    x = as_tensor(log_mel_spectrograms)
-    return dct(x) * (1 / math.sqrt(2 * int(x.shape[-1])))
+    x = ranked(log_mel_spectrograms, 1, "mfccs_from_log_mel_spectrograms")
+    return dct(x) * (1 / math.sqrt(2 * max(int(x.shape[-1]), 1)))
