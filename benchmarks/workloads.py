@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from array_work import FUNCTIONS
 
 import twofold as tf
 
@@ -323,6 +324,19 @@ class TrainStep(Workload):
         return None if make is None else make(self.sizes, self.batch)
 
 
+def of_array_work() -> list[Workload]:
+    """A workload for each entry of ``array_work.py``."""
+
+    def arguments(shapes: Any) -> list[Any]:
+        return [whole(0, int(s.split()[2]), int(s.split()[1])) if isinstance(s, str) else normal(*s)
+                for s in shapes]  # fmt: skip
+
+    return [
+        Workload(name, lambda s=shapes: arguments(s), functions, tolerance=1e-3)
+        for name, (functions, shapes) in FUNCTIONS.items()
+    ]
+
+
 WORKLOADS: list[Workload] = [
     Workload("x + 1, one element", lambda: [normal(1)], in_namespace(lambda xp: lambda x: x + 1)),
     Workload("20 small ops, 16 elements", lambda: [normal(16)], in_namespace(twenty)),
@@ -381,6 +395,7 @@ WORKLOADS: list[Workload] = [
              in_namespace(lambda xp: lambda x: x % 7 + x // 3)),
     Workload("int32 x ** y, 1e6", lambda: [whole(-9, 9, 10**6), whole(0, 9, 10**6)],
              in_namespace(lambda xp: lambda x, y: x**y)),
+    *of_array_work(),
     Workload("int32 xorshift, 1e6", lambda: [whole(1, 10**9, 10**6)], in_namespace(bits)),
     TrainStep("train step 64-128-64-10, batch 64", (64, 128, 64, 10), 64),
     TrainStep("train step 784-512-256-10, batch 128", (784, 512, 256, 10), 128),
