@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -230,3 +231,23 @@ def test_an_error_of_sizes_that_is_handled_is_relied_on(jit: bool | None) -> Non
         x, y = tf.ones((rows, columns)), tf.ones((columns, 2))
         assert repr(compiled[0](x)) == repr(squared(x))
         assert repr(compiled[1](x, y)) == repr(joined(x, y))
+
+
+RATE, ONES = 0.5, np.ones(2, np.float32)
+
+
+def test_a_decision_by_a_value_relies_on_nothing_on_the_way_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @tf.function(jit_compile=False)
+    def f(x: Any) -> Any:
+        if tf.reduce_mean(x * RATE + ONES) > 3.0:
+            x = x / 2.0
+        return x * RATE
+
+    for n in (2, 5, 0, 1):
+        for rate in (1.0, 4.0):
+            monkeypatch.setattr(sys.modules[__name__], "RATE", rate)
+            ONES[:] = n
+            assert repr(f(tf.ones((n, 2)))) == repr(f.python_function(tf.ones((n, 2))))
+    assert f.experimental_get_tracing_count() == 1

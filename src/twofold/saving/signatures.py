@@ -41,7 +41,12 @@ def make_signatures(obj: Any, signatures: Any) -> dict[str, tuple[Any, dict[str,
 
 
 def _default(obj: Any) -> dict[str, Any]:
-    """``__call__``, if it is a compiled method with one trace."""
+    """What the object says it serves; else ``__call__``, if it is a compiled method with one
+    trace."""
+    serves = getattr(type(obj), "__tf_signatures__", None)
+    if serves is not None:
+        named: dict[str, Any] = serves(obj)
+        return named
     call = getattr(type(obj), "__call__", None)  # noqa: B004
     if not is_function(call):
         return {}

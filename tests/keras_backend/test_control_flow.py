@@ -1,0 +1,87 @@
+"""Control flow by values in layers, models and steps of training that the user writes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+import twofold.keras as keras
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(10, 4)).astype(np.float32)
+Y = X[:, 0]
+
+
+class Scaled(keras.layers.Layer):
+    """Doubles and counts until the sum is large."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        x = x * x + 1.0 if tf.reduce_mean(x) > 0.0 else x * x
+        count = tf.constant(0.0)
+        while tf.reduce_sum(x) < 500.0:
+            x = x * 2.0
+            count = count + 1.0
+        if training:
+            self.seen.assign_add(count)
+        return x / 100.0
+
+
+class Model(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.scaled = keras.layers.Dense(3), Scaled()
+        self.last = keras.layers.Dense(1)
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        h = self.scaled(self.first(x), training=training)
+        if tf.reduce_max(h) > 3.0:
+            h = h / 3.0
+        return self.last(h)[:, 0]
+
+
+def trained(eagerly: bool) -> tuple[Any, Any]:
+    keras.utils.set_random_seed(1)
+    model = Model()
+    model.compile("sgd", "mse", run_eagerly=eagerly)
+    seen = model.fit(X, Y, batch_size=4, epochs=2, verbose=0, shuffle=False).history["loss"]
+    return model, [*seen, float(model.scaled.seen), *model.predict(X, verbose=0)]
+
+
+def test_layers_with_control_flow_by_values_train_as_eager_ones_do() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing runs as plain Python
+        model, compiled = trained(eagerly=False)
+    assert float(model.scaled.seen) > 0.0
+    np.testing.assert_allclose(compiled, trained(eagerly=True)[1], rtol=1e-5)
+
+
+def test_a_functional_model_has_such_a_layer() -> None:
+    given = keras.layers.Input((4,))
+    model = keras.Model(given, keras.layers.Dense(1)(Scaled()(given)))
+    f = tf.function(model, strict=True)
+    for rows in (1, 5, 8):
+        np.testing.assert_allclose(f(X[:rows]), model(X[:rows]), rtol=1e-5)
+    assert f.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("build", [Model, lambda: keras.Sequential([keras.layers.Dense(2)])])
+def test_a_model_that_is_saved_as_an_object_serves_its_call(tmp_path: Path, build: Any) -> None:
+    model = build()
+    expected = np.asarray(model(X))
+    tf.saved_model.save(model, tmp_path / "model")
+    served = tf.saved_model.load(tmp_path / "model").signatures["serving_default"]
+    for rows in (10, 3):
+        (made,) = served(tf.constant(X[:rows])).values()
+        if rows == 10:
+            np.testing.assert_allclose(made, expected, rtol=1e-5)
+        else:
+            np.testing.assert_allclose(made, np.asarray(model(X[:rows])), rtol=1e-5)
