@@ -8,6 +8,8 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.ir.ops.statistics import multiplied, summed
 
+from .scatters import Ref, require_shape
+
 __all__ = ["ArrayMethods"]
 
 
@@ -142,6 +144,18 @@ class ArrayMethods:
     def conj(self) -> Any:
         """``tf.conj``."""
         return OPS["conjugate"](self)
+
+    def get_shape(self: Any) -> Any:
+        """The sizes of the axes."""
+        return self.shape
+
+    def set_shape(self: Any, shape: Any) -> None:
+        """Raise ShapeError unless the tensor has this shape, in which None is any size."""
+        require_shape(self.shape, shape, "Tensor.set_shape")
+
+    def ref(self) -> Ref:
+        """A key for dicts and sets; ``ref().deref()`` is the tensor."""
+        return Ref(self)
 
     def copy(self) -> Any:
         """A tensor object of its own with the same value."""

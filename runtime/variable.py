@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import DTypeError, ShapeError, StagingError
+from twofold.ir.errors import ArgumentError, DTypeError, ShapeError, StagingError
 from twofold.ir.op import OPS
 from twofold.ir.ops import state as state_ops
 from twofold.ir.ops.index import setitem
@@ -21,6 +21,7 @@ from . import quick
 from .convert import as_array, exact_array, staged
 from .interop import NumpyProtocols
 from .operators import Operators
+from .scatters import Scatters, require_shape
 from .scopes import scoped
 from .tensor import Tensor, shown_array, wrap
 
@@ -35,7 +36,7 @@ _METHODS -= {"array", "hold", "past", "value"}
 
 
 @atom
-class Variable(Operators, NumpyProtocols):
+class Variable(Scatters, Operators, NumpyProtocols):
     """State that ops read and ``assign`` replaces.
 
     >>> import twofold as tf
@@ -50,9 +51,17 @@ class Variable(Operators, NumpyProtocols):
     turn: Any  # of a generator's state: held by who reads it to assign its successor; else None
 
     def __init__(
-        self, initial_value: Any, trainable: bool = True, *, name: str = "Variable",
-        dtype: Any = None,
+        self, initial_value: Any, trainable: bool | None = True, validate_shape: bool = True,
+        caching_device: Any = None, name: str | None = "Variable", variable_def: Any = None,
+        dtype: Any = None, import_scope: Any = None, constraint: Any = None,
+        synchronization: Any = None, aggregation: Any = None, shape: Any = None,
+        experimental_enable_variable_lifting: Any = None,
     ) -> None:  # fmt: skip
+        """A Variable with this value; ``shape``, if given, is checked.
+
+        The parameters of TensorFlow that say where and how a Variable is kept change nothing.
+        Raises ShapeError; ArgumentError for ``variable_def`` and ``constraint``: they do not exist.
+        """
         if bind.ground().tracing:
             raise StagingError(
                 "a Variable is made inside a compiled function; make it outside, so that calls "
@@ -61,7 +70,14 @@ class Variable(Operators, NumpyProtocols):
         value = initial_value() if callable(initial_value) else initial_value
         array = as_array(value) if dtype is None else exact_array(value, dtype)
         self.array = np.array(array, order="C")
-        self.trainable, self.name = trainable, scoped(name)
+        if shape is not None:
+            require_shape(self.array.shape, shape, "Variable")
+        if variable_def is not None or constraint is not None:
+            raise ArgumentError(
+                "Variable: variable_def and constraint do not exist; leave them out"
+            )
+        self.trainable = trainable is None or bool(trainable)
+        self.name = scoped("Variable" if name is None else name)
         self.serial = next(_serial)
         self.turn = None
 
@@ -91,8 +107,11 @@ class Variable(Operators, NumpyProtocols):
         """A copy of the present value, as a NumPy array or, without axes, a NumPy scalar."""
         return self.read_value().numpy()
 
-    def assign(self, value: Any) -> Any:
-        """Replace the value.
+    def assign(
+        self, value: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
+        """Replace the value; the Variable itself, or None without ``read_value``.
 
         Raises ShapeError, DTypeError or ConversionError, and changes nothing, if the shape differs
         or the value does not become the dtype without a change of meaning.
@@ -118,15 +137,21 @@ class Variable(Operators, NumpyProtocols):
                 f"shape {show_shape(self.shape)}"
             )
         bind.run(bind.Call(_ASSIGN, (self, bind.ground().value(value)), {}))
-        return self
+        return self if read_value else None
 
-    def assign_add(self, delta: Any) -> Any:
+    def assign_add(
+        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
         """Add to the value in place."""
-        return self.assign(OPS["add"](self, delta))
+        return self.assign(OPS["add"](self, delta), read_value=read_value)
 
-    def assign_sub(self, delta: Any) -> Any:
+    def assign_sub(
+        self, delta: Any, use_locking: bool = False, name: str | None = None,
+        read_value: bool = True,
+    ) -> Any:  # fmt: skip
         """Subtract from the value in place."""
-        return self.assign(OPS["subtract"](self, delta))
+        return self.assign(OPS["subtract"](self, delta), read_value=read_value)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         self.assign(setitem(self.read_value(), key, value))

@@ -4,6 +4,7 @@
 import builtins
 from typing import Any
 from twofold.api.typing import Axis, DTypeLike, ShapeLike, TensorLike
+from numpy import dtype as dtype
 from twofold import bitwise as bitwise
 from twofold import config as config
 from twofold import debugging as debugging
@@ -37,6 +38,11 @@ from twofold.api.arrays import searchsorted as searchsorted
 from twofold.api.arrays import sum as sum
 from twofold.api.arrays import zeros as zeros
 from twofold.api.arrays import zeros_like as zeros_like
+from twofold.api.assertions import Assert as Assert
+from twofold.api.assertions import assert_equal as assert_equal
+from twofold.api.assertions import assert_greater as assert_greater
+from twofold.api.assertions import assert_less as assert_less
+from twofold.api.assertions import assert_rank as assert_rank
 from twofold.api.control import case as case
 from twofold.api.control import cond as cond
 from twofold.api.control import switch_case as switch_case
@@ -55,6 +61,31 @@ from twofold.api.scans import foldl as foldl
 from twofold.api.scans import foldr as foldr
 from twofold.api.scans import map_fn as map_fn
 from twofold.api.scans import scan as scan
+from twofold.api.small import IndexedSlices as IndexedSlices
+from twofold.api.small import broadcast_dynamic_shape as broadcast_dynamic_shape
+from twofold.api.small import broadcast_static_shape as broadcast_static_shape
+from twofold.api.small import clip_by_global_norm as clip_by_global_norm
+from twofold.api.small import constant_initializer as constant_initializer
+from twofold.api.small import ensure_shape as ensure_shape
+from twofold.api.small import executing_eagerly as executing_eagerly
+from twofold.api.small import get_current_name_scope as get_current_name_scope
+from twofold.api.small import grad_pass_through as grad_pass_through
+from twofold.api.small import identity_n as identity_n
+from twofold.api.small import no_op as no_op
+from twofold.api.small import numpy_function as numpy_function
+from twofold.api.small import ones_initializer as ones_initializer
+from twofold.api.small import py_function as py_function
+from twofold.api.small import random_normal_initializer as random_normal_initializer
+from twofold.api.small import random_uniform_initializer as random_uniform_initializer
+from twofold.api.small import recompute_grad as recompute_grad
+from twofold.api.small import required_space_to_batch_paddings as required_space_to_batch_paddings
+from twofold.api.small import saturate_cast as saturate_cast
+from twofold.api.small import timestamp as timestamp
+from twofold.api.small import unique as unique
+from twofold.api.small import unique_with_counts as unique_with_counts
+from twofold.api.small import unravel_index as unravel_index
+from twofold.api.small import vectorized_map as vectorized_map
+from twofold.api.small import zeros_initializer as zeros_initializer
 from twofold.api.tensor_array import TensorArray as TensorArray
 from twofold.api.wider import argsort as argsort
 from twofold.api.wider import gather_nd as gather_nd
@@ -73,10 +104,12 @@ from twofold.dtypes import bool as bool
 from twofold.dtypes import can_cast as can_cast
 from twofold.dtypes import complex128 as complex128
 from twofold.dtypes import complex64 as complex64
+from twofold.dtypes import double as double
 from twofold.dtypes import finfo as finfo
 from twofold.dtypes import float16 as float16
 from twofold.dtypes import float32 as float32
 from twofold.dtypes import float64 as float64
+from twofold.dtypes import half as half
 from twofold.dtypes import iinfo as iinfo
 from twofold.dtypes import int16 as int16
 from twofold.dtypes import int32 as int32
@@ -101,6 +134,7 @@ import twofold.ir.errors as errors
 import twofold.keras as keras
 __array_api_version__: builtins.str
 __version__: builtins.str
+DType = dtype
 __array_namespace_info__ = array_namespace_info
 def abs(x: TensorLike, name: Any = ...) -> Tensor: ...
 def acos(x: TensorLike, name: Any = ...) -> Tensor: ...
@@ -122,6 +156,7 @@ def atanh(x: TensorLike, name: Any = ...) -> Tensor: ...
 def atleast_1d(x: TensorLike) -> Tensor: ...
 def batch_to_space(input: TensorLike, block_shape: Any, crops: Any, name: Any = ...) -> Tensor: ...
 def bincount(arr: TensorLike, weights: TensorLike | None = ..., minlength: Any = ..., maxlength: Any = ..., dtype: DTypeLike = ..., name: Any = ..., axis: Axis = ..., binary_output: builtins.bool = ...) -> Tensor: ...
+def bitcast(input: TensorLike, type: Any, name: Any = ...) -> Tensor: ...
 def bitwise_and(x: TensorLike, y: TensorLike, name: Any = ...) -> Tensor: ...
 def bitwise_invert(x: TensorLike, name: Any = ...) -> Tensor: ...
 def bitwise_left_shift(x: TensorLike, y: TensorLike, name: Any = ...) -> Tensor: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,12 @@ __all__ = [
     "can_cast",
     "complex64",
     "complex128",
+    "double",
     "finfo",
     "float16",
     "float32",
     "float64",
+    "half",
     "iinfo",
     "int8",
     "int16",
@@ -50,12 +53,15 @@ uint64: DType = np.dtype("uint64")
 float16: DType = np.dtype("float16")
 float32: DType = np.dtype("float32")
 float64: DType = np.dtype("float64")
+half, double = float16, float64
 complex64: DType = np.dtype("complex64")
 complex128: DType = np.dtype("complex128")
 bfloat16: DType  # of ml_dtypes, which is imported with the first use of the name
 
 
 def __getattr__(name: str) -> Any:
+    if name in ("cast", "complex", "saturate_cast"):  # functions that TensorFlow has here, too
+        return getattr(importlib.import_module("twofold"), name)
     if name != "bfloat16":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = DTYPES["bf16"]

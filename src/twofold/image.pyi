@@ -4,6 +4,21 @@
 import builtins
 from typing import Any
 from twofold.api.typing import Axis, DTypeLike, ShapeLike, TensorLike
+from twofold.api.random_images import ResizeMethod as ResizeMethod
+from twofold.api.random_images import random_brightness as random_brightness
+from twofold.api.random_images import random_contrast as random_contrast
+from twofold.api.random_images import random_crop as random_crop
+from twofold.api.random_images import random_flip_left_right as random_flip_left_right
+from twofold.api.random_images import random_flip_up_down as random_flip_up_down
+from twofold.api.random_images import random_hue as random_hue
+from twofold.api.random_images import random_saturation as random_saturation
+from twofold.api.random_images import stateless_random_brightness as stateless_random_brightness
+from twofold.api.random_images import stateless_random_contrast as stateless_random_contrast
+from twofold.api.random_images import stateless_random_crop as stateless_random_crop
+from twofold.api.random_images import stateless_random_flip_left_right as stateless_random_flip_left_right
+from twofold.api.random_images import stateless_random_flip_up_down as stateless_random_flip_up_down
+from twofold.api.random_images import stateless_random_hue as stateless_random_hue
+from twofold.api.random_images import stateless_random_saturation as stateless_random_saturation
 from twofold.runtime.tensor import Tensor
 def adjust_brightness(image: TensorLike, delta: Any) -> Tensor: ...
 def adjust_contrast(images: TensorLike, contrast_factor: Any) -> Tensor: ...

@@ -20,6 +20,9 @@ REFERENCE = Path(__file__).parent.parent / "reference" / "tensorflow_names.json"
 PAGE = Path(__file__).parents[2] / "docs" / "tensorflow.md"
 
 
+ABSENT = object()
+
+
 class Name(NamedTuple):
     """A name of TensorFlow: ``state`` is ``agrees``, ``differs`` or ``missing``."""
 
@@ -35,10 +38,11 @@ class Name(NamedTuple):
 
 
 def find(dotted: str) -> Any:
-    """The object of a dotted name, or None."""
+    """The object of a dotted name, or ABSENT; an annotation for what only instances have."""
     found: Any = tf
     for part in dotted.split(".")[1:]:
-        found = getattr(found, part, None)
+        own = getattr(found, "__annotations__", {})
+        found = getattr(found, part, own.get(part, ABSENT))
     return found
 
 
@@ -78,9 +82,10 @@ def names() -> list[Name]:
         for short, text in held.items():
             dotted = f"{space}.{short}"
             found = find(dotted)
-            theirs, ours = parameters(text), None if found is None else own_parameters(found)
+            ours = None if found is ABSENT else own_parameters(found)
+            theirs = parameters(text)
             same = theirs is None or ours is None or ours[: len(theirs)] == theirs
-            state = "missing" if found is None else "agrees" if same else "differs"
+            state = "missing" if found is ABSENT else "agrees" if same else "differs"
             made.append(Name(dotted, theirs, ours, state))
     return made
 

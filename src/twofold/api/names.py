@@ -145,11 +145,22 @@ _WIDER = (
     "signal.rfft",
 )  # fmt: skip
 _NEURAL = ("approx_max_k", "approx_min_k", "ctc_loss", "dropout", "experimental")
+_SMALL = (
+    "IndexedSlices", "broadcast_dynamic_shape", "broadcast_static_shape", "clip_by_global_norm",
+    "constant_initializer", "ensure_shape", "executing_eagerly", "get_current_name_scope",
+    "grad_pass_through", "identity_n", "numpy_function", "py_function",
+    "no_op", "ones_initializer", "random_normal_initializer", "random_uniform_initializer",
+    "recompute_grad", "required_space_to_batch_paddings", "saturate_cast", "timestamp", "unique",
+    "unique_with_counts", "unravel_index", "vectorized_map", "zeros_initializer",
+)  # fmt: skip
+_CHANGES = (
+    "brightness", "contrast", "crop", "flip_left_right", "flip_up_down", "hue", "saturation",
+)  # fmt: skip
 _CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
-    "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "finfo", "float16",
-    "float32", "float64", "iinfo", "int8", "int16", "int32", "int64", "isdtype", "result_type",
-    "uint8", "uint16", "uint32", "uint64",
+    "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "double", "finfo",
+    "float16", "float32", "float64", "half", "iinfo", "int8", "int16", "int32", "int64", "isdtype",
+    "result_type", "uint8", "uint16", "uint32", "uint64",
 )  # fmt: skip
 _GENERATORS = (
     "Algorithm", "Generator", "bernoulli", "beta", "binomial", "categorical", "choice",
@@ -160,6 +171,7 @@ _GENERATORS = (
 # Dotted public name -> "module:attribute" of what it names.
 OBJECTS: dict[str, str] = {
     "GradientTape": "twofold.runtime.tape:GradientTape",
+    "DType": "numpy:dtype",
     "Tensor": "twofold.runtime.tensor:Tensor",
     "TensorArray": "twofold.api.tensor_array:TensorArray",
     "TensorSpec": "twofold.compiler.spec:TensorSpec",
@@ -174,6 +186,23 @@ OBJECTS: dict[str, str] = {
     "linalg.eye": "twofold.api.arrays:eye",
     "range": "twofold.api.wider:range_",
     **{f"nn.{name}": f"twofold.api.neural:{name}" for name in _NEURAL},
+    **{name: f"twofold.api.small:{name}" for name in _SMALL},
+    **{
+        name: f"twofold.api.assertions:{name}"
+        for name in (
+            "Assert",
+            "assert_equal",
+            "assert_greater",
+            "assert_less",
+            "assert_rank",
+        )
+    },
+    "image.ResizeMethod": "twofold.api.random_images:ResizeMethod",
+    **{
+        f"image.{kind}_{name}": f"twofold.api.random_images:{kind}_{name}"
+        for name in _CHANGES
+        for kind in ("random", "stateless_random")
+    },
     "math.special": "twofold.api.special:special",
     "math.approx_max_k": "twofold.api.neural:approx_max_k",
     "math.approx_min_k": "twofold.api.neural:approx_min_k",
