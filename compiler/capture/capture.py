@@ -42,7 +42,7 @@ from .objects import is_interpreted, module_fallback
 from .pure import any_of
 from .raising import decision_of
 from .shapes import holds_opaque, is_opaque
-from .staged import PRINTS, STAGED, exists_later, is_staged, known_truth, source_of, whole
+from .staged import PRINTS, exists_later, is_staged, known_truth, source_of, special_of, whole
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
 from .writes import looks
@@ -485,8 +485,8 @@ class Capture(Lists):
         made = self.of_run(frame, function, args, kwargs, parts)
         if made is not NotImplemented:
             return made
-        for table in (STAGED, NATIVES) if _hashable(function) else ():
-            special = table.get(function)
+        for find in (special_of, NATIVES.get) if _hashable(function) else ():
+            special = find(function)
             if special is not None:
                 made = special(self, frame, args, kwargs)
                 if made is not NotImplemented:

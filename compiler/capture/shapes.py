@@ -9,7 +9,10 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from twofold.ir.errors import StagingError
+from twofold.ir.op import OPS
 from twofold.ir.tree import fill_object, new_object, object_state
 from twofold.runtime.tensor import Tensor
 
@@ -24,7 +27,7 @@ from .frame import UNBOUND
 from .grown import Listed, Source, rows_of, runs, template
 from .numbers import TracedNumber
 from .text import Text
-from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = [
     "ATOMS", "BUILD", "FILL", "HOLLOW", "Opaque", "Ref", "Uncuttable", "holds_opaque", "is_opaque",
@@ -219,6 +222,9 @@ def _walk(source: Any, at: Any) -> Parts:
     kind = type(source)
     if kind is Span:
         return ("walk", "Span"), (source.start, source.stop, source.step, at)
+    if kind is Counted:
+        inner = Walk(Span(source.start, source.stop, source.step), at)
+        return ("walk", "Counted"), (inner,)
     if kind is Items or kind is Source:
         return ("walk", "Items"), (source.owner, at)
     if kind is Drawn:
@@ -303,12 +309,22 @@ def _at(iterator: Any, at: int) -> Any:
     return iterator
 
 
+def _counted(walk: Walk) -> Walk:
+    span = walk.source
+    return Walk(Counted(span.start, span.stop, span.step), walk.at)
+
+
+def _of_numbers(numbers: Any) -> Iterator[Any]:
+    return (OPS["constant"](value=np.int32(n)) for n in numbers)
+
+
 def _of_span(start: Any, stop: Any, step: Any, at: int) -> Any:
     return iter(range(start + at * step, stop, step))
 
 
 _WALKS: dict[str, Callable[..., Any]] = {
     "Span": lambda start, stop, step, at: Walk(Span(start, stop, step), at),
+    "Counted": _counted,
     "Items": lambda owner, at: Walk(Items(owner), at),
     "Drawn": lambda owner, at: Walk(Drawn(owner), at),
     "Rows": lambda owner, at: Walk(Rows(owner), at),
@@ -318,6 +334,7 @@ _WALKS: dict[str, Callable[..., Any]] = {
 }
 _ITERATORS: dict[str, Callable[..., Any]] = {
     "Span": _of_span,
+    "Counted": _of_numbers,
     "Items": lambda owner, at: _at(iter(owner), at),
     "Drawn": lambda owner, at: _advanced(iter(owner), at),
     "Rows": lambda owner, at: _advanced(iter(owner), at),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +24,10 @@ from ..symint import SymInt
 from .frame import Frame
 from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if, taken
 from .objects import own_method
-from .walks import Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
-__all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of", "whole"]
+__all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of",
+           "special_of", "whole"]  # fmt: skip
 
 
 def known_truth(value: Any) -> Any:
@@ -89,6 +91,32 @@ def _range(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     if type(step) is not int or step == 0:
         return NotImplemented
     return Span(start, stop, step)
+
+
+def _tf_range(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    """``tf.range`` of int32 tensors, straight in a ``for``: no tensor of a size that values
+    decide is needed."""
+    names = ("start", "limit", "delta")
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    tensors = [x for x in given.values() if isinstance(x, Tensor) and exists_later(x)]
+    if not tensors or not _is_iterated(frame) or not given.keys() <= set(names):
+        return NotImplemented
+    if any(x.shape or x.dtype != np.int32 for x in tensors) or not all(
+        type(x) in (int, SymInt) or any(x is t for t in tensors) for x in given.values()
+    ):
+        return NotImplemented
+    start, stop = (given["start"], given["limit"]) if "limit" in given else (0, given.get("start"))
+    step = given.get("delta", 1)
+    if type(step) is not int or step == 0 or stop is None:
+        return NotImplemented
+    return Counted(whole(start), whole(stop), step)
+
+
+def special_of(function: Any) -> Any:
+    """What stands for a function of Python, or for one that the face marks; None for others."""
+    if type(function) is types.FunctionType and function.__dict__.get("counts") is True:
+        return _tf_range
+    return STAGED.get(function)
 
 
 def whole(x: Any) -> Any:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from twofold.ir.op import OPS
 
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..symint import SymInt
-from .numbers import TracedNumber, as_tensor, bounds_of, surely
+from .numbers import DTYPES, TracedNumber, as_tensor, bounds_of, surely
 
-__all__ = ["Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
+__all__ = ["Counted", "Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
+
+INT32 = np.dtype("int32")
 
 
 class Walk:
@@ -92,6 +96,17 @@ class Span:
 
     def __contains__(self, number: Any) -> bool:
         return number in self.plain()
+
+
+class Counted(Span):
+    """The numbers of ``tf.range``, as int32 tensors; the tensor of them all is not made."""
+
+    def item(self, at: Any) -> Any:
+        """The number at a position."""
+        made = super().item(at)
+        known = type(made) is not TracedNumber
+        number = as_tensor(made, int) if known else TracedNumber.tensor(made, DTYPES[int])
+        return OPS["cast"](number, dtype=INT32)
 
 
 def _count(start: Any, stop: Any, step: Any) -> Any:

@@ -136,6 +136,9 @@ def range_(
     return OPS["arange"](start=start, stop=limit, step=delta, dtype=dtype)  # type: ignore[no-any-return]
 
 
+range_.__dict__["counts"] = True  # a ``for`` over it is a loop of a compiled function
+
+
 @with_own_names(x="a")
 def transpose(
     a: TensorLike,
