@@ -3,7 +3,7 @@ had."""
 
 from __future__ import annotations
 
-import runpy
+import json
 import signal
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 LOOP = """
-import os, signal, sys
+import json, os, signal, sys
 import numpy as np
 import twofold as tf
 import twofold.keras as keras
@@ -53,7 +53,7 @@ def train(folder, die_at, steps=8):
 """
 
 FIT = """
-import os, signal, sys
+import json, os, signal, sys
 import numpy as np
 import twofold as tf
 import twofold.keras as keras
@@ -84,13 +84,16 @@ def test_a_killed_training_goes_on_with_the_same_losses(
     program: str, die_at: int, left: int, tmp_path: Path
 ) -> None:
     file = tmp_path / "program.py"
-    file.write_text(program + f"\nif __name__ == '__main__':\n    train(sys.argv[1], {die_at})\n")
-    folder = str(tmp_path / "state")
-    done = subprocess.run([sys.executable, file, folder], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr
-    train: Any = runpy.run_path(str(file))["train"]
-    expected = train(str(tmp_path / "other"), -1)
-    resumed = train(folder, -1)
+    file.write_text(f"{program}\nprint(json.dumps(train(sys.argv[1], int(sys.argv[2]))))\n")
+
+    def run(folder: str, die_at: int) -> Any:
+        """In a process of its own, as after a kill."""
+        command = [sys.executable, file, tmp_path / folder, str(die_at)]
+        return subprocess.run(command, capture_output=True, check=False, text=True)
+
+    killed = run("state", die_at)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    expected, resumed = (json.loads(run(name, -1).stdout) for name in ("other", "state"))
     assert len(resumed) == left
     assert resumed == {step: expected[step] for step in resumed}
     assert max(resumed) == max(expected)
