@@ -145,6 +145,18 @@ class Flow:
             return ways
         return [k for k in ways if k == END or not self.only_raises(k)] or ways
 
+    def _avoids(self, head: int, target: int) -> bool:
+        """Whether a step can be come to without another: a jump back to that one makes no loop
+        then. It is how a handler goes on behind its ``try``."""
+        seen, left = {0, head}, [0] if head else []
+        for i in left:  # grows while it is read
+            handler = self.program.handlers[i]
+            ways = self.after[i] if handler is None else (*self.after[i], handler.target)
+            following = {k for k in ways if k != END} - seen
+            seen |= following
+            left += following
+        return target in seen and target != head
+
     def _natural_loops(self) -> dict[int, frozenset[int]]:
         """The steps of each loop by the step that it begins at: the target of backward jumps."""
         before: dict[int, set[int]] = {}
@@ -154,7 +166,7 @@ class Flow:
         found: dict[int, set[int]] = {}
         for i, ways in enumerate(self.after):
             for head in ways:
-                if head == END or head > i:
+                if head == END or head > i or self._avoids(head, i):
                     continue
                 inside = found.setdefault(head, {head})
                 todo = [i]
