@@ -59,13 +59,25 @@ def _bodies(code: CodeType) -> tuple[_Body, ...]:
         first[e.target] = min(e.start, first.get(e.target, e.start))
     found = []
     for e in entries:
-        if kinds.get(e.target) != "PUSH_EXC_INFO":
+        target = _handler(e.target, entries, kinds)
+        if target is None:
             continue
         chain, called = None, False
-        if after[e.target].opname == "WITH_EXCEPT_START":
-            chain, called = _manager([i for i in steps if i.offset < first[e.target]])
+        if after[target].opname == "WITH_EXCEPT_START":
+            chain, called = _manager([i for i in steps if i.offset < first[target]])
         found.append(_Body(e.start, e.end, chain, called))
     return tuple(found)
+
+
+def _handler(target: int | None, entries: Any, kinds: dict[int, str]) -> int | None:
+    """The ``except`` or ``with`` that an exception comes to: what is done at the end of a
+    comprehension or of another handler comes before, and raises it again."""
+    for _ in entries:
+        if target is None or kinds.get(target) == "PUSH_EXC_INFO":
+            return target
+        at = target
+        target = next((e.target for e in entries if e.start <= at < e.end), None)
+    return None
 
 
 def _manager(steps: list[Any]) -> tuple[tuple[str, ...], bool]:
