@@ -89,6 +89,10 @@ class Objects(Machine):
         """See ``own_method``; who guards what is read is told."""
         return own_method(value, name)
 
+    def class_function(self, kind: type, name: str) -> FunctionType | None:
+        """See ``_class_function``; who guards what is read is told."""
+        return _class_function(kind, name)
+
     # names
 
     def met(self, value: Any) -> Any:
@@ -268,8 +272,8 @@ class Objects(Machine):
 
     def made(self, frame: Frame, kind: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What ``type.__call__`` does: make an object, and begin it."""
-        make = _class_function(kind, "__new__")
-        begin = _class_function(kind, "__init__")
+        make = self.class_function(kind, "__new__")
+        begin = self.class_function(kind, "__init__")
         if make is None and begin is None:
             return self.native(frame, kind, args, kwargs)
         if make is not None:
@@ -439,7 +443,7 @@ class Objects(Machine):
         """``held[key]``."""
         own = self.own_method(held, "__getitem__")
         if own is None and isinstance(held, type) and not hasattr(type(held), "__getitem__"):
-            own = _class_function(held, "__class_getitem__")
+            own = self.class_function(held, "__class_getitem__")
         return held[key] if own is None else self.invoke(frame, own, (held, key), {})
 
     def append(self, held: list[Any], item: Any) -> None:

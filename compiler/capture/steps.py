@@ -187,6 +187,11 @@ class Steps(Writes):
             self.looked_up(kind, name)
         return super().own_method(value, name)
 
+    def class_function(self, kind: type, name: str) -> types.FunctionType | None:
+        if not (kind.__flags__ & FIXED or is_ours(kind)):
+            self.looked_up(kind, name)
+        return super().class_function(kind, name)
+
     def imported(self, name: str) -> None:
         """A module is imported: which one it is, is guarded."""
         while name:
