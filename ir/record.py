@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from .access import AccessMap, Piece
 from .dtypes import CLASSES, DTYPES
 from .errors import DeclarationError
+from .grammar import ExpressionError, tree_of
 from .types import TensorType
 
 __all__ = [
@@ -319,9 +320,9 @@ def _expression(facts: Facts, tensors: Sequence[str]) -> str:
     if facts.kind == "reduce" and facts.identity is None:
         return "a reduction with expr needs its identity"
     try:
-        tree = ast.parse(facts.expr, mode="eval")
-    except SyntaxError as error:
-        return f"expr {facts.expr!r} is not an expression: {error.msg}"
+        tree = tree_of(facts.expr)
+    except ExpressionError as error:
+        return f"expr {error}"
     called = {id(n.func) for n in ast.walk(tree) if isinstance(n, ast.Call)}
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and id(n) not in called}
     known = {"acc", "x"} if facts.kind == "reduce" else set(tensors)

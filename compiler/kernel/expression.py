@@ -1,8 +1,8 @@
 """Scalar expressions: parsed once, checked against dtypes, renamed.
 
 An expression is Python's: names, numbers, arithmetic, comparisons, ``and or not``, ``a if t else
-b`` and calls of the functions of ``functions.py``. A literal takes the dtype of what it meets, or
-else that of the result.
+b`` (``ir/grammar.py``) and calls of the functions of ``functions.py``. A literal takes the dtype of
+what it meets, or else that of the result.
 
 ``kernelable(node)`` says whether a node can be part of a kernel: its op has an expression (or only
 moves elements), and every function in it exists for the node's dtypes. Half precision is only
@@ -23,6 +23,7 @@ import numpy as np
 
 from twofold.ir.access import access_of, pieces_of
 from twofold.ir.dtypes import NAMES, info, known
+from twofold.ir.grammar import ExpressionError, tree_of
 from twofold.ir.graph import Node
 from twofold.ir.promote import complex_of
 from twofold.ir.words import counted
@@ -52,44 +53,27 @@ RESERVED = frozenset(
 BOOL = np.dtype(bool)
 _IDENTIFIER = re.compile(r"(?<![\w.])[^\W\d]\w*")
 _KEYWORDS = frozenset({"and", "or", "not", "if", "else", "True", "False"})
-_ALLOWED = (
-    ast.Name, ast.Load, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
-    ast.Call, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
-)  # fmt: skip
-_REFUSED = (ast.MatMult, ast.Is, ast.IsNot, ast.In, ast.NotIn)
 _DIVISIONS = (ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
 _BITS = (ast.BitOr, ast.BitAnd, ast.BitXor)
 _SHIFTS = (ast.LShift, ast.RShift)
 
 
-class ExpressionError(ValueError):
-    """An expression is none, or does not fit the dtypes of what it names."""
-
-
 @lru_cache(maxsize=4096)
 def parse(expr: str) -> ast.expr:
     """The syntax tree of an expression. Raises ExpressionError."""
-    try:
-        tree = ast.parse(expr.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        reason = getattr(error, "msg", None) or type(error).__name__
-        raise ExpressionError(f"{expr!r} is no expression: {reason}") from None
+    tree = tree_of(expr.strip())
     for node in ast.walk(tree):
-        _check_node(node)
+        if isinstance(node, ast.Call):
+            _check_call(node)
     return tree
 
 
-def _check_node(node: ast.AST) -> None:
-    if not isinstance(node, _ALLOWED) or isinstance(node, _REFUSED):
-        raise ExpressionError(f"{type(node).__name__} cannot stand in a kernel expression")
-    if isinstance(node, ast.Constant) and not isinstance(node.value, bool | int | float):
-        raise ExpressionError(f"{node.value!r} is no number")
-    if isinstance(node, ast.Call):
-        name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
-        if name not in FUNCTIONS:
-            raise ExpressionError(f"there is no function {name} in kernels")
-        if len(node.args) != FUNCTIONS[name].arity or node.keywords:
-            raise ExpressionError(f"{name} takes {counted(FUNCTIONS[name].arity, 'argument')}")
+def _check_call(node: ast.Call) -> None:
+    name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
+    if name not in FUNCTIONS:
+        raise ExpressionError(f"there is no function {name} in kernels")
+    if len(node.args) != FUNCTIONS[name].arity:
+        raise ExpressionError(f"{name} takes {counted(FUNCTIONS[name].arity, 'argument')}")
 
 
 @lru_cache(maxsize=4096)

@@ -80,7 +80,7 @@ def test_a_fact_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("opaque", {"effects": ("write",)}, "effects is a fact of state and region ops"),
         ("elementwise", {"involution": True}, "exactly one input"),
         ("elementwise", {"expr": "x + z"}, "uses 'z'; its names are x, y"),
-        ("elementwise", {"expr": "x +"}, "is not an expression"),
+        ("elementwise", {"expr": "x +"}, "is no expression"),
         ("elementwise", {"accepts": "biq"}, "letters of 'biufc'"),
         ("elementwise", {"promote": "comon"}, "did you mean 'common'?"),
         ("elementwise", {"result": "reel"}, "did you mean 'real'?"),
