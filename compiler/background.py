@@ -13,6 +13,7 @@ child. The child starts with an empty queue; in the parent the worker goes on wi
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import weakref
 from collections import deque
@@ -34,7 +35,8 @@ _taken: list[threading.RLock] = []  # what it has taken
 
 
 def submit(job: Callable[[], None]) -> None:
-    """Run a job soon, in the worker thread. It must not raise.
+    """Run a job soon, in the worker thread. What it raises is told as of any thread, and the worker
+    goes on with the next job.
 
     A bound method is held weakly: what is to be compiled may go before its turn comes.
     """
@@ -77,8 +79,18 @@ def _work() -> None:
             held = _jobs.popleft()
         job = held()
         if job is not None:
-            job()
+            _do(job)
         del job, held
+
+
+def _do(job: Callable[[], None]) -> None:
+    """Run a job. An error of it, perhaps a warning that is to be one, does not end the worker: the
+    others wait for it."""
+    try:
+        job()
+    except BaseException:  # noqa: BLE001  (of whatever kind: told by the hook of threads)
+        told = [*sys.exc_info(), threading.current_thread()]
+        threading.excepthook(threading.ExceptHookArgs(told))
 
 
 def wait(timeout: float | None = None) -> None:

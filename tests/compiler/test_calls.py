@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import warnings
 import weakref
 from typing import Any
 
@@ -149,6 +150,18 @@ def test_background_compilation_swaps_in_the_same_results() -> None:
     background.wait(60)
     assert f.get_concrete_function(x).executable().native
     np.testing.assert_allclose(f(x).numpy(), cold, rtol=1e-6)
+
+
+def test_a_job_that_raises_does_not_end_the_compiling_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Any] = []
+    done: list[int] = []
+    monkeypatch.setattr(threading, "excepthook", told.append)
+    background.submit(lambda: warnings.warn("raised, for warnings are errors here", stacklevel=1))
+    background.submit(lambda: done.append(1))
+    background.wait(60)
+    assert done == [1] and [x.exc_type for x in told] == [UserWarning]
 
 
 def test_an_instance_is_not_kept_alive_by_its_traces() -> None:
