@@ -7,6 +7,8 @@ where in the user's file, what was expected and what to do next.
 
 from __future__ import annotations
 
+import numpy as np
+
 from .location import Location, user_location
 
 __all__ = [
@@ -87,8 +89,8 @@ class ArgumentError(TwofoldError, ValueError):
     """
 
 
-class AxisError(ArgumentError, IndexError):
-    """A tensor has no such axis.
+class AxisError(ArgumentError, np.exceptions.AxisError):
+    """A tensor has no such axis; one of NumPy's errors of that name, hence an IndexError as well.
 
     Cause: ``tf.expand_dims(tf.zeros((2, 3)), 5)``.
     Fix: the message states the accepted range.
@@ -122,8 +124,8 @@ class IntegerDivisionError(TwofoldError, ZeroDivisionError):
     """
 
 
-class MatrixError(TwofoldError, ValueError):
-    """A matrix has no such factors, or no inverse.
+class MatrixError(TwofoldError, np.linalg.LinAlgError):
+    """A matrix has no such factors, or no inverse; one of NumPy's LinAlgErrors, hence a ValueError.
 
     Cause: ``tf.linalg.inv(tf.zeros((2, 2)))``, ``tf.linalg.cholesky`` of a matrix that is not
     positive definite, or an iteration of LAPACK that did not converge.

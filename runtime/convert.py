@@ -57,6 +57,8 @@ def as_array(value: Any, dtype: Any = None, *, weak: bool = False) -> np.ndarray
                 "count with .compressed(), or fill the others with .filled(value)"
             )
         array = np.asarray(value)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
         if not known(array.dtype):
             raise ConversionError(f"a NumPy array of dtype {array.dtype} cannot become a tensor")
     else:

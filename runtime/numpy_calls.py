@@ -92,7 +92,8 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 @numpy_call(np.select)
 def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
-    if len(condlist) != len(choicelist):
+    conditions = [tensor(c) for c in condlist]
+    if len(condlist) != len(choicelist) or any(c.dtype != np.bool_ for c in conditions):
         raise NotCovered
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
@@ -311,7 +312,8 @@ def _matrix_diagonal(x: Any, *, offset: int = 0) -> Any:
 
 @numpy_call(np.linalg.matrix_rank)
 def _matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
-    if tol is not None or hermitian:
+    A = tensor(A)
+    if tol is not None or hermitian or len(A.shape) < 2:
         raise NotCovered
     return ours.matrix_rank(A, rtol)
 
@@ -336,6 +338,8 @@ def _svd(
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     if hermitian:
         raise NotCovered
+    if rcond is not None and rtol is not None:
+        raise NotCovered  # NumPy says what is wrong
     return ours.pinv(a, rtol=rcond if rtol is None else rtol)
 
 
@@ -351,7 +355,9 @@ def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
 
 def _lower(a: Any, UPLO: str) -> Any:
     """Hermitian matrices whose lower triangle is the one that is meant."""
-    return ours.adjoint_of(a) if UPLO.upper() == "U" else a
+    if UPLO not in ("L", "U", "l", "u"):
+        raise NotCovered
+    return a if UPLO in "Ll" else ours.adjoint_of(a)
 
 
 @numpy_call(np.isin)
@@ -359,6 +365,8 @@ def _isin(
     element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False,
     *, kind: Any = None,
 ) -> Any:  # fmt: skip
+    if kind not in (None, "sort", "table"):
+        raise NotCovered
     return ours.isin(element, test_elements, invert=invert)
 
 

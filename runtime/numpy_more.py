@@ -52,8 +52,13 @@ def _real_if_close(a: Any, tol: float = 100) -> Any:
 
 @numpy_call(np.ediff1d)
 def _ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
-    parts = [to_begin, ours.diff(flat(tensor(ary))), to_end]
-    return ours.concat([flat(tensor(p)) for p in parts if p is not None], axis=0)
+    ary = flat(tensor(ary))
+    ends = [tensor(p) for p in (to_begin, to_end) if p is not None]
+    if not all(np.can_cast(p.dtype, ary.dtype, casting="same_kind") for p in ends):
+        raise NotCovered  # NumPy says what is wrong
+    parts = [to_begin, ours.diff(ary), to_end]
+    given = [flat(ours.cast(p, dtype=ary.dtype)) for p in parts if p is not None]
+    return ours.concat(given, axis=0)
 
 
 # ---- Products and factors
@@ -94,6 +99,8 @@ def _eigvals(a: Any) -> Any:
 
 @numpy_call(np.linalg.multi_dot)
 def _multi_dot(arrays: Sequence[Any]) -> Any:
+    if len(arrays) < 2:
+        raise NotCovered  # NumPy says what is wrong
     found = arrays[0]
     for x in arrays[1:]:
         found = ours.matmul(found, x)
@@ -106,6 +113,25 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     count = int(x.shape[0]) if N is None else N
     powers = np.arange(count) if increasing else np.arange(count)[::-1]
     return ours.power(ours.expand_dims(x, axis=1), powers.astype(np.int32))
+
+
+# ---- Counts
+
+
+@numpy_call(np.histogram)
+def _histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    if isinstance(bins, str):  # as many as the values suggest
+        raise NotCovered
+    return ours.histogram(a, bins, range, density, weights)
+
+
+@numpy_call(np.histogram_bin_edges)
+def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    if isinstance(bins, str):
+        raise NotCovered
+    return ours.histogram_bin_edges(a, bins, range, weights)
 
 
 # ---- Movement
@@ -135,7 +161,10 @@ def _diagflat(v: Any, k: int = 0) -> Any:
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     arr = tensor(arr)
     arr, axis = (flat(arr), 0) if axis is None else (arr, axis)
-    kept = np.delete(np.arange(int(arr.shape[axis])), obj)
+    if not arr.shape:
+        raise NotCovered  # NumPy says what is wrong
+    what = obj.numpy() if hasattr(obj, "numpy") else obj
+    kept = np.delete(np.arange(int(arr.shape[axis])), what)
     return ours.take(arr, kept, axis=axis)
 
 

@@ -137,7 +137,10 @@ def _flipud(m: Any) -> Any:
 
 @numpy_call(np.rot90)
 def _rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Any:
-    first, second = axes
+    m, (first, second) = tensor(m), axes
+    rank = len(m.shape)
+    if not all(-rank <= a < rank for a in axes) or first % rank == second % rank:
+        raise NotCovered  # NumPy says what is wrong
     for _ in range(k % 4):
         m = ours.flip(ours.swapaxes(m, first, second), axis=first)
     return tensor(m)

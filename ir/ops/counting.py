@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -11,13 +12,13 @@ from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..infer import as_dtype
 from ..op import OPS, Sample, composite
-from ..promote import as_floating
+from ..promote import as_floating, result_dtype
 from ..shapes import show_shape
 from . import movement
 from .casting import cast
 from .create import arange, linspace, ones
 from .elementwise import where
-from .operand import as_tensor, product, ranked
+from .operand import as_tensor, product
 from .reduce import max, min
 from .segment import unsorted_segment_sum
 from .sorting import searchsorted
@@ -112,8 +113,8 @@ def confusion_matrix(
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     """Between which edges (int64) each element lies: ``bins[i-1] <= x < bins[i]``.
 
-    ``right``: the right edge belongs to a bin instead of the left one. Falling edges count from the
-    other end, as in NumPy.
+    ``right``: the right edge belongs to a bin instead of the left one. Of falling edges the smaller
+    one belongs to a bin, ``bins[i-1] > x >= bins[i]``, with ``right`` the larger, as in NumPy.
 
     >>> import twofold as tf
     >>> tf.digitize([0.5, 2.0], [0.0, 1.0, 2.0]).numpy()
@@ -123,11 +124,10 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     if len(bins.shape) != 1:
         raise ShapeError(f"digitize: edges are a vector, not {show_shape(bins.shape)}")
     size = bins.shape[0]
-    rising = searchsorted(bins, x, side="left" if right else "right")
-    if isinstance(size, int) and size < 2:
-        return rising
-    turned = searchsorted(movement.flip(bins, axis=0), x, side="right" if right else "left")
-    return where(bins[0] <= bins[-1], rising, size - turned)
+    falls = False if isinstance(size, int) and size < 2 else bins[0] > bins[-1]
+    edges = bins if falls is False else where(falls, movement.flip(bins, axis=0), bins)
+    place = searchsorted(edges, x, side="left" if right else "right")
+    return place if falls is False else where(falls, size - place, place)
 
 
 @composite(Sample("f[7]", 4), Sample("f[7]", 4, (-1.0, 1.0)))
@@ -135,10 +135,13 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     """The edges of ``bins`` equal parts of ``range`` (None: from the least to the largest element);
     edges that are given stay as they are."""
     if not isinstance(bins, int):
-        return OPS["identity"](bins)
+        return _own_edges(bins)
+    if bins < 1:
+        raise ArgumentError(f"histogram: the number of bins must be positive, not {bins}")
     x = as_tensor(a)
     x = x if info(x.dtype).floating else cast(x, dtype=as_floating(x.dtype))
     if range is not None:
+        _check_range(range)
         low, high = (cast(end, dtype=x.dtype) for end in range)
     elif product(x.shape) == 0:
         low, high = cast(0, dtype=x.dtype), cast(1, dtype=x.dtype)
@@ -146,6 +149,26 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
         low, high = min(x), max(x)
     same = OPS["equal"](low, high)
     return linspace(where(same, low - 0.5, low), where(same, high + 0.5, high), bins + 1)
+
+
+def _own_edges(bins: Any) -> Any:
+    edges = OPS["identity"](bins)
+    if len(edges.shape) != 1 or edges.shape[0] == 0:
+        raise ShapeError(
+            f"histogram: bins are a number or a vector of edges, not {show_shape(edges.shape)}"
+        )
+    if isinstance(bins, list | tuple | np.ndarray) and np.any(np.diff(bins) < 0):
+        raise ArgumentError("histogram: the edges must rise")
+    return edges
+
+
+def _check_range(range: Any) -> None:
+    """Refuse ends that are known and are no range."""
+    low, high = range
+    if not all(isinstance(end, int | float | np.number) for end in (low, high)):
+        return
+    if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        raise ArgumentError(f"histogram: ({low}, {high}) is no range from one number to a larger")
 
 
 @composite(Sample("f[7]", 4), Sample("f[7]", np.array([-1.0, 0.0, 1.0]), None, None, "f[7]"))
@@ -163,10 +186,17 @@ def histogram(
     """
     edges = histogram_bin_edges(a, bins, range)
     x = _flat(a)
-    count = ranked(edges, 1, "histogram", 1).shape[0] - 1
-    place = searchsorted(edges, cast(x, dtype=edges.dtype), side="right") - 1
-    place = where(OPS["equal"](cast(x, dtype=edges.dtype), edges[-1]), count - 1, place)
+    count = edges.shape[0] - 1
+    wide = result_dtype([x.dtype, edges.dtype])  # an element is compared, not rounded to an edge
+    x, limits = cast(x, dtype=wide), cast(edges, dtype=wide)
+    place = searchsorted(limits, x, side="right") - 1
+    place = where(OPS["equal"](x, limits[-1]), count - 1, place)
     place = where(place >= count, -1, place)
+    if weights is not None and tuple(as_tensor(weights).shape) != tuple(as_tensor(a).shape):
+        raise ShapeError(
+            f"histogram: weights of shape {show_shape(as_tensor(weights).shape)} for elements of "
+            f"shape {show_shape(as_tensor(a).shape)}"
+        )
     what = ones(x.shape, dtype=INT64) if weights is None else _flat(weights)
     found = unsorted_segment_sum(what, place, num_segments=count)
     if not density:

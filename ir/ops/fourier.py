@@ -165,7 +165,7 @@ def _axes(x: Any, s: Any, axes: Any, what: str) -> tuple[list[int], list[Any]]:
     counts = [None] * len(found) if s is None else [None if n == -1 else n for n in s]
     if len(counts) != len(found):
         raise ArgumentError(f"{what}: {len(counts)} sizes for {len(found)} axes")
-    if what in ("fftn", "ifftn") and len(set(found)) < len(found):
+    if len(set(found)) < len(found):
         axes_of(tuple(axes), rank, what)
     return found, counts
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..dtypes import info
-from ..errors import ArgumentError
+from ..errors import ArgumentError, MatrixError
 from ..infer import axis_of
 from ..op import OPS, Sample, composite
 from ..promote import as_floating
@@ -21,7 +22,7 @@ from .matrix import MATRIX, TALL
 from .operand import as_tensor, ranked
 from .reduce import max, min, sum
 from .solving import inv, pinv, slogdet_pair
-from .statistics import count_nonzero, in_single, summed, vector_norm
+from .statistics import count_nonzero, in_single, largest, summed, vector_norm
 
 __all__ = [
     "Slogdet", "condition_number", "kron", "lstsq", "matrix_norm", "matrix_power", "matrix_rank",
@@ -71,11 +72,12 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
     if ord in ("fro", None):
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord in ("nuc", 2, -2):
-        fold = sum if ord == "nuc" else max if ord == 2 else min
-        out = fold(svdvals(x), axis=-1)
+        values = svdvals(x)
+        fold = sum if ord == "nuc" else largest if ord == 2 else min
+        out = fold(values, axis=-1)
     elif ord in (1, -1, math.inf, -math.inf):
         along = -2 if abs(ord) == 1 else -1
-        out = (max if ord > 0 else min)(sum(OPS["abs"](x), axis=along), axis=-1)
+        out = (largest if ord > 0 else min)(sum(OPS["abs"](x), axis=along), axis=-1)
     else:
         raise ArgumentError(
             f"matrix_norm: ord must be 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {ord!r}"
@@ -129,7 +131,7 @@ def matrix_power(x: Any, n: int) -> Any:
     array([[1., 5.],
            [0., 1.]], dtype=float32)
     """
-    x = ranked(x, 2, "matrix_power")
+    x, n = ranked(x, 2, "matrix_power"), operator.index(n)
     if n < 0:
         x, n = inv(x), -n
     out = None
@@ -168,13 +170,30 @@ def matrix_rank(x: Any, rtol: Any = None) -> Any:
 
 @composite(Sample(MATRIX), Sample(MATRIX, p=1))
 def condition_number(x: Any, p: Any = None) -> Any:
-    """Condition numbers: ``norm(x) * norm(inv(x))`` in the norm ``p`` (None: 2)."""
+    """Condition numbers: ``norm(x) * norm(inv(x))`` in the norm ``p`` (None: 2).
+
+    Infinite for singular matrices. Raises MatrixError for empty ones.
+
+    >>> import twofold as tf
+    >>> tf.linalg.cond([[2.0, 0.0], [0.0, 0.5]]).item()
+    4.0
+    """
+    x = _floating(ranked(x, 2, "cond"))
+    if 0 in x.shape[-2:]:
+        raise MatrixError("cond: an empty matrix has no condition number")
     if p in (None, 2, -2):
         values = svdvals(x)
         ends = max(values, axis=-1), min(values, axis=-1)
-        return ends[1] / ends[0] if p == -2 else ends[0] / ends[1]
-    x = _floating(x)
-    return matrix_norm(x, ord=p) * matrix_norm(inv(x), ord=p)
+        found = ends[1] / ends[0] if p == -2 else ends[0] / ends[1]
+    else:
+        singular = OPS["equal"](slogdet_pair(x)[0], 0)
+        one = movement.expand_dims(singular, axis=(-2, -1))
+        inverse = inv(OPS["where"](one, eye(x.shape[-1], dtype=x.dtype), x))
+        found = matrix_norm(x, ord=p) * matrix_norm(inverse, ord=p)
+        found = OPS["where"](singular, math.inf, found)
+    given = OPS["any"](OPS["isnan"](x), axis=(-2, -1))
+    undefined = OPS["logical_and"](OPS["isnan"](found), OPS["logical_not"](given))
+    return OPS["where"](undefined, math.inf, found)
 
 
 @composite(Sample("f[2,3]", "f[2,2]"), Sample("f[2]", "f[2,3]"))

@@ -10,7 +10,7 @@ from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..infer import axes_of, axis_of
 from ..op import OPS, Sample, composite
-from ..promote import as_floating
+from ..promote import as_floating, result_dtype
 from ..shapes import show_shape
 from . import movement
 from .casting import cast
@@ -63,14 +63,21 @@ def interp(
         xp, fp = OPS["gather"](xp, order, axis=0), OPS["gather"](fp, order, axis=0)
         xp = concat(xp[-1:] - period, xp, xp[:1] + period, axis=0)
         fp = concat(fp[-1:], fp, fp[:1], axis=0)
+    wide = result_dtype([x.dtype, xp.dtype])  # no place is rounded to another dtype
+    x, xp = cast(x, dtype=wide), cast(xp, dtype=wide)
     size = xp.shape[0]
-    place = OPS["maximum"](searchsorted(xp, cast(x, dtype=xp.dtype), side="right") - 1, 0)
+    place = OPS["maximum"](searchsorted(xp, x, side="right") - 1, 0)
     place = OPS["minimum"](place, size - 2 if size > 1 else 0)
     after = OPS["minimum"](place + 1, size - 1)
     x0, x1 = (OPS["gather"](xp, at, axis=0) for at in (place, after))
     y0, y1 = (OPS["gather"](fp, at, axis=0) for at in (place, after))
     width = where(OPS["equal"](x1, x0), 1, x1 - x0)
-    out = y0 + (y1 - y0) * ((x - x0) / width)
+    flat = OPS["equal"](y1, y0)  # infinities of one sign, too
+    slope = where(flat, 0, y1 - y0) / width
+    out = y0 + slope * (x - x0)
+    # an infinite point says nothing: measured from the other one, else the value that both have
+    out = where(OPS["isnan"](out), y1 + slope * (x - x1), out)
+    out = where(OPS["logical_and"](OPS["isnan"](out), flat), y0, out)
     out = where(x >= xp[-1], fp[-1], where(x <= xp[0], fp[0], out))
     out = where(x < xp[0], fp[0] if left is None else left, out)
     out = where(x > xp[-1], fp[-1] if right is None else right, out)
@@ -178,6 +185,7 @@ def cov(
         divisor = total - less * share / total
         x = x - sum(x * weights, axis=1, keepdims=True) / total
         scaled = x * weights
+    divisor = OPS["maximum"](divisor, 0)  # of too few observations there is no covariance
     out = matmul(scaled, OPS["conjugate"](movement.transpose(x))) / divisor
     return movement.squeeze(out)
 
@@ -188,11 +196,17 @@ def _variables(x: Any, rowvar: bool) -> Any:
         raise ShapeError(f"cov: variables and observations are two axes, not {len(x.shape)}")
     if len(x.shape) < 2:
         return movement.reshape(x, shape=(1, -1))
-    return x if rowvar or x.shape[0] == 1 else movement.transpose(x)
+    return x if rowvar else movement.transpose(x)
 
 
 def _weights(x: Any, fweights: Any, aweights: Any) -> Any:
-    parts = [cast(w, dtype=info(x.dtype).part_dtype) for w in (fweights, aweights) if w is not None]
+    given = [as_tensor(w) for w in (fweights, aweights) if w is not None]
+    for w in given:
+        if len(w.shape) != 1 or w.shape[0] != x.shape[1]:
+            raise ShapeError(
+                f"cov: weights of shape {show_shape(w.shape)} for {x.shape[1]} observations"
+            )
+    parts = [cast(w, dtype=info(x.dtype).part_dtype) for w in given]
     return None if not parts else parts[0] if len(parts) == 1 else parts[0] * parts[1]
 
 
@@ -209,7 +223,15 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
     if not c.shape:
         return c / c
     spread = OPS["sqrt"](OPS["real"](OPS["matrix_diagonal"](c)))
-    return c / movement.expand_dims(spread, axis=(1,)) / spread
+    found = c / movement.expand_dims(spread, axis=(1,)) / spread
+    if not info(found.dtype).complex:
+        return _at_most_one(found)
+    return OPS["complex"](_at_most_one(OPS["real"](found)), _at_most_one(OPS["imag"](found)))
+
+
+def _at_most_one(x: Any) -> Any:
+    """``x`` without what rounding put beyond 1 and -1."""
+    return where(x > 1, 1, where(x < -1, -1, x))
 
 
 @composite(Sample("f[5]"), Sample("f[4,5]", 0.5, axis=1, edge_order=2), Sample("f[4]", "f[4]"))
@@ -225,7 +247,10 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     array([1. , 1.5, 2.5, 3. ], dtype=float32)
     """
     f = _floating(f)
-    axes = axes_of(axis, len(f.shape), "gradient")
+    rank = len(f.shape)
+    places = range(rank) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
+    axes = [axis_of(a, rank, "gradient") for a in places]
+    axes_of(tuple(axes), rank, "gradient")  # none twice
     steps = varargs or (1.0,)
     if len(steps) == 1:
         steps = steps * len(axes)
@@ -243,6 +268,11 @@ def _slope(f: Any, step: Any, axis: int, edge_order: int) -> Any:
         raise ShapeError(f"gradient: axis {axis} has {size} points; {edge_order + 1} are needed")
     h = cast(step, dtype=f.dtype)
     places = bool(h.shape)
+    if len(h.shape) > 1 or (places and h.shape[0] != size):
+        raise ShapeError(
+            f"gradient: distances are a number or {size} coordinates along axis {axis}, not "
+            f"{show_shape(h.shape)}"
+        )
     if places:
         h = h[1:] - h[:-1]
         h = movement.reshape(h, shape=(-1, *[1] * (len(f.shape) - axis - 1)))

@@ -35,8 +35,10 @@ _PLACES = {
     "linear": (1.0, 1.0), "weibull": (0.0, 0.0), "hazen": (0.5, 0.5),
     "median_unbiased": (1 / 3, 1 / 3), "normal_unbiased": (3 / 8, 3 / 8),
     "interpolated_inverted_cdf": (0.0, 1.0), "lower": (1.0, 1.0), "higher": (1.0, 1.0),
-    "nearest": (1.0, 1.0), "midpoint": (1.0, 1.0),
+    "nearest": (1.0, 1.0), "midpoint": (1.0, 1.0), "inverted_cdf": (0.0, 1.0),
+    "averaged_inverted_cdf": (0.0, 1.0), "closest_observation": (-0.5, 1.5),
 }  # fmt: skip
+_ELEMENTS = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
 _GAPS = np.array([[3.0, 1.0, np.nan, 2.0], [0.5, -1.0, 4.0, np.nan]])
 
 
@@ -67,17 +69,26 @@ def _one_axis(x: Any, axis: Any, what: str) -> tuple[Any, tuple[int, ...]]:
 
 def _position(count: Any, q: Any, method: str) -> Any:
     alpha, beta = _PLACES[method]
-    place = count * q + (alpha + q * (1 - alpha - beta)) - 1
-    if method == "interpolated_inverted_cdf":
-        place = count * q - 1
+    if alpha == beta == 1:
+        place = (count - 1) * q
+    elif alpha + beta == 1:
+        place = count * q + (alpha - 1)
+    else:
+        place = count * q + (alpha + q * (1 - alpha - beta)) - 1
+    low = OPS["floor"](place)
     if method == "lower":
-        place = OPS["floor"](place)
-    elif method == "higher":
+        place = low
+    elif method in ("higher", "inverted_cdf"):
         place = OPS["ceil"](place)
     elif method == "nearest":
         place = OPS["round"](place)
     elif method == "midpoint":
-        place = 0.5 * (OPS["floor"](place) + OPS["ceil"](place))
+        place = 0.5 * (low + OPS["ceil"](place))
+    elif method == "averaged_inverted_cdf":
+        place = where(OPS["equal"](place, low), low + 0.5, OPS["ceil"](place))
+    elif method == "closest_observation":  # half way between two: the even one, counted from 1
+        half = OPS["logical_and"](OPS["equal"](place, low), OPS["equal"](low % 2, 1))
+        place = where(half, low, low + 1)
     return OPS["maximum"](OPS["minimum"](place, count - 1), 0)
 
 
@@ -86,7 +97,7 @@ def _quantile(
 ) -> Any:
     if method not in _PLACES:
         raise ArgumentError(f"{what}: method {method!r} is not one of {', '.join(_PLACES)}")
-    x = _floating(x)
+    x = as_tensor(x) if method in _ELEMENTS else _floating(x)
     if info(x.dtype).half:
         return in_single(lambda y: _quantile(y, q, axis, method, keepdims, skips, what), x)
     rank = len(x.shape)
@@ -94,7 +105,8 @@ def _quantile(
     size = x.shape[-1]
     if isinstance(size, int) and size == 0:
         raise ArgumentError(f"{what}: there is no quantile of nothing")
-    line, nothing = sort(x, axis=-1), OPS["isnan"](x)
+    line = sort(x, axis=-1)
+    nothing = OPS["isnan"](x)
     wide = np.dtype("float64")
     flat = movement.reshape(q, shape=(-1,))
     if skips:
@@ -103,16 +115,19 @@ def _quantile(
         count = cast(OPS["dim"](dim=size), dtype=wide)
     place = _position(count, flat, method)
     low = OPS["floor"](place)
-    part = cast(place - low, dtype=x.dtype)
     first = cast(low, dtype=np.dtype("int64"))
     last = cast(OPS["ceil"](place), dtype=np.dtype("int64"))
     shape = (*x.shape[:-1], flat.shape[0])
     first, last = (movement.broadcast_to(at, shape=shape) for at in (first, last))
     below, above = (take_along_axis(line, at, axis=-1) for at in (first, last))
-    step = where(OPS["equal"](below, above), 0, above - below)  # infinities side by side
-    out = where(part < 0.5, below + step * part, above - step * (1 - part))
+    out = below
+    if method not in _ELEMENTS:
+        part = cast(place - low, dtype=x.dtype)
+        step = where(OPS["equal"](below, above), 0, above - below)  # infinities side by side
+        out = where(part < 0.5, below + step * part, above - step * (1 - part))
     bad = sum(cast(nothing, dtype=np.dtype("int64")), axis=-1, keepdims=True)
-    out = where(bad == size if skips else bad > 0, math.nan, out)
+    if info(x.dtype).inexact:
+        out = where(bad == size if skips else bad > 0, math.nan, out)
     rest = iter(x.shape[:-1])
     kept = [1 if a in axes else next(rest) for a in range(rank)] if keepdims else rest
     return movement.reshape(movement.moveaxis(out, -1, 0), shape=(*q.shape, *kept))
@@ -125,10 +140,11 @@ def quantile(
 ) -> Any:
     """The number below which a part ``q`` of the elements over ``axis`` (None: all) lies.
 
-    Between two elements the methods ``linear`` (the default), ``lower``, ``higher``, ``midpoint``,
-    ``nearest``, ``weibull``, ``hazen``, ``median_unbiased``, ``normal_unbiased`` and
-    ``interpolated_inverted_cdf`` decide as in NumPy. NaN gives NaN. The axes of ``q`` come first.
-    Raises ArgumentError.
+    Between two elements the methods ``linear`` (the default), ``midpoint``, ``weibull``, ``hazen``,
+    ``median_unbiased``, ``normal_unbiased``, ``interpolated_inverted_cdf`` and
+    ``averaged_inverted_cdf`` decide as in NumPy; ``lower``, ``higher``, ``nearest``,
+    ``inverted_cdf`` and ``closest_observation`` give one of the elements, in its dtype. NaN gives
+    NaN. The axes of ``q`` come first. Raises ArgumentError.
 
     >>> import twofold as tf
     >>> tf.quantile([1.0, 2.0, 4.0], [0.5, 0.75]).numpy()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import info
+from ..errors import ArgumentError
 from ..infer import as_dtype, axes_of
 from ..op import OPS, Sample, composite
 from ..promote import as_floating, result_dtype
@@ -111,6 +112,12 @@ def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
     return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
 
 
+def largest(x: Any, **folded: Any) -> Any:
+    """The largest of numbers that are not negative; 0 of nothing."""
+    out = max(x, **folded)
+    return OPS["where"](out < 0, 0, out)
+
+
 @composite(*SOME, *[Sample("f[3,4]", axis=1, ord=p) for p in (1, 3, math.inf, -math.inf, 0)])
 def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
     """The ``ord``-norm over ``axis`` (None: all elements): ``sum(|x|**ord) ** (1/ord)``.
@@ -122,6 +129,8 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     x = OPS["cast"](x, dtype=as_floating(x.dtype)) if not info(x.dtype).inexact else x
     if info(x.dtype).half:
         return in_single(vector_norm, x, axis, keepdims, ord)
+    if isinstance(ord, str):
+        raise ArgumentError(f"vector_norm: ord is a number or infinity, not {ord!r}")
     folded: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if ord == 2:
         return root(sum(_squared_abs(x), **folded))
@@ -131,7 +140,7 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     if ord == 1:
         return sum(size, **folded)
     if math.isinf(ord):
-        return (max if ord > 0 else min)(size, **folded)
+        return (largest if ord > 0 else min)(size, **folded)
     total = sum(OPS["power"](size, float(ord)), **folded)
     zero = OPS["equal"](total, 0)
     safe = OPS["power"](OPS["where"](zero, 1, total), 1.0 / ord)

@@ -30,7 +30,8 @@ def face() -> SimpleNamespace:
         Variable=Variable,
     )
     tf = SimpleNamespace(**names)
-    tf.nn = tf.random = tf.linalg = tf.math = tf.image = tf.signal = tf
+    tf.nn = tf.random = tf.math = tf.image = tf.signal = tf
+    tf.linalg = SimpleNamespace(**{**names, "cond": names["condition_number"]})
     tf.fft = SimpleNamespace(**names)  # the namespace has the name of its first op
     return tf
 

@@ -20,7 +20,8 @@ Call = Callable[[Any, Any], Any]
 
 METHODS = (
     "linear", "lower", "higher", "midpoint", "nearest", "weibull", "hazen", "median_unbiased",
-    "normal_unbiased", "interpolated_inverted_cdf",
+    "normal_unbiased", "interpolated_inverted_cdf", "inverted_cdf", "averaged_inverted_cdf",
+    "closest_observation",
 )  # fmt: skip
 OF_GAPS = ("nansum", "nanprod", "nanmean", "nanmax", "nanmin", "nanvar", "nanstd", "nanmedian")
 PAIRS = [(V, W), (W, V), (V, W[:3]), (W[:3], V), (V[:2], W), (V[:1], W)]
@@ -44,19 +45,33 @@ CASES: dict[str, tuple[Any, Call]] = {
     "cov with weights": (A, lambda f, x: f.cov(x, aweights=W, fweights=np.array([1, 2, 1, 3]))),
     "cov of two": (A, lambda f, x: f.cov(x, x * x, ddof=0)),
     "cov of one": (V, lambda f, x: f.cov(x)),
+    "cov of a row of variables": (A[:1], lambda f, x: f.cov(x, rowvar=False, ddof=0)),
+    "cov of too few": (A[:, :2], lambda f, x: f.cov(x, ddof=5)),
+    "corrcoef of what is one": (W, lambda f, x: f.corrcoef([x, 3 * x])),
     "corrcoef": (A, lambda f, x: f.corrcoef(x)),
     "histogram": (A, lambda f, x: f.histogram(x, 5)[0]),
     "histogram of a range": (A, lambda f, x: f.histogram(x, 5, (0.2, 0.7))[0]),
     "histogram of edges": (A, lambda f, x: f.histogram(x, EDGES, density=True)[0]),
+    "histogram of coarser edges": (
+        A, lambda f, x: f.histogram(x, A[0, :3].astype("f4").cumsum())[0]),
     "histogram_bin_edges": (A, lambda f, x: f.histogram_bin_edges(x, 5)),
     "digitize": (A, lambda f, x: f.digitize(x, EDGES)),
+    "digitize at falling edges": (EDGES, lambda f, x: f.digitize(x, EDGES[::-1].copy())),
+    "digitize at falling edges right": (
+        EDGES, lambda f, x: f.digitize(x, EDGES[::-1].copy(), right=True)),
     "digitize falling": (A, lambda f, x: f.digitize(x, EDGES[::-1].copy(), right=True)),
     "interp": (3 * V - 1, lambda f, x: f.interp(x, EDGES, EDGES[::-1] ** 2)),
+    **{f"interp {xs} {ys}": (V, lambda f, x, xs=xs, ys=ys: f.interp(x, xs, ys)) for xs, ys in (
+        ([-np.inf, np.inf], [3.0, 3.0]), ([-np.inf, np.inf], [3.0, 4.0]),
+        ([-np.inf, 1.0], [0.0, 3.0]), ([0.0, np.inf], [1.0, 3.0]), ([0.0, 1.0], [-np.inf, 3.0]),
+        ([0.0, 1.0], [np.inf, np.inf]), ([0.0, 1.0], [-np.inf, np.inf]))},
+    "interp of finer places": (V, lambda f, x: f.interp(x, EDGES.astype("f4"), EDGES)),
     "interp outside": (3 * V - 1, lambda f, x: f.interp(x, EDGES, EDGES**2, 9.0, 8.0)),
     "interp periodic": (3 * V - 1, lambda f, x: f.interp(x, EDGES, EDGES**2, period=0.75)),
     "gradient": (A, lambda f, x: f.gradient(x)[1]),
     "gradient second": (A, lambda f, x: f.gradient(x, 0.5, axis=1, edge_order=2)),
     "gradient of places": (A, lambda f, x: f.gradient(x, W.cumsum(), axis=1, edge_order=2)),
+    "gradient of axes in order": (A, lambda f, x: f.gradient(x, 2.0, 3.0, axis=(1, 0))[0]),
     "gradient of distances": (A, lambda f, x: f.gradient(x, 2.0, 3.0)[0]),
     "trapezoid": (A, lambda f, x: f.trapezoid(x, W.cumsum())),
     "trapezoid along": (A, lambda f, x: f.trapezoid(x, dx=0.5, axis=0)),

@@ -52,6 +52,58 @@ def test_they_are_part_of_a_graph(call: Call) -> None:
     np.testing.assert_allclose(found.numpy(), call(A), rtol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda t: np.flip(t, 5), np.exceptions.AxisError),
+        (lambda t: np.linalg.inv(t * 0), np.linalg.LinAlgError),
+        (lambda t: np.linalg.cond(t[:0, :0]), np.linalg.LinAlgError),
+        (lambda t: np.linalg.eigh(t, "lower"), ValueError),
+        (lambda t: np.linalg.pinv(t, 0.1, rtol=0.1), ValueError),
+        (lambda t: np.linalg.matrix_power(t, 1.5), TypeError),
+        (lambda t: np.linalg.norm(t, "fro", 0), ValueError),
+        (lambda t: np.rot90(t, axes=(1, 1)), ValueError),
+        (lambda t: np.isin(t, t, kind="quick"), ValueError),
+        (lambda t: np.ediff1d(np.rint(t).astype("int32"), np.nan), TypeError),
+        (lambda t: np.gradient(t[0], np.ones((2, 3))), ValueError),
+        (lambda t: np.gradient(t, np.ones(2), axis=0), ValueError),
+        (lambda t: np.histogram(t, range=(0.0, np.nan)), ValueError),
+        (lambda t: np.histogram(t, range=(1.0, 0.0)), ValueError),
+        (lambda t: np.histogram(t, weights=np.ones(2)), ValueError),
+        (lambda t: np.histogram(t, [1.0, 0.0]), ValueError),
+        (lambda t: np.histogram(t, 0), ValueError),
+    ],
+)
+def test_they_raise_what_numpys_callers_catch(call: Call, error: type[Exception]) -> None:
+    for given in (A, tf.constant(A)):
+        with pytest.raises(error):
+            call(given)
+
+
+def test_condition_numbers_of_singular_matrices_are_infinite() -> None:
+    given = tf.constant(
+        [[[0.0, 0.0], [0.0, 0.0]], [[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 2.0]]]
+    )
+    for p in (1, -1, "fro", np.inf, -np.inf):
+        assert np.isinf(tf.linalg.cond(given, p).numpy()).tolist() == [True, True, False]
+    assert np.isinf(tf.linalg.cond(given[0]).item())
+
+
+def test_arrays_of_the_other_byte_order_are_what_they_say() -> None:
+    for kind in ("f4", "f8", "i2", "i8", "c8"):
+        given = np.array([1, 300, -2]).astype(">" + kind)
+        for found in (tf.constant(given), tf.function(lambda x: tf.identity(x))(given)):
+            assert np.asarray(found).dtype == np.dtype(kind)
+            assert np.asarray(found).tolist() == given.tolist()
+
+
+def test_norms_of_nothing_are_zero() -> None:
+    assert tf.linalg.vector_norm(tf.zeros(0), ord=np.inf).item() == 0
+    for order in ("fro", "nuc", 1, 2, np.inf):
+        assert tf.linalg.matrix_norm(tf.zeros((0, 2)), ord=order).item() == 0
+        assert tf.linalg.matrix_norm(tf.zeros((2, 0)), ord=order).item() == 0
+
+
 def test_eig_gives_the_dtype_that_numpy_gives() -> None:
     symmetric = A + A.T
     assert np.linalg.eigvals(tf.constant(symmetric)).dtype == np.linalg.eigvals(symmetric).dtype
