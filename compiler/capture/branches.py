@@ -8,6 +8,7 @@ end of the function, or of the trip of a loop, by itself, and what is returned i
 from __future__ import annotations
 
 import functools
+import types
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -417,6 +418,8 @@ def merge_contents(
     """Merge what one object holds. ``grows``: a list may get a length that the graph decides."""
     what = f"what a {type(contents.owner).__name__} holds"
     first = column[0]
+    if isinstance(contents.owner, types.CellType):  # what it holds is an object of its own
+        return merger.merge(column, "a variable of a closure")
     if isinstance(first, dict):
         keys = list(first)
         if any(list(c) != keys for c in column):

@@ -23,6 +23,7 @@ from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.names import Module, _Space
 from ..plain import PlainPython
 from ..symint import SymInt
+from ..trace import Traced
 from . import exceptions, instructions, operators
 from .branches import Again, Given, Redo, fork
 from .choice import Choice, holds_choice, values_of
@@ -239,8 +240,8 @@ class Capture(Lists):
         """Go two ways, of a trip if this is in a loop that has been one of Python's so far."""
         flow, here = flow_of(frame.code), frame.now
         heads = [h for h, inside in flow.loops.items() if here in inside and h not in frame.stops]
-        if not heads:
-            return fork(self, frame, predicate, yes, no, drops)
+        if not heads or any(type(x) is Generator for x in frame.stack):
+            return fork(self, frame, predicate, yes, no, drops)  # each item is asked for by itself
         head = min(heads, key=lambda h: len(flow.loops[h]))
         return self._finish_trip(frame, head, lambda: fork(self, frame, predicate, yes, no, drops))
 
@@ -380,6 +381,8 @@ class Capture(Lists):
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         if isinstance(held, collections.defaultdict) and self.is_own(held):
             self.changes(held)  # it may get the key
+        if type(whole(key)) is TracedNumber and self.is_listed(held):
+            return self.picked(held, whole(key))
         return super().item(frame, held, self._key(held, key))
 
     def _key(self, held: Any, key: Any) -> Any:
@@ -406,7 +409,17 @@ class Capture(Lists):
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         if type(value) is TracedNumber and type(held) is TracedArray and _takes(held, value.kind):
             value = TracedScalar(held.home, value.tensor(DTYPES[value.kind]))
+        if isinstance(held, Traced):
+            self._refuse_lost(frame, held)
         super().set_item(frame, held, self._key(held, key), value)
+
+    def _refuse_lost(self, frame: Frame, tensor: Traced) -> None:
+        """A tensor is written to. Raises if that would be lost for another one that is the same
+        object; see ``aliases.py``."""
+        known = self.heap.aliases
+        if known.is_known(tensor) and known.is_shared(self, frame, tensor):
+            self.cuts.whole = True  # behind a step they would be two
+            self.give_up("a write to a tensor that may be the same object as another")
 
     # calls
 
@@ -509,6 +522,11 @@ class Capture(Lists):
             other = right if is_opaque(left) else left
             if other is not None and not self.is_own(other) and not is_staged(other):
                 self.refuse_step("the identity of an object of a library")
+        if isinstance(left, Traced) and isinstance(right, Traced) and left is not right:
+            known = self.heap.aliases
+            if known.is_known(left) or known.is_known(right):
+                self.cuts.whole = True
+                self.give_up("`is` of tensors of which the graph decides whether they are one")
         return super().is_same(left, right)
 
     def has_flag(self, value: Any, flag: int) -> bool:

@@ -85,6 +85,7 @@ class Cuts:
         self.machine, self.at = machine, at
         self.count = self.depth = 0
         self.above = bind.current.get()
+        self.whole = False  # whether what is refused is refused for the call as a whole
         self.error: BaseException | None = None
         self.places: list[int] = []  # where the trace could have ended before ``error``
 
@@ -113,6 +114,8 @@ class Cuts:
         """The frames from the outermost to this one, if the trace may end in it now."""
         machine = self.machine
         if machine.heap.parts or machine.open or machine.shows_frames or self.depth != 1:
+            return None
+        if self.whole:
             return None
         if bind.current.get() is not self.above:
             return None

@@ -16,13 +16,14 @@ from twofold.ir import bind
 from twofold.ir.op import OPS
 from twofold.ir.tree import settled
 
+from .aliases import tensors_in
 from .choice import Run
 from .forms import Form, Items, Number, Scalar, Whole, late, widened
 from .merge import Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if, surely
 
-__all__ = ["Grows", "Listed", "appended", "item_of", "listed", "popped", "replaced", "rows_of",
-           "run_of", "runs"]  # fmt: skip
+__all__ = ["Grows", "Listed", "appended", "item_at", "item_of", "listed", "popped", "replaced",
+           "rows_of", "run_of", "runs"]  # fmt: skip
 
 
 def runs(value: Any) -> Run | None:
@@ -71,6 +72,7 @@ def run_of(value: list[Any], form: Form) -> Run:
     if found is not None:
         both(found.form, form)
         return found
+    _copied(value)
     leaves = [form.take(item) for item in value]
     kinds = leaves[0] if leaves else form.zeros()
     buffers = [OPS["buffer_new"](of=t.value.type) for t in kinds]
@@ -95,6 +97,7 @@ def _check_types(row: list[Any], buffers: list[Any]) -> None:
 def appended(run: Run, item: Any) -> Run:
     """With one more item. Raises Unmergeable."""
     both(run.form, late(item))
+    _copied(item)
     made = _written(run.buffers, run.count.tensor(np.int64), run.form.take(item))
     return Run(run.form, made, _moved(run.count, 1))
 
@@ -127,15 +130,46 @@ def item_of(run: Run, index: Any) -> Any:
     return read(run, at)
 
 
+def item_at(values: Any, index: Any) -> Any:
+    """The item of a list or tuple of a known length at an index of the graph, which raises where
+    there is none. Raises Unmergeable where the items have no common form."""
+    form = element_form([list(values)])
+    if form is None:
+        raise Unmergeable("it is empty")
+    rows, count = [form.take(item) for item in values], len(values)
+    if any([t.value.type for t in row] != [t.value.type for t in rows[0]] for row in rows):
+        raise Unmergeable("items have several shapes")
+    at = as_tensor(index, int)
+    at = OPS["where"](at < 0, at + count, at)
+    words = f"{type(values).__name__} index out of range"
+    wrong = (at < 0) | (at >= count)
+    raise_if(wrong, IndexError(words))
+    at = OPS["where"](wrong, as_tensor(0, int), at)  # it may be computed before the test
+    columns = [OPS["stack"](list(column)) for column in zip(*rows, strict=True)]
+    made = form.make(iter([surely("gather", c, at, axis=0) for c in columns]))
+    known = bind.ground().arrays.machine.heap.aliases  # type: ignore[attr-defined]
+    for i, tensor in enumerate(tensors_in(made)):
+        known.stand(tensor, [tensors_in(item)[i] for item in values])
+    return made
+
+
 def read(run: Run, at: Any) -> Any:
     """The item at a position, of which it is known that there is one."""
-    return run.form.make(iter([surely("buffer_read", b, at) for b in run.buffers]))
+    made = run.form.make(iter([surely("buffer_read", b, at) for b in run.buffers]))
+    _copied(made)
+    return made
+
+
+def _copied(value: Any) -> None:
+    """Tensors go into a list by their elements, or come out of it."""
+    bind.ground().arrays.machine.heap.aliases.copy([value])  # type: ignore[attr-defined]
 
 
 def replaced(run: Run, index: Any, item: Any) -> Run:
     """With another item at an index."""
     at = _position(run, index, "list assignment index out of range")
     both(run.form, late(item))
+    _copied(item)
     return Run(run.form, _written(run.buffers, at, run.form.take(item)), run.count)
 
 

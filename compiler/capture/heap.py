@@ -17,6 +17,7 @@ from twofold.runtime.tensor import Tensor
 
 from ..library import is_library_object
 from ..state import attributes_of, state_of
+from .aliases import Aliases
 from .choice import Choice, Run
 from .machine import Generator
 
@@ -42,6 +43,7 @@ class Heap:
     def __init__(self) -> None:
         self.parts: list[dict[int, Contents]] = []
         self.made: dict[int, tuple[Any, int]] = {}  # object -> the part that made it
+        self.aliases = Aliases()
 
     def fresh(self, value: Any) -> None:
         """An object that is made now."""
@@ -51,6 +53,11 @@ class Heap:
         """Whether the innermost part has made an object."""
         found = self.made.get(id(value))
         return found is not None and found[1] >= len(self.parts)
+
+    def is_made_inside(self, value: Any) -> bool:
+        """Whether the part that has ended last has made an object."""
+        found = self.made.get(id(value))
+        return found is not None and found[1] > len(self.parts)
 
     def is_older(self, value: Any) -> bool:
         """Whether a container was there before the part that has ended last, or is from outside."""
@@ -62,8 +69,7 @@ class Heap:
     def is_inner(self, value: Any) -> bool:
         """Whether the part that has ended last has made an object, which may hold what is its own;
         not a function of nothing around it."""
-        found = self.made.get(id(value))
-        if found is None or found[1] <= len(self.parts):
+        if not self.is_made_inside(value):
             return False
         return not isinstance(value, types.FunctionType) or bool(
             value.__closure__ or value.__defaults__ or value.__kwdefaults__

@@ -11,7 +11,8 @@ import numpy as np
 
 from .choice import Choice, Run, holds_choice
 from .frame import Frame
-from .grown import appended, item_of, listed, popped, replaced, rows_of, runs, template
+from .grown import appended, item_at, item_of, listed, popped, replaced, rows_of, runs, template
+from .merge import Unmergeable
 from .numbers import TracedNumber, raise_if
 from .objects import own_method
 from .pure import any_of
@@ -76,6 +77,19 @@ class Lists(Steps):
         if run is None:
             return super().item(frame, held, key)
         return item_of(run, self._place(key))
+
+    def is_listed(self, held: Any) -> bool:
+        """Whether this is a list or tuple, of a length that is known."""
+        held = self.present(held)
+        return type(held) in (list, tuple) and runs(held) is None and not holds_choice(held)
+
+    def picked(self, held: Any, index: Any) -> Any:
+        """The item of such a list or tuple at an index that the graph decides."""
+        self.observe(held)
+        try:
+            return item_at(self.present(held), index)
+        except Unmergeable as reason:
+            return self.give_up(f"an index of a list that the graph decides: {reason}")
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         run = runs(held)

@@ -19,6 +19,7 @@ from twofold.runtime.carried import State, own_tensor, truth
 
 from ..control.loop import stage_while
 from ..plain import PlainPython
+from .aliases import State as Tensors
 from .branches import Again, Ending, fork, go_on
 from .choice import holds_choice
 from .flow import END, flow_of
@@ -127,6 +128,7 @@ class Loop:
         self.targets: list[int] = []  # where it is left, and how much is on the stack there
         self.depths: dict[int, int] = {}
         self.entries: list[Any] = []  # attributes that a trip gives values
+        self.tensors = Tensors(machine.heap.aliases)
         self.inner: list[Any] = []  # loops in this one that a ``return`` leaves, which it drops
 
     # a trip
@@ -196,6 +198,8 @@ class Loop:
         raise Unmergeable("the state of a loop has no form that stays")
 
     def _stage(self) -> Any:
+        before = [(key, contents.before) for key, (contents, _) in self.heap.items()]
+        self.tensors.begin([*self._named(self.frame), *before])
         first = [OPS["constant"](value=np.True_), *self._first()]
         n = len(first) - 1
         tests = [OPS["constant"](value=np.False_) for _ in self._tests()]
@@ -259,6 +263,12 @@ class Loop:
             if not self.machine.heap.changes(contents.owner):
                 raise Unmergeable("an object is changed in a loop")
             contents.write(form.make(tensors))
+        held = [(key, contents.read()) for key, (contents, _) in self.heap.items()]
+        self.tensors.restored([*self._named(frame), *held])
+
+    def _named(self, frame: Frame) -> list[tuple[Any, Any]]:
+        """The variables of the state with their values."""
+        return [(name, frame.slots.get(name, UNBOUND)) for name in self.forms]
 
     def _left(self, frame: Frame, ended: Any, written: dict[int, Contents]) -> list[Any]:
         """The tensors of the state that a trip leaves. Raises Widen."""
@@ -302,7 +312,9 @@ class Loop:
         self.inner = frame.stack[len(self.frame.stack) :]
         if any(type(x) is not Walk for x in self.inner):
             raise Unmergeable("a loop is left from inside something that is unfinished")
-        if changed:
+        after = [(key, contents.after) for key, contents in written.items()]
+        named = self._named(frame)
+        if self.tensors.left([*named, *after], bind.ground()) or changed:
             raise Widen
         self._refuse_sharing(frame, written, value)
         return self._next(frame, ended, tests, written, value)

@@ -6,6 +6,7 @@ the outputs of the node. Inside a branch a number that it is to hand out becomes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -120,6 +121,7 @@ class Merger:
         self.arrays: list[Any] = []  # the cells of those that have been merged
         self.containers: dict[Any, Build] = {}  # by what each part has for them
         self.places: dict[Any, Any] = {}  # the same for each of these of one part
+        self.uses: Counter[tuple[int, int]] = Counter()  # how often each part leaves a tensor
         self.kept = False  # whether containers that were there before the parts stay themselves
 
     def merge(self, values: Sequence[Any], what: str) -> Build:
@@ -283,9 +285,34 @@ class Merger:
         at = self.column(self.within(lambda v: own_tensor(v.tensor()), values))
         return lambda outs: fresh(home, outs[at])
 
+    def _present(self, values: Sequence[Any]) -> list[Any]:
+        """Tensors with what those around the parts hold at the end of each part."""
+        found = []
+        for part, v in zip(self.parts, values, strict=True):
+            written = part.written.get(id(v))
+            found.append(v if written is None else Traced(written.value, part.tracer))
+        return found
+
     def _tensors(self, values: Sequence[Any], what: str) -> Build:
-        at = self.column(self.within(own_tensor, values))
-        return lambda outs: outs[at]
+        """Tensors: of one object of each part, one object comes out."""
+        place = tuple([None if v is HOLE else id(v) for v in values])
+        if place in self.containers:
+            return self.containers[place]
+        at = self.column(self.within(own_tensor, self._present(values)))
+        uses = [(key, v) for key, v in enumerate(values) if v is not HOLE]
+        self.uses.update((i, id(v)) for i, v in uses)
+        older = [v for _, v in uses if not self._is_inner(v)]
+        made: list[Any] = []
+
+        def build(outs: Sequence[Any]) -> Any:
+            if not made:
+                made.append(outs[at])
+                several = [v for i, v in uses if self.uses[i, id(v)] > 1]
+                self.heap.aliases.stand(made[0], [*older, *several])
+            return made[0]
+
+        self.containers[place] = build
+        return build
 
     def _container(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         """Containers that each way has made; one of a way stays one."""
@@ -304,7 +331,7 @@ class Merger:
             own = list(v) if isinstance(v, dict) else range(len(v))
             if own != keys:
                 raise Unmergeable(f"{what} has other items on each way")
-            if not isinstance(v, tuple) and not self.heap.is_fresh(v):
+            if not isinstance(v, tuple) and not self.heap.is_made_inside(v):
                 raise Unmergeable(f"{what} is one of several objects")
         builds = []
         for key in keys:

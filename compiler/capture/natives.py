@@ -12,7 +12,9 @@ from typing import Any
 
 from ..symint import SymInt
 from .frame import Frame
+from .machine import Generator
 from .objects import is_open
+from .staged import is_staged
 from .text import Piece, Text, has_no_text, snapshot
 
 __all__ = ["NATIVES", "interpreted"]
@@ -129,6 +131,35 @@ def _next(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
         return args[1]
 
 
+def _any(items: Any) -> bool:
+    """``any``, to be interpreted."""
+    for item in items:  # noqa: SIM110
+        if item:
+            return True
+    return False
+
+
+def _all(items: Any) -> bool:
+    """``all``, to be interpreted."""
+    for item in items:  # noqa: SIM110
+        if not item:
+            return False
+    return True
+
+
+def _asking(code: Any) -> Any:
+    """``any`` or ``all`` of the items of a generator or a container with values of the graph."""
+
+    def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        items: Any = args[0] if len(args) == 1 and not kwargs else None
+        if type(items) is Generator:
+            return machine.invoke(frame, code, args, {})
+        staged = type(items) in (list, tuple) and any(map(is_staged, items))
+        return machine.invoke(frame, code, (list(items),), {}) if staged else NotImplemented
+
+    return call
+
+
 def _calling(function: Any) -> Any:
     """A function of Python's that calls what it is given: that is interpreted."""
 
@@ -191,7 +222,7 @@ NATIVES: dict[Any, Any] = {
     len: _special("__len__"), abs: _special("__abs__"), hash: _special("__hash__"),
     iter: _special("__iter__"), round: _special("__round__"), next: _next,
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
-    copy.copy: _special("__copy__"),
+    copy.copy: _special("__copy__"), any: _asking(_any), all: _asking(_all),
     **{f: _calling(f) for f in (
         map, filter, sorted, min, max, functools.reduce, itertools.accumulate, itertools.starmap,
         itertools.takewhile, itertools.dropwhile, itertools.filterfalse, itertools.groupby,

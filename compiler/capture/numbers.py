@@ -258,6 +258,8 @@ def _floored(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
         whole = "integer modulo by zero" if modulo else "integer division or modulo by zero"
         real = "float modulo" if modulo else "float floor division by zero"
         _refuse_zero(b, right, real if kind is float else whole)
+        if kind is int and type(right) is TracedNumber:  # it may be computed before the test
+            b = OPS["where"](b == 0, as_tensor(1, int), b)
         if kind is float and not modulo:  # Python's quotient of infinities
             return TracedNumber(kind, OPS["numpy_floor_divide"](a, b))
         return TracedNumber(kind, surely("remainder" if modulo else "floor_divide", a, b))

@@ -27,7 +27,7 @@ from twofold.runtime.carried import is_value, own_tensor
 from twofold.runtime.variable import Variable
 
 from ..plain import PlainPython, first_line
-from ..trace import Traced, Tracer
+from ..trace import Traced, Tracer, place
 from .objects import Objects
 
 __all__ = ["Part", "Written", "current_value", "give", "is_fault", "refused", "staging", "unite"]
@@ -107,7 +107,8 @@ class Part:
 
     def _end(self, kind: str, args: tuple[Any, ...], error: BaseException) -> None:
         attrs = {"kind": kind, "args": args}
-        bind.run(Call(OPS["fail"], (), attrs, (), (), (raised_at(error), "")))
+        where = raised_at(error) or place()[0]  # a test that an operation of Python's makes
+        bind.run(Call(OPS["fail"], (), attrs, (), (), (where, "")))
         self.failed, self.error = True, error
 
     def fill(self, like: Sequence[Any], types: Sequence[TensorType]) -> None:

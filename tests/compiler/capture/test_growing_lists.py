@@ -316,3 +316,50 @@ def test_what_looks_into_such_a_list_otherwise_is_done_by_python(program):
         if program is kept_outside:
             assert _plain(HELD["items"]) == _plain(_grown(*given))
     assert compiled.experimental_get_segment_count() + compiled.experimental_get_plain_count() >= 3
+
+
+def picked(x, n):
+    return [x, x + 1, x * 2][n], (1, 2, 3)[n - 1], [(x, 1), (x * 2, 2)][n % 2]
+
+
+def searched(x, n):
+    values = [x, x * 2, x * 3, x * 4]
+    low, high = 0, 3
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < 5:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def asked(x, n):
+    return any([x > 0, x > n]), all([x > 0, n > 1]), all([]), any([x, 0])
+
+
+def left_by_a_value(x, n):
+    def multiples():
+        for i in range(6):
+            yield x * i
+
+    for v in multiples():
+        if v > n:
+            break
+    return v
+
+
+@pytest.mark.parametrize(
+    "program", [picked, searched, asked, left_by_a_value], ids=lambda p: p.__name__
+)
+def test_items_that_values_choose(program):
+    compiled = tf.function(program, strict=True)
+    for x, n in ((1.0, 1), (3.0, 2), (-1.0, 0), (2.0, -1), (2.0, 5)):
+        found = []
+        for function in (program, compiled):
+            try:
+                found.append(repr(function(tf.constant(x), tf.constant(n))))
+            except IndexError as error:
+                found.append(repr(error))
+        assert found[0] == found[1]
+    assert compiled.experimental_get_tracing_count() == 1

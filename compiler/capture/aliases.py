@@ -1,0 +1,172 @@
+"""Tensors that may be one object of Python's while the trace has several for them.
+
+A write to a tensor changes the object, so all its names see it. Where ways of a branch join, in the
+state of a loop and in lists whose length the graph decides, a tensor of the trace stands for one of
+several objects, or for a copy of one: a write to either of them would be lost for the other. So it
+is looked for whether anybody still has the other, and if so, plain Python makes the call.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from ..trace import Traced
+from .choice import Run
+from .flow import flow_of
+from .frame import Frame
+from .machine import Generator
+
+__all__ = ["Aliases", "State", "tensors_in"]
+
+
+class Aliases:
+    """What stands for what, in one trace."""
+
+    def __init__(self) -> None:
+        self.stands: dict[int, tuple[Traced, tuple[Traced, ...]]] = {}  # tensor -> for which
+        self.stood: dict[int, list[Traced]] = {}  # for which -> tensors
+        self.copied: dict[int, Traced] = {}  # objects that are in a list by their elements
+        self.groups: dict[int, Any] = {}  # of tensors that are never the same object
+
+    def copy(self, values: Iterable[Any]) -> None:
+        """Objects are in a list by their elements, or come out of one."""
+        self.copied.update((id(t), t) for v in values for t in tensors_in(v))
+
+    def stand(self, made: Any, values: Iterable[Any], group: Any = None) -> None:
+        """A tensor stands for one of these objects; those of a group for different ones."""
+        found: dict[int, Traced] = {}
+        for v in values:
+            if isinstance(v, Traced) and v is not made:
+                found[id(v)] = v
+                found |= {id(x): x for x in self.stands.get(id(v), (v, ()))[1]}
+                if id(v) in self.copied:
+                    self.copied[id(made)] = made
+        if isinstance(made, Traced) and found:
+            self.groups[id(made)] = group
+            before = self.stands.get(id(made), (made, ()))[1]
+            self.stands[id(made)] = made, (*before, *found.values())
+            for key in found:
+                self.stood.setdefault(key, []).append(made)
+
+    def is_known(self, tensor: Any) -> bool:
+        """Whether anything else may be the same object as this tensor."""
+        key = id(tensor)
+        return key in self.stands or key in self.stood or key in self.copied
+
+    def is_shared(self, machine: Any, frame: Frame, tensor: Any) -> bool:
+        """Whether a write to a tensor would be seen by somebody else, who has another object of the
+        trace for it."""
+        if id(tensor) in self.copied:
+            return True
+        group = self.groups.get(id(tensor))
+        others = {id(t) for t in self.stood.get(id(tensor), ())}
+        for candidate in self.stands.get(id(tensor), (tensor, ()))[1]:
+            found = {id(t) for t in self.stood[id(candidate)]}
+            found = {k for k in found if group is None or self.groups[k] is not group}
+            others |= {id(candidate), *found}
+        others.discard(id(tensor))
+        if others.intersection(id(x) for x, _ in machine.tracer.arguments):
+            return True
+        return not others.isdisjoint(_reached(machine, frame))
+
+
+def tensors_in(value: Any) -> list[Traced]:
+    """The tensors of a trace that a value is or holds, in tuples, lists and dicts."""
+    if isinstance(value, Traced):
+        return [value]
+    if isinstance(value, tuple | list):
+        return [t for x in value for t in tensors_in(x)]
+    return [t for x in value.values() for t in tensors_in(x)] if isinstance(value, dict) else []
+
+
+class State:
+    """The tensors in the state of one loop."""
+
+    def __init__(self, known: Aliases) -> None:
+        self.known = known
+        self.first: dict[Any, list[Traced]] = {}  # by place, before the loop
+        self.made: dict[int, Any] = {}  # those that a trip begins with, with their places
+        self.older: dict[int, Traced] = {}  # what trips take from outside
+        self.moves = self.is_tangled = False  # from place to place; whether two may be one object
+
+    def begin(self, places: Iterable[tuple[Any, Any]]) -> None:
+        """What the places hold before the loop."""
+        self.first = {place: tensors_in(value) for place, value in places}
+        given = [id(t) for found in self.first.values() for t in found]
+        self.is_tangled = self.is_tangled or len(set(given)) < len(given)
+
+    def restored(self, places: Iterable[tuple[Any, Any]]) -> None:
+        """What the places hold when a trip begins, or behind the loop."""
+        self.made = {}
+        every = [t for found in self.first.values() for t in found] if self.moves else []
+        for place, value in places:
+            first = self.first.get(place, ())
+            for t in tensors_in(value):
+                if any(t is x for x in first):
+                    continue  # it stays the same
+                self.made[id(t)] = place
+                self.known.stand(t, [*first, *every, *self.older.values()], self)
+                if self.is_tangled:
+                    self.known.copy([t])
+
+    def left(self, places: Iterable[tuple[Any, Any]], tracer: Any) -> bool:
+        """What the places hold at the end of a trip; whether that says more than was known."""
+        before, seen = (self.moves, self.is_tangled, len(self.older)), set()
+        for place, value in places:
+            first = self.first.get(place, ())
+            for t in tensors_in(value):
+                if any(t is x for x in first):
+                    continue
+                self.is_tangled = self.is_tangled or id(t) in seen
+                seen.add(id(t))
+                if id(t) in self.made:
+                    self.moves = self.moves or self.made[id(t)] != place
+                elif t.trace is not tracer or id(t) in tracer.written:
+                    self.older[id(t)], self.is_tangled = t, True
+        return before != (self.moves, self.is_tangled, len(self.older))
+
+
+def _reached(machine: Any, frame: Frame) -> set[int]:
+    """All that the code can still come to: by variables that are read again, what it has made, what
+    is written into objects from outside."""
+    todo: list[Any] = [x for made, _ in machine.heap.made.values() for x in _held(made)]
+    at: Frame | None = frame
+    while at is not None:
+        live = flow_of(at.code).live[at.at] | at.carried
+        todo += [x for name, x in at.slots.items() if name in live]
+        todo += at.stack
+        at = at.back
+    for generator in machine.generators:
+        todo += [*generator.frame.slots.values(), *generator.frame.stack]
+    for entry in machine.journal.entries:
+        todo.append(tuple(entry))
+    seen: set[int] = set()
+    while todo:
+        x = todo.pop()
+        if id(x) not in seen:
+            seen.add(id(x))
+            todo += _held(x)
+    return seen
+
+
+def _held(x: Any) -> Iterable[Any]:
+    if isinstance(x, tuple | list | set | frozenset):
+        return x
+    if isinstance(x, dict):
+        return x.values()
+    if type(x) is types.CellType:
+        return (x.cell_contents,) if _is_full(x) else ()
+    if isinstance(x, Traced | Run | Generator | type | types.ModuleType | types.FunctionType):
+        return ()
+    held = getattr(x, "__dict__", None)
+    return held.values() if type(held) is dict else ()
+
+
+def _is_full(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018  (it raises if there is none)
+    except ValueError:
+        return False
+    return True
