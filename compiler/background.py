@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from types import MethodType
 
 from twofold.ir import bind
 
-__all__ = ["ending", "go_on", "hold_at_fork", "submit", "wait"]
+__all__ = ["ending", "go_on", "hold_at_fork", "submit", "tell", "wait"]
 
 PATIENCE = 60.0  # seconds that a fork waits for the job in hand
 
@@ -65,6 +66,13 @@ def ending() -> bool:
     """Whether the program has ended, so that the interpreter only waits for the worker. What a job
     imports now may not load any more."""
     return not threading.main_thread().is_alive()
+
+
+def tell(what: str, error: Exception) -> None:
+    """Warn that something could not be compiled and stays on array operations: their results are
+    the same. Not at the end of the program, when nothing can be imported any more."""
+    if not ending():
+        warnings.warn(f"{what} stays on array operations: {error!r}", stacklevel=3)
 
 
 def _work() -> None:

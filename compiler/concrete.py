@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from operator import is_
@@ -173,8 +172,7 @@ class ConcreteFunction:
         try:
             self.compile()
         except Exception as error:  # noqa: BLE001  (array operations keep answering; it is told)
-            if not background.ending():
-                warnings.warn(f"{self.name} stays on array operations: {error!r}", stacklevel=2)
+            background.tell(self.name, error)
 
     def prepared(self, leaves: list[Any]) -> PreparedCall:
         """The call prepared for exactly these shapes, and for who stands above: nobody, or

@@ -11,7 +11,6 @@ it compiled.
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
@@ -91,7 +90,7 @@ def _compile_quietly(loop: _Loop) -> None:
     try:
         loop.compile()
     except Exception as error:  # noqa: BLE001  (array operations go on; it is told)
-        warnings.warn(f"a loop stays on array operations: {error!r}", stacklevel=2)
+        background.tell("a loop", error)
 
 
 def _can_move(node: Node) -> bool:

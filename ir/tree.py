@@ -54,7 +54,9 @@ _SETTLED: set[type] = set()
 _PLAIN = frozenset((list, dict, OrderedDict))
 UNSET = object()
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
-_HEAP_TYPE = 1 << 9  # a class that a class statement made
+# A class that a class statement made is on the heap and can be changed. Those of extensions have a
+# state that nobody sees: they are static, cannot be changed, or bring a ``__new__`` of their own.
+_HEAP_TYPE, _FIXED_TYPE = 1 << 9, 1 << 8
 
 
 def atom(kind: type) -> type:
@@ -157,11 +159,16 @@ def _can_be_made(kind: type) -> bool:
     return _base(kind) is not None and not issubclass(kind, Enum)
 
 
+def _is_of_python(kind: type) -> bool:
+    is_changeable = kind.__flags__ & (_HEAP_TYPE | _FIXED_TYPE) == _HEAP_TYPE
+    return is_changeable and type(vars(kind).get("__new__")) is not types.BuiltinMethodType
+
+
 def _base(kind: type) -> type | None:
     """The class of the interpreter that a user's class extends: object, list, dict or
     OrderedDict; None for any other."""
     for base in kind.__mro__:
-        if not base.__flags__ & _HEAP_TYPE:
+        if not _is_of_python(base):
             return base if base in (object, list, dict, OrderedDict) else None
     raise AssertionError("every class extends object")
 

@@ -11,8 +11,6 @@ import functools
 import types
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError
 from twofold.ir.op import OPS
@@ -21,16 +19,14 @@ from ..control.branch import joined, types_of
 from ..control.part import Part, is_fault
 from ..plain import PlainPython
 from ..trace import Tracer, place
-from .choice import Run
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
-from .grown import element_form, own_buffer, run_of, runs
+from .grown import merged, runs
 from .heap import Contents
 from .journal import Attributes
 from .journal_merge import Torn, merge_attributes, merge_entries
 from .machine import Generator, Raised, Returned, Stopped, Yielded
 from .merge import HOLE, Merger, Unmergeable, as_bool
-from .numbers import TracedNumber
 
 __all__ = ["Again", "Ended", "Ending", "Given", "Redo", "end_of", "enter", "fork", "go_on"]
 
@@ -430,7 +426,7 @@ def merge_contents(
         if any(map(runs, column)) or any(len(c) != len(first) for c in column):
             if not grows or type(first) is not list:
                 raise Unmergeable(f"{what} has another length on each way")
-            return _merge_runs(merger, column, what)
+            return merged(merger, column, what)
         built = [
             merger.merge([c[i] for c in column], f"item {i} of {what}") for i in range(len(first))
         ]
@@ -441,16 +437,3 @@ def merge_contents(
             raise Unmergeable(f"{what} differs on each way")
         return lambda outs: first
     return merger.merge(column, what)
-
-
-def _merge_runs(merger: Merger, column: list[Any], what: str) -> Any:
-    """Merge what a list holds that has another length on each way."""
-    form = element_form(column)
-    if form is None:
-        raise Unmergeable(f"{what} has another length on each way")
-    made = merger.within(lambda c: run_of(c, form), column)
-    count = merger.column(merger.within(lambda r: r.count.tensor(np.int64), made))
-    places = []
-    for buffers in zip(*[r.buffers for r in made], strict=True):
-        places.append(merger.column(merger.within(own_buffer, buffers)))
-    return lambda outs: [Run(form, [outs[k] for k in places], TracedNumber(int, outs[count]))]

@@ -7,7 +7,7 @@ their number. All items have one form.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,11 @@ from twofold.ir.tree import settled
 from .aliases import tensors_in
 from .choice import Run
 from .forms import Form, Items, Number, Scalar, Whole, late, widened
-from .merge import Unmergeable
+from .merge import HOLE, Build, Merger, Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if, surely
 
-__all__ = ["Grows", "Listed", "appended", "item_at", "item_of", "listed", "popped", "replaced",
-           "rows_of", "run_of", "runs"]  # fmt: skip
+__all__ = ["Grows", "Listed", "appended", "item_at", "item_of", "listed", "merged", "popped",
+           "replaced", "rows_of", "run_of", "runs"]  # fmt: skip
 
 
 def runs(value: Any) -> Run | None:
@@ -229,6 +229,20 @@ class Grows(Form):
 def own_buffer(buffer: Any) -> Any:
     """A buffer as a leaf of the present graph."""
     return bind.ground().tensor(bind.ground().value(buffer))
+
+
+def merged(merger: Merger, column: Sequence[Any], what: str) -> Build:
+    """What makes the items of a list that has another length on each way. Raises Unmergeable."""
+    form = element_form([c for c in column if c is not HOLE])
+    if form is None:
+        raise Unmergeable(f"{what} has another length on each way")
+    made = merger.within(lambda c: run_of(c, form), column)
+    count = merger.column(merger.within(lambda r: r.count.tensor(np.int64), made))
+    places = []
+    for k in range(len(form.zeros())):
+        buffers = [HOLE if r is HOLE else r.buffers[k] for r in made]
+        places.append(merger.column(merger.within(own_buffer, buffers)))
+    return lambda outs: [Run(form, [outs[k] for k in places], TracedNumber(int, outs[count]))]
 
 
 # what a caller gets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from typing import Any
 
@@ -121,10 +122,15 @@ def load_attr(machine: Objects, frame: Frame, step: Step) -> Any:
     return machine.parted(frame, found)
 
 
+def _to_call(function: Any) -> list[Any]:
+    """What a call without a ``self`` finds on the stack, as this version of Python has it."""
+    return [NULL, function] if sys.version_info < (3, 13) else [function, NULL]
+
+
 @instruction("LOAD_METHOD")
 def load_method(machine: Objects, frame: Frame, step: Step) -> None:
     found = machine.attribute(frame, frame.stack[-1], step.arg)
-    frame.stack[-1:] = [NULL, found]
+    frame.stack[-1:] = _to_call(found)
 
 
 @instruction("LOAD_SUPER_ATTR")
@@ -132,7 +138,7 @@ def load_super_attr(machine: Objects, frame: Frame, step: Step) -> None:
     called, kind, owner = frame.stack[-3:]
     made = called(kind, owner) if step.flag & 2 or called is super else called()
     found = machine.attribute(frame, made, step.arg)
-    frame.stack[-3:] = [NULL, found] if step.flag & 1 else [found]
+    frame.stack[-3:] = _to_call(found) if step.flag & 1 else [found]
 
 
 @instruction("STORE_ATTR")

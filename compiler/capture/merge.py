@@ -34,7 +34,7 @@ from .raising import key_of
 from .text import Text
 from .walks import Walk
 
-__all__ = ["HOLE", "Merger", "Unmergeable", "as_bool", "form_key", "same"]
+__all__ = ["HOLE", "Build", "Merger", "Unmergeable", "as_bool", "form_key", "same"]
 
 
 class _Hole:
@@ -316,8 +316,6 @@ class Merger:
 
     def _container(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         """Containers that each way has made; one of a way stays one."""
-        if any(type(x) is Run for v in real for x in (v if type(v) is list else ())):
-            raise Unmergeable(f"{what} is a list whose length the graph decides")
         place = tuple([None if v is HOLE else id(v) for v in values])
         if place in self.containers:
             return self.containers[place]
@@ -325,29 +323,37 @@ class Merger:
             for i, v in enumerate(values):
                 if v is not HOLE and self.places.setdefault((i, id(v)), place) != place:
                     raise Unmergeable(f"{what} is one of several objects")
-        kind = type(real[0])
-        keys = list(real[0]) if isinstance(real[0], dict) else range(len(real[0]))
         for v in real:
-            own = list(v) if isinstance(v, dict) else range(len(v))
-            if own != keys:
-                raise Unmergeable(f"{what} has other items on each way")
             if not isinstance(v, tuple) and not self.heap.is_made_inside(v):
                 raise Unmergeable(f"{what} is one of several objects")
-        builds = []
-        for key in keys:
-            column = [HOLE if v is HOLE else v[key] for v in values]
-            builds.append(self.merge(column, f"an item of {what}"))
-
+        filled = self._filled(values, real, what)
         made: list[Any] = []
 
         def build(outs: Sequence[Any]) -> Any:
             if not made:
-                made.append(_filled(kind, keys, [b(outs) for b in builds]))
+                made.append(filled(outs))
                 self.heap.fresh(made[0])
             return made[0]
 
         self.containers[place] = build
         return build
+
+    def _filled(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        """What makes a container with merged items."""
+        kind = type(real[0])
+        if kind is list and any(type(x) is Run for v in real for x in v):
+            from .grown import merged  # noqa: PLC0415  (its lists are made of forms, which merge)
+
+            return merged(self, values, what)
+        keys = list(real[0]) if isinstance(real[0], dict) else range(len(real[0]))
+        for v in real:
+            if (list(v) if isinstance(v, dict) else range(len(v))) != keys:
+                raise Unmergeable(f"{what} has other items on each way")
+        builds = []
+        for key in keys:
+            column = [HOLE if v is HOLE else v[key] for v in values]
+            builds.append(self.merge(column, f"an item of {what}"))
+        return lambda outs: _filled(kind, keys, [b(outs) for b in builds])
 
     def _text(self, values: Sequence[Any], text: Text, what: str) -> Build:
         pieces = [p if type(p) is str else p.value for p in text.pieces]

@@ -171,6 +171,16 @@ def test_loops_structures_and_python_results_come_back(tmp_path: Path) -> None:
         made.grown(x, args[1], k=args[1], scale=3.0)
 
 
+def test_each_of_many_methods_comes_back_as_itself(tmp_path: Path) -> None:
+    def adds(i: int) -> Any:
+        return tf.function(lambda self, x: x + i, input_signature=[tf.TensorSpec([], "int32")])
+
+    kind = type("Adds", (tf.Module,), {f"add_{i}": adds(i) for i in range(40)})
+    made = loaded(kind(), tmp_path)
+    seen = [int(getattr(made, f"add_{i}")(tf.constant(0))) for i in range(40)]
+    assert seen == list(range(40))
+
+
 def test_guards_of_sizes_travel_with_the_graph(tmp_path: Path) -> None:
     class Module(tf.Module):
         @tf.function

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.compiler.method import BoundConcrete, BoundMethod
 from twofold.ir.errors import ArgumentError, IRSyntaxError, LoadError, TwofoldError
 from twofold.ir.parser import parse_all
 from twofold.runtime.convert import variable_of
@@ -140,8 +141,12 @@ class _Writer:
 
     def function(self, value: Any) -> int:
         """The number of a record of a function."""
-        made = getattr(value, "concrete", getattr(value, "__func__", value))
-        key = "function", id(made), id(getattr(value, "__self__", None))
+        made, owner = value, None
+        if isinstance(value, BoundMethod):
+            made, owner = value.__func__, value.__self__
+        elif isinstance(value, BoundConcrete):
+            made, owner = value.concrete, value.__self__
+        key = "function", id(made), id(owner)
         if key in self._met:
             return self._met[key][1]
         number = len(self.functions)

@@ -159,8 +159,62 @@ def membership(x, n):
     return total
 
 
+def nothing_or_all(x, n):
+    out = []
+    for i in range(n):
+        if x * i > 4:
+            return None
+        out.append(x * i)
+    return out
+
+
+def another_list(x, n):
+    out = []
+    for i in range(n):
+        if x * i > 4:
+            return []
+        out.append(x * i)
+    return out
+
+
+def the_exception(x, n):
+    try:
+        return [indexed(x - i, n) for i in range(n)]
+    except IndexError:
+        return "none"
+
+
+def one_of_two(x, n):
+    left, right = [], [x]
+    for i in range(n):
+        left.append(x * i)
+        if i > 1:
+            right.append(x + i)
+    if x > 1:
+        return left
+    return right
+
+
+def one_that_is_written_to(x, n):
+    left, right = [], []
+    for i in range(n):
+        left.append(x * i)
+        right.append(x + i)
+    either = left if x > 1 else right
+    either.append(x)
+    return left, right
+
+
+def one_of_equal_length(x, n):
+    left, right = [x], [x]
+    either = left if x > 1 else right
+    either.append(x * n)
+    return left, right
+
+
 PROGRAMS = [
-    returned, stacked, counted, indexed, summed, by_while, gone_over, comprehension,
+    nothing_or_all, another_list, the_exception, one_of_two, one_that_is_written_to,
+    one_of_equal_length, returned, stacked, counted, indexed, summed, by_while, gone_over, comprehension,
     comprehension_with_a_test, pairs, numbers, rows, popped, two_lists, on_one_way, by_a_helper,
     written_to, out_of_range, pop_of_nothing, membership,
 ]  # fmt: skip
