@@ -5,8 +5,12 @@ from __future__ import annotations
 from twofold.ir.dims import DimLike, dim_max
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import Input, Kind, Slot, Step
+from twofold.ir.types import BufferType
 
-__all__ = ["native_graphs", "roots", "slot_sizes", "step_of"]
+__all__ = ["is_held", "native_graphs", "roots", "runs_held", "slot_sizes", "step_of"]
+
+_HELD = ("buffer_new", "buffer_push", "buffer_pop", "buffer_size", "buffer_like")
+_DEPTH = 2  # of sequences that programs hold
 
 
 def step_of(node: Node) -> Step:
@@ -42,3 +46,25 @@ def slot_sizes(graph: Graph) -> list[DimLike]:
                 have, nbytes = sizes.get(place.index), value.type.nbytes
                 sizes[place.index] = nbytes if have is None else dim_max(have, nbytes)
     return [sizes[i] for i in sorted(sizes)]
+
+
+def is_held(node: Node) -> bool:
+    """Whether a program does what a node does with sequences, in loops and branches."""
+    return node.op.name in _HELD
+
+
+def runs_held(node: Node) -> bool:
+    """Whether a program does all that the regions of a loop or a branch do with sequences."""
+    for inner in (node, *(n for region in node.regions for n in region.nodes)):
+        kinds = [v.type for v in (*inner.inputs, *inner.outputs) if isinstance(v.type, BufferType)]
+        if any(kind.depth > _DEPTH for kind in kinds):
+            return False
+        if inner.op.kernel and kinds:
+            if inner.pinned or any(kind.size == 0 for kind in kinds):
+                return False  # an exception needs what the kernel was given; elements have numbers
+        elif inner is not node and inner.op.flow in ("branch", "loop"):
+            if not runs_held(inner):
+                return False
+        elif kinds and inner is not node and not is_held(inner):
+            return False
+    return True

@@ -24,6 +24,7 @@ class Kind(Enum):
     KERNEL = "kernel"  # code that the target makes for a fused group
     LIBRARY = "library"  # a routine of a library
     CONTROL = "control"  # jumps between the steps of its regions
+    SEQUENCE = "sequence"  # the program itself: a growable sequence, in loops and branches
     ALIAS = "alias"  # nothing: the output is its input in another shape
     READ = "read"  # nothing: the output is the Variable's array
     ASSIGN = "assign"  # the Variable is given an array

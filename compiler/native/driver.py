@@ -30,13 +30,16 @@ an argument, have the state's array as ``self``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 
 from twofold.runtime.buffers import ALIGNMENT
 
+from .blocks import Blocks
 from .code import BODY, I32, I64, POINTER, Code, signals
+from .held import SEQUENCES
 from .instructions import (
     ADD,
     AGAIN,
@@ -52,7 +55,7 @@ from .instructions import (
 )
 from .machine import BEGIN, FINISH
 
-__all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "driver_llvm"]
+__all__ = ["DATA_OFFSET", "ITEMS_OFFSET", "Driver", "driver_llvm"]
 
 ITEMS_OFFSET = object.__basicsize__ + 8  # list: head, ob_size, then the pointer to the items
 I8 = ir.IntType(8)
@@ -65,14 +68,15 @@ def driver_llvm(entry: str) -> str:
     kind = ir.FunctionType(ir.VoidType(), [I64, I64, POINTER])
     drive = ir.Function(module, kind, "drive")
     drive.linkage = "internal"
-    _Driver(drive).write()
+    Driver(drive).write()
     enter, leave = (_write_step(module, end) for end in (BEGIN, FINISH))
     _write_entry(module, (enter, drive, leave), entry)
     return str(module)
 
 
 def _outside(module: ir.Module, name: str, result: ir.Type, *args: ir.Type) -> ir.Function:
-    return ir.Function(module, ir.FunctionType(result, args), name)
+    found = module.globals.get(name)
+    return found or ir.Function(module, ir.FunctionType(result, args), name)
 
 
 def _data_of(b: ir.IRBuilder, array: ir.Value) -> ir.Value:
@@ -155,7 +159,7 @@ def _write_step(module: ir.Module, end: str) -> ir.Function:
     return fn
 
 
-class _Driver:
+class Driver:
     """Writes the loop over the steps of a program."""
 
     def __init__(self, fn: ir.Function) -> None:
@@ -166,6 +170,7 @@ class _Driver:
         self.time = _outside(fn.module, "time", I64, POINTER)
         self.copy = _outside(fn.module, "memcpy", POINTER, POINTER, POINTER, I64)
         self.signals = signals(fn.module)
+        self.blocks = Blocks(fn.module)
 
     def at(self, base: ir.Value, index: ir.Value | int) -> ir.Value:
         """The int64 at ``base[index]``; base is an address."""
@@ -189,6 +194,10 @@ class _Driver:
     def cell(self, offset: ir.Value) -> ir.Value:
         """A place in the arena."""
         return self.b.inttoptr(self.b.add(self.arena(), offset), POINTER)
+
+    def record(self, step: ir.Value, i: int) -> ir.Value:
+        """The address of a cell that an operand names."""
+        return self.b.ptrtoint(self.cell(self.at(step, i)), I64)
 
     def word(self, base: ir.Value, index: ir.Value | int) -> ir.Value:
         """A (tag, value) pair as a number or an address."""
@@ -257,11 +266,13 @@ class _Driver:
         """One of ``instructions.py``; its operands stand from the third word on."""
         done = self.fn.append_basic_block("done")
         choice = self.b.switch(self.at(step, 2), after)  # END
-        for code, write in (
+        operations: tuple[tuple[int, Callable[[ir.Value], None]], ...] = (
             (LEAVE, self.leave), (JUMP, self.jump), (AGAIN, self.again), (BRANCH, self.branch),
             (CHOOSE, self.choose), (MOVE, self.move), (SET, self.set), (ADD, self.add),
             (SWAP, self.swap), (REPEAT, self.repeat),
-        ):  # fmt: skip
+            *((code, partial(write, self)) for code, write in SEQUENCES.items()),
+        )  # fmt: skip
+        for code, write in operations:
             block = self.fn.append_basic_block("operation")
             choice.add_case(I64(code), block)
             self.b.position_at_end(block)
@@ -269,6 +280,12 @@ class _Driver:
             if not self.b.block.is_terminated:
                 self.b.branch(done)
         self.b.position_at_end(done)
+
+    def ended(self, flag: ir.Value) -> None:
+        """End the program if a function says that it has raised an exception."""
+        with self.b.if_then(self.b.icmp_signed("!=", flag, I32(0)), likely=False):
+            self.b.store(I64(-1), self.status)
+            self.b.ret_void()
 
     def leave(self, step: ir.Value) -> None:
         self.b.store(self.b.add(self.at(step, 3), I64(1)), self.status)

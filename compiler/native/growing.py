@@ -14,7 +14,7 @@ from llvmlite import ir
 
 from .code import I32, I64, POINTER, Code
 
-__all__ = ["Growing"]
+__all__ = ["Growing", "grow"]
 
 FIRST = 64  # elements
 
@@ -58,7 +58,7 @@ class Growing:
         full = self.b.icmp_signed(">", after, self.b.load(self._most, typ=I64))
         with self.b.if_then(full, likely=False):
             given = [self.record, after, I64(self.dtype.itemsize)]
-            result = self.b.call(_grow(self.b.module), given)
+            result = self.b.call(grow(self.b.module), given)
             self.b.store(self.b.icmp_signed("!=", result, I32(0)), failed)
             self._read()
         self.b.store(after, self._now)
@@ -74,7 +74,7 @@ def _outside(module: ir.Module, name: str, result: ir.Type, *args: ir.Type) -> i
     return ir.Function(module, ir.FunctionType(result, args), name) if found is None else found
 
 
-def _grow(module: ir.Module) -> ir.Function:
+def grow(module: ir.Module) -> ir.Function:
     """A function of a record, a size and the bytes of an element: memory for at least so many. It
     returns whether there was none, and has raised MemoryError then."""
     found = module.globals.get("grow")

@@ -23,11 +23,15 @@ import numpy as np
 from .launch import Launch, Word
 from .machine import pool_address
 
-__all__ = ["HEADER", "Code", "Instruction", "Label", "Operation", "add", "again", "branch",
-           "choose", "encode", "jump", "leave", "move", "repeat", "set_", "swap"]  # fmt: skip
+__all__ = [
+    "HEADER", "Code", "Element", "Instruction", "Label", "Operation", "add", "again", "branch",
+    "choose", "count", "divide", "drop", "encode", "free", "hold", "jump", "leave", "lend", "like",
+    "move", "nest", "pop", "push", "repeat", "set_", "swap", "take", "unnest",
+]  # fmt: skip
 
 HEADER = 4
 END, LEAVE, JUMP, AGAIN, BRANCH, CHOOSE, MOVE, SET, ADD, SWAP, REPEAT = range(11)
+HOLD, DROP, PUSH, NEST, POP, UNNEST, LIKE, TAKE, DIVIDE, FREE, LEND, COUNT = range(11, 23)
 Program = np.ndarray[Any, Any]
 
 
@@ -101,6 +105,79 @@ def swap(pairs: Iterable[tuple[int, int]]) -> Operation:
 def repeat(cell: int, target: Label) -> Operation:
     """Take one from a cell and go back to a label as long as it is positive, as ``again`` does."""
     return Operation(REPEAT, (cell, target))
+
+
+# ---- Sequences: their records lie in cells of the arena (``blocks.py``); ``root`` is the cell
+# where the list of all blocks begins.
+
+
+class Element(NamedTuple):
+    """What an element of a sequence is: so many numbers of so many bytes."""
+
+    per: int
+    nbytes: int
+
+
+def hold(target: int, source: int) -> Operation:
+    """A record becomes that of the same elements."""
+    return Operation(HOLD, (target, source))
+
+
+def drop(cell: int) -> Operation:
+    """A record is not used any more."""
+    return Operation(DROP, (cell,))
+
+
+def push(root: int, cell: int, each: Element, source: Word) -> Operation:
+    """One more element."""
+    return Operation(PUSH, (root, cell, *each, *source))
+
+
+def nest(root: int, cell: int, inner: int) -> Operation:
+    """One more element, a sequence."""
+    return Operation(NEST, (root, cell, inner))
+
+
+def pop(cell: int, each: Element, target: Word) -> Operation:
+    """The last element is taken. Raises IndexError in Python if there is none."""
+    return Operation(POP, (cell, each.per * each.nbytes, *target))
+
+
+def unnest(cell: int, inner: int) -> Operation:
+    """The last element, a sequence, is taken."""
+    return Operation(UNNEST, (cell, inner))
+
+
+def like(root: int, target: int, source: int, each: Element, depth: int) -> Operation:
+    """As many zeros."""
+    return Operation(LIKE, (root, target, source, *each, depth))
+
+
+def take(root: int, cell: int, source: Word, number: Word, each: Element) -> Operation:
+    """Elements that lie somewhere; their number is an int64."""
+    return Operation(TAKE, (root, cell, *source, *number, *each))
+
+
+def divide(
+    root: int, cell: int, source: Word, counts: Word, number: Word, each: Element
+) -> Operation:
+    """Sequences of elements that lie somewhere, so many in each, which are pushed."""
+    return Operation(DIVIDE, (root, cell, *source, *counts, *number, *each))
+
+
+def free(root: int) -> Operation:
+    """All blocks are freed."""
+    return Operation(FREE, (root,))
+
+
+def lend(root: int, cell: int, each: Element, changes: bool) -> Operation:
+    """Ahead of a kernel that is given a block."""
+    return Operation(LEND, (root, cell, *each, changes))
+
+
+def count(cell: int, each: Element) -> Operation:
+    """Behind it: the elements that it has left."""
+    return Operation(COUNT, (cell, each.per))
 
 
 class Code(NamedTuple):

@@ -21,13 +21,14 @@ from ..kernel.loops import Kernel
 from ..kernel.statements import Apply, walk
 from .machine import MachineKernel
 
-__all__ = ["ARENA", "CELL", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "as_word", "grain_of",
-           "kernel_launches", "weight_of"]  # fmt: skip
+__all__ = ["ARENA", "CELL", "HELD", "LITERAL", "SLOT", "STATUS", "Launch", "Word", "as_word",
+           "grain_of", "kernel_launches", "weight_of"]  # fmt: skip
 
 BLOCK = 16384  # points of a `total` kernel that make one partial result
 PARALLEL_WORK = 400_000  # weighted points below which one thread is faster
 CHUNK_WORK = 100_000
 LITERAL, SLOT, ARENA, STATUS, CELL = range(5)  # see ``driver.py``
+HELD = 5  # a sequence, by the offset of its record: no word of a program
 
 Word = tuple[int, int]  # tag and value
 

@@ -35,15 +35,16 @@ from ..planned import slot_sizes, step_of
 from . import instructions as do
 from .cut import BATCH, INNER, TURNED, Matrices, cut, is_halved, words_of
 from .flow import FLOW
-from .launch import ARENA, CELL, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
+from .launch import ARENA, CELL, HELD, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
+from .records import Records
 from .sequences import Handover
 from .sequences import Sequence as Growing
 
 __all__ = ["Code", "Planned", "Writer"]
 
 _UINT8 = np.dtype(np.uint8)
-_NATIVE = (Kind.KERNEL, Kind.LIBRARY, Kind.CONTROL)
+_NATIVE = (Kind.KERNEL, Kind.LIBRARY, Kind.CONTROL, Kind.SEQUENCE)
 
 
 class Code(Protocol):
@@ -86,6 +87,7 @@ class Writer:
         self.first = len(exe.where) + 1
         self.variables = {v: self.first + i for i, v in enumerate(refs)}  # slots of the Variables
         self.template: list[Any] = [None] * (self.first + len(refs))
+        self.records = Records(self, exe.graph)
         self.late: int | None = None  # a slot with what runs nodes of one call, and its sizes
         if makes_sizes(exe.graph, env):
             self.late = self.slot()
@@ -129,21 +131,32 @@ class Writer:
 
     def word(self, value: Value) -> Word:
         """Where a value lies, as a (tag, value) pair."""
+        if isinstance(value.type, BufferType):
+            return self.records.word(value)
         return self.place[self.exe.roots[value]]
 
     def targets(self, node: Node) -> list[Word]:
-        """Where the outputs of a node lie."""
+        """Where the outputs of a node with regions lie."""
         self.locate(node)
+        for value in node.outputs:
+            if isinstance(value.type, BufferType):
+                self.place[value] = HELD, self.records.reserve()
         return [self.word(v) for v in node.outputs]
 
-    def region(self, graph: Graph, given: Sequence[Word], targets: Sequence[Word | None]) -> None:
+    def region(
+        self, graph: Graph, given: Sequence[Word], targets: Sequence[Word | None],
+        own: Sequence[int] = (),
+    ) -> None:  # fmt: skip
         """Write the nodes of a region whose inputs are given; what it returns goes to the targets,
-        those that are wanted."""
+        those that are wanted. ``own``: the sequences among the inputs that it may change."""
         self.place.update(zip(graph.inputs, given, strict=True))
         outer, self.offsets = self.offsets, self.slots_of(graph)
         self.depth += 1
+        self.records.enter(graph, own)
         elsewhere = []
         for value, target in zip(graph.outputs, targets, strict=True):
+            if isinstance(value.type, BufferType):
+                continue
             root = self.exe.roots[value]
             if target is not None and root not in self.homes and _is_made_natively(root):
                 self.homes[root] = target
@@ -152,6 +165,7 @@ class Writer:
         self.nodes(graph)
         for value, target in elsewhere:
             self.code.append(do.move(target, self.word(value), self.nbytes(value)))
+        self.records.leave(graph, targets)
         self.offsets = outer
         self.depth -= 1
 
@@ -170,7 +184,7 @@ class Writer:
             if value in self.homes:
                 self.place[value] = self.homes[value]
             elif isinstance(value.type, BufferType):
-                continue  # Python makes it
+                continue  # Python makes it, or it has a record
             elif isinstance(place, New):
                 slot = self.exe.where[value]
                 self.fresh.append((slot, maker(self.shape(value), value.type.dtype)))
@@ -199,7 +213,9 @@ class Writer:
         """A function from the slots to the array of a value that Python sees, or to a Variable."""
         if value in self.variables:
             return itemgetter(self.variables[value])
-        if isinstance(value.type, BufferType) or not value.type.symbols() <= self.env.keys():
+        if isinstance(value.type, BufferType):
+            return self.records.shown(value)
+        if not value.type.symbols() <= self.env.keys():
             return itemgetter(self.exe.where[value])
         root = self.exe.roots[value]
         (tag, at), shape, dtype = self.place[root], self.shape(value), value.type.dtype
@@ -228,6 +244,9 @@ class Writer:
                 slots[slot] = np.ascontiguousarray(value) if plain else value
 
         self.python(act)
+        for value in node.outputs if self.depth else ():
+            if isinstance(value.type, BufferType):
+                self.records.bring(value)
 
     def python(self, act: Callable[[list[Any]], None]) -> None:
         """A step for Python."""
@@ -241,7 +260,19 @@ class Writer:
     def _control(self, node: Node) -> None:
         if node.pinned:
             self.settle()
+        for value in node.inputs:
+            if isinstance(value.type, BufferType):
+                self.records.word(value)  # Python's are brought here, ahead of what lies aside
         FLOW[node.op.name](self, node)
+        for value in node.outputs:
+            if isinstance(value.type, BufferType):
+                self.records.define(value, self.records.cell(value))
+
+    def _sequence(self, node: Node) -> None:
+        if self.depth:
+            self.records.node(node)
+        else:
+            self._arrays(node)
 
     def _kernel(self, node: Node) -> None:
         failure, made = 0, self.exe.code[node]
@@ -250,14 +281,20 @@ class Writer:
             failure = -2 - len(self.failures)
             self.failures.append(self.failure(node))
         self.locate(node)
-        sequences = self.sequences(node, made[0].kernel) if made else []
-        if sequences:
+        grows = bool(made) and any(buffer.grows for buffer in made[0].kernel.buffers)
+        sequences: list[Growing] = []
+        lent: list[Word] = []
+        behind: list[Callable[[], None]] = []
+        if grows and self.depth:
+            lent, behind = self.records.lend(node, made[0].kernel)
+        elif grows:
+            sequences = self.sequences(node, made[0].kernel)
             handover = Handover(sequences, self.slot())
             self.python(handover.begin)
             self.abandoned.append(handover.give_up)
         values = [v for v in (*node.inputs, *node.outputs) if type(v.type) is TensorType]
         buffers = [*map(self.word, values)]
-        buffers += [(SLOT, each.record) for each in sequences]
+        buffers += [*lent, *((SLOT, each.record) for each in sequences)]
         for each in made:
             rooms = [self.room(b) for b in each.kernel.buffers if b.room is not None]
             self.code += kernel_launches(
@@ -265,6 +302,8 @@ class Writer:
             )
         if sequences:
             self.python(handover.finish)
+        for act in behind:
+            act()
 
     def room(self, buffer: Buffer) -> Word:
         """Memory that only a kernel uses."""
@@ -273,8 +312,6 @@ class Writer:
 
     def sequences(self, node: Node, kernel: Kernel) -> list[Growing]:
         """The sequences that a kernel holds, in the order of its buffers."""
-        if not any(buffer.grows for buffer in kernel.buffers):
-            return []
         inside = node.regions[0]
         storage, outs = Storage(inside), {}
         for value, out in zip(inside.outputs, node.outputs, strict=True):
@@ -387,6 +424,7 @@ class Writer:
         arena = self.most
         scratch = maker((arena + ALIGNMENT,), _UINT8)  # the driver aligns it
         keep = self.exe.kernels  # the programs hold addresses of their code
+        free = None if self.records.root is None else self.records.freeing()
 
         def run(arrays: list[Any], keep: Any = keep) -> list[Any]:
             slots = [None, *arrays, *rest]
@@ -405,11 +443,27 @@ class Writer:
                 slots[i] = make()
             if arena:
                 slots[0] = scratch()
+            if free is not None:
+                return _with_blocks(actions, slots, results, free)
             for act in actions:
                 act(slots)
             return [get(slots) for get in results]
 
         return run
+
+
+def _with_blocks(
+    actions: Sequence[Callable[[list[Any]], None]], slots: list[Any],
+    results: Sequence[Callable[[list[Any]], Any]], free: Callable[[list[Any]], None],
+) -> list[Any]:  # fmt: skip
+    """Run a program that has blocks, the first of whose actions says that there are none yet."""
+    actions[0](slots)
+    try:
+        for act in actions[1:]:
+            act(slots)
+        return [get(slots) for get in results]
+    finally:
+        free(slots)
 
 
 def _assigning(

@@ -19,10 +19,10 @@ from twofold.ir.dims import DimLike, provably_eq, provably_le, symbols_of
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
 from twofold.ir.step import NEW, Input, Kind, Place, Slot, Step
-from twofold.ir.types import TensorType
+from twofold.ir.types import BufferType, TensorType
 from twofold.ir.verify import makes_sizes
 
-from ..planned import roots, step_of
+from ..planned import is_held, roots, runs_held, step_of
 from ..target import Target
 from .driver import graph_pass
 
@@ -61,6 +61,8 @@ def _unplaced(node: Node, target: Target, known: set[str]) -> Step:
         return Step(Kind.KERNEL, new)
     if node.op.name in _CONTROL and target.jumps(node) and _has_sizes(node, known):
         return Step(Kind.CONTROL, new)
+    if is_held(node):
+        return Step(Kind.SEQUENCE, new)
     routine = target.library_call(node)
     if routine is not None:
         return Step(Kind.LIBRARY, new, routine)
@@ -96,7 +98,8 @@ def _sizes_of(node: Node) -> set[str]:
 
 
 def _has_sizes(node: Node, known: set[str]) -> bool:
-    """Whether the sizes of all values in a loop or a branch are known, and all are arrays."""
+    """Whether the sizes of all values in a loop or a branch are known, and programs know what is
+    done with its sequences."""
     nodes, values = _nodes_of(node), _values_of(node)
     loops = [n for n in nodes if n.op.name in ("while", "scan")]
     fixed = all(
@@ -105,8 +108,8 @@ def _has_sizes(node: Node, known: set[str]) -> bool:
         for body in n.regions[-1:]
         for v, w in zip(body.inputs[: n.attrs["carried"]], body.outputs, strict=False)
     )
-    plain = all(type(v.type) is TensorType for v in values)
-    return fixed and plain and _sizes_of(node) <= known
+    plain = all(type(v.type) in (TensorType, BufferType) for v in values)
+    return fixed and plain and runs_held(node) and _sizes_of(node) <= known
 
 
 class _Room:
