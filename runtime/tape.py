@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import Token
@@ -134,7 +135,11 @@ class GradientTape:
         return tuple(variable for variable, _ in self._reads.values())
 
     def watch(self, tensor: Any) -> None:
-        """Record what happens to a tensor (or a structure of them) from now on."""
+        """Record what happens to a tensor (or a structure of them) from now on.
+
+        There are no gradients with respect to integers and booleans: they are left out with a
+        warning, and their gradient is None. Raises TapeError for what is no tensor or Variable.
+        """
         if self._token is None:
             raise TapeError(
                 "watch() on a tape that is not recording; call it inside its `with` block"
@@ -143,12 +148,14 @@ class GradientTape:
         for x in leaves:
             if not isinstance(x, Tensor | Variable):
                 raise TapeError(f"cannot watch {type(x).__name__}; watch tensors and variables")
-            if not differentiable(x):
-                raise TapeError(
-                    f"cannot watch a tensor of dtype {x.dtype}; gradients need "
-                    f"floating point or complex"
-                )
-        for x in leaves:
+        without = {str(x.dtype): None for x in leaves if not differentiable(x)}
+        if without:
+            warnings.warn(
+                f"a tape was asked to watch {', '.join(without)}: gradients exist with respect to "
+                f"floating and complex numbers, the others' are None",
+                stacklevel=2,
+            )
+        for x in filter(differentiable, leaves):
             if isinstance(x, Variable):
                 self._watch_variable(x, self._read_below(x))
             else:

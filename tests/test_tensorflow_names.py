@@ -62,6 +62,16 @@ CALLS: list[tuple[Callable[[], Any], Any]] = [
     (lambda: tf.add(X, X, name="sum"), X + X),
     (lambda: tf.nn.bias_add(X, [1.0, 2.0, 3.0]), X + np.array([1.0, 2.0, 3.0])),
     (lambda: tf.reduce_sum(x=X, axis=0), X.sum(0)),
+    (lambda: tf.linalg.diag_part(X, k=(-1, 1)), [[1, 5], [0, 4], [3, 0]]),
+    (lambda: tf.linalg.diag_part(X, "n", (0, 1), -1, "LEFT_LEFT"), [[1, 5], [0, 4]]),
+    (lambda: tf.linalg.diag_part(X, k=(1, 2), padding_value=9), [[9, 2], [1, 5]]),
+    (lambda: tf.linalg.set_diag(X, [[7.0, 8.0], [9.0, 6.0]], k=(0, 1)), [[9, 7, 2], [3, 6, 8]]),
+    (lambda: tf.linalg.diag([1.0, 2.0], "n", -1, 3, 2, 5.0), [[5, 5], [1, 5], [5, 2]]),
+    (lambda: tf.linalg.diag([[0.0, 3.0], [1.0, 2.0]], k=(0, 1)), [[1, 3], [0, 2]]),
+    (lambda: tf.linalg.diag([1.0, 2.0], k=2, num_rows=2), [[0, 0, 1, 0], [0, 0, 0, 2]]),
+    (lambda: tf.linalg.lstsq([[1.0], [2.0]], [[3.0], [4.0]], 0.5), [[2.0]]),
+    (lambda: tf.linalg.lstsq([[1.0, 2.0]], [[3.0]], 0.5), [[3 / 5.5], [6 / 5.5]]),
+    (lambda: tf.linalg.lstsq([[1.0], [2.0]], [[3.0], [4.0]], 0.5, False), [[2.2]]),
 ]
 
 
@@ -88,6 +98,11 @@ def test_tensorflows_spelling_means_what_it_means_there(call: Any, expected: Any
         (lambda: tf.gather_nd(X, [[1]], bad_indices_policy="IGNORE"), "no policy"),
         (lambda: tf.norm(X, "nuc"), "is no norm"),
         (lambda: tf.add(X, X, nam="sum"), "no argument named 'nam'"),
+        (lambda: tf.linalg.diag_part(X, k=3), "2 rows and 3 columns have no diagonal 3"),
+        (lambda: tf.linalg.diag_part(X, k=(1, 0)), "from the lower to the higher"),
+        (lambda: tf.linalg.diag_part(X, align="LEFT"), "align is one of"),
+        (lambda: tf.linalg.set_diag(X, X, k=(0, 2)), "3 diagonals are needed"),
+        (lambda: tf.linalg.diag([1.0, 2.0], num_rows=3, num_cols=4), "do not fill 3 rows"),
     ],
 )
 def test_a_call_that_would_mean_two_things_is_refused(call: Any, message: str) -> None:

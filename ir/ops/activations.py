@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..dtypes import info
 from ..errors import ShapeError
 from ..op import Sample, composite
+from ..promote import as_floating
 from ..shapes import show_shape
-from .compare import greater
+from .casting import cast
+from .compare import greater, greater_equal, less
 from .elementwise import abs as magnitude
 from .elementwise import minimum, relu, where
 from .exponential import expm1, sigmoid, softplus
@@ -24,8 +27,30 @@ __all__ = [
 ]  # fmt: skip
 
 SAMPLE = Sample("f[3,4]")
+_FAR = 1e4  # where tails of activations are 0 or 1 in every dtype
 # Klambauer et al., "Self-Normalizing Neural Networks" (2017)
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _floating(x: Any) -> Any:
+    x = as_tensor(x)
+    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
+
+
+def _most(x: Any) -> float:
+    """The largest finite number of a floating tensor's dtype."""
+    format = info(x.dtype).format
+    assert format is not None
+    return format.max
+
+
+def _gated(x: Any, gate: Any, bound: float) -> Any:
+    """``x * gate(x)`` for a gate that is 0 below ``-bound`` and 1 above ``bound``.
+
+    At infinity it is its limit, and its slope 0 or 1, where infinity times 0 would be NaN.
+    """
+    x = where(less(x, -bound), -bound, x)
+    return x * gate(where(greater(x, bound), bound, x))
 
 
 @composite(SAMPLE)
@@ -67,11 +92,15 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 def selu(x: Any) -> Any:
     """Scaled ``elu`` whose constants keep mean 0 and variance 1 through layers, elementwise.
 
+    The gradient at 0 is that of the right side, as in TensorFlow.
+
     >>> import twofold as tf
     >>> tf.nn.selu(1.0).item()
     1.0507010221481323
     """
-    return _SELU_SCALE * elu(x, _SELU_ALPHA)
+    x = as_tensor(x)
+    small = _SELU_SCALE * _SELU_ALPHA * expm1(x)
+    return where(greater_equal(x, 0), _SELU_SCALE * x, small)
 
 
 @composite(SAMPLE, Sample("f[3]", alpha=0.5))
@@ -97,10 +126,11 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> tf.nn.gelu([0.0, 1.0]).numpy()
     array([0.       , 0.8413447], dtype=float32)
     """
-    x = as_tensor(x)
+    x = _floating(x)
     if not approximate:
-        return 0.5 * x * erfc(x * -math.sqrt(0.5))
-    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))))
+        return _gated(x, lambda y: 0.5 * erfc(y * -math.sqrt(0.5)), _FAR)
+    inner = math.sqrt(2 / math.pi)
+    return _gated(x, lambda y: 0.5 * (1 + tanh(inner * (y + 0.044715 * (y * y * y)))), _FAR)
 
 
 @composite(SAMPLE, Sample("f[3]", beta=0.5))
@@ -111,8 +141,9 @@ def silu(x: Any, beta: Any = 1.0) -> Any:
     >>> tf.nn.silu(0.0).item()
     0.0
     """
-    x = as_tensor(x)
-    return x * sigmoid(x if isinstance(beta, float) and beta == 1.0 else beta * x)
+    x = _floating(x)
+    plain = isinstance(beta, float) and beta == 1.0
+    return _gated(x, lambda y: sigmoid(y if plain else beta * y), _most(x))
 
 
 @composite(SAMPLE)
@@ -123,8 +154,7 @@ def mish(x: Any) -> Any:
     >>> tf.nn.mish(0.0).item()
     0.0
     """
-    x = as_tensor(x)
-    return x * tanh(softplus(x))
+    return _gated(_floating(x), lambda y: tanh(softplus(y)), _FAR)
 
 
 @composite(SAMPLE)
@@ -135,7 +165,9 @@ def softsign(x: Any) -> Any:
     >>> tf.nn.softsign(1.0).item()
     0.5
     """
-    x = as_tensor(x)
+    x = _floating(x)
+    most = _most(x)
+    x = where(less(x, -most), -most, where(greater(x, most), most, x))  # 1 at infinity, slope 0
     return x / (1 + magnitude(x))
 
 
@@ -169,8 +201,7 @@ def hard_silu(x: Any) -> Any:
     >>> tf.nn.hard_silu([-4.0, 4.0]).numpy()
     array([-0.,  4.], dtype=float32)
     """
-    x = as_tensor(x)
-    return x * hard_sigmoid(x)
+    return _gated(_floating(x), hard_sigmoid, _FAR)
 
 
 @composite(SAMPLE)

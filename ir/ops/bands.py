@@ -15,14 +15,14 @@ from .diagonals import matrix_diagonal, on_diagonal
 from .elementwise import where
 from .linear import slogdet
 from .matrix import HERMITIAN, adjoint
-from .operand import as_tensor, product, ranked
+from .operand import as_tensor, product
 from .reduce import sum
 from .solving import triangular_solve
 from .statistics import root, vector_norm
 
 __all__ = [
     "adjoint_of", "band_part", "cholesky_solve", "global_norm", "logdet",
-    "matrix_of_diagonal", "normalize", "set_diag", "tensor_diag", "tensor_diag_part",
+    "normalize", "tensor_diag", "tensor_diag_part",
 ]  # fmt: skip
 
 
@@ -58,29 +58,6 @@ def band_part(input: Any, num_lower: Any, num_upper: Any, name: Any = None) -> A
     below = OPS["logical_or"](num_lower < 0, OPS["less_equal"](apart, num_lower))
     above = OPS["logical_or"](num_upper < 0, OPS["less_equal"](-apart, num_upper))
     return where(OPS["logical_and"](below, above), x, OPS["zeros_like"](x))
-
-
-@composite(Sample("f[3,4]", "f[3]"), Sample("f[2,3,3]", "f[2,3]"))
-def set_diag(input: Any, diagonal: Any, name: Any = None) -> Any:
-    """``input`` with its main diagonals, over the last two axes, replaced by ``diagonal``."""
-    x, line = ranked(input, 2, "set_diag"), as_tensor(diagonal)
-    rows, cols = x.shape[-2:]
-    spot = movement.expand_dims(arange(rows, dtype=np.dtype("int64")), axis=(1,))
-    hit = OPS["equal"](spot, arange(cols, dtype=np.dtype("int64")))
-    return where(hit, on_diagonal(line, rows=rows, cols=cols, offset=0), x)
-
-
-@composite(Sample("f[3]"), Sample("f[2,3]"), Sample("f[2]", k=1))
-def matrix_of_diagonal(diagonal: Any, k: int = 0, name: Any = None) -> Any:
-    """Square matrices with the last axis on diagonal ``k``, zeros elsewhere.
-
-    >>> import twofold as tf
-    >>> tf.linalg.matrix_of_diagonal([[1, 2]]).shape
-    (1, 2, 2)
-    """
-    line = ranked(diagonal, 1, "matrix_of_diagonal")
-    size = line.shape[-1] + abs(k)
-    return on_diagonal(line, rows=size, cols=size, offset=k)
 
 
 @composite(Sample("f[2,3]"))

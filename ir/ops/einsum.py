@@ -87,7 +87,7 @@ def parse(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     Sample("ijk,jl,kl->il", "f[2,3,4]", "f[3,5]", "f[4,5]"),
     Sample("ab,b,b->a", "f[2,3]", "f[3]", "f[3]"),
 )
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: str, *inputs: Any) -> Any:
     """Sum of products over labelled axes: ``einsum("ij,jk->ik", a, b)`` is ``a @ b``.
 
     A letter in the result is kept, others are summed over; a letter twice in one operand takes
@@ -98,7 +98,7 @@ def einsum(equation: str, *operands: Any) -> Any:
     >>> tf.einsum("ij->j", tf.ones((2, 3))).numpy()
     array([2., 2., 2.], dtype=float32)
     """
-    tensors = [as_tensor(x) for x in operands]
+    tensors = [as_tensor(x) for x in inputs]
     labels, result = parse(equation, [len(x.shape) for x in tensors])
     terms = [_unrepeated(Term(x, p), equation) for x, p in zip(tensors, labels, strict=True)]
     sizes = _label_sizes(terms, equation)

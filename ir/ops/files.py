@@ -18,8 +18,8 @@ banded:
     banded_triangular_solve eigh_tridiagonal solve_three_diagonals tridiagonal_matmul
     tridiagonal_solve
 bands:
-    adjoint_of band_part cholesky_solve global_norm logdet matrix_of_diagonal normalize
-    set_diag tensor_diag tensor_diag_part
+    adjoint_of band_part cholesky_solve global_norm logdet normalize tensor_diag
+    tensor_diag_part
 bessel:
     bessel_i0 bessel_i0e bessel_i1 bessel_i1e bessel_j0 bessel_j1 bessel_k0 bessel_k0e
     bessel_k1 bessel_k1e bessel_y0 bessel_y1 dawsn expint fresnel_cos fresnel_sin spence
@@ -61,6 +61,8 @@ create:
     splat zeros zeros_like
 cumulative:
     cumprod cumsum cumulative_prod cumulative_sum linear_recurrence
+diagonal_bands:
+    diag_part matrix_of_diagonal set_diag
 diagonals:
     diag diagonal matrix_diagonal on_diagonal
 distributions:

@@ -18,7 +18,7 @@ from .contract import matmul
 from .create import eye
 from .diagonals import matrix_diagonal
 from .factor import svdvals
-from .matrix import MATRIX, TALL
+from .matrix import MATRIX, TALL, WIDE, adjoint
 from .operand import as_tensor, ranked
 from .reduce import max, min, sum
 from .solving import inv, pinv, slogdet_pair
@@ -214,17 +214,28 @@ def kron(a: Any, b: Any) -> Any:
     return movement.reshape(wide * tall, shape=shape)
 
 
-@composite(Sample(TALL, "f[3,2]"), Sample(TALL, "f[3]"))
-def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+@composite(Sample(TALL, "f[3,2]"), Sample(TALL, "f[3]"), Sample(TALL, "f[3,2]", l2_regularizer=0.5),
+           Sample(WIDE, "f[2,2]", l2_regularizer=0.5))  # fmt: skip
+def lstsq(a: Any, b: Any, rcond: Any = None, l2_regularizer: Any = 0.0, fast: bool = True) -> Any:
     """The ``x`` of least norm that minimises ``norm(a @ x - b)``, for ``[..., m, n]``.
 
     ``rcond``: singular values of at most so much of the largest count as 0; see ``pinv``.
+    ``l2_regularizer``: that times ``norm(x)**2`` is added to what is minimised, unless ``fast`` is
+    False, as in TensorFlow.
 
     >>> import twofold as tf
     >>> tf.linalg.lstsq([[1.0], [1.0]], [1.0, 3.0]).numpy().round(4)
     array([2.], dtype=float32)
     """
-    return matmul(pinv(a, rtol=rcond), b)
+    if not fast or (isinstance(l2_regularizer, int | float) and not l2_regularizer):
+        return matmul(pinv(a, rtol=rcond), b)
+    a = _floating(ranked(a, 2, "lstsq"))
+    rows, cols = a.shape[-2:]
+    turned = adjoint(a)
+    square = matmul(turned, a) if rows >= cols else matmul(a, turned)
+    weight = OPS["cast"](l2_regularizer, dtype=a.dtype)
+    inverse = inv(square + weight * eye(square.shape[-1], dtype=a.dtype))
+    return matmul(matmul(inverse, turned) if rows >= cols else matmul(turned, inverse), b)
 
 
 @composite(Sample("f[3,4]"), Sample("f[2,3,4]", 1))

@@ -79,14 +79,14 @@ _KINDS = {
 }
 
 
-def as_dtype(dtype: Any) -> DType:
+def as_dtype(type_value: Any) -> DType:
     """A dtype given as dtype, NumPy scalar class or name. Raises DTypeError.
 
     >>> import twofold as tf
     >>> tf.as_dtype("float32") == tf.float32
     True
     """
-    return _as_dtype(dtype, "as_dtype")
+    return _as_dtype(type_value, "as_dtype")
 
 
 def _dtype_of(x: Any) -> DType:

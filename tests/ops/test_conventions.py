@@ -40,6 +40,23 @@ def gradients(function: Any, *inputs: Tensor) -> list[list[float]]:
     return [values(g) for g in found]
 
 
+LIMITS = {  # at -inf, inf and NaN: value, and slope
+    "gelu": ([0.0, INF, NAN], [0.0, 1.0, NAN]), "silu": ([0.0, INF, NAN], [0.0, 1.0, NAN]),
+    "mish": ([0.0, INF, NAN], [0.0, 1.0, NAN]), "hard_silu": ([0.0, INF, NAN], [0.0, 1.0, NAN]),
+    "softsign": ([-1.0, 1.0, NAN], [0.0, 0.0, NAN]), "elu": ([-1.0, INF, NAN], [0.0, 1.0, NAN]),
+    "log_sigmoid": ([-INF, 0.0, NAN], [1.0, 0.0, NAN]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_activations_have_their_limits_at_infinity(name: str) -> None:
+    value, slope = LIMITS[name]
+    for dtype in ("float32", "float16"):
+        x = t(-INF, INF, NAN, dtype=dtype)
+        np.testing.assert_array_equal(run(name, x).numpy(), value)
+        np.testing.assert_array_equal(gradients(lambda x: run(name, x), x)[0], slope)
+
+
 UNARY = [
     name for name, op in OPS.items()
     if op.kind == "elementwise" and op.tensors == ("x",) and not op.has_attrs and op.vjp

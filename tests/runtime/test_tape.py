@@ -189,7 +189,7 @@ def test_a_refused_call_names_the_line_and_leaves_the_tape(
 
 def test_a_refused_watch_watches_nothing() -> None:
     x = tf.constant(3.0)
-    for wrong in ("text", 1.0, tf.constant(1)):
+    for wrong in ("text", 1.0, None):
         with tf.GradientTape() as tape:
             with pytest.raises(tf.errors.TapeError):
                 tape.watch([x, wrong])
@@ -285,3 +285,15 @@ def test_a_region_op_without_a_gradient_is_refused_by_the_walk_through_it(apply:
     for f in (walk, tf.function(walk, strict=True)):
         with pytest.raises(TapeError, match="apply holds graphs and has no gradient"):
             f(tf.constant(2.0))
+
+
+def test_watching_integers_warns_and_gives_none() -> None:
+    n, x = tf.constant([1, 2]), tf.constant([1.0, 2.0])
+    flag = tf.Variable([True, False])
+    with tf.GradientTape() as tape:
+        with pytest.warns(UserWarning, match="watch int32, bool: gradients exist"):
+            tape.watch([n, x, flag])
+        y = x * tf.cast(n, "float32")
+    found = tape.gradient(y, [n, x, flag])
+    assert found[0] is None and found[2] is None
+    assert found[1].numpy().tolist() == [1.0, 2.0]

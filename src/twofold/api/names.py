@@ -43,6 +43,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "convolution": ("nn",),
     "counting": ("", "math"),
     "cumulative": ("", "math"),
+    "diagonal_bands": ("linalg",),
     "distributions": ("random",),
     "dropping": ("nn",),
     "elementwise": ("", "math"),

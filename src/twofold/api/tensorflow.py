@@ -120,14 +120,17 @@ _ROWS: dict[str, tuple[str, str]] = {
     "linalg.eigh": ("eigh", _TENSOR),
     "linalg.eigvals eigvals": ("eigvals", _TENSOR),
     "linalg.eigvalsh": ("eigvalsh", _TENSOR),
+    "linalg.lstsq": (
+        "lstsq",
+        "matrix: a, rhs: b, l2_regularizer=0.0, fast=True, name=None, *, rcond=None",
+    ),
     "linalg.triangular_solve": (
         "triangular_solve",
         "matrix: a, rhs: b, lower=True, adjoint=False, name=None",
     ),
-    "linalg.diag_part": ("matrix_diagonal", "input: x, name='diag_part', k: offset=0"),
     "math.l2_normalize linalg.l2_normalize nn.l2_normalize": (
         "l2_normalize",
-        "x, axis=None, epsilon=1e-12, name=None",
+        "x, axis=None, epsilon=1e-12, name=None, dim: only=None",
     ),
     # activations and normalisation
     "nn.bias_add": ("bias_add", "value, bias, data_format=None, name=None"),
