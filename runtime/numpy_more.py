@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,17 @@ def _cross(
     return ours.moveaxis(ours.cross(a, b), -1, axisc)
 
 
+@cache
+def _eigenvalues_may_be_real() -> bool:
+    """Whether this NumPy gives real eigenvalues as real numbers, as it does before 2.5."""
+    return np.linalg.eigvals(np.ones((1, 1))).dtype.kind == "f"
+
+
 def _maybe_real(a: Any, found: Sequence[Any]) -> tuple[Any, ...]:
-    """Eigenvalues and vectors; real ones where all eigenvalues of real matrices are real."""
+    """Eigenvalues and vectors as NumPy gives them: before 2.5 real ones where all eigenvalues of
+    real matrices are real."""
     values = found[0]
-    if info(a.dtype).complex or not bool(ours.all(ours.equal(ours.imag(values), 0))):
+    if not _eigenvalues_may_be_real() or info(a.dtype).complex or not bool(ours.all(ours.equal(ours.imag(values), 0))):
         return tuple(found)
     return tuple([ours.real(x) for x in found])
 
