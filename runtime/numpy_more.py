@@ -87,7 +87,9 @@ def _maybe_real(a: Any, found: Sequence[Any]) -> tuple[Any, ...]:
     """Eigenvalues and vectors as NumPy gives them: before 2.5 real ones where all eigenvalues of
     real matrices are real."""
     values = found[0]
-    if not _eigenvalues_may_be_real() or info(a.dtype).complex or not bool(ours.all(ours.equal(ours.imag(values), 0))):
+    if not _eigenvalues_may_be_real() or info(a.dtype).complex:
+        return tuple(found)
+    if not bool(ours.all(ours.equal(ours.imag(values), 0))):
         return tuple(found)
     return tuple([ours.real(x) for x in found])
 

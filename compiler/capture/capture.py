@@ -30,7 +30,7 @@ from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
-from .grown import Source, runs
+from .grown import runs
 from .heap import EMPTY, Heap
 from .journal import Journal
 from .lists import Lists, looks_into
@@ -311,8 +311,7 @@ class Capture(Lists):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         self.observe(value)
-        held = self.present(value)
-        source = source_of(held) if runs(held) is None else Source(held)
+        source = source_of(self.present(value))
         self.goes_over(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 

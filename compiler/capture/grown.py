@@ -23,7 +23,7 @@ from .merge import HOLE, Build, Merger, Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if, surely
 
 __all__ = ["Grows", "Listed", "appended", "item_at", "item_of", "listed", "merged", "popped",
-           "replaced", "rows_of", "run_of", "runs"]  # fmt: skip
+           "read", "replaced", "rows_of", "run_of", "runs"]  # fmt: skip
 
 
 def runs(value: Any) -> Run | None:
@@ -177,23 +177,6 @@ def rows_of(run: Run) -> list[Any]:
     """For each tensor of an item, a tensor with those of all items as rows."""
     sizes: Any = bind.ground().sizes
     return [OPS["buffer_rows"](b, length=sizes.fresh()) for b in run.buffers]
-
-
-class Source:
-    """The items of such a list, for a ``for``."""
-
-    def __init__(self, owner: list[Any]) -> None:
-        self.owner = owner
-
-    def length(self) -> Any:
-        """How many there are now."""
-        run = runs(self.owner)
-        return len(self.owner) if run is None else run.count
-
-    def item(self, at: Any) -> Any:
-        """The item at a position."""
-        run = runs(self.owner)
-        return self.owner[at] if run is None else read(run, as_tensor(at, int))
 
 
 class Grows(Form):

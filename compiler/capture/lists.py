@@ -11,9 +11,20 @@ import numpy as np
 
 from .choice import Choice, Run, holds_choice
 from .frame import Frame
-from .grown import appended, item_at, item_of, listed, popped, replaced, rows_of, runs, template
+from .grown import (
+    appended,
+    item_at,
+    item_of,
+    listed,
+    popped,
+    read,
+    replaced,
+    rows_of,
+    runs,
+    template,
+)
 from .merge import Unmergeable
-from .numbers import TracedNumber, raise_if
+from .numbers import TracedNumber, as_tensor, raise_if
 from .objects import own_method
 from .pure import any_of
 from .staged import is_staged, whole
@@ -90,6 +101,11 @@ class Lists(Steps):
             return item_at(self.present(held), index)
         except Unmergeable as reason:
             return self.give_up(f"an index of a list that the graph decides: {reason}")
+
+    def entry(self, held: Any, at: Any) -> Any:
+        """The item of a list or tuple at a position of which it is known that there is one."""
+        run = runs(held)
+        return self.picked(held, at) if run is None else read(run, as_tensor(at, int))
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         run = runs(held)

@@ -24,7 +24,7 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 from .choice import Choice
 from .frame import UNBOUND
-from .grown import Listed, Source, rows_of, runs, template
+from .grown import Listed, rows_of, runs, template
 from .numbers import TracedNumber
 from .text import Text
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
@@ -225,7 +225,7 @@ def _walk(source: Any, at: Any) -> Parts:
     if kind is Counted:
         inner = Walk(Span(source.start, source.stop, source.step), at)
         return ("walk", "Counted"), (inner,)
-    if kind is Items or kind is Source:
+    if kind is Items:
         return ("walk", "Items"), (source.owner, at)
     if kind is Drawn:
         return ("walk", "Drawn"), (source.of, at)

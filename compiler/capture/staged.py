@@ -200,9 +200,19 @@ def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 
 def _zip(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     walks = [_walk(a) for a in args] if _is_iterated(frame) else []
-    if not walks or kwargs or any(w is None for w in walks):
+    if not walks or not kwargs.keys() <= {"strict"} or any(w is None for w in walks):
+        return NotImplemented
+    if kwargs.get("strict") and not _are_as_long(walks):
         return NotImplemented
     return Zipped(walks)  # type: ignore[arg-type]
+
+
+def _are_as_long(walks: list[Any]) -> bool:
+    """Whether it is known that all end together."""
+    if any(type(w.source) is Items and type(w.source.owner) is list for w in walks):
+        return False  # it may get longer
+    left = [w.source.length() - w.at for w in walks]
+    return all(type(n) in (int, SymInt) for n in left) and all(n == left[0] for n in left)
 
 
 def _reversed(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:

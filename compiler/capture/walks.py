@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.op import OPS
 
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..symint import SymInt
+from .choice import Run
 from .numbers import DTYPES, TracedNumber, as_tensor, bounds_of, surely
 
 __all__ = ["Counted", "Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
@@ -144,12 +146,16 @@ class Items:
         self.owner = owner
 
     def length(self) -> Any:
-        """How many items there are now."""
-        return len(self.owner)
+        """How many items there are now; the graph may decide it, since the loop began even."""
+        run = self.owner[0] if type(self.owner) is list and len(self.owner) == 1 else None
+        return run.count if type(run) is Run else len(self.owner)
 
     def item(self, at: Any) -> Any:
-        """The item at a position."""
-        return self.owner[at]
+        """The item at a position, of which it is known that there is one."""
+        if type(at) is not TracedNumber and type(self.length()) is not TracedNumber:
+            return self.owner[at]
+        machine: Any = bind.ground().arrays.machine  # type: ignore[attr-defined]
+        return machine.entry(self.owner, at)
 
 
 class Drawn(Items):

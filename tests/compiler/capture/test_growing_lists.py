@@ -212,9 +212,68 @@ def one_of_equal_length(x, n):
     return left, right
 
 
+def gone_over_while_it_grows(x, n):
+    out = [x, x]
+    total = x
+    for i, a in enumerate(out):
+        if a < 4 and i < 3:
+            out.append(a * 2 + 3)
+        total = total + i
+    return out, total
+
+
+def numbers_that_grow(x, n):
+    found = [1, 2]
+    total = 0
+    for k in found:
+        if x > k:
+            found.append(k + 2)
+        total += k
+    return total, found
+
+
+def shorter_meanwhile(x, n):
+    out = [x, x + 1, x + 2]
+    for a in out:
+        if a < 2:
+            out.pop()
+        x = x + a
+    return out, x
+
+
+def beside_another(x, n):
+    out = [x, x + 1]
+    for a, b in zip(out, [x, x, x, x], strict=False):
+        if a < 4:
+            out.append(a * 2 + 3)
+        x = x + a * b
+    return out, x
+
+
+def equally_long(x, n):
+    for a, b in zip((x, x * 2), (1.0, 3.0), strict=True):
+        if a < b:
+            x = x + a
+    return x
+
+
+def items_of_a_tuple(x, n):
+    return [x - i if x > i else -x for i in (0, 1)]
+
+
+def changed_ahead(x, n):
+    steps = [1.0, 2.0, 4.0]
+    for a in steps:
+        if x > 2:
+            steps[2] = 7.0
+        x = x + a
+    return x, steps
+
+
 PROGRAMS = [
-    nothing_or_all, another_list, the_exception, one_of_two, one_that_is_written_to,
-    one_of_equal_length, returned, stacked, counted, indexed, summed, by_while, gone_over, comprehension,
+    gone_over_while_it_grows, numbers_that_grow, shorter_meanwhile, beside_another,
+    items_of_a_tuple, changed_ahead, nothing_or_all, another_list, the_exception, one_of_two,
+    one_that_is_written_to, one_of_equal_length, equally_long, returned, stacked, counted, indexed, summed, by_while, gone_over, comprehension,
     comprehension_with_a_test, pairs, numbers, rows, popped, two_lists, on_one_way, by_a_helper,
     written_to, out_of_range, pop_of_nothing, membership,
 ]  # fmt: skip
