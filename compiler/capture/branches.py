@@ -121,12 +121,14 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
         joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
     for last in dict.fromkeys((*joins, END)):
         try:
-            return _fork(machine, frame, predicate, (yes, no), drops, last)
+            ended = _fork(machine, frame, predicate, (yes, no), drops, last)
         except Unmergeable as unmergeable:
             reason = str(unmergeable)
             machine.ways += 1
             if machine.ways > WAYS:
                 machine.give_up(f"code that goes on by itself on too many ways ({reason})")
+        else:
+            return go_on(machine, frame, ended) if isinstance(ended, Ending) else ended
     if machine.heap.parts:
         raise Unmergeable(reason)
     return machine.give_up(f"a decision by a value of the graph: {reason}")

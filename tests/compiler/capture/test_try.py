@@ -205,7 +205,37 @@ def root(x):
         return 0.0
 
 
+def behind_a_loop_that_raises(x):
+    if x > 8:
+        return x * 0.5
+    v = tf.stack([x, x * 2, x * 4])
+    try:
+        j = 0
+        while v[j] < 3:
+            j += 1
+            if x < -0.5:
+                break
+    except IndexError:
+        return -x
+    return x * j + 1
+
+
+def behind_a_loop_that_divides(x):
+    if x > 8:
+        return x * 0.5
+    j = tf.cast(x, tf.int32)
+    try:
+        while j < 3:
+            j += 10 // j
+            if x < -0.5:
+                break
+    except ZeroDivisionError:
+        return -x
+    return tf.abs(x) + tf.cast(j, "float32")
+
+
 PROGRAMS = [
+    behind_a_loop_that_raises, behind_a_loop_that_divides,
     handled_by_the_caller, else_and_finally, in_a_loop, around_a_loop, ends_a_loop,
     in_a_comprehension, through_two_functions, inner_finally, by_kind, suppressed, swallowed,
     asserted, raised_again, wrapped, divided, divided_numbers, indexed, root,
