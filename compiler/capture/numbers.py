@@ -16,7 +16,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.dims import evaluate, symbols_of
-from twofold.ir.errors import StagingError
+from twofold.ir.errors import ConversionError, StagingError
 from twofold.ir.handlers import may_be_caught
 from twofold.ir.op import OPS
 from twofold.ir.ops import elementwise
@@ -59,10 +59,21 @@ class TracedNumber(SymNumber):
         """There is no number yet."""
         raise PlainPython(refusal=needed(self))
 
+    def fits(self, dtype: Any) -> bool:
+        """Whether the number becomes the dtype without a change of what it means."""
+        return super().fits(dtype) or (self.kind is bool and np.dtype(dtype) == bool)
+
     def tensor(self, dtype: Any) -> Any:
-        """The number as a tensor of the graph."""
-        held = bind.ground().tensor(bind.ground().value(self.held))
-        return held if held.dtype == dtype else OPS["cast"](held, dtype=np.dtype(dtype))
+        """The number as a tensor of the graph, which raises where the number does not fit."""
+        held, dtype = bind.ground().tensor(bind.ground().value(self.held)), np.dtype(dtype)
+        if held.dtype == dtype:
+            return held
+        if self.kind is int and dtype.kind in "iu" and not _within(self, dtype):
+            least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+            outside = (held < np.int64(least)) | (held > np.int64(min(most, 2**63 - 1)))
+            words = f"a Python int does not fit {dtype}: {least}..{most}"
+            raise_if(outside, ConversionError(words), False)
+        return OPS["cast"](held, dtype=dtype)
 
     def __bool__(self) -> bool:
         raise PlainPython(refusal=needed(self))
@@ -182,6 +193,14 @@ def bounds_of(value: Any) -> Any:
     return _near(value, value) if type(value) in (int, SymInt) else None
 
 
+def _within(value: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether an int of the graph is known to fit an integer dtype."""
+    fits = np.iinfo(dtype)
+    return value.bounds is not None and all(
+        fits.min <= end <= fits.max for bound in value.bounds for end in _ends(bound)
+    )
+
+
 def _near(least: Any, most: Any) -> Any:
     """These bounds, or None if one may come near the ends of int64."""
     return None if _reach(least) > _FAR or _reach(most) > _FAR else (least, most)
@@ -189,13 +208,19 @@ def _near(least: Any, most: Any) -> Any:
 
 def _reach(bound: Any) -> int:
     """How large a bound can be, whatever sizes the axes of arrays have."""
+    return max(map(abs, _ends(bound)))
+
+
+def _ends(bound: Any) -> tuple[int, int]:
+    """The least and the most that a bound can be, whatever sizes the axes of arrays have."""
     if type(bound) is int:
-        return abs(bound)
+        return bound, bound
     names = sorted(symbols_of(bound.dim))
     if len(names) > 4:
-        return _LARGE
-    corners = product((0, 2**31), repeat=len(names))
-    return max(abs(evaluate(bound.dim, dict(zip(names, c, strict=True)))) for c in corners)
+        return -_LARGE, _LARGE
+    corners = product((0, 2**31 - 1), repeat=len(names))
+    found = [evaluate(bound.dim, dict(zip(names, c, strict=True))) for c in corners]
+    return min(found), max(found)
 
 
 def _bounds_of_sum(function: Any, left: Any, right: Any) -> Any:

@@ -53,7 +53,9 @@ def _holds_value(x: Any) -> bool:
     """Whether a value of the trace is in an argument; numbers that are inputs count as numbers."""
     if type(x) in (list, tuple):
         return any(map(_holds_value, x))
-    return holds_traced(x) and not isinstance(x, SymInt | SymNumber)
+    if isinstance(x, SymNumber):
+        return type(x).of_graph
+    return holds_traced(x) and not isinstance(x, SymInt)
 
 
 def class_of(x: Any) -> Any:

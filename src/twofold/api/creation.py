@@ -142,11 +142,9 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
     if getattr(type(value), "symbolic_size", False):
         return OPS["cast"](value, dtype=dtype or weak_dtype(int))  # type: ignore[no-any-return]
     if hasattr(value, "symbolic_number"):
-        small = isinstance(value, float) or -(2**31) <= value < 2**31
-        want = (
-            dtype if dtype is not None else weak_dtype(float if value.__class__ is float else int)
-        )
-        if small and value.fits(want):
+        want = dtype if dtype is not None else weak_dtype(value.__class__)
+        small = value.of_graph or isinstance(value, float) or -(2**31) <= value < 2**31
+        if small and value.fits(want):  # one of the graph raises where it does not fit
             return value.tensor(want)  # type: ignore[no-any-return]
     array = as_array(value) if dtype is None else exact_array(value, dtype)
     given = not isinstance(value, list | tuple | bool | int | float | complex)

@@ -88,7 +88,7 @@ def convert_to_tensor(
     if isinstance(x, Tensor):
         return x if want is None or x.dtype.name == want else tf.cast(x, want)
     if want is None:
-        want = result_type(*[getattr(v, "dtype", type(v)) for v in tree.flatten(x)])
+        want = result_type(*[kind_of(v) for v in tree.flatten(x)])
     if isinstance(x, list | tuple) and any(_is_symbolic(v) for v in tree.flatten(x)):
         return tf.stack([convert_to_tensor(v, want) for v in x])
     if _is_symbolic(x):
@@ -97,6 +97,11 @@ def convert_to_tensor(
     if array.dtype.kind in "OUSV":
         array = np.asarray(x, dtype=want)
     return tf.convert_to_tensor(array.astype(tf.as_dtype(want), copy=False))
+
+
+def kind_of(x: Any) -> Any:
+    """The dtype of an operand, or the type of a Python number, which is weak."""
+    return getattr(x, "dtype", x.__class__)  # ``type`` would tell a number of a trace
 
 
 def _is_symbolic(x: Any) -> bool:
@@ -133,9 +138,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
     """``tf.cond``; branches may assign Variables, and return None."""
-    if isinstance(pred, KerasVariable):
-        pred = pred.value
-    if isinstance(pred, Tensor | tf.Variable):
+    if _is_symbolic(pred):
         return tf.cond(cast(pred, "bool"), true_fn, false_fn)
     return true_fn() if pred else false_fn()
 
@@ -283,19 +286,45 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
             "Length of `start_indices` must match length of `shape`. "
             f"Received: start_indices={start_indices}, shape={shape}"
         )
-    return inputs[_box(start_indices, shape)]
+    box = _box(inputs, start_indices, shape)
+    if builtins.all(isinstance(part, builtins.slice) for part in box):
+        return inputs[tuple(box)]
+    for axis, part in enumerate(box):
+        ahead = (builtins.slice(None),) * axis
+        inputs = inputs[(*ahead, part)] if isinstance(part, builtins.slice) else (
+            tf.take(inputs, part, axis=axis)
+        )  # fmt: skip
+    return inputs
 
 
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
-    """``inputs`` with a box replaced."""
+    """``inputs`` with a box replaced; one that would reach over the end is moved back."""
     inputs = convert_to_tensor(inputs)
     updates = convert_to_tensor(updates, inputs.dtype.name)
-    return tf.setitem(inputs, _box(start_indices, updates.shape), updates)
+    box = _box(inputs, start_indices, updates.shape)
+    if builtins.all(isinstance(part, builtins.slice) for part in box):
+        return tf.setitem(inputs, tuple(box), updates)
+    rank = len(box)
+    places = [tf.range(p.start, p.stop) if isinstance(p, builtins.slice) else p for p in box]
+    mesh = [tf.reshape(p, (1,) * a + (-1,) + (1,) * (rank - a - 1)) for a, p in enumerate(places)]
+    return tf.setitem(inputs, tuple(mesh), updates)
 
 
-def _box(starts: Any, shape: Any) -> tuple[Any, ...]:
-    starts = [starts[i] for i in range(len(shape))]
-    return tuple(builtins.slice(s, s + n) for s, n in zip(starts, shape, strict=True))
+def _box(inputs: Any, starts: Any, shape: Any) -> list[Any]:
+    """Where a box is along each axis: a slice, or positions where it begins at a value."""
+    return [_along(starts[i], n, inputs.shape[i]) for i, n in enumerate(shape)]
+
+
+def _along(start: Any, count: Any, size: Any) -> Any:
+    if type(start) is int and start == 0:
+        return builtins.slice(0, count)
+    if _is_symbolic(start) and not hasattr(type(start), "symbolic_size"):
+        start = convert_to_tensor(start, "int32")
+        start = tf.where(start < 0, start + size, start)
+        return tf.clip_by_value(start, 0, size - count) + tf.range(count)
+    if type(start) is int and type(count) is int and type(size) is int:
+        start = builtins.max(builtins.min(start + size if start < 0 else start, size - count), 0)
+    return builtins.slice(start, start + count)
 
 
 def stop_gradient(variable: Any) -> Any:

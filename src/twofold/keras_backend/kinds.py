@@ -14,17 +14,12 @@ from keras.src.backend.common.dtypes import result_type
 
 import twofold as tf
 
-from .core import convert_to_tensor
+from .core import convert_to_tensor, kind_of
 
 __all__ = [
     "alike", "axes", "common", "counted", "floating", "kind_of", "of_floatx", "sizes", "sum_dtype",
     "together", "unary",
 ]  # fmt: skip
-
-
-def kind_of(x: Any) -> Any:
-    """The dtype of an operand, or the type of a Python number, which is weak."""
-    return getattr(x, "dtype", type(x))
 
 
 def together(*operands: Any, also: tuple[Any, ...] = ()) -> list[Any]:

@@ -116,3 +116,18 @@ def test_an_int_beyond_int64_is_an_error() -> None:
     assert np.asarray(compiled(number(5))) == squares(5)
     with pytest.raises(OverflowError, match="does not fit int64"):
         compiled(number(6))
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_an_int_beyond_int32_is_no_int32(jit: bool) -> None:
+    def counted(n: Any) -> Any:
+        c = 0
+        for _ in range(n):
+            c += 10**9
+        return tf.constant([1, 2]) + c
+
+    compiled = tf.function(counted, jit_compile=jit, strict=True)
+    assert np.array_equal(compiled(number(2)), counted(2))
+    for function in (counted, compiled):
+        with pytest.raises(tf.errors.ConversionError, match="does not fit int32"):
+            function(number(3))
