@@ -28,7 +28,7 @@ from .capture.image import FrameImage, Freezer, Image, Thawer
 from .capture.machine import INSTRUCTIONS
 from .capture.objects import Objects
 from .capture.resume import entry_offset, resumed
-from .capture.shapes import Opaque, Uncuttable, opened
+from .capture.shapes import VIEWS, Opaque, Uncuttable, opened, viewed
 from .function import Function
 from .observe import is_watched
 from .pace import FASTER, Pace, size_of, weight_of
@@ -223,6 +223,8 @@ class Segments:
 
         def carries(x: Any) -> bool:
             kind = type(x)
+            if kind in VIEWS:
+                return carries(viewed(x))
             if kind in (str, bytes) or kind in _CONTAINERS:
                 return (
                     id(x) in given

@@ -120,9 +120,11 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
     if isinstance(yes, Given) and isinstance(no, Given) and not _raises(yes) and not _raises(no):
         joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
     for last in dict.fromkeys((*joins, END)):
+        begin = machine.effort
         try:
             ended = _fork(machine, frame, predicate, (yes, no), drops, last)
         except Unmergeable as unmergeable:
+            machine.in_vain(begin)
             reason = str(unmergeable)
             machine.ways += 1
             if machine.ways > WAYS:

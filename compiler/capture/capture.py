@@ -55,6 +55,7 @@ assert instructions
 assert operators
 ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of the graph
 BUDGET = 12_000  # steps in branches and loops of one trace; ways that do not join multiply them
+VAIN = 2_000  # those of them that may have been for ways that do not join and loops without a form
 
 
 class Capture(Lists):
@@ -72,6 +73,7 @@ class Capture(Lists):
         # loops that have not become loops of the graph, trip by trip
         self.unrolled: Counter[tuple[types.CodeType, int]] = Counter()
         self.spent = 0  # steps carried out in branches and loops
+        self.vain = 0  # those among them that were carried out for ways and loops without a form
         self.open: list[Leave] = []  # managers of libraries that have been entered
         self.generators: list[Generator] = []  # that the function has made
 
@@ -134,8 +136,18 @@ class Capture(Lists):
         self.cuts.step(frame)
         if self.heap.parts:
             self.spent += 1
-            if self.spent > BUDGET:
+            if self.spent > BUDGET or self.vain > VAIN:
                 self.give_up("control flow by values that takes so long to be traced")
+
+    @property
+    def effort(self) -> tuple[int, int]:
+        """What ``in_vain`` needs to know of the time before an attempt."""
+        return self.spent, self.vain
+
+    def in_vain(self, begin: tuple[int, int]) -> None:
+        """An attempt has failed: what it took since its beginning leads to nothing."""
+        spent, vain = begin
+        self.vain = vain + self.spent - spent
 
     def fails(self, frame: Frame, error: BaseException) -> bool:
         return self.cuts.failed(frame, error)
@@ -331,12 +343,14 @@ class Capture(Lists):
             return None
         if self._rolls(frame, head, walk, length):
             saved, tried = frame.copy(), frame.copy()
+            begin = self.effort
             try:
                 ended = run_loop(self, tried, head, peeled=True, grows=False)
                 self.unrolled[frame.code, head] = 0
                 frame.become(tried)
                 return ended
             except (Unmergeable, PlainPython):
+                self.in_vain(begin)
                 self.unrolled[frame.code, head] += 1
                 frame.become(saved)
             if isinstance(length, SymInt):

@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
-__all__ = ["KEPT", "Handler", "Program", "Step", "program_of"]
+__all__ = ["KEPT", "LAST", "Handler", "Program", "Step", "program_of"]
 
 # TO_BOOL: whoever jumps on a value asks for its truth; END_FOR: the iterator has been popped
 _NOTHING = frozenset(
@@ -27,7 +27,15 @@ _RAW = frozenset(
      "UNPACK_EX", "RERAISE", "COPY", "SWAP", "CALL_INTRINSIC_1", "CALL_INTRINSIC_2",
      "GET_AWAITABLE")
 )  # fmt: skip
+_TURNED = {
+    "POP_JUMP_IF_TRUE": "POP_JUMP_IF_FALSE",
+    "POP_JUMP_IF_FALSE": "POP_JUMP_IF_TRUE",
+    "POP_JUMP_IF_NONE": "POP_JUMP_IF_NOT_NONE",
+    "POP_JUMP_IF_NOT_NONE": "POP_JUMP_IF_NONE",
+}
+LAST = frozenset(("RETURN_VALUE", "RAISE_VARARGS", "RERAISE"))
 _NEW = sys.version_info
+LONGEST = 64  # steps of the test of a loop that are compared
 KEPT = 1024  # code objects that are remembered; equal ones share an entry
 
 
@@ -75,8 +83,56 @@ class Program:
             first = next(positions[o] for o in range(e.start, e.start + 64, 2) if o in positions)
             for i in range(first, last):
                 self.handlers[i] = Handler(positions[e.target], e.depth, e.lasti)
+        self._join_tests()
         self.is_generator = bool(code.co_flags & 0x20)
         self.is_async = bool(code.co_flags & (0x80 | 0x200))
+
+    def _join_tests(self) -> None:
+        """Python writes the test of a ``while`` twice, before the loop and at its end, and lets a
+        ``continue`` jump to the first: these are two loops, one in the other. Where there is a
+        ``continue``, the second test becomes a jump to the first, which makes one loop."""
+        heads = {s.target for i, s in enumerate(self.steps) if s.op == "JUMP" and s.target <= i}
+        if not heads:
+            return
+        places = list(self.code.co_positions())
+        for head in heads:
+            first = self.steps[head]
+            for at in range(head + 1, len(self.steps)):
+                step = self.steps[at]
+                alike = step[:2] == first[:2] and self._is_twin(head, at)
+                if alike and places[step.offset // 2] == places[first.offset // 2]:
+                    self.steps[at] = Step("JUMP", None, head, step.offset)
+
+    def _is_twin(self, one: int, other: int) -> bool:
+        """Whether it is the same to go on at either of two steps."""
+        pairs = [(one, other)]
+        for a, b in pairs:  # grows while it is read
+            a, b = self._behind(a), self._behind(b)
+            if a == b:
+                continue
+            if len(self.steps) in (a, b) or self.handlers[a] != self.handlers[b]:
+                return False
+            x, y = self.steps[a], self.steps[b]
+            if (x.arg, x.flag) != (y.arg, y.flag) or type(x.arg) is not type(y.arg):
+                return False
+            ways = [(a + 1, b + 1), (x.target, y.target)] if x.target >= 0 else [(a + 1, b + 1)]
+            if x.op == _TURNED.get(y.op):
+                ways = [(a + 1, y.target), (x.target, b + 1)]
+            elif x.op != y.op:
+                return False
+            if x.op not in LAST:
+                pairs += [pair for pair in ways if pair not in pairs]
+            if len(pairs) > LONGEST:
+                return False
+        return True
+
+    def _behind(self, at: int) -> int:
+        """Where jumps lead that begin at a step."""
+        seen: set[int] = set()
+        while at < len(self.steps) and self.steps[at].op == "JUMP" and at not in seen:
+            seen.add(at)
+            at = self.steps[at].target
+        return at
 
     def ends_generator(self, handler: Handler) -> bool:
         """Whether a handler is that of a whole generator, for a StopIteration that leaves it, or

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from types import CodeType
 
-from .code import KEPT, Program, program_of
+from .code import KEPT, LAST, Program, program_of
 
 __all__ = ["END", "Flow", "flow_of"]
 
@@ -19,7 +19,6 @@ _BOTH = frozenset(
      "JUMP_IF_FALSE_OR_POP", "JUMP_IF_TRUE_OR_POP", "FOR_ITER", "SEND")
 )  # fmt: skip
 _ENDS = frozenset(("STORE_FAST", "STORE_DEREF", "STORE_ATTR", "STORE_SUBSCR", "POP_TOP"))
-_LAST = frozenset(("RETURN_VALUE", "RAISE_VARARGS", "RERAISE"))
 _READS = frozenset(
     ("LOAD_FAST", "LOAD_SLOT", "LOAD_DEREF", "STORE_DEREF", "DELETE_DEREF", "DELETE_FAST",
      "LOAD_FAST_AND_CLEAR", "MAKE_CELL")
@@ -35,7 +34,7 @@ class Flow:
         self.after: list[tuple[int, ...]] = [self._after(i) for i in range(len(program.steps))]
         self.ways = [self._ways(i) for i in range(len(program.steps))]  # a `raise` to its handler
         self.live = self._liveness()
-        self._entries = Counter(k for ways in self.after for k in ways)
+        self._entries = Counter(k for i in self._reached() for k in self.after[i])
         self._first: dict[int, frozenset[str]] = {}
         self._raising: dict[int, bool] = {}
         self._joins: dict[tuple[frozenset[int], frozenset[int]], int] = {}
@@ -43,7 +42,7 @@ class Flow:
 
     def _after(self, i: int) -> tuple[int, ...]:
         step = self.program.steps[i]
-        if step.op in _LAST:
+        if step.op in LAST:
             return (END,)
         if step.op == "JUMP":
             return (step.target,)
@@ -148,24 +147,29 @@ class Flow:
     def _avoids(self, head: int, target: int) -> bool:
         """Whether a step can be come to without another: a jump back to that one makes no loop
         then. It is how a handler goes on behind its ``try``."""
-        seen, left = {0, head}, [0] if head else []
+        return target != head and target in self._reached(without=head)
+
+    def _reached(self, without: int = END) -> set[int]:
+        """The steps that can be come to, also by exceptions."""
+        seen, left = {0}, [0] if without else []
         for i in left:  # grows while it is read
             handler = self.program.handlers[i]
             ways = self.after[i] if handler is None else (*self.after[i], handler.target)
-            following = {k for k in ways if k != END} - seen
+            following = set(ways) - seen - {END, without}
             seen |= following
             left += following
-        return target in seen and target != head
+        return seen
 
     def _natural_loops(self) -> dict[int, frozenset[int]]:
         """The steps of each loop by the step that it begins at: the target of backward jumps."""
         before: dict[int, set[int]] = {}
-        for i, ways in enumerate(self.after):
-            for k in ways:
+        reached = sorted(self._reached())  # what ``Program`` has made superfluous is not
+        for i in reached:
+            for k in self.after[i]:
                 before.setdefault(k, set()).add(i)
         found: dict[int, set[int]] = {}
-        for i, ways in enumerate(self.after):
-            for head in ways:
+        for i in reached:
+            for head in self.after[i]:
                 if head == END or head > i or self._avoids(head, i):
                     continue
                 inside = found.setdefault(head, {head})

@@ -191,7 +191,7 @@ class Thawer:
                 self.settle()
             made = BUILD[tag[0]](tag, values, self)
         self.made[n] = made
-        if tag[0] not in ("choice", "bound"):
+        if tag[0] not in ("choice", "bound", "view"):
             self.own[id(made)] = made
         return made
 

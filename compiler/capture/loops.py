@@ -49,10 +49,11 @@ def run_loop(
 ) -> Any:
     """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
     how its run ended. ``grows``: whether lists may get lengths that the graph decides."""
-    loop = Loop(machine, frame, head, grows=grows)
+    loop, begin = Loop(machine, frame, head, grows=grows), machine.effort
     try:
         ending = loop.stage()
     except (Unmergeable, PlainPython):
+        machine.in_vain(begin)
         if peeled or machine.peeled[frame.code, head] >= PEELED:
             return settle(machine, frame, Loop(machine, frame, head, True, grows).stage())
         machine.peeled[frame.code, head] += 1

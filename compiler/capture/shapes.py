@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -30,8 +31,8 @@ from .text import Text
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = [
-    "ATOMS", "BUILD", "FILL", "HOLLOW", "Opaque", "Ref", "Uncuttable", "holds_opaque", "is_opaque",
-    "opened",
+    "ATOMS", "BUILD", "FILL", "HOLLOW", "VIEWS", "Opaque", "Ref", "Uncuttable", "holds_opaque",
+    "is_opaque", "opened", "viewed",
 ]  # fmt: skip
 
 ATOMS = frozenset((
@@ -40,6 +41,11 @@ ATOMS = frozenset((
 ))  # fmt: skip
 _SEQUENCES: dict[type, str] = {list: "list", set: "set", deque: "deque"}
 _DICTS = (dict, OrderedDict, Counter, defaultdict)
+VIEWS = {
+    type(getattr(kind(), name)()): name
+    for kind in (dict, OrderedDict)
+    for name in ("keys", "values", "items")
+}
 _RANGES = (type(iter(range(0))), type(iter(range(1 << 70))))
 _LISTS: tuple[type, ...] = (type(iter([])), type(iter(())))
 Parts = tuple[tuple[Any, ...], Any]
@@ -155,7 +161,15 @@ def opened(x: Any, is_own: Callable[[Any], bool]) -> Parts | None:
         return ("bound", x.name), (x.owner,)
     if kind is Walk:
         return _walk(x.source, x.at)
+    if kind in VIEWS:
+        return (("view", VIEWS[kind]), (viewed(x),)) if is_own(viewed(x)) else None
     return _own(x, kind) if is_own(x) else None
+
+
+def viewed(view: Any) -> Any:
+    """The dict that ``keys()``, ``values()`` or ``items()`` was called on."""
+    (held,) = gc.get_referents(view)
+    return held
 
 
 def _bound(function: Any, owner: Any) -> Parts:
@@ -228,6 +242,8 @@ def _walk(source: Any, at: Any) -> Parts:
     if kind is Items:
         return ("walk", "Items"), (source.owner, at)
     if kind is Drawn:
+        if len(source.of) != len(source.owner):
+            raise Uncuttable("an iterator over a container that has got another size")
         return ("walk", "Drawn"), (source.of, at)
     if kind is Rows:
         return ("walk", "Rows"), (source.owner, at)
@@ -354,6 +370,7 @@ BUILD: dict[str, Callable[[Any, list[Any], Any], Any]] = {
     "bound": lambda tag, values, thawer: (
         OpaqueMethod(values[0], tag[1]) if type(values[0]) is Opaque else getattr(values[0], tag[1])
     ),
+    "view": lambda tag, values, thawer: getattr(values[0], tag[1])(),
     "function": _build_function,
     "walk": _build_walk,
 }

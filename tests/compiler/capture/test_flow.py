@@ -41,3 +41,54 @@ def test_a_loop_has_its_steps_and_its_exits() -> None:
     assert len(flow.exits(head)) == 3  # the end of the range, ``break``, ``return``
     assert "total" in flow.live[head]
     assert "i" not in flow.live[head]
+
+
+def test_a_while_with_a_continue_is_one_loop() -> None:
+    def plain(x: int) -> int:
+        while x > 0:
+            if x == 3:
+                continue
+            x -= 1
+        return x
+
+    def several(x: Any, y: Any) -> Any:
+        while x > 0 and (y := y - 1) or x < -3:
+            if x == 3:
+                continue
+            x -= 1
+        else:
+            x = 3
+        return x, y
+
+    def chained(x: Any, y: Any) -> None:
+        while 0 < x < y and not y:
+            if x == 3:
+                continue
+            x -= 1
+
+    def chosen(x: Any, y: Any) -> Any:
+        while x if y else y is not None:
+            if x == 3:
+                continue
+            x -= 1
+        return x
+
+    for f in (plain, several, chained, chosen):
+        flow = flow_of(f.__code__)  # type: ignore[attr-defined]
+        (head,) = flow.loops
+        assert sum(head in ways for ways in flow.after) > 1
+
+
+def test_loops_that_look_alike_stay_two() -> None:
+    def f(x: int, y: int) -> int:
+        while x > 0:
+            if x == 3:
+                continue
+            x -= 1
+        while x > 0:
+            if x == 3:
+                continue
+            x -= 2
+        return x
+
+    assert len(flow_of(f.__code__).loops) == 2

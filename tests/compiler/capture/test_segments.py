@@ -260,11 +260,29 @@ def draws(x: Any) -> Any:
     return x * a + b, random.random()
 
 
+def over_a_dict(x: Any) -> Any:
+    table = {"a": x, "b": x * 2}
+    seen = table.values()
+    for key, held in table.items():
+        x = x + held * len(json.dumps(float(held[0])))
+        table[key] = x
+    return x, sum(seen)
+
+
+def a_dict_that_grows(x: Any) -> Any:
+    table = {"a": x, "b": x * 2}
+    for _ in table.keys():  # noqa: SIM118
+        if tf.sum(x) > 3:
+            table["c"] = x
+        x = x + len(json.dumps(float(x[0])))
+    return x
+
+
 CASES: list[Callable[[Any], Any]] = [
     one_step, two_steps, in_a_helper, in_a_branch, in_a_loop, in_a_while, over_an_iterator, over_items,
     prints_in_order, handles, raises, raises_in_a_helper, raises_behind, raises_in_python_behind,
     closures, objects, containers, arrays, views, sorts, shown, enters, unpacks, nested_calls, recursion,
-    deletes, outside, tries, draws,
+    deletes, outside, tries, draws, over_a_dict, a_dict_that_grows,
 ]  # fmt: skip
 
 
