@@ -72,6 +72,7 @@ class Capture(Lists):
         self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
         # loops that have not become loops of the graph, trip by trip
         self.unrolled: Counter[tuple[types.CodeType, int]] = Counter()
+        self.shapeless: set[Any] = set()  # loops that have no form with the state that they begin with
         self.spent = 0  # steps carried out in branches and loops
         self.vain = 0  # those among them that were carried out for ways and loops without a form
         self.open: list[Leave] = []  # managers of libraries that have been entered

@@ -271,6 +271,10 @@ class Variant(Form):
     def __init__(self, forms: dict[Any, Form]) -> None:
         self.forms = forms  # by what values of each form have in common
 
+    @property
+    def key(self) -> Any:
+        return "variant", tuple(self.forms)
+
     def take(self, value: Any) -> list[Any]:
         known = {form_key(v): (test, v) for test, v in alternatives(value)}
         made = [as_bool(known[key][0] if key in known else False) for key in self.forms]

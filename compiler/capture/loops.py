@@ -50,10 +50,14 @@ def run_loop(
     """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
     how its run ended. ``grows``: whether lists may get lengths that the graph decides."""
     loop, begin = Loop(machine, frame, head, grows=grows), machine.effort
+    state = frame.code, head, grows, tuple([(name, f.key) for name, f in loop.forms.items()])
     try:
+        if state in machine.shapeless:
+            raise Unmergeable("the state of a loop has no form, as before")
         ending = loop.stage()
     except (Unmergeable, PlainPython):
         machine.in_vain(begin)
+        machine.shapeless.add(state)
         if peeled or machine.peeled[frame.code, head] >= PEELED:
             return settle(machine, frame, Loop(machine, frame, head, True, grows).stage())
         machine.peeled[frame.code, head] += 1
@@ -126,7 +130,8 @@ class Loop:
         self.walk: Form | None = form_of(frame.stack[-1], open_walk=True) if self.over else None
         self.heap: dict[int, tuple[Contents, Form]] = {}
         self.value: Form | None = None
-        self.targets: list[int] = []  # where it is left, and how much is on the stack there
+        # where it is left, and how much is on the stack there
+        self.targets = list(self.exits) if len(self.exits) == 1 else []
         self.depths: dict[int, int] = {}
         self.entries: list[Any] = []  # attributes that a trip gives values
         self.tensors = Tensors(machine.heap.aliases)
