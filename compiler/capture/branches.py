@@ -69,7 +69,6 @@ class Redo(NamedTuple):
 
 Ended = Returned | Stopped | Ending
 Start = int | Again | Given | Redo | Ending
-WAYS = 400  # that are interpreted in vain in one trace
 
 
 class Side:
@@ -120,14 +119,13 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
     if isinstance(yes, Given) and isinstance(no, Given) and not _raises(yes) and not _raises(no):
         joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
     for last in dict.fromkeys((*joins, END)):
-        begin = machine.effort
+        begin = machine.effort.mark
         try:
             ended = _fork(machine, frame, predicate, (yes, no), drops, last)
         except Unmergeable as unmergeable:
-            machine.in_vain(begin)
+            machine.effort.fails(begin)
             reason = str(unmergeable)
-            machine.ways += 1
-            if machine.ways > WAYS:
+            if not machine.effort.another_way():
                 machine.give_up(f"code that goes on by itself on too many ways ({reason})")
         else:
             return go_on(machine, frame, ended) if isinstance(ended, Ending) else ended

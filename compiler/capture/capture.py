@@ -6,7 +6,6 @@ import builtins
 import collections
 import contextlib
 import types
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,13 +27,14 @@ from . import exceptions, instructions, operators
 from .branches import Again, Given, Redo, fork
 from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
+from .effort import PEELED, Effort
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .grown import runs
 from .heap import EMPTY, Heap
 from .journal import Journal
 from .lists import Lists, looks_into
-from .loops import PEELED, Loop, run_loop, settle
+from .loops import Loop, run_loop, settle
 from .machine import Decide, Generator, Raised, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
@@ -54,8 +54,6 @@ assert exceptions
 assert instructions
 assert operators
 ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of the graph
-BUDGET = 12_000  # steps in branches and loops of one trace; ways that do not join multiply them
-VAIN = 2_000  # those of them that may have been for ways that do not join and loops without a form
 
 
 class Capture(Lists):
@@ -68,13 +66,7 @@ class Capture(Lists):
         self.cuts = Cuts(self, tracer.cut_at)
         self.carries = False  # whether there are objects that are only carried along
         self._parts = False  # whether the function that is called now may give a Choice
-        self.ways = 0  # that were interpreted in vain
-        self.peeled: Counter[Any] = Counter()  # loops of which a trip is made by itself now
-        # loops that have not become loops of the graph, trip by trip
-        self.unrolled: Counter[tuple[types.CodeType, int]] = Counter()
-        self.shapeless: set[Any] = set()  # loops that have no form with the state that they begin with
-        self.spent = 0  # steps carried out in branches and loops
-        self.vain = 0  # those among them that were carried out for ways and loops without a form
+        self.effort = Effort()
         self.open: list[Leave] = []  # managers of libraries that have been entered
         self.generators: list[Generator] = []  # that the function has made
 
@@ -136,19 +128,9 @@ class Capture(Lists):
     def spend(self, frame: Frame) -> None:
         self.cuts.step(frame)
         if self.heap.parts:
-            self.spent += 1
-            if self.spent > BUDGET or self.vain > VAIN:
+            self.effort.spent += 1
+            if self.effort.is_over:
                 self.give_up("control flow by values that takes so long to be traced")
-
-    @property
-    def effort(self) -> tuple[int, int]:
-        """What ``in_vain`` needs to know of the time before an attempt."""
-        return self.spent, self.vain
-
-    def in_vain(self, begin: tuple[int, int]) -> None:
-        """An attempt has failed: what it took since its beginning leads to nothing."""
-        spent, vain = begin
-        self.vain = vain + self.spent - spent
 
     def fails(self, frame: Frame, error: BaseException) -> bool:
         return self.cuts.failed(frame, error)
@@ -344,15 +326,15 @@ class Capture(Lists):
             return None
         if self._rolls(frame, head, walk, length):
             saved, tried = frame.copy(), frame.copy()
-            begin = self.effort
+            begin = self.effort.mark
             try:
                 ended = run_loop(self, tried, head, peeled=True, grows=False)
-                self.unrolled[frame.code, head] = 0
+                self.effort.unrolled[frame.code, head] = 0
                 frame.become(tried)
                 return ended
             except (Unmergeable, PlainPython):
-                self.in_vain(begin)
-                self.unrolled[frame.code, head] += 1
+                self.effort.fails(begin)
+                self.effort.unrolled[frame.code, head] += 1
                 frame.become(saved)
             if isinstance(length, SymInt):
                 length = int(length)
@@ -373,7 +355,7 @@ class Capture(Lists):
         return walk.item()
 
     def _rolls(self, frame: Frame, head: int, walk: Walk, length: Any) -> bool:
-        if self.unrolled[frame.code, head] > PEELED or isinstance(walk.source, Items):
+        if self.effort.unrolled[frame.code, head] > PEELED or isinstance(walk.source, Items):
             return False
         return isinstance(length, SymInt) or length - walk.at > ROLL
 

@@ -22,6 +22,7 @@ from ..plain import PlainPython
 from .aliases import State as Tensors
 from .branches import Again, Ending, fork, go_on
 from .choice import holds_choice
+from .effort import PEELED
 from .flow import END, flow_of
 from .forms import Form, cells_of, form_of, late, takes_unbound, widened
 from .frame import UNBOUND, Frame
@@ -33,10 +34,9 @@ from .merge import HOLE, Unmergeable
 from .numbers import holds
 from .walks import Walk
 
-__all__ = ["PEELED", "Loop", "run_loop", "settle"]
+__all__ = ["Loop", "run_loop", "settle"]
 
 TRIES = 12
-PEELED = 3  # trips that are made one by one before a loop whose state takes no form is given up
 RETURNED = "<returned>"
 
 
@@ -49,22 +49,22 @@ def run_loop(
 ) -> Any:
     """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
     how its run ended. ``grows``: whether lists may get lengths that the graph decides."""
-    loop, begin = Loop(machine, frame, head, grows=grows), machine.effort
+    loop, begin = Loop(machine, frame, head, grows=grows), machine.effort.mark
     state = frame.code, head, grows, tuple([(name, f.key) for name, f in loop.forms.items()])
     try:
-        if state in machine.shapeless:
+        if state in machine.effort.shapeless:
             raise Unmergeable("the state of a loop has no form, as before")
         ending = loop.stage()
     except (Unmergeable, PlainPython):
-        machine.in_vain(begin)
-        machine.shapeless.add(state)
-        if peeled or machine.peeled[frame.code, head] >= PEELED:
+        machine.effort.fails(begin)
+        machine.effort.shapeless.add(state)
+        if peeled or machine.effort.peeled[frame.code, head] >= PEELED:
             return settle(machine, frame, Loop(machine, frame, head, True, grows).stage())
-        machine.peeled[frame.code, head] += 1
+        machine.effort.peeled[frame.code, head] += 1
         try:
             return _peel(machine, frame, loop)
         finally:
-            machine.peeled[frame.code, head] -= 1
+            machine.effort.peeled[frame.code, head] -= 1
     return settle(machine, frame, ending)
 
 

@@ -1,0 +1,45 @@
+"""What it has taken to stage the control flow of one trace, and where attempts end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import CodeType
+from typing import Any
+
+__all__ = ["PEELED", "Effort"]
+
+BUDGET = 12_000  # steps in branches and loops of one trace; ways that do not join multiply them
+VAIN = 2_000  # those of them that may have been for ways that do not join and loops without a form
+WAYS = 400  # that may have been interpreted in vain
+PEELED = 3  # trips that are made one by one before a loop whose state takes no form is given up
+Loop = tuple[CodeType, int]
+
+
+class Effort:
+    """Steps that were carried out in branches and loops, and attempts that have failed."""
+
+    def __init__(self) -> None:
+        self.spent = self.vain = self.ways = 0
+        self.peeled: Counter[Loop] = Counter()  # loops of which a trip is made by itself now
+        self.unrolled: Counter[Loop] = Counter()  # that are made trip by trip
+        self.shapeless: set[Any] = set()  # loops that have no form with the state they begin with
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it takes too long."""
+        return self.spent > BUDGET or self.vain > VAIN
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """Where an attempt begins, for ``fails``."""
+        return self.spent, self.vain
+
+    def fails(self, mark: tuple[int, int]) -> None:
+        """An attempt has failed: what it took since its beginning leads to nothing."""
+        spent, vain = mark
+        self.vain = vain + self.spent - spent
+
+    def another_way(self) -> bool:
+        """Note a way that was interpreted in vain; whether there may be more."""
+        self.ways += 1
+        return self.ways <= WAYS
