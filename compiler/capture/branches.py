@@ -197,6 +197,8 @@ def _fork(
     ended = merged([outer.tensor(out) for out in outs[: len(kinds)]])
     if isinstance(ended, Stopped) and ended.at == join and join not in frame.stops:
         return None
+    if isinstance(ended, Ending):  # a handler may return where the other ways go on
+        return go_on(machine, frame, ended)
     return ended
 
 

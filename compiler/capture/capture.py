@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import collections
 import contextlib
+import operator
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -42,6 +43,7 @@ from .numbers import DTYPES, TracedNumber, taken
 from .objects import is_interpreted, module_fallback
 from .pure import any_of
 from .raising import decision_of
+from .repeated import Repeated
 from .shapes import holds_opaque, is_opaque
 from .staged import PRINTS, exists_later, is_staged, known_truth, source_of, special_of, whole
 from .text import joined, snapshot
@@ -63,6 +65,7 @@ class Capture(Lists):
         super().__init__(tracer)
         self.heap = Heap()
         self.journal = Journal(tracer, self.heap)
+        self.journal.repeated = Repeated(self)
         self.cuts = Cuts(self, tracer.cut_at)
         self.carries = False  # whether there are objects that are only carried along
         self._parts = False  # whether the function that is called now may give a Choice
@@ -407,6 +410,10 @@ class Capture(Lists):
             value = TracedScalar(held.home, value.tensor(DTYPES[value.kind]))
         if isinstance(held, Traced):
             self._refuse_lost(frame, held)
+        if type(key) is TracedNumber and isinstance(held, dict) and self.is_followed(held):
+            self.tear(held)
+            self.journal.log("an assignment to an item", operator.setitem, (held, key, value), {})
+            return
         super().set_item(frame, held, self._key(held, key), value)
 
     def _refuse_lost(self, frame: Frame, tensor: Traced) -> None:

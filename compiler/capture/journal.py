@@ -105,6 +105,7 @@ class Journal:
         self.grown: dict[int, int] = {}  # lists made longer only -> by the last items
         self.known: dict[int, set[Any]] = {}  # owner -> keys of a container that got values
         self.sides: list[tuple[Any, bool]] = [(tracer, True)]  # whether a part keeps entries
+        self.repeated: Any = None  # what trips of loops do (``repeated.py``)
         self.marks: list[int] = []  # how many entries there were when a part began
 
     # shadows
@@ -171,9 +172,17 @@ class Journal:
         self, what: str, function: Any, args: Any, kwargs: Any, writes: bool = True
     ) -> None:  # fmt: skip
         """Note a call for after the graph; whether it ``writes`` into its first argument."""
-        if not self.is_followed() or not self.sides[-1][1]:
-            self.refuse(f"{what} in a loop, or in a function of tf.cond and its like,")
+        if not self.is_followed():
+            self.refuse(f"{what} in a function of tf.cond and its like")
+        if self.is_in_loop:
+            self.repeated.note(what, function, args, kwargs, writes)
+            return
         self.entries.append(Effect(function, args, kwargs, writes=writes))
+
+    @property
+    def is_in_loop(self) -> bool:
+        """Whether what is interpreted now belongs to a loop of the graph."""
+        return not all(keeps for _, keeps in self.sides)
 
     def put(self, held: Attributes, name: str) -> None:
         """Note that an attribute has been given a value."""
@@ -254,7 +263,8 @@ class Journal:
             keys = self.reads.get(id(owner), (None, set()))[1]
             keys = {k for k in keys if (id(owner), k) not in self.numbers}
             if watch is not None and watch.walker is not None:
-                again += _narrow(watch, owner, made, keys, self.known.get(id(owner), set()))
+                known = self.known.get(id(owner), set())
+                again += _narrow(watch, owner, made, keys, known, id(made) in self.torn)
         return ", ".join(again)
 
     def release(self) -> None:
@@ -341,10 +351,12 @@ def _is_full(cell: types.CellType) -> bool:
     return True
 
 
-def _narrow(watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any]) -> list[str]:
+def _narrow(
+    watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any], torn: bool
+) -> list[str]:  # fmt: skip
     """Guard of an object that is written to only what was read; what of it is written as well."""
     if type(made) is not Attributes:
-        return _narrow_items(watch, owner, made, keys, known)
+        return _narrow_items(watch, owner, made, keys, known, torn)
     places, indices = watch.walker.places, watch.walker.indices
     if not isinstance(owner, type | types.CellType | dict):
         return _narrow_attributes(watch, owner, made, keys)
@@ -380,7 +392,7 @@ def _narrow_attributes(watch: Any, owner: Any, made: Attributes, keys: set[Any])
 
 
 def _narrow_items(
-    watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any]
+    watch: Any, owner: Any, made: Any, keys: set[Any], known: set[Any], torn: bool
 ) -> list[str]:  # fmt: skip
     if WHOLE in keys:
         return [f"a {type(owner).__name__}"]
@@ -390,9 +402,9 @@ def _narrow_items(
         else:
             watch.compare_less(index, _nothing)
     if isinstance(owner, dict):
-        closed = keys & known
+        closed = keys if torn else keys & known
     else:
-        same = len(made) == len(owner)
+        same = len(made) == len(owner) and not torn
         closed = {k for k in keys if type(k) is not Index and not (k is LENGTH and same)}
     return [f"a {type(owner).__name__}"] if closed else []
 

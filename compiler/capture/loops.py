@@ -134,6 +134,7 @@ class Loop:
         self.targets = list(self.exits) if len(self.exits) == 1 else []
         self.depths: dict[int, int] = {}
         self.entries: list[Any] = []  # attributes that a trip gives values
+        self.torn: set[int] = set()  # what stands for containers that trips change
         self.tensors = Tensors(machine.heap.aliases)
         self.inner: list[Any] = []  # loops in this one that a ``return`` leaves, which it drops
 
@@ -269,6 +270,9 @@ class Loop:
             if not self.machine.heap.changes(contents.owner):
                 raise Unmergeable("an object is changed in a loop")
             contents.write(form.make(tensors))
+        if self.torn:
+            self.machine.changes(self.machine.journal.torn)
+            self.machine.journal.torn |= self.torn
         held = [(key, contents.read()) for key, (contents, _) in self.heap.items()]
         self.tensors.restored([*self._named(frame), *held])
 
@@ -292,18 +296,21 @@ class Loop:
             self.walk, wider = widened(self.walk, frame.stack[at])
             changed |= wider
         for key, contents in written.items():
-            if key in self.heap:
+            if contents.owner is self.machine.journal.torn:
+                changed |= not contents.after <= self.torn
+                self.torn |= contents.after
+            elif key in self.heap:
                 known, form = self.heap[key]
                 form, wider = self._held(form, contents.after)
                 self.heap[key] = known, form
+                changed |= wider
             else:
                 before = contents.before
                 run = runs(before)
                 form = form_of(before, contents=True) if run is None else Grows(run.form)
-                wider = True
                 form, _ = self._held(form, contents.after)
                 self.heap[key] = contents, form
-            changed |= wider
+                changed = True
         value = ended.value if not isinstance(ended, Stopped) else HOLE
         if value is not HOLE and value is not UNBOUND:
             if self.value is None:
@@ -318,7 +325,7 @@ class Loop:
         self.inner = frame.stack[len(self.frame.stack) :]
         if any(type(x) is not Walk for x in self.inner):
             raise Unmergeable("a loop is left from inside something that is unfinished")
-        after = [(key, contents.after) for key, contents in written.items()]
+        after = [(key, written[key].after) for key in self.heap if key in written]
         named = self._named(frame)
         if self.tensors.left([*named, *after], bind.ground()) or changed:
             raise Widen
@@ -385,6 +392,8 @@ class Loop:
         frame.stack += self.inner
         for entry in self.entries:
             self.machine.journal.put(*entry)
+        if not self.machine.journal.is_in_loop:
+            self.machine.journal.repeated.emit()
         value = HOLE if self.value is None else self.value.make(tensors)
         for form in (*self.forms.values(), self.value or Form(None)):
             form.settle()

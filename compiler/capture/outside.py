@@ -61,7 +61,7 @@ class Outside(Objects):
         if found is None or type(found[1]) is Attributes:
             return value
         if id(found[1]) in self.journal.torn:
-            self.give_up("a read of a container that one way of a branch has changed")
+            self.give_up("a read of a container that a loop or one way of a branch has changed")
         return found[1]
 
     def _written(self, owner: Any, name: str) -> Any:

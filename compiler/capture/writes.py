@@ -59,7 +59,7 @@ class Writes(Outside):
 
     # items
 
-    def _is_followed(self, held: Any) -> bool:
+    def is_followed(self, held: Any) -> bool:
         """Whether this is a container from outside of which a copy can stand for it."""
         return type(held) in SHADOWED and not self.is_own(held)
 
@@ -107,33 +107,36 @@ class Writes(Outside):
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         real, held = held, self.present(held)
-        if type(held) is defaultdict and key not in held and self._is_followed(real):
+        if type(held) is defaultdict and key not in held and self.is_followed(real):
             if held.default_factory is None:
                 raise KeyError(key)
             made = self.call(frame, held.default_factory, (), {})
             self.set_item(frame, real, key, made)
             return made
         made = super().item(frame, held, key)
-        if held is real and type(key) in (str, int) and self._is_followed(real):
+        if held is real and type(key) in (str, int) and self.is_followed(real):
             return self.number(real, key, made)
         if type(key) is slice and type(held) in (list, bytearray):
             self.fresh(made)
         return made
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
-        if not self._is_followed(held):
+        if not self.is_followed(held):
             self._refuse_drawn(held)
             super().set_item(frame, held, key, value)
             return
         key = plain(key)
         self._needs_place(held, key)
-        self._begin(held, key)[key] = value
+        if self._is_torn(held, key):
+            self.tear(held)
+        else:
+            self._begin(held, key)[key] = value
         self.journal.log("an assignment to an item", operator.setitem, (held, key, value), {})
         if isinstance(held, dict) and not self.heap.parts:
             self.journal.known.setdefault(id(held), set()).add(key)
 
     def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
-        if not self._is_followed(held):
+        if not self.is_followed(held):
             self._refuse_drawn(held)
             super().delete_item(frame, held, key)
             return
@@ -183,7 +186,7 @@ class Writes(Outside):
         self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
         in_place: bool = False,
     ) -> Any:  # fmt: skip
-        if in_place and self._is_followed(left) and hasattr(left, f"__i{name}__"):
+        if in_place and self.is_followed(left) and hasattr(left, f"__i{name}__"):
             return self._wrote(frame, left, f"__i{name}__", (right,), {}, function)
         if in_place:
             self.changes(left)
@@ -201,9 +204,9 @@ class Writes(Outside):
         """What a method that writes into an object from outside gives, or NotImplemented for any
         other function."""
         kind = type(function)
-        if function is len and len(args) == 1 and self._is_followed(args[0]):
+        if function is len and len(args) == 1 and self.is_followed(args[0]):
             return self.length(args[0])
-        if args and writes_first(function) and self._is_followed(args[0]):
+        if args and writes_first(function) and self.is_followed(args[0]):
             return self._wrote_first(frame, function, args, kwargs)
         if kind in _BOUND:
             owner, rest = self.journal.original(getattr(function, "__self__", None)), args
@@ -212,7 +215,7 @@ class Writes(Outside):
         else:
             return NotImplemented
         name = function.__name__
-        if name == "__len__" and not rest and self._is_followed(owner):
+        if name == "__len__" and not rest and self.is_followed(owner):
             return self.length(owner)
         if name in _ATTRIBUTE and len(rest) == 1 + (name == "__setattr__") and not kwargs:
             if type(rest[0]) is str and own_method(owner, name) is not function:
@@ -220,7 +223,7 @@ class Writes(Outside):
             return NotImplemented
         if name == "__getattribute__" and len(rest) == 1 and self._written_at(owner, rest[0]):
             return self.attribute(frame, owner, rest[0])
-        if not self._is_followed(owner):
+        if not self.is_followed(owner):
             return NotImplemented
         if name in ("keys", "values", "items", "__iter__", "__reversed__"):
             self.goes_over(owner)
@@ -269,6 +272,10 @@ class Writes(Outside):
             self.observe(owner)
         elif name in _BY_KEY or name == "pop":
             self.observe(owner, args[0])
+        if name in _BLIND and self.journal.is_in_loop:
+            self.tear(owner)
+            self.journal.log(f"{type(owner).__name__}.{name}", method, (owner, *args), kwargs)
+            return owner if name.startswith("__i") else None
         whole = name in _WHOLE or name in _BY_KEY
         held = self.present(owner) if whole else self.journal.shadow(owner)
         if held is None or held is owner:
@@ -288,6 +295,23 @@ class Writes(Outside):
         self._grew(owner, name, len(held) - before)
         self.journal.log(f"{type(owner).__name__}.{name}", method, (owner, *args), kwargs)
         return owner if made is held else made
+
+    def _is_torn(self, held: Any, key: Any) -> bool:
+        """Whether it is not known what a container holds when an item of it has been written to:
+        trips of a loop add it."""
+        made = self.journal.shadow(held)
+        if id(made) in self.journal.torn:
+            return True
+        now = held if made is None else made
+        return self.journal.is_in_loop and isinstance(now, dict) and key not in now
+
+    def tear(self, owner: Any) -> None:
+        """A container is written to by values of the graph, or in trips of a loop: what it holds
+        is not known from now on, and who reads it is refused."""
+        held = self.journal.container(owner)
+        self.journal.grown.pop(id(owner), None)
+        self.changes(self.journal.torn)
+        self.journal.torn.add(id(held))
 
     def _grew(self, owner: Any, name: str, count: int) -> None:
         """A container has so many items more."""
