@@ -162,6 +162,8 @@ class Function:
             raise StagingError(f"{self.name} cannot be staged: {why}")
         result = self.plainly(args, kwargs, why)
         if refusal is not None:
+            if self.strict:  # what ended the trace is not raised by the function
+                raise StagingError(f"{self.name} cannot be staged: {why}") from refusal
             self._tell(f"{self.name} runs as plain Python: {why}")
         return result
 

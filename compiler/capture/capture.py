@@ -195,6 +195,8 @@ class Capture(Lists):
 
     def draws(self, iterator: Any) -> None:
         """Items of an iterator of Python's are about to be used up."""
+        if type(iterator) not in (list, tuple, dict, set) and holds_choice(iterator):
+            self.give_up("an iterator over a list whose length the graph decides")
         if not self.heap.parts or type(iterator) in (Walk, Generator):
             return
         if isinstance(iterator, Iterator) and not self.heap.is_fresh(iterator):

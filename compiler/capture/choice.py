@@ -8,12 +8,20 @@ compiled function gets the one that it is.
 
 from __future__ import annotations
 
+import gc
+import itertools
 from typing import Any, NamedTuple
 
 from twofold.ir.op import OPS
 from twofold.ir.tree import settled
 
 __all__ = ["Choice", "Run", "alternatives", "apart", "chosen", "holds_choice", "values_of"]
+
+_ITERATORS = frozenset({
+    type(iter([])), type(iter(())), type(reversed([])), zip, map, filter, enumerate, reversed,
+    *[kind for kind in vars(itertools).values() if isinstance(kind, type)],
+})  # fmt: skip
+_HOLDERS = _ITERATORS | {list, tuple, dict, set}
 
 
 @settled
@@ -78,7 +86,9 @@ def holds_choice(value: Any, depth: int = 3) -> bool:
     interpreted must not see."""
     if type(value) is Choice or type(value) is Run:
         return True
-    if not depth or type(value) not in (list, tuple, dict, set):
+    if not depth or type(value) not in _HOLDERS:
         return False
     held = value.values() if type(value) is dict else value
+    if type(value) in _ITERATORS:
+        return any(holds_choice(v, depth) for v in gc.get_referents(value))  # what it goes over
     return any(holds_choice(v, depth - 1) for v in held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -417,9 +418,37 @@ def an_array_of_each_trip(x, n):
     return out
 
 
+def backwards_from_before(x, n):
+    out = [x, x]
+    items = reversed(out)
+    if x > 1:
+        out.append(x * n)
+    return [a + 1 for a in items]
+
+
+def begun_before(x, n):
+    out = [x, x]
+    items = iter(out)
+    if x > 1:
+        out.append(x * n)
+    return next(items), next(items), next(items, "no more")
+
+
+def chained(x, n):
+    out = [x, x]
+    items = itertools.chain(out, [x * 9])
+    if x > 1:
+        out.append(x * n)
+    return [a + 1 for a in items]
+
+
 @pytest.mark.parametrize(
-    "program", [kept_outside, unpacked, without_one, shown, an_array_of_each_trip]
-)
+    "program",
+    [
+        kept_outside, unpacked, without_one, shown, an_array_of_each_trip, backwards_from_before,
+        begun_before, chained,
+    ],
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:.*runs as plain Python")
 def test_what_looks_into_such_a_list_otherwise_is_done_by_python(program):
     compiled = tf.function(program)
