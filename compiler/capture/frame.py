@@ -34,12 +34,13 @@ class Frame:
     ask where the user's code is.
     """
 
-    __slots__ = ("at", "back", "began", "carried", "code", "direct", "f_globals", "handled", "home",
-                 "is_apart", "keywords", "now", "parts_next", "passed", "program", "raises",
-                 "slots", "stack", "stops", "tests")  # fmt: skip
+    __slots__ = ("around", "at", "back", "began", "carried", "code", "direct", "f_globals",
+                 "handled", "home", "is_apart", "keywords", "now", "parts_next", "passed",
+                 "program", "raises", "slots", "stack", "stops", "tests")  # fmt: skip
 
     def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
         self.code, self.f_globals, self.back = code, space, back
+        self.around: Frame | None = None  # who called what calls it, where nobody is ``back``
         self.program: Program = program_of(code)
         self.slots: dict[str, Any] = {}
         self.stack: list[Any] = []
@@ -97,7 +98,7 @@ class Frame:
 
     @property
     def f_back(self) -> Frame | None:
-        return self.back
+        return self.around if self.back is None else self.back
 
     @property
     def f_builtins(self) -> dict[str, Any]:

@@ -184,6 +184,7 @@ class Machine:
     def frame_of(self, function: FunctionType, back: Frame | None) -> Frame:
         """A frame at the beginning of a function, without its arguments."""
         frame = Frame(function.__code__, function.__globals__, back)
+        frame.around = self.running if back is None else None
         code = function.__code__
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             frame.slots[name] = cell

@@ -50,6 +50,13 @@ def product(x: Any) -> Any:
     return tf.matmul(y, tf.zeros((3, 3)))
 
 
+def through(x: Any) -> Any:
+    def step(i: Any, s: Any) -> Any:
+        return i + 1, s + tf.gather(x, i)
+
+    return tf.while_loop(lambda i, s: i < 8, step, [0, tf.zeros(())])[1]
+
+
 def seen(call: Callable[[], Any]) -> tuple[type[Exception], list[tuple[Any, ...]]]:
     """What a call raises, and the entries of its traceback inside of the function."""
     with pytest.raises(Exception) as caught:
@@ -73,6 +80,7 @@ def full() -> Iterator[None]:
     [
         (total, GOOD, BAD, ValueError), (doubled, GOOD, BAD, ValueError),
         (doubled, GOOD, GOOD[:3], tf.errors.IndexOutOfBoundsError),
+        (through, GOOD, GOOD[:3], tf.errors.IndexOutOfBoundsError),
         (bounded, 60 * GOOD, GOOD, OverflowError),
         (product, np.ones((3, 3), np.float32), np.ones((2, 2), np.float32), tf.errors.ShapeError),
     ],
