@@ -7,9 +7,13 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import Input, Kind, Slot, Step
 from twofold.ir.types import BufferType
 
-__all__ = ["is_held", "native_graphs", "roots", "runs_held", "slot_sizes", "step_of"]
+__all__ = ["SUMMED", "is_held", "native_graphs", "roots", "runs_held", "slot_sizes", "step_of"]
 
 _HELD = ("buffer_new", "buffer_push", "buffer_pop", "buffer_size", "buffer_like")
+_AT = ("buffer_read", "buffer_write", "buffer_unwrite", "buffer_add_at", "buffer_fill",
+       "buffer_drop")  # fmt: skip
+# The sums of elements that programs know: parts of complex numbers are added by themselves.
+SUMMED = {"float32": 0, "complex64": 0, "float64": 1, "complex128": 1, "int32": 2, "int64": 3}
 _DEPTH = 2  # of sequences that programs hold
 
 
@@ -50,7 +54,13 @@ def slot_sizes(graph: Graph) -> list[DimLike]:
 
 def is_held(node: Node) -> bool:
     """Whether a program does what a node does with sequences, in loops and branches."""
-    return node.op.name in _HELD
+    if node.op.name == "buffer_add_at" and node.inputs[0].type.dtype.name not in SUMMED:
+        return False
+    numbers = [v.type.dtype.name for v in node.inputs[1:3] if v.type.rank == 0]
+    positions = numbers[: 2 if node.op.name == "buffer_unwrite" else 1]
+    return node.op.name in _HELD or (
+        node.op.name in _AT and all(name in ("int32", "int64") for name in positions)
+    )
 
 
 def runs_held(node: Node) -> bool:

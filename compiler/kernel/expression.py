@@ -39,8 +39,8 @@ __all__ = [
 
 CHECKED = ("cast", "floor_divide", "remainder", "power")  # what fails for some numbers
 COMPUTED = frozenset({
-    "block_update", "gather", "gather_nd", "numpy_index", "scatter_add", "tensor_scatter_nd_add",
-    "tensor_scatter_nd_update",
+    "array_position", "block_update", "gather", "gather_nd", "numpy_index", "scatter_add",
+    "tensor_scatter_nd_add", "tensor_scatter_nd_update",
 })  # fmt: skip
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})

@@ -268,6 +268,26 @@ def _like(
     f.end(I32(0))
 
 
+def _fill(
+    m: Blocks, f: _Body, root: ir.Value, record: ir.Value, number: ir.Value, per: ir.Value,
+    nbytes: ir.Value,
+) -> None:  # fmt: skip
+    """Zeros at the end, up to so many elements; the block is the value's alone then."""
+    b = f.b
+    f.fails(b.call(m["own"], [root, record, per, nbytes, I64(0)]))
+    with b.if_then(f.is_("<=", number, f.get(record, COUNTED))):
+        f.give(0)
+    block = f.get(record, BLOCK)
+    before, after = f.get(block, SIZE), b.mul(number, per)
+    m.grow(f, block, after, nbytes)
+    place = b.add(f.get(block, ADDRESS), b.mul(before, nbytes))
+    with b.if_then(f.is_(">", after, before)):
+        m.zero(f, place, b.mul(b.sub(after, before), nbytes))
+    f.put(block, SIZE, after)
+    f.put(record, COUNTED, number)
+    f.end(I32(0))
+
+
 def _take(
     m: Blocks, f: _Body, root: ir.Value, record: ir.Value, address: ir.Value, count: ir.Value,
     per: ir.Value, nbytes: ir.Value,
@@ -308,6 +328,7 @@ BLOCKS: dict[str, tuple[int, ir.Type, Callable[..., None]]] = {
     "own": (5, I32, _own),
     "room": (5, I32, _room),
     "like": (6, I32, _like),
+    "fill": (5, I32, _fill),
     "take": (6, I32, _take),
     "unnest": (3, ir.VoidType(), _unnest),
 }

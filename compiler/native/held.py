@@ -10,9 +10,12 @@ from llvmlite import ir
 from .blocks import ADDRESS, BLOCK, COUNTED, RECORD, SIZE, USERS
 from .code import I32, I64, POINTER
 from .instructions import (
+    ADD_AT,
     COUNT,
+    CUT,
     DIVIDE,
     DROP,
+    FILL,
     FREE,
     HOLD,
     LEND,
@@ -20,8 +23,11 @@ from .instructions import (
     NEST,
     POP,
     PUSH,
+    READ,
     TAKE,
     UNNEST,
+    UNWRITE,
+    WRITE,
 )
 
 if TYPE_CHECKING:
@@ -162,6 +168,124 @@ def _count(d: Driver, step: ir.Value) -> None:
     d.b.store(number, d.b.inttoptr(d.b.add(record, I64(8 * COUNTED)), POINTER))
 
 
+# ---- Positions
+
+
+def _number(d: Driver, step: ir.Value, i: int) -> ir.Value:
+    """An integer of four or eight bytes that operands say the place of."""
+    place, made = d.b.inttoptr(d.word(step, i), POINTER), d.code.slot(I64)
+    wide = d.b.icmp_signed("==", d.at(step, i + 2), I64(8))
+    with d.b.if_else(wide) as (eight, four):
+        with eight:
+            d.b.store(d.b.load(place, typ=I64), made)
+        with four:
+            d.b.store(d.b.sext(d.b.load(place, typ=I32), I64), made)
+    return d.b.load(made, typ=I64)
+
+
+def _put(d: Driver, address: ir.Value, value: ir.Value) -> None:
+    d.b.store(value, d.b.inttoptr(address, POINTER))
+
+
+def _position(d: Driver, step: ir.Value, i: int, failure: int) -> ir.Value:
+    """A position, which ends the program if it is negative."""
+    at = _number(d, step, i)
+    with d.b.if_then(d.b.icmp_signed("<", at, I64(0)), likely=False):
+        d.b.store(d.at(step, failure), d.status)
+        d.b.ret_void()
+    return at
+
+
+def _zeros(d: Driver, target: ir.Value, nbytes: ir.Value) -> None:
+    set_ = d.blocks.outside("memset", POINTER, POINTER, I32, I64)
+    d.b.call(set_, [d.b.inttoptr(target, POINTER), I32(0), nbytes])
+
+
+def _copy_or_zeros(
+    d: Driver, inside: ir.Value, target: ir.Value, record: ir.Value, at: ir.Value, width: ir.Value
+) -> None:
+    """An element is copied, or zeros where there is none."""
+    with d.b.if_else(inside) as (there, not_there):
+        with there:
+            _copied(d, target, _element(d, record, at, width), width)
+        with not_there:
+            _zeros(d, target, width)
+
+
+def _read(d: Driver, step: ir.Value) -> None:
+    record, at = d.record(step, 3), _position(d, step, 6, 11)
+    inside = d.b.icmp_signed("<", at, d.at(record, COUNTED))
+    width = d.b.mul(d.at(step, 4), d.at(step, 5))
+    _copy_or_zeros(d, inside, d.word(step, 9), record, at, width)
+
+
+def _filled(d: Driver, step: ir.Value, number: ir.Value) -> ir.Value:
+    """Have at least so many elements, in a block that is the value's alone; how many were added."""
+    root, record, per, nbytes = (*(d.record(step, i) for i in (3, 4)), d.at(step, 5), d.at(step, 6))
+    before = d.at(record, COUNTED)
+    d.ended(d.b.call(d.blocks["fill"], [root, record, number, per, nbytes]))
+    added: ir.Value = d.b.sub(d.at(record, COUNTED), before)
+    return added
+
+
+def _write(d: Driver, step: ir.Value) -> None:
+    at = _position(d, step, 7, 14)
+    width = d.b.mul(d.at(step, 5), d.at(step, 6))
+    _put(d, d.word(step, 12), _filled(d, step, d.b.add(at, I64(1))))
+    _copied(d, _element(d, d.record(step, 4), at, width), d.word(step, 10), width)
+
+
+def _unwrite(d: Driver, step: ir.Value) -> None:
+    record, at, added = d.record(step, 4), _number(d, step, 7), _number(d, step, 10)
+    count, width = d.at(record, COUNTED), d.b.mul(d.at(step, 5), d.at(step, 6))
+    inside = d.b.icmp_unsigned("<", at, count)
+    _copy_or_zeros(d, inside, d.word(step, 13), record, at, width)
+    stays = d.b.icmp_signed("<", at, d.b.sub(count, added))
+    with d.b.if_then(d.b.and_(inside, stays)):
+        _filled(d, step, I64(0))
+        _zeros(d, _element(d, record, at, width), width)
+    _shortened(d, record, added)
+
+
+def _shortened(d: Driver, record: ir.Value, number: ir.Value) -> None:
+    """So many elements less, or none."""
+    left = d.b.sub(d.at(record, COUNTED), number)
+    left = d.b.select(d.b.icmp_signed("<", left, I64(0)), I64(0), left)
+    _put(d, d.b.add(record, I64(8 * COUNTED)), left)
+
+
+def _fill(d: Driver, step: ir.Value) -> None:
+    _put(d, d.word(step, 10), _filled(d, step, _number(d, step, 7)))
+
+
+def _cut(d: Driver, step: ir.Value) -> None:
+    _shortened(d, d.record(step, 3), _number(d, step, 4))
+
+
+def _add_at(d: Driver, step: ir.Value) -> None:
+    record, at = d.record(step, 4), _number(d, step, 7)
+    width = d.b.mul(d.at(step, 5), d.at(step, 6))
+    with d.b.if_then(d.b.icmp_unsigned("<", at, d.at(record, COUNTED))):
+        _filled(d, step, I64(0))
+        target, source = _element(d, record, at, width), d.word(step, 10)
+        for number, (kind, item, op) in enumerate(_SUMS):
+            wanted = d.b.icmp_signed("==", d.at(step, 12), I64(number))
+            count = d.b.select(wanted, d.b.sdiv(width, I64(item)), I64(0))
+            with d.code.loop(I64(0), count) as i:
+                a, b = (d.b.gep(d.b.inttoptr(x, POINTER), [i], source_etype=kind)
+                        for x in (target, source))  # fmt: skip
+                made = getattr(d.b, op)(d.b.load(a, typ=kind), d.b.load(b, typ=kind))
+                d.b.store(made, a)
+
+
+# By the numbers that ``SUMMED`` (``planned.py``) has for dtypes.
+_SUMS = (
+    (ir.FloatType(), 4, "fadd"),
+    (ir.DoubleType(), 8, "fadd"),
+    (I32, 4, "add"),
+    (I64, 8, "add"),
+)
+
 SEQUENCES: Mapping[int, Callable[[Any, ir.Value], None]] = {
     HOLD: _hold,
     DROP: _drop,
@@ -175,4 +299,10 @@ SEQUENCES: Mapping[int, Callable[[Any, ir.Value], None]] = {
     FREE: _free,
     LEND: _lend,
     COUNT: _count,
+    READ: _read,
+    WRITE: _write,
+    UNWRITE: _unwrite,
+    ADD_AT: _add_at,
+    FILL: _fill,
+    CUT: _cut,
 }

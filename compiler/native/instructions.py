@@ -24,14 +24,16 @@ from .launch import Launch, Word
 from .machine import pool_address
 
 __all__ = [
-    "HEADER", "Code", "Element", "Instruction", "Label", "Operation", "add", "again", "branch",
-    "choose", "count", "divide", "drop", "encode", "free", "hold", "jump", "leave", "lend", "like",
-    "move", "nest", "pop", "push", "repeat", "set_", "swap", "take", "unnest",
+    "HEADER", "Code", "Element", "Instruction", "Label", "Number", "Operation", "add", "add_at",
+    "again", "branch", "choose", "count", "cut", "divide", "drop", "encode", "fill", "free", "hold",
+    "jump", "leave", "lend", "like", "move", "nest", "pop", "push", "read", "repeat", "set_",
+    "swap", "take", "unnest", "unwrite", "write",
 ]  # fmt: skip
 
 HEADER = 4
 END, LEAVE, JUMP, AGAIN, BRANCH, CHOOSE, MOVE, SET, ADD, SWAP, REPEAT = range(11)
 HOLD, DROP, PUSH, NEST, POP, UNNEST, LIKE, TAKE, DIVIDE, FREE, LEND, COUNT = range(11, 23)
+READ, WRITE, UNWRITE, ADD_AT, FILL, CUT = range(23, 29)
 Program = np.ndarray[Any, Any]
 
 
@@ -178,6 +180,44 @@ def lend(root: int, cell: int, each: Element, changes: bool) -> Operation:
 def count(cell: int, each: Element) -> Operation:
     """Behind it: the elements that it has left."""
     return Operation(COUNT, (cell, each.per))
+
+
+# Positions and numbers of elements are integers that lie somewhere: a word, and how many bytes.
+Number = tuple[int, int, int]
+
+
+def read(cell: int, each: Element, at: Number, target: Word, failure: int) -> Operation:
+    """The element at a position, zeros behind the end. The status if the position is negative."""
+    return Operation(READ, (cell, *each, *at, *target, failure))
+
+
+def write(
+    root: int, cell: int, each: Element, at: Number, source: Word, added: Word, failure: int
+) -> Operation:
+    """Another element at a position; how many were added for it."""
+    return Operation(WRITE, (root, cell, *each, *at, *source, *added, failure))
+
+
+def unwrite(
+    root: int, cell: int, each: Element, at: Number, added: Number, target: Word
+) -> Operation:
+    """Without what a write has done; what was at its position."""
+    return Operation(UNWRITE, (root, cell, *each, *at, *added, *target))
+
+
+def add_at(root: int, cell: int, each: Element, at: Number, source: Word, kind: int) -> Operation:
+    """A sum at a position, of numbers of a kind (``SUMMED``); nothing where no element is."""
+    return Operation(ADD_AT, (root, cell, *each, *at, *source, kind))
+
+
+def fill(root: int, cell: int, each: Element, number: Number, added: Word) -> Operation:
+    """Zeros at the end, up to so many elements; how many those are."""
+    return Operation(FILL, (root, cell, *each, *number, *added))
+
+
+def cut(cell: int, number: Number) -> Operation:
+    """Without so many elements at the end."""
+    return Operation(CUT, (cell, *number))
 
 
 class Code(NamedTuple):

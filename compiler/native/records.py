@@ -26,7 +26,7 @@ from twofold.runtime.buffers import ALIGNMENT
 from ..kernel.loops import Kernel
 from ..kernel.statements import Resize, Store
 from ..kernel.storage import Storage
-from ..planned import native_graphs
+from ..planned import SUMMED, native_graphs
 from . import instructions as do
 from .launch import ARENA, CELL, HELD, LITERAL, SLOT, Word
 
@@ -209,6 +209,62 @@ class Records:
     def _like(self, node: Node) -> None:
         kind, source, cell = _kind(node), self.cell(node.inputs[0]), self.reserve()
         self.w.code.append(do.like(self.first, cell, source, self.each(kind), kind.depth))
+        self.define(node.out, cell)
+
+    def _number(self, value: Value) -> do.Number:
+        return (*self.w.word(value), value.type.dtype.itemsize)
+
+    def _read(self, node: Node) -> None:
+        cell, at = self.cell(node.inputs[0]), self._number(node.inputs[1])
+        self.w.locate(node)
+        given = self.each(_kind(node)), at, self.w.word(node.out), self._failure(node)
+        self.w.code.append(do.read(cell, *given))
+
+    def _write(self, node: Node) -> None:
+        made, added = node.outputs
+        cell, at, x = self.take(node, 0), self._number(node.inputs[1]), self.w.word(node.inputs[2])
+        self.w.locate(node)
+        given = self.each(_kind(node)), at, x, self.w.word(added), self._failure(node)
+        self.w.code.append(do.write(self.first, cell, *given))
+        self.define(made, cell)
+
+    def _failure(self, node: Node) -> int:
+        """The status of a position before the first element: what it raises is the same for every
+        sequence."""
+        w, rest = self.w, [self.w.fetch(v) for v in node.inputs[1:]]
+        none, run_node = new(_kind(node).element), w.array_ops
+
+        def act(slots: Slots) -> None:
+            run_node(node, [none, *(get(slots) for get in rest)], [])
+
+        w.failures.append(act)
+        return -1 - len(w.failures)
+
+    def _unwrite(self, node: Node) -> None:
+        made, x = node.outputs
+        cell, (at, added) = self.take(node, 0), map(self._number, node.inputs[1:])
+        self.w.locate(node)
+        given = self.each(_kind(node)), at, added, self.w.word(x)
+        self.w.code.append(do.unwrite(self.first, cell, *given))
+        self.define(made, cell)
+
+    def _add_at(self, node: Node) -> None:
+        cell, at, x = self.take(node, 0), self._number(node.inputs[1]), self.w.word(node.inputs[2])
+        kind = SUMMED[node.inputs[0].type.dtype.name]
+        self.w.code.append(do.add_at(self.first, cell, self.each(_kind(node)), at, x, kind))
+        self.define(node.out, cell)
+
+    def _fill(self, node: Node) -> None:
+        made, added = node.outputs
+        cell, number = self.take(node, 0), self._number(node.inputs[1])
+        self.w.locate(node)
+        given = self.each(_kind(node)), number, self.w.word(added)
+        self.w.code.append(do.fill(self.first, cell, *given))
+        self.define(made, cell)
+
+    def _drop(self, node: Node) -> None:
+        cell, number = self.take(node, 0), self._number(node.inputs[1])
+        self.w.code.append(do.cut(cell, number))
         self.define(node.out, cell)
 
     def lend(self, node: Node, kernel: Kernel) -> tuple[list[Word], list[Callable[[], None]]]:

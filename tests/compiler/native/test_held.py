@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.compiler.arrays.reference import execute
 from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import compile_graph
 from twofold.compiler.planned import native_graphs, step_of
@@ -91,6 +92,30 @@ def test_a_tape_around_the_call_takes_what_the_loop_has_left(function: Any) -> N
     np.testing.assert_allclose(found, gradient(function, 1)(x, n), rtol=1e-12)
 
 
+def written(x: Any, n: Any) -> Any:
+    array = tf.TensorArray(x.dtype, size=n)
+
+    def body(i: Any, s: Any, array: Any) -> Any:
+        array = tf.cond(i % 2 == 0, lambda: array.write(i, s), lambda: array.write(i, s * s))
+        return i + 1, tf.sin(array.read(i)) * x, array
+
+    _, s, array = tf.while_loop(lambda i, *_: i < n, body, [tf.constant(0), x, array])
+    return tf.reduce_sum(array.stack(), 0) * s
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_of_large_elements_are_written_in_native_loops(dtype: Any) -> None:
+    x, wanted = tf.constant(np.linspace(0.1, 0.9, 70, dtype=dtype)), gradient(written, 1)
+    compiled = tf.function(wanted, jit_compile=True)
+    for n in (1, 5):
+        found = compiled(x, tf.constant(n))
+        np.testing.assert_allclose(found, wanted(x, tf.constant(n)), rtol=1e-5)
+    graph = compiled.get_concrete_function(x, tf.constant(3)).graph
+    parts = native_graphs(compile_graph(graph, NATIVE).graph)[1:]
+    assert parts
+    assert all(step_of(node).kind is not Kind.ARRAYS for part in parts for node in part.nodes)
+
+
 LOOP = """graph f(%n: i32[], %b: buffer f64[k], %x: f64[k]) {
   %zero = constant() {value=i32[] [0]}
   %i: i32[], %c: buffer f64[k] = while(%zero, %b, %n, %x) {carried=2}
@@ -149,6 +174,41 @@ def test_elements_without_numbers_are_counted() -> None:
     call = compile_graph(parse(text), NATIVE).prepare({"k": 0})
     buffer, x = Arrays.of(np.zeros((2, 0))), np.zeros(0)
     assert len(call([np.asarray(3, np.int32), buffer, x])[0]) == 5
+
+
+@pytest.mark.parametrize("ints", ["i32", "i64"])
+@pytest.mark.parametrize("dtype", ["f32", "f64", "c64", "c128", "i32", "i64"])
+def test_operations_at_positions_are_those_of_buffers(dtype: str, ints: str) -> None:
+    text = LOOP.replace("f64", dtype).replace(
+        "BODY",
+        f"""
+      %at = cast(%i) {{dtype={ints}}}
+      %d, %more = buffer_write(%c, %at, %x)
+      %e, %filled = buffer_fill(%d, %j)
+      %y = buffer_read(%e, %at)
+      %z = buffer_read(%c, %at)
+      %u = add(%y, %z)
+      %g = buffer_add_at(%e, %more, %u)
+      %h, %k = buffer_write(%g, %j, %y)
+      %l, %m = buffer_unwrite(%h, %at, %more)
+      %o = buffer_add_at(%l, %more, %m)
+      %p = buffer_drop(%o, %filled)
+      return %j, %p""",
+    )
+    graph = parse(text)
+    x = np.array([1, 2]).astype(graph.inputs[2].type.dtype)
+    arrays = [np.asarray(4, np.int32), Arrays.of(np.stack([x, 3 * x])), x]
+    (wanted,) = execute(graph, arrays)
+    for n, kept in ((4, wanted), (0, arrays[1])):
+        call = compile_graph(graph, NATIVE).prepare({"k": 2})
+        (found,) = call([np.asarray(n, np.int32), *arrays[1:]])
+        np.testing.assert_array_equal(found.stack(), kept.stack())
+
+
+def test_a_negative_position_raises_what_the_op_raises() -> None:
+    body = "%at = subtract(%i, %one) %d, %a = buffer_write(%c, %at, %x) return %j, %d"
+    with pytest.raises(tf.errors.IndexOutOfBoundsError, match="-1 is outside a buffer"):
+        run(body, 2, Arrays.of(np.ones((1, 2))))
 
 
 def test_an_exception_leaves_no_memory_behind() -> None:
