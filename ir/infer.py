@@ -117,7 +117,7 @@ def as_dtype(dtype: Any, what: str) -> np.dtype:
     if dtype.__class__ is str and dtype in NAMES:
         return DTYPES[NAMES[dtype]]
     try:
-        found: np.dtype[Any] | None = np.dtype(dtype)
+        found: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
     except TypeError:
         found = None
     if found is None or not known(found):

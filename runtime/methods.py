@@ -137,6 +137,10 @@ class ArrayMethods:
         """``tf.cast``."""
         return OPS["cast"](self, dtype=dtype)
 
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """``tf.clip``."""
+        return _composite("clip")(self, min, max)
+
     def dot(self, other: Any) -> Any:
         """``tf.dot``."""
         return _composite("dot")(self, other)

@@ -103,6 +103,8 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
     ary = tensor(ary)
     if isinstance(indices_or_sections, int | np.integer):
+        if indices_or_sections < 1:
+            raise NotCovered  # NumPy says what is wrong
         size = ary.shape[axis]
         if not isinstance(size, int):
             raise NotCovered
@@ -117,6 +119,8 @@ def _array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @numpy_call(np.vsplit)
 def _vsplit(ary: Any, indices_or_sections: Any) -> Any:
+    if len(ary.shape) < 2:
+        raise NotCovered  # NumPy says what is wrong
     return _split(ary, indices_or_sections, 0)
 
 

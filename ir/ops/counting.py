@@ -142,6 +142,8 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
     x = x if info(x.dtype).floating else cast(x, dtype=as_floating(x.dtype))
     if range is not None:
         _check_range(range)
+        own = [end.dtype for end in range if getattr(end, "dtype", None) is not None]
+        x = cast(x, dtype=result_dtype([x.dtype, *[d for d in own if info(d).floating]]))
         low, high = (cast(end, dtype=x.dtype) for end in range)
     elif product(x.shape) == 0:
         low, high = cast(0, dtype=x.dtype), cast(1, dtype=x.dtype)

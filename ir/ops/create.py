@@ -17,7 +17,7 @@ from ..promote import weak_dtype
 from ..shapes import Sizes
 from ..types import TensorType
 from .casting import cast
-from .operand import as_tensor, shape_attr, size_attr
+from .operand import as_tensor, new_shape_attr, size_attr
 
 _NUMBERS = (bool, int, float, complex)
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
@@ -50,11 +50,9 @@ def dim(*, dim: Any) -> Any:
 
 
 def _splat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    shape = shape_attr(attrs["shape"], op.name)
+    shape = new_shape_attr(attrs["shape"], "full")
     if types[0].rank:
         raise ArgumentError(f"full: the fill value must have no axes, it is {types[0]}")
-    if any(isinstance(d, int) and d < 0 for d in shape):
-        raise ArgumentError(f"full: sizes must not be negative: {shape}")
     return {"shape": shape}, (types[0].with_shape(shape),)
 
 
@@ -234,6 +232,8 @@ def linspace(
         dtype = weak_dtype(kind) if dtype is None else dtype
         kind_of: Any = wide.type  # a class, of which NumPy says too little
         start, stop = kind_of(start), kind_of(stop)
+    if num < 0:
+        raise ArgumentError(f"linspace: the number of values must not be negative: {num}")
     start, stop = OPS["add"](start, 0.0), OPS["add"](stop, 0.0)
     gaps = num - 1 if endpoint else num
     shape = OPS["subtract"](start, stop).shape

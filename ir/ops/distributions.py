@@ -20,7 +20,7 @@ from ..shapes import Sizes, broadcast_shapes
 from ..types import TensorType
 from . import movement
 from .casting import cast
-from .operand import as_tensor, ranked, shape_attr
+from .operand import as_tensor, new_shape_attr, ranked, shape_attr
 from .random import STATE, check_state, normals, random_state, unit, words
 from .special import log_gamma
 
@@ -41,7 +41,7 @@ BOOST = 1 << 62  # the lane of what is drawn once for each element
 def _rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     """Parameters broadcast to the shape that is drawn."""
     check_state(op, types, sizes)
-    shape, dtype = shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
+    shape, dtype = new_shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
     if info(dtype).letter not in op.draws:
         raise ArgumentError(f"{op.name} does not make {dtype}")
     whole = broadcast_shapes(

@@ -122,8 +122,8 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None)
     assert format is not None
     limit = format.max
     high, low = limit if posinf is None else posinf, -limit if neginf is None else neginf
-    x = where(isnan(x), nan, x)
-    return where(equal(x, math.inf), high, where(equal(x, -math.inf), low, x))
+    out = where(equal(x, math.inf), high, where(equal(x, -math.inf), low, x))
+    return where(isnan(x), nan, out)
 
 
 @composite(Sample("f[3]", "f[3]"), Sample(np.array([0.0, -0.0, -1.0]), 0.5))

@@ -214,6 +214,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
         if len(counts) != 1:
             return _repeat_each(x, counts, axis)
         repeats = int(counts[0])
+    if isinstance(repeats, int) and repeats < 0:
+        raise ArgumentError(f"repeat: counts must not be negative: {repeats}")
     lead, size, rest = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
     wide = movement.expand_dims(x, axis=(axis + 1,))
     wide = movement.broadcast_to(wide, shape=(*lead, size, repeats, *rest))
@@ -223,4 +225,6 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 def _repeat_each(x: Any, counts: np.ndarray[Any, Any], axis: int) -> Any:
     if x.shape[axis] != len(counts):
         raise ShapeError(f"repeat: {len(counts)} counts for axis {axis} of size {x.shape[axis]}")
+    if (counts < 0).any():
+        raise ArgumentError(f"repeat: counts must not be negative: {counts.tolist()}")
     return gather(x, np.repeat(np.arange(len(counts)), counts), axis=axis)

@@ -13,7 +13,7 @@ from ..op import Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
 from ..words import counted
-from .operand import as_tensor, sequence_attr, shape_attr, size_attr
+from .operand import as_tensor, new_shape_attr, sequence_attr, shape_attr, size_attr
 
 
 def _expand_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -83,7 +83,7 @@ def squeeze_vjp(g: Any, out: Any, x: Any, *, axis: Any) -> Any:
 
 def _broadcast_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
-    shape = shape_attr(attrs["shape"], op.name)
+    shape = new_shape_attr(attrs["shape"], op.name)
     lead = len(shape) - x.rank
     fits = lead >= 0 and all(
         (isinstance(d, int) and d == 1) or sizes.require_same(d, s) or sizes.require_same(d, 1)

@@ -57,6 +57,12 @@ def interp(
             f"interp: xp and fp are vectors of one length, not {show_shape(xp.shape)} and "
             f"{show_shape(fp.shape)}"
         )
+    if info(fp.dtype).complex:
+        parts = [
+            interp(x, xp, *(None if y is None else OPS[part](y) for y in (fp, left, right)), period)
+            for part in ("real", "imag")
+        ]
+        return OPS["complex"](*parts)
     if period is not None:
         x, xp = OPS["remainder"](x, period), OPS["remainder"](xp, period)
         order = OPS["argsort"](xp, axis=0)

@@ -15,7 +15,12 @@ from ..errors import ArgumentError, ShapeError
 from ..op import OPS
 from ..words import counted
 
-__all__ = ["as_sizes", "as_tensor", "exact_number", "product", "ranked", "shape_attr", "size_attr"]
+__all__ = [
+    "as_sizes", "as_tensor", "exact_number", "new_shape_attr", "product", "ranked", "shape_attr",
+    "size_attr",
+]  # fmt: skip
+
+_MOST = 2**58  # elements: with eight bytes each, more than addresses reach
 
 
 def as_tensor(x: Any) -> Any:
@@ -81,6 +86,19 @@ def shape_attr(shape: Any, what: str) -> tuple[DimLike, ...]:
     if getattr(shape, "ndim", None) == 0:
         return (size_attr(shape, what),)
     return tuple([size_attr(d, what) for d in shape])
+
+
+def new_shape_attr(shape: Any, what: str) -> tuple[DimLike, ...]:
+    """The shape of an array that is made. Raises ArgumentError for negative sizes, and MemoryError
+    for more elements than any memory holds.
+    """
+    sizes = shape_attr(shape, what)
+    known = [d for d in sizes if isinstance(d, int)]
+    if any(d < 0 for d in known):
+        raise ArgumentError(f"{what}: sizes must not be negative: {sizes}")
+    if 0 not in known and math.prod(known) > _MOST:
+        raise MemoryError(f"{what}: an array of shape {sizes} has more elements than memory holds")
+    return sizes
 
 
 def sequence_attr(value: Any, length: int, what: str) -> Sequence[Any]:

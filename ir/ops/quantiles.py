@@ -18,6 +18,7 @@ from ..op import OPS, Sample, composite
 from ..promote import as_floating
 from . import movement
 from .casting import cast
+from .create import full
 from .elementwise import where
 from .operand import as_tensor, product
 from .reduce import argmax, argmin, max, min, prod, sum
@@ -103,8 +104,8 @@ def _quantile(
     rank = len(x.shape)
     x, axes = _one_axis(x, axis, what)
     size = x.shape[-1]
-    if isinstance(size, int) and size == 0:
-        raise ArgumentError(f"{what}: there is no quantile of nothing")
+    if size == 0:
+        return _of_nothing(x, q, axes, rank, keepdims, what)
     line = sort(x, axis=-1)
     nothing = OPS["isnan"](x)
     wide = np.dtype("float64")
@@ -124,13 +125,23 @@ def _quantile(
     if method not in _ELEMENTS:
         part = cast(place - low, dtype=x.dtype)
         step = where(OPS["equal"](below, above), 0, above - below)  # infinities side by side
-        out = where(part < 0.5, below + step * part, above - step * (1 - part))
+        near = OPS["logical_or"](part < 0.5, OPS["isinf"](above))
+        out = where(near, below + step * part, above - step * (1 - part))
     bad = sum(cast(nothing, dtype=np.dtype("int64")), axis=-1, keepdims=True)
     if info(x.dtype).inexact:
         out = where(bad == size if skips else bad > 0, math.nan, out)
     rest = iter(x.shape[:-1])
     kept = [1 if a in axes else next(rest) for a in range(rank)] if keepdims else rest
     return movement.reshape(movement.moveaxis(out, -1, 0), shape=(*q.shape, *kept))
+
+
+def _of_nothing(x: Any, q: Any, axes: tuple[int, ...], rank: int, keepdims: bool, what: str) -> Any:
+    """NaN, as the mean of nothing is."""
+    if not info(x.dtype).inexact:
+        raise ArgumentError(f"{what}: there is no element of nothing")
+    rest = iter(x.shape[:-1])
+    kept = [1 if a in axes else next(rest) for a in range(rank)] if keepdims else rest
+    return full((*q.shape, *kept), math.nan, dtype=x.dtype)
 
 
 @composite(Sample("f[3,4]", 0.3), Sample("f[3,4]", (0.0, 0.5, 1.0), 1),

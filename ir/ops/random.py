@@ -24,7 +24,7 @@ from ..types import TensorType
 from . import movement
 from .casting import cast
 from .gather import gather
-from .operand import as_tensor, ranked, shape_attr, size_attr
+from .operand import as_tensor, new_shape_attr, ranked, size_attr
 
 Array = np.ndarray[Any, Any]
 U64, INT64, DOUBLE = np.dtype("uint64"), np.dtype("int64"), np.dtype("float64")
@@ -55,7 +55,7 @@ def check_state(op: Any, types: Types, sizes: Sizes) -> None:
 
 def _draw_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     check_state(op, types, sizes)
-    shape, dtype = shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
+    shape, dtype = new_shape_attr(attrs["shape"], op.name), as_dtype(attrs["dtype"], op.name)
     if info(dtype).letter not in op.draws:
         raise ArgumentError(f"{op.name} does not make {dtype}")
     return dict(attrs, shape=shape, dtype=dtype), (TensorType(dtype, shape),)

@@ -58,12 +58,14 @@ def argsort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = 
 
 @composite(Sample("f[3,4]", np.array([[0, -1], [2, 2], [1, 0]]), axis=1),
            Sample("f[3,4]", np.array([[1, 0, 2, 2]]), axis=0))  # fmt: skip
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
-    """For each line along ``axis`` the elements that the same line of ``indices`` names.
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Any:
+    """For each line along ``axis`` (None: of the flattened tensor) the elements that the line of
+    ``indices`` names.
 
-    The other axes of ``indices`` have the sizes of ``x`` or 1. Raises IndexOutOfBoundsError.
+    The other axes of both have equal sizes, or 1. Raises IndexOutOfBoundsError, ShapeError.
     """
     x, indices = as_tensor(x), as_tensor(indices)
+    x, axis = (movement.reshape(x, shape=(-1,)), 0) if axis is None else (x, axis)
     rank = len(x.shape)
     if len(indices.shape) != rank:
         raise ShapeError(
@@ -71,9 +73,12 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
             f"{show_shape(x.shape)}; both need the same number of axes"
         )
     spot = axis_of(axis, rank, "take_along_axis")
-    shape = [n if i == spot else m for i, (n, m) in enumerate(
-        zip(indices.shape, x.shape, strict=True))]  # fmt: skip
-    indices = movement.broadcast_to(indices, shape=shape)
+    wide = [n if m == 1 else m
+            for n, m in zip(indices.shape, x.shape, strict=True)]  # fmt: skip
+    x, indices = (
+        movement.broadcast_to(y, shape=(*wide[:spot], y.shape[spot], *wide[spot + 1 :]))
+        for y in (x, indices)
+    )
     if spot == rank - 1:
         return gather(x, indices, axis=spot, batch_dims=spot)
     x, indices = movement.moveaxis(x, spot, -1), movement.moveaxis(indices, spot, -1)
@@ -252,6 +257,8 @@ def one_hot(
     An index outside ``0..depth-1`` gives a line of ``off_value``.
     """
     indices = as_tensor(indices)
+    if isinstance(depth, int) and depth < 0:
+        raise ArgumentError(f"one_hot: depth must not be negative: {depth}")
     rank = len(indices.shape) + 1
     spot = axis_of(axis, rank, "one_hot")
     line = OPS["reshape"](

@@ -65,6 +65,8 @@ CASES: dict[str, tuple[Any, Call]] = {
         ([-np.inf, np.inf], [3.0, 3.0]), ([-np.inf, np.inf], [3.0, 4.0]),
         ([-np.inf, 1.0], [0.0, 3.0]), ([0.0, np.inf], [1.0, 3.0]), ([0.0, 1.0], [-np.inf, 3.0]),
         ([0.0, 1.0], [np.inf, np.inf]), ([0.0, 1.0], [-np.inf, np.inf]))},
+    "interp of complex": (V, lambda f, x: f.interp(x, EDGES, EDGES * (1 - 2j), left=1j)),
+    "interp of complex infinities": (V, lambda f, x: f.interp(x, [0.0, 1.0], [-np.inf + 0j, 3.0])),
     "interp of finer places": (V, lambda f, x: f.interp(x, EDGES.astype("f4"), EDGES)),
     "interp outside": (3 * V - 1, lambda f, x: f.interp(x, EDGES, EDGES**2, 9.0, 8.0)),
     "interp periodic": (3 * V - 1, lambda f, x: f.interp(x, EDGES, EDGES**2, period=0.75)),
@@ -72,6 +74,12 @@ CASES: dict[str, tuple[Any, Call]] = {
     "gradient second": (A, lambda f, x: f.gradient(x, 0.5, axis=1, edge_order=2)),
     "gradient of places": (A, lambda f, x: f.gradient(x, W.cumsum(), axis=1, edge_order=2)),
     "gradient of axes in order": (A, lambda f, x: f.gradient(x, 2.0, 3.0, axis=(1, 0))[0]),
+    "take_along_axis of wider": (A[:, :1], lambda f, x: f.take_along_axis(
+        x, np.array([[0, 2, 1]]), axis=0)),
+    "nan_to_num of one kind": (np.array([np.inf, np.nan, -np.inf]), lambda f, x: f.nan_to_num(
+        x, nan=np.inf, posinf=9.0)),
+    "median beside infinity": (np.array([1.0, np.inf]), lambda f, x: f.median(x)),
+    "median of nothing": (np.zeros((2, 0)), lambda f, x: f.median(x, axis=1)),
     "gradient of distances": (A, lambda f, x: f.gradient(x, 2.0, 3.0)[0]),
     "trapezoid": (A, lambda f, x: f.trapezoid(x, W.cumsum())),
     "trapezoid along": (A, lambda f, x: f.trapezoid(x, dx=0.5, axis=0)),
