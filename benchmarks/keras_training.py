@@ -1,10 +1,11 @@
 """Keras models trained on twofold and on Keras's other backends, in one run.
 
-    python benchmarks/keras_training.py [--json] [--only NAME] [--batch N] [--rounds N]
+    python benchmarks/keras_training.py [--json] [--only NAME] [--batch N ...] [--rounds N]
 
 Each backend has a process of its own, and they take turns. A turn imports Keras, makes the model,
-trains one epoch, which compiles, and then times further epochs; the smallest epoch counts. Losses
-of the first epochs are compared first. Backends that are not installed are left out.
+fits one batch, which compiles, and then times epochs for each size of batch; the smallest epoch
+counts. The losses are compared first. Backends that are not installed are left out. Prints a table:
+of a step ours in milliseconds and the others as multiples of it, of the rest seconds.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-STEPS = 40
+STEPS, EPOCHS = 20, 4
 PEERS = {"jax": "jax", "torch": "torch", "tensorflow": "tensorflow"}
 
 
@@ -49,8 +50,9 @@ def models(layers: Any, keras: Any) -> dict[str, tuple[tuple[int, ...], Callable
     }
 
 
-def turn(backend: str, name: str, batch: int) -> dict[str, float]:
-    """Seconds of import and first epoch, milliseconds of a step, and the loss of the second."""
+def turn(backend: str, name: str, batches: list[int]) -> dict[str, float]:
+    """Seconds of import and first fit of one batch; for each batch size the milliseconds of a step
+    and the loss."""
     start = time.perf_counter()
     if backend == "twofold":
         import twofold.keras as keras
@@ -65,55 +67,72 @@ def turn(backend: str, name: str, batch: int) -> dict[str, float]:
     rng = np.random.default_rng(0)
     for weight in model.weights:  # initializers draw other numbers on each backend
         weight.assign(rng.standard_normal(weight.shape) * 0.05)
-    x = rng.standard_normal((STEPS * batch, *shape)).astype("float32")
-    y = rng.integers(0, 10, STEPS * batch)
+    x = rng.standard_normal((STEPS * max(batches), *shape)).astype("float32")
+    y = rng.integers(0, 10, len(x))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    times = []
-    for _ in range(5):
+
+    def fit(count: int, batch: int) -> tuple[float, float]:
         start = time.perf_counter()
-        told = model.fit(x, y, batch_size=batch, shuffle=False, verbose=0).history
-        times.append(time.perf_counter() - start)
-        loss = told["loss"][0]
-    step = 1000 * min(times[1:]) / STEPS
-    return {"import": imported, "first": times[0], "step": step, "loss": loss}
+        told = model.fit(x[:count], y[:count], batch_size=batch, shuffle=False, verbose=0).history
+        return time.perf_counter() - start, told["loss"][0]
+
+    found = {"import": imported, "first": fit(batches[0], batches[0])[0]}
+    for batch in batches:
+        epochs = [fit(STEPS * batch, batch) for _ in range(EPOCHS)]
+        found[f"step {batch}"] = 1000 * min(spent for spent, _ in epochs[1:]) / STEPS
+        found[f"loss {batch}"] = epochs[0][1]
+    return found
+
+
+def best_of(name: str, batches: list[int], rounds: int) -> dict[str, dict[str, float]]:
+    """The smallest of each number for each backend. Losses must agree."""
+    best: dict[str, dict[str, float]] = {}
+    peers = [peer for peer, module in PEERS.items() if importlib.util.find_spec(module)]
+    for _ in range(rounds):
+        for backend in ("twofold", *peers):
+            command = [sys.executable, __file__, "--turn", backend, "--only", name, "--batch"]
+            done = subprocess.run([*command, *map(str, batches)], capture_output=True, check=True)
+            made = json.loads(done.stdout.splitlines()[-1])
+            old = best.get(backend, made)
+            best[backend] = {k: min(v, old[k]) for k, v in made.items()}
+    for batch in batches:
+        losses = [b[f"loss {batch}"] for b in best.values()]
+        assert np.allclose(losses, losses[0], rtol=1e-2), (name, losses)
+    return best
+
+
+def rows(name: str, batches: list[int], best: dict[str, dict[str, float]]) -> Iterator[str]:
+    """The lines of the table for one model."""
+    for batch in batches:
+        steps = [b[f"step {batch}"] for b in best.values()]
+        told = " | ".join([f"{steps[0]:.2f} ms", *(f"{s / steps[0]:.2f}" for s in steps[1:])])
+        yield f"| {name}, step of {batch} | {told} |"
+    for what, words in (("first", "first step"), ("import", "import")):
+        spent = " | ".join(f"{b[what]:.2f} s" for b in best.values())
+        yield f"| {name}, {words} | {spent} |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only")
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--batch", type=int, nargs="+", default=[32, 128])
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--turn", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
         print(json.dumps(turn(options.turn, options.only, options.batch)))
         return
-    found = {}
-    peers = [name for name, module in PEERS.items() if importlib.util.find_spec(module)]
     names = [options.only] if options.only else ["dense", "convolutional", "lstm", "transformer"]
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for name in names:
-        best: dict[str, dict[str, float]] = {}
-        for _ in range(options.rounds):
-            for backend in ("twofold", *peers):
-                command = [sys.executable, __file__, "--turn", backend, "--only", name]
-                done = subprocess.run(
-                    [*command, "--batch", str(options.batch)], capture_output=True, check=True
-                )
-                made = json.loads(done.stdout.splitlines()[-1])
-                old = best.get(backend, made)
-                best[backend] = {k: min(v, old[k]) for k, v in made.items()}
-        losses = [b["loss"] for b in best.values()]
-        assert np.allclose(losses, losses[0], rtol=1e-3), (name, losses)
-        found[name] = best
-        if not options.json:
-            print(f"{name}, batches of {options.batch}")
-            for backend, b in best.items():
-                ratio = b["step"] / best["twofold"]["step"]
-                print(
-                    f"  {backend:11} step {b['step']:7.2f} ms, {ratio:5.2f} of ours; first epoch "
-                    f"{b['first']:5.2f} s; import {b['import']:5.2f} s"
-                )
+        found[name] = best_of(name, options.batch, options.rounds)
+        if options.json:
+            continue
+        if name == names[0]:
+            backends = list(found[name])
+            print(f"| work | {' | '.join(backends)} |\n|---|{'---:|' * len(backends)}")
+        print("\n".join(rows(name, options.batch, found[name])), flush=True)
     if options.json:
         print(json.dumps(found))
 

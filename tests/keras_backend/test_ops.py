@@ -43,14 +43,18 @@ OWN: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
 ]  # fmt: skip
 
 
+KNOWN = [i for i, (name, _, _) in enumerate(OWN) if hasattr(ops, name)]  # to this version of Keras
+
+
 def flat(value: Any) -> list[np.ndarray[Any, Any]]:
     found = value if isinstance(value, list | tuple) else [value]
     return [np.asarray(v) for v in found]
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-@pytest.mark.parametrize(("name", "args", "more"), OWN, ids=[f"{i}-{o[0]}" for i, o in enumerate(OWN)])  # fmt: skip
-def test_a_function_of_numpys_name_is_numpys(name: str, args: Any, more: Any) -> None:
+@pytest.mark.parametrize("which", KNOWN, ids=[f"{i}-{OWN[i][0]}" for i in KNOWN])
+def test_a_function_of_numpys_name_is_numpys(which: int) -> None:
+    name, args, more = OWN[which]
     expected = flat(getattr(np, name)(*args, **more))
     arrays = [a for a in args if isinstance(a, np.ndarray)]
 
@@ -63,6 +67,21 @@ def test_a_function_of_numpys_name_is_numpys(name: str, args: Any, more: Any) ->
     for run in (call, tf.function(call)):
         for made, wanted in zip(flat(run(*map(tf.constant, arrays))), expected, strict=True):
             np.testing.assert_allclose(made, wanted, rtol=2e-5, atol=2e-6)
+
+
+def test_a_derivative_along_a_tangent() -> None:
+    def pair(x: Any, y: Any) -> Any:
+        return {"s": ops.sin(x) * y, "y": y * 2.0, "one": ops.ones((2,))}, x * x
+
+    def run(x: Any, y: Any) -> Any:
+        return ops.jvp(pair, (x, y), (x * 0.5, ops.ones_like(y)), has_aux=True)
+
+    x, y = X[0].astype(np.float32), np.float32(3.0)
+    for made, moved, aux in (run(x, y), tf.function(run)(x, y)):
+        np.testing.assert_allclose(made["s"], np.sin(x) * y, rtol=1e-5)
+        np.testing.assert_allclose(moved["s"], np.cos(x) * x / 2 * y + np.sin(x), rtol=1e-4)
+        assert (float(moved["y"]), moved["one"].numpy().tolist()) == (2.0, [0.0, 0.0])
+        np.testing.assert_allclose(aux, x * x, rtol=1e-5)
 
 
 def test_a_convolution_is_its_definition() -> None:

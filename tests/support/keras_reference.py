@@ -9,6 +9,7 @@ Where TensorFlow is installed, this makes the file anew:
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,17 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "accumulation": lambda o: o.SGD(0.05, gradient_accumulation_steps=2),
     "schedule": lambda o: o.Adam(o.schedules.CosineDecay(0.02, 15, warmup_steps=5)),
 }
+
+# What older versions of Keras have not, or compute in another way.
+OFFERED: dict[str, Callable[[Any], bool]] = {
+    "muon": lambda o: "rms_rate" in inspect.signature(o.Muon).parameters,
+    "schedule_free": lambda o: hasattr(o, "ScheduleFreeAdamW"),
+}
+
+
+def offered(optimizers: Any) -> list[str]:
+    """The optimizers of this version of Keras that have a reference."""
+    return [name for name in OPTIMIZERS if OFFERED.get(name, bool)(optimizers)]
 
 
 def _mlp(layers: Any, x: Any) -> Any:

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 import numpy as np
+from keras.src import tree
 from keras.src.backend.common import standardize_dtype
 from keras.src.backend.common.dtypes import result_type
 
@@ -142,5 +143,26 @@ def pinv(x: Any, rcond: Any = None) -> Any:
 
 
 def jvp(fun: Any, primals: Any, tangents: Any, has_aux: bool = False) -> Any:
-    """Not there yet."""
-    raise NotImplementedError("jvp is not implemented by the twofold backend")
+    """The values of ``fun`` and their derivatives along tangents; with ``has_aux``, and its second
+    value, which has none.
+
+    Reverse mode twice: a gradient is linear in the gradients of the values, and its derivative by
+    these along a tangent is what goes forward (Townsend, 2017).
+    """
+    given, along = tree.map_structure(convert_to_tensor, (tuple(primals), tuple(tangents)))
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as inner:
+            inner.watch(tree.flatten(given))
+            made = fun(*given)
+            out, *aux = made if has_aux else (made,)
+        flat = tree.flatten(out)
+        weights = [tf.zeros_like(value) for value in flat]
+        outer.watch(weights)
+        back = inner.gradient(flat, tree.flatten(given), output_gradients=weights)
+    pairs = [(g, t) for g, t in zip(back, tree.flatten(along), strict=True) if g is not None]
+    forward: list[Any] = [None] * len(flat)
+    if pairs:
+        targets, seeds = zip(*pairs, strict=True)
+        forward = outer.gradient(list(targets), weights, output_gradients=list(seeds))
+    moved = [w if d is None else d for w, d in zip(weights, forward, strict=True)]
+    return (out, tree.pack_sequence_as(out, moved), *aux)

@@ -75,6 +75,15 @@ class NumpyTrainer(base_trainer.Trainer):
         )
         return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
 
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The results of the metrics by name, as tensors: Keras before 3.14 makes them Python
+        numbers, which values of a graph cannot be."""
+        made: dict[str, Any] = {}
+        for metric in self.metrics:
+            result = metric.result()
+            made.update(result if isinstance(result, dict) else {metric.name: result})
+        return made
+
     def predict_step(self, data: Any) -> Any:
         """The predictions of one batch."""
         return self._predictions(unpack(data)[0], training=False)
