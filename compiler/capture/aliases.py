@@ -1,4 +1,4 @@
-"""Tensors that may be one object of Python's while the trace has several for them.
+"""Tensors and objects that may be one object of Python's while the trace has several for them.
 
 A write to a tensor changes the object, so all its names see it. Where ways of a branch join, in the
 state of a loop and in lists whose length the graph decides, a tensor of the trace stands for one of
@@ -8,14 +8,19 @@ is looked for whether anybody still has the other, and if so, plain Python makes
 
 from __future__ import annotations
 
+import gc
 import types
 from collections.abc import Iterable
 from typing import Any
 
+from ..ndarrays.base import TracedArray, TracedScalar
+from ..symint import SymInt
+from ..symnumber import SymNumber
 from ..trace import Traced
 from .choice import Run
 from .flow import flow_of
 from .frame import Frame
+from .instances import fields_of, is_instance
 from .machine import Generator
 
 __all__ = ["Aliases", "State", "tensors_in"]
@@ -38,12 +43,12 @@ class Aliases:
         """A tensor stands for one of these objects; those of a group for different ones."""
         found: dict[int, Traced] = {}
         for v in values:
-            if isinstance(v, Traced) and v is not made:
+            if v is not made and (isinstance(v, Traced) or is_instance(v)):
                 found[id(v)] = v
                 found |= {id(x): x for x in self.stands.get(id(v), (v, ()))[1]}
                 if id(v) in self.copied:
                     self.copied[id(made)] = made
-        if isinstance(made, Traced) and found:
+        if found:
             self.groups[id(made)] = group
             before = self.stands.get(id(made), (made, ()))[1]
             self.stands[id(made)] = made, (*before, *found.values())
@@ -67,15 +72,29 @@ class Aliases:
             found = {k for k in found if group is None or self.groups[k] is not group}
             others |= {id(candidate), *found}
         others.discard(id(tensor))
+        if not isinstance(tensor, Traced):
+            known = self.stands.get(id(tensor), (tensor, ()))[1]
+            if any(not isinstance(x, Traced) and not machine.is_own(x) for x in known):
+                return True  # somebody outside has it
         if others.intersection(id(x) for x, _ in machine.tracer.arguments):
             return True
         return not others.isdisjoint(_reached(machine, frame))
 
 
-def tensors_in(value: Any) -> list[Traced]:
-    """The tensors of a trace that a value is or holds, in tuples, lists and dicts."""
+def _is_older(x: Any, tracer: Any) -> bool:
+    """Whether the trip that has ended has not made a tensor or an object."""
+    if isinstance(x, Traced):
+        return x.trace is not tracer or id(x) in tracer.written
+    return not tracer.arrays.machine.heap.is_made_inside(x)
+
+
+def tensors_in(value: Any) -> list[Any]:
+    """The tensors of a trace, and objects of the user's classes, that a value is or holds, in
+    tuples, lists, dicts and attributes."""
     if isinstance(value, Traced):
         return [value]
+    if is_instance(value):
+        return [value, *[t for x in fields_of(value).values() for t in tensors_in(x)]]
     if isinstance(value, tuple | list):
         return [t for x in value for t in tensors_in(x)]
     return [t for x in value.values() for t in tensors_in(x)] if isinstance(value, dict) else []
@@ -107,7 +126,8 @@ class State:
                 if any(t is x for x in first):
                     continue  # it stays the same
                 self.made[id(t)] = place
-                self.known.stand(t, [*first, *every, *self.older.values()], self)
+                others = [*first, *every, *self.older.values()]
+                self.known.stand(t, [x for x in others if type(x) is type(t)], self)
                 if self.is_tangled:
                     self.known.copy([t])
 
@@ -123,45 +143,64 @@ class State:
                 seen.add(id(t))
                 if id(t) in self.made:
                     self.moves = self.moves or self.made[id(t)] != place
-                elif t.trace is not tracer or id(t) in tracer.written:
+                elif _is_older(t, tracer):
                     self.older[id(t)], self.is_tangled = t, True
         return before != (self.moves, self.is_tangled, len(self.older))
 
 
 def _reached(machine: Any, frame: Frame) -> set[int]:
-    """All that the code can still come to: by variables that are read again, what it has made, what
-    is written into objects from outside."""
-    todo: list[Any] = [x for made, _ in machine.heap.made.values() for x in _held(made)]
+    """All that the code can still come to: by variables that are read again, by what is on the
+    stack or in a generator, and what is written into objects from outside."""
+    todo: list[Any] = [made for _, made in machine.journal.shadows.values()]
+    todo += [tuple(entry) for entry in machine.journal.entries]
+    todo += machine.generators
     at: Frame | None = frame
     while at is not None:
         live = flow_of(at.code).live[at.at] | at.carried
         todo += [x for name, x in at.slots.items() if name in live]
         todo += at.stack
         at = at.back
-    for generator in machine.generators:
-        todo += [*generator.frame.slots.values(), *generator.frame.stack]
-    for entry in machine.journal.entries:
-        todo.append(tuple(entry))
     seen: set[int] = set()
+    kept: list[Any] = []  # so that no two have one id
     while todo:
         x = todo.pop()
         if id(x) not in seen:
             seen.add(id(x))
+            kept.append(x)
             todo += _held(x)
     return seen
 
 
+_CLOSED = (Traced, Run, TracedArray, TracedScalar, SymInt, SymNumber, type, types.ModuleType,
+           types.CodeType, str, bytes, int, float, complex, type(None))  # fmt: skip
+
+
 def _held(x: Any) -> Iterable[Any]:
+    """What an object holds."""
+    if isinstance(x, _CLOSED) or type(x) is SymInt:
+        return ()
     if isinstance(x, tuple | list | set | frozenset):
         return x
     if isinstance(x, dict):
         return x.values()
     if type(x) is types.CellType:
         return (x.cell_contents,) if _is_full(x) else ()
-    if isinstance(x, Traced | Run | Generator | type | types.ModuleType | types.FunctionType):
-        return ()
-    held = getattr(x, "__dict__", None)
-    return held.values() if type(held) is dict else ()
+    if isinstance(x, types.FunctionType):
+        return (*(x.__closure__ or ()), *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values())
+    if isinstance(x, Generator):
+        return (*x.frame.slots.values(), *x.frame.stack)
+    if type(x).__module__.startswith(_OURS):
+        return [getattr(x, name, None) for name in (*_named(x), *_WALK)]
+    return fields_of(x).values() if is_instance(x) else gc.get_referents(x)
+
+
+_OURS = __name__.rpartition(".")[0]
+_WALK = ("source", "at", "pieces")
+
+
+def _named(x: Any) -> Iterable[str]:
+    """The names of the attributes in an object's dict."""
+    return getattr(x, "__dict__", ())
 
 
 def _is_full(cell: types.CellType) -> bool:

@@ -182,6 +182,8 @@ class Capture(Lists):
     def changes(self, owner: Any) -> None:
         if not _is_mutable(owner):
             return
+        if self.running is not None:
+            self._refuse_lost(self.running, owner)
         if self.tracer.arrays.notes is not None and not self.is_own(owner):
             self.tracer.arrays.notes(owner.real if type(owner) is _Space else owner)
         if self.heap.parts and not self.heap.changes(owner):
@@ -418,13 +420,13 @@ class Capture(Lists):
             return
         super().set_item(frame, held, self._key(held, key), value)
 
-    def _refuse_lost(self, frame: Frame, tensor: Traced) -> None:
-        """A tensor is written to. Raises if that would be lost for another one that is the same
-        object; see ``aliases.py``."""
+    def _refuse_lost(self, frame: Frame, tensor: Any) -> None:
+        """A write to a tensor or an object. Raises if it would be lost for another one that is the
+        same; see ``aliases.py``."""
         known = self.heap.aliases
         if known.is_known(tensor) and known.is_shared(self, frame, tensor):
             self.cuts.whole = True  # behind a step they would be two
-            self.give_up("a write to a tensor that may be the same object as another")
+            self.give_up("a write to a tensor or object that may be the same as another")
 
     # calls
 
@@ -527,11 +529,11 @@ class Capture(Lists):
             other = right if is_opaque(left) else left
             if other is not None and not self.is_own(other) and not is_staged(other):
                 self.refuse_step("the identity of an object of a library")
-        if isinstance(left, Traced) and isinstance(right, Traced) and left is not right:
+        if left is not right and left is not None and right is not None:
             known = self.heap.aliases
             if known.is_known(left) or known.is_known(right):
                 self.cuts.whole = True
-                self.give_up("`is` of tensors of which the graph decides whether they are one")
+                self.give_up("`is` of objects of which the graph decides whether they are one")
         return super().is_same(left, right)
 
     def has_flag(self, value: Any, flag: int) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.op import OPS
+from twofold.ir.types import BufferType
 from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
 
@@ -21,6 +22,7 @@ from ..ndarrays.operands import fresh
 from ..trace import Traced
 from .choice import Choice, alternatives, chosen, values_of
 from .frame import UNBOUND
+from .instances import built, fields_of, is_fresh_instance, is_instance, is_own_instance
 from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, known_shape, same
 from .numbers import DTYPES, TracedNumber, as_tensor, is_number, kind_of
 from .walks import Walk
@@ -37,7 +39,7 @@ class Form:
     @property
     def key(self) -> Any:
         """What values of the form have in common."""
-        return form_key(self.value)
+        return variant_key(self.value)
 
     def take(self, value: Any) -> list[Any]:
         """The tensors of a value."""
@@ -74,6 +76,8 @@ class Form:
             return Items(old).wider(value, mixed)
         if type(old) is type(value) is Walk and old.same_source(value):
             return Position(old).wider(value)
+        if type(old) is type(value) and is_instance(old) and is_fresh_instance(value):
+            return Instance(old).wider(value, mixed)
         raise Unmergeable(f"{_named(old)} becomes {_named(value)} in a loop")
 
 
@@ -240,6 +244,44 @@ class Items(Form):
         return made
 
 
+class Instance(Form):
+    """An object of the user's class of which each trip makes another one."""
+
+    @property
+    def key(self) -> Any:
+        return variant_key(self.like)
+
+    def __init__(self, value: Any, late_fields: bool = False) -> None:
+        self.kind, self.like = type(value), value
+        make = late if late_fields else _constant
+        self.fields = {name: make(v) for name, v in fields_of(value).items()}
+
+    def take(self, value: Any) -> list[Any]:
+        held = fields_of(value)
+        return [t for name, form in self.fields.items() for t in form.take(held[name])]
+
+    def zeros(self) -> list[Any]:
+        return [t for form in self.fields.values() for t in form.zeros()]
+
+    def make(self, tensors: Iterator[Any]) -> Any:
+        return built(self.kind, {name: f.make(tensors) for name, f in self.fields.items()})
+
+    def settle(self) -> None:
+        for form in self.fields.values():
+            form.settle()
+
+    def wider(self, value: Any, mixed: bool = False) -> Form:
+        held = fields_of(value) if type(value) is self.kind else {}
+        if type(value) is not self.kind or held.keys() != self.fields.keys():
+            raise Unmergeable(f"a {self.kind.__name__} gets other attributes in a loop")
+        found = {name: widened(f, held[name], mixed)[0] for name, f in self.fields.items()}
+        if all(found[name] is f for name, f in self.fields.items()):
+            return self
+        made = Instance.__new__(Instance)
+        made.kind, made.like, made.fields = self.kind, self.like, found
+        return made
+
+
 class Position(Form):
     """Where a ``for`` is."""
 
@@ -276,11 +318,13 @@ class Variant(Form):
         return "variant", tuple(self.forms)
 
     def take(self, value: Any) -> list[Any]:
-        known = {form_key(v): (test, v) for test, v in alternatives(value)}
-        made = [as_bool(known[key][0] if key in known else False) for key in self.forms]
+        known: dict[Any, list[tuple[Any, Any]]] = {}
+        for test, v in alternatives(value):
+            known.setdefault(variant_key(v), []).append((test, v))
+        made = [_any_of([as_bool(t) for t, _ in known.get(key, ())]) for key in self.forms]
         del made[-1]
         for key, form in self.forms.items():
-            made += form.take(known[key][1]) if key in known else form.zeros()
+            made += _selected(form, known[key]) if key in known else form.zeros()
         return made
 
     def zeros(self) -> list[Any]:
@@ -298,7 +342,7 @@ class Variant(Form):
     def wider(self, value: Any, mixed: bool = False) -> Form:
         found = dict(self.forms)
         for v in values_of(value):
-            key = form_key(v)
+            key = variant_key(v)
             known = found.get(key)
             found[key] = late(v) if known is None else widened(known, v)[0]
         if len(found) > MOST_FORMS:
@@ -307,9 +351,33 @@ class Variant(Form):
         return self if same_forms else Variant(found)
 
 
+def _any_of(tests: list[Any]) -> Any:
+    made = tests[0] if tests else as_bool(False)
+    for test in tests[1:]:
+        made = made | test
+    return made
+
+
+def _selected(form: Form, several: list[tuple[Any, Any]]) -> list[Any]:
+    """The tensors of one of several values of a form: of the one whose test holds."""
+    made = form.take(several[-1][1])
+    for test, value in several[:-1]:
+        pairs = list(zip(form.take(value), made, strict=True))
+        if any(x.value.type != y.value.type or isinstance(x.value.type, BufferType)
+               for x, y in pairs):  # fmt: skip
+            raise Unmergeable("one of several objects of a class in a loop")
+        made = [OPS["where"](as_bool(test), x, y) for x, y in pairs]
+    return made
+
+
+def variant_key(value: Any) -> Any:
+    """``form_key``, where all objects of a class that the function makes have one form."""
+    return ("instance", type(value)) if is_own_instance(value) else form_key(value)
+
+
 def takes_unbound(form: Form) -> bool:
     """Whether it is part of a form that there is no value."""
-    return type(form) is Variant and form_key(UNBOUND) in form.forms
+    return type(form) is Variant and variant_key(UNBOUND) in form.forms
 
 
 def cells_of(form: Form, value: Any) -> list[int]:
@@ -319,6 +387,9 @@ def cells_of(form: Form, value: Any) -> list[int]:
     if type(form) is Items and type(value) is form.kind:
         pairs = zip(form.keys, form.forms, strict=True)
         return [cell for k, f in pairs for cell in cells_of(f, value[k])]
+    if type(form) is Instance and type(value) is form.kind:
+        held = fields_of(value)
+        return [cell for name, f in form.fields.items() for cell in cells_of(f, held[name])]
     return []
 
 
@@ -335,7 +406,7 @@ def form_of(value: Any, open_walk: bool = False, contents: bool = False) -> Form
     if open_walk:
         return Position(value)
     if type(value) is Choice:
-        return Variant({form_key(v): form_of(v) for v in values_of(value)})
+        return Variant({variant_key(v): form_of(v) for v in values_of(value)})
     if contents and isinstance(value, tuple | list | dict):
         return Items(value)
     return late(value) if is_number(value) or isinstance(value, Traced) else Form(value)
@@ -344,7 +415,7 @@ def form_of(value: Any, open_walk: bool = False, contents: bool = False) -> Form
 def late(value: Any) -> Form:
     """The form of a value that a loop makes."""
     if type(value) is Choice:
-        return Variant({form_key(v): late(v) for v in values_of(value)})
+        return Variant({variant_key(v): late(v) for v in values_of(value)})
     if is_number(value):
         return Number(kind_of(value))
     if isinstance(value, Tensor):
@@ -357,6 +428,8 @@ def late(value: Any) -> Form:
         return Array(value)
     if type(value) is TracedArray and value.tensor().trace is bind.ground():
         raise Unmergeable("a view that a loop makes is left by it")
+    if is_fresh_instance(value):
+        return Instance(value, late_fields=True)
     if isinstance(value, tuple) and value:
         made = Items(value)
         made.forms = [late(v) for v in value]

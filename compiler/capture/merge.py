@@ -28,6 +28,7 @@ from ..trace import Traced
 from .choice import Choice, Run, alternatives, chosen
 from .frame import UNBOUND
 from .heap import EMPTY, Heap
+from .instances import built, fields_of, is_fresh_instance
 from .machine import Raised, Where
 from .numbers import TracedNumber, as_tensor, is_number, kind_of
 from .raising import key_of
@@ -70,7 +71,7 @@ def form_key(value: Any) -> Any:
         return (type(value), *value)
     if isinstance(value, _ATOMS):
         return type(value), repr(value)
-    return id(value)
+    return ("instance", type(value)) if is_fresh_instance(value) else id(value)
 
 
 def as_bool(value: Any) -> Any:
@@ -198,6 +199,8 @@ class Merger:
         kinds = {type(v) for v in real}
         if len(kinds) == 1 and isinstance(first, tuple | list | dict):
             return self._container(values, real, what)
+        if len(kinds) == 1 and all(map(is_fresh_instance, real)):
+            return self._instances(values, real, what)
         if kinds == {Text} and len(real) == 1:
             return self._text(values, first, what)
         if kinds == {Walk}:
@@ -354,6 +357,32 @@ class Merger:
             column = [HOLE if v is HOLE else v[key] for v in values]
             builds.append(self.merge(column, f"an item of {what}"))
         return lambda outs: _filled(kind, keys, [b(outs) for b in builds])
+
+    def _instances(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
+        """Objects of the user's class that each way has made; one of a way stays one."""
+        place = tuple([None if v is HOLE else id(v) for v in values])
+        if place in self.containers:
+            return self.containers[place]
+        for i, v in enumerate(values):
+            if v is not HOLE and self.places.setdefault((i, id(v)), place) != place:
+                raise Unmergeable(f"{what} is one of several objects")
+        fields = [HOLE if v is HOLE else fields_of(v) for v in values]
+        names = next(f for f in fields if f is not HOLE)
+        if any(f is not HOLE and f.keys() != names.keys() for f in fields):
+            raise Unmergeable(f"{what} has other attributes on each way")
+        builds = {
+            name: self.merge([f if f is HOLE else f[name] for f in fields], f"{name} of {what}")
+            for name in names
+        }
+        made: list[Any] = []
+
+        def build(outs: Sequence[Any]) -> Any:
+            if not made:
+                made.append(built(type(real[0]), {name: b(outs) for name, b in builds.items()}))
+            return made[0]
+
+        self.containers[place] = build
+        return build
 
     def _text(self, values: Sequence[Any], text: Text, what: str) -> Build:
         pieces = [p if type(p) is str else p.value for p in text.pieces]

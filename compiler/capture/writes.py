@@ -188,7 +188,7 @@ class Writes(Outside):
     ) -> Any:  # fmt: skip
         if in_place and self.is_followed(left) and hasattr(left, f"__i{name}__"):
             return self._wrote(frame, left, f"__i{name}__", (right,), {}, function)
-        if in_place:
+        if in_place and hasattr(left, f"__i{name}__") and own_method(left, f"__i{name}__") is None:
             self.changes(left)
         left, right = self.present(left), self.present(right)
         made = super().binary(frame, function, name, left, right, in_place)
