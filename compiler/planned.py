@@ -14,7 +14,6 @@ _AT = ("buffer_read", "buffer_write", "buffer_unwrite", "buffer_add_at", "buffer
        "buffer_drop")  # fmt: skip
 # The sums of elements that programs know: parts of complex numbers are added by themselves.
 SUMMED = {"float32": 0, "complex64": 0, "float64": 1, "complex128": 1, "int32": 2, "int64": 3}
-_DEPTH = 2  # of sequences that programs hold
 
 
 def step_of(node: Node) -> Step:
@@ -67,8 +66,6 @@ def runs_held(node: Node) -> bool:
     """Whether a program does all that the regions of a loop or a branch do with sequences."""
     for inner in (node, *(n for region in node.regions for n in region.nodes)):
         kinds = [v.type for v in (*inner.inputs, *inner.outputs) if isinstance(v.type, BufferType)]
-        if any(kind.depth > _DEPTH for kind in kinds):
-            return False
         if inner.op.kernel and kinds:
             if inner.pinned or any(kind.size == 0 for kind in kinds):
                 return False  # an exception needs what the kernel was given; elements have numbers

@@ -288,25 +288,6 @@ def _fill(
     f.end(I32(0))
 
 
-def _take(
-    m: Blocks, f: _Body, root: ir.Value, record: ir.Value, address: ir.Value, count: ir.Value,
-    per: ir.Value, nbytes: ir.Value,
-) -> None:  # fmt: skip
-    """A value whose elements are copied from somewhere."""
-    f.put(record, BLOCK, 0)
-    f.put(record, COUNTED, count)
-    size = f.b.mul(count, per)
-    with f.b.if_then(f.is_("==", size, 0)):
-        f.give(0)
-    block = f.b.call(m["fresh"], [root, I64(0)])
-    f.missing(block)
-    f.put(record, BLOCK, block)
-    m.grow(f, block, size, nbytes)
-    m.copy(f, f.get(block, ADDRESS), address, f.b.mul(size, nbytes))
-    f.put(block, SIZE, size)
-    f.end(I32(0))
-
-
 def _unnest(m: Blocks, f: _Body, target: ir.Value, record: ir.Value, place: ir.Value) -> None:
     """The record at a place, which a sequence has just been cut to: moved if nobody else has it."""
     block = f.get(record, BLOCK)
@@ -329,6 +310,5 @@ BLOCKS: dict[str, tuple[int, ir.Type, Callable[..., None]]] = {
     "room": (5, I32, _room),
     "like": (6, I32, _like),
     "fill": (5, I32, _fill),
-    "take": (6, I32, _take),
     "unnest": (3, ir.VoidType(), _unnest),
 }

@@ -13,7 +13,6 @@ from .instructions import (
     ADD_AT,
     COUNT,
     CUT,
-    DIVIDE,
     DROP,
     FILL,
     FREE,
@@ -24,7 +23,6 @@ from .instructions import (
     POP,
     PUSH,
     READ,
-    TAKE,
     UNNEST,
     UNWRITE,
     WRITE,
@@ -120,25 +118,6 @@ def _like(d: Driver, step: ir.Value) -> None:
     given = [d.record(step, i) for i in (3, 4, 5)] + [d.at(step, i) for i in (6, 7, 8)]
     given[-1] = d.b.sub(given[-1], I64(1))
     d.ended(d.b.call(d.blocks["like"], given))
-
-
-def _take(d: Driver, step: ir.Value) -> None:
-    number = d.at(d.word(step, 7), 0)
-    given = [d.record(step, 3), d.record(step, 4), d.word(step, 5), number]
-    d.ended(d.b.call(d.blocks["take"], [*given, d.at(step, 9), d.at(step, 10)]))
-
-
-def _divide(d: Driver, step: ir.Value) -> None:
-    counts, number = d.word(step, 7), d.at(d.word(step, 9), 0)
-    per, nbytes = d.at(step, 11), d.at(step, 12)
-    place = d.code.slot(I64)
-    d.b.store(d.word(step, 5), place)
-    with d.code.loop(I64(0), number) as i:
-        inner, count = _longer(d, step, I64(1), I64(RECORD), 1), d.at(counts, i)
-        source = d.b.load(place, typ=I64)
-        given = [d.record(step, 3), inner, source, count, per, nbytes]
-        d.ended(d.b.call(d.blocks["take"], given))
-        d.b.store(d.b.add(source, d.b.mul(count, d.b.mul(per, nbytes))), place)
 
 
 def _free(d: Driver, step: ir.Value) -> None:
@@ -294,8 +273,6 @@ SEQUENCES: Mapping[int, Callable[[Any, ir.Value], None]] = {
     POP: _pop,
     UNNEST: _unnest,
     LIKE: _like,
-    TAKE: _take,
-    DIVIDE: _divide,
     FREE: _free,
     LEND: _lend,
     COUNT: _count,

@@ -25,15 +25,15 @@ from .machine import pool_address
 
 __all__ = [
     "HEADER", "Code", "Element", "Instruction", "Label", "Number", "Operation", "add", "add_at",
-    "again", "branch", "choose", "count", "cut", "divide", "drop", "encode", "fill", "free", "hold",
+    "again", "branch", "choose", "count", "cut", "drop", "encode", "fill", "free", "hold",
     "jump", "leave", "lend", "like", "move", "nest", "pop", "push", "read", "repeat", "set_",
-    "swap", "take", "unnest", "unwrite", "write",
+    "swap", "unnest", "unwrite", "write",
 ]  # fmt: skip
 
 HEADER = 4
 END, LEAVE, JUMP, AGAIN, BRANCH, CHOOSE, MOVE, SET, ADD, SWAP, REPEAT = range(11)
-HOLD, DROP, PUSH, NEST, POP, UNNEST, LIKE, TAKE, DIVIDE, FREE, LEND, COUNT = range(11, 23)
-READ, WRITE, UNWRITE, ADD_AT, FILL, CUT = range(23, 29)
+HOLD, DROP, PUSH, NEST, POP, UNNEST, LIKE, FREE, LEND, COUNT = range(11, 21)
+READ, WRITE, UNWRITE, ADD_AT, FILL, CUT = range(21, 27)
 Program = np.ndarray[Any, Any]
 
 
@@ -153,18 +153,6 @@ def unnest(cell: int, inner: int) -> Operation:
 def like(root: int, target: int, source: int, each: Element, depth: int) -> Operation:
     """As many zeros."""
     return Operation(LIKE, (root, target, source, *each, depth))
-
-
-def take(root: int, cell: int, source: Word, number: Word, each: Element) -> Operation:
-    """Elements that lie somewhere; their number is an int64."""
-    return Operation(TAKE, (root, cell, *source, *number, *each))
-
-
-def divide(
-    root: int, cell: int, source: Word, counts: Word, number: Word, each: Element
-) -> Operation:
-    """Sequences of elements that lie somewhere, so many in each, which are pushed."""
-    return Operation(DIVIDE, (root, cell, *source, *counts, *number, *each))
 
 
 def free(root: int) -> Operation:

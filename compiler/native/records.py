@@ -10,8 +10,8 @@ become elements in a block where a loop takes them, and are made again where Pyt
 from __future__ import annotations
 
 import ctypes
+import functools
 from collections.abc import Callable, Sequence
-from functools import partial
 from math import prod
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from twofold.ir.buffer import Arrays, Buffer, Nested, new
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import BufferType
 from twofold.runtime.buffers import ALIGNMENT
+from twofold.runtime.loader import outside
 
 from ..kernel.loops import Kernel
 from ..kernel.statements import Resize, Store
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Records"]
 
-RECORD = 16  # bytes
+# As ``blocks.py`` has them, which is not needed for what the cache has: bytes, words.
+RECORD, WORDS, BEFORE, NEXT = 16, 8, 6, 7
 Slots = list[Any]
 
 
@@ -286,11 +288,11 @@ class Records:
             each, out = self.each(kind), outs.get(at)
             self.w.code.append(do.lend(self.first, cell, each, changes))
             words.append((CELL, cell))
-            behind.append(partial(self.w.code.append, do.count(cell, each)))
+            behind.append(functools.partial(self.w.code.append, do.count(cell, each)))
             if out is not None:
-                behind.append(partial(self.define, out, cell))
+                behind.append(functools.partial(self.define, out, cell))
             elif begins is None or changes:
-                behind.append(partial(self.w.code.append, do.drop(cell)))
+                behind.append(functools.partial(self.w.code.append, do.drop(cell)))
         return words, behind
 
     def _lent(self, node: Node, storage: Storage, begins: Value | None, changes: bool) -> int:
@@ -315,21 +317,15 @@ class Records:
         self.define(value, self._bring(value))
 
     def _bring(self, value: Value) -> int:
-        kind, w = value.type, self.w
-        assert isinstance(kind, BufferType)
-        at, source = w.exe.where[value], [w.slot() for _ in range(3)]
+        at, cell, root = self.w.exe.where[value], self.reserve(), self.first
 
         def act(slots: Slots) -> None:
-            rows, counts, number = _parts(slots[at])
-            slots[source[0]], slots[source[1]], slots[source[2]] = rows, counts, number
+            arena = slots[0]
+            start = -arena.ctypes.data % ALIGNMENT
+            record = _brought(slots[at], arena.ctypes.data + start + root)
+            arena[start + cell : start + cell + RECORD].view(np.int64)[:] = record
 
-        w.python(act)
-        cell, each = self.empty(), self.each(kind)
-        rows, counts, number = ((SLOT, slot) for slot in source)
-        if kind.depth == 1:
-            w.code.append(do.take(self.first, cell, rows, number, each))
-        else:
-            w.code.append(do.divide(self.first, cell, rows, counts, number, each))
+        self.w.python(act)
         return cell
 
     def shown(self, value: Value) -> Callable[[Slots], Any]:
@@ -370,13 +366,42 @@ def _values(graph: Graph) -> list[Value]:
     return [*graph.inputs, *(v for n in graph.nodes for v in (*n.inputs, *n.outputs))]
 
 
-def _parts(buffer: Any) -> tuple[Any, Any, Any]:
-    """The elements of a buffer one after the other, how many each of its elements has if those are
-    buffers, and how many there are."""
-    number, counts = np.asarray(len(buffer), np.int64), np.zeros(0, np.int64)
+@functools.cache
+def _malloc() -> Callable[[int], int | None]:
+    """``malloc`` of the library whose ``free`` programs call."""
+    return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(outside("malloc"))
+
+
+def _memory(nbytes: int) -> int:
+    found = _malloc()(nbytes)
+    if not found:
+        raise MemoryError
+    return found
+
+
+def _brought(buffer: Any, root: int) -> tuple[int, int]:
+    """A record of the elements of a buffer, in blocks of the list that begins at ``root``."""
+    count = len(buffer)
     if isinstance(buffer, Nested):
-        counts, buffer = np.ascontiguousarray(buffer.counts.stack()), buffer.items
-    return np.ascontiguousarray(buffer.stack()), counts, number
+        inner = []
+        while len(buffer):
+            buffer, last = buffer.pop()
+            inner.append(_brought(last, root))
+        rows, size = np.array(inner[::-1], np.int64), count
+    else:
+        rows = np.ascontiguousarray(buffer.stack())
+        size = rows.size
+    if not size:
+        return 0, count
+    address, block = _memory(rows.nbytes), _memory(8 * WORDS)
+    ctypes.memmove(address, rows.ctypes.data, rows.nbytes)
+    first = ctypes.c_int64.from_address(root)
+    words = (ctypes.c_int64 * WORDS).from_address(block)
+    words[:] = [address, size, size, 1, 1, int(buffer.type.depth > 1), root, first.value]
+    if first.value:
+        (ctypes.c_int64 * WORDS).from_address(first.value)[BEFORE] = block + 8 * NEXT
+    first.value = block
+    return block, count
 
 
 def _shown(block: int, number: int, kind: BufferType) -> Buffer:

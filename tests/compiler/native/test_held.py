@@ -169,6 +169,22 @@ def test_sequences_of_sequences_come_and_go() -> None:
     assert left.items.stack().sum() == 6 + 3 + 3
 
 
+def test_sequences_of_three_levels_come_and_go() -> None:
+    inner = BufferType(np.dtype(np.float64), (2,))
+    pair = new(inner).push(Arrays.of(np.ones((3, 2)))).push(Arrays.of(np.ones((0, 2))))
+    given = new(BufferType.of(inner)).push(pair)
+    body = (
+        "%d, %y = buffer_pop(%c) %e = buffer_push(%d, %y) %z = buffer_like(%y)"
+        " %g = buffer_push(%e, %z) return %j, %g"
+    )
+    left = run(body, 2, given, "buffer buffer buffer f64[k]")
+    assert left.counts.stack().tolist() == [2, 2, 2]
+    assert left.items.counts.stack().tolist() == [3, 0, 3, 0, 3, 0]
+    np.testing.assert_array_equal(
+        left.items.items.stack(), np.repeat([[1.0], [0.0]], [3, 6], 0) * [1, 1]
+    )
+
+
 def test_elements_without_numbers_are_counted() -> None:
     text = LOOP.replace("BODY", "%d = buffer_push(%c, %x) return %j, %d")
     call = compile_graph(parse(text), NATIVE).prepare({"k": 0})
