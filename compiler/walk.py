@@ -448,7 +448,7 @@ def _loads(code: types.CodeType, name: str) -> bool:
 
 def _slot(owner: Any, key: str) -> Any:
     """What is in a slot of an object, or None."""
-    descriptor = getattr(type(owner), key, None)
+    descriptor = next((vars(b)[key] for b in type(owner).__mro__ if key in vars(b)), None)
     if not isinstance(descriptor, types.MemberDescriptorType):
         return None
     try:

@@ -136,13 +136,13 @@ def user_level() -> int:
     return level + 1
 
 
-def user_location(frame: FrameType | None = None) -> Location | None:
-    """The place that the user's innermost frame is at."""
+def user_location(frame: FrameType | None = None, offset: int | None = None) -> Location | None:
+    """The place that the user's innermost frame is at; ``offset``: of another instruction."""
     frame = frame or user_frame()
     if frame is None:
         return None
     outer = None if isinstance(frame, FrameType) else _callers(frame.f_back)
-    return location(frame.f_code, frame.f_lasti, outer)
+    return location(frame.f_code, frame.f_lasti if offset is None else offset, outer)
 
 
 def _callers(frame: Any) -> Location | None:

@@ -36,7 +36,7 @@ class Frame:
 
     __slots__ = ("around", "at", "back", "began", "carried", "code", "direct", "f_globals",
                  "handled", "home", "is_apart", "keywords", "now", "parts_next", "passed",
-                 "program", "raises", "slots", "stack", "stops", "tests")  # fmt: skip
+                 "program", "raised", "raises", "slots", "stack", "stops", "tests")  # fmt: skip
 
     def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
         self.code, self.f_globals, self.back = code, space, back
@@ -52,6 +52,7 @@ class Frame:
         self.parts_next = False  # whether what comes next may give a Choice
         self.home: Any = None  # the graph that its present steps are part of
         self.raises = False  # whether it may give what it raises to its caller, for a ``try`` there
+        self.raised: tuple[Any, int] = None, 0  # the latest exception, and the step that raised it
         # tests of whether the present step raises: those met, those decided (it does not)
         self.tests = self.passed = 0
         self.keywords: tuple[str, ...] = ()  # of the call that comes next
@@ -85,6 +86,18 @@ class Frame:
     @property
     def f_code(self) -> CodeType:
         return self.code
+
+    def note(self, error: BaseException) -> None:
+        """An exception comes up. What a handler or a ``finally`` raises again keeps its place."""
+        step = self.program.steps[self.now]
+        if self.raised[0] is not error or (step.op == "RAISE_VARARGS" and step.arg):
+            self.raised = error, self.now
+
+    def raising(self, error: BaseException) -> int:
+        """Where the instruction stands that raised an exception."""
+        found, at = self.raised
+        offset: int = self.program.steps[at].offset
+        return offset if found is error else self.f_lasti
 
     @property
     def f_lasti(self) -> int:

@@ -163,6 +163,7 @@ class Machine:
 
     def handle(self, frame: Frame, error: BaseException) -> bool:
         """Go on at the handler of an exception, if the step has one."""
+        frame.note(error)
         handler = frame.program.handlers[frame.now]
         if handler is None:
             return False

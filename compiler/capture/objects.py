@@ -155,6 +155,8 @@ class Objects(Machine):
             fallback = module_fallback(vars(owner), name)
             if fallback is not None:
                 return self.invoke(frame, fallback, (name,), {})
+        if isinstance(owner, type) and kind is not type:
+            return self._of_class(frame, owner, name)
         if isinstance(owner, type | types.ModuleType | super) or self.is_plain(kind):
             return getattr(owner, name)
         hook = self.own_method(owner, "__getattribute__")
@@ -175,6 +177,21 @@ class Objects(Machine):
             if fallback is None:
                 raise
         return self.invoke(frame, fallback, (owner, name), {})
+
+    def _of_class(self, frame: Frame, owner: type, name: str) -> Any:
+        """An attribute of a class of which a metaclass may say what it is."""
+        hook = self.own_method(owner, "__getattribute__")
+        if hook is not None:
+            return self.invoke(frame, hook, (owner, name), {})
+        kind: Any = type(owner)
+        found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
+        if isinstance(found, property) and _opens(found.fget):
+            return self.invoke(frame, found.fget, (owner,), {})
+        if found is _ANY and not any(name in b.__dict__ for b in owner.__mro__):
+            fallback = self.own_method(owner, "__getattr__")
+            if fallback is not None:
+                return self.invoke(frame, fallback, (owner, name), {})
+        return getattr(owner, name)
 
     def set_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
         """Assign an attribute."""
@@ -444,6 +461,8 @@ class Objects(Machine):
         own = self.own_method(held, "__getitem__")
         if own is None and isinstance(held, type) and not hasattr(type(held), "__getitem__"):
             own = self.class_function(held, "__class_getitem__")
+        if own is None and isinstance(held, dict) and type(held) is not dict and key not in held:
+            own = self.own_method(held, "__missing__")
         return held[key] if own is None else self.invoke(frame, own, (held, key), {})
 
     def append(self, held: list[Any], item: Any) -> None:

@@ -34,8 +34,8 @@ from .numbers import TracedNumber
 
 __all__ = [
     "FIXED", "READS", "any_of", "decimal_context", "holds_value", "is_computed", "is_generator_of",
-    "is_immutable", "is_path", "is_pure_class", "is_pure_function", "keeps_state", "leads_to",
-    "lends_memory", "name_of",
+    "is_immutable", "is_path", "is_pure_class", "is_pure_function", "is_text", "keeps_state",
+    "leads_to", "lends_memory", "name_of",
 ]  # fmt: skip
 
 _MODULES = frozenset((
@@ -146,6 +146,15 @@ def is_computed(found: Any) -> bool:
         and kind.__module__ in ("builtins", "_ctypes")
         and not (isinstance(found, types.MemberDescriptorType | property))
     )
+
+
+def is_text(owner: Any, name: str) -> bool:
+    """Whether this attribute says what a function or a class of the user's is called."""
+    if name not in ("__doc__", "__name__", "__qualname__", "__module__"):
+        return False
+    if isinstance(owner, type):
+        return not owner.__flags__ & FIXED and not is_ours(owner)
+    return isinstance(owner, types.FunctionType | types.MethodType)
 
 
 def is_pure_class(kind: Any) -> bool:

@@ -59,6 +59,7 @@ from .pure import (
     is_pure_class,
     is_pure_function,
     is_symbolic,
+    is_text,
     keeps_state,
     leads_to,
     lends_memory,
@@ -216,11 +217,15 @@ class Steps(Writes):
         if name == "__class__" and isinstance(owner, (*_OF_TRACE, Text, Generator)):
             return _kind_of(owner)
         kind = type(owner)
+        if is_text(owner, name) and not self.is_own(owner):
+            original = self.tracer.arrays.names.original(getattr(owner, "__func__", owner))
+            self.guard(f"{owner.__name__}.{name}", functools.partial(getattr, original, name))
         if isinstance(owner, types.ModuleType) and not is_ours(owner):
             return self._of_module(frame, owner, name)
         if isinstance(owner, type):
             if kind is not type and not is_ours(owner):
                 self.observe(kind)
+                self.looked_up(kind, name)
             self.looked_up(owner, name)
         elif kind is super:
             self.looked_up(owner.__self_class__, name, owner.__thisclass__)

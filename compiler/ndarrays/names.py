@@ -67,6 +67,10 @@ class Names:
         """What stands for something else: pairs of that and what stands for it."""
         return list(self._made.values())
 
+    def original(self, made: Any) -> Any:
+        """What a value stands for, or the value itself."""
+        return next((original for original, twin in self._made.values() if twin is made), made)
+
     def _once(self, value: Any, make: Callable[[Any], Any]) -> Any:
         found = self._made.get(id(value))
         if found is None:  # a function that its own closure holds is made meanwhile
@@ -81,6 +85,7 @@ class Names:
         )
         made.__kwdefaults__ = function.__kwdefaults__
         made.__qualname__, made.__dict__ = function.__qualname__, function.__dict__
+        made.__doc__, made.__module__ = function.__doc__, function.__module__
         if function.__defaults__:
             made.__defaults__ = tuple([self.value(v) for v in function.__defaults__])
         return made

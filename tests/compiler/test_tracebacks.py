@@ -57,6 +57,43 @@ def through(x: Any) -> Any:
     return tf.while_loop(lambda i, s: i < 8, step, [0, tf.zeros(())])[1]
 
 
+class Leaving:
+    def __enter__(self) -> int:
+        return 2
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def managed(x: Any) -> Any:
+    with Leaving() as by:
+        y = x[4] * by
+        if y < 0:
+            raise ValueError("below")
+    return y
+
+
+def tried(x: Any) -> Any:
+    y = x[4]
+    try:
+        try:
+            y = checked(y, 0.0) * 2
+        except OverflowError:
+            y = y * 3
+    finally:
+        y = y + 1
+    return y
+
+
+def raised_again(x: Any) -> Any:
+    try:
+        return checked(x[4], 0.0)
+    except ValueError:
+        if x[3] > 0:
+            raise
+        return x
+
+
 def seen(call: Callable[[], Any]) -> tuple[type[Exception], list[tuple[Any, ...]]]:
     """What a call raises, and the entries of its traceback inside of the function."""
     with pytest.raises(Exception) as caught:
@@ -78,6 +115,8 @@ def full() -> Iterator[None]:
 @pytest.mark.parametrize(
     ("function", "good", "bad", "kind"),
     [
+        (managed, GOOD, BAD, ValueError), (tried, GOOD, BAD, ValueError),
+        (raised_again, GOOD, BAD, ValueError),
         (total, GOOD, BAD, ValueError), (doubled, GOOD, BAD, ValueError),
         (doubled, GOOD, GOOD[:3], tf.errors.IndexOutOfBoundsError),
         (through, GOOD, GOOD[:3], tf.errors.IndexOutOfBoundsError),

@@ -24,6 +24,7 @@ import copy
 import io
 import random
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ from twofold.compiler.plain import Changed, PlainPython, first_line
 from .python_maker import HELPERS, OUTSIDE, STEPS, Maker
 from .same import Difference, _same, outcome
 
+PROGRAM = "<program>"  # the file of the function
 __all__ = ["arguments", "main", "run"]
 
 
@@ -105,7 +107,7 @@ def compiled_program(text: str, steps: bool = False) -> Callable[..., Any]:
     exec(
         compile(
             f"{STEPS if steps else OUTSIDE}{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n",
-            "<program>",
+            PROGRAM,
             "exec",
         ),
         space,
@@ -240,6 +242,14 @@ def _same_outcome(got: Any, want: Any) -> None:
     _same(got, want, "the result")
     if isinstance(want, Exception) and str(got).partition("\n")[0] != str(want).partition("\n")[0]:
         raise Difference(f"the result: {got!r}, expected {want!r}")
+    if isinstance(want, Exception) and _places(got) != _places(want):
+        raise Difference(f"{want!r} was raised at {_places(got)}, expected {_places(want)}")
+
+
+def _places(error: Exception) -> list[tuple[str, int | None]]:
+    """The functions and lines of the program that an exception went through."""
+    entries = traceback.extract_tb(error.__traceback__)
+    return [(e.name, e.lineno) for e in entries if e.filename == PROGRAM]
 
 
 def _text(x: Any) -> str:

@@ -95,11 +95,28 @@ def by_functions_of_c(x):
     return x * len(TABLE[3])
 
 
+class Counting:
+    def __get__(self, owner, kind=None):
+        EVENTS.append("read")
+        return len(EVENTS)
+
+
+class Counted:
+    value = Counting()
+
+
+COUNTED = Counted()
+
+
+def by_a_descriptor(x):
+    return x * COUNTED.value
+
+
 @pytest.mark.filterwarnings("ignore:.*plain Python")
 @pytest.mark.parametrize(
     "program",
     [raises_inside, raises_behind, raises_in_a_class, decorated, in_a_stack, caught,
-     by_functions_of_c],
+     by_functions_of_c, by_a_descriptor],
 )  # fmt: skip
 def test_effects_around_a_function_happen_once_for_each_call(program):
     def outcome(function, start):
