@@ -132,6 +132,7 @@ from twofold.saving.module import Module as Module
 import twofold.data as data
 import twofold.ir.errors as errors
 import twofold.keras as keras
+import twofold.nest as nest
 __array_api_version__: builtins.str
 __version__: builtins.str
 DType = dtype

@@ -25,6 +25,7 @@ MODULES: dict[str, str] = {
     "data": "twofold.data",
     "errors": "twofold.ir.errors",
     "keras": "twofold.keras",
+    "nest": "twofold.nest",
 }
 
 # A file of ``ir/ops`` -> the namespaces of its ops; "" is ``tf`` itself, and what is not listed.
