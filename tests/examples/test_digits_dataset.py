@@ -16,4 +16,5 @@ def test_a_loop_that_was_stopped_has_the_losses_of_one_that_was_not() -> None:
     example = load("digits_dataset")
     whole = example.losses_of_a_loop(40)
     assert whole[-1] < 0.5 * whole[0]
-    assert example.losses_of_a_loop(40, stop=33) == whole
+    # not bit for bit: machine code takes over from array operations when it is ready
+    assert example.losses_of_a_loop(40, stop=33) == pytest.approx(whole, rel=1e-5)

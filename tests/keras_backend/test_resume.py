@@ -95,5 +95,6 @@ def test_a_killed_training_goes_on_with_the_same_losses(
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     expected, resumed = (json.loads(run(name, -1).stdout) for name in ("other", "state"))
     assert len(resumed) == left
-    assert resumed == {step: expected[step] for step in resumed}
+    # not bit for bit: machine code takes over from array operations when it is ready
+    assert resumed == pytest.approx({step: expected[step] for step in resumed}, rel=1e-5)
     assert max(resumed) == max(expected)
