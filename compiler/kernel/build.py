@@ -269,7 +269,7 @@ def build_kernels(node: Node) -> tuple[Kernel, ...]:
 
 def _placed(node: Node, name: str) -> Kernel:
     """The kernel of a group whose values share one iteration space."""
-    region, reduced = node.regions[0], frozenset(node.attrs["reduced"])
+    region, reduced = node.regions[0], frozenset(node.attrs.get("reduced", ()))
     dims = node.attrs["dims"]
     loops = [Loop(f"i{a}", d, a in reduced) for a, d in enumerate(dims)]
     space, builder = Space(dims, reduced or None), _Builder(node, name, loops)

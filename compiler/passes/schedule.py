@@ -169,7 +169,7 @@ class _Places:
         self, node: Node, value: Value, dying: list[Value], reused: set[Value]
     ) -> _Room | None:
         """The slot of an input that dies here and that the kernel reads exactly where it writes."""
-        if not node.op.kernel or node.attrs["reduced"] or node.pinned:
+        if not node.op.kernel or node.attrs.get("reduced") or node.pinned:
             return None  # a kernel that fails leaves its inputs as they were
         moved = _moved(node.regions[0])
         if moved is None:

@@ -96,6 +96,11 @@ def test_a_graph_runs_in_every_mode_to_order_two(graph: Graph, run: Any) -> None
     ]  # fmt: skip
 
 
+def test_a_kernel_by_hand_needs_only_what_its_op_has_no_default_for() -> None:
+    f = tf.function(lambda x: call(FUSED, x) + 1.0, jit_compile=True)
+    assert f(tf.constant([1.0, 2.0, 3.0])).numpy().tolist() == [2.0, 9.0, 28.0]
+
+
 def test_sizes_are_those_of_each_call() -> None:
     for n in (1, 4, 2):
         y, first, _ = orders(CUBE, tf.ones((n,)))
