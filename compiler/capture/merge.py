@@ -122,6 +122,7 @@ class Merger:
         self.arrays: list[Any] = []  # the cells of those that have been merged
         self.containers: dict[Any, Build] = {}  # by what each part has for them
         self.places: dict[Any, Any] = {}  # the same for each of these of one part
+        self.met: list[Any] = []  # all values, so that no two have one id
         self.uses: Counter[tuple[int, int]] = Counter()  # how often each part leaves a tensor
         self.kept = False  # whether containers that were there before the parts stay themselves
 
@@ -175,6 +176,7 @@ class Merger:
     def one(self, values: Sequence[Any], what: str) -> Build:
         """What makes the merged value of one form. Raises Unmergeable."""
         real = [v for v in values if v is not HOLE]
+        self.met += real
         if not real:
             return lambda outs: UNBOUND
         first = real[0]

@@ -132,6 +132,21 @@ def caught(x, n):
     return x
 
 
+def caught_in_each_trip(x, n):
+    i = 0
+    while i < n:
+        i += 1
+        try:
+            if i % 2:
+                raise ValueError(i)
+            LOG.append(i)
+        except ValueError:
+            LOG.append("odd")
+        finally:
+            print("finally", i)
+    return i
+
+
 def caught_number(x, n):
     total = kind = 0
     try:
@@ -187,7 +202,8 @@ def found(function: Any, n: int, capsys: Any, caplog: Any) -> Any:
 
 
 STAGED = [prints, texts_in_branches, loops_in_loops, appends, containers, methods, logged, arrays,
-          in_a_branch, caught, caught_number, staged_key]  # fmt: skip
+          in_a_branch, caught,
+          caught_in_each_trip, caught_number, staged_key]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", STAGED, ids=lambda p: p.__name__)
