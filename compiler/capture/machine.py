@@ -321,7 +321,7 @@ class Generator:
         if isinstance(end, Yielded):
             return end.value
         self.ended = True
-        raise StopIteration(end.value)
+        raise StopIteration if end.value is None else StopIteration(end.value)
 
 
 def _nothing() -> None:

@@ -123,8 +123,25 @@ def appended_by_map(x):
     return log
 
 
+def asked_after_its_end(x):
+    seen = []
+    for value in (None, 3, (1, 2)):
+
+        def steps(value=value):
+            yield x
+            return value
+
+        made = steps()
+        next(made)
+        try:
+            next(made)
+        except StopIteration as stop:
+            seen.append((stop.value, stop.args))
+    return x, seen
+
+
 PROGRAMS = [
-    generator_on_one_way, iterator_on_one_way, zip_on_one_way, left_before_its_finally,
+    asked_after_its_end, generator_on_one_way, iterator_on_one_way, zip_on_one_way, left_before_its_finally,
     left_by_a_value, thrown_into_on_one_way, thrown_through_yield_from, closed_through_yield_from,
     appended_by_map,
 ]  # fmt: skip
