@@ -107,7 +107,7 @@ def _lets_pass(body: _Body, frame: FrameType) -> bool:
         if i:
             found = inspect.getattr_static(found, name, _MISSING)
         else:
-            spaces = (frame.f_locals, frame.f_globals, frame.f_builtins)
+            spaces = (dict(frame.f_locals), frame.f_globals, frame.f_builtins)
             found = next((dict.get(s, name, _MISSING) for s in spaces if name in s), _MISSING)
         if found is _MISSING:
             return False

@@ -127,7 +127,7 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
             reason = str(unmergeable)
             if not machine.effort.another_way():
                 machine.give_up(f"code that goes on by itself on too many ways ({reason})")
-        else:
+        else:  # a handler may return where the other ways go on
             return go_on(machine, frame, ended) if isinstance(ended, Ending) else ended
     if machine.heap.parts:
         raise Unmergeable(reason)
@@ -197,8 +197,6 @@ def _fork(
     ended = merged([outer.tensor(out) for out in outs[: len(kinds)]])
     if isinstance(ended, Stopped) and ended.at == join and join not in frame.stops:
         return None
-    if isinstance(ended, Ending):  # a handler may return where the other ways go on
-        return go_on(machine, frame, ended)
     return ended
 
 

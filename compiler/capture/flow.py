@@ -188,9 +188,16 @@ class Flow:
         return frozenset(k for k in found if k == END or not self.only_raises(k))
 
     def assigned(self, head: int) -> frozenset[str]:
-        """The variables that a loop gives values."""
-        steps = self.program.steps
-        return frozenset(steps[i].arg for i in self.loops[head] if steps[i].op in _WRITES)
+        """The variables that a loop gives values, with what handles exceptions of its trips."""
+        steps, handlers, behind = self.program.steps, self.program.handlers, self.exits(head)
+        seen = set(self.loops[head])
+        left = [h.target for i in seen if (h := handlers[i]) is not None]
+        for i in left:  # grows while it is read
+            if i not in seen and i not in behind and i != END:
+                seen.add(i)
+                left += self.after[i]
+                left += [h.target for h in (handlers[i],) if h is not None]
+        return frozenset(steps[i].arg for i in seen if steps[i].op in _WRITES)
 
 
 def post_dominator(ways: dict[int, Iterable[int]], start: int, end: int) -> int:

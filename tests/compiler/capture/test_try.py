@@ -234,7 +234,20 @@ def behind_a_loop_that_divides(x):
     return tf.abs(x) + tf.cast(j, "float32")
 
 
+def handled_at_the_end_of_a_loop(x):
+    total, kind, before = 0, "none", x
+    try:
+        for i in range(tf.cast(x, tf.int32)):
+            before = total
+            total += 10 // (2 - i)
+    except ZeroDivisionError:
+        kind = "divided"
+        before = before * 2
+    return total, kind, before
+
+
 PROGRAMS = [
+    handled_at_the_end_of_a_loop,
     behind_a_loop_that_raises, behind_a_loop_that_divides,
     handled_by_the_caller, else_and_finally, in_a_loop, around_a_loop, ends_a_loop,
     in_a_comprehension, through_two_functions, inner_finally, by_kind, suppressed, swallowed,
