@@ -70,12 +70,16 @@ class Flow:
         return True
 
     def read_first(self, head: int) -> frozenset[str]:
-        """The variables that a trip of a loop may read before it writes to them."""
+        """The variables that a trip of a loop may read before it writes to them. A comprehension
+        that is a part of the function keeps what its variable held: there may be nothing."""
         if head not in self._first:
-            self._first[head] = self._liveness(self.loops[head])[head]
+            reads = _READS - {"LOAD_FAST_AND_CLEAR"}
+            self._first[head] = self._liveness(self.loops[head], reads)[head]
         return self._first[head]
 
-    def _liveness(self, inside: frozenset[int] | None = None) -> list[frozenset[str]]:
+    def _liveness(
+        self, inside: frozenset[int] | None = None, reads: frozenset[str] = _READS
+    ) -> list[frozenset[str]]:
         """For each step the variables that are read from there on before they are written, by the
         steps ``inside``."""
         steps, n = self.program.steps, len(self.program.steps)
@@ -91,7 +95,7 @@ class Flow:
                     found |= live[k] if k != END else set()
                 if steps[i].op in _WRITES:
                     found.discard(steps[i].arg)
-                if steps[i].op in _READS:
+                if steps[i].op in reads:
                     found.add(steps[i].arg)
                 handler = self.program.handlers[i]
                 if handler is not None:
