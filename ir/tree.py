@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "fill_object", "flatten",
-    "given", "kinds_of", "new_object", "object_state", "rebuild", "settled", "slot_value",
-    "slots_of", "unflatten",
+    "given", "is_of_attributes", "kinds_of", "new_object", "object_state", "rebuild", "settled",
+    "slot_value", "slots_of", "unflatten",
 ]  # fmt: skip
 
 
@@ -152,6 +152,12 @@ def _state(tree: Any, kind: Any) -> dict[Any, Any]:
     elif base is not object:
         state[_ITEMS] = dict(dict.items(tree))
     return state
+
+
+def is_of_attributes(kind: type) -> bool:
+    """Whether the objects of a class are their attributes: it and its bases are Python's, and
+    ``object``."""
+    return _base(kind) is object
 
 
 def _can_be_made(kind: type) -> bool:

@@ -23,7 +23,7 @@ from .frame import Frame
 from .instances import fields_of, is_instance
 from .machine import Generator
 
-__all__ = ["Aliases", "State", "tensors_in"]
+__all__ = ["Aliases", "State", "is_full", "tensors_in"]
 
 
 class Aliases:
@@ -184,7 +184,7 @@ def _held(x: Any) -> Iterable[Any]:
     if isinstance(x, dict):
         return x.values()
     if type(x) is types.CellType:
-        return (x.cell_contents,) if _is_full(x) else ()
+        return (x.cell_contents,) if is_full(x) else ()
     if isinstance(x, types.FunctionType):
         return (*(x.__closure__ or ()), *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values())
     if isinstance(x, Generator):
@@ -203,7 +203,8 @@ def _named(x: Any) -> Iterable[str]:
     return getattr(x, "__dict__", ())
 
 
-def _is_full(cell: types.CellType) -> bool:
+def is_full(cell: types.CellType) -> bool:
+    """Whether a cell holds anything."""
     try:
         cell.cell_contents  # noqa: B018  (it raises if there is none)
     except ValueError:

@@ -6,13 +6,12 @@ from __future__ import annotations
 from typing import Any
 
 from twofold.ir import bind
-from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
+from twofold.ir.tree import fill_object, is_of_attributes, new_object, object_state
 
 from ..library import file_of, is_library, is_ours
 
 __all__ = ["built", "fields_of", "is_fresh_instance", "is_instance", "is_own_instance"]
 
-_HEAP_TYPE = 1 << 9  # a class that a class statement made
 _plain: dict[type, bool] = {}
 
 
@@ -28,7 +27,7 @@ def is_instance(value: Any) -> bool:
 
 
 def _is_plain(kind: type) -> bool:
-    if not all(base.__flags__ & _HEAP_TYPE for base in kind.__mro__[:-1]):
+    if not is_of_attributes(kind):
         return False
     if any("__del__" in vars(base) for base in kind.__mro__) or type(kind) is not type:
         return False
@@ -37,23 +36,13 @@ def _is_plain(kind: type) -> bool:
 
 def fields_of(value: Any) -> dict[str, Any]:
     """The attributes of such an object."""
-    found = dict(dict_of(value))
-    for name, member in slots_of(type(value)):
-        held = slot_value(value, member)
-        if held is not UNSET:
-            found[name] = held
-    return found
+    return object_state(value) or {}
 
 
 def built(kind: Any, fields: dict[str, Any]) -> Any:
     """A new object of a class with these attributes, which the function has made."""
-    made = object.__new__(kind)
-    slots = dict(slots_of(kind))
-    for name, value in fields.items():
-        if name in slots:
-            slots[name].__set__(made, value)
-        else:
-            dict_of(made)[name] = value
+    made = new_object(kind)
+    fill_object(made, fields)
     bind.ground().arrays.machine.heap.fresh(made)  # type: ignore[attr-defined]
     return made
 

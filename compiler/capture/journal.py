@@ -28,6 +28,7 @@ from ..library import is_ours
 from ..plain import PlainPython
 from ..readers import MISSING
 from ..state import attributes_named
+from .aliases import is_full
 from .choice import Run
 from .pure import holds_value
 
@@ -338,17 +339,9 @@ def _is_about(x: Any, made: Any, depth: int = 3) -> bool:
 def _parts(x: Any) -> Any:
     """What an object holds; of a function what it does not share with its module."""
     if isinstance(x, types.FunctionType):
-        cells = [c.cell_contents for c in x.__closure__ or () if _is_full(c)]
+        cells = [c.cell_contents for c in x.__closure__ or () if is_full(c)]
         return (*cells, *(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values())
     return gc.get_referents(x)
-
-
-def _is_full(cell: types.CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  (it raises if there is none)
-    except ValueError:
-        return False
-    return True
 
 
 def _narrow(
