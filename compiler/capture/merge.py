@@ -28,7 +28,7 @@ from ..trace import Traced
 from .choice import Choice, Run, alternatives, chosen
 from .frame import UNBOUND
 from .heap import EMPTY, Heap
-from .instances import built, fields_of, is_fresh_instance
+from .instances import built, fields_of, is_fresh_instance, is_instance
 from .machine import Raised, Where
 from .numbers import TracedNumber, as_tensor, is_number, kind_of
 from .raising import key_of
@@ -202,7 +202,7 @@ class Merger:
         if len(kinds) == 1 and isinstance(first, tuple | list | dict):
             return self._container(values, real, what)
         if len(kinds) == 1 and all(map(is_fresh_instance, real)):
-            return self._instances(values, real, what)
+            return self._container(values, real, what)
         if kinds == {Text} and len(real) == 1:
             return self._text(values, first, what)
         if kinds == {Walk}:
@@ -320,7 +320,7 @@ class Merger:
         return build
 
     def _container(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
-        """Containers that each way has made; one of a way stays one."""
+        """Containers and objects that each way has made; one of a way stays one."""
         place = tuple([None if v is HOLE else id(v) for v in values])
         if place in self.containers:
             return self.containers[place]
@@ -346,6 +346,8 @@ class Merger:
     def _filled(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         """What makes a container with merged items."""
         kind = type(real[0])
+        if is_instance(real[0]):
+            return self._instance(values, kind, what)
         if kind is list and any(type(x) is Run for v in real for x in v):
             from .grown import merged  # noqa: PLC0415  (its lists are made of forms, which merge)
 
@@ -360,14 +362,8 @@ class Merger:
             builds.append(self.merge(column, f"an item of {what}"))
         return lambda outs: _filled(kind, keys, [b(outs) for b in builds])
 
-    def _instances(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
-        """Objects of the user's class that each way has made; one of a way stays one."""
-        place = tuple([None if v is HOLE else id(v) for v in values])
-        if place in self.containers:
-            return self.containers[place]
-        for i, v in enumerate(values):
-            if v is not HOLE and self.places.setdefault((i, id(v)), place) != place:
-                raise Unmergeable(f"{what} is one of several objects")
+    def _instance(self, values: Sequence[Any], kind: Any, what: str) -> Build:
+        """What makes an object of the user's class with merged attributes."""
         fields = [HOLE if v is HOLE else fields_of(v) for v in values]
         names = next(f for f in fields if f is not HOLE)
         if any(f is not HOLE and f.keys() != names.keys() for f in fields):
@@ -376,15 +372,7 @@ class Merger:
             name: self.merge([f if f is HOLE else f[name] for f in fields], f"{name} of {what}")
             for name in names
         }
-        made: list[Any] = []
-
-        def build(outs: Sequence[Any]) -> Any:
-            if not made:
-                made.append(built(type(real[0]), {name: b(outs) for name, b in builds.items()}))
-            return made[0]
-
-        self.containers[place] = build
-        return build
+        return lambda outs: built(kind, {name: b(outs) for name, b in builds.items()})
 
     def _text(self, values: Sequence[Any], text: Text, what: str) -> Build:
         pieces = [p if type(p) is str else p.value for p in text.pieces]
