@@ -12,7 +12,7 @@ from typing import Any
 
 from twofold._loading import Loading
 
-__all__ = ["control_kernels", "load"]
+__all__ = ["late", "load"]
 
 _TRACING = ("effects", "tracing", "concrete", "capture.capture")
 _NATIVE = (*_TRACING, "native.program")
@@ -20,10 +20,10 @@ _loaded: set[bool] = set()
 
 
 @functools.cache
-def control_kernels() -> Any:
-    """The module ``kernel.control``: kernels of control flow, which most functions have none of."""
+def late(name: str) -> Any:
+    """A module of the compiler that most functions have no use for, when one has."""
     with Loading():
-        return importlib.import_module(".kernel.control", __package__)
+        return importlib.import_module(f".{name}", __package__)
 
 
 def load(native: bool) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from twofold.ir.errors import ArgumentError
 from twofold.ir.graph import Graph
-from twofold.ir.scanner import meant
+from twofold.ir.words import meant
 
 from .passes.cse import cse
 from .passes.dce import dce

@@ -13,8 +13,6 @@ from twofold.ir.dims import provably_eq
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node
 
-from .kernel.expression import kernelable
-
 __all__ = ["PLAN", "Executable", "Target", "routine_of"]
 
 
@@ -84,6 +82,8 @@ class _Plan:
     name = "plan"
 
     def can_fuse(self, node: Node) -> bool:
+        from .kernel.expression import kernelable  # noqa: PLC0415  (kernels: when one is planned)
+
         return kernelable(node, checks=True)
 
     def jumps(self, node: Node) -> bool:

@@ -6,9 +6,9 @@
     (1, (2, <n>))  (1,)  1:<n>:2  f32[n,3]  ref f32[3]               tuples, slices, types
 
 The last line are those that hold others: a tuple its items, a slice its three parts, a type its
-sizes. Whoever looks into attributes does it by ``leaves`` and ``map_attr``; what they are in text,
-and when two are the same, is said here too. Anything else is refused by ``check_attrs``, where a
-node is made or verified: it could be neither printed, compared nor kept.
+sizes. Whoever looks into attributes does it by ``leaves`` and ``map_attr``; when two are the
+same is said here too, what they are in text in ``attr_text.py``. Anything else is refused by
+``check_attrs``, where a node is made or verified: it could be neither printed, compared nor kept.
 """
 
 from __future__ import annotations
@@ -19,12 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from .array_text import show_array
 from .dims import Dim, DimLike, evaluate, substitute
-from .dtypes import dtype_name, known
+from .dtypes import known
 from .errors import ArgumentError
-from .number_text import show_element, show_float
-from .scanner import quote
 from .types import TensorType
 
 __all__ = [
@@ -33,13 +30,13 @@ __all__ = [
     "attrs_key",
     "check_attrs",
     "dims_of",
+    "is_array_or_dtype",
     "leaves",
     "map_attr",
     "map_attrs",
     "plain_value",
     "refused",
     "same_attrs",
-    "show_attr",
     "substituted",
 ]
 
@@ -158,7 +155,7 @@ def refused(attrs: Mapping[str, Any]) -> str:
         if kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value))):
             continue
         for leaf in leaves(value):
-            if leaf.__class__ not in _PLAIN and not _is_array_or_dtype(leaf):
+            if leaf.__class__ not in _PLAIN and not is_array_or_dtype(leaf):
                 return (
                     f"the attribute {name} holds {leaf!r} of type {type(leaf).__qualname__}, which "
                     f"a graph cannot keep; it keeps None, bools, numbers, strings, dtypes, sizes, "
@@ -167,7 +164,8 @@ def refused(attrs: Mapping[str, Any]) -> str:
     return ""
 
 
-def _is_array_or_dtype(leaf: Any) -> bool:
+def is_array_or_dtype(leaf: Any) -> bool:
+    """Whether a value is one of NumPy's with a dtype of the IR, or such a dtype."""
     if isinstance(leaf, np.dtype):
         return known(leaf)
     return isinstance(leaf, np.ndarray | np.generic) and known(leaf.dtype)
@@ -218,42 +216,3 @@ def same_attrs(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     if a.keys() != b.keys():
         return False
     return all(value is b[n] or attr_key(value) == attr_key(b[n]) for n, value in a.items())
-
-
-# ---- text ----------------------------------------------------------------------------------------
-
-
-def show_attr(value: Any) -> str:
-    """An attribute value as text, which ``literal.parse_attr`` reads.
-
-    What is outside the set shows as ``object(...)``, which is in no valid text: error messages
-    print nodes that are not valid.
-    """
-    kind = value.__class__
-    if value is None or kind is bool or kind is int:
-        return str(value)
-    if kind is float:
-        return show_float(value)
-    if kind is str:
-        return quote(value)
-    if kind is tuple:
-        inner = ", ".join(map(show_attr, value))
-        return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if kind is complex:
-        return f"complex({show_float(value.real)}, {show_float(value.imag)})"
-    if kind is Dim:
-        return f"<{value}>"
-    if isinstance(value, TensorType):
-        return str(value)
-    if kind is slice:
-        parts = (value.start, value.stop, value.step)
-        return ":".join("" if p is None else show_attr(p) for p in parts)
-    if value is Ellipsis:
-        return "..."
-    if _is_array_or_dtype(value):
-        if isinstance(value, np.dtype):
-            return dtype_name(value)
-        if isinstance(value, np.ndarray):
-            return show_array(value)
-        return f"{dtype_name(value.dtype)} {show_element(value)}"
-    return f"object({quote(f'{kind.__name__} {value!r}')})"

@@ -15,7 +15,6 @@ from .dims import DimLike, symbols_of
 from .dtypes import info
 from .location import Location
 from .op import Attrs, Op
-from .printer import print_graph
 from .record import EFFECTS
 from .shapes import Sizes
 from .step import Step
@@ -123,6 +122,11 @@ class Node:
         if isinstance(may, str):
             return any(info(v.type.dtype).letter in may for v in self.inputs)
         return may if isinstance(may, bool) else may([v.type for v in self.inputs], self.attrs)
+
+    @property
+    def makes_sizes(self) -> bool:
+        """Whether the sizes of the outputs depend on data, and so may be new symbols."""
+        return self.op.data_dependent or self.op.kind == "region"
 
     @property
     def pinned(self) -> bool:
@@ -263,4 +267,6 @@ class Graph:
                     value.type = value.type.substitute(table)
 
     def __str__(self) -> str:
+        from .printer import print_graph  # noqa: PLC0415  (when somebody looks)
+
         return print_graph(self)

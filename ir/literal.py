@@ -1,4 +1,4 @@
-"""Text -> attribute values: reads exactly what ``attrs.show_attr`` writes.
+"""Text -> attribute values: reads exactly what ``attr_text.show_attr`` writes.
 
 ``attrs`` lists the values with their text; ``number_text`` and ``array_text`` say how numbers and
 arrays are written.

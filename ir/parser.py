@@ -23,12 +23,12 @@ from .graph import Graph, Node, Value
 from .literal import parse_attr, parse_type
 from .location import Location
 from .op import OPS, Attrs, Op
-from .scanner import BARE, QUOTED, Scanner, meant, token, unquote
+from .scanner import BARE, QUOTED, Scanner, token, unquote
 from .step import NEW, Input, Kind, Place, Slot, Step, misfit
 from .structural import structural_types
 from .types import TensorType
 from .verify import verify_regions
-from .words import counted
+from .words import counted, meant
 
 __all__ = ["parse", "parse_all"]
 

@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .attrs import show_attr
+from .attr_text import show_attr
 from .location import Location
 from .scanner import BARE, quote
 

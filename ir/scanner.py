@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import NoReturn
 
 from .errors import IRSyntaxError
 
-__all__ = ["BARE", "QUOTED", "SPACE", "Scanner", "meant", "quote", "token", "unquote"]
+__all__ = ["BARE", "QUOTED", "SPACE", "Scanner", "quote", "token", "unquote"]
 
 SPACE = r"(?:\s++|\#[^\n]*+)*+"  # possessive: a comment is never tried a second way
 BARE = r"[^\W\d]\w*+"  # a name that needs no quotes
@@ -88,15 +87,3 @@ def unquote(scanner: Scanner, literal: str, at: int) -> str:
     except ValueError as error:
         scanner.fail(f"the string is not valid JSON: {error}", at)
     return str(value)
-
-
-def meant(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """A question that names what is close to a name that is not known, or ``""``.
-
-    >>> meant("ad", ["add", "exp"])
-    '; did you mean add?'
-    """
-    import difflib  # noqa: PLC0415  (for a hint alone)
-
-    close = difflib.get_close_matches(name, [k for k in known if len(k) < 60][:2000], 1)
-    return f"; did you mean {prefix}{close[0]}?" if close else ""

@@ -218,7 +218,7 @@ class _Verifier:
                 continue
             names = value.type.symbols()
             if names and not names <= symbols:
-                if not makes_sizes(node):
+                if not node.makes_sizes:
                     self.bound(graph, node, names, symbols)
                 symbols |= names
             checked.add(value.type)
@@ -247,11 +247,6 @@ def _rebound(node: Node, symbols: frozenset[str]) -> str:
             if known and any(r.types[i].shape[axis] != dim for r in regions):
                 return str(dim)
     return ""
-
-
-def makes_sizes(node: Node) -> bool:
-    """Whether the sizes of the outputs depend on data, and so may be new symbols."""
-    return node.op.data_dependent or node.op.kind == "region"
 
 
 def verify_regions(node: Node) -> None:

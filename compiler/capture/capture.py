@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import collections
 import contextlib
+import functools
 import operator
 import types
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
+from ..loading import late
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.names import Module, _Space
 from ..plain import PlainPython
@@ -35,7 +37,6 @@ from .grown import runs
 from .heap import EMPTY, Heap
 from .journal import Journal
 from .lists import Lists, looks_into
-from .loops import Loop, run_loop, settle
 from .machine import Decide, Generator, Raised, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted
@@ -43,7 +44,6 @@ from .numbers import DTYPES, TracedNumber, taken
 from .objects import is_interpreted, module_fallback
 from .pure import any_of
 from .raising import decision_of
-from .repeated import Repeated
 from .shapes import holds_opaque, is_opaque
 from .staged import PRINTS, exists_later, is_staged, known_truth, source_of, special_of, whole
 from .text import joined, snapshot
@@ -65,7 +65,7 @@ class Capture(Lists):
         super().__init__(tracer)
         self.heap = Heap()
         self.journal = Journal(tracer, self.heap)
-        self.journal.repeated = Repeated(self)
+        self.journal.repeated = functools.cache(lambda: late("capture.repeated").Repeated(self))
         self.cuts = Cuts(self, tracer.cut_at)
         self.carries = False  # whether there are objects that are only carried along
         self._parts = False  # whether the function that is called now may give a Choice
@@ -280,7 +280,8 @@ class Capture(Lists):
     def _finish_trip(self, frame: Frame, head: int, decide: Callable[[], Any]) -> Any:
         """A decision in a loop that has been a loop of Python's so far: this trip is made, and the
         others become a loop of the graph."""
-        loop, before = Loop(self, frame, head), frame.stops
+        loops = late("capture.loops")
+        loop, before = loops.Loop(self, frame, head), frame.stops
         frame.stops = before | {head} | {t for t in loop.exits if t != END}
         try:
             ended = decide()
@@ -288,7 +289,7 @@ class Capture(Lists):
                 ended = self.run(frame)
         finally:
             frame.stops = before
-        return settle(self, frame, loop.after_trip(frame, ended), peeled=head)
+        return loops.settle(self, frame, loop.after_trip(frame, ended), peeled=head)
 
     def negation(self, frame: Frame, value: Any) -> Any:
         found = self.decision(frame, value)
@@ -307,7 +308,7 @@ class Capture(Lists):
 
     def loop(self, frame: Frame, head: int) -> Any:
         """Make the trips of a loop; see ``run_loop``."""
-        return run_loop(self, frame, head)
+        return late("capture.loops").run_loop(self, frame, head)
 
     # iteration
 
@@ -335,7 +336,7 @@ class Capture(Lists):
             saved, tried = frame.copy(), frame.copy()
             begin = self.effort.mark
             try:
-                ended = run_loop(self, tried, head, peeled=True, grows=False)
+                ended = late("capture.loops").run_loop(self, tried, head, peeled=True, grows=False)
                 self.effort.unrolled[frame.code, head] = 0
                 frame.become(tried)
                 return ended

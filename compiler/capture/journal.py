@@ -176,7 +176,7 @@ class Journal:
         if not self.is_followed():
             self.refuse(f"{what} in a function of tf.cond and its like")
         if self.is_in_loop:
-            self.repeated.note(what, function, args, kwargs, writes)
+            self.repeated().note(what, function, args, kwargs, writes)
             return
         self.entries.append(Effect(function, args, kwargs, writes=writes))
 

@@ -393,7 +393,7 @@ class Loop:
         for entry in self.entries:
             self.machine.journal.put(*entry)
         if not self.machine.journal.is_in_loop:
-            self.machine.journal.repeated.emit()
+            self.machine.journal.repeated().emit()
         value = HOLE if self.value is None else self.value.make(tensors)
         for form in (*self.forms.values(), self.value or Form(None)):
             form.settle()

@@ -19,7 +19,6 @@ from twofold.ir.errors import StagingError
 from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
 from twofold.ir.types import BufferType, TensorType
-from twofold.ir.verify import makes_sizes
 
 from ..plain import PlainPython
 from ..sizes import TraceSizes
@@ -37,7 +36,7 @@ def made_inside(graph: Graph, outside: Iterable[TensorType], sizes: TraceSizes) 
     known = set(sizes.hints).union(*[t.symbols() for t in outside])
     found = frozenset[str]().union(*[v.type.symbols() for v in graph.inputs])
     for node in graph.nodes:
-        if makes_sizes(node):
+        if node.makes_sizes:
             inputs = frozenset[str]().union(*[v.type.symbols() for v in node.inputs])
             found |= frozenset[str]().union(*[v.type.symbols() for v in node.outputs]) - inputs
     return found - known

@@ -21,14 +21,15 @@ from twofold.ir.dims import DimLike
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node, Value
 
-from ..loading import control_kernels
+from ..loading import late
 from .axes import merge_axes
 from .buffers import contiguous, identifier, unique
 from .checks import with_checks
 from .data import replace
-from .expression import by_point, expression_of, identity, keeps, normal, rename
+from .expression import expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .pieces import NOTHING, Part, Stands, parts_of
+from .points import by_point
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
 from .space import AxisMap, Space, is_one, note_move
@@ -256,7 +257,7 @@ def build_kernels(node: Node) -> tuple[Kernel, ...]:
     that is joined from pieces."""
     (region,) = node.regions
     if any(map(by_point, region.nodes)):
-        return (control_kernels().build_control(region),)
+        return (late("kernel.control").build_control(region),)
     name = identifier(region.name)
     parts = parts_of(region)
     if parts is None:

@@ -36,10 +36,11 @@ from .checks import wanted
 from .data import replace
 from .draws import DRAWS
 from .each import Place
-from .expression import by_point, expression_of, identity, keeps, kernelable, normal, rename
+from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
 from .orders import ORDERS
 from .places import Places
+from .points import by_point
 from .sequences import SEQUENCES
 from .several import SEVERAL
 from .small import (

@@ -28,20 +28,17 @@ from twofold.ir.graph import Node
 from twofold.ir.promote import complex_of
 from twofold.ir.words import counted
 
-from ..loading import control_kernels
+from ..loading import late
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
+from .points import by_point
 
 __all__ = [
-    "CHECKED", "COMPUTED", "CONSTANTS", "RESERVED", "ExpressionError", "by_point", "calls",
+    "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "calls",
     "expression_of", "identity", "in_kernels", "keeps", "kernelable", "names", "normal", "parse",
     "rename", "result_dtype",
 ]  # fmt: skip
 
 CHECKED = ("cast", "floor_divide", "remainder", "power")  # what fails for some numbers
-COMPUTED = frozenset({
-    "array_position", "block_update", "gather", "gather_nd", "numpy_index", "scatter_add",
-    "tensor_scatter_nd_add", "tensor_scatter_nd_update",
-})  # fmt: skip
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.
@@ -164,12 +161,6 @@ def _supported(expr: str, dtypes: tuple[np.dtype[Any], ...]) -> bool:
     return not (calls(expr) & FLOAT_ONLY or _operators(expr) & set(_DIVISIONS))
 
 
-def by_point(node: Node) -> bool:
-    """Whether only a kernel of one point can compute a node: control flow, draws, what is read and
-    written at computed positions."""
-    return bool(node.regions) or node.op.kind == "random" or node.op.name in COMPUTED
-
-
 def kernelable(node: Node, checks: bool = False) -> bool:
     """Whether a node can be computed in a kernel: control flow in one of its own.
 
@@ -177,7 +168,7 @@ def kernelable(node: Node, checks: bool = False) -> bool:
     """
     op = node.op
     if by_point(node):
-        return bool(control_kernels().fits(node))  # which asks this for other nodes
+        return bool(late("kernel.control").fits(node))  # which asks this for other nodes
     if len(node.outputs) != 1 or (node.pinned and not (checks and node.op.name in CHECKED)):
         return False
     dtypes = tuple(v.type.dtype for v in node.inputs)

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.ops.einsum import einsum as contract
-
 from .base import TracedArray
 from .functions import trace_of
 from .links import Diagonal, Transpose
@@ -26,6 +24,8 @@ def einsum(
     *operands: Any, out: Any = None, dtype: Any = None, optimize: Any = False, **options: Any
 ) -> Any:
     """``np.einsum`` with an equation as text."""
+    from twofold.ir.ops.einsum import einsum as contract  # noqa: PLC0415  (when it is called)
+
     trace = trace_of(*operands, out)
     equation = operands[0]
     if not isinstance(equation, str):

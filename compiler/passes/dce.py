@@ -21,7 +21,6 @@ from twofold.ir.attrs import dims_of
 from twofold.ir.dims import symbols_of
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import Rebuilt, rebuild
-from twofold.ir.verify import makes_sizes
 
 from .driver import graph_pass
 from .parts import before, loop_sizes, varying
@@ -78,7 +77,7 @@ def _used(
 
 def _sources_of_sizes(graph: Graph) -> set[Value]:
     """What nodes make that has sizes of its own which attributes mention."""
-    makers = [node for node in graph.nodes if makes_sizes(node)]
+    makers = [node for node in graph.nodes if node.makes_sizes]
     if not makers:
         return set()
     attrs = [attr for node in graph.walk() for attr in node.attrs.values()]

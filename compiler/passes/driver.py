@@ -12,17 +12,17 @@ pass with another value, and its text is ``fuse{max_ops=8}``.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable
 from typing import Any
 
-from twofold.ir.attrs import attrs_key, show_attr
+from twofold.ir.attrs import attrs_key
 from twofold.ir.errors import ArgumentError, VerifyError
 from twofold.ir.graph import Graph, Node
 from twofold.ir.rebuild import lift
-from twofold.ir.scanner import meant
-from twofold.ir.verify import verify as check
+from twofold.ir.words import meant
 
 from .. import config
 from ..target import PLAN, Target
@@ -49,7 +49,7 @@ class Option:
         return " ".join(found[1].split()) if found else ""
 
     def __str__(self) -> str:
-        return f"{self.name}={show_attr(self.default)}"
+        return f"{self.name}={_text(self.default)}"
 
 
 class Pass:
@@ -59,12 +59,20 @@ class Pass:
         self, function: Callable[..., Graph], kernels: bool, steps: bool = False,
         values: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        self.name, self.__doc__ = function.__name__, inspect.getdoc(function)
+        self.name, self.__doc__ = function.__name__, function.__doc__
         self.__module__ = function.__module__
         self._function, self.kernels, self.steps = function, kernels, steps
-        self.options = _options(function)
-        self.plans = "target" in inspect.signature(function).parameters
-        self.values = {name: o.default for name, o in self.options.items()} | (values or {})
+        code = function.__code__
+        self.plans = "target" in code.co_varnames[: code.co_argcount]
+        self.values = (function.__kwdefaults__ or {}) | (values or {})
+
+    @functools.cached_property
+    def options(self) -> dict[str, Option]:
+        """The keyword-only parameters; each has a default and one of the types in ``TYPES``."""
+        found = inspect.signature(self._function).parameters.values()
+        doc = inspect.getdoc(self._function) or ""
+        return {p.name: Option(p.name, TYPES[p.annotation], p.default, doc)
+                for p in found if p.kind is p.KEYWORD_ONLY}  # fmt: skip
 
     def __call__(self, graph: Graph, *, target: Target = PLAN, verify: bool | None = None) -> Graph:
         """A new graph; the one that is given stays as it is.
@@ -88,8 +96,10 @@ class Pass:
         return self.kernels or not node.op.kernel
 
     def _check(self, result: Graph) -> None:
+        from twofold.ir.verify import verify  # noqa: PLC0415  (off by default)
+
         try:
-            check(result)
+            verify(result)
         except VerifyError as error:
             raise VerifyError(
                 f"{error.reason} (after the pass {self})", error.invariant, error.node,
@@ -133,7 +143,7 @@ class Pass:
 
     def __str__(self) -> str:
         changed = [
-            f"{name}={show_attr(value)}"
+            f"{name}={_text(value)}"
             for name, value in self.values.items()
             if value != self.options[name].default
         ]
@@ -155,9 +165,7 @@ def graph_pass(
     return lambda function: Pass(function, kernels, steps)
 
 
-def _options(function: Callable[..., Graph]) -> dict[str, Option]:
-    """The keyword-only parameters; each has a default and one of the types in ``TYPES``."""
-    found = inspect.signature(function).parameters.values()
-    doc = inspect.getdoc(function) or ""
-    return {p.name: Option(p.name, TYPES[p.annotation], p.default, doc)
-            for p in found if p.kind is p.KEYWORD_ONLY}  # fmt: skip
+def _text(value: Any) -> str:
+    from twofold.ir.attr_text import show_attr  # noqa: PLC0415  (when somebody looks)
+
+    return show_attr(value)

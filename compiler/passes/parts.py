@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
-from twofold.ir.verify import makes_sizes
 
 __all__ = ["before", "captured", "loop_sizes", "narrowed", "varying"]
 
@@ -37,7 +36,7 @@ def loop_sizes(node: Node) -> frozenset[str]:
     """The size symbols that each trip binds anew: those of the state, and what the body makes."""
     outside = frozenset[str]().union(*[v.type.symbols() for v in node.inputs])
     inside = [v.type.symbols() for r in node.regions for v in r.inputs]
-    made = [n for r in node.regions for n in r.nodes if makes_sizes(n)]
+    made = [n for r in node.regions for n in r.nodes if n.makes_sizes]
     inside += [v.type.symbols() for n in made for v in n.outputs]
     return frozenset[str]().union(*inside) - outside
 

@@ -21,8 +21,8 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
-from ..kernel.expression import COMPUTED, by_point
-from ..loading import control_kernels
+from ..kernel.points import COMPUTED, by_point
+from ..loading import late
 from ..target import Target
 from .driver import graph_pass
 
@@ -38,7 +38,7 @@ def scalarise(graph: Graph, target: Target) -> Graph:
     ]  # fmt: skip
     if not fitting and not any(node.regions for node in graph.nodes):
         return rebuild(graph)
-    begins = control_kernels().begins if fitting else lambda node: False
+    begins = late("kernel.control").begins if fitting else lambda node: False
     joined = _Joined(graph, fitting)
     alone = {node: _Group([node], node.outputs) for node in fitting}
 
@@ -67,7 +67,7 @@ def scalarise(graph: Graph, target: Target) -> Graph:
 
 def _fused(new: Rebuilt, group: _Group) -> Sequence[Value]:
     """Put a group into a kernel."""
-    region = control_kernels().together(group.nodes, group.outputs, _name(group.nodes))
+    region = late("kernel.control").together(group.nodes, group.outputs, _name(group.nodes))
     made = new.graph.add(
         OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()},
         types=[v.type for v in group.outputs], regions=[copied(region)], loc=group.nodes[-1].loc,
@@ -145,7 +145,7 @@ class _Joined:
         kept, members = set(self.graph.outputs), set(group)
         outputs = [v for node in group for v in node.outputs
                    if v in kept or not members.issuperset(self.uses[v])]  # fmt: skip
-        return _Group(group, outputs) if control_kernels().fit(group, outputs) else None
+        return _Group(group, outputs) if late("kernel.control").fit(group, outputs) else None
 
     def order(self) -> list[Node]:
         """The nodes of the graph; those that use what a group makes stand behind it."""

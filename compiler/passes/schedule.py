@@ -20,7 +20,6 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
 from twofold.ir.step import NEW, Input, Kind, Place, Slot, Step
 from twofold.ir.types import BufferType, TensorType
-from twofold.ir.verify import makes_sizes
 
 from ..planned import is_held, roots, runs_held, step_of
 from ..target import Target
@@ -73,7 +72,7 @@ def _unplaced(node: Node, target: Target, known: set[str]) -> Step:
 
 def _late(graph: Graph) -> set[str]:
     """The sizes that nodes of a graph make."""
-    made = [v.type.symbols() for node in graph.nodes if makes_sizes(node) for v in node.outputs]
+    made = [v.type.symbols() for node in graph.nodes if node.makes_sizes for v in node.outputs]
     return set[str]().union(*made).difference(graph.symbols()) if made else set()
 
 

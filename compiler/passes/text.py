@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twofold.ir.literal import parse_attr
-from twofold.ir.scanner import BARE, Scanner, meant, token
+from twofold.ir.scanner import BARE, Scanner, token
+from twofold.ir.words import meant
 
 from .driver import Pass
 

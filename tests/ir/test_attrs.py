@@ -10,6 +10,7 @@ import pytest
 from support.attr_values import F32, VALUES, N
 
 import twofold as tf
+from twofold.ir.attr_text import show_attr
 from twofold.ir.attrs import (
     attr_key,
     attrs_at,
@@ -20,7 +21,6 @@ from twofold.ir.attrs import (
     plain_value,
     refused,
     same_attrs,
-    show_attr,
     substituted,
 )
 from twofold.ir.dims import Dim, symbol

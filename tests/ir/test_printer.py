@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.attr_values import F32, VALUES
 
-from twofold.ir.attrs import show_attr
+from twofold.ir.attr_text import show_attr
 from twofold.ir.dtypes import DTYPES
 from twofold.ir.equality import difference
 from twofold.ir.graph import Graph, Node

@@ -28,6 +28,21 @@ def test_import_loads_neither_compiler_nor_command_line_packages(tmp_path: Path)
     assert run_python(code, tmp_path) == "[]"
 
 
+def test_a_first_call_loads_neither_kernels_nor_what_stages_loops(tmp_path: Path) -> None:
+    (tmp_path / "first.py").write_text(
+        "import sys\n"
+        "import twofold as tf\n"
+        "f = tf.function(lambda x: tf.nn.relu(x @ x) + 1)\n"
+        "print(f(tf.ones((2, 2))).numpy().sum())\n"
+        "unused = ('kernel.expression', 'native.target', 'capture.loops', 'capture.repeated',\n"
+        "          'passes.groups', 'derivatives')\n"
+        "print([m for m in unused if f'twofold.compiler.{m}' in sys.modules])\n"
+        "print([m for m in ('parser', 'printer', 'verify') if f'twofold.ir.{m}' in sys.modules])\n"
+    )
+    code = "import runpy; runpy.run_path('first.py')"
+    assert run_python(code, tmp_path).split("\n") == ["12.0", "[]", "[]"]
+
+
 @pytest.mark.parametrize("floor", FLOORS)
 def test_a_floor_is_below_twofold_and_not_at_the_top(floor: str, tmp_path: Path) -> None:
     code = f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,9 @@ from twofold.ir.errors import IRSyntaxError
 from twofold.ir.graph import Graph
 from twofold.ir.parser import parse_all
 from twofold.ir.printer import print_graph
-from twofold.ir.scanner import Scanner, meant, token
+from twofold.ir.scanner import Scanner, token
 from twofold.ir.verify import verify
+from twofold.ir.words import meant
 
 from .given import text_of, write
 from .report import console, show_seconds
@@ -148,7 +150,7 @@ def _list(as_json: bool) -> None:
     """The passes in the compiler's order: what each does and what its options are."""
     if as_json:
         rows = [
-            {"pass": p.name, "summary": p.summary, "page": p.__doc__,
+            {"pass": p.name, "summary": p.summary, "page": inspect.getdoc(p),
              "options": {o.name: {"type": o.type.__name__, "default": o.default}
                          for o in p.options.values()}}
             for p in PASSES
