@@ -7,6 +7,7 @@ every other object by identity, held weakly.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import weakref
@@ -100,6 +101,12 @@ def _token(obj: Any) -> Token:
         return found
 
 
+def _float_text(x: float) -> str:
+    """A float as text that ``float.fromhex`` reads; ``hex`` drops the sign of a NaN."""
+    text = x.hex()
+    return "-nan" if text == "nan" and math.copysign(1.0, x) < 0 else text
+
+
 def leaf_key(x: Any) -> Any:
     """The exact key of one argument."""
     kind = type(x)  # not ``__class__``, which runs the user's ``__getattribute__``
@@ -110,13 +117,13 @@ def leaf_key(x: Any) -> Any:
         dtype = x.dtype  # long and long long are equal, and are not the same
         return dtype.num, dtype, x.shape, x.strides, x.flags.writeable
     if kind is float:
-        return kind, x.hex()
+        return kind, _float_text(x)
     if kind in _BY_VALUE:
         return kind, x
     if issubclass(kind, np.generic):
         return kind, x.dtype
     if kind is complex:
-        return kind, x.real.hex(), x.imag.hex()
+        return kind, _float_text(x.real), _float_text(x.imag)
     if kind is slice or kind is range:
         parts = (x.start, x.stop, x.step)
         if all(p is None or p.__class__ is int for p in parts):

@@ -40,7 +40,8 @@ def counted(function: Any, **options: Any) -> Any:
 
 X = tf.constant([1.0, 2.0])
 DIFFERENT = [1, 1.0, True, "1", b"1", 1 + 0j, None, 0, 0.0, -0.0, False, 0j, complex(0.0, -0.0),
-             float("inf"), float("nan"), 2**40, slice(0, 1), slice(0, 2), slice(0, True),
+             float("inf"), float("nan"), float("-nan"), complex(0, float("nan")),
+             complex(0, float("-nan")), 2**40, slice(0, 1), slice(0, 2), slice(0, True),
              range(3), range(0, 3, 2), Colour.RED, Colour.BLUE, Ellipsis, np.float32, len]  # fmt: skip
 
 

@@ -110,14 +110,16 @@ def _atanh(a: Value, b: Value) -> tuple[Value, Value]:
     p, q = far.select(a.like(0.5), x), far.select(a.like(0.5), y)
     less = 1.0 - p
     real = call("log1p", p * 4.0 / (less * less + q * q)) * 0.25
-    # on the line through 1 the quotient loses what is small
+    # near 1, on the line through it, the quotient loses what is small, or overflows
     line = (call("log", (q * q + 4.0).intrinsic("sqrt")) - call("log", q)) * 0.5
-    real = p.equals(1.0).select(line, real)
+    real = (p.equals(1.0) & (q < 1.0)).select(line, real)
     imag = call("atan2", q + q, less * (p + 1.0) - q * q) * 0.5
     inverse = divide(pair(x.like(1.0), x.like(0.0)), pair(x, y))
     away = infinite(a, b).select(x.like(0.0), inverse.part(0))
-    away = x.is_nan().select(infinite(b, b).select(x.like(0.0), x), away)
+    unknown = infinite(b, b).select(x.like(0.0), x)  # beside a NaN the other part says which way
+    away = x.is_nan().select(unknown, away)
+    turn = x.is_nan().select(unknown + HALF_PI, y.like(HALF_PI))
     real = far.select(away, real)
-    imag = far.select(y.is_nan().select(y, y.like(HALF_PI)), imag)
+    imag = far.select(y.is_nan().select(y, turn), imag)
     flat = y.equals(0.0) & (x <= 1.0)
     return x.equals(0.0).select(x, real).with_sign(a), flat.select(y, imag).with_sign(b)

@@ -16,7 +16,7 @@ from twofold.compiler.pipeline import run
 
 Array = np.ndarray[Any, Any]
 DTYPES = ["complex64", "complex128"]
-EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 80.0, -120.0, 1e5, np.inf, -np.inf, np.nan]
+EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 80.0, -120.0, 1e5, 1e30, 1e160, np.inf, -np.inf, np.nan]
 GRID = np.array([complex(a, b) for a in EDGES for b in EDGES])
 UNARY = sorted(FUNCTIONS.keys() - {"pow"})
 EXACT: dict[str, Callable[[Any], Any]] = {
@@ -82,7 +82,8 @@ def test_both_modes_are_within_the_bound(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", UNARY)
 def test_edges_are_those_of_eager_code(name: str, dtype: str) -> None:
     """Signs of zeros choose the side of a cut. Next to a NaN a sign has no meaning."""
-    x = GRID.astype(dtype)
+    with np.errstate(over="ignore"):
+        x = GRID.astype(dtype)
     if name == "exp2":  # whose angle is that of the product, for large numbers another
         x = x[~(np.abs(x.imag) > 1e3)]
     found, want = in_kernels(op(name), x), op(name)(tf.constant(x)).numpy()
