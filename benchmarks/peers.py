@@ -1,6 +1,6 @@
 """The same work on twofold and its peers, in one run: equality first, then times as ratios.
 
-    python benchmarks/peers.py [--json] [--only NAME] [--rounds N] [--torch-compile]
+    python benchmarks/peers.py [--json] [--only NAME ...] [--rounds N] [--torch-compile]
 
 NumPy runs the work as one writes it; JAX runs it under ``jit``; torch runs it eagerly (add
 ``--torch-compile`` for that mode, which needs a C++ compiler). Peers that are not installed are
@@ -113,13 +113,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", action="append", metavar="NAME", help="may be given again")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--torch-compile", action="store_true")
     args = parser.parse_args()
     names = libraries(args.torch_compile)
     around = surroundings(names)
-    chosen = [w for w in WORKLOADS if args.only in w.name]
+    chosen = [w for w in WORKLOADS if not args.only or any(n in w.name for n in args.only)]
     workers = [Worker(name, "workloads") for name in names]
     with Progress(console=Console(stderr=True), transient=True) as progress:
         rows = [

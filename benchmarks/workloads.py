@@ -316,12 +316,15 @@ class TrainStep(Workload):
         super().__init__(name, list, {}, tolerance=2e-3, budget=0.15)
         self.sizes, self.batch = sizes, batch
 
-    def build(self, library: str) -> Callable[[], Any] | None:
-        """The step of this library, or None."""
+    def prepare(self, library: str) -> tuple[Callable[[], Any], Any] | None:
+        """The step of this library and the loss of the first one, or None."""
         from train_step import STEPS
 
         make = STEPS.get(library)
-        return None if make is None else make(self.sizes, self.batch)
+        if make is None:
+            return None
+        call = make(self.sizes, self.batch)
+        return call, np.asarray(self.result(library, call()))
 
 
 def of_array_work() -> list[Workload]:
