@@ -30,6 +30,7 @@ class Check:
     ) -> None:  # fmt: skip
         self.space: dict[str, Any] = {"is_": is_, "equal": equal}
         self.places: list[tuple[int, int, str]] = []  # guard, part, its name
+        self.whole: list[tuple[int, str]] = []  # guard, the name of all that it has given
         self._names: dict[int, str] = {}
         self._open: list[str] = []  # names of numbers that may change
         self._loose, self._renew = loose, renew
@@ -46,9 +47,14 @@ class Check:
 
         test = getattr(read, "test", None)
         found: str | None = None if test is None else test(held, same, self._named)
-        if found is None:
+        if found is not None:
+            return found
+        if all(index != i for i, _ in self._renew):
             return f"equal({self._named(read)}(), {self._named(held)})"
-        return found
+        known = f"w{index}"  # with numbers in it that may change: as it was seen last
+        self.whole.append((index, known))
+        self.space[known] = held
+        return f"equal({self._named(read)}(), {known})"
 
     def _same(self, index: int, part: int, text: str, held: Any) -> str:
         """The test whether an expression gives what a guard holds."""
@@ -81,8 +87,11 @@ class Check:
         self.space[name] = held
         return name
 
-    def give(self, nows: Sequence[Any]) -> None:
-        """Compare with what readers have given now, which is equal."""
+    def give(self, nows: Sequence[Any], reads: Sequence[tuple[Any, Any]]) -> None:
+        """Compare with what readers have given now, which is equal to what they gave or, in
+        numbers that may change, what is held for them now."""
+        for index, name in self.whole:
+            self.space[name] = reads[index][1]
         for index, part, name in self.places:
             now = nows[index]
             self.space[name] = now if part == WHOLE else now[part]

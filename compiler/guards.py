@@ -170,7 +170,7 @@ class Watch:
                     return False
                 break
         if self.check is not None:
-            self.check.give(nows)
+            self.check.give(nows, self.reads)
         elif self.reads:
             self._write(nows)
         return True
@@ -185,7 +185,7 @@ class Watch:
                 for part in parts
             }
             self.check = Check(self.reads, _same, (_Weak, _Method), renew)
-            self.check.give(nows)
+            self.check.give(nows, self.reads)
             self.fast = self.check.holds
 
     def outdated(self) -> bool:

@@ -78,6 +78,7 @@ class Resumption:
         kept = [Opaque(i) for i in range(len(carried.values))]
         machine.carries = bool(kept)
         handles = iter(self.handles)
+        machine.heap.aliases.private = {id(leaves[i]) for i in self.image.private}
 
         def begin(image: FrameImage, back: Frame | None) -> Frame:
             frame: Frame = machine.frame_of(names.function(next(handles)), back)
@@ -194,27 +195,25 @@ class Segments:
         segment = pending.segment
         self.function.steps.note(segment.why)
         thawer = Thawer(segment.image, pending.values, pending.carried)
-        frames, owned = thawer.frames(begun), thawer.own
+        frames, owned, private = thawer.frames(begun), thawer.own, thawer.private
         given = {id(x) for x in pending.carried}
         for held in (*_operands(frames[-1]), *thawer.iterators()):
-            _disown(held, owned, given)
+            _disown(held, owned, given, private)
         try:
             _make_step(frames[-1])
         except BaseException as error:  # noqa: BLE001  (it is raised where it belongs)
             raised = error
         else:
             if not pace.is_small:
-                return self._continued(frames, owned, given, pace)
+                return self._continued(frames, thawer, given, pace)
             self.function.plain_calls.note(f"{FASTER} {_at(frames)}")
             return run_on(frames)
         return run_on(frames, _trimmed(raised, frames[-1]))
 
-    def _continued(
-        self, frames: list[Frame], owned: dict[int, Any], given: set[int], pace: Pace
-    ) -> Any:
+    def _continued(self, frames: list[Frame], thawer: Thawer, given: set[int], pace: Pace) -> Any:
         """Go on behind a step. ``given``: what steps gave and were given, and what has been carried
         along: no trace looks into containers among it, unless they are short."""
-        begin = time.perf_counter()
+        begin, owned = time.perf_counter(), thawer.own
         positions = [f.at for f in frames]
         place = tuple([(f.code, f.at) for f in frames])
         held = len(self.places[place]) > SHAPES
@@ -234,7 +233,9 @@ class Segments:
                 )
             return id(x) not in owned and not isinstance(x, _CARRIED_NOT) and is_carried(x)
 
-        freezer = Freezer(lambda x: x, lambda x: id(x) in owned, carries)
+        freezer = Freezer(
+            lambda x: x, lambda x: id(x) in owned, carries, lambda x: id(x) in thawer.private
+        )
         try:
             image = freezer.image(frames, positions)
             self.places[place].add(image)
@@ -254,7 +255,7 @@ class Segments:
         return found.paced(freezer.leaves, freezer.carried, pace, begin)
 
 
-def _disown(x: Any, owned: dict[int, Any], given: set[int]) -> None:
+def _disown(x: Any, owned: dict[int, Any], given: set[int], private: set[int]) -> None:
     """A step gets an object: it may keep it, with all that it leads to."""
     todo, seen = [x], set()
     while todo:
@@ -262,6 +263,7 @@ def _disown(x: Any, owned: dict[int, Any], given: set[int]) -> None:
         if id(x) in seen:
             continue
         seen.add(id(x))
+        private.discard(id(x))
         parts = opened(x, lambda y: id(y) in owned)
         if owned.pop(id(x), None) is not None:
             given.add(id(x))

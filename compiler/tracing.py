@@ -34,6 +34,7 @@ __all__ = ["Trace", "Tracing", "traced"]
 
 
 REFUSED = (PlainPython, StagingError, ReturnTypeError, GraphError)
+ATTEMPTS = 24  # to end a trace before what is not staged
 
 
 class Trace(NamedTuple):
@@ -210,10 +211,16 @@ def traced(tracing: Tracing, cuts: bool) -> Trace:
         if not cuts or tracing.by_value(error):
             raise
         why = error.why if isinstance(error, PlainPython) else first_line(error)
-        for at in tracing.places(error):
+        places = tracing.places(error)
+        for _ in range(ATTEMPTS):
+            if not places:
+                break
+            at = places.pop(0)
             try:
                 return tracing.until(at, why).run()
-            except (Uncuttable, *REFUSED):
+            except Uncuttable as uncuttable:
+                places = [*[p for p in uncuttable.places if p < at], *places]
+            except REFUSED:
                 continue
         raise
 

@@ -9,8 +9,9 @@ is looked for whether anybody still has the other, and if so, plain Python makes
 from __future__ import annotations
 
 import gc
+import itertools
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..ndarrays.base import TracedArray, TracedScalar
@@ -23,7 +24,7 @@ from .frame import Frame
 from .instances import fields_of, is_instance
 from .machine import Generator
 
-__all__ = ["Aliases", "State", "is_full", "tensors_in"]
+__all__ = ["Aliases", "State", "is_full", "put_outside", "reached", "tensors_in"]
 
 
 class Aliases:
@@ -34,26 +35,37 @@ class Aliases:
         self.stood: dict[int, list[Traced]] = {}  # for which -> tensors
         self.copied: dict[int, Traced] = {}  # objects that are in a list by their elements
         self.groups: dict[int, Any] = {}  # of tensors that are never the same object
+        self.here: Callable[[], tuple[int, ...]] = tuple  # where the trace can end, up to now
+        self.since: dict[int, tuple[int, ...]] = {}  # the same, when this has begun for a tensor
+        self.private: set[int] = set()  # arguments that nobody outside has
 
     def copy(self, values: Iterable[Any]) -> None:
         """Objects are in a list by their elements, or come out of one."""
-        self.copied.update((id(t), t) for v in values for t in tensors_in(v))
+        for v in values:
+            for t in tensors_in(v):
+                self.copied[id(t)] = t
+                self.since.setdefault(id(t), self.here())
 
-    def stand(self, made: Any, values: Iterable[Any], group: Any = None) -> None:
+    def stand(self, made: Any, values: list[Any], group: Any = None) -> None:
         """A tensor stands for one of these objects; those of a group for different ones."""
         found: dict[int, Traced] = {}
         for v in values:
             if v is not made and (isinstance(v, Traced) or is_instance(v)):
                 found[id(v)] = v
                 found |= {id(x): x for x in self.stands.get(id(v), (v, ()))[1]}
-                if id(v) in self.copied:
-                    self.copied[id(made)] = made
+        self.inherit(made, values)
         if found:
             self.groups[id(made)] = group
+            self.since.setdefault(id(made), self.here())
             before = self.stands.get(id(made), (made, ()))[1]
             self.stands[id(made)] = made, (*before, *found.values())
             for key in found:
                 self.stood.setdefault(key, []).append(made)
+
+    def inherit(self, made: Any, values: Iterable[Any]) -> None:
+        """A tensor is one of these objects: it is in a list if one of them is."""
+        if any(id(v) in self.copied for v in values):
+            self.copy([made])
 
     def is_known(self, tensor: Any) -> bool:
         """Whether anything else may be the same object as this tensor."""
@@ -63,8 +75,12 @@ class Aliases:
     def is_shared(self, machine: Any, frame: Frame, tensor: Any) -> bool:
         """Whether a write to a tensor would be seen by somebody else, who has another object of the
         trace for it."""
-        if id(tensor) in self.copied:
-            return True
+        others = None if id(tensor) in self.copied else self.others(machine, tensor)
+        return others is None or not others.isdisjoint(reached(_roots(machine, frame)))
+
+    def others(self, machine: Any, tensor: Any) -> set[int] | None:
+        """What else may be the same object as a tensor, by identity; None where somebody outside
+        may have it."""
         group = self.groups.get(id(tensor))
         others = {id(t) for t in self.stood.get(id(tensor), ())}
         for candidate in self.stands.get(id(tensor), (tensor, ()))[1]:
@@ -75,10 +91,25 @@ class Aliases:
         if not isinstance(tensor, Traced):
             known = self.stands.get(id(tensor), (tensor, ()))[1]
             if any(not isinstance(x, Traced) and not machine.is_own(x) for x in known):
-                return True  # somebody outside has it
-        if others.intersection(id(x) for x, _ in machine.tracer.arguments):
-            return True
-        return not others.isdisjoint(_reached(machine, frame))
+                return None
+        given = {id(x) for x, _ in machine.tracer.arguments} - self.private
+        return others if others.isdisjoint(given) else None
+
+    def begins(self, machine: Any, held: dict[int, Any]) -> tuple[int, ...] | None:
+        """Objects are handed to another trace, which knows nothing of this: where this trace can
+        end, before any of them may be the same as another that is held, or that somebody outside
+        has; None if there is none. ``held``: all that is handed on, by identity."""
+        found: list[tuple[int, ...]] = []
+        lists = any(type(x) is list and len(x) == 1 and type(x[0]) is Run for x in held.values())
+        copied = self.copied.keys() & held.keys()
+        for key, x in held.items():
+            if not self.is_known(x):
+                continue
+            others = self.others(machine, x)
+            several = key in copied and (lists or len(copied) > 1)
+            if several or others is None or not others.isdisjoint(held):
+                found += [self.since.get(id(t), ()) for t in (x, *self.stood.get(key, ()))]
+        return tuple(dict.fromkeys(itertools.chain(*sorted(found)))) if found else None
 
 
 def _is_older(x: Any, tracer: Any) -> bool:
@@ -148,25 +179,32 @@ class State:
         return before != (self.moves, self.is_tangled, len(self.older))
 
 
-def _reached(machine: Any, frame: Frame) -> set[int]:
-    """All that the code can still come to: by variables that are read again, by what is on the
-    stack or in a generator, and what is written into objects from outside."""
+def put_outside(machine: Any) -> list[Any]:
+    """What is written into objects from outside, and what calls behind the graph are given."""
     todo: list[Any] = [made for _, made in machine.journal.shadows.values()]
-    todo += [tuple(entry) for entry in machine.journal.entries]
-    todo += machine.generators
+    return todo + [tuple(entry) for entry in machine.journal.entries]
+
+
+def _roots(machine: Any, frame: Frame) -> list[Any]:
+    """What the code can still come to: by variables that are read again, by what is on the stack or
+    in a generator, and what is written into objects from outside."""
+    todo = [*put_outside(machine), *machine.generators]
     at: Frame | None = frame
     while at is not None:
         live = flow_of(at.code).live[at.at] | at.carried
         todo += [x for name, x in at.slots.items() if name in live]
         todo += at.stack
         at = at.back
-    seen: set[int] = set()
-    kept: list[Any] = []  # so that no two have one id
+    return todo
+
+
+def reached(todo: list[Any]) -> dict[int, Any]:
+    """Objects with all that they hold, by identity."""
+    seen: dict[int, Any] = {}
     while todo:
         x = todo.pop()
         if id(x) not in seen:
-            seen.add(id(x))
-            kept.append(x)
+            seen[id(x)] = x
             todo += _held(x)
     return seen
 

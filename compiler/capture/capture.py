@@ -67,6 +67,7 @@ class Capture(Lists):
         self.journal = Journal(tracer, self.heap)
         self.journal.repeated = functools.cache(lambda: late("capture.repeated").Repeated(self))
         self.cuts = Cuts(self, tracer.cut_at)
+        self.heap.aliases.here = self.cuts.here
         self.carries = False  # whether there are objects that are only carried along
         self._parts = False  # whether the function that is called now may give a Choice
         self.effort = Effort()
@@ -130,10 +131,12 @@ class Capture(Lists):
 
     def spend(self, frame: Frame) -> None:
         self.cuts.step(frame)
-        if self.heap.parts:
-            self.effort.spent += 1
-            if self.effort.is_over:
-                self.give_up("control flow by values that takes so long to be traced")
+        if not self.heap.parts:
+            self.cuts.top = frame
+            return
+        self.effort.spent += 1
+        if self.effort.is_over:
+            self.give_up("control flow by values that takes so long to be traced")
 
     def fails(self, frame: Frame, error: BaseException) -> bool:
         return self.cuts.failed(frame, error)
@@ -569,20 +572,8 @@ class Leave:
         self.function, self.part = function, part
 
 
-_VALUES = (
-    type(None),
-    int,
-    float,
-    complex,
-    str,
-    bytes,
-    tuple,
-    frozenset,
-    Tensor,
-    Variable,
-    np.ndarray,
-    np.generic,
-)
+_VALUES = (type(None), int, float, complex, str, bytes, tuple, frozenset, Tensor, Variable,
+           np.ndarray, np.generic)  # fmt: skip
 
 
 def _is_mutable(value: Any) -> bool:

@@ -26,6 +26,7 @@ from ..plain import PlainPython
 from ..symint import SymInt
 from ..symnumber import SymFloat, SymWhole
 from ..trace import Traced
+from .aliases import put_outside, reached
 from .choice import Choice
 from .frame import Frame
 from .image import Freezer, Image
@@ -88,6 +89,7 @@ class Cuts:
         self.whole = False  # whether what is refused is refused for the call as a whole
         self.error: BaseException | None = None
         self.places: list[int] = []  # where the trace could have ended before ``error``
+        self.top: Frame | None = None  # the innermost frame outside of branches and loops
 
     def step(self, frame: Frame) -> None:
         """An instruction begins. Raises Cut."""
@@ -137,11 +139,28 @@ class Cuts:
         if frames is None:
             raise Uncuttable("the function is in the middle of something")
         machine.refuse_protected()
-        freezer = Freezer(self._real(), machine.is_own, _is_carried)
+        outside = reached(put_outside(machine))
+        given = {id(x) for x, _ in machine.tracer.arguments} - machine.heap.aliases.private
+
+        def is_private(x: Any) -> bool:
+            return type(x) is Traced and id(x) not in outside and id(x) not in given
+
+        freezer = Freezer(self._real(), machine.is_own, _is_carried, is_private)
         positions = [*[f.at for f in frames[:-1]], frame.now]
         image = freezer.image(frames, positions)
         self._check(freezer)
+        places = machine.heap.aliases.begins(machine, freezer.objects_met() | outside)
+        if places is not None:
+            raise Uncuttable("objects of which the graph decides whether they are one", places)
         return Segment(image, freezer.leaves, freezer.carried)
+
+    def here(self) -> tuple[int, ...]:
+        """Where the trace could end before what is being done, if it may: the innermost first."""
+        found, at = [], self.top
+        while at is not None:
+            found.append(at.began)
+            at = at.back
+        return tuple(found)
 
     def _real(self) -> Any:
         """What a value of the trace stands for."""

@@ -46,17 +46,20 @@ class Image(NamedTuple):
     objects: tuple[tuple[Any, tuple[Node, ...]], ...]
     values: int  # how many there are
     carried: int
+    private: tuple[int, ...]  # those that are tensors which nobody else has
 
 
 class Freezer:
     """Takes frames apart. ``real``: what a value stands for; ``is_own``: whether it was made by the
-    function; ``is_carried``: whether it is carried along."""
+    function; ``is_carried``: whether it is carried along; ``is_private``: whether a tensor is one
+    that nobody else has."""
 
     def __init__(
         self, real: Callable[[Any], Any], is_own: Callable[[Any], bool],
-        is_carried: Callable[[Any], bool],
+        is_carried: Callable[[Any], bool], is_private: Callable[[Any], bool],
     ) -> None:  # fmt: skip
         self.real, self.is_own, self.is_carried = real, is_own, is_carried
+        self.is_private = is_private
         self.leaves: list[Any] = []
         self.carried: list[Any] = []
         self.objects: list[Any] = []
@@ -69,7 +72,12 @@ class Freezer:
             self._frame(f, at, f is frames[-1]) for f, at in zip(frames, positions, strict=True)
         ])  # fmt: skip
         objects = tuple(map(tuple, self.objects))
-        return Image(made, objects, len(self.leaves), len(self.carried))
+        private = tuple([i for i, x in enumerate(self.leaves) if self.is_private(x)])
+        return Image(made, objects, len(self.leaves), len(self.carried), private)
+
+    def objects_met(self) -> dict[int, Any]:
+        """All that goes along, by identity."""
+        return {id(x): x for x in self.kept}
 
     def _frame(self, frame: Frame, at: int, is_last: bool) -> FrameImage:
         code = frame.code
@@ -143,6 +151,7 @@ class Thawer:
         self.image, self.leaves, self.carried = image, leaves, carried
         self.walks, self.space = walks, space  # what global names are looked up in
         self.own: dict[int, Any] = {}
+        self.private = {id(leaves[i]) for i in image.private}
         self.made: dict[int, Any] = {}
         self.todo: list[int] = []
 

@@ -132,6 +132,9 @@ class Journal:
             if id(owner) in self.drawn:
                 self.refuse("a container that is written to while something goes over it")
             found = owner.copy()
+            for (place, key), number in self.numbers.items():  # inputs stay what they are
+                if place == id(owner) and key is not LENGTH:
+                    found[key] = number
             self._stand_for(owner, found)
         return found
 

@@ -314,6 +314,7 @@ class Merger:
                 made.append(outs[at])
                 several = [v for i, v in uses if self.uses[i, id(v)] > 1]
                 self.heap.aliases.stand(made[0], [*older, *several])
+                self.heap.aliases.inherit(made[0], [v for _, v in uses])
             return made[0]
 
         self.containers[place] = build

@@ -52,7 +52,12 @@ Parts = tuple[tuple[Any, ...], Any]
 
 
 class Uncuttable(Exception):
-    """The frames cannot be handed on."""
+    """The frames cannot be handed on. ``places``: where a trace may end earlier, so that they
+    can."""
+
+    def __init__(self, words: str, places: tuple[int, ...] = ()) -> None:
+        super().__init__(words)
+        self.places = places
 
 
 class Ref:

@@ -442,3 +442,34 @@ def test_what_each_call_reads_and_changes_runs_as_plain_python() -> None:
 
     with pytest.warns(UserWarning, match="reads a list, which each call of it changes"):
         assert [float(f(tf.constant(1.0))) for _ in range(12)] == [k + 1.0 for k in range(12)]
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.n = 0
+
+
+def either_attribute(held: Any, x: Any, p: int) -> None:
+    if x > 2 or p:
+        held.n -= 1
+    else:
+        held.n += 3
+
+
+def either_item(held: Any, x: Any, p: int) -> None:
+    if x > 2 or p:
+        held["n"] -= 1
+
+
+@pytest.mark.parametrize(
+    ("program", "make"), [(either_attribute, Counter), (either_item, lambda: {"n": 0})]
+)
+def test_a_number_that_both_ways_change_is_that_of_the_call(program: Any, make: Any) -> None:
+    kept, other = make(), make()
+    plain = functools.partial(program, kept)
+    compiled = tf.function(functools.partial(program, other), jit_compile=False, strict=True)
+    for x, p in [(2.0, 3), (-2.0, 0), (1.5, 3), (5.0, 0)] * 5:
+        plain(x, p)
+        compiled(tf.constant(x), p)
+        assert getattr(other, "n", None) == getattr(kept, "n", None)
+        assert other == kept or type(other) is Counter
