@@ -28,6 +28,8 @@ def _slot_of(numbers: Numbers, other: Any) -> int | None:
             return None
         same = other.numbers is numbers
         return other.slot if same else numbers.constant(other.plain())
+    if getattr(type(other), "symbolic_size", False):
+        return numbers.constant(int(other))
     return numbers.constant(other) if type(other) in (int, float, bool) else None
 
 

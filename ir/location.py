@@ -136,20 +136,25 @@ def user_level() -> int:
     return level + 1
 
 
-def user_location(frame: FrameType | None = None, offset: int | None = None) -> Location | None:
-    """The place that the user's innermost frame is at; ``offset``: of another instruction."""
+def user_location(
+    frame: Any = None, error: BaseException | None = None
+) -> Location | None:  # fmt: skip
+    """The place that the user's innermost frame is at; of an interpreted one, and of those around
+    it, the place where each has raised an ``error``."""
     frame = frame or user_frame()
     if frame is None:
         return None
-    outer = None if isinstance(frame, FrameType) else _callers(frame.f_back)
-    return location(frame.f_code, frame.f_lasti if offset is None else offset, outer)
+    if isinstance(frame, FrameType):
+        return location(frame.f_code, frame.f_lasti, None)
+    return _interpreted(frame, error)
 
 
-def _callers(frame: Any) -> Location | None:
+def _interpreted(frame: Any, error: BaseException | None) -> Location | None:
     """Where the frames that are interpreted stand, from this one outwards."""
     if frame is None:
         return None
-    return location(frame.f_code, frame.f_lasti, _callers(frame.f_back))
+    at = frame.f_lasti if error is None else frame.raising(error)
+    return location(frame.f_code, at, _interpreted(frame.f_back, error))
 
 
 @lru_cache(KEPT)

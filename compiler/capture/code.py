@@ -184,11 +184,18 @@ def _returned(value: Any) -> list[tuple[str, Any]]:
     return [("LOAD_CONST", value), ("RETURN_VALUE", None)]
 
 
+def _deleted(kind: str, name: Any) -> list[tuple[str, Any]]:
+    """``del`` of a variable: it must have a value, which is read for that."""
+    return [(f"LOAD_{kind}", name), ("POP_TOP", None), (f"DELETE_{kind}", name)]
+
+
 _SEVERAL: dict[str, Any] = {
     "RETURN_CONST": _returned,
     "LOAD_FAST_LOAD_FAST": lambda pair: [("LOAD_FAST", name) for name in pair],
     "STORE_FAST_STORE_FAST": lambda pair: [("STORE_FAST", name) for name in pair],
     "STORE_FAST_LOAD_FAST": lambda pair: [("STORE_FAST", pair[0]), ("LOAD_FAST", pair[1])],
+    "DELETE_FAST": lambda name: _deleted("FAST", name),
+    "DELETE_DEREF": lambda name: _deleted("DEREF", name),
     "LOAD_ASSERTION_ERROR": lambda _: [("LOAD_CONST", AssertionError)],
 }
 _RENAMED = {

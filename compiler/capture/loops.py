@@ -49,6 +49,8 @@ def run_loop(
 ) -> Any:
     """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
     how its run ended. ``grows``: whether lists may get lengths that the graph decides."""
+    if head not in flow_of(frame.code).loops:
+        return _only_trip(machine, frame, head)
     loop, begin = Loop(machine, frame, head, grows=grows), machine.effort.mark
     state = frame.code, head, grows, tuple([(name, f.key) for name, f in loop.forms.items()])
     try:
@@ -66,6 +68,13 @@ def run_loop(
         finally:
             machine.effort.peeled[frame.code, head] -= 1
     return settle(machine, frame, ending)
+
+
+def _only_trip(machine: Any, frame: Frame, head: int) -> Any:
+    """Make the trip of a ``for`` that is always left in its first one."""
+    walk = frame.stack[-1]
+    frame.stack[-1], frame.at = walk.moved(walk.at + 1), head + 1
+    return machine.parted(frame, walk.item())
 
 
 def _peel(machine: Any, frame: Frame, loop: Loop) -> Any:
@@ -169,7 +178,10 @@ class Loop:
             n = len(frame.stack)
             return Ending(tests, {self.head: n, self.behind: n - 1})
         if isinstance(ended, Ending) and self.head in ended.tests:
-            more = self._more(frame, ended.depths[self.head])
+            try:
+                more = self._more(frame, ended.depths[self.head])
+            except RuntimeError:  # on one way only
+                self.machine.give_up("a loop over a container that gets another size")
             if more is True:
                 return ended
             again = ended.tests[self.head]

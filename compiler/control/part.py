@@ -236,7 +236,7 @@ def raised_at(error: BaseException) -> Location | None:
         if code in interpreters:
             frame = at.tb_frame.f_locals[interpreters[code]]
             if not is_internal(frame.f_code.co_filename):
-                found = user_location(frame, frame.raising(error))
+                found = user_location(frame, error)
         elif not is_internal(code.co_filename):
             found = location(code, at.tb_lasti, found)
         at = at.tb_next

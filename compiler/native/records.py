@@ -70,7 +70,10 @@ class Records:
         self.levels: list[_Level] = []
         self.brought: dict[Value, int] = {}  # cells of Python's buffers
         self.root: int | None = None
-        values = (v for part in native_graphs(graph)[1:] for v in _values(part))
+        inner = native_graphs(graph)[1:]
+        kernels = (n for part in inner for n in part.nodes if n.op.name == "fused")
+        inner += [r for n in kernels for of in n.regions for r in of.regions_first()]
+        values = (v for part in inner for v in _values(part))
         if any(map(_is_sequence, values)):
             self.root = writer.cell()
             writer.code.append(do.set_([(self.root, (LITERAL, 0), 0)]))

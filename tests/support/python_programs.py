@@ -242,14 +242,19 @@ def _same_outcome(got: Any, want: Any) -> None:
     _same(got, want, "the result")
     if isinstance(want, Exception) and str(got).partition("\n")[0] != str(want).partition("\n")[0]:
         raise Difference(f"the result: {got!r}, expected {want!r}")
-    if isinstance(want, Exception) and _places(got) != _places(want):
-        raise Difference(f"{want!r} was raised at {_places(got)}, expected {_places(want)}")
+    if isinstance(want, Exception) and _places(got, want) != _places(want, want):
+        raise Difference(
+            f"{want!r} was raised at {_places(got, got)}, expected {_places(want, got)}"
+        )
 
 
-def _places(error: Exception) -> list[tuple[str, int | None]]:
-    """The functions and lines of the program that an exception went through."""
+def _places(error: Exception, kind: Exception) -> list[tuple[str, int | None]]:
+    """The functions and lines of the program that an exception of a kind went through. Where a
+    variable has no value, CPython gives the line of the instruction before it, at times: of two
+    that it has made one of."""
     entries = traceback.extract_tb(error.__traceback__)
-    return [(e.name, e.lineno) for e in entries if e.filename == PROGRAM]
+    found = [(e.name, e.lineno) for e in entries if e.filename == PROGRAM]
+    return found[:-1] if isinstance(kind, UnboundLocalError) else found
 
 
 def _text(x: Any) -> str:
