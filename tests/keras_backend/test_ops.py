@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import itertools
 from typing import Any
 
@@ -184,3 +186,18 @@ def test_a_function_of_vectors_is_one_of_matrices() -> None:
     product = ops.vectorize(lambda m, v: ops.matmul(m, v), signature="(m,n),(n)->(m)")
     made = product(X.reshape(2, 2, 6), Y[0])
     np.testing.assert_allclose(made, X.reshape(2, 2, 6) @ Y[0], rtol=1e-5)
+
+
+@pytest.mark.skipif(not hasattr(ops, "nanmedian"), reason="other parameters in older versions")
+@pytest.mark.parametrize("module", ["core", "numpy", "nn", "math", "linalg", "image"])
+def test_parameters_are_those_of_keras(module: str) -> None:
+    own = importlib.import_module(f"keras.src.ops.{module}")
+    backend = getattr(importlib.import_module("keras.src.backend"), module)
+    free = {"multi_hot", "custom_gradient"}  # Keras's other backends have other parameters there
+    named = {
+        name: inspect.signature(function)
+        for name, function in vars(own).items()
+        if inspect.isfunction(function) and function.__module__ == own.__name__
+        and name not in free and not hasattr(own, f"_{name}") and hasattr(backend, name)
+    }  # fmt: skip
+    assert named == {name: inspect.signature(getattr(backend, name)) for name in named}

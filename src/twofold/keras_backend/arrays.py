@@ -407,16 +407,15 @@ def i0(x: Any) -> Any:
 
 
 def _window(name: str) -> Any:
-    def window(x: Any, *more: Any) -> Any:
-        more = tuple(float(m) for m in more)
-        return convert_to_tensor(getattr(np, name)(int(x), *more), config.floatx())
-
-    return window
+    return lambda x: convert_to_tensor(getattr(np, name)(int(x)), config.floatx())
 
 
-bartlett, blackman, hamming, hanning, kaiser = map(
-    _window, ("bartlett", "blackman", "hamming", "hanning", "kaiser")
-)
+bartlett, blackman, hamming, hanning = map(_window, ("bartlett", "blackman", "hamming", "hanning"))
+
+
+def kaiser(x: Any, beta: Any) -> Any:
+    """The Kaiser window of ``x`` points."""
+    return convert_to_tensor(np.kaiser(int(x), float(beta)), config.floatx())
 
 
 def histogram(x: Any, bins: Any = 10, range: Any = None) -> tuple[Any, Any]:

@@ -176,11 +176,18 @@ greater = common(tf.greater)
 greater_equal = common(tf.greater_equal)
 less = common(tf.less)
 less_equal = common(tf.less_equal)
-bitwise_and = common(tf.bitwise_and)
-bitwise_or = common(tf.bitwise_or)
-bitwise_xor = common(tf.bitwise_xor)
-bitwise_left_shift = left_shift = common(tf.bitwise_left_shift)
-bitwise_right_shift = right_shift = common(tf.bitwise_right_shift)
+
+
+def _bits(op: Any) -> Any:
+    run = common(op)
+    return lambda x, y: run(x, y)
+
+
+bitwise_and = _bits(tf.bitwise_and)
+bitwise_or = _bits(tf.bitwise_or)
+bitwise_xor = _bits(tf.bitwise_xor)
+bitwise_left_shift = left_shift = _bits(tf.bitwise_left_shift)
+bitwise_right_shift = right_shift = _bits(tf.bitwise_right_shift)
 
 
 def _logical(op: Any) -> Any:

@@ -183,7 +183,8 @@ def dot_product_attention(
         key, value = (tf.repeat(v, heads // shared, axis=2) for v in (key, value))
     factor = 1.0 / math.sqrt(int(key.shape[-1])) if scale is None else scale
     q, k, v = (tf.transpose(t, perm=(0, 2, 1, 3)) for t in (query, key, value))
-    logits = tf.cast(tf.matmul(q, k, transpose_b=True), compute) * factor
+    q, k = tf.cast(q, compute), tf.cast(k, compute)  # products of halves are not rounded to them
+    logits = tf.matmul(q, k, transpose_b=True) * factor
     if attn_logits_soft_cap is not None:
         logits = tf.tanh(logits / attn_logits_soft_cap) * attn_logits_soft_cap
     if bias is not None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import FunctionType
+from typing import Any
+
 from keras.src.backend.common.name_scope import name_scope
 
 from twofold.keras_backend import core, image, linalg, math, nn, numpy, random
@@ -41,3 +44,15 @@ __all__ = [
     "numpy", "random", "random_seed_dtype", "rnn", "scatter", "shape", "stop_gradient",
     "vectorized_map",
 ]  # fmt: skip
+
+
+def _without_annotations(module: Any) -> None:
+    """Keras compares the signatures of its functions, which are not annotated, with these."""
+    home = module.__name__.rpartition(".")[0]
+    for function in vars(module).values():
+        if isinstance(function, FunctionType) and function.__module__.startswith(home):
+            function.__annotations__ = {}
+
+
+for _module in (core, image, linalg, math, nn, numpy):
+    _without_annotations(_module)
