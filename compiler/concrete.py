@@ -168,6 +168,15 @@ class ConcreteFunction:
             self._submitted = True
             background.submit(self._compile_quietly)
 
+    def settle(self) -> None:
+        """Compile here, or wait for the thread that does."""
+        if self._compiled is None and self.jit_compile is None:
+            if self._submitted:
+                background.wait()
+            else:
+                self._submitted = True
+                self._compile_quietly()
+
     def _compile_quietly(self) -> None:
         try:
             self.compile()

@@ -401,6 +401,12 @@ class Function:
         """All traces that are kept."""
         return self._traces.all()
 
+    def compile_traces(self) -> None:
+        """Wait until what was traced so far is machine code. What cannot be compiled stays on array
+        operations, with a warning."""
+        for concrete in self.traces():
+            concrete.settle()
+
     def retraced(self) -> list[str]:
         """What each of the latest traces but the first was made for."""
         return list(self._reasons)

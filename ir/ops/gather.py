@@ -6,6 +6,7 @@ IndexOutOfBoundsError in both modes and is never clamped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,6 +91,10 @@ def gather(x: Any, indices: Any, *, axis: int = 0, batch_dims: int = 0) -> Any:
     at = checked(indices, axis, x.shape[axis])
     if not batch_dims:
         return np.take(x, at, axis=axis)
+    if batch_dims == axis == x.ndim - 1:  # elements of rows: their places in the flat array
+        rows, each = math.prod(at.shape[:axis]), math.prod(at.shape[axis:])
+        starts = np.arange(rows)[:, None] * x.shape[axis]
+        return x.reshape(-1).take(at.reshape(rows, each) + starts).reshape(at.shape)
     front = np.moveaxis(x, axis, batch_dims)
     found = front[_batch_key(at, batch_dims)]
     count = at.ndim - batch_dims

@@ -170,3 +170,17 @@ def test_a_subclassed_model_knows_the_shapes_that_fit_has_built_it_for() -> None
     model.compile("sgd", "mse")
     model.fit(FLAT[:2], FLAT[:2, :1], verbose=0)
     assert model.built and model.get_build_config() == {"input_shape": (2, 6)}
+
+
+def test_the_first_step_waits_for_no_compiler_and_the_second_is_machine_code() -> None:
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
+    model.compile("sgd", "mse")
+    target = np.zeros((40, 3), "f4")
+    model.train_on_batch(FLAT, target)
+    (trace,) = model.train_function.step.traces()
+    assert not trace.executable().native
+    model.train_on_batch(FLAT, target)
+    assert trace.executable().native
+    model.compile("sgd", "mse", jit_compile=True)
+    model.train_on_batch(FLAT, target)
+    assert model.train_function.step.traces()[0].executable().native

@@ -22,6 +22,7 @@ from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 import twofold as tf
+from twofold.compiler.function import Function
 
 from .core import convert_to_tensor
 from .datasets import adapted
@@ -120,18 +121,27 @@ class NumpyTrainer(base_trainer.Trainer):
         )
         return made
 
+    def _resolve_auto_jit_compile(self) -> bool:
+        """The first step runs on array operations, those behind it in machine code."""
+        return False
+
     def _several(
         self, step: Callable[[Any], Any], join: Callable[[list[Any]], Any] = lambda outs: outs[-1]
     ) -> Callable[[Any], Any]:
         """``steps_per_execution`` steps; an iterator that ends before makes them fewer."""
 
+        def one(batch: Any) -> Any:
+            if isinstance(step, Function):
+                step.compile_traces()  # none before the first step, which waits for no compiler
+            return step(_tensors(batch))
+
         def run(batches: Any) -> Any:
-            outs = [step(_tensors(next(batches)))]
+            outs = [one(next(batches))]
             for _ in range(self.steps_per_execution - 1):
                 batch = next(batches, None)
                 if batch is None:
                     break
-                outs.append(step(_tensors(batch)))
+                outs.append(one(batch))
             return join(outs)
 
         run.__dict__["step"] = step  # whose graph is logged
@@ -221,10 +231,13 @@ class NumpyTrainer(base_trainer.Trainer):
     ) -> Any:
         if isinstance(callbacks, callbacks_module.CallbackList):
             return callbacks
-        return callbacks_module.CallbackList(
+        made = callbacks_module.CallbackList(
             callbacks, add_history=history, add_progbar=verbose != 0, verbose=verbose,
             epochs=epochs, steps=batches.num_batches, model=self,
         )  # fmt: skip
+        # A step's results are there when it returns: handing them to a thread would only cost time.
+        made._async_train = made._async_test = made._async_predict = False
+        return made
 
     @traceback_utils.filter_traceback
     def evaluate(
@@ -322,7 +335,13 @@ class NumpyTrainer(base_trainer.Trainer):
 
 def _tensors(batch: Any) -> Any:
     """A batch as tensors; what is missing stays None."""
-    return tree.map_structure(lambda x: None if x is None else convert_to_tensor(x), batch)
+    return tree.map_structure(_tensor, batch)
+
+
+def _tensor(x: Any) -> Any:
+    if x.__class__ is np.ndarray and x.dtype.char in "fi":  # as it is: what arrays of batches are
+        return tf.constant(x)
+    return None if x is None else convert_to_tensor(x)
 
 
 def _concatenated(outs: list[Any]) -> Any:
