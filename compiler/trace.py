@@ -135,7 +135,8 @@ class Traced(Tensor):
     def __repr__(self) -> str:
         return f"{TRACED_TEXT} %{self.value.name or '_'}: {self.value.type}>"
 
-    __str__ = __repr__
+    def __str__(self) -> str:  # a function of its own: a step calls a method by its name
+        return repr(self)
 
     def __format__(self, spec: str) -> str:
         if spec:

@@ -96,6 +96,8 @@ class Lists(Steps):
 
     def picked(self, held: Any, index: Any) -> Any:
         """The item of such a list or tuple at an index that the graph decides."""
+        if not issubclass(index.kind, int):
+            return self.give_up("an index of a list that is no integer")
         self.observe(held)
         try:
             return item_at(self.present(held), index)
@@ -123,8 +125,10 @@ class Lists(Steps):
 
     def _place(self, key: Any) -> Any:
         key = whole(key)
-        if type(key) is not int and type(key) is not TracedNumber:
+        if type(key) is slice:
             self.give_up("a slice of a list whose length the graph decides")
+        if not isinstance(key, int):
+            self.give_up("an index of a list that is no integer")
         return key
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:

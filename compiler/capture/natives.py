@@ -10,7 +10,11 @@ from abc import ABCMeta
 from types import BuiltinMethodType, FunctionType, MethodType, UnionType
 from typing import Any
 
-from ..symint import SymInt
+import numpy as np
+
+from twofold.runtime.tensor import Tensor
+
+from ..ndarrays.kinds import class_of
 from .frame import Frame
 from .machine import Generator
 from .objects import is_open
@@ -56,9 +60,12 @@ def _changing(method: str, count: int) -> Any:
 def _isinstance(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     if kwargs or len(args) != 2:
         return NotImplemented
-    if type(args[0]) is SymInt:
-        return isinstance(0, args[1])
-    return _of_kind(machine, frame, isinstance, args[0], args[1])
+    value, kinds = args
+    found = _of_kind(machine, frame, isinstance, value, kinds)
+    if found is not NotImplemented or isinstance(value, Tensor) or class_of(value) is type(value):
+        return found
+    kind = class_of(value)  # what a class has, abstract ones ask for; so they are shown a real one
+    return isinstance(np.empty(0) if kind is np.ndarray else kind(0), kinds)
 
 
 def _issubclass(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
@@ -79,7 +86,7 @@ def _of_kind(machine: Any, frame: Frame, asks: Any, value: Any, kinds: Any) -> A
                 return machine.truth(frame, machine.invoke(frame, own, (kind, value), {}))
             machine.give_up(f"a class with {name} among several")
         if isinstance(kind, ABCMeta):
-            machine.takes_in(kind, type(value) if asks is isinstance else value)
+            machine.takes_in(kind, class_of(value) if asks is isinstance else value)
     return NotImplemented
 
 

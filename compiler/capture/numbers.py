@@ -115,11 +115,11 @@ def number_of(tensor: Any, kind: type | None = None) -> TracedNumber:
     """The Python number that a tensor of one element is."""
     if tensor.shape:
         tensor = OPS["reshape"](tensor, shape=())
+    letter = tensor.dtype.kind
+    if letter == "c" and kind not in (bool, complex):
+        raise PlainPython(words="a complex number of Python's that values decide")
     if kind is None:
-        letter = tensor.dtype.kind
         kind = bool if letter == "b" else int if letter in "iu" else float
-        if letter == "c":
-            raise PlainPython(words="a complex number of Python's that values decide")
     if tensor.dtype != DTYPES[kind]:
         tensor = OPS["cast"](tensor, dtype=DTYPES[kind])
     return TracedNumber(kind, tensor)

@@ -17,6 +17,7 @@ import functools
 import gc
 import re
 import sys
+import threading
 import types
 from array import array
 from collections.abc import Callable
@@ -28,16 +29,18 @@ from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
 from ..library import is_library, is_ours, runs_natively
+from ..ndarrays.base import TracedScalar
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .numbers import TracedNumber
 
 __all__ = [
     "FIXED", "READS", "any_of", "decimal_context", "holds_value", "is_computed", "is_generator_of",
-    "is_immutable", "is_path", "is_pure_class", "is_pure_function", "is_text", "keeps_state",
-    "leads_to", "lends_memory", "name_of",
+    "is_immutable", "is_number", "is_of_lock", "is_path", "is_pure_class", "is_pure_function",
+    "is_text", "keeps_state", "leads_to", "lends_memory", "name_of",
 ]  # fmt: skip
 
+_LOCKS = (type(threading.RLock()), type(threading.Lock()))
 _MODULES = frozenset((
     "math", "cmath", "operator", "_operator", "functools", "_functools", "itertools", "collections",
     "_collections", "collections.abc", "_collections_abc", "copy", "dataclasses", "typing", "re",
@@ -255,6 +258,17 @@ def is_symbolic(x: Any, depth: int = 4) -> bool:
     if depth and type(x) is dict:
         return any(is_symbolic(v, depth - 1) for v in x.values())
     return isinstance(x, SymInt | SymNumber | TracedNumber)
+
+
+def is_number(x: Any) -> bool:
+    """Whether this stands for a number, which code in C does not know for one."""
+    return is_symbolic(x) or isinstance(x, TracedScalar)
+
+
+def is_of_lock(function: Any) -> bool:
+    """Whether a ``with`` takes a lock or gives it back."""
+    owner = getattr(function, "__self__", None)
+    return type(owner) in _LOCKS and function.__name__ in ("__enter__", "__exit__")
 
 
 def lends_memory(x: Any, depth: int = 2) -> bool:

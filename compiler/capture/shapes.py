@@ -18,7 +18,7 @@ from twofold.ir.tree import fill_object, new_object, object_state
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_ours
-from ..ndarrays.base import Flags, TracedArray
+from ..ndarrays.base import Flags, TracedArray, TracedScalar
 from ..ndarrays.views import Flat
 from ..plain import PlainPython
 from ..symint import SymInt
@@ -48,6 +48,7 @@ VIEWS = {
 }
 _RANGES = (type(iter(range(0))), type(iter(range(1 << 70))))
 _LISTS: tuple[type, ...] = (type(iter([])), type(iter(())))
+_STANDING_IN = (Tensor, TracedArray, TracedScalar, SymInt, SymNumber)
 Parts = tuple[tuple[Any, ...], Any]
 
 
@@ -178,7 +179,7 @@ def viewed(view: Any) -> Any:
 
 
 def _bound(function: Any, owner: Any) -> Parts:
-    if isinstance(owner, Tensor | TracedArray):  # what is real has another function of that name
+    if isinstance(owner, _STANDING_IN):  # what is real has another function of that name
         for kind in type(owner).__mro__:
             for name, member in vars(kind).items():
                 if member is function:

@@ -148,7 +148,7 @@ def _to_number(kind: type) -> Any:
         else:
             return NotImplemented
         if kind is int and own is not int and tensor.dtype.kind == "f":
-            return TracedNumber(int, OPS["cast"](OPS["trunc"](tensor), dtype=np.dtype(np.int64)))
+            tensor = OPS["cast"](OPS["trunc"](tensor), dtype=np.dtype(np.int64))
         return number_of(tensor, kind)
 
     return convert

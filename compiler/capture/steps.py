@@ -15,7 +15,6 @@ import copy
 import functools
 import os
 import sys
-import threading
 import types
 from abc import ABCMeta
 from array import array
@@ -34,7 +33,7 @@ from twofold.runtime.variable import Variable
 from ..library import file_of, is_library, is_library_object, is_ours, runs_natively
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.converter import INDEXED
-from ..ndarrays.kinds import class_of
+from ..ndarrays.kinds import class_of, refuse_missing
 from ..plain import PlainPython, is_foreign
 from ..readers import MISSING, Item
 from ..state import is_generator
@@ -55,6 +54,8 @@ from .pure import (
     is_computed,
     is_generator_of,
     is_immutable,
+    is_number,
+    is_of_lock,
     is_path,
     is_pure_class,
     is_pure_function,
@@ -66,7 +67,7 @@ from .pure import (
     name_of,
 )
 from .shapes import Opaque
-from .text import Piece, Text, has_no_text, snapshot
+from .text import TEXTS, Piece, Text, has_no_text, snapshot, writes_text
 from .writes import Writes, looks, writes_first
 
 __all__ = ["Steps"]
@@ -82,9 +83,8 @@ _MAKING = frozenset(("copy", "split", "rsplit", "splitlines", "tolist", "union",
 _COPYING = (iter, sorted, copy.copy)
 _DICT_VIEWS: Any = (type({}.keys()), type({}.values()), type({}.items()))
 _CONTAINERS = (list, dict, set)
-_TO_PYTHON = frozenset(("numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
-                        "__index__", "__repr__", "__str__", "__format__"))  # fmt: skip
-_LOCKS = (type(threading.RLock()), type(threading.Lock()))
+_TO_PYTHON = TEXTS | {"numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
+                      "__index__"}  # fmt: skip
 _OURS = __name__.partition(".")[0]
 _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 _OF_FRAMES = frozenset(("breakpoint", "pdb.set_trace", "sys._getframe",
@@ -216,6 +216,8 @@ class Steps(Writes):
         """An attribute; of an object of a library's, if it can be guarded."""
         if name == "__class__" and isinstance(owner, (*_OF_TRACE, Text, Generator)):
             return _kind_of(owner)
+        if isinstance(owner, _OF_TRACE):
+            refuse_missing(owner, name)
         kind = type(owner)
         if is_text(owner, name) and not self.is_own(owner):
             original = self.tracer.arrays.names.original(getattr(owner, "__func__", owner))
@@ -315,6 +317,8 @@ class Steps(Writes):
     def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
         if isinstance(value, Tensor):
             self.relies(value)
+        if isinstance(spec, Text):
+            return self.give_up("a format made of values of the graph")
         if has_no_text(value):
             return Text([Piece(snapshot(value), conversion, spec)])
         return super().text(frame, value, conversion, spec)
@@ -402,12 +406,12 @@ class Steps(Writes):
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Call what is not interpreted, or note that each call has to."""
-        if not _is_of_lock(function) and not self._settled(function, args, kwargs):
+        if not is_of_lock(function) and not self._settled(function, args, kwargs):
             return self.step(frame, function, args, kwargs)
         if args and writes_first(function):
             self.changes(args[0])
         needs_text = any_of(lambda a: type(a) is Text, args, kwargs)
-        if needs_text or _writes_text(function) and any_of(has_no_text, args, kwargs):
+        if needs_text or writes_text(function) and any_of(has_no_text, args, kwargs):
             self.give_up("a text made of values of the graph")
         return self.native_now(frame, function, args, kwargs)
 
@@ -438,6 +442,8 @@ class Steps(Writes):
             if not known:  # code in C takes only a true number, perhaps
                 raise PlainPython("call", refusal=error) from error
             raise
+        if made is NotImplemented and any_of(is_number, args, kwargs):
+            self.give_up(f"{name_of(function)}() of a value of the graph")
         if function is copy.deepcopy:
             self._all_fresh(made)
         elif type(made) in _ATOMS:
@@ -510,6 +516,8 @@ class Steps(Writes):
         """Whether a method of an object is called now, once."""
         if issubclass(type(owner), np.ndarray):
             self.observe(owner)  # nothing guards what matrices and object arrays hold
+        if name in TEXTS and has_no_text(owner):
+            return False
         if isinstance(owner, Tensor) and name in _TO_PYTHON:
             self.relies(owner)
         if isinstance(owner, _CONTAINERS) and name not in READS:
@@ -580,19 +588,6 @@ def _is_view_of_bytes(function: Any) -> bool:
 def _is_of_python(value: Any) -> bool:
     """Whether this is an object from outside, not something of the trace."""
     return not (hasattr(value, "trace") or is_ours(type(value)))
-
-
-def _is_of_lock(function: Any) -> bool:
-    """Whether a ``with`` takes a lock or gives it back."""
-    owner = getattr(function, "__self__", None)
-    return type(owner) in _LOCKS and function.__name__ in ("__enter__", "__exit__")
-
-
-def _writes_text(function: Any) -> bool:
-    """Whether this is a method of a text, or makes one."""
-    if isinstance(getattr(function, "__self__", None), str):
-        return True
-    return getattr(function, "__module__", None) in ("json", "pprint", "reprlib")
 
 
 def _is_iterator(value: Any) -> bool:

@@ -13,7 +13,9 @@ from ..ndarrays.base import TracedArray, TracedScalar
 from ..plain import PlainPython
 from .numbers import TracedNumber
 
-__all__ = ["Piece", "Text", "has_no_text", "joined", "snapshot", "written"]
+__all__ = ["TEXTS", "Piece", "Text", "has_no_text", "joined", "snapshot", "writes_text", "written"]
+
+TEXTS = frozenset(("__repr__", "__str__", "__format__"))
 
 
 class Piece(NamedTuple):
@@ -80,6 +82,14 @@ def has_no_text(value: Any, depth: int = 4) -> bool:
         and type(value) is dict
         and any(has_no_text(v, depth - 1) for v in value.values())
     )
+
+
+def writes_text(function: Any) -> bool:
+    """Whether this is a method of a text, or makes one."""
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, str) or getattr(function, "__objclass__", None) is str:
+        return True
+    return getattr(function, "__module__", None) in ("json", "pprint", "reprlib")
 
 
 def snapshot(value: Any) -> Any:

@@ -6,6 +6,7 @@ is float64; where they meet a tensor, the tensor's operator answers, as it does 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -126,7 +127,8 @@ class TracedValue:
     def __repr__(self) -> str:
         return f"{protocol.TRACED_TEXT} {self.tensor().value.type}>"
 
-    __str__ = __repr__
+    def __str__(self) -> str:  # a function of its own: a step calls a method by its name
+        return repr(self)
 
     def __format__(self, spec: str) -> str:
         if spec:
@@ -493,12 +495,20 @@ def _operator(function: Any, reflected: bool) -> Any:
 
 
 def _in_place(function: Any) -> Any:
+    def product(self: TracedArray, other: Any) -> Any:
+        """``@=``, which NumPy refuses for operands that ``np.matmul`` takes."""
+        out = {"out": (self,)}
+        return protocol.checked(
+            self.home, operator.imatmul, (self, other), {},
+            lambda: protocol.ufunc(self.home, np.matmul, "__call__", (self, other), out),
+        )  # fmt: skip
+
     def method(self: TracedArray, other: Any) -> Any:
         power = _simple_power(self, other) if function is np.power else None
         called, inputs = (function, (self, other)) if power is None else (power, (self,))
         return protocol.ufunc(self.home, called, "__call__", inputs, {"out": (self,)})
 
-    return method
+    return product if function is np.matmul else method
 
 
 def _simple_power(x: TracedValue, exponent: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from twofold.runtime.tensor import Tensor
 
+from ..plain import PlainPython
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
@@ -16,7 +17,7 @@ from .create import CREATE, array, asarray
 from .operands import as_tensor, convert, holds_traced
 from .protocol import checked
 
-__all__ = ["Maker", "Unbound", "class_of", "type_of"]
+__all__ = ["Maker", "Unbound", "class_of", "refuse_missing", "type_of"]
 
 
 class Maker:
@@ -65,6 +66,19 @@ def class_of(x: Any) -> Any:
     if isinstance(x, Tensor):
         return Tensor if hasattr(x, "trace") else type(x)
     return x.__class__ if is_traced(x) or isinstance(x, SymNumber) else type(x)
+
+
+def refuse_missing(x: Any, name: str) -> None:
+    """Raise AttributeError where what a value of the trace stands for has no such attribute, and
+    PlainPython where that alone has it."""
+    kind = class_of(x)
+    if kind is type(x):
+        return
+    shown = f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+    if not hasattr(kind, name):
+        raise AttributeError(f"'{shown}' object has no attribute '{name}'")
+    if name.startswith("__") and not hasattr(type(x), name):
+        raise PlainPython(words=f"the attribute {name!r} of a {shown}")
 
 
 def type_of(*args: Any) -> Any:

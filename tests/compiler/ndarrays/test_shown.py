@@ -14,6 +14,9 @@ from twofold.compiler.ndarrays import protocol
 PROGRAMS = [
     "np.matmul(a, a[0], out=a)",
     "np.matmul(a.T, a, out=a)",
+    "a[0] = 1\na @= a[0]",
+    "b = a[0]\nb @= [1, 2, 3]",
+    "a[0].__imatmul__(a[1])",
     "np.take(a[0], [0, 1], out=a[0, 0])",
     "return np.take(a[:0], [0, 5], axis=1)",
     "return np.concatenate([a.astype('f4'), 0], axis=None)",
