@@ -18,7 +18,7 @@ from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
 __all__ = [
     "MISSING", "WHOLE", "AttributeOf", "Attributes", "CellContent", "Hook", "InClass", "Item",
-    "Items", "NamedAttributes", "Pairs", "in_class",
+    "Items", "Layout", "NamedAttributes", "Pairs", "Writeable", "in_class",
 ]  # fmt: skip
 
 MISSING = object()
@@ -100,6 +100,42 @@ class AttributeOf:
 
     def test(self, held: Any, same: Same, named: Named) -> str | None:
         return same(f"{named(self.owner)}.{self.key}", WHOLE)
+
+
+class Layout:
+    """How the elements of an array lie in memory, and what they are."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __call__(self) -> Any:
+        return self.array.dtype, self.array.shape, self.array.strides
+
+    def test(self, held: Any, same: Same, named: Named) -> str | None:
+        array, names = named(self.array), list(map(named, held))
+        parts = zip((".dtype is", ".shape ==", ".strides =="), names, strict=True)
+        return " and ".join([f"{array}{part} {name}" for part, name in parts])
+
+    def part(self, held: Any, i: int) -> str:
+        """How a part of what is held is reached."""
+        return (".dtype", ".shape", ".strides")[i]
+
+
+class Writeable:
+    """Whether an array may be written to."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    def __call__(self) -> Any:
+        return self.array.flags.writeable
+
+    def test(self, held: Any, same: Same, named: Named) -> str | None:
+        return f"{named(self.array)}.flags.writeable is {held}"
 
 
 class Items:

@@ -20,6 +20,7 @@ from twofold.runtime.tensor import Tensor
 from ..guards import ELEMENTS
 from ..numbers import NumberInput
 from ..plain import Held, NoOp, PlainPython, has_dtype, is_foreign
+from ..readers import Layout, Writeable
 from .base import TracedArray, TracedScalar
 from .cells import Cells
 from .known import contents, evaluate, plain_elements
@@ -129,6 +130,16 @@ class Arrays:
             found = self._captured[id(array)] = array, TracedArray(self, cell)
         return found[1]
 
+    def guard(self, name: str, read: Any) -> None:
+        """The trace is good while a reader gives what it gives now."""
+        if self.tracer.watch is not None:
+            self.tracer.watch.add(name, read)
+
+    def may_write(self, cell: Any) -> None:
+        """It counts whether an array from outside may be written to."""
+        if isinstance(cell.source, np.ndarray):
+            self.guard("an array that may be written to", Writeable(cell.source))
+
     def held(self, array: np.ndarray[Any, Any]) -> Any:
         """The array of the trace for one that it has met, or None."""
         found = self._captured.get(id(array))
@@ -137,6 +148,7 @@ class Arrays:
     def meet(self, array: np.ndarray[Any, Any], value: Value) -> None:
         """A captured array became an input of the graph."""
         self._inputs[value] = array
+        self.guard("an array", Layout(array))
 
     def constant(self, array: np.ndarray[Any, Any]) -> Any:
         """A tensor of the trace that holds a copy of an array."""
@@ -215,6 +227,7 @@ class Arrays:
                 self.relied_on(array)
         watch.relied = list(self.relied.values())
         for array in watch.relied:
+            watch.add("an array", Layout(array))
             watch.add(ELEMENTS, lambda a=array: contents(a))
         for tensor in self._tensors.values():
             watch.add(ELEMENTS, lambda t=tensor: contents(t.array))

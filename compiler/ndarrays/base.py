@@ -427,6 +427,7 @@ class Flags:
     def __getattr__(self, name: str) -> Any:
         array = self._array
         if name == "writeable":
+            array.home.may_write(array.cell)
             return array.writeable
         if name == "owndata":
             return array.base is None

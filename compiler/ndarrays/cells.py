@@ -180,6 +180,7 @@ class Cells:
             self._references[id(cell)] = found
             self.tracer.captures.append(Target(cell.source))
             self.targets.append(cell.source)
+            self.tracer.may_write(cell)
         return found
 
 
