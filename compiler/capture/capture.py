@@ -39,7 +39,7 @@ from .journal import Journal
 from .lists import Lists, looks_into
 from .machine import Decide, Generator, Raised, unbound
 from .merge import Unmergeable
-from .natives import NATIVES, interpreted
+from .natives import NATIVES, interpreted, used_up, uses_up
 from .numbers import DTYPES, TracedNumber, taken
 from .objects import is_interpreted, module_fallback
 from .pure import any_of
@@ -69,6 +69,7 @@ class Capture(Lists):
         self.cuts = Cuts(self, tracer.cut_at)
         self.heap.aliases.here = self.cuts.here
         self.carries = False  # whether there are objects that are only carried along
+        self.parts_now = False  # whether the one that is not interpreted may
         self._parts = False  # whether the function that is called now may give a Choice
         self.effort = Effort()
         self.open: list[Leave] = []  # managers of libraries that have been entered
@@ -249,6 +250,10 @@ class Capture(Lists):
             return fork(self, frame, predicate, yes, no, drops)  # each item is asked for by itself
         head = min(heads, key=lambda h: len(flow.loops[h]))
         return self._finish_trip(frame, head, lambda: fork(self, frame, predicate, yes, no, drops))
+
+    def decide_trip(self, frame: Frame, predicate: Any, yes: Any, no: Any) -> Any:
+        """Go two ways that begin in any way; see ``fork``."""
+        return self._part(frame, predicate, yes, no)
 
     def decided(self, frame: Frame, decide: Decide) -> Any:
         ways = Given(frame.now + 1, Raised(decide.error)), Redo(frame.now, frame.tests)
@@ -499,6 +504,9 @@ class Capture(Lists):
             self.open.remove(function)
             return function.function(*args)
         owner = getattr(function, "__self__", None)
+        if args and type(args[0]) is Generator and uses_up(function):
+            args = used_up(self, args)
+        self.parts_now = parts
         if not looks(function):
             shown = any(function is f for f in PRINTS)
             for value in (*args, *kwargs.values(), owner):

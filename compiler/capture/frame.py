@@ -36,7 +36,8 @@ class Frame:
 
     __slots__ = ("around", "at", "back", "began", "carried", "code", "direct", "f_globals",
                  "handled", "home", "is_apart", "keywords", "now", "parts_next", "passed",
-                 "program", "raised", "raises", "slots", "stack", "stops", "tests")  # fmt: skip
+                 "program", "raised", "raises", "slots", "stack", "stops", "takes",
+                 "tests")  # fmt: skip
 
     def __init__(self, code: CodeType, space: dict[str, Any], back: Frame | None) -> None:
         self.code, self.f_globals, self.back = code, space, back
@@ -55,6 +56,8 @@ class Frame:
         self.raised: tuple[Any, int] = None, 0  # the latest exception, and the step that raised it
         # tests of whether the present step raises: those met, those decided (it does not)
         self.tests = self.passed = 0
+        # where what a generator yields goes, if it is used up at once (``drained.py``)
+        self.takes: list[Any] | bool | None = None
         self.keywords: tuple[str, ...] = ()  # of the call that comes next
         self.stops: frozenset[int] = frozenset()  # steps before which a run ends
         self.carried: frozenset[str] = frozenset()  # what is asked for where it ends, though unread

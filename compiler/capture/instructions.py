@@ -6,6 +6,7 @@ import sys
 import types
 from typing import Any
 
+from ..loading import late
 from .choice import Choice
 from .code import Step
 from .frame import NULL, UNBOUND, Frame
@@ -224,12 +225,16 @@ def for_iter(machine: Objects, frame: Frame, step: Step) -> Any:
 
 @instruction("RETURN_VALUE")
 def return_value(machine: Objects, frame: Frame, step: Step) -> Returned:
-    return Returned(frame.stack.pop())
+    value = frame.stack.pop()
+    return Returned(not frame.takes if type(frame.takes) is bool else value)
 
 
 @instruction("YIELD_VALUE")
-def yield_value(machine: Objects, frame: Frame, step: Step) -> Yielded:
-    return Yielded(frame.stack.pop())
+def yield_value(machine: Objects, frame: Frame, step: Step) -> Any:
+    value = frame.stack.pop()
+    if frame.takes is None:
+        return Yielded(value)
+    return late("capture.drained").taken(machine, frame, value)
 
 
 @instruction("GET_YIELD_FROM_ITER")
@@ -241,6 +246,12 @@ def get_yield_from_iter(machine: Objects, frame: Frame, step: Step) -> None:
 @instruction("SEND")
 def send(machine: Objects, frame: Frame, step: Step) -> None:
     value = frame.stack.pop()
+    if type(frame.takes) is list and value is None:
+        whole = late("capture.drained")
+        if whole.is_whole(frame.stack[-1]):
+            made = whole.run_whole(machine, frame.stack[-1], frame.takes)
+            received(machine, frame, step, made)
+            return
     try:
         made = machine.send(frame, value)
     except StopIteration as stop:

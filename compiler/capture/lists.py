@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..loading import late
 from .choice import Choice, Run, holds_choice
 from .frame import Frame
 from .grown import (
@@ -87,6 +88,8 @@ class Lists(Steps):
         run = runs(self.present(held))
         if run is None:
             return super().item(frame, held, key)
+        if type(key) is slice and key.step in (None, 1):
+            return late("capture.drained").sliced(self, frame, held, key)
         return item_of(run, self._place(key))
 
     def is_listed(self, held: Any) -> bool:

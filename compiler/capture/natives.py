@@ -14,14 +14,16 @@ import numpy as np
 
 from twofold.runtime.tensor import Tensor
 
+from ..loading import late
 from ..ndarrays.kinds import class_of
+from .choice import holds_choice
 from .frame import Frame
 from .machine import Generator
 from .objects import is_open
 from .staged import is_staged
 from .text import Piece, Text, has_no_text, snapshot
 
-__all__ = ["NATIVES", "interpreted"]
+__all__ = ["NATIVES", "interpreted", "used_up", "uses_up"]
 
 _ANY: Any = object()
 
@@ -154,11 +156,67 @@ def _all(items: Any) -> bool:
     return True
 
 
-def _asking(code: Any) -> Any:
+_USING_UP = (list, tuple, sum, max, min, sorted)
+
+
+def uses_up(function: Any) -> bool:
+    """Whether a function takes all items of its first argument before it does anything else."""
+    return any(function is f for f in _USING_UP)
+
+
+def used_up(machine: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of such a function, with a list in the place of a generator."""
+    whole = late("capture.drained")
+    return (whole.drained(machine, args[0]), *args[1:]) if whole.is_whole(args[0]) else args
+
+
+def _filter(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    staged = len(args) == 2 and not kwargs and _has_staged(args[1])
+    if not staged:
+        return _calling(filter)(machine, frame, args, kwargs)
+    return late("capture.drained").filtered(machine, frame, *args)
+
+
+def _has_staged(items: Any) -> bool:
+    """Whether a value of the graph is, or is among, what is gone over."""
+    return is_staged(items) or type(items) in (list, tuple) and any(map(is_staged, items))
+
+
+def _has_rows(value: Any) -> bool:
+    """Whether this is a tensor or an array of the graph with items, which is guarded."""
+    return is_staged(value) and bool(getattr(value, "shape", ())) and bool(value.shape[0] != 0)
+
+
+def _extreme(function: Any) -> Any:
+    """``max`` or ``min`` with a key, or of what is known only when the graph runs."""
+
+    def find(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        items = args[0] if len(args) == 1 else args
+        key, default = kwargs.get("key"), kwargs.get("default")
+        listed = type(items) in (list, tuple) and len(items) > 0
+        walked = listed or type(items) is range and len(items) > 0 or _has_rows(items)
+        opens = interpreted(machine, frame, key) is not key if key is not None else False
+        if not kwargs.keys() <= {"key", "default"} or not walked or holds_choice(items):
+            return _calling(function)(machine, frame, args, kwargs)
+        if not opens and not (key is None and _has_staged(items)):
+            return _calling(function)(machine, frame, args, kwargs)
+        frame.parts_next = machine.parts_now
+        largest = function is max
+        return late("capture.drained").best(machine, frame, items, key, default, largest)
+
+    return find
+
+
+def _asking(code: Any, wanted: bool) -> Any:
     """``any`` or ``all`` of the items of a generator or a container with values of the graph."""
 
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
         items: Any = args[0] if len(args) == 1 and not kwargs else None
+        whole = type(items) is Generator and late("capture.drained")
+        if whole and whole.is_whole(items):
+            made = whole.asked(machine, items, wanted)
+            if made is not NotImplemented:
+                return made
         if type(items) is Generator:
             return machine.invoke(frame, code, args, {})
         staged = type(items) in (list, tuple) and any(map(is_staged, items))
@@ -229,9 +287,10 @@ NATIVES: dict[Any, Any] = {
     len: _special("__len__"), abs: _special("__abs__"), hash: _special("__hash__"),
     iter: _special("__iter__"), round: _special("__round__"), next: _next,
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
-    copy.copy: _special("__copy__"), any: _asking(_any), all: _asking(_all),
+    copy.copy: _special("__copy__"), any: _asking(_any, True),
+    all: _asking(_all, False), filter: _filter, max: _extreme(max), min: _extreme(min),
     **{f: _calling(f) for f in (
-        map, filter, sorted, min, max, functools.reduce, itertools.accumulate, itertools.starmap,
+        map, sorted, functools.reduce, itertools.accumulate, itertools.starmap,
         itertools.takewhile, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
     )},
 }  # fmt: skip

@@ -245,8 +245,10 @@ def _extreme(name: str) -> Any:
             better = machine.decision(frame, machine.compare(frame, sign, x, best))
             if isinstance(better, bool):
                 best = x if better else best
-            else:
-                best = _select(machine, better, x, best)
+                continue
+            best = _select(machine, better, x, best)
+            if best is NotImplemented:  # values of several types
+                return NotImplemented
         return best
 
     return find
@@ -259,10 +261,12 @@ def _select(machine: Any, predicate: Any, yes: Any, no: Any) -> Any:
                 else OPS["constant"](value=np.array(x, dtype)) for x in (yes, no)]  # fmt: skip
         return TracedNumber(kind_of(yes), OPS["where"](predicate, *ways))
     if isinstance(yes, Tensor) and isinstance(no, Tensor) and yes.dtype == no.dtype:
-        return OPS["where"](predicate, yes, no)
+        made = OPS["where"](predicate, yes, no)
+        machine.heap.aliases.stand(made, [yes, no])
+        return made
     if type(yes) is type(no) is TracedScalar and yes.dtype == no.dtype:
         return TracedScalar(yes.home, OPS["where"](predicate, yes.tensor(), no.tensor()))
-    return machine.give_up("min or max of values of several types")
+    return NotImplemented
 
 
 STAGED: dict[Any, Any] = {
