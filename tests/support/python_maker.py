@@ -9,6 +9,7 @@ __all__ = ["HELPERS", "OUTSIDE", "STEPS", "Maker"]
 
 HELPERS = """
 import contextlib
+import dataclasses
 class Box:
     def __init__(self, x):
         self.x = x
@@ -42,6 +43,10 @@ def steps(x):
     return k
 def power(x, k):
     return 1 if k <= 0 else x * power(x, k - 1)
+@dataclasses.dataclass
+class Point:
+    x: object
+    k: int = 1
 def maybe(x):
     if x > 1:
         return x
@@ -469,4 +474,19 @@ _ODD = [
     "walk = counted({c})\n@i = next(walk) if {b} else 5\n@i = next(walk, 7)", "held = {'best': None, 'sum': 0}\nfor r in {v}:\n    held['sum'] = held['sum'] + r\n    if {b}:\n        held['best'] = r\n@t = held['sum']\n@t = held['best']",
     "log = []\nwith noting(log):\n    @t = {t}\n    if {b}:\n        log.append({t})\n@i = len(log)",
     "log = []\ntry:\n    check({t})\n    log.append(1)\nexcept ValueError:\n    log.append(2)\nfinally:\n    log.append({t})\n@t = sum(log)", "first, *rest = {v}\n@t = first", "@i = isinstance({t}, tf.Tensor)",
+    *[
+        "@t = sum(r for r in {v} if r > {c})", "@i = any(r > {t} for r in {v})", "@i = all(r < {t} for r in {v} if r > 0)",
+        "@t = max({v}, key=lambda r: -r)", "@i = max(range(3), key=lambda r: {v}[r])", "@t = max([{t}, {t}], key=abs)",
+        "@t = min(0, {t})", "@t = max((r * 2 for r in {v}), default=0)", "@i = len(list(filter(lambda r: r > {c}, {v})))",
+        "@t = sum(filter(None, {v}))", "@i = len([r for r in items[1:]])", "@t = sum(item for item, _ in pairs({v}))",
+        "grown = [{t}]\nfor r in range({n}):\n    grown.append(grown[-1] * 0.5 + r)\n@t = sum(grown[1:]) + grown[-1]\n@i = len(grown[:-1])",
+        "point = Point({t}, {i})\npoint.x += 1\n@t = point.x * point.k", "point = Point({t})\nfor r in {v}:\n    point = Point(point.x + r, point.k + 1)\n@t = point.x\n@i = point.k",
+        "view = a[::2]\nfor r in range(2):\n    view[r] += {f}\n@i = int(view[0] > view[1])", "w = np.zeros(3)\nfor r in range(3):\n    w[r] = {f} + r\n@t = {t} * float(w.sum())",
+        "w = [{t}, {t}]\nw[{i} % 2] = {t}\n@t = w[0] - w[1]", "w = z0 * 1\nw2 = w if {b} else z0\nw2[0] = {t}\n@t = tf.sum(w) - tf.sum(z0)",
+        "def outer(r):\n    def inner(s):\n        nonlocal r\n        r = r + s\n        return r if r < {c} else inner(s - 5)\n    return inner({t}) + r\n@t = outer({t}) if {b} else {t}",
+        "def early(r):\n    for s in {v}:\n        for w in range(3):\n            if s * w > r:\n                return s\n            if s < -r:\n                break\n        else:\n            r = r + 1\n    return r\n@t = early({t})",
+        "match {'kind': 'a', 'x': {t}}:\n    case {'kind': 'a', 'x': y} if y > {c}:\n        @t = y * 2\n    case {'kind': k}:\n        @t = {t}",
+        "match Point({t}, {k}):\n    case Point(k=1):\n        @t = {t}\n    case Point(x=y):\n        @t = y + 1",
+        "both = [*items, {t}]\nnamed = {**table, 'w': {t}}\n@t = total(*both, start=named['w'])", "@i = (w := {i}) + w\nif (w := {t}) > {c}:\n    @t = w",
+    ],
 ]  # fmt: skip

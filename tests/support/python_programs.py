@@ -109,6 +109,7 @@ def compiled_program(text: str, steps: bool = False) -> Callable[..., Any]:
             f"{STEPS if steps else OUTSIDE}{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n",
             PROGRAM,
             "exec",
+            dont_inherit=True,
         ),
         space,
     )
