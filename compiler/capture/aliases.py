@@ -111,6 +111,12 @@ class Aliases:
                 found += [self.since.get(id(t), ()) for t in (x, *self.stood.get(key, ()))]
         return tuple(dict.fromkeys(itertools.chain(*sorted(found)))) if found else None
 
+    def is_alone(self, machine: Any, frame: Frame, live: frozenset[str], array: Any) -> bool:
+        """Whether code to come reaches an array that the function has made by none of these
+        variables of a frame, and by nothing else."""
+        known = machine.cuts.depth == 1  # others are interpreted around this one
+        return known and id(array.cell) not in reached(_roots(machine, frame, live))
+
 
 def _is_older(x: Any, tracer: Any) -> bool:
     """Whether the trip that has ended has not made a tensor or an object."""
@@ -185,13 +191,15 @@ def put_outside(machine: Any) -> list[Any]:
     return todo + [tuple(entry) for entry in machine.journal.entries]
 
 
-def _roots(machine: Any, frame: Frame) -> list[Any]:
-    """What the code can still come to: by variables that are read again, by what is on the stack or
-    in a generator, and what is written into objects from outside."""
+def _roots(machine: Any, frame: Frame, names: frozenset[str] | None = None) -> list[Any]:
+    """What the code can still come to: by variables that are read again (``names`` of the frame
+    itself, if they are given), by what is on the stack or in a generator, and what is written into
+    objects from outside."""
     todo = [*put_outside(machine), *machine.generators]
     at: Frame | None = frame
     while at is not None:
-        live = flow_of(at.code).live[at.at] | at.carried
+        live = flow_of(at.code).live[at.at] | at.carried if names is None else names
+        names = None
         todo += [x for name, x in at.slots.items() if name in live]
         todo += at.stack
         at = at.back
@@ -205,6 +213,8 @@ def reached(todo: list[Any]) -> dict[int, Any]:
         x = todo.pop()
         if id(x) not in seen:
             seen[id(x)] = x
+            if type(x) is TracedArray:
+                seen[id(x.cell)] = x.cell
             todo += _held(x)
     return seen
 

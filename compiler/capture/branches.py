@@ -291,24 +291,21 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
     ended, with the frame where it goes on."""
     flow = flow_of(frame.code)
     targets = sorted(frozenset().union(*[s.targets for s in sides]))
-    needs = [
-        frozenset().union(*[flow.live[t] for t in s.targets if t != END]) | frame.carried
-        for s in sides
-    ]
-    names = sorted(frozenset().union(*needs))
+    lives = [frozenset().union(*[flow.live[t] for t in s.targets if t != END]) for s in sides]
+    names = sorted(frozenset().union(frame.carried, *lives))
     if any(s.frame.handled is not frame.handled for s in sides if s.targets != {END}):
         raise Unmergeable("the ways handle different exceptions")
     slots = {}
     for name in names:
         column = [
-            s.frame.slots.get(name, UNBOUND) if name in need else HOLE
-            for s, need in zip(sides, needs, strict=True)
+            s.frame.slots.get(name, UNBOUND) if name in live else HOLE
+            for s, live in zip(sides, lives, strict=True)
         ]
-        column = [
-            HOLE if v is UNBOUND and name in frame.carried and not _is_live(flow, s, name) else v
-            for s, v in zip(sides, column, strict=True)
-        ]
+        merger.is_alone = lambda i, array, name=name: machine.heap.aliases.is_alone(  # type: ignore[misc]
+            machine, sides[i].frame, lives[i] - {name}, array
+        )
         slots[name] = merger.merge(column, repr(name))
+    merger.is_alone = lambda i, array: False
     depths: dict[int, int] = {}
     for side in sides:
         if any(depths.setdefault(t, n) != n for t, n in side.depths.items() if t != END):
@@ -340,10 +337,6 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
         return Returned(value(outs)) if at == END else Stopped(at)
 
     return build
-
-
-def _is_live(flow: Any, side: Side, name: str) -> bool:
-    return any(name in flow.live[t] for t in side.targets if t != END)
 
 
 def _merge_targets(merger: Merger, sides: list[Side], targets: list[int]) -> dict[int, Any]:

@@ -341,21 +341,25 @@ class Loop:
         named = self._named(frame)
         if self.tensors.left([*named, *after], bind.ground()) or changed:
             raise Widen
-        self._refuse_sharing(frame, written, value)
+        self._refuse_sharing(frame, tests, written, value)
         return self._next(frame, ended, tests, written, value)
 
     def _refuse_sharing(
-        self, frame: Frame, written: dict[int, Contents], value: Any
+        self, frame: Frame, tests: dict[int, Any], written: dict[int, Contents], value: Any
     ) -> None:  # fmt: skip
-        """Raise Unmergeable where one array that the trip has made is in two places."""
-        pairs = [(form, frame.slots.get(name, UNBOUND)) for name, form in self.forms.items()]
-        for key, (contents, form) in self.heap.items():
-            pairs.append((form, written[key].after if key in written else contents.before))
-        if self.value is not None:
-            pairs.append((self.value, value))
-        cells = [cell for form, x in pairs for cell in cells_of(form, x)]
-        if len(set(cells)) < len(cells):
-            raise Unmergeable("two variables are one array in a loop")
+        """Raise Unmergeable where one array is in two places that code behind the trip can read."""
+        held = [
+            cell for key, (contents, form) in self.heap.items()
+            for cell in cells_of(form, written[key].after if key in written else contents.before)
+        ]  # fmt: skip
+        returned = [] if self.value is None else cells_of(self.value, value)
+        for target in tests:
+            live = frozenset() if target == END else self.flow.live[target]
+            cells = [*held, *(returned if target == END else ())]
+            for name in live.intersection(self.forms):
+                cells += cells_of(self.forms[name], frame.slots.get(name, UNBOUND))
+            if len(set(cells)) < len(cells):
+                raise Unmergeable("two variables are one array in a loop")
 
     def _held(self, form: Form, after: Any) -> tuple[Form, bool]:
         """The form of what an object holds: a container keeps its number of items."""

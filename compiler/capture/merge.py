@@ -106,11 +106,16 @@ def same(left: Any, right: Any) -> bool:
     return isinstance(left, _ATOMS) and repr(left) == repr(right)
 
 
-def is_made(value: Any, tracer: Any) -> bool:
-    """Whether this is an array, row by row in memory, that a part has made."""
+def is_plain(value: Any) -> bool:
+    """Whether this is an array, row by row in memory, that the function has made."""
     if type(value) is not TracedArray or value.parent is not None or not value.writeable:
         return False
-    return value.cell.born is tracer and (value.cell.contiguous or value.ndim < 2)
+    return value.cell.source is None and (value.cell.contiguous or value.ndim < 2)
+
+
+def is_made(value: Any, tracer: Any) -> bool:
+    """Whether this is such an array of a part."""
+    return is_plain(value) and value.cell.born is tracer
 
 
 class Merger:
@@ -124,6 +129,8 @@ class Merger:
         self.places: dict[Any, Any] = {}  # the same for each of these of one part
         self.met: list[Any] = []  # all values, so that no two have one id
         self.uses: Counter[tuple[int, int]] = Counter()  # how often each part leaves a tensor
+        # whether the code behind a part reaches an array around it by the present variable alone
+        self.is_alone: Callable[[int, Any], bool] = lambda at, array: False
         self.kept = False  # whether containers that were there before the parts stay themselves
 
     def merge(self, values: Sequence[Any], what: str) -> Build:
@@ -279,16 +286,33 @@ class Merger:
         return lambda outs: TracedScalar(home, outs[at])
 
     def _arrays(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
-        """Arrays that each way has made, and that no other variable is."""
-        for part, v in zip(self.parts, values, strict=True):
+        """Arrays that each way has made, or that nobody else has behind the parts."""
+        for i, v in enumerate(values):
             if v is HOLE:
                 continue
-            if not is_made(v, part.tracer) or any(v.cell is cell for cell in self.arrays):
+            alone = is_made(v, self.parts[i].tracer) or (is_plain(v) and self.is_alone(i, v))
+            if not alone or any(v.cell is cell for cell in self.arrays):
                 raise Unmergeable(f"{what} is one of several arrays")
             self.arrays.append(v.cell)
         home = real[0].home
-        at = self.column(self.within(lambda v: own_tensor(v.tensor()), values))
+        at = self.column(self.within(own_tensor, self._elements(values)))
         return lambda outs: fresh(home, outs[at])
+
+    def _elements(self, values: Sequence[Any]) -> list[Any]:
+        """Tensors with the elements that arrays have at the end of each part."""
+        found = []
+        for part, v in zip(self.parts, values, strict=True):
+            written = HOLE if v is HOLE else part.written.get(id(v.cell))
+            if written is None:
+                token = bind.push(part.tracer)
+                try:
+                    written = v.tensor()
+                finally:
+                    bind.pop(token)
+            elif written is not HOLE:
+                written = Traced(written.value, part.tracer)
+            found.append(written)
+        return found
 
     def _present(self, values: Sequence[Any]) -> list[Any]:
         """Tensors with what those around the parts hold at the end of each part."""
