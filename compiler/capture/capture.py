@@ -521,6 +521,8 @@ class Capture(Lists):
             special = find(function)
             if special is not None:
                 made = special(self, frame, args, kwargs)
+                if type(made) is Choice and not parts:
+                    self.give_up("a function that gives values of several types, called by another")
                 if made is not NotImplemented:
                     return made
         return self.journal.original(super().native(frame, function, args, kwargs))
