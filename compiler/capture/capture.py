@@ -37,7 +37,7 @@ from .grown import runs
 from .heap import EMPTY, Heap
 from .journal import Journal
 from .lists import Lists, looks_into
-from .machine import Decide, Generator, Raised, unbound
+from .machine import Decide, Generator, Leave, Raised, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted, used_up, uses_up
 from .numbers import DTYPES, TracedNumber, taken
@@ -571,15 +571,6 @@ class Capture(Lists):
         if name == "item" and not kwargs and isinstance(owner, Tensor) and exists_later(owner):
             return taken(owner if not args else owner[args])
         return function(*args, **kwargs)
-
-
-class Leave:
-    """What leaves a manager that a library wrote, and the part of the function that entered it."""
-
-    __slots__ = ("function", "part")
-
-    def __init__(self, function: Any, part: int) -> None:
-        self.function, self.part = function, part
 
 
 _VALUES = (type(None), int, float, complex, str, bytes, tuple, frozenset, Tensor, Variable,

@@ -213,6 +213,15 @@ class Where:
 where_of = lru_cache(4096)(Where)  # one object for one place
 
 
+class Leave:
+    """What leaves a manager that a library wrote, and the part of the function that entered it."""
+
+    __slots__ = ("function", "part")
+
+    def __init__(self, function: Any, part: int) -> None:
+        self.function, self.part = function, part
+
+
 class Generator:
     """A generator whose code is interpreted."""
 
