@@ -7,12 +7,14 @@ guard; an equality also unifies the two, so that the graph says what it relies o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from twofold.ir import bind
 from twofold.ir.dims import Dim, DimLike, evaluate, provably_le, substitute, symbol, symbols_of
 from twofold.ir.errors import StagingError
 from twofold.ir.location import Location, user_location
+from twofold.ir.op import OPS
 from twofold.ir.shapes import Sizes
 
 from .plain import PlainPython
@@ -56,6 +58,8 @@ class TraceSizes(Sizes):
         self.denied: dict[tuple[DimLike, DimLike], None] = {}  # sizes that were found to differ
         self.late: list[str] = []  # symbols of sizes that are found when the graph runs
         self.parts: dict[str, tuple[Any, DimLike]] = {}  # what some are: of values, plus a size
+        # sizes that ops make of values: symbols by op and inputs
+        self.counted: list[tuple[Any, Sequence[Any], DimLike]] = []
         self.tracing = False  # whether the trace goes over to plain Python where one is needed
 
     def at(self, hints: dict[str, int]) -> TraceSizes:
@@ -82,6 +86,17 @@ class TraceSizes(Sizes):
             number += 1
         self.late.append(f"late{number}")
         return symbol(self.late[-1])
+
+    def made_by(self, op: Any, inputs: Sequence[Any]) -> DimLike:
+        """The symbol for the size of what an op makes of the values of its inputs: of the same
+        inputs the same."""
+        from .ndarrays.windows import same_value  # noqa: PLC0415  (few functions have any)
+
+        for known, given, length in self.counted:
+            if known is op and all(map(same_value, given, inputs)):
+                return length
+        self.counted.append((op, inputs, self.fresh()))
+        return self.counted[-1][2]
 
     def met(self, names: Iterable[str]) -> None:
         """Symbols of a graph: those of no axis of the example call are of sizes that it makes."""
@@ -127,7 +142,7 @@ class TraceSizes(Sizes):
             return True
         if isinstance(a, int) and isinstance(b, int):
             return False
-        if self._one_late(a, b):
+        if self._one_late(a, b) or (not decide and self._checked(a, "==", b)):
             return True
         if self.hint(a) != self.hint(b):
             self.denied[a, b] = None
@@ -153,6 +168,18 @@ class TraceSizes(Sizes):
         if not self.require_same(one[1], other[1]):
             return False
         self.known[str(b)] = a
+        return True
+
+    def _checked(self, a: DimLike, relation: str, b: DimLike) -> bool:
+        """Whether it is for the graph to find out that a relation holds: it is about a size that it
+        makes, and plain Python makes the call where it does not."""
+        if relation == "==" and (isinstance(a, int) or isinstance(b, int)):
+            return False  # mostly a question: whether an axis has one element
+        late = {s for d in (a, b) if not isinstance(d, int) for s in symbols_of(d)}
+        ground: Any = bind.ground()
+        if late.isdisjoint(self.late) or not self.tracing or ground.sizes is not self:
+            return False
+        OPS["sizes_hold"](left=a, relation=relation, right=b)
         return True
 
     def _unify(self, a: DimLike, b: DimLike) -> None:
@@ -187,7 +214,7 @@ class TraceSizes(Sizes):
         """That a size is at least one: answered by the example call. The answer is relied on from
         now on, a no as well: what has no elements may take another way."""
         a = self.resolve(a)
-        if super().require_positive(a):
+        if super().require_positive(a) or self._checked(1, "<=", a):
             return True
         if self.hint(a) <= 0:
             self.guard(a, "<=", 0)
@@ -201,7 +228,7 @@ class TraceSizes(Sizes):
         plain = isinstance(a, int) and isinstance(b, int)
         if not plain and provably_le(a, b):
             return True
-        return self.decide(a, "<=", b)
+        return self._checked(a, "<=", b) or self.decide(a, "<=", b)
 
     def decide(self, a: DimLike, relation: str, b: DimLike) -> bool:
         """Decide a comparison by the example call and rely on it."""

@@ -157,6 +157,8 @@ def to_dims(value: Any) -> Any:
 def _to_dim(leaf: Any) -> Any:
     if isinstance(leaf, Tensor):  # sizes that the graph computes
         return to_dims(as_sizes(leaf))
+    if getattr(leaf, "of_graph", False) and isinstance(leaf, int):
+        return to_dims(as_sizes(leaf))
     return leaf.sizes.resolve(leaf.dim) if isinstance(leaf, SymInt) else plain_value(plain(leaf))
 
 

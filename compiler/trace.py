@@ -17,6 +17,7 @@ from twofold.ir import bind
 from twofold.ir.attrs import check_attrs, map_attrs
 from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
+from twofold.ir.dtypes import info
 from twofold.ir.errors import ConversionError, GraphError, StagingError, TwofoldError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.handlers import may_be_caught
@@ -109,6 +110,20 @@ class Traced(Tensor):
         if found is None:
             self._refuse(what)
         return found
+
+    def _sizes(self) -> Any:
+        found = None if self.trace.ended else self.trace.arrays.elements(self)
+        from .ndarrays.windows import linear  # noqa: PLC0415  (it is made of tensors)
+
+        counts = found is None and info(self.dtype).integer
+        if counts and not self.shape:
+            made = linear(self.value)
+            if not made.terms:
+                return size_or_int(made.size, self.trace.sizes)
+            return OPS["upto"](self).shape[0]
+        if counts and len(self.shape) == 1 and type(self.shape[0]) is int:
+            return [self[i]._sizes() for i in range(self.shape[0])]
+        return super()._sizes()
 
     def __bool__(self) -> bool:
         if not self.trace.ended and self.trace.arrays.elements(self) is not None:
@@ -213,6 +228,8 @@ class Tracer(bind.Ground):
             for value in inputs:
                 value.type = value.type.substitute(self.sizes.known)
         plain = {k: to_dims(v) for k, v in attrs.items()}
+        if op.data_dependent and "length" in op.defaults and plain.get("length") is None:
+            plain["length"] = self.sizes.made_by(op, inputs)
         full, types = op.resolve([v.type for v in inputs], plain, self.sizes)
         check_attrs(op.name, full)
         return Call(op, inputs, full, (), types, place())
@@ -240,6 +257,8 @@ class Tracer(bind.Ground):
                 self.graph.nodes.append(node)
                 return node.outputs
             if caught or self._has_effects():  # else handlers would not run, nor effects
+                self.arrays.replay()
+            if op.name in ("upto", "sizes_hold"):
                 self.arrays.replay()
             if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
                 self.arrays.replay()

@@ -112,6 +112,8 @@ class Eager(bind.Ground):
 def _call(op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
     if not op.has_attrs:
         return Call(op, inputs, attrs)
+    if op.data_dependent:  # the result itself says of which size it is
+        return Call(op, inputs, {**op.defaults, **attrs})
     full, types = _resolve(op, inputs, attrs)
     return Call(op, inputs, full, (), types)
 

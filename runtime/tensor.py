@@ -92,6 +92,10 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         """The elements as an array, for a use of them in Python."""
         return self.array
 
+    def _sizes(self) -> Any:
+        """The elements as sizes: a number, or lists of them."""
+        return self._elements("use as a size").tolist()
+
     def _only(self, what: str) -> Any:
         array = self._elements(what)
         if array.size != 1:

@@ -40,7 +40,7 @@ from .lists import Lists, looks_into
 from .machine import Decide, Generator, Leave, Raised, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted, used_up, uses_up
-from .numbers import DTYPES, TracedNumber, taken
+from .numbers import DTYPES, TracedNumber, sized, taken
 from .objects import is_interpreted, module_fallback
 from .pure import any_of
 from .raising import decision_of
@@ -175,7 +175,7 @@ class Capture(Lists):
             if fallback is not None:
                 return self.invoke(frame, fallback, (name,), {})
             return owner.named(name, frame)
-        return super().attribute(frame, owner, name)
+        return sized(super().attribute(frame, owner, name))
 
     def handle(self, frame: Frame, error: BaseException) -> bool:
         found = super().handle(frame, error)
@@ -522,10 +522,10 @@ class Capture(Lists):
             if special is not None:
                 made = special(self, frame, args, kwargs)
                 if type(made) is Choice and not parts:
-                    self.give_up("a function that gives values of several types, called by another")
+                    self.give_up("a function, called by another, that gives one of several types")
                 if made is not NotImplemented:
                     return made
-        return self.journal.original(super().native(frame, function, args, kwargs))
+        return sized(self.journal.original(super().native(frame, function, args, kwargs)))
 
     def _looks_at_carried(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

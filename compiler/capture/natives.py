@@ -15,10 +15,13 @@ import numpy as np
 from twofold.runtime.tensor import Tensor
 
 from ..loading import late
+from ..ndarrays.base import TracedArray
 from ..ndarrays.kinds import class_of
+from ..ndarrays.selection import Selection
 from .choice import holds_choice
 from .frame import Frame
 from .machine import Generator
+from .numbers import TracedNumber, sized
 from .objects import is_open
 from .staged import is_staged
 from .text import Piece, Text, has_no_text, snapshot
@@ -126,6 +129,14 @@ def _special(name: str) -> Any:
         return NotImplemented if own is None else machine.invoke(frame, own, args, {})
 
     return call
+
+
+def _len(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    x: Any = args[0] if len(args) == 1 and not kwargs else None
+    if type(x) in (TracedArray, Selection) or hasattr(x, "trace"):
+        size = sized(x.shape[0]) if x.ndim else None
+        return size if type(size) is TracedNumber else NotImplemented
+    return _special("__len__")(machine, frame, args, kwargs)
 
 
 def _next(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
@@ -284,7 +295,7 @@ NATIVES: dict[Any, Any] = {
     delattr: _changing("delete_attribute", 2),
     isinstance: _isinstance, issubclass: _issubclass, format: _format,
     str: _text(1), repr: _text(2), ascii: _text(3),
-    len: _special("__len__"), abs: _special("__abs__"), hash: _special("__hash__"),
+    len: _len, abs: _special("__abs__"), hash: _special("__hash__"),
     iter: _special("__iter__"), round: _special("__round__"), next: _next,
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
     copy.copy: _special("__copy__"), any: _asking(_any, True),

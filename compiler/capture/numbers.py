@@ -142,6 +142,16 @@ def as_tensor(value: Any, kind: type) -> Any:
     return OPS["constant"](value=np.array(value, DTYPES[kind]))
 
 
+def sized(value: Any) -> Any:
+    """A size, or a tuple of sizes, as the user's code has it: one that is found when the graph runs
+    is a number of the graph."""
+    if type(value) is tuple:
+        return tuple([sized(v) for v in value])
+    if type(value) is not SymInt or symbols_of(value.dim).isdisjoint(value.sizes.late):
+        return value
+    return TracedNumber(int, OPS["dim"](dim=value), (0, value))
+
+
 def surely(op: str, *args: Any, **attrs: Any) -> Any:
     """An operation that cannot raise, as is known."""
     with bind.ground().arrays.checked():  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from ..ndarrays.selection import elements
 from .choice import Choice, apart
 from .code import Step
 from .frame import Frame
@@ -79,25 +80,25 @@ _unary("UNARY_INVERT", operator.invert, "__invert__")
 @instruction("BINARY_SUBSCR")
 def binary_subscr(machine: Objects, frame: Frame, step: Step) -> Any:
     key, held = frame.stack.pop(), frame.stack.pop()
-    return machine.parted(frame, machine.item(frame, held, key))
+    return machine.parted(frame, machine.item(frame, elements(held), key))
 
 
 @instruction("BINARY_SLICE")
 def binary_slice(machine: Objects, frame: Frame, step: Step) -> None:
     stop, start, held = frame.stack.pop(), frame.stack.pop(), frame.stack.pop()
-    frame.stack.append(machine.item(frame, held, slice(start, stop)))
+    frame.stack.append(machine.item(frame, elements(held), slice(start, stop)))
 
 
 @instruction("STORE_SUBSCR")
 def store_subscr(machine: Objects, frame: Frame, step: Step) -> None:
     key, held, value = frame.stack.pop(), frame.stack.pop(), frame.stack.pop()
-    machine.set_item(frame, held, key, value)
+    machine.set_item(frame, elements(held), key, value)
 
 
 @instruction("STORE_SLICE")
 def store_slice(machine: Objects, frame: Frame, step: Step) -> None:
     stop, start, held = frame.stack.pop(), frame.stack.pop(), frame.stack.pop()
-    machine.set_item(frame, held, slice(start, stop), frame.stack.pop())
+    machine.set_item(frame, elements(held), slice(start, stop), frame.stack.pop())
 
 
 @instruction("DELETE_SUBSCR")

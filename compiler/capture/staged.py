@@ -20,6 +20,7 @@ from twofold.runtime.tensor import Tensor
 
 from ..ndarrays import kinds
 from ..ndarrays.base import TracedArray, TracedScalar
+from ..ndarrays.selection import Selection
 from ..symint import SymInt
 from .frame import Frame
 from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if, taken
@@ -62,7 +63,9 @@ def source_of(value: Any) -> Any:
         return Items(value)
     if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
         return Rows(value)
-    if type(value) is TracedArray and value.shape:
+    if type(value) is Selection:
+        value = value.array()
+    if type(value) is TracedArray and value.ndim:
         return Rows(value)
     if type(value) in _VIEWS:
         return Drawn(value)

@@ -16,7 +16,7 @@ from twofold.ir.op import OPS
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..symint import SymInt
 from .choice import Run
-from .numbers import DTYPES, TracedNumber, as_tensor, bounds_of, surely
+from .numbers import DTYPES, TracedNumber, as_tensor, bounds_of, sized, surely
 
 __all__ = ["Counted", "Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
 
@@ -127,7 +127,7 @@ class Rows:
 
     def length(self) -> Any:
         """How many rows there are."""
-        return self.owner.shape[0]
+        return sized(self.owner.shape[0])
 
     def item(self, at: Any) -> Any:
         """The row at a position."""

@@ -54,7 +54,7 @@ def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
 
 def _template(trace: Any, x: Any, arrays: list[Any]) -> Any:
     if type(x) is Selection:
-        x.refuse("its size")
+        x = x.array()
     if is_traced(x) or isinstance(x, Tensor | np.ndarray | np.generic):
         arrays.append(as_tensor(trace, x))
         return "@", len(arrays) - 1

@@ -13,7 +13,7 @@ from twofold.ir.ops.operand import as_sizes
 
 from ..symint import SymInt
 from ..symnumber import SymNumber, plain
-from .base import TracedArray, is_traced
+from .base import TracedArray, TracedScalar, is_traced
 from .operands import (
     as_array,
     as_tensor,
@@ -23,6 +23,7 @@ from .operands import (
     number,
     refuse_dtype,
 )
+from .selection import arrays_of
 from .views import astype, copy
 
 __all__ = ["CREATE"]
@@ -109,7 +110,7 @@ def arange(trace: Any, *bounds: Any, dtype: Any = None, **options: Any) -> Any:
     """``np.arange``; sizes of the trace stay open if the step is 1."""
     named = {**options}
     start, stop, step = named.pop("start", None), named.pop("stop", None), named.pop("step", None)
-    given = list(bounds)
+    given = [_as_size(b) for b in bounds]
     if len(given) == 4:
         dtype = given.pop()
     sizes = [b for b in (*given, start, stop, step) if b is not None]
@@ -130,6 +131,14 @@ def arange(trace: Any, *bounds: Any, dtype: Any = None, **options: Any) -> Any:
     names = {"start": start, "stop": stop, "step": step}
     rest = {k: _plain(v) for k, v in names.items() if v is not None}
     return _constant(trace, np.arange(*plain, dtype=dtype, **rest))
+
+
+def _as_size(x: Any) -> Any:
+    """A bound that is an integer of the graph as a size."""
+    if isinstance(x, SymNumber | TracedScalar) and isinstance(x, int | np.integer):
+        found = as_sizes(x)
+        return found if isinstance(found, SymInt) else x
+    return x
 
 
 def _plain(x: Any) -> Any:
@@ -174,6 +183,7 @@ def _copied(x: TracedArray, order: str) -> TracedArray:
 
 
 def _asarray(trace: Any, x: Any, dtype: Any = None, order: Any = None) -> Any:
+    x = arrays_of(x)
     if isinstance(x, np.ndarray) and not is_traced(x) and not trace.takes(x):
         raise trace.missing(f"an array of dtype {x.dtype} or class {type(x).__name__}")
     if not isinstance(x, np.ndarray) and not holds_traced(x):

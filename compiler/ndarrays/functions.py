@@ -139,13 +139,31 @@ def concatenate(
     return into(trace, made, out)
 
 
+@implements(np.flatnonzero)
+def flatnonzero(a: Any) -> Any:
+    """``np.flatnonzero``."""
+    return protocol.METHODS["nonzero"](as_array(trace_of(a), a).ravel())[0]
+
+
+@implements(np.argwhere)
+def argwhere(a: Any) -> Any:
+    """``np.argwhere``."""
+    trace = trace_of(a)
+    array = as_array(trace, a)
+    if trace.known(array.tensor()) is not None or not array.ndim:
+        return fresh(trace, trace.constant(np.argwhere(array.known("np.argwhere"))))
+    return fresh(trace, OPS["where_indices"](array.tensor()))
+
+
 @implements(np.where)
 def where(condition: Any, *choices: Any) -> Any:
     """``np.where(condition, x, y)``."""
     trace = trace_of(condition, *choices)
     choices = tuple([c.plain() if isinstance(c, SymNumber) else c for c in choices])
+    if not choices:
+        return protocol.METHODS["nonzero"](as_array(trace, condition))
     if len(choices) != 2:
-        raise trace.missing("np.where(condition), whose size depends on values,")
+        raise trace.plain("call")  # which NumPy refuses
     want = np.result_type(
         *[x if type(x) in (int, float, complex) else as_tensor(trace, x).dtype for x in choices]
     )

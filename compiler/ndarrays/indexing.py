@@ -328,10 +328,10 @@ def _is_written(array: TracedArray, key: Any, value: Any) -> bool:
 def _write(trace: Any, array: TracedArray, key: Any, value: Any) -> None:
     parts = _parts(trace, key)
     if type(value) is Selection:
-        if len(parts) != 1 or not _is_mask(parts[0]):
-            value.refuse("its size")
-        store(array, parts[0], value)
-        return
+        if len(parts) == 1 and _is_mask(parts[0]):
+            store(array, parts[0], value)
+            return
+        value = value.array()
     _check_count(array, parts)
     array, parts = _with_truths(array, parts)
     if _is_point(parts):

@@ -262,11 +262,20 @@ def partition(
     x.store(calls.call(x.home, "partition", (x, kth, axis, kind), {}).tensor())
 
 
+_ALL = (None, None, None)  # a whole axis
+
+
 @method("nonzero")
 def nonzero(x: Any) -> Any:
-    """``x.nonzero()``, where the value is known: its size depends on it."""
-    found = np.nonzero(x.known("nonzero()"))
-    return tuple([fresh(x.home, constant(x.home, places)) for places in found])
+    """``x.nonzero()``: where the value is not known, nor is the size of what it gives."""
+    known = x.home.known(x.tensor())
+    if known is not None or not x.ndim:
+        found = np.nonzero(x.known("nonzero()"))
+        return tuple([fresh(x.home, constant(x.home, places)) for places in found])
+    at = OPS["where_indices"](x.tensor())
+    return tuple(
+        [fresh(x.home, OPS["strided_slice"](at, index=(_ALL, axis))) for axis in range(x.ndim)]
+    )
 
 
 @method("compress")

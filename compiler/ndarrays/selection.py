@@ -2,7 +2,8 @@
 
 It is kept as the whole array beside the mask. Elementwise functions work on the whole, reductions
 leave out what the mask does, and ``a[mask] = selection`` through an equal mask is a choice for
-each element. Anything that needs its size is refused.
+each element. Anything else is done with an array of its elements (``array``), whose size is found
+when the graph runs; from then on that array is all that there is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.op import OPS
 
 from . import protocol
@@ -19,8 +21,9 @@ from .operands import as_tensor, convert, fresh
 from .protocol import hook
 from .windows import same
 
-__all__ = ["Selection", "select", "store"]
+__all__ = ["Selection", "arrays_of", "elements", "select", "store"]
 
+HOLE: Any = object()
 REDUCED = ("sum", "prod", "max", "min", "all", "any", "mean", "var", "std")
 
 
@@ -32,17 +35,24 @@ class Selection:
 
     def __init__(self, trace: Any, whole: TracedArray, mask: Any) -> None:
         self.home, self.whole, self.mask = trace, whole, mask
+        self.born: Any = bind.ground()  # the trace of the region that it is made in
+        self.made: TracedArray | None = None
+
+    def array(self) -> TracedArray:
+        """The elements as an array of a size that is found when the graph runs."""
+        if self.made is None:
+            token = bind.push(self.born)
+            try:
+                at = OPS["where_indices"](self.mask)
+                with self.born.arrays.checked():
+                    self.made = fresh(self.home, OPS["gather_nd"](self.whole.tensor(), at))
+            finally:
+                bind.pop(token)
+        return self.made
 
     def tensor(self) -> Any:
-        """It has no value of a known size: raises StagingError."""
-        self.refuse("its value")
-
-    def refuse(self, what: str) -> Any:
-        """Raise StagingError."""
-        raise self.home.refusal(
-            f"{what} of an array selected by a mask is needed while the function is traced, but "
-            f"its size depends on values; use np.where(mask, a, b), or write a[mask] = value"
-        )
+        """The elements as a tensor."""
+        return self.array().tensor()
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -54,20 +64,16 @@ class Selection:
         """The number of axes: those of the mask are one."""
         return self.whole.ndim - len(self.mask.shape) + 1
 
-    @property
-    def size(self) -> Any:
-        """The number of elements, a scalar of the trace."""
-        if self.ndim > 1:
-            self.refuse("the size")
-        counted = fresh(self.home, self.mask)
-        return protocol.METHODS["sum"](counted)
-
     def copy(self, order: str = "C") -> Any:
         """A selection of its own."""
+        if self.made is not None:
+            return self.made.copy(order)
         return Selection(self.home, protocol.METHODS["copy"](self.whole), self.mask)
 
     def astype(self, dtype: Any, **options: Any) -> Any:
         """The elements in another dtype."""
+        if self.made is not None or options:
+            return self.array().astype(dtype, **options)
         whole = protocol.METHODS["astype"](self.whole, dtype, **options)
         return Selection(self.home, whole, self.mask)
 
@@ -78,53 +84,49 @@ class Selection:
         name = function.__name__.removeprefix("a")
         if args and args[0] is self and name in REDUCED:
             return getattr(self, name)(*args[1:], **kwargs)
-        return self.refuse(f"np.{function.__name__}")
+        args, kwargs = arrays_of(args), {k: arrays_of(v) for k, v in kwargs.items()}
+        return protocol.function(self.home, function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name in REDUCED:
             return lambda *args, **kwargs: self._reduced(name, *args, **kwargs)
         if name.startswith("__"):
             raise AttributeError(name)
-        return self.refuse(name)
+        return getattr(self.array(), name)
 
     def _reduced(self, name: str, axis: Any = None, dtype: Any = None, **options: Any) -> Any:
-        if self.ndim > 1 or axis not in (None, 0, -1) or options:
-            self.refuse(name)
-        if name in ("max", "min"):
-            if dtype is not None:
-                self.refuse(name)
-            return self._extreme(name)
+        plain = self.ndim == 1 and axis in (None, 0, -1) and not options
+        if self.made is not None or not plain or name in ("max", "min"):
+            given = options if dtype is None else {**options, "dtype": dtype}
+            return protocol.METHODS[name](self.array(), axis, **given)
         where = _over(self.mask, self.whole)
         given = {} if dtype is None else {"dtype": dtype}
         return protocol.METHODS[name](self.whole, where=fresh(self.home, where), **given)
 
-    def _extreme(self, name: str) -> Any:
-        self.refuse(f"{name}(), which fails for no elements,")
-
     def __len__(self) -> int:
-        self.refuse("len()")
-        return 0
+        return len(self.array())
 
     def __iter__(self) -> Any:
-        return self.refuse("iteration")
+        return iter(self.array())
 
     def __bool__(self) -> bool:
-        return bool(self.refuse("the truth value"))
+        return bool(self.array())
 
     def __float__(self) -> float:
-        return float(self.refuse("float()"))
+        return float(self.array())
 
     def __getitem__(self, key: Any) -> Any:
-        return self.refuse("indexing")
+        return self.array()[key]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if key is Ellipsis or key == slice(None):
-            self.whole[...] = _other(self, value)
-            return
-        self.refuse("an assignment to items")
+        other = HOLE if self.made is not None else _other(self, value)
+        if other is not HOLE and (key is Ellipsis or key == slice(None)):
+            self.whole[...] = other
+        else:
+            self.array()[key] = arrays_of(value)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return self.refuse("conversion to a NumPy array")
+        return np.asarray(self.array(), dtype)
 
     def __hash__(self) -> int:
         return id(self)
@@ -138,9 +140,11 @@ def select(trace: Any, array: TracedArray, mask: Any) -> Selection:
 
 def store(array: TracedArray, mask: Any, value: Selection) -> None:
     """``array[mask] = value`` with a selection through an equal mask."""
-    if not same(mask, value.mask):
-        value.refuse("its size, beside that of another mask,")
-    _check(mask, array)
+    if value.made is not None or not same(mask, value.mask):
+        at = OPS["where_indices"](mask)
+        new = convert(value.array().tensor(), array.dtype)
+        array.store(OPS["tensor_scatter_nd_update"](array.tensor(), at, new))
+        return
     new = convert(value.whole.tensor(), array.dtype)
     array.store(OPS["where"](_over(mask, array), new, array.tensor()))
 
@@ -159,17 +163,25 @@ def _over(mask: Any, array: Any) -> Any:
 
 
 def _other(one: Selection, x: Any) -> Any:
-    """The other operand on the whole array: a selection by the same mask, or one number."""
+    """The other operand on the whole array: a selection by the same mask, or one number; HOLE for
+    any other, which meets the elements."""
     if type(x) is Selection:
-        if not same(one.mask, x.mask):
-            one.refuse("its size, beside that of another mask,")
-        return x.whole
+        return x.whole if x.made is None and same(one.mask, x.mask) else HOLE
     if is_traced(x) or isinstance(x, np.ndarray):
-        if len(as_tensor(one.home, x).shape):
-            one.refuse("its size, beside that of an array,")
-    elif isinstance(x, list | tuple):
-        one.refuse("its size, beside that of a list,")
-    return x
+        return HOLE if len(as_tensor(one.home, x).shape) else x
+    return HOLE if isinstance(x, list | tuple) else x
+
+
+def elements(x: Any) -> Any:
+    """A selection as an array of its elements; anything else as it is."""
+    return x.array() if type(x) is Selection else x
+
+
+def arrays_of(x: Any) -> Any:
+    """An operand with selections, in lists and tuples too, as arrays of their elements."""
+    if type(x) is Selection:
+        return x.array()
+    return type(x)([arrays_of(v) for v in x]) if type(x) in (list, tuple) else x
 
 
 @hook("selection")
@@ -178,11 +190,13 @@ def call(trace: Any, ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
     one = next(x for x in inputs if type(x) is Selection)
     out = options.get("out") or ()
     out = out if isinstance(out, tuple) else (out,)
-    if method != "__call__" or ufunc.nout != 1 or ufunc.signature is not None:
-        one.refuse(f"np.{ufunc.__name__}.{method}")
-    if options.get("where", True) is not True or any(type(o) is not Selection for o in out):
-        one.refuse("out= or where=")
-    wholes = tuple([_other(one, x) for x in inputs])
+    plain = method == "__call__" and ufunc.nout == 1 and ufunc.signature is None
+    plain = plain and options.get("where", True) is True and one.made is None
+    plain = plain and all(type(o) is Selection and o.made is None for o in out)
+    wholes = tuple([_other(one, x) for x in inputs]) if plain else (HOLE,)
+    if any(w is HOLE for w in (*wholes, *[_other(one, o) for o in out])):
+        made = {k: arrays_of(v) for k, v in options.items()}
+        return protocol.ufunc(trace, ufunc, method, arrays_of(inputs), made)
     rest = {k: v for k, v in options.items() if k not in ("out", "where")}
     if out:
         protocol.ufunc(trace, ufunc, method, wholes, {**rest, "out": (out[0].whole,)})

@@ -27,7 +27,7 @@ from ..symnumber import SymNumber
 from .links import Basic, Link
 
 __all__ = ["EXAMPLE", "Position", "Window", "Windows", "is_bound", "same", "same_link",
-           "written"]  # fmt: skip
+           "same_value", "written"]  # fmt: skip
 
 EXAMPLE = 2  # elements that a slice of unknown size has where NumPy is asked
 _INT64 = np.dtype(np.int64)
@@ -303,10 +303,11 @@ def linear(value: Value, depth: int = 16) -> Linear:
 
 def same(a: Any, b: Any) -> bool:
     """Whether two tensors of the trace are the same value by how they were computed."""
-    return _same(a.value, b.value, 20)
+    return same_value(a.value, b.value)
 
 
-def _same(a: Any, b: Any, depth: int) -> bool:
+def same_value(a: Any, b: Any, depth: int = 20) -> bool:
+    """The same of two values of a graph."""
     if a is b:
         return True
     x, y = a.node, b.node
@@ -320,4 +321,6 @@ def _same(a: Any, b: Any, depth: int) -> bool:
     equal = plain and x.attrs == y.attrs or (not x.attrs and not y.attrs)
     if x.op.name in ("cast", "numpy_index", "dim"):
         equal = x.attrs == y.attrs
-    return equal and all(_same(i, j, depth - 1) for i, j in zip(x.inputs, y.inputs, strict=True))
+    return equal and all(
+        same_value(i, j, depth - 1) for i, j in zip(x.inputs, y.inputs, strict=True)
+    )

@@ -62,10 +62,14 @@ def as_sizes(value: Any) -> Any:
     """Sizes as numbers, symbolic ones where they are staged: tensors, also in lists, become
     numbers and lists of them; anything else stays as it is.
 
-    Raises StagingError for a tensor of a trace that an element of an argument is in.
+    What the graph computes is a size that is found when it runs.
     """
     if getattr(value, "is_tensor", False):
-        return OPS["identity"](value)._elements("use as a size").tolist()
+        return OPS["identity"](value)._sizes()
+    if getattr(value, "of_graph", False) and isinstance(value, int):
+        return value.tensor(np.int64)._sizes()  # type: ignore[attr-defined]
+    if getattr(type(value), "in_trace", False) and not value.ndim and value.dtype.kind in "iu":
+        return value.tensor()._sizes()
     return [as_sizes(v) for v in value] if isinstance(value, list | tuple) else value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
 from . import movement
+from .control import Replay
 from .gather import gather, scatter_add
 from .operand import as_tensor, size_attr
 
@@ -151,35 +152,50 @@ def searchsorted(
     return out
 
 
-def _by_value(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    raise StagingError(
-        f"the size of the result of {op.name} depends on the values of its input, which exist "
-        f"only when the function runs; use tf.where(condition, a, b), or call it outside "
-        f"the function"
-    )
+def _length_of(op: Any, attrs: Attrs) -> DimLike:
+    """The size that values decide: a trace gives it a symbol."""
+    found = attrs["length"]
+    if found is None:
+        raise StagingError(
+            f"the size of the result of {op.name} depends on the values of its input, which exist "
+            f"only when the graph runs: length= names it"
+        )
+    return cast(DimLike, found)
 
 
-@op("opaque", _by_value, promote="none", data_dependent=True, public=False)
-def where_indices(condition: Any) -> Any:
+def _indices_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    shape = (_length_of(op, attrs), types[0].rank)
+    return attrs, (TensorType(np.dtype(np.int64), shape),)
+
+
+def _unique_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    (x,), shape = types, (_length_of(op, attrs),)
+    where = TensorType(np.dtype(np.int64), shape)
+    inverse = TensorType(np.dtype(np.int64), x.shape)
+    return attrs, (x.with_shape(shape), where, inverse, where)
+
+
+@op("opaque", _indices_rule, promote="none", data_dependent=True, public=False)
+def where_indices(condition: Any, *, length: Any = None) -> Any:
     """Positions (int64) of the nonzero elements in row-major order: shape ``[count, rank]``.
 
-    The size depends on the values: eager only, StagingError while a function is traced.
+    ``length``: the symbol for the count in a graph.
     """
     return np.argwhere(condition).astype(np.int64)
 
 
 @composite()
 def argwhere(condition: Any) -> Any:
-    """Positions (int64) of the nonzero elements: ``[count, rank]``, in row-major order. Eager only.
+    """Positions (int64) of the nonzero elements: ``[count, rank]``, in row-major order.
 
-    The size depends on the values: StagingError while a function is traced.
+    The size depends on the values: in a compiled function it is a symbol.
     """
     return where_indices(condition)
 
 
 @composite()
 def nonzero(x: Any) -> Any:
-    """Positions of the nonzero elements: one int64 tensor for each axis. Eager only."""
+    """Positions of the nonzero elements: one int64 tensor for each axis."""
     x = as_tensor(x)
     if not x.shape:
         raise ShapeError("nonzero: the tensor has no axes; use tf.reshape(x, (1,)) first")
@@ -189,9 +205,43 @@ def nonzero(x: Any) -> Any:
     )
 
 
-@op("opaque", _by_value, promote="none", data_dependent=True, public=False)
-def unique(x: Any) -> Any:
-    """Different values in rising order, first positions, inverse and counts; NaNs all differ."""
+def _upto_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    if types[0].rank or types[0].dtype.kind not in "iu":
+        raise ArgumentError(f"{op.name}: the number is an integer without axes, not {types[0]}")
+    return attrs, (TensorType(np.dtype(np.int64), (_length_of(op, attrs),)),)
+
+
+@op("opaque", _upto_rule, promote="none", data_dependent=True, may_raise=True, public=False)
+def upto(number: Any, *, length: Any = None) -> Any:
+    """``0, 1, ...`` below a number: what a size that the graph computes is the size of.
+
+    A negative number is no size: plain Python makes the call, which knows what it means there.
+    """
+    if number < 0:
+        raise Replay(f"a size of {number}")
+    return np.arange(number, dtype=np.int64)
+
+
+def _holds_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    named = {n: size_attr(attrs[n], op.name) for n in ("left", "right")}
+    return {**attrs, **named}, (TensorType(np.dtype(bool), ()),)
+
+
+@op("create", _holds_rule, promote="none", may_raise=True, public=False)
+def sizes_hold(*, left: Any, relation: Literal["==", "<="], right: Any) -> Any:
+    """True where a relation that a graph relies on holds between sizes that it has made; plain
+    Python makes the call where it does not."""
+    if not (left == right if relation == "==" else left <= right):
+        raise Replay(f"{left} {relation} {right} does not hold for sizes")
+    return np.asarray(True)
+
+
+@op("opaque", _unique_rule, promote="none", data_dependent=True, public=False)
+def unique(x: Any, *, length: Any = None) -> Any:
+    """Different values in rising order, first positions, inverse and counts; NaNs all differ.
+
+    ``length``: the symbol for how many there are in a graph.
+    """
     values, first, inverse, counts = np.unique(
         x, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
@@ -229,21 +279,21 @@ def unique_all(x: Any) -> UniqueAll:
 
 @composite()
 def unique_counts(x: Any) -> UniqueCounts:
-    """Different values, rising, and how often each occurs. Eager only."""
+    """Different values, rising, and how often each occurs."""
     values, _, _, counts = unique(x)
     return UniqueCounts(values, counts)
 
 
 @composite()
 def unique_inverse(x: Any) -> UniqueInverse:
-    """Different values, rising, and for each element which of them it is. Eager only."""
+    """Different values, rising, and for each element which of them it is."""
     values, _, inverse, _ = unique(x)
     return UniqueInverse(values, inverse)
 
 
 @composite()
 def unique_values(x: Any) -> Any:
-    """Different values in rising order; NaNs all differ. Eager only."""
+    """Different values in rising order; NaNs all differ."""
     return unique(x)[0]
 
 
