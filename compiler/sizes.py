@@ -58,6 +58,7 @@ class TraceSizes(Sizes):
         self.denied: dict[tuple[DimLike, DimLike], None] = {}  # sizes that were found to differ
         self.late: list[str] = []  # symbols of sizes that are found when the graph runs
         self.parts: dict[str, tuple[Any, DimLike]] = {}  # what some are: of values, plus a size
+        self.positive: set[str] = set()  # those of them that are at least one
         # sizes that ops make of values: symbols by op and inputs
         self.counted: list[tuple[Any, Sequence[Any], DimLike]] = []
         self.tracing = False  # whether the trace goes over to plain Python where one is needed
@@ -214,7 +215,7 @@ class TraceSizes(Sizes):
         """That a size is at least one: answered by the example call. The answer is relied on from
         now on, a no as well: what has no elements may take another way."""
         a = self.resolve(a)
-        if super().require_positive(a) or self._checked(1, "<=", a):
+        if super().require_positive(a) or str(a) in self.positive or self._checked(1, "<=", a):
             return True
         if self.hint(a) <= 0:
             self.guard(a, "<=", 0)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.attrs import map_attr, plain_value
-from twofold.ir.dims import Dim, DimLike
+from twofold.ir.dims import Dim, DimLike, symbols_of
 from twofold.ir.op import OPS
 from twofold.ir.ops.operand import as_sizes
 from twofold.runtime.tensor import Tensor
@@ -42,6 +42,11 @@ class SymInt:
         return self.sizes.pin(self.dim)
 
     __int__ = __index__
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is found only when the graph runs."""
+        return not symbols_of(self.dim).isdisjoint(self.sizes.late)
 
     def __float__(self) -> float:
         return float(self.sizes.pin(self.dim))

@@ -44,6 +44,9 @@ _PYTHON = (bool, int, float, complex)
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
+_REPLAYING = ("upto", "sizes_hold", "repeat_positions")  # raise what plain Python knows
+
+
 class Traced(Tensor):
     """A tensor of a trace: it has a type and a place in the graph, but no value yet."""
 
@@ -258,7 +261,7 @@ class Tracer(bind.Ground):
                 return node.outputs
             if caught or self._has_effects():  # else handlers would not run, nor effects
                 self.arrays.replay()
-            if op.name in ("upto", "sizes_hold"):
+            if op.name in _REPLAYING:
                 self.arrays.replay()
             if op.name == "fail" and any(x.value is not held for x, held in self.arguments):
                 self.arrays.replay()

@@ -195,7 +195,9 @@ class Facts:
         "the body gets float16 and bfloat16 as float32, and its float32 results are rounded",
         "for elementwise, reduce, contract and opaque",
     )
-    data_dependent: bool = _fact(False, "sizes of the output depend on values: eager only", "no")
+    data_dependent: bool = _fact(
+        False, "sizes of the output depend on values: `length=` names the size in a graph", "no"
+    )
     draws: str = _fact("", "of a random op: the dtype kinds that it can draw", "")
     region_types: Callable[[Any], Sequence[TensorType]] | None = _fact(
         None,

@@ -147,7 +147,7 @@ def sized(value: Any) -> Any:
     is a number of the graph."""
     if type(value) is tuple:
         return tuple([sized(v) for v in value])
-    if type(value) is not SymInt or symbols_of(value.dim).isdisjoint(value.sizes.late):
+    if type(value) is not SymInt or not value.is_late:
         return value
     return TracedNumber(int, OPS["dim"](dim=value), (0, value))
 

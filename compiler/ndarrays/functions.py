@@ -152,7 +152,7 @@ def argwhere(a: Any) -> Any:
     array = as_array(trace, a)
     if trace.known(array.tensor()) is not None or not array.ndim:
         return fresh(trace, trace.constant(np.argwhere(array.known("np.argwhere"))))
-    return fresh(trace, OPS["where_indices"](array.tensor()))
+    return fresh(trace, OPS["transpose"](OPS["where_indices"](array.tensor()))).transpose()
 
 
 @implements(np.where)

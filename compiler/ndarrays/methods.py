@@ -262,9 +262,6 @@ def partition(
     x.store(calls.call(x.home, "partition", (x, kth, axis, kind), {}).tensor())
 
 
-_ALL = (None, None, None)  # a whole axis
-
-
 @method("nonzero")
 def nonzero(x: Any) -> Any:
     """``x.nonzero()``: where the value is not known, nor is the size of what it gives."""
@@ -273,9 +270,10 @@ def nonzero(x: Any) -> Any:
         found = np.nonzero(x.known("nonzero()"))
         return tuple([fresh(x.home, constant(x.home, places)) for places in found])
     at = OPS["where_indices"](x.tensor())
-    return tuple(
-        [fresh(x.home, OPS["strided_slice"](at, index=(_ALL, axis))) for axis in range(x.ndim)]
-    )
+    if x.ndim == 1:
+        return (fresh(x.home, OPS["reshape"](at, shape=(at.shape[0],))),)
+    points = fresh(x.home, at)  # NumPy's are its columns, too
+    return tuple([points[:, axis] for axis in range(x.ndim)])
 
 
 @method("compress")

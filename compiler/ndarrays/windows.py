@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.dims import Dim, DimLike, evaluate, symbols_of
+from twofold.ir.dims import Dim, DimLike, evaluate, provably_le, symbols_of
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Value
 from twofold.ir.op import OPS
@@ -201,8 +201,16 @@ class Windows:
             if length not in self.lengths:
                 made = self.lengths[length] = self.home.sizes.fresh()
                 self.home.sizes.parts[str(made)] = length.terms, length.size
+            if self._holds_any(start, stop, size):
+                self.home.sizes.positive.add(str(self.lengths[length]))
             return Window(axis, low, count, self.lengths[length])
         return Window(axis, low, count, length.size)
+
+    def _holds_any(self, start: Any, stop: Any, size: DimLike) -> bool:
+        """Whether a slice with bounds within its axis has elements, for certain."""
+        most = 0 if start is None else _ends(start)[1]
+        least = size if stop is None else _ends(stop)[0]
+        return most is not None and least is not None and provably_le(1, least - most)
 
     def _cut(self, start: Any, stop: Any, size: DimLike) -> DimLike:
         """The size of a slice with bounds that may be anywhere: the same for the same bounds."""

@@ -168,8 +168,9 @@ slicing:
 solving:
     cofactors det inv pinv slogdet_pair solve triangular_solve
 sorting:
-    argsort argwhere nonzero one_hot searchsorted sort take take_along_axis top_k unique
-    unique_all unique_counts unique_inverse unique_values where_indices
+    argsort argwhere nonzero one_hot repeat_positions searchsorted sizes_hold sort take
+    take_along_axis top_k unique unique_all unique_counts unique_inverse unique_values
+    upto where_indices
 special:
     digamma erf erfc erfinv lgamma polygamma
 state:

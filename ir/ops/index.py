@@ -344,6 +344,6 @@ def _set_anywhere(x: Any, key: Any, value: Any) -> Any:
 def boolean_mask(x: Any, mask: Any, axis: int = 0) -> Any:
     """The elements or slices of ``x`` where ``mask`` holds; its axes match those from ``axis`` on.
 
-    The size depends on the values: eager only, StagingError while a function is traced.
+    The size depends on the values: in a compiled function it is a symbol.
     """
     return getitem(x, (slice(None),) * axis + (as_tensor(mask),))

@@ -10,7 +10,7 @@ from ..access import AccessMap, Axis, Piece, Span, identity, whole
 from ..dims import DimLike
 from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, axis_of
-from ..op import Sample, composite, op
+from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
 from . import movement
@@ -209,6 +209,13 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = movement.reshape(x, shape=(-1,)), 0
     axis = axis_of(axis, len(x.shape), "repeat")
+    if (
+        getattr(repeats, "is_tensor", False)
+        and hasattr(repeats, "trace")
+        and repeats.shape == (x.shape[axis],)
+    ):
+        counts = OPS["cast"](repeats, dtype=np.dtype(np.int64))
+        return gather(x, OPS["repeat_positions"](counts), axis=axis)
     if hasattr(repeats, "__iter__") and getattr(repeats, "ndim", None) != 0:
         counts = np.asarray(repeats)
         if len(counts) != 1:

@@ -335,6 +335,6 @@ def unsorted_segment_sqrt_n(
 
 @composite()
 def segment_prod(data: Any, segment_ids: Any, name: Any = None) -> Any:
-    """Products over segments of sorted ids; there are as many as the last id says. Eager only."""
+    """Products over segments of sorted ids; there are as many as the last id says."""
     ids = as_tensor(segment_ids)
     return unsorted_segment_prod(data, ids, segment_count(ids))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from .casting import cast
 from .create import ones
 from .elementwise import where
 from .gather import gather, scatter_add
-from .operand import as_tensor, size_attr
+from .operand import as_sizes, as_tensor, size_attr
 from .slicing import out_of_bounds, slice_axis
 
 Array = np.ndarray[Any, Any]
@@ -158,16 +157,16 @@ def unsorted_segment_mean(data: Any, segment_ids: Any, num_segments: Any) -> Any
     return OPS["divide"](total, movement.reshape(OPS["maximum"](count, 1), shape=(-1, *tail)))
 
 
-def segment_count(ids: Any) -> int:
-    """The number of segments of sorted ids: one more than the last. Eager only."""
+def segment_count(ids: Any) -> Any:
+    """The number of segments of sorted ids: one more than the last, a size."""
     if not ids.shape[0]:
         return 0
-    return operator.index(movement.reshape(slice_axis(ids, 0, -1, None), shape=())) + 1
+    return as_sizes(movement.reshape(slice_axis(ids, 0, -1, None), shape=())) + 1
 
 
 @composite()
 def segment_sum(data: Any, segment_ids: Any) -> Any:
-    """Sums over segments of sorted ids; there are as many as the last id says. Eager only."""
+    """Sums over segments of sorted ids; there are as many as the last id says."""
     ids = as_tensor(segment_ids)
     return unsorted_segment_sum(data, ids, num_segments=segment_count(ids))
 
@@ -181,14 +180,14 @@ def segment_mean(data: Any, segment_ids: Any) -> Any:
 
 @composite()
 def segment_max(data: Any, segment_ids: Any) -> Any:
-    """Largest elements of segments of sorted ids. Eager only."""
+    """Largest elements of segments of sorted ids."""
     ids = as_tensor(segment_ids)
     return unsorted_segment_max(data, ids, num_segments=segment_count(ids))
 
 
 @composite()
 def segment_min(data: Any, segment_ids: Any) -> Any:
-    """Smallest elements of segments of sorted ids. Eager only."""
+    """Smallest elements of segments of sorted ids."""
     ids = as_tensor(segment_ids)
     return unsorted_segment_min(data, ids, num_segments=segment_count(ids))
 

@@ -222,6 +222,20 @@ def upto(number: Any, *, length: Any = None) -> Any:
     return np.arange(number, dtype=np.int64)
 
 
+def _repeat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    if types[0].rank != 1 or types[0].dtype != INT64:
+        raise ArgumentError(f"{op.name}: the counts are int64 numbers along one axis")
+    return attrs, (TensorType(INT64, (_length_of(op, attrs),)),)
+
+
+@op("opaque", _repeat_rule, promote="none", data_dependent=True, may_raise=True, public=False)
+def repeat_positions(counts: Any, *, length: Any = None) -> Any:
+    """Each position as often as its count says. Negative counts are an error of plain Python's."""
+    if counts.size and counts.min() < 0:
+        raise Replay("a negative count")
+    return np.repeat(np.arange(counts.size, dtype=np.int64), counts)
+
+
 def _holds_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     named = {n: size_attr(attrs[n], op.name) for n in ("left", "right")}
     return {**attrs, **named}, (TensorType(np.dtype(bool), ()),)

@@ -14,7 +14,7 @@ from twofold.compiler.function import Function
 from twofold.compiler.observe import is_watched
 from twofold.compiler.plain import PlainPython, first_line
 from twofold.compiler.spec import TensorSpec
-from twofold.ir.dims import evaluate
+from twofold.ir.dims import evaluate, symbols_of
 from twofold.ir.errors import ArgumentError, ConversionError, ReturnTypeError, StagingError
 from twofold.runtime.tensor import Tensor
 
@@ -160,13 +160,18 @@ def _other(spec: TensorSpec, example: Any) -> Any:
     return specs.public(np.broadcast_to(np.zeros((), spec.dtype), shape))
 
 
+def _size(dim: Any, env: dict[str, int]) -> int | None:
+    """A size, None where only a call finds it."""
+    return evaluate(dim, env) if isinstance(dim, int) or symbols_of(dim) <= env.keys() else None
+
+
 def _result_spec(concrete: Any, first: list[Any], other: list[Any]) -> Any:
     """The spec of a trace's result: sizes that are the same for both examples are known."""
     environments = [concrete.environment(first), concrete.environment(other)]
     types = [value.type for value in concrete.graph.outputs]
 
     def of_value(kind: Any) -> Any:
-        shapes = [tuple(evaluate(d, env) for d in kind.shape) for env in environments]
+        shapes = [tuple(_size(d, env) for d in kind.shape) for env in environments]
         sizes = [a if a == b else None for a, b in zip(*shapes, strict=True)]
         return specs.make(kind.dtype, sizes)
 
