@@ -119,9 +119,16 @@ class ConcreteFunction:
         """The value of every size symbol for these arguments."""
         return {name: leaves[i].shape[axis] for name, i, axis in self.sizes.sources}
 
+    def stands_apart(self, leaves: Any) -> bool:
+        """Whether no container of the arguments is one that the trace has looked at from outside."""
+        lent = getattr(leaves, "containers", None)
+        return not lent or self.trace.apart.isdisjoint(map(id, lent))
+
     def fits(self, leaves: list[Any]) -> bool:
         """Whether every guard holds for these arguments and the surroundings are unchanged."""
         env = self.environment(leaves)
+        if not self.stands_apart(leaves):
+            return False
         if any(leaves[i].strides != strides for i, strides in self.trace.strides.items()):
             return False
         return (

@@ -199,7 +199,7 @@ class Function:
         """The call prepared for these exact arguments."""
         exact = self._exact if _current.get() is None else self._above
         entry: PreparedCall | Paced | None = exact.get(self._keys.exact(leaves, structure))
-        if entry is not None and entry.ready(leaves):
+        if entry is not None and entry.ready(leaves) and entry.concrete.stands_apart(leaves):
             return entry
         concrete = self.concrete(leaves, structure)
         entry = concrete.prepared(leaves)

@@ -29,7 +29,7 @@ class Paced:
 
     def __init__(self, function: Any, prepared: Any) -> None:
         self.function, self.prepared = function, prepared
-        self.captures = prepared.captures
+        self.captures, self.concrete = prepared.captures, prepared.concrete
         self.free = prepared.free
         self.is_plain = False
         self.count, self.next = 0, FIRST

@@ -198,6 +198,7 @@ class Tracer(bind.Ground):
         self._counted = 0
         # raised again if the user's code swallows it
         self.refused: TwofoldError | PlainPython | None = None
+        self.lent: set[int] = set()  # containers of the call for which the trace has its own
         # the tensors among the arguments, with what they held at first
         self.arguments: list[tuple[Traced, Value]] = [] if outer is None else outer.arguments
         self.effects: list[Any] = []  # what a call does after the graph (``capture/journal.py``)

@@ -55,6 +55,7 @@ class Trace(NamedTuple):
     replays: bool  # a call of the graph that raises has written nothing: Python makes it again
     again: str  # what it has read of what each call changes, so that the next one traces again
     prelude: Prelude | None  # what is called before the graph
+    apart: frozenset[int]  # containers from outside that it looks at, which no argument may be
 
 
 class Tracing:
@@ -75,6 +76,7 @@ class Tracing:
         self.names = _leaf_names(function, structure)
         self.tracer = tracer = Tracer(function.name)
         tracer.cut_at = cut_at
+        tracer.lent = {id(c) for c in getattr(leaves, "containers", ())}
         tracer.returns = _return_location(function.python_function)
         objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
         python_function = function.python_function
@@ -132,6 +134,7 @@ class Tracing:
     def _finished(self, result: Any) -> Trace:
         tracer, seen = self.tracer, self.seen
         journal = tracer.arrays.machine.journal
+        apart = frozenset([*journal.reads, *journal.shadows]).difference(map(id, self.containers))
         again = journal.settle(seen)
         if tracer.prelude is not None:
             tracer.prelude.rewind()
@@ -170,7 +173,7 @@ class Tracing:
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
-            tracer.arrays.replays, again, tracer.prelude or None,
+            tracer.arrays.replays, again, tracer.prelude or None, apart,
         )  # fmt: skip
 
     def until(self, at: int, why: str) -> Tracing:

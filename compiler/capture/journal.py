@@ -127,6 +127,7 @@ class Journal:
 
     def container(self, owner: Any) -> Any:
         """The copy that stands for a container, made now if there is none."""
+        self._refuse_lent(owner)
         found = self.shadow(owner)
         if found is None:
             if id(owner) in self.drawn:
@@ -158,6 +159,7 @@ class Journal:
 
     def read(self, owner: Any, key: Any = WHOLE) -> None:
         """Something of an object is read."""
+        self._refuse_lent(owner)
         found = self.shadows.get(id(owner))
         if found is not None:
             written = found[1] if type(found[1]) is Attributes else self.known.get(id(owner), ())
@@ -249,6 +251,13 @@ class Journal:
         found = self.entries[mark:]
         del self.entries[mark:]
         return found
+
+    def _refuse_lent(self, owner: Any) -> None:
+        """Raise PlainPython for a container that is an argument as well: the trace would have two
+        objects for it."""
+        if id(owner) in self.tracer.lent:
+            self.tracer.arrays.machine.cuts.whole = True
+            self.refuse("a container from outside that is an argument, too,")
 
     def refuse(self, what: str) -> Any:
         """Raise PlainPython."""
