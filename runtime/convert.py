@@ -134,7 +134,7 @@ def _as_float(value: int, want: np.dtype[Any]) -> int | float:
 
 def _from_python(value: Any, narrow: bool) -> np.ndarray[Any, Any]:
     held = getattr(value, "array", None)
-    if isinstance(held, np.ndarray):
+    if isinstance(held, np.ndarray) and known(held.dtype):
         return held
     try:
         array = np.asarray(_unwrap(value))

@@ -23,7 +23,7 @@ from .convert import tensor_of
 from .tensor import Tensor
 from .variable import Variable
 
-__all__ = ["print", "printable"]
+__all__ = ["array_text", "print", "printable", "text_of"]
 
 _FILE = "file://"
 
@@ -78,7 +78,7 @@ def _is_file(stream: Any) -> bool:
 
 
 def _write(stream: Any, summarize: int, sep: str, end: str, *values: Any) -> None:
-    text = sep.join(_text(value, summarize) for value in values) + end
+    text = sep.join(text_of(value, summarize) for value in values) + end
     with _opened(stream) as file:
         file.write(text)
 
@@ -92,12 +92,13 @@ def _opened(stream: Any) -> Iterator[Any]:
         yield sys.stderr if stream is None else stream
 
 
-def _text(value: Any, summarize: int, inside: bool = False) -> str:
+def text_of(value: Any, summarize: int, inside: bool = False) -> str:
+    """What ``print`` writes for a value; ``inside`` a container texts are quoted."""
     if isinstance(value, Tensor):
-        return _array_text(value.array, summarize)
+        return array_text(value.array, summarize, _element(value.dtype))
     if isinstance(value, str) and not inside:
         return value
-    parts = functools.partial(_text, summarize=summarize, inside=True)
+    parts = functools.partial(text_of, summarize=summarize, inside=True)
     if type(value) is list:
         return f"[{', '.join(map(parts, value))}]"
     if type(value) is tuple:
@@ -110,15 +111,14 @@ def _text(value: Any, summarize: int, inside: bool = False) -> str:
     return pprint.pformat(value)
 
 
-def _array_text(array: np.ndarray[Any, Any], ends: int) -> str:
+def array_text(array: np.ndarray[Any, Any], ends: int, element: Callable[[Any], str]) -> str:
     """An array in brackets, one row a line, blank lines between matrices."""
-    element = _element(array.dtype)
     if array.ndim == 0:
         return element(array[()])
 
-    def part(inner: np.ndarray[Any, Any]) -> str:
-        if inner.ndim == 0:
-            return element(inner[()])
+    def part(inner: Any) -> str:
+        if not isinstance(inner, np.ndarray):
+            return element(inner)
         count, depth = len(inner), array.ndim - inner.ndim
         gap = " " if inner.ndim == 1 else "\n" * (inner.ndim - 1) + " " * (depth + 1)
         if ends < 0 or count <= 2 * ends:

@@ -166,7 +166,7 @@ def test_constant_keeps_the_digits_of_a_wide_dtype() -> None:
         (1.5, {"dtype": "int32"}, "does not become int32 silently"),
         (1 + 2j, {"dtype": "float32"}, "does not become float32 silently"),
         (300, {"dtype": "int8"}, "does not fit int8"),
-        ("text", {}, "not numeric"),
+        ("text", {"dtype": "float32"}, "not numeric"),
         ([[1], [2, 3]], {}, "not rectangular"),
         ([1, 2, 3], {"shape": (2, 2)}, r"3 elements do not fill the shape \(2, 2\)"),
     ],

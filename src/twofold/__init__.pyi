@@ -129,10 +129,13 @@ from twofold.runtime.tape import UnconnectedGradients as UnconnectedGradients
 from twofold.runtime.tensor import Tensor as Tensor
 from twofold.runtime.variable import Variable as Variable
 from twofold.saving.module import Module as Module
+from twofold.strings import as_string as as_string
+from twofold.tensor_shape import TensorShape as TensorShape
 import twofold.data as data
 import twofold.ir.errors as errors
 import twofold.keras as keras
 import twofold.nest as nest
+import twofold.strings as strings
 __array_api_version__: builtins.str
 __version__: builtins.str
 DType = dtype

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
-from twofold.ir.errors import ConversionError
+from twofold.ir.errors import ConversionError, DTypeError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.promote import weak_dtype
@@ -29,9 +29,10 @@ def constant(
 
     Without ``dtype`` Python numbers become int32 (int64 where they do not fit), float32, bool or
     complex64, and arrays keep theirs. With ``shape`` the elements are arranged in it, and a single
-    element fills it. The tensor has its own memory. ``name`` is accepted and ignored.
-    Raises ConversionError for what is not numeric, not rectangular, does not fit ``dtype``
-    (a float as an integer, 300 as int8), or does not fit ``shape``.
+    element fills it. The tensor has its own memory. ``name`` is accepted and ignored. Texts give
+    a tensor of texts, on which ``tf.strings`` works.
+    Raises ConversionError for what is neither numeric nor text, not rectangular, or does not fit
+    ``dtype`` (a float as an integer, 300 as int8) or ``shape``.
 
     >>> import twofold as tf
     >>> tf.constant([1, 2, 3])
@@ -39,7 +40,13 @@ def constant(
     >>> tf.constant(0.5, shape=(2,)).numpy()
     array([0.5, 0.5], dtype=float32)
     """
-    tensor = _tensor(value, None if dtype is None else as_dtype(dtype, "constant"))
+    try:
+        tensor = _tensor(value, None if dtype is None else as_dtype(dtype, "constant"))
+    except (ConversionError, DTypeError):
+        found = _texts(value, dtype, shape)
+        if found is None:
+            raise
+        return found  # type: ignore[no-any-return]
     if shape is None:
         return tensor
     return _arranged(tensor, tuple(shape) if isinstance(shape, Iterable) else (shape,))
@@ -153,6 +160,24 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
     if array is value:  # an input of the graph, read at each call
         return OPS["identity"](array)  # type: ignore[no-any-return]
     return OPS["constant"](value=array)  # type: ignore[no-any-return]
+
+
+def _texts(value: Any, dtype: Any, shape: Any) -> Any:
+    """Texts as a tensor of dtype ``tf.string``; None for what is no text, or of another dtype."""
+    from twofold.data.strings import (  # noqa: PLC0415  (where numbers are no use)
+        StringTensor,
+        is_text,
+        of_text,
+        string,
+    )
+
+    if dtype not in (None, string) or not (is_text(value) or dtype is string):
+        return None
+    array = of_text(value)
+    if shape is not None:
+        sizes = tuple(shape) if isinstance(shape, Iterable) else (shape,)
+        array = np.broadcast_to(array, sizes) if array.size == 1 else array.reshape(sizes)
+    return StringTensor(array.copy())
 
 
 def _arranged(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -26,6 +26,7 @@ MODULES: dict[str, str] = {
     "errors": "twofold.ir.errors",
     "keras": "twofold.keras",
     "nest": "twofold.nest",
+    "strings": "twofold.strings",
 }
 
 # A file of ``ir/ops`` -> the namespaces of its ops; "" is ``tf`` itself, and what is not listed.
@@ -176,6 +177,7 @@ OBJECTS: dict[str, str] = {
     "DType": "numpy:dtype",
     "Tensor": "twofold.runtime.tensor:Tensor",
     "TensorArray": "twofold.api.tensor_array:TensorArray",
+    "TensorShape": "twofold.tensor_shape:TensorShape",
     "TensorSpec": "twofold.compiler.spec:TensorSpec",
     "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",
@@ -214,6 +216,7 @@ OBJECTS: dict[str, str] = {
     "Module": "twofold.saving.module:Module",
     "name_scope": "twofold.runtime.scopes:name_scope",
     "print": "twofold.runtime.printing:print",
+    "as_string": "twofold.strings:as_string",
     "string": "twofold.data.strings:string",
     "custom_gradient": "twofold.runtime.custom:custom_gradient",
     **{name: f"twofold.dtypes:{name}" for name in _DTYPES},

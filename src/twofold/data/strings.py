@@ -1,7 +1,8 @@
-"""Texts in datasets: names of files, lines, columns of a table.
+"""Texts: names of files, lines, columns of a table.
 
-Operations of twofold compute on numbers; a text is data that a pipeline carries and a Python
-function reads. As in TensorFlow a text is bytes, UTF-8 where it was a ``str``.
+Operations of twofold compute on numbers; a text is data that a pipeline carries and Python
+functions read, those of ``tf.strings`` among them. As in TensorFlow a text is bytes, UTF-8 where it
+was a ``str``.
 """
 
 from __future__ import annotations
@@ -79,6 +80,12 @@ class StringTensor:
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
 
+    def __add__(self, other: Any) -> StringTensor:
+        return _joined(self, other) if is_text(other) else NotImplemented
+
+    def __radd__(self, other: Any) -> StringTensor:
+        return _joined(other, self) if is_text(other) else NotImplemented
+
     def __eq__(self, other: object) -> Any:
         if not (isinstance(other, StringTensor) or is_text(other)):
             return NotImplemented
@@ -94,6 +101,10 @@ class StringTensor:
     def __repr__(self) -> str:
         value = repr(self.array) if self.shape else repr(self.array.item())
         return f"<tf.Tensor: shape={self.shape}, dtype=string, numpy={value}>"
+
+
+def _joined(one: Any, other: Any) -> StringTensor:
+    return StringTensor(np.asarray(of_text(one) + of_text(other), object))
 
 
 def is_text(value: Any) -> bool:
