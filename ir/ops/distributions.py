@@ -20,7 +20,9 @@ from ..shapes import Sizes, broadcast_shapes
 from ..types import TensorType
 from . import movement
 from .casting import cast
+from .elementwise import chain
 from .operand import as_tensor, new_shape_attr, ranked, shape_attr
+from .parameters import gamma_density, igamma_derivative
 from .random import STATE, check_state, normals, random_state, unit, words
 from .special import log_gamma
 
@@ -118,6 +120,24 @@ def random_gamma(state: Any, alpha: Any, *, shape: Any, dtype: Any = FLOAT) -> A
         u = _uniform(state, shapes.size, BOOST)
         drawn[small] *= u[small] ** (1 / shapes[small])
     return drawn.astype(dtype).reshape(shape)
+
+
+@random_gamma.gradient
+def random_gamma_vjp(
+    g: Any, out: Any, state: Any, alpha: Any, *, shape: Any, dtype: Any = FLOAT
+) -> Any:
+    """Of numbers that keep their place among all, ``P(alpha, z)``, as ``alpha`` changes.
+
+    Figurnov et al., "Implicit Reparameterization Gradients" (2018).
+    """
+
+    def back() -> Any:
+        z = cast(out, dtype=DOUBLE)
+        drawn = OPS["where"](z > 0, z, 1.0)  # 0 is a number too small for the dtype
+        slope = igamma_derivative(alpha, drawn, order=1) / gamma_density(alpha, drawn)
+        return chain(cast(g, dtype=DOUBLE), OPS["where"](z > 0, -slope, 0.0))
+
+    return None, back
 
 
 @op("random", _rule, promote="none", promoted=slice(1, None), accepts="f",
@@ -343,7 +363,8 @@ def stateless_gamma(
 ) -> Any:
     """Gamma numbers of shape ``alpha`` and rate ``beta`` (None: 1), as ``seed`` decides.
 
-    Both broadcast to ``shape``. There is no gradient for ``alpha``. Raises ArgumentError.
+    Both broadcast to ``shape``. The gradient for ``alpha`` is that of numbers that keep their
+    places (Figurnov et al., 2018). Raises ArgumentError.
 
     >>> import twofold as tf
     >>> tf.random.stateless_gamma((2,), (1, 2), 3.0).shape

@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 
 from ..op import Sample, op
-from .elementwise import chain, masked_multiply, square
-from .exponential import exp, log, log1p
+from .elementwise import chain, square
+from .exponential import exp
+from .parameters import beta_density, betainc_derivative, gamma_density, igamma_derivative
 from .scipy_calls import scipy
-from .special import lgamma
 
 __all__ = ["betainc", "erfcinv", "igamma", "igammac", "ndtri", "zeta"]
 
 Array = Any
 _INSIDE = [Sample("f[3,4]"), Sample(np.array([0.01, 0.3, 0.97]))]
-# The first argument has no gradient, which is not that of differences.
-_PAIR = [Sample(np.array([[1], [3]]), "f[4]")]
+_PAIR = [Sample("f[2,1]", "f[4]")]
 
 
 @op("elementwise", promote="floating", accepts="f", domain=(0.1, 0.9), samples=_INSIDE)
@@ -58,15 +57,11 @@ def erfcinv_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, -math.sqrt(math.pi) / 2 * exp(square(out))),)
 
 
-def _gamma_density(a: Any, x: Any) -> Any:
-    return exp(masked_multiply(a - 1, log(x)) - x - lgamma(a))
-
-
 @op("elementwise", promote="floating", accepts="f", domain=(0.3, 4.0), samples=_PAIR)
 def igamma(a: Array, x: Array) -> Array:
     """The lower incomplete gamma function ``P(a, x)``, from 0 to 1, elementwise.
 
-    It has a gradient for ``x``, and none for ``a``.
+    The derivatives by ``a`` are integrals (``parameters.py``); there is no third one.
 
     >>> import twofold as tf
     >>> tf.math.igamma(1.0, 0.0).item()
@@ -77,14 +72,17 @@ def igamma(a: Array, x: Array) -> Array:
 
 @igamma.gradient
 def igamma_vjp(g: Any, out: Any, a: Any, x: Any) -> Any:
-    return None, lambda: chain(g, _gamma_density(a, x))
+    return (
+        lambda: chain(g, igamma_derivative(a, x, order=1)),
+        lambda: chain(g, gamma_density(a, x)),
+    )
 
 
 @op("elementwise", promote="floating", accepts="f", domain=(0.3, 4.0), samples=_PAIR)
 def igammac(a: Array, x: Array) -> Array:
     """The upper incomplete gamma function ``Q(a, x) = 1 - P(a, x)``, elementwise.
 
-    It has a gradient for ``x``, and none for ``a``.
+    The derivatives by ``a`` are integrals (``parameters.py``); there is no third one.
 
     >>> import twofold as tf
     >>> tf.math.igammac(1.0, 0.0).item()
@@ -95,7 +93,10 @@ def igammac(a: Array, x: Array) -> Array:
 
 @igammac.gradient
 def igammac_vjp(g: Any, out: Any, a: Any, x: Any) -> Any:
-    return None, lambda: chain(g, -_gamma_density(a, x))
+    return (
+        lambda: chain(g, -igamma_derivative(a, x, order=1)),
+        lambda: chain(g, -gamma_density(a, x)),
+    )
 
 
 @op(
@@ -103,12 +104,12 @@ def igammac_vjp(g: Any, out: Any, a: Any, x: Any) -> Any:
     promote="floating",
     accepts="f",
     domain=(0.2, 0.9),
-    samples=[Sample(np.array([[1], [3]]), np.array([2, 4]), "f[2]")],
+    samples=[Sample("f[2,1]", "f[2]", "f[2]")],
 )
 def betainc(a: Array, b: Array, x: Array) -> Array:
     """The regularised incomplete beta function ``I_x(a, b)``, from 0 to 1, elementwise.
 
-    It has a gradient for ``x``, and none for ``a`` and ``b``.
+    The derivatives by ``a`` and ``b`` are integrals (``parameters.py``); there is no third one.
 
     >>> import twofold as tf
     >>> tf.math.betainc(1.0, 1.0, 0.25).item()
@@ -119,12 +120,11 @@ def betainc(a: Array, b: Array, x: Array) -> Array:
 
 @betainc.gradient
 def betainc_vjp(g: Any, out: Any, a: Any, b: Any, x: Any) -> Any:
-    def back() -> Any:
-        whole = lgamma(a) + lgamma(b) - lgamma(a + b)
-        logs = masked_multiply(b - 1, log1p(-x)) + masked_multiply(a - 1, log(x))
-        return chain(g, exp(logs - whole))
-
-    return None, None, back
+    return (
+        lambda: chain(g, betainc_derivative(a, b, x, by="a")),
+        lambda: chain(g, betainc_derivative(a, b, x, by="b")),
+        lambda: chain(g, beta_density(a, b, x)),
+    )
 
 
 @op("elementwise", promote="floating", accepts="f", domain=(0.3, 4.0),
