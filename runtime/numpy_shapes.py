@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.errors import ConversionError
+from twofold.ir.infer import as_dtype
+
 from .numpy_calls import NotCovered, along, flat, numpy_call, ours, tensor
 
 __all__: list[str] = []
@@ -36,12 +39,42 @@ def _ravel(a: Any) -> Any:
     return flat(a)
 
 
+def _cast_all(arrays: Sequence[Any], dtype: Any, casting: str) -> list[Any]:
+    """Tensors of one dtype, as NumPy's functions that join take ``dtype=`` and ``casting=``."""
+    parts = [tensor(x) for x in arrays]
+    want = as_dtype(dtype, "joining") if dtype is not None else None
+    if want is None:
+        return parts
+    for x in parts:
+        if not np.can_cast(x.dtype, want, casting=casting):  # type: ignore[arg-type]
+            raise ConversionError(
+                f"Cannot cast array data from {x.dtype!r} to {want!r} according to the rule "
+                f"{casting!r}; casting='unsafe' does it"
+            )
+    return [ours.cast(x, dtype=want) for x in parts]
+
+
 @numpy_call(np.concatenate)
-def _concatenate(arrays: Sequence[Any], axis: int | None = 0, *, dtype: Any = None) -> Any:
-    parts = [x if dtype is None else ours.cast(x, dtype=dtype) for x in arrays]
+def _concatenate(
+    arrays: Sequence[Any], axis: int | None = 0, out: None = None, *, dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:  # fmt: skip
+    if out is not None:
+        raise NotCovered
+    parts = _cast_all(arrays, dtype, casting)
     if axis is None:
         return ours.concat([flat(x) for x in parts], axis=0)
     return ours.concat(parts, axis=axis)
+
+
+@numpy_call(np.stack)
+def _stack(
+    arrays: Sequence[Any], axis: int = 0, out: None = None, *, dtype: Any = None,
+    casting: str = "same_kind",
+) -> Any:  # fmt: skip
+    if out is not None:
+        raise NotCovered
+    return ours.stack(_cast_all(arrays, dtype, casting), axis=axis)
 
 
 @numpy_call(np.append)
@@ -70,13 +103,13 @@ def _atleast_3d(x: Any) -> Any:
 
 
 @numpy_call(np.vstack)
-def _vstack(tup: Sequence[Any]) -> Any:
-    return ours.concat([_with_rank(x, 2) for x in tup], axis=0)
+def _vstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    return ours.concat([_with_rank(x, 2) for x in _cast_all(tup, dtype, casting)], axis=0)
 
 
 @numpy_call(np.hstack)
-def _hstack(tup: Sequence[Any]) -> Any:
-    parts = [_with_rank(x, 1) for x in tup]
+def _hstack(tup: Sequence[Any], *, dtype: Any = None, casting: str = "same_kind") -> Any:
+    parts = [_with_rank(x, 1) for x in _cast_all(tup, dtype, casting)]
     return ours.concat(parts, axis=0 if len(parts[0].shape) == 1 else 1)
 
 
