@@ -96,8 +96,6 @@ images:
     central_crop crop_and_resize crop_to_bounding_box extract_patches flip_left_right
     flip_up_down image_gradients image_transpose pad_to_bounding_box psnr resize
     resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim total_variation
-parameters:
-    betainc_derivative igamma_derivative
 incomplete:
     betainc erfcinv igamma igammac ndtri zeta
 index:
@@ -133,6 +131,8 @@ overlapped:
     fft3d ifft3d inverse_mdct irfft3d mdct rfft3d sobol_sample
 padding:
     pad pad_constant
+parameters:
+    betainc_derivative igamma_derivative
 quantiles:
     median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
     nanpercentile nanprod nanquantile nanstd nansum nanvar percentile quantile

@@ -21,6 +21,9 @@ CALLS: list[Call] = [
     lambda t: np.concatenate([t, t], dtype=np.float32),
     lambda t: np.concatenate([t, t], axis=None),
     lambda t: np.stack([t, t], 1, dtype=np.float32),
+    lambda t: np.vstack([t, t], dtype=np.float32),
+    lambda t: np.hstack([t, t], dtype=np.int32, casting="unsafe"),
+    lambda t: np.concatenate([t, t], out=None, dtype=np.int8, casting="unsafe"),
     lambda t: np.nan_to_num(t / (t > 0.5), True, 7.0, 8.0),
     lambda t: np.add.reduce(t),
     lambda t: np.add.reduce(t, 1, np.float32, None, True),
@@ -116,6 +119,14 @@ def test_at_is_recorded() -> None:
         tape.watch(value)
         with pytest.raises(tf.errors.StagingError, match=r"np.maximum.at has no op"):
             np.maximum.at(tf.zeros(3), [0, 0], value)
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack, np.vstack, np.hstack])
+def test_joining_casts_only_what_numpy_casts(join: Call) -> None:
+    x = tf.constant([[1.5]], tf.float64)
+    for call in (join, tf.function(lambda parts, **options: join(parts, **options))):
+        with pytest.raises(TypeError, match="same_kind"):
+            call([x, x], dtype=np.int32)
 
 
 def test_a_masked_array_is_refused() -> None:
