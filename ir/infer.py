@@ -112,6 +112,17 @@ def expect_types(want: Types, have: Types, what: str) -> None:
         raise VerifyError(f"{what} should be {shown[0]}, not {shown[1]}")
 
 
+def require_fits(value: Any, dtype: np.dtype[Any], what: str) -> None:
+    """Raises ArgumentError for a Python number, or one in lists, that an integer dtype lacks."""
+    if isinstance(value, list | tuple):
+        for part in value:
+            require_fits(part, dtype, what)
+    elif isinstance(value, int | float) and info(dtype).integer:
+        low, high = info(dtype).ints
+        if not low <= value <= high:
+            raise ArgumentError(f"{what}: {value} does not fit {dtype}: {low}..{high}")
+
+
 def as_dtype(dtype: Any, what: str) -> np.dtype:
     """A dtype given as NumPy dtype, scalar class, Python type or name. Raises DTypeError."""
     if dtype.__class__ is str and dtype in NAMES:

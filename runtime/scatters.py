@@ -12,6 +12,8 @@ from twofold.ir.errors import ArgumentError, ShapeError
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.ir.shapes import show_shape
 
+from .convert import exact_array
+
 __all__ = ["Ref", "Scatters", "require_shape"]
 
 
@@ -41,6 +43,13 @@ def _parts(sparse_delta: Any, what: str) -> tuple[Any, Any]:
     return OPS["identity"](values), OPS["identity"](indices)
 
 
+def _of_numbers(value: Any) -> bool:
+    """Whether these are Python's numbers alone, however nested."""
+    if isinstance(value, list | tuple):
+        return all(map(_of_numbers, value))
+    return type(value) in (bool, int, float, complex)
+
+
 class Scatters:
     """What a Variable has beside ``assign``. Each method returns the Variable itself."""
 
@@ -52,6 +61,8 @@ class Scatters:
         return self._points(name, points, values)
 
     def _points(self: Any, name: str, indices: Any, updates: Any) -> Any:
+        if _of_numbers(updates):
+            updates = exact_array(updates, self.dtype)  # refuses what the dtype does not hold
         updates = OPS["cast"](updates, dtype=self.dtype)
         made = f"tensor_scatter_nd_{name}"
         call = OPS[made] if made in OPS else COMPOSITES[made].function

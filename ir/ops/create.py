@@ -11,7 +11,7 @@ from ..access import AccessMap, Axis
 from ..dims import Dim
 from ..dtypes import info, known
 from ..errors import ArgumentError
-from ..infer import Attrs, Resolved, Types, as_dtype
+from ..infer import Attrs, Resolved, Types, as_dtype, require_fits
 from ..op import OPS, Sample, composite, op
 from ..promote import weak_dtype
 from ..shapes import Sizes
@@ -171,13 +171,23 @@ def _arange_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
         start, stop = 0, start
     parts = [_bound(v) for v in (start, stop, step)]
     floating = any(isinstance(p, float) for p in parts)
-    dtype = attrs["dtype"]
-    dtype = (FLOAT if floating else INT) if dtype is None else as_dtype(dtype, op.name)
     if not isinstance(parts[2], Dim) and parts[2] == 0:
         raise ArgumentError("arange: the step must not be 0")
     named = dict(zip(("start", "stop", "step"), parts, strict=True))
     start, stop, step = parts
     count = _arange_size(start, stop, step, sizes)
+    ends = [] if any(isinstance(v, Dim) for v in (count, *parts)) or not count else [
+        start, start + (count - 1) * step
+    ]  # fmt: skip
+    if attrs["dtype"] is not None:
+        dtype = as_dtype(attrs["dtype"], op.name)
+        for end in ends:
+            require_fits(end, dtype, "arange")
+    elif floating:
+        dtype = FLOAT
+    else:
+        least, most = info(INT).ints
+        dtype = INT if all(least <= end <= most for end in ends) else np.dtype("int64")
     return {**named, "dtype": dtype}, (TensorType(dtype, (count,)),)
 
 
@@ -208,7 +218,8 @@ def _arange_size(start: Any, stop: Any, step: Any, sizes: Sizes) -> Any:
 def arange(*, start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
     """``start, start + step, ...`` below ``stop``; one argument counts from 0.
 
-    int32 of integers and float32 otherwise, unless ``dtype`` says what. Element ``i`` is
+    int32 (int64 where they do not fit) of integers and float32 otherwise, unless ``dtype`` says
+    what. Element ``i`` is
     ``start + i * step``, computed in float64 or int64 and then rounded to the dtype.
     """
     if any(isinstance(v, float) for v in (start, stop, step)):
@@ -230,6 +241,8 @@ def linspace(
         kind = complex if complex in (start.__class__, stop.__class__) else float
         wide = np.dtype("complex128" if kind is complex else "float64")
         dtype = weak_dtype(kind) if dtype is None else dtype
+        for end in (start, stop):
+            require_fits(end, as_dtype(dtype, "linspace"), "linspace")
         kind_of: Any = wide.type  # a class, of which NumPy says too little
         start, stop = kind_of(start), kind_of(stop)
     if num < 0:

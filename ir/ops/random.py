@@ -16,7 +16,7 @@ import numpy as np
 
 from ..dtypes import info
 from ..errors import ArgumentError
-from ..infer import Attrs, Resolved, Types, as_dtype
+from ..infer import Attrs, Resolved, Types, as_dtype, require_fits
 from ..normal import normal_pairs
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes
@@ -234,6 +234,8 @@ def scaled_uniform(state: Any, shape: Any, minval: Any, maxval: Any, dtype: Any)
     if info(dtype).integer:
         if maxval is None:
             raise ArgumentError("random uniform: integers need maxval")
+        require_fits(minval, dtype, "random uniform")
+        require_fits(maxval - 1 if isinstance(maxval, int) else None, dtype, "random uniform")
         low, high = _bound(minval), _bound(maxval)
         return random_integers(state, low, high, shape=shape, dtype=dtype)
     out = random_uniform(state, shape=shape, dtype=dtype)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
-from ..infer import as_dtype, axis_of
+from ..infer import as_dtype, axis_of, require_fits
 from ..op import OPS, Sample, composite, op
 from ..shapes import show_shape
 from . import movement
@@ -128,6 +128,7 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
            [9, 4]], dtype=int32)
     """
     x, at = as_tensor(x), cast(indices, dtype=INT64)
+    require_fits(values, x.dtype, "put_along_axis")
     rank = len(x.shape)
     axis = axis_of(axis, rank, "put_along_axis")
     if len(at.shape) != rank:

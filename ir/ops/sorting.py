@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dims import DimLike
 from ..errors import ArgumentError, ShapeError, StagingError
-from ..infer import Attrs, Resolved, Types, axis_of
+from ..infer import Attrs, Resolved, Types, as_dtype, axis_of, require_fits
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
 from ..types import TensorType
@@ -321,6 +321,10 @@ def one_hot(
     An index outside ``0..depth-1`` gives a line of ``off_value``.
     """
     indices = as_tensor(indices)
+    if dtype is not None:
+        dtype = as_dtype(dtype, "one_hot")
+        for value in (on_value, off_value):
+            require_fits(value, dtype, "one_hot")
     if isinstance(depth, int) and depth < 0:
         raise ArgumentError(f"one_hot: depth must not be negative: {depth}")
     rank = len(indices.shape) + 1

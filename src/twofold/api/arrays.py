@@ -180,7 +180,8 @@ def arange(
 ) -> Tensor:
     """``start, start + step, ...`` below ``stop``; one argument counts from 0.
 
-    int32 of integers and float32 otherwise, unless ``dtype`` says what. Element ``i`` is
+    int32 (int64 where they do not fit) of integers and float32 otherwise, unless ``dtype`` says
+    what; what it does not hold raises ArgumentError. Element ``i`` is
     ``start + i * step``, computed in float64 or int64 and then rounded to the dtype.
 
     >>> import twofold as tf
