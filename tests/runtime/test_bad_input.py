@@ -17,7 +17,7 @@ X = tf.constant([[1.0, 2.0], [3.0, 4.0]])
     ("call", "error"),
     [
         (lambda: tf.constant([[1, 2], [3]]), E.ConversionError),
-        (lambda: tf.constant(["a"]), E.ConversionError),
+        (lambda: tf.constant(["a", 1]), E.ConversionError),
         (lambda: tf.constant(object()), E.ConversionError),
         (lambda: tf.constant(np.array([None])), E.ConversionError),
         (lambda: tf.constant([1, 2], shape=3), E.ConversionError),
