@@ -201,3 +201,9 @@ def test_parameters_are_those_of_keras(module: str) -> None:
         and name not in free and not hasattr(own, f"_{name}") and hasattr(backend, name)
     }  # fmt: skip
     assert named == {name: inspect.signature(getattr(backend, name)) for name in named}
+
+
+def test_dtypes_of_small_integers_and_bools_are_kept() -> None:
+    few = np.array([1, 1, 2], "int8")
+    assert ops.bincount(few, weights=few).dtype == "int8"
+    assert ops.absolute(np.array([True, False])).dtype == "bool"

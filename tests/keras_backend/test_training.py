@@ -184,3 +184,12 @@ def test_the_first_step_waits_for_no_compiler_and_the_second_is_machine_code() -
     model.compile("sgd", "mse", jit_compile=True)
     model.train_on_batch(FLAT, target)
     assert model.train_function.step.traces()[0].executable().native
+
+
+def test_a_crop_of_images_of_several_sizes_is_the_eager_one() -> None:
+    crop = layers.CenterCrop(3, 4)
+    staged = tf.function(lambda x: crop(x))
+    for shape in ((2, 5, 8, 1), (2, 2, 3, 1), (3, 5, 8, 1)):
+        images = RNG.standard_normal(shape).astype("f4")
+        np.testing.assert_array_equal(staged(tf.constant(images)), crop(images))
+    assert len(staged.traces()) == 2

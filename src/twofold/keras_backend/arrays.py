@@ -361,7 +361,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0, sparse: bool = Fal
     width = builtins.max(int(tf.max(x)) + 1 if x.size else 0, minlength or 0)
     ones = tf.ones(x.shape, want) if weights is None else convert_to_tensor(weights, want)
     marks = tf.expand_dims(x, axis=-1) == tf.range(width, dtype=x.dtype.name)
-    return tf.sum(tf.where(marks, tf.expand_dims(ones, axis=-1), tf.cast(0, want)), axis=-2)
+    found = tf.sum(tf.where(marks, tf.expand_dims(ones, axis=-1), tf.cast(0, want)), axis=-2)
+    return tf.cast(found, want)
 
 
 def unravel_index(indices: Any, shape: Any) -> tuple[Any, ...]:

@@ -120,13 +120,23 @@ def _rename() -> None:
 
 
 def _mend_dynamic_backend() -> None:
-    """``DynamicBackend`` of preprocessing layers looks up the functions of a backend by name."""
+    """``DynamicBackend`` of preprocessing layers looks up the functions of a backend by name.
+
+    These layers ask whether a size is an int, and take one that is not for a larger one than their
+    own: sizes of images are numbers to them, also in a compiled function.
+    """
     utils = importlib.import_module("keras.src.utils.backend_utils")
     backend = importlib.import_module("keras.src.backend")
     known = utils.DynamicBackend.__getattr__
 
+    def shape(x: Any) -> tuple[Any, ...]:
+        sizes = backend.shape(x)
+        return tuple(d if i == 0 and len(sizes) > 3 else int(d) for i, d in enumerate(sizes))
+
     def attribute(self: Any, name: str) -> Any:
-        return getattr(backend, name) if self._backend == NAME else known(self, name)
+        if self._backend != NAME:
+            return known(self, name)
+        return shape if name == "shape" else getattr(backend, name)
 
     utils.DynamicBackend.__getattr__ = attribute
 
