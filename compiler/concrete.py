@@ -120,7 +120,7 @@ class ConcreteFunction:
         return {name: leaves[i].shape[axis] for name, i, axis in self.sizes.sources}
 
     def stands_apart(self, leaves: Any) -> bool:
-        """Whether no container of the arguments is one that the trace has looked at from outside."""
+        """Whether no container of the arguments is one from outside that the trace looks at."""
         lent = getattr(leaves, "containers", None)
         return not lent or self.trace.apart.isdisjoint(map(id, lent))
 

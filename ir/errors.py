@@ -75,8 +75,8 @@ class DTypeError(TwofoldError, TypeError):
 class ConversionError(TwofoldError, TypeError, ValueError):
     """A value cannot become a tensor.
 
-    Cause: ``tf.constant("1.5", tf.float32)``, a ragged list ``[[1, 2], [3]]``, an arbitrary object, or
-    a cast of NaN or infinity to an integer dtype.
+    Cause: ``tf.constant("1.5", tf.float32)``, a ragged list ``[[1, 2], [3]]``, an arbitrary object,
+    or a cast of NaN or infinity to an integer dtype.
     Fix: pass numbers in rectangular nesting; remove or replace NaN before casting.
     """
 
