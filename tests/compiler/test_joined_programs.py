@@ -131,9 +131,14 @@ def test_every_dtype_of_kernels_is_joined(dtype: str) -> None:
         np.testing.assert_array_equal(found.numpy(), w)
 
 
-def test_a_number_that_the_dtype_does_not_hold_is_what_numpy_makes_of_it() -> None:
+def test_a_number_that_the_dtype_does_not_hold_is_refused_and_others_are_numpys() -> None:
     x = np.ones(3, np.uint8)
-    for number in (-1, 255, 2.5):
+    for jit in (True, False):
+        f = tf.function(lambda x: tf.pad(x, 1, constant_values=-1), jit_compile=jit)
+        for function in (f, f.python_function):
+            with pytest.raises(tf.errors.ArgumentError, match="-1 does not fit uint8"):
+                function(tf.constant(x))
+    for number in (255, 2.5):
         want = np.pad(x, 1, constant_values=number)
         f = tf.function(lambda x, c=number: tf.pad(x, 1, constant_values=c), jit_compile=True)
         np.testing.assert_array_equal(f(tf.constant(x)).numpy(), want)
