@@ -11,6 +11,9 @@ import pytest
 
 import twofold as tf
 
+# NumPy 2.5 warns of what these programs do
+pytestmark = pytest.mark.filterwarnings("ignore:Setting the:DeprecationWarning")
+
 NAMED = np.arange(6.0)
 HOLDER = types.SimpleNamespace(array=NAMED)
 LISTED = [NAMED]
