@@ -61,7 +61,7 @@ def reduce(
     if target is None:
         plain = {"axis": axis, "keepdims": keepdims, "dtype": dtype}
         return laid_out(trace, value, lambda x: ufunc.reduce(x, **plain), (array,))
-    return into(trace, fresh(trace, value), target)
+    return into(trace, fresh(trace, convert(value, target.dtype)), target)
 
 
 def _refuse_none(trace: Any, array: TracedArray, axis: Any) -> None:
@@ -87,8 +87,12 @@ def _probe(trace: Any, ufunc: Any, array: TracedArray, given: dict[str, Any]) ->
         ones = np.ones((1,) * array.ndim, array.dtype)
         found: Any = ufunc.reduce(ones, **{**options, "keepdims": True})
         ufunc.reduce(ones, **{**options, "keepdims": True}, out=np.empty(found.shape, target.dtype))
-        if ufunc in (np.add, np.multiply):
-            return target.dtype
+        if ufunc in (np.add, np.multiply):  # in the dtype of both, and then cast
+            pair = target.dtype, array.dtype
+            dtypes: Any = ufunc.resolve_dtypes((*pair, None), reduction=True, casting="unsafe")
+            if dtypes[0].kind == "c" != target.dtype.kind:
+                raise trace.plain()
+            return dtypes[0]
         if found.dtype != target.dtype:
             raise trace.plain()  # it is computed in that dtype
         return found.dtype

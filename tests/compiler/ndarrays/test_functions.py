@@ -189,3 +189,12 @@ def test_an_exception_on_values_inside_a_with(manager: str, jit: bool) -> None:
     compiled(np.arange(5.0), np.array([2]))
     left = compiled.experimental_get_segment_count() + compiled.experimental_get_plain_count()
     assert left == 0  # a call that raises is made by plain Python, if it may be caught
+
+
+@pytest.mark.parametrize("given", ["f8", "f4", "i8", "i1", "?"])
+@pytest.mark.parametrize("wanted", ["f8", "f4", "i8", "i1"])
+def test_a_sum_into_another_dtype_is_computed_in_that_of_both(given: str, wanted: str) -> None:
+    x = np.array([[1.75, 2.5, -1.5], [10, 3.25, 7.0]]).astype(given)
+    out = np.zeros(3, wanted)
+    compare(lambda x, out: (np.add.reduce(x, axis=0, out=out), np.prod(x, axis=0, out=out)), x, out)
+    compare(lambda x, out: np.sum(x, axis=0, out=out), x, out)
