@@ -9,6 +9,7 @@ from __future__ import annotations
 import dis
 import functools
 import sys
+import threading
 import types
 import weakref
 from collections.abc import Callable, Iterable
@@ -123,6 +124,11 @@ class _Walker:
             self.guarded(held, self.found.add(f"the attributes of {name}", Pairs(held), put))
         self.defaults(function, name)
 
+    def called(self, function: Any) -> None:
+        """A function is called that code may have found in any way."""
+        if id(function) not in self.seen:
+            self.plainly(function.__name__, function)
+
     def defaults(self, function: Any, name: str) -> None:
         if function.__defaults__:
             self.found.add(f"{name}.__defaults__", AttributeOf(function, "__defaults__"))
@@ -137,7 +143,7 @@ class _Walker:
         """The items or attributes of a container or object, and the code of a function."""
         if getattr(type(value), "is_compiled", None) is True:
             value = value.__wrapped__
-        if value is None or isinstance(value, (*OPAQUE, *BY_VALUE)):
+        if value is None or type(value) in BY_VALUE or isinstance(value, OPAQUE):
             return
         if isinstance(value, _FUNCTIONS):
             self.callable(name, value)
@@ -150,6 +156,9 @@ class _Walker:
             self.namespace(name, value)
             return
         self.seen[id(value)] = value
+        if isinstance(value, threading.local):  # what it holds depends on who asks
+            self.namespace(type(value).__name__, type(value))
+            return
         state = state_of(value)
         if state is not None:
             self.items(name, value, *state)
@@ -266,6 +275,9 @@ class _Walker:
     def callable(self, name: str, value: Any) -> None:
         """A function, or what wraps one."""
         if isinstance(value, functools.partial):
+            for key in ("func", "args", "keywords") if id(value) not in self.seen else ():
+                self.found.add(f"{name}.{key}", AttributeOf(value, key))
+            self.seen[id(value)] = value
             for part in (value.func, value.args, value.keywords):
                 self.value(name, part)
         elif isinstance(value, types.MethodType):

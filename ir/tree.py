@@ -8,6 +8,7 @@ also inside itself, is a reference to the first.
 
 from __future__ import annotations
 
+import threading
 import types
 from collections import OrderedDict
 from enum import Enum
@@ -181,7 +182,9 @@ def _base(kind: type) -> type | None:
 
 def dict_of(x: Any) -> dict[str, Any]:
     """The attributes of an object that are in no slot. No code of its class runs, as
-    ``getattr`` would have ``__getattr__`` run."""
+    ``getattr`` would have ``__getattr__`` run. Those of a ``threading.local`` are the thread's."""
+    if isinstance(x, threading.local):
+        return x.__dict__
     try:
         found: dict[str, Any] = object.__getattribute__(x, "__dict__")
     except AttributeError:

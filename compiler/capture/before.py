@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.types import TensorType
 
 from ..ndarrays.base import TracedScalar
@@ -51,12 +52,21 @@ def before_graph(machine: Any, function: Any, args: Any, kwargs: Any) -> Any:
             return NotImplemented
     elif not _is_clock(function):
         return NotImplemented
+    if _may_raise(bind.ground()):
+        machine.tracer.arrays.replay()  # where the graph raises, the call is not reached
     made = function(*args, **kwargs)
     if type(made) not in (int, float, np.ndarray) and not isinstance(made, np.generic):
         return machine.refuse_step(name_of(function))
     if isinstance(made, np.ndarray | np.generic) and not _is_plain(made):
         return machine.refuse_step(name_of(function))
     return _stand_in(machine, prelude.add(function, args, kwargs, made), made, function)
+
+
+def _may_raise(tracer: Any) -> bool:
+    """Whether the graph of a trace, or of one around it, may raise so far."""
+    if any("raise" in node.effects and not node.sure for node in tracer.graph.nodes):
+        return True
+    return tracer.outer is not None and _may_raise(tracer.outer)
 
 
 def _known(value: Any) -> Any:

@@ -92,7 +92,18 @@ def _of_kind(machine: Any, frame: Frame, asks: Any, value: Any, kinds: Any) -> A
             machine.give_up(f"a class with {name} among several")
         if isinstance(kind, ABCMeta):
             machine.takes_in(kind, class_of(value) if asks is isinstance else value)
+            if asks is isinstance and getattr(kind, "_is_protocol", False):
+                _has_members(machine, frame, kind, value)
     return NotImplemented
+
+
+def _has_members(machine: Any, frame: Frame, kind: type, value: Any) -> None:
+    """Look for what a protocol asks an object for: what it has is guarded."""
+    for base in kind.__mro__:
+        names = (*vars(base), *vars(base).get("__annotations__", ()))
+        for name in names if getattr(base, "_is_protocol", False) else ():
+            if not name.startswith("_"):
+                _hasattr(machine, frame, (value, name), {})
 
 
 def _text(conversion: int) -> Any:

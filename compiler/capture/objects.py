@@ -40,7 +40,12 @@ COMPARE: dict[str, tuple[Callable[[Any, Any], Any], str, str]] = {
 
 def is_open(code: types.CodeType) -> bool:
     """Whether a function is interpreted: the user's, and what wraps functions of the user's."""
-    return code.co_filename in _INTERPRETED or not is_library(code.co_filename)
+    return is_open_file(code.co_filename)
+
+
+def is_open_file(name: str) -> bool:
+    """Whether the functions of a file are interpreted."""
+    return name in _INTERPRETED or not is_library(name)
 
 
 def _has_code(kind: Any) -> bool:

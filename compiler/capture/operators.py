@@ -290,7 +290,7 @@ def match_keys(machine: Objects, frame: Frame, step: Step) -> None:
     subject, keys = machine.present(frame.stack[-2]), frame.stack[-1]
     missing = object()
     found = tuple([subject.get(key, missing) for key in keys])
-    frame.stack.append(None if missing in found else found)
+    frame.stack.append(None if any(x is missing for x in found) else found)
 
 
 @instruction("MATCH_CLASS")
@@ -302,6 +302,14 @@ def match_class(machine: Objects, frame: Frame, step: Step) -> None:
 _WHOLE = (bool, bytearray, bytes, dict, float, frozenset, int, list, set, str, tuple)
 
 
+def _match_args(machine: Objects, frame: Frame, kind: Any) -> Any:
+    """The attributes that a class pattern's positions stand for."""
+    try:
+        return machine.attribute(frame, kind, "__match_args__")
+    except AttributeError:
+        return ()
+
+
 def _matched(
     machine: Objects, frame: Frame, subject: Any, kind: Any, count: int, names: Any
 ) -> Any:
@@ -310,7 +318,7 @@ def _matched(
     if not machine.call(frame, isinstance, (subject, kind), {}):
         return None
     found: list[Any] = []
-    own = getattr(kind, "__match_args__", ())
+    own = _match_args(machine, frame, kind)
     if count and not own and kind in _WHOLE:
         if count > 1:
             raise TypeError(f"{kind.__name__}() accepts 1 positional sub-pattern ({count} given)")

@@ -66,7 +66,7 @@ _NOT = {
     "inspect": {"stack", "currentframe", "trace", "getsource", "getsourcelines", "getsourcefile"},
     "calendar": {"setfirstweekday", "prmonth", "prcal"},
     "contextlib": {"redirect_stdout", "redirect_stderr", "chdir"},
-    "statistics": {"samples"}, "weakref": {"finalize"},
+    "statistics": {"samples"}, "weakref": {"finalize"}, "typing": {"get_type_hints"},
     "decimal": {"getcontext", "setcontext", "localcontext"},
 }  # fmt: skip
 _NOT["ntpath"] = _NOT["posixpath"]
@@ -142,9 +142,9 @@ def decimal_context() -> tuple[Any, ...]:
 
 def is_computed(found: Any) -> bool:
     """Whether code of the interpreter or of an extension gives this attribute of a class, and takes
-    it: a getter, a field of a C structure."""
+    it: a getter, a field of a C structure, the value of a member of an enumeration."""
     kind = type(found)
-    return (
+    return isinstance(found, types.DynamicClassAttribute) or (
         hasattr(kind, "__set__")
         and kind.__module__ in ("builtins", "_ctypes")
         and not (isinstance(found, types.MemberDescriptorType | property))

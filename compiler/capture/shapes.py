@@ -17,7 +17,7 @@ from twofold.ir.op import OPS
 from twofold.ir.tree import fill_object, new_object, object_state
 from twofold.runtime.tensor import Tensor
 
-from ..library import is_ours
+from ..library import file_of, is_ours
 from ..ndarrays.base import Flags, TracedArray, TracedScalar
 from ..ndarrays.views import Flat
 from ..plain import PlainPython
@@ -27,6 +27,8 @@ from .choice import Choice
 from .frame import UNBOUND
 from .grown import Listed, rows_of, runs, template
 from .numbers import TracedNumber
+from .objects import is_open_file
+from .pure import FIXED
 from .text import Text
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
@@ -169,7 +171,7 @@ def opened(x: Any, is_own: Callable[[Any], bool]) -> Parts | None:
         return _walk(x.source, x.at)
     if kind in VIEWS:
         return (("view", VIEWS[kind]), (viewed(x),)) if is_own(viewed(x)) else None
-    return _own(x, kind) if is_own(x) else None
+    return _own(x, kind, is_own) if is_own(x) else None
 
 
 def viewed(view: Any) -> Any:
@@ -188,7 +190,7 @@ def _bound(function: Any, owner: Any) -> Parts:
     return ("method",), (function, owner)
 
 
-def _own(x: Any, kind: type) -> Parts | None:
+def _own(x: Any, kind: type, is_own: Callable[[Any], bool]) -> Parts | None:
     run = runs(x)
     if run is not None:
         return ("listed", template(run.form)), (*rows_of(run), run.count)
@@ -210,9 +212,27 @@ def _own(x: Any, kind: type) -> Parts | None:
     if kind in _RANGES or kind in _LISTS:
         return _of_reduced(*x.__reduce__())
     state = None if is_ours(kind) else object_state(x)
-    if state is None:
+    if state is None or (
+        _fills_itself(kind) and not all(_is_plain(v) or is_own(v) for v in state.values())
+    ):
         raise Uncuttable(f"a {kind.__name__} that the function has made")
     return ("object", kind, tuple(state)), tuple(state.values())
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it does not matter who else has a value."""
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    return type(value) in ATOMS or isinstance(value, (*_STANDING_IN, type, types.FunctionType))
+
+
+def _fills_itself(kind: type) -> bool:
+    """Whether code of a library, which is not interpreted, puts objects into those of a class: who
+    else has them is not known."""
+    return any(
+        not (is_open_file(file_of(base)) or base.__flags__ & FIXED)
+        for base in kind.__mro__ if base.__module__ not in ("abc", "typing")
+    )  # fmt: skip
 
 
 def _of_reduced(_: Any, args: tuple[Any, ...], at: int | None = 0) -> Parts:

@@ -6,6 +6,7 @@ to them are in the graph, and the arrays that the trace relied on are among its 
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,8 @@ class Arrays:
         self.asking = False  # whether a call of the user's is being made: those in it are NumPy's
         self._reads: Any = None  # what names with numbers give (``slots.py``)
         self._machine: Any = None
+        self.outside = contextvars.copy_context()  # how NumPy is set where the call is made
+        self._on_errors = False
         self.notes: Callable[[Any], None] | None = None  # told of objects before they are changed
 
     # what the tracer gives
@@ -134,6 +137,12 @@ class Arrays:
         """The trace is good while a reader gives what it gives now."""
         if self.tracer.watch is not None:
             self.tracer.watch.add(name, read)
+
+    def relies_on_errors(self, read: Callable[[], bool]) -> None:
+        """The trace is good while floating-point errors raise, or do not, where it is called."""
+        if not self._on_errors:
+            self._on_errors = True
+            self.outside.run(self.guard, "whether floating-point errors raise", read)
 
     def may_write(self, cell: Any) -> None:
         """It counts whether an array from outside may be written to."""

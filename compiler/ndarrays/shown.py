@@ -40,8 +40,9 @@ def checked(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run:
     NumPy would raise, or make something else of arrays of these kinds."""
     if trace.asking or trace.ended:
         return run()
-    if _RAISING.intersection(np.geterr().values()):
-        raise trace.plain()  # a graph knows no floating-point errors
+    trace.relies_on_errors(errors_raise)
+    if errors_raise():  # a graph knows no floating-point errors
+        raise trace.plain("call" if trace.outside.run(errors_raise) else "kinds")
     shown = _Shown(trace, args, kwargs)
     trace.asking = shown.whole
     try:
@@ -69,6 +70,24 @@ def checked(trace: Any, called: Callable[..., Any], args: Any, kwargs: Any, run:
     if not shown.found(called, lambda real, found: real.same(made, found)):
         raise trace.plain("sizes")
     return made
+
+
+class _ErrorState:
+    """Whether NumPy raises, or calls somebody, where a floating-point operation fails: asked again
+    once another setting is in force."""
+
+    def __init__(self) -> None:
+        self.setting: tuple[Any, bool] = (None, False)
+
+    def __call__(self) -> bool:
+        now = _SETTINGS.get()
+        if now is not self.setting[0]:
+            self.setting = now, not _RAISING.isdisjoint(np.geterr().values())
+        return self.setting[1]
+
+
+_SETTINGS: Any = np._core.umath._extobj_contextvar
+errors_raise = _ErrorState()
 
 
 class _Unshown(Exception):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import types
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import twofold as tf
@@ -49,7 +51,7 @@ def test_a_change_of_state_is_seen(
     exec(compile(HEAD + text, "user_state.py", "exec"), space)
     plain = space["f"]
     compiled = tf.function(plain, jit_compile=jit)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate():
         warnings.simplefilter("ignore")
         for _ in range(4):  # as often as it takes until the guards are one function
             assert run(compiled) == run(plain)
@@ -57,3 +59,23 @@ def test_a_change_of_state_is_seen(
             exec(change, space)
             for _ in range(4):
                 assert run(compiled) == run(plain), change
+
+
+@pytest.mark.parametrize("base", [threading.local, type("Local", (threading.local,), {"k": 1.0})])
+def test_a_thread_sees_its_own_attributes(base: type) -> None:
+    held: Any = base()
+    held.k = 2.0
+    scaled = tf.function(lambda x: x * held.k)
+    found = [scaled(X)]
+
+    def elsewhere() -> None:
+        held.k = 9.0
+        found.append(scaled(X))
+
+    for _ in range(3):
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        held.k += 1.0
+        found.append(scaled(X))
+    assert [y.numpy()[0] for y in found] == [2.0, 9.0, 3.0, 9.0, 4.0, 9.0, 5.0]

@@ -56,6 +56,12 @@ def raises_in_python(x: Any) -> Any:
     return x * k
 
 
+def raises_before(x: Any) -> Any:
+    if x[0] > 2:
+        raise ValueError("too much")
+    return x * random.random()
+
+
 def helper(x: Any) -> Any:
     return x + LEGACY.rand(2) * OWN.gauss(0, 1)
 
@@ -95,8 +101,8 @@ def integers(x: Any) -> Any:
 
 
 CASES: list[Callable[[Any], Any]] = [
-    several, of_size, decides, in_branch, raises, raises_in_python, through_helpers, nested, writes,
-    other_kinds, integers,
+    several, of_size, decides, in_branch, raises, raises_in_python, raises_before, through_helpers,
+    nested, writes, other_kinds, integers,
 ]  # fmt: skip
 
 

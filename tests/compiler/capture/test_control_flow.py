@@ -87,6 +87,15 @@ def collatz(n: Any) -> Any:
     return k
 
 
+def of_mapping(x: Any) -> Any:
+    match {"kind": "a", "x": x * 2}:
+        case {"kind": "a", "x": y, "z": _} if y > 2:
+            return y * 3
+        case {"kind": "a", "x": y} if y > 2:
+            return y
+    return x
+
+
 def newton(a: Any) -> Any:
     x = a
     for _ in range(50):
@@ -160,7 +169,7 @@ PROGRAMS: list[tuple[Callable[[Any], Any], list[Any]]] = [
     (branch, ONE), (early_return, ONE), (chain, ONE), (number, [*ONE, C(7.0)]),
     (summed, [C(10), C(0)]), (halved, [C(10.0), C(0.5)]), (forever, [C(3), C(10), C(200)]),
     (rows, [C([1.0, 2.0, 3.0])]), (prime, [C(7), C(91), C(97), C(2)]), (collatz, [C(27), C(1)]),
-    (newton, [C(5.0)]), (with_else, [C(3.0), C(-1.0)]), (maybe_none, ONE),
+    (of_mapping, ONE), (newton, [C(5.0)]), (with_else, [C(3.0), C(-1.0)]), (maybe_none, ONE),
     (bubble_sort, [C([3.0, 1.0, 2.0]), C([2.0, 1.0, 5.0, 4.0])]), (raises, ONE),
     (into_a_dict, ONE), (triangle, [C(4), C(0), C(9)]), (counter, [C(10.0), C(0.5)]),
 ]  # fmt: skip
