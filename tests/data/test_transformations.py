@@ -159,11 +159,40 @@ def test_choices_and_samples() -> None:
     assert chosen([0] * 7 + [1] * 3, stop_on_empty_dataset=False) == [0, 1, 2, 3, 4, 10, 11, 12]
     with pytest.raises(tf.errors.IndexOutOfBoundsError, match="2 was chosen of 2 datasets"):
         chosen([0, 2])
-    mixed = Dataset.sample_from_datasets([a, b], weights=[0.3, 0.7], seed=1)
-    assert sorted(elements(mixed)) == sorted([*range(5), *range(10, 15)])
-    assert elements(mixed) == elements(mixed)
-    many = Dataset.sample_from_datasets([a.repeat(), b.repeat()], [0.2, 0.8], seed=3).take(2000)
-    assert 300 < sum(x < 5 for x in elements(many)) < 500
+    with pytest.raises(tf.errors.DTypeError, match="differ in structure or dtype"):
+        Dataset.choose_from_datasets([a, Dataset.from_tensors(1.5)], Dataset.range(2))
+
+
+def test_samples_are_tensorflows() -> None:
+    """The numbers are those that TensorFlow 2.21 gave."""
+    a, b, c = Dataset.range(10), Dataset.range(100, 110), Dataset.range(1000, 1010)
+    sample = Dataset.sample_from_datasets
+    first = [1000, 0, 1, 2, 3, 4, 1001, 1002, 100, 5, 1003, 6, 101, 102, 7, 103, 8, 104, 105, 1004]
+    assert elements(sample([a, b, c], seed=1).take(20)) == first
+    assert sorted(elements(sample([a, b, c], seed=1))) == elements(a.concatenate(b).concatenate(c))
+    shares = sample([a, b, c], [0.5, 0.3, 0.2], seed=5, stop_on_empty_dataset=True)
+    stopped = [0, 1, 2, 1000, 1001, 3, 100, 101, 4, 5, 6, 102, 103, 104, 105, 106, 107, 7, 108, 109, 8, 9]  # fmt: skip
+    assert elements(shares) == elements(shares) == stopped
+    again = sample([a, b, c], [0.5, 0.3, 0.2], seed=5, rerandomize_each_iteration=True).take(8)
+    assert elements(again) == [0, 1000, 1001, 1, 2, 3, 100, 101]
+    assert elements(again) == [1000, 1001, 0, 1, 1002, 1003, 1004, 2]
+    moving = Dataset.from_tensor_slices(np.array([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]], "f4"))
+    moved = sample([a, b], moving.repeat(), seed=4).take(8)
+    assert elements(moved) == [100, 101, 0, 102, 103, 1, 104, 2]
+    assert elements(sample([a, b, c], [0.2, 0.0, 0.8], seed=3).skip(8).take(3)) == [1008, 0, 1009]
+    for count, weights in ((2, [1.0]), (2, [0.0, 0.0]), (2, [-1.0, 2.0]), (0, None)):
+        with pytest.raises(tf.errors.ArgumentError, match="one for each dataset"):
+            sample([a, b][:count], weights)
+
+
+def test_samples_go_on_from_a_state() -> None:
+    ds = Dataset.sample_from_datasets([Dataset.range(50), Dataset.range(100, 150)], seed=2)
+    it = iter(ds)
+    for _ in range(30):
+        next(it)
+    again = iter(ds)
+    again.set_state(it.get_state())
+    assert [int(x) for x in it] == [int(x) for x in again]
 
 
 def test_random_numbers_are_tensorflows() -> None:

@@ -207,3 +207,12 @@ def test_dtypes_of_small_integers_and_bools_are_kept() -> None:
     few = np.array([1, 1, 2], "int8")
     assert ops.bincount(few, weights=few).dtype == "int8"
     assert ops.absolute(np.array([True, False])).dtype == "bool"
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32"])
+def test_floats_beyond_an_unsigned_dtype_become_its_nearest_number(dtype: str) -> None:
+    x = np.array([-3.5, -0.5, 2.75, 1e12], "f4")
+    largest = np.iinfo(dtype).max
+    for cast in (ops.cast, tf.function(lambda v, d: ops.cast(v, d), strict=True)):
+        made = np.asarray(cast(tf.constant(x), dtype))
+        assert made[:3].tolist() == [0, 0, 2] and largest - 512 < made[3] <= largest

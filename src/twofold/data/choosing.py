@@ -1,8 +1,7 @@
-"""Nodes that take elements from several datasets, as they are told or at random."""
+"""Nodes that take elements from several datasets as they are told, and random numbers."""
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,16 @@ class Choose(Node):
         self.stops = stops
         if not choices:
             raise ArgumentError("choose_from_datasets takes at least one dataset")
+        self.together = Concatenate(*choices)  # raises for elements that do not fit
 
-    @functools.cached_property
+    @property
     def spec(self) -> Any:
-        return Concatenate(*self.inputs[:-1]).spec
+        return self.together.spec
 
     @property
     def cardinality(self) -> int:
-        return INFINITE if all(n.cardinality == INFINITE for n in self.inputs) else UNKNOWN
+        """As TensorFlow's: without end where a dataset is, also if another one would end it."""
+        return INFINITE if any(n.cardinality == INFINITE for n in self.inputs[:-1]) else UNKNOWN
 
     def run(self, opening: Opening) -> Run:
         return _Choosing(self, opening)
@@ -77,16 +78,13 @@ class _Choosing(Run):
 
 
 class Random(Node):
-    """Random numbers without end: 32-bit integers (int64) as TensorFlow's, or choices by weight."""
+    """Random numbers without end: 32-bit integers (int64), as TensorFlow's."""
 
     name = "random"
 
-    def __init__(self, seeds: Seeds, each: bool, weights: Any = None) -> None:
+    def __init__(self, seeds: Seeds, each: bool) -> None:
         super().__init__()
         self.seeds, self.each = seeds, each
-        self.bounds: Any = None
-        if weights is not None:
-            self.bounds = np.cumsum(_checked(weights))
 
     @property
     def spec(self) -> Any:
@@ -102,33 +100,18 @@ class Random(Node):
     def run(self, opening: Opening) -> Run:
         number = opening.next_pass(self.seeds)
         pair = pair_of_pass(self.seeds, number) if self.each else self.seeds.pair
-        return _Drawing(Numbers(pair), self.bounds)
+        return _Numbering(Numbers(pair))
 
     def reopened(self, opening: Opening, count: int) -> None:
         opening.next_pass(self.seeds, count)
 
 
-def _checked(weights: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(weights, np.float64)
-    if array.ndim != 1 or not (array >= 0).all() or not array.sum() > 0:
-        raise ArgumentError(f"weights are numbers from 0, one for each dataset, not {weights!r}")
-    shares: np.ndarray[Any, Any] = array / array.sum()
-    return shares
-
-
-class _Drawing(Run):
-    def __init__(self, numbers: Numbers, bounds: Any) -> None:
-        self.numbers, self.bounds = numbers, bounds
+class _Numbering(Run):
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
 
     def take(self, count: int) -> Block | None:
-        drawn = self.numbers.take(count)
-        if self.bounds is None:
-            column = drawn.astype(np.int64)
-        else:
-            uniform = (drawn + 0.5) / 2.0**32
-            column = np.searchsorted(self.bounds, uniform, side="right").astype(np.int64)
-            column = np.minimum(column, len(self.bounds) - 1)
-        return Block(count, [column], specs.LONE)
+        return Block(count, [self.numbers.take(count).astype(np.int64)], specs.LONE)
 
     def skip(self, count: int) -> int:
         self.numbers.position += count

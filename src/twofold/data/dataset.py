@@ -24,6 +24,7 @@ from .nest import map_leaves
 from .node import INFINITE, UNKNOWN, Node
 from .options import Options
 from .order_methods import OrderMethods
+from .sampling import Draws, checked_weights
 from .seeding import seeds_of
 
 __all__ = ["Dataset"]
@@ -203,21 +204,29 @@ class Dataset(MapMethods, BatchMethods, OrderMethods, FileSources):
     ) -> Dataset:  # fmt: skip
         """Elements of the datasets at random, equally or by ``weights``.
 
-        A dataset without further elements is left out, unless ``stop_on_empty_dataset`` ends there.
-        The draws depend on the seed alone, and are not TensorFlow's.
+        ``weights``: a number for each dataset, or a dataset of such rows, of which each element
+        takes one. A dataset without further elements is left out, unless
+        ``stop_on_empty_dataset`` ends there; so is one of weight 0. Draws are TensorFlow's for the
+        same seeds, anew in each iteration with ``rerandomize_each_iteration``. Raises
+        ArgumentError for no datasets, and for weights that are not one number each.
 
         >>> import twofold as tf
         >>> a, b = tf.data.Dataset.range(2), tf.data.Dataset.range(7, 9)
         >>> sorted(int(x) for x in tf.data.Dataset.sample_from_datasets([a, b], seed=1))
         [0, 1, 7, 8]
         """
-        nodes = [node_of(d, "sample_from_datasets") for d in datasets]
-        shares = [1.0] * len(nodes) if weights is None else weights
-        if len(shares) != len(nodes):
-            raise ArgumentError(
-                f"sample_from_datasets: {len(nodes)} datasets and {len(shares)} weights"
-            )
-        numbers = Random(seeds_of(seed), bool(rerandomize_each_iteration), shares)
+        given = list(datasets)
+        nodes = [node_of(d, "sample_from_datasets") for d in given]
+        if isinstance(weights, Dataset):
+            shares: Any = weights._node
+        else:
+            shares = checked_weights([1.0] * len(nodes) if weights is None else weights, len(nodes))
+            kept = np.flatnonzero(shares)
+            given, nodes = [given[i] for i in kept], [nodes[i] for i in kept]
+            shares = shares[kept]
+            if len(given) == 1:
+                return given[0]  # type: ignore[no-any-return]
+        numbers = Draws(seeds_of(seed), bool(rerandomize_each_iteration), shares, len(nodes))
         return Dataset._of(Choose(nodes, numbers, bool(stop_on_empty_dataset)))
 
     # Iterations

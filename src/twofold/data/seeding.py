@@ -16,7 +16,7 @@ from twofold.runtime import random as global_random
 
 from .node import Seeds
 
-__all__ = ["Numbers", "pair_of_pass", "seeds_of"]
+__all__ = ["Numbers", "pair_of_pass", "philox", "seeds_of"]
 
 _MOST = 2**31 - 1
 _WORDS = 2**32
@@ -64,26 +64,26 @@ class Numbers:
     def _make(self, count: int) -> None:
         first, last = self.position // 4, (self.position + count + 3) // 4
         counters = np.arange(first, last, dtype=np.uint64)
-        self.held = _philox(counters, self.key, self.high).reshape(-1)
+        low, high = counters % np.uint64(_WORDS), counters >> np.uint64(32)
+        third, fourth = (np.full_like(counters, word) for word in self.high)
+        self.held = philox((low, high, third, fourth), self.key).reshape(-1)
         self.first = 4 * first
 
 
-def _philox(
-    counter: np.ndarray[Any, Any], key: tuple[int, int], high: tuple[int, int]
-) -> np.ndarray[Any, Any]:
-    """Four numbers for each counter."""
+def philox(words: tuple[Any, Any, Any, Any], key: tuple[Any, Any]) -> np.ndarray[Any, Any]:
+    """Four numbers (uint32, one row each) for each counter, given as its four words (uint64).
+
+    The two words of the key are integers, or one for each counter.
+    """
     low = np.uint64(_WORDS - 1)
     shift = np.uint64(32)
-    a, b = counter & low, counter >> shift
-    c, d = (np.full_like(counter, word) for word in high)
-    k0, k1 = key
+    a, b, c, d = words
+    k0, k1 = (np.asarray(k, np.uint64) for k in key)
     for _ in range(10):
         p = a * np.uint64(0xD2511F53)
         q = c * np.uint64(0xCD9E8D57)
-        a, b, c, d = (
-            (q >> shift) ^ b ^ np.uint64(k0), q & low, (p >> shift) ^ d ^ np.uint64(k1), p & low,
-        )  # fmt: skip
-        k0, k1 = (k0 + 0x9E3779B9) % _WORDS, (k1 + 0xBB67AE85) % _WORDS
+        a, b, c, d = (q >> shift) ^ b ^ k0, q & low, (p >> shift) ^ d ^ k1, p & low
+        k0, k1 = (k0 + np.uint64(0x9E3779B9)) & low, (k1 + np.uint64(0xBB67AE85)) & low
     return np.stack([a, b, c, d], axis=1).astype(np.uint32)
 
 

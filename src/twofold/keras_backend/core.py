@@ -86,7 +86,7 @@ def convert_to_tensor(
     if isinstance(x, tf.Variable):
         x = x.read_value()
     if isinstance(x, Tensor):
-        return x if want is None or x.dtype.name == want else tf.cast(x, want)
+        return x if want is None or x.dtype.name == want else _converted(x, want)
     if want is None:
         want = result_type(*[kind_of(v) for v in tree.flatten(x)])
     if isinstance(x, list | tuple) and any(_is_symbolic(v) for v in tree.flatten(x)):
@@ -97,6 +97,14 @@ def convert_to_tensor(
     if array.dtype.kind in "OUSV":
         array = np.asarray(x, dtype=want)
     return tf.convert_to_tensor(array.astype(tf.as_dtype(want), copy=False))
+
+
+def _converted(x: Tensor, want: str) -> Any:
+    """``x`` in another dtype. A float beyond an unsigned dtype becomes its nearest number, as in
+    XLA: quantisers cast numbers below 0, and what C makes of those depends on the processor."""
+    if want.startswith("uint") and x.dtype.name.startswith(("float", "bfloat")):
+        return tf.saturate_cast(x, want)
+    return tf.cast(x, want)
 
 
 def kind_of(x: Any) -> Any:
