@@ -23,7 +23,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.handlers import may_be_caught
 from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
-from twofold.ir.promote import Operand
+from twofold.ir.promote import Operand, result_dtype, weak_dtype
 from twofold.ir.rebuild import copied
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.convert import as_array, tensor_of
@@ -45,6 +45,22 @@ TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
 _REPLAYING = ("upto", "sizes_hold", "repeat_positions")  # raise what plain Python knows
+
+
+def _dtype_of_numbers(items: Any) -> np.dtype[Any] | None:
+    """The dtype of nested lists that hold Python numbers alone, some of the trace; else None."""
+    found: list[np.dtype[Any]] = [] if holds_tensors(items) else [as_array(items).dtype]
+    for item in () if found else items:
+        if isinstance(item, SymNumber | SymInt):
+            own: np.dtype[Any] | None = weak_dtype(item.__class__)
+        elif isinstance(item, list | tuple):
+            own = _dtype_of_numbers(item)
+        else:
+            own = as_array(item).dtype if item.__class__ in _PYTHON else None
+        if own is None:
+            return None
+        found.append(own)
+    return result_dtype(found)
 
 
 class Traced(Tensor):
@@ -326,14 +342,18 @@ class Tracer(bind.Ground):
         if isinstance(arg, Variable):
             value = read(arg)
             return value, value.type.dtype
-        if isinstance(arg, list | tuple) and holds_tensors(arg):
-            return self._operand(OPS["stack"](list(arg)))
+        if isinstance(arg, list | tuple):
+            own = _dtype_of_numbers(arg)
+            return (arg, own) if own is not None else self._operand(OPS["stack"](list(arg)))
         captured = self.capture(arg)
         return captured.value, captured.dtype
 
     def _as_value(self, value: Any, own: Operand, want: np.dtype[Any]) -> Value:
         if isinstance(value, SymNumber):
             return self._reach(value.tensor(want))
+        if isinstance(value, list | tuple) and holds_tensors(value):
+            rows = [Traced(self._as_value(*self._operand(v), want), self) for v in value]
+            return self._reach(OPS["stack"](rows))
         if not isinstance(value, Value):
             array = as_array(value, want, weak=isinstance(own, type))
             return self.graph.add(OPS["constant"], (), {"value": array}).out

@@ -112,14 +112,15 @@ def expect_types(want: Types, have: Types, what: str) -> None:
         raise VerifyError(f"{what} should be {shown[0]}, not {shown[1]}")
 
 
-def require_fits(value: Any, dtype: np.dtype[Any], what: str) -> None:
-    """Raises ArgumentError for a Python number, or one in lists, that an integer dtype lacks."""
+def require_fits(value: Any, dtype: np.dtype[Any], what: str, whole: bool = False) -> None:
+    """Raises ArgumentError for a Python number, or one in lists, that an integer dtype lacks; for
+    fractions, too, if it has to be ``whole``."""
     if isinstance(value, list | tuple):
         for part in value:
-            require_fits(part, dtype, what)
+            require_fits(part, dtype, what, whole)
     elif isinstance(value, int | float) and info(dtype).integer:
         low, high = info(dtype).ints
-        if not low <= value <= high:
+        if not low <= value <= high or (whole and value != int(value)):
             raise ArgumentError(f"{what}: {value} does not fit {dtype}: {low}..{high}")
 
 

@@ -165,8 +165,9 @@ def _input(op: Op, arg: Any, value: Any, own: Operand, want: np.dtype[Any]) -> A
     if ours and seen and own != want:
         cast: np.ndarray[Any, Any] = OPS["cast"](wrap(value), dtype=want).value
         return cast  # recorded, so that gradients pass it
-    array: np.ndarray[Any, Any] = value if own is want else as_array(value, want)
-    if ours or array is not value or kind in (list, tuple):
+    listed = kind is list or kind is tuple  # their numbers reach the dtype in one step
+    array: np.ndarray[Any, Any] = value if own is want else as_array(arg if listed else value, want)
+    if ours or array is not value or listed:
         return array
     if isinstance(array, Buffer):
         return array

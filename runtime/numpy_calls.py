@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.dtypes import info
+from twofold.ir.ops.operand import as_tensors
 from twofold.ir.registry import REGISTRY
 
 __all__ = ["CALLS", "NotCovered", "along", "flat", "numpy_call", "ours", "tensor"]
@@ -122,7 +123,7 @@ def _allclose(
 
 @numpy_call(np.array_equal)
 def _array_equal(a1: Any, a2: Any) -> bool:
-    a1, a2 = tensor(a1), tensor(a2)
+    a1, a2 = as_tensors(a1, a2)
     return a1.shape == a2.shape and bool(ours.all(ours.equal(a1, a2)))
 
 
@@ -222,7 +223,7 @@ numpy_call(np.std)(_spread("std"))
 def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     if weights is None:
         return ours.mean(a, axis=axis, keepdims=keepdims)
-    a, weights = tensor(a), tensor(weights)
+    a, weights = as_tensors(a, weights)
     if a.shape != weights.shape:
         raise NotCovered
     total = ours.sum(a * weights, axis=axis, keepdims=keepdims)
@@ -270,12 +271,13 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 @numpy_call(np.inner)
 def _inner(a: Any, b: Any) -> Any:
-    a, b = tensor(a), tensor(b)
+    a, b = as_tensors(a, b)
     return ours.tensordot(a, b, axes=((-1,), (-1,))) if a.shape and b.shape else a * b
 
 
 @numpy_call(np.vdot)
 def _vdot(a: Any, b: Any) -> Any:
+    a, b = as_tensors(a, b)
     return ours.matmul(ours.conjugate(flat(a)), flat(b))
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.errors import StagingError
+from twofold.ir.ops.operand import as_tensors
 
 from .numpy_calls import NotCovered, flat, numpy_call, ours, tensor
 
@@ -22,7 +23,7 @@ __all__: list[str] = []
 
 def _ignoring(name: str) -> Callable[[Any, Any], Any]:
     def run(x: Any, y: Any) -> Any:
-        x, y = tensor(x), tensor(y)
+        x, y = as_tensors(x, y)
         found = getattr(ours, name)(x, y)
         if not info(found.dtype).inexact:
             return found

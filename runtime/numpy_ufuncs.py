@@ -14,6 +14,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
+from twofold.ir.ops.operand import as_tensors, written
 
 from .interop import our_function
 from .numpy_calls import CALLS, NotCovered, ours, tensor
@@ -77,7 +78,7 @@ def _outer(ufunc: Any, a: Any, b: Any, **options: Any) -> Any:
     function = our_function(ufunc.__name__)
     if function is None or options:
         raise NotCovered
-    a, b = tensor(a), tensor(b)
+    a, b = as_tensors(a, b)
     return function(OPS["reshape"](a, shape=(*a.shape, *[1] * len(b.shape))), b)
 
 
@@ -89,10 +90,10 @@ def _at(ufunc: Any, x: Any, places: Any, *values: Any) -> None:
             f"use x.numpy() of what is written"
         )
     if ufunc in (np.add, np.subtract) and _is_vector(places):
-        value = values[0] if ufunc is np.add else -tensor(values[0])
+        value = written(values[0], x.dtype, f"np.{ufunc.__name__}.at")
         places = tensor(places)
         rows = OPS["broadcast_to"](
-            OPS["cast"](value, dtype=x.dtype), shape=(*places.shape, *x.shape[1:])
+            value if ufunc is np.add else -value, shape=(*places.shape, *x.shape[1:])
         )
         x[...] = OPS["scatter_add"](x, places, rows, axis=0)
         return

@@ -8,16 +8,14 @@ from typing import Any
 from ..dtypes import info
 from ..errors import ShapeError
 from ..op import Sample, composite
-from ..promote import as_floating
 from ..shapes import show_shape
-from .casting import cast
 from .compare import greater, greater_equal, less
 from .elementwise import abs as magnitude
 from .elementwise import minimum, relu, where
 from .exponential import expm1, sigmoid, softplus
 from .formulas import clip
 from .movement import reshape
-from .operand import as_tensor
+from .operand import as_inexact, as_tensor, as_tensors
 from .special import erfc
 from .trigonometric import tanh
 
@@ -30,11 +28,6 @@ SAMPLE = Sample("f[3,4]")
 _FAR = 1e4  # where tails of activations are 0 or 1 in every dtype
 # Klambauer et al., "Self-Normalizing Neural Networks" (2017)
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-
-
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 def _most(x: Any) -> float:
@@ -126,7 +119,7 @@ def gelu(x: Any, approximate: bool = False) -> Any:
     >>> tf.nn.gelu([0.0, 1.0]).numpy()
     array([0.       , 0.8413447], dtype=float32)
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if not approximate:
         return _gated(x, lambda y: 0.5 * erfc(y * -math.sqrt(0.5)), _FAR)
     inner = math.sqrt(2 / math.pi)
@@ -141,7 +134,7 @@ def silu(x: Any, beta: Any = 1.0) -> Any:
     >>> tf.nn.silu(0.0).item()
     0.0
     """
-    x = _floating(x)
+    x = as_inexact(x)
     plain = isinstance(beta, float) and beta == 1.0
     return _gated(x, lambda y: sigmoid(y if plain else beta * y), _most(x))
 
@@ -154,7 +147,7 @@ def mish(x: Any) -> Any:
     >>> tf.nn.mish(0.0).item()
     0.0
     """
-    return _gated(_floating(x), lambda y: tanh(softplus(y)), _FAR)
+    return _gated(as_inexact(x), lambda y: tanh(softplus(y)), _FAR)
 
 
 @composite(SAMPLE)
@@ -165,7 +158,7 @@ def softsign(x: Any) -> Any:
     >>> tf.nn.softsign(1.0).item()
     0.5
     """
-    x = _floating(x)
+    x = as_inexact(x)
     most = _most(x)
     x = where(less(x, -most), -most, where(greater(x, most), most, x))  # 1 at infinity, slope 0
     return x / (1 + magnitude(x))
@@ -201,7 +194,7 @@ def hard_silu(x: Any) -> Any:
     >>> tf.nn.hard_silu([-4.0, 4.0]).numpy()
     array([-0.,  4.], dtype=float32)
     """
-    return _gated(_floating(x), hard_sigmoid, _FAR)
+    return _gated(as_inexact(x), hard_sigmoid, _FAR)
 
 
 @composite(SAMPLE)
@@ -225,7 +218,7 @@ def bias_add(value: Any, bias: Any, data_format: Any = None) -> Any:
     >>> tf.nn.bias_add([[1.0, 2.0]], [10.0, 20.0]).numpy()
     array([[11., 22.]], dtype=float32)
     """
-    x, bias = as_tensor(value), as_tensor(bias)
+    x, bias = as_tensors(value, bias)
     axis = 1 if data_format and data_format.startswith("NC") else -1
     if len(bias.shape) != 1 or len(x.shape) < 2 or x.shape[axis] != bias.shape[0]:
         raise ShapeError(

@@ -19,7 +19,6 @@ from ..dtypes import info
 from ..errors import ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
-from ..promote import as_floating
 from ..shapes import Sizes, broadcast_shapes, show_shape
 from ..types import TensorType
 from . import contract, movement
@@ -30,7 +29,7 @@ from .elementwise import where
 from .exponential import exp
 from .movement import expand_dims
 from .nn import softmax
-from .operand import as_tensor, product, ranked
+from .operand import as_inexact, as_tensor, product, ranked
 from .reduce import sum
 from .statistics import in_single
 
@@ -64,7 +63,7 @@ def scaled_dot_product_attention(
     >>> tf.nn.scaled_dot_product_attention(x, x, x, is_causal=True).numpy()[0]
     array([1., 0.], dtype=float32)
     """
-    q, k, v = (_floating(x) for x in (query, key, value))
+    q, k, v = (as_inexact(x) for x in (query, key, value))
     if info(q.dtype).half:
         return in_single(
             lambda a, b, c: scaled_dot_product_attention(a, b, c, mask, is_causal, scale), q, k, v
@@ -107,11 +106,6 @@ def _weights(q: Any, k: Any, mask: Any, causal: bool, scale: Any) -> Any:
     some = OPS["any"](movement.broadcast_to(seen, shape=scores.shape), axis=-1, keepdims=True)
     scores = where(seen, scores, where(some, -math.inf, 0.0))
     return where(some, softmax(scores), 0)
-
-
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 def _causal(q: Any, k: Any) -> Any:

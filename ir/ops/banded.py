@@ -16,7 +16,7 @@ from .elementwise import conj
 from .factor import eigvalsh
 from .joining import stack
 from .matrix import adjoint
-from .operand import as_tensor, ranked
+from .operand import as_tensor, as_tensors, ranked
 from .padding import pad_constant
 from .reduce import sum
 from .scipy_calls import scipy
@@ -47,7 +47,7 @@ def banded_triangular_solve(
     array([[1.],
            [1.]], dtype=float32)
     """
-    bands, rhs = as_tensor(bands), as_tensor(rhs)
+    bands, rhs = as_tensors(bands, rhs)
     if len(bands.shape) < 2 or len(rhs.shape) < 2:
         raise ShapeError(
             f"banded_triangular_solve: bands {show_shape(bands.shape)} and right sides "

@@ -15,10 +15,10 @@ from .diagonals import matrix_diagonal, on_diagonal
 from .elementwise import where
 from .linear import slogdet
 from .matrix import HERMITIAN, adjoint
-from .operand import as_tensor, product
+from .operand import as_inexact, as_tensor, product
 from .reduce import sum
 from .solving import triangular_solve
-from .statistics import root, vector_norm
+from .statistics import root, rounded, squares, vector_norm
 
 __all__ = [
     "adjoint_of", "band_part", "cholesky_solve", "global_norm", "logdet",
@@ -115,8 +115,9 @@ def global_norm(t_list: Any, name: Any = None) -> Any:
     >>> tf.linalg.global_norm([tf.constant([3.0]), tf.constant(4.0)]).item()
     5.0
     """
-    parts = [sum(OPS["square"](OPS["abs"](as_tensor(t)))) for t in t_list if t is not None]
+    given = [as_inexact(t) for t in t_list if t is not None]
+    parts = [sum(squares(x)) for x in given]
     total = parts[0]
     for part in parts[1:]:
         total = total + part
-    return root(total)
+    return rounded(root(total), *given)

@@ -13,7 +13,7 @@ from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, broadcast_shapes, show_shape
 from . import movement
 from .elementwise import conj
-from .operand import as_tensor, product
+from .operand import as_tensors, product
 from .reduce import sum
 from .slicing import slice_axis
 
@@ -101,14 +101,15 @@ def matmul_vjp(g: Any, out: Any, a: Any, b: Any, *, transpose_a: bool, transpose
 @composite(Sample("f[2,3]", "f[3]"), Sample("f[5,3,2]", "f[5,3]", transpose_a=True))
 def matvec(a: Any, b: Any, transpose_a: bool = False) -> Any:
     """Matrix times vector: the last axis of ``b`` holds the vector, axes before it broadcast."""
-    b = movement.expand_dims(as_tensor(b), axis=(-1,))
+    a, b = as_tensors(a, b)
+    b = movement.expand_dims(b, axis=(-1,))
     return movement.squeeze(matmul(a, b, transpose_a=transpose_a), axis=(-1,))
 
 
 @composite(Sample("f[2,3]", "f[2,3]"), Sample("f[3,2]", "f[3,1]", axis=0))
 def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
     """Sum of ``conj(x1) * x2`` over one axis; the other axes broadcast."""
-    x1, x2 = as_tensor(x1), as_tensor(x2)
+    x1, x2 = as_tensors(x1, x2)
     rank = max(len(x1.shape), len(x2.shape))
     spot = axis_of(axis, rank, "vecdot") - rank
     if min(len(x1.shape), len(x2.shape)) < -spot or x1.shape[spot] != x2.shape[spot]:
@@ -122,7 +123,7 @@ def vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
 @composite(Sample("f[3]", "f[4]"))
 def outer(x1: Any, x2: Any) -> Any:
     """All products of the elements of two tensors, flattened first: shape ``[m, n]``."""
-    x1, x2 = as_tensor(x1), as_tensor(x2)
+    x1, x2 = as_tensors(x1, x2)
     return movement.reshape(x1, shape=(product(x1.shape), 1)) * movement.reshape(
         x2, shape=(1, product(x2.shape))
     )
@@ -131,7 +132,7 @@ def outer(x1: Any, x2: Any) -> Any:
 @composite(Sample("f[2,3]", "f[3,4]"), Sample("f[2,3,4]", "f[5,4,2]"), Sample("f[]", "f[3]"))
 def dot(a: Any, b: Any) -> Any:
     """NumPy's dot: the last axis of ``a`` with the last but one of ``b``; scalars multiply."""
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = as_tensors(a, b)
     if not a.shape or not b.shape:
         return a * b
     if len(a.shape) <= 2 and len(b.shape) <= 2:
@@ -147,7 +148,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     ``axes`` may be two sequences that name the pairs. The result has the other axes of ``x1``,
     then those of ``x2``. Raises ShapeError if the sizes of a pair differ.
     """
-    x1, x2 = as_tensor(x1), as_tensor(x2)
+    x1, x2 = as_tensors(x1, x2)
     left, right = _pair_axes(axes, len(x1.shape), len(x2.shape))
     for i, j in zip(left, right, strict=True):
         if x1.shape[i] != x2.shape[j]:
@@ -189,7 +190,7 @@ def cross(x1: Any, x2: Any, axis: int = -1) -> Any:
 
     ``axis`` counts in the tensor with more axes. Raises ShapeError.
     """
-    x1, x2 = as_tensor(x1), as_tensor(x2)
+    x1, x2 = as_tensors(x1, x2)
     ranks = [len(x1.shape), len(x2.shape)]
     rank = ranks[0] if ranks[0] > ranks[1] else ranks[1]
     back = axis_of(axis, rank, "cross") - rank

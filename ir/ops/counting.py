@@ -18,7 +18,7 @@ from . import movement
 from .casting import cast
 from .create import arange, linspace, ones
 from .elementwise import where
-from .operand import as_tensor, product
+from .operand import as_tensor, as_tensors, product
 from .reduce import max, min
 from .segment import unsorted_segment_sum
 from .sorting import searchsorted
@@ -120,7 +120,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     >>> tf.digitize([0.5, 2.0], [0.0, 1.0, 2.0]).numpy()
     array([1, 3])
     """
-    x, bins = as_tensor(x), as_tensor(bins)
+    x, bins = as_tensors(x, bins)
     if len(bins.shape) != 1:
         raise ShapeError(f"digitize: edges are a vector, not {show_shape(bins.shape)}")
     size = bins.shape[0]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ArgumentError, ShapeError
+from ..infer import require_fits
 from ..op import OPS, Sample, composite
 from ..shapes import show_shape
 from . import movement
@@ -19,7 +20,7 @@ from .create import arange
 from .diagonals import matrix_diagonal, on_diagonal
 from .elementwise import where
 from .joining import stack
-from .operand import as_tensor, ranked
+from .operand import as_tensor, ranked, written
 from .padding import pad_constant
 from .slicing import slice_axis
 
@@ -94,6 +95,7 @@ def diag_part(
     x, band = ranked(input, 2, "diag_part"), _band(k, align, "diag_part")
     rows, cols = x.shape[-2:]
     _inside(band, rows, cols, "diag_part")
+    require_fits(padding_value, x.dtype, "diag_part", whole=True)
     if band.single:
         return matrix_diagonal(x, offset=band.low)
     most, lines = band.longest(rows, cols), []
@@ -152,7 +154,7 @@ def set_diag(
            [3, 9]], dtype=int32)
     """
     x, band = ranked(input, 2, "set_diag"), _band(k, align, "set_diag")
-    line = _packed(diagonal, band, "set_diag")
+    line = _packed(written(diagonal, x.dtype, "set_diag"), band, "set_diag")
     rows, cols = x.shape[-2:]
     _inside(band, rows, cols, "set_diag")
     if not band.single and line.shape[-1] != band.longest(rows, cols):
@@ -160,7 +162,7 @@ def set_diag(
             f"set_diag: rows of {band.longest(rows, cols)} elements are needed, the shape is "
             f"{show_shape(line.shape)}"
         )
-    return _written(OPS["cast"](line, dtype=x.dtype), band, rows, cols, x)
+    return _written(line, band, rows, cols, x)
 
 
 def _sizes(band: _Band, length: Any, num_rows: Any, num_cols: Any) -> tuple[Any, Any]:
@@ -200,5 +202,4 @@ def matrix_of_diagonal(
     _inside(band, rows, cols, "diag")
     if band.single and rows == cols and isinstance(padding_value, int) and not padding_value:
         return on_diagonal(line, rows=rows, cols=cols, offset=band.low)
-    rest = OPS["cast"](padding_value, dtype=line.dtype)
-    return _written(line, band, rows, cols, rest)
+    return _written(line, band, rows, cols, written(padding_value, line.dtype, "diag"))

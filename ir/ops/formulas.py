@@ -12,7 +12,6 @@ from ..errors import ShapeError
 from ..op import OPS, Sample, composite
 from .compare import (
     equal,
-    greater,
     isfinite,
     isnan,
     less,
@@ -31,7 +30,8 @@ from .elementwise import (
     where,
 )
 from .exponential import log
-from .operand import as_tensor
+from .operand import as_inexact, as_tensor, as_tensors
+from .statistics import in_single, root, rounded, squares
 
 __all__ = [
     "add_n", "clip", "clip_by_norm", "deg2rad", "divide_no_nan", "heaviside", "is_non_decreasing",
@@ -99,7 +99,7 @@ def isclose(x: Any, y: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: boo
     >>> tf.isclose([1.0, 1.1], 1.000001).numpy()
     array([ True, False])
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors(x, y)
     near = logical_and(isfinite(y), less_equal(magnitude(x - y), atol + rtol * magnitude(y)))
     near = logical_or(near, equal(x, y))
     return logical_or(near, logical_and(isnan(x), isnan(y))) if equal_nan else near
@@ -208,7 +208,7 @@ def truncatediv(x: Any, y: Any, name: Any = None) -> Any:
     >>> tf.truncatediv([-7, 7], 2).numpy()
     array([-3,  3], dtype=int32)
     """
-    x, y = as_tensor(x), as_tensor(y)
+    x, y = as_tensors(x, y)
     whole = floor_divide(x, y)
     if info(whole.dtype).inexact:
         return OPS["trunc"](x / y)
@@ -243,11 +243,11 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: Any = None) -> 
     >>> tf.clip_by_norm([3.0, 4.0], 1.0).numpy().round(4)
     array([0.6, 0.8], dtype=float32)
     """
-    x = as_tensor(t)
-    size = OPS["sum"](x * x, axis=axes, keepdims=True)
-    there = greater(size, 0)
-    norm = where(there, OPS["sqrt"](where(there, size, 1)), size)
-    return x * clip_norm / maximum(norm, clip_norm)
+    x = as_inexact(t)
+    if info(x.dtype).half:
+        return in_single(clip_by_norm, x, clip_norm, axes)
+    norm = root(OPS["sum"](squares(x), axis=axes, keepdims=True))
+    return x * rounded(clip_norm / maximum(norm, clip_norm), x)
 
 
 @composite(Sample(np.array([1, 1, 2])), Sample(np.array([[3.0, 1.0], [2.0, 4.0]])))

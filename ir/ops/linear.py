@@ -12,14 +12,13 @@ from ..dtypes import info
 from ..errors import ArgumentError, MatrixError
 from ..infer import axis_of
 from ..op import OPS, Sample, composite
-from ..promote import as_floating
 from . import movement
 from .contract import matmul
 from .create import eye
 from .diagonals import matrix_diagonal
 from .factor import svdvals
 from .matrix import MATRIX, TALL, WIDE, adjoint
-from .operand import as_tensor, ranked
+from .operand import as_inexact, as_tensor, as_tensors, ranked
 from .reduce import max, min, sum
 from .solving import inv, pinv, slogdet_pair
 from .statistics import count_nonzero, in_single, largest, summed, vector_norm
@@ -48,11 +47,6 @@ def slogdet(x: Any) -> Slogdet:
     return Slogdet(*slogdet_pair(x))
 
 
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else OPS["cast"](x, dtype=as_floating(x.dtype))
-
-
 @composite(*[Sample(MATRIX, ord=p) for p in ("fro", "nuc", 2, -2, 1, -1, math.inf, -math.inf)],
            Sample("f[2,3,4]", keepdims=True))  # fmt: skip
 def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
@@ -66,7 +60,7 @@ def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
     >>> tf.linalg.matrix_norm([[3.0, 0.0], [0.0, 4.0]]).item()
     5.0
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(matrix_norm, x, keepdims, ord)
     if ord in ("fro", None):
@@ -106,7 +100,7 @@ def norm(
     >>> tf.norm([3.0, -4.0]).item(), tf.norm([3.0, -4.0], 1).item()
     (5.0, 7.0)
     """
-    x, keep = _floating(tensor), bool(keepdims)
+    x, keep = as_inexact(tensor), bool(keepdims)
     number = _ord_of(ord)
     if isinstance(axis, list | tuple) and len(axis) == 2:
         first, second = (axis_of(a, len(x.shape), "norm") for a in axis)
@@ -178,7 +172,7 @@ def condition_number(x: Any, p: Any = None) -> Any:
     >>> tf.linalg.cond([[2.0, 0.0], [0.0, 0.5]]).item()
     4.0
     """
-    x = _floating(ranked(x, 2, "cond"))
+    x = as_inexact(ranked(x, 2, "cond"))
     if 0 in x.shape[-2:]:
         raise MatrixError("cond: an empty matrix has no condition number")
     if p in (None, 2, -2):
@@ -204,7 +198,7 @@ def kron(a: Any, b: Any) -> Any:
     >>> tf.kron([1, 2], [10, 20]).numpy()
     array([10, 20, 20, 40], dtype=int32)
     """
-    a, b = as_tensor(a), as_tensor(b)
+    a, b = as_tensors(a, b)
     rank = len(a.shape) if len(a.shape) > len(b.shape) else len(b.shape)
     left = (1,) * (rank - len(a.shape)) + tuple(a.shape)
     right = (1,) * (rank - len(b.shape)) + tuple(b.shape)
@@ -229,7 +223,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None, l2_regularizer: Any = 0.0, fast: bo
     """
     if not fast or (isinstance(l2_regularizer, int | float) and not l2_regularizer):
         return matmul(pinv(a, rtol=rcond), b)
-    a = _floating(ranked(a, 2, "lstsq"))
+    a = as_inexact(ranked(a, 2, "lstsq"))
     rows, cols = a.shape[-2:]
     turned = adjoint(a)
     square = matmul(turned, a) if rows >= cols else matmul(a, turned)

@@ -10,7 +10,6 @@ import numpy as np
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..op import OPS, Sample, composite
-from ..promote import as_floating
 from ..shapes import show_shape
 from . import movement
 from .casting import cast
@@ -18,7 +17,7 @@ from .elementwise import square, squared_difference, where
 from .exponential import exp, log
 from .gather import gather
 from .joining import concat
-from .operand import as_tensor, product
+from .operand import as_inexact, as_tensor, product
 from .padding import pad_constant
 from .reduce import sum
 from .slicing import slice_axis
@@ -28,11 +27,6 @@ __all__ = [
     "embedding_lookup", "local_response_normalization", "log_poisson_loss", "normalize_moments",
     "sufficient_statistics", "weighted_moments",
 ]  # fmt: skip
-
-
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 @composite(Sample("f[4,3]", np.array([[0, 2], [3, 3]])), Sample("f[4,3]", np.array([1]), 0.5))
@@ -67,7 +61,7 @@ def log_poisson_loss(
     >>> tf.nn.log_poisson_loss(2.0, 0.0).item()
     1.0
     """
-    x, z = _floating(log_input), as_tensor(targets)
+    x, z = as_inexact(log_input), as_tensor(targets)
     z = z if z.dtype == x.dtype else cast(z, dtype=x.dtype)
     out = exp(x) - x * z
     if not compute_full_loss:
@@ -84,7 +78,7 @@ def sufficient_statistics(
 ) -> tuple[Any, Any, Any, Any]:
     """The number of elements over ``axes``, their sum, the sum of their squares, and ``shift``,
     which is subtracted first, if given."""
-    x = _floating(x)
+    x = as_inexact(x)
     axes = (axes,) if isinstance(axes, int) else tuple(axes)
     count = product(x.shape[a] for a in axes)
     count = cast(count if isinstance(count, int) else OPS["dim"](dim=count), dtype=x.dtype)
@@ -119,7 +113,7 @@ def weighted_moments(
     >>> tf.nn.weighted_moments([0.0, 1.0], 0, [1.0, 3.0])[0].item()
     0.75
     """
-    x = _floating(x)
+    x = as_inexact(x)
     weights = cast(frequency_weights, dtype=x.dtype) + OPS["zeros_like"](x)
     total = sum(weights, axis=axes, keepdims=True)
     center = sum(weights * x, axis=axes, keepdims=True) / total
@@ -140,7 +134,7 @@ def local_response_normalization(
     Krizhevsky, Sutskever and Hinton, "ImageNet Classification with Deep Convolutional Neural
     Networks" (2012).
     """
-    x = _floating(input)
+    x = as_inexact(input)
     if info(x.dtype).half:
         return in_single(
             lambda y: local_response_normalization(y, depth_radius, bias, alpha, beta), x

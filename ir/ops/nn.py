@@ -9,17 +9,16 @@ import numpy as np
 
 from ..dtypes import info
 from ..op import Sample, composite
-from ..promote import as_floating
 from .casting import cast, stop_gradient
 from .compare import greater_equal, isfinite, less
 from .elementwise import masked_multiply, maximum, square, squared_difference, where
 from .exponential import exp, log, log1p, rsqrt, softplus
 from .movement import expand_dims, squeeze
-from .operand import as_tensor, ranked
+from .operand import as_inexact, as_tensor, as_tensors, ranked
 from .reduce import max as largest
 from .reduce import sum as total
 from .sorting import take_along_axis
-from .statistics import in_single, mean
+from .statistics import in_single, mean, rounded, squares
 
 __all__ = [
     "batch_normalization", "l2_loss", "l2_normalize", "layer_norm", "log_softmax", "logsumexp",
@@ -29,11 +28,6 @@ __all__ = [
 ]  # fmt: skip
 
 LABELS = np.array([2, 0, 3], np.int32)
-
-
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 def _peak(x: Any, axis: Any) -> Any:
@@ -51,7 +45,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     >>> tf.nn.softmax([1.0, 1.0]).numpy()
     array([0.5, 0.5], dtype=float32)
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(softmax, x, axis)
     e = exp(x - _peak(x, axis))
@@ -66,7 +60,7 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> tf.nn.log_softmax([0.0, -1000.0]).numpy()
     array([    0., -1000.], dtype=float32)
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(log_softmax, x, axis)
     shifted = x - _peak(x, axis)
@@ -81,7 +75,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tf.logsumexp([1000.0, 1000.0]).item()
     1000.6931762695312
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(logsumexp, x, axis, keepdims)
     peak = _peak(x, axis)
@@ -106,7 +100,7 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     >>> tf.nn.softmax_cross_entropy_with_logits([[1.0, 0.0]], [[0.0, 0.0]]).numpy()
     array([0.6931472], dtype=float32)
     """
-    labels, logits = as_tensor(labels), _floating(logits)
+    labels, logits = as_tensor(labels), as_inexact(logits)
     if info(logits.dtype).half:
         swapped = lambda x, y: softmax_cross_entropy_with_logits(y, x, axis)  # noqa: E731
         return in_single(swapped, logits, labels)
@@ -156,7 +150,7 @@ def weighted_cross_entropy_with_logits(labels: Any, logits: Any, pos_weight: Any
     >>> tf.nn.weighted_cross_entropy_with_logits(1.0, 0.0, 2.0).item()
     1.3862943649291992
     """
-    z, x = as_tensor(labels), as_tensor(logits)
+    z, x = as_tensors(labels, logits)
     return (1 - z) * x + (1 + (pos_weight - 1) * z) * softplus(-x)
 
 
@@ -170,7 +164,7 @@ def moments(x: Any, axes: Any, keepdims: bool = False) -> Any:
     >>> tf.nn.moments([1.0, 3.0], axes=0)[1].item()
     1.0
     """
-    x = _floating(x)
+    x = as_inexact(x)
     half = info(x.dtype).half
     wide = cast(x, dtype=info(x.dtype).computes_in)
     center = mean(wide, axis=axes, keepdims=True)
@@ -193,7 +187,7 @@ def layer_norm(
     >>> tf.nn.layer_norm([1.0, 3.0], epsilon=0.0).numpy()
     array([-1.,  1.], dtype=float32)
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(layer_norm, x, scale, offset, axis, epsilon)
     center, variance = moments(x, axis, keepdims=True)
@@ -210,7 +204,7 @@ def rms_norm(x: Any, scale: Any = None, axis: Any = -1, epsilon: float = 1e-6) -
     >>> tf.nn.rms_norm([1.0, -1.0], epsilon=0.0).numpy()
     array([ 1., -1.], dtype=float32)
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(rms_norm, x, scale, axis, epsilon)
     out = x * rsqrt(mean(square(x), axis=axis, keepdims=True) + epsilon)
@@ -250,10 +244,10 @@ def l2_normalize(x: Any, axis: Any = None, epsilon: float = 1e-12) -> Any:
     >>> tf.nn.l2_normalize([3.0, 4.0]).numpy()
     array([0.6, 0.8], dtype=float32)
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(l2_normalize, x, axis, epsilon)
-    return x * rsqrt(maximum(total(square(x), axis=axis, keepdims=True), epsilon))
+    return x * rounded(rsqrt(maximum(total(squares(x), axis=axis, keepdims=True), epsilon)), x)
 
 
 @composite(Sample("f[3,4]"))
@@ -264,5 +258,5 @@ def l2_loss(x: Any) -> Any:
     >>> tf.nn.l2_loss([3.0, 4.0]).item()
     12.5
     """
-    x = _floating(x)
+    x = as_inexact(x)
     return in_single(l2_loss, x) if info(x.dtype).half else total(square(x)) / 2

@@ -10,14 +10,14 @@ from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..infer import axes_of, axis_of
 from ..op import OPS, Sample, composite
-from ..promote import as_floating, result_dtype
+from ..promote import result_dtype
 from ..shapes import show_shape
 from . import movement
 from .casting import cast
 from .contract import matmul
 from .elementwise import where
 from .joining import concat, stack
-from .operand import as_tensor, ranked
+from .operand import as_inexact, as_tensor, as_tensors, ranked
 from .padding import pad_constant
 from .reduce import sum
 from .slicing import slice_axis
@@ -27,11 +27,6 @@ from .statistics import mean
 __all__ = [
     "convolve", "corrcoef", "correlate", "cov", "gradient", "interp", "polyval", "trapezoid",
 ]  # fmt: skip
-
-
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 _XP, _FP = np.array([0.0, 1.0, 3.0]), np.array([2.0, 0.0, 4.0])
@@ -51,7 +46,7 @@ def interp(
     >>> tf.interp([0.5, 3.0], [0.0, 1.0, 2.0], [0.0, 10.0, 30.0]).numpy()
     array([ 5., 30.], dtype=float32)
     """
-    x, xp, fp = _floating(x), _floating(xp), _floating(fp)
+    x, xp, fp = *map(as_inexact, as_tensors(x, xp)), as_inexact(as_tensors(fp, x)[0])
     if len(xp.shape) != 1 or len(fp.shape) != 1 or xp.shape[0] != fp.shape[0]:
         raise ShapeError(
             f"interp: xp and fp are vectors of one length, not {show_shape(xp.shape)} and "
@@ -126,7 +121,7 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     >>> tf.convolve([1, 2, 3], [1, 1]).numpy()
     array([1, 3, 5, 3], dtype=int32)
     """
-    a, v = as_tensor(a), as_tensor(v)
+    a, v = as_tensors(a, v)
     if len(a.shape) == len(v.shape) == 1 and v.shape[0] > a.shape[0]:
         a, v = v, a
     # the middle of an even overlap lies one place before that of a correlation
@@ -148,7 +143,7 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     >>> tf.correlate([1, 2, 3], [1, 1]).numpy()
     array([3, 5], dtype=int32)
     """
-    a, v = as_tensor(a), as_tensor(v)
+    a, v = as_tensors(a, v)
     if len(a.shape) == len(v.shape) == 1 and v.shape[0] > a.shape[0]:
         back = _sliding(OPS["conjugate"](v), a, mode, "correlate")
         if mode != "same":
@@ -197,7 +192,7 @@ def cov(
 
 
 def _variables(x: Any, rowvar: bool) -> Any:
-    x = _floating(x)
+    x = as_inexact(x)
     if len(x.shape) > 2:
         raise ShapeError(f"cov: variables and observations are two axes, not {len(x.shape)}")
     if len(x.shape) < 2:
@@ -252,7 +247,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     >>> tf.gradient([1.0, 2.0, 4.0, 7.0]).numpy()
     array([1. , 1.5, 2.5, 3. ], dtype=float32)
     """
-    f = _floating(f)
+    f = as_inexact(f)
     rank = len(f.shape)
     places = range(rank) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
     axes = [axis_of(a, rank, "gradient") for a in places]
@@ -321,7 +316,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     >>> tf.trapezoid([1.0, 2.0, 3.0]).item()
     4.0
     """
-    y = _floating(y)
+    y = as_inexact(y)
     axis = axis_of(axis, len(y.shape), "trapezoid")
     size = y.shape[axis]
     if x is not None:

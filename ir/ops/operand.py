@@ -12,12 +12,14 @@ import numpy as np
 from ..dims import Dim, DimLike
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
+from ..infer import require_fits
 from ..op import OPS
+from ..promote import as_floating, result_dtype
 from ..words import counted
 
 __all__ = [
-    "as_sizes", "as_tensor", "exact_number", "new_shape_attr", "product", "ranked", "shape_attr",
-    "size_attr",
+    "as_inexact", "as_sizes", "as_tensor", "as_tensors", "exact_number", "is_python",
+    "new_shape_attr", "product", "ranked", "shape_attr", "size_attr", "written",
 ]  # fmt: skip
 
 _MOST = 2**58  # elements: with eight bytes each, more than addresses reach
@@ -33,6 +35,50 @@ def as_tensor(x: Any) -> Any:
     if isinstance(x, list | tuple) and _holds_tensor(x):
         return OPS["stack"]([as_tensor(item) for item in x])
     return OPS["identity"](x)
+
+
+def as_inexact(x: Any) -> Any:
+    """``x`` as a tensor of floating or complex numbers; integers and bools are cast."""
+    x = as_tensor(x)
+    return x if info(x.dtype).inexact else OPS["cast"](x, dtype=as_floating(x.dtype))
+
+
+def as_tensors(*xs: Any) -> tuple[Any, ...]:
+    """Operands of one computation as tensors: Python's numbers, also in lists, reach the dtype in
+    which they meet the tensors among them in one step, so that 0.1 beside float64 is not float32's.
+    """
+    made = [as_tensor(x) for x in xs]
+    if all(map(is_python, xs)):
+        return tuple(made)
+    own = [x.__class__ if _is_number(x) else m.dtype for x, m in zip(xs, made, strict=True)]
+    want = result_dtype(own)
+    one = np.ones((), want)  # the other operand of an op, which is what converts in one step
+    return tuple([
+        OPS["multiply"](x, one) if is_python(x) and m.dtype != want and info(want).inexact else m
+        for x, m in zip(xs, made, strict=True)
+    ])  # fmt: skip
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, bool | int | float | complex)
+
+
+def is_python(x: Any) -> bool:
+    """Whether these are Python's numbers alone, however nested."""
+    return all(map(is_python, x)) if isinstance(x, list | tuple) else _is_number(x)
+
+
+def written(value: Any, dtype: np.dtype[Any], what: str) -> Any:
+    """A value that is written into a tensor of this dtype, as one of it: tensors are cast, Python's
+    numbers, also in lists, have to be what the dtype holds. Raises ArgumentError.
+    """
+    if not is_python(value):
+        return OPS["cast"](value, dtype=dtype)
+    require_fits(value, dtype, what, whole=True)
+    made = as_tensor(value)
+    if info(made.dtype).inexact and info(dtype).inexact:
+        made = OPS["multiply"](value, np.ones((), dtype))
+    return made if made.dtype == dtype else OPS["cast"](made, dtype=dtype)
 
 
 def ranked(x: Any, least: int, what: str, most: int | None = None) -> Any:

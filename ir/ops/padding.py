@@ -79,7 +79,7 @@ def pad(x: Any, paddings: Any, mode: str = "constant", constant_values: Any = 0)
     if len(pads) != len(x.shape):
         raise ArgumentError(f"pad: {len(pads)} pairs of widths for {len(x.shape)} axes")
     if mode == "constant":
-        require_fits(constant_values, x.dtype, "pad")
+        require_fits(constant_values, x.dtype, "pad", whole=True)
         return pad_constant(x, pads=pads, value=constant_values)
     for axis, (before, after) in enumerate(pads):
         parts = [_border(x, axis, before, mode, True), x, _border(x, axis, after, mode, False)]

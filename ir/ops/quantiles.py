@@ -15,15 +15,14 @@ from ..dtypes import info
 from ..errors import ArgumentError
 from ..infer import axes_of
 from ..op import OPS, Sample, composite
-from ..promote import as_floating
 from . import movement
 from .casting import cast
 from .create import full
 from .elementwise import where
-from .operand import as_tensor, product
+from .operand import as_inexact, as_tensor, product
 from .reduce import argmax, argmin, max, min, prod, sum
 from .sorting import sort, take_along_axis
-from .statistics import in_single, root
+from .statistics import in_single, root, rounded, widened
 
 __all__ = [
     "median", "nanargmax", "nanargmin", "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian",
@@ -41,11 +40,6 @@ _PLACES = {
 }  # fmt: skip
 _ELEMENTS = ("lower", "higher", "nearest", "inverted_cdf", "closest_observation")
 _GAPS = np.array([[3.0, 1.0, np.nan, 2.0], [0.5, -1.0, 4.0, np.nan]])
-
-
-def _floating(x: Any) -> Any:
-    x = as_tensor(x)
-    return x if info(x.dtype).inexact else cast(x, dtype=as_floating(x.dtype))
 
 
 def _parts(q: Any, scale: float = 1.0) -> Any:
@@ -98,7 +92,7 @@ def _quantile(
 ) -> Any:
     if method not in _PLACES:
         raise ArgumentError(f"{what}: method {method!r} is not one of {', '.join(_PLACES)}")
-    x = as_tensor(x) if method in _ELEMENTS else _floating(x)
+    x = as_tensor(x) if method in _ELEMENTS else as_inexact(x)
     if info(x.dtype).half:
         return in_single(lambda y: _quantile(y, q, axis, method, keepdims, skips, what), x)
     rank = len(x.shape)
@@ -249,7 +243,7 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> tf.nanmean([1.0, float("nan"), 3.0]).item()
     2.0
     """
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(nanmean, x, axis, keepdims)
     return nansum(x, axis, keepdims) / _numbers(x, axis, keepdims)
@@ -259,7 +253,7 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def nanvar(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
     """Variance of the numbers over ``axis`` (None: all): the divisor is their count less
     ``correction``; NaN where that is not positive."""
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(nanvar, x, axis, correction, keepdims)
     apart = where(OPS["isnan"](x), 0, _filled(x, 0) - nanmean(x, axis, True))
@@ -272,10 +266,10 @@ def nanvar(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = Fal
 @composite(Sample(_GAPS, 1))
 def nanstd(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation of the numbers: the square root of ``nanvar``."""
-    x = _floating(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(nanstd, x, axis, correction, keepdims)
-    return root(nanvar(x, axis, correction, keepdims))
+    return rounded(root(nanvar(widened(x), axis, correction, keepdims)), x)
 
 
 def _extreme(fold: Any, x: Any, axis: Any, keepdims: bool, start: float) -> Any:

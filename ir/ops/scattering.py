@@ -10,7 +10,7 @@ import numpy as np
 
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
-from ..infer import as_dtype, axis_of, require_fits
+from ..infer import as_dtype, axis_of
 from ..op import OPS, Sample, composite, op
 from ..shapes import show_shape
 from . import movement
@@ -27,7 +27,7 @@ from .gather import (
     tensor_scatter_nd_update,
 )  # fmt: skip
 from .joining import concat
-from .operand import as_sizes, as_tensor
+from .operand import as_sizes, as_tensor, written
 from .reduce import max
 from .segment import segment_count, segment_rule, spread_segments, unsorted_segment_sum
 from .sorting import sort, take_along_axis
@@ -128,7 +128,6 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
            [9, 4]], dtype=int32)
     """
     x, at = as_tensor(x), cast(indices, dtype=INT64)
-    require_fits(values, x.dtype, "put_along_axis")
     rank = len(x.shape)
     axis = axis_of(axis, rank, "put_along_axis")
     if len(at.shape) != rank:
@@ -145,7 +144,7 @@ def put_along_axis(x: Any, indices: Any, values: Any, axis: int = -1) -> Any:
             shape=tuple(shape),
         )  # fmt: skip
         columns.append(movement.expand_dims(line, axis=(-1,)))
-    new = movement.broadcast_to(cast(values, dtype=x.dtype), shape=tuple(shape))
+    new = movement.broadcast_to(written(values, x.dtype, "put_along_axis"), shape=tuple(shape))
     return tensor_scatter_nd_update(x, concat(columns, axis=-1), new)
 
 

@@ -324,7 +324,7 @@ def one_hot(
     if dtype is not None:
         dtype = as_dtype(dtype, "one_hot")
         for value in (on_value, off_value):
-            require_fits(value, dtype, "one_hot")
+            require_fits(value, dtype, "one_hot", whole=True)
     if isinstance(depth, int) and depth < 0:
         raise ArgumentError(f"one_hot: depth must not be negative: {depth}")
     rank = len(indices.shape) + 1

@@ -12,8 +12,14 @@ from ..errors import ArgumentError
 from ..infer import as_dtype, axes_of
 from ..op import OPS, Sample, composite
 from ..promote import as_floating, result_dtype
-from .operand import as_tensor, product
+from .operand import as_inexact, as_tensor, product
 from .reduce import SAMPLES, SOME, max, min, sum
+
+# The dtype that holds the squares of another.
+_HOLDS_SQUARES = {
+    "float16": np.dtype("float32"), "bfloat16": np.dtype("float64"),
+    "float32": np.dtype("float64"), "complex64": np.dtype("complex128"),
+}  # fmt: skip
 
 
 def accumulated(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -73,18 +79,32 @@ def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False)
 
     Two passes. Of complex numbers the squared absolute distance, which is real.
     """
-    x = as_tensor(x)
-    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if not info(x.dtype).inexact else x
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(var, x, axis, correction, keepdims)
+    return _spread(_squared_abs, x, axis, correction, keepdims)
+
+
+def _spread(squared: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
     distance = x - mean(x, axis=axis, keepdims=True)
-    total = sum(_squared_abs(distance), axis=axis, keepdims=keepdims)
+    total = sum(squared(distance), axis=axis, keepdims=keepdims)
     whole = int(correction) if correction == int(correction) else correction
     return OPS["divide"](total, _count(x, axis) - whole)
 
 
 def _squared_abs(x: Any) -> Any:
     return OPS["real"](x * OPS["conjugate"](x)) if info(x.dtype).complex else x * x
+
+
+def widened(x: Any) -> Any:
+    """``x`` in a dtype that holds the squares of all its values, but for the widest, as it is."""
+    wide = _HOLDS_SQUARES.get(x.dtype.name, x.dtype)
+    return x if x.dtype == wide else OPS["cast"](x, dtype=wide)
+
+
+def squares(x: Any) -> Any:
+    """Squared absolute values in a dtype that holds all of them."""
+    return _squared_abs(widened(x))
 
 
 def in_single(function: Any, x: Any, *args: Any) -> Any:
@@ -106,10 +126,16 @@ def root(x: Any) -> Any:
 @composite(*[s for s in SOME if s.inputs != ("f[]",)], Sample("f[3,4]", axis=0, correction=1))
 def std(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
     """Standard deviation: the square root of ``var``; its gradient is 0 where it is 0."""
-    x = as_tensor(x)
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(std, x, axis, correction, keepdims)
-    return root(var(x, axis=axis, correction=correction, keepdims=keepdims))
+    return rounded(root(_spread(squares, x, axis, correction, keepdims)), x)
+
+
+def rounded(size: Any, *xs: Any) -> Any:
+    """What was computed from squares of tensors, in the dtype of their absolute values."""
+    dtype = info(as_floating(result_dtype([x.dtype for x in xs]))).part_dtype
+    return size if size.dtype == dtype else OPS["cast"](size, dtype=dtype)
 
 
 def largest(x: Any, **folded: Any) -> Any:
@@ -125,15 +151,14 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
     ``inf`` and ``-inf`` give the largest and the smallest absolute value, 0 the number of nonzero
     elements. The gradient is 0 where the norm is 0.
     """
-    x = as_tensor(x)
-    x = OPS["cast"](x, dtype=as_floating(x.dtype)) if not info(x.dtype).inexact else x
+    x = as_inexact(x)
     if info(x.dtype).half:
         return in_single(vector_norm, x, axis, keepdims, ord)
     if isinstance(ord, str):
         raise ArgumentError(f"vector_norm: ord is a number or infinity, not {ord!r}")
     folded: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
     if ord == 2:
-        return root(sum(_squared_abs(x), **folded))
+        return rounded(root(sum(squares(x), **folded)), x)
     size = OPS["abs"](x)
     if ord == 0:
         return OPS["cast"](sum(OPS["not_equal"](x, 0), **folded), dtype=size.dtype)
@@ -141,7 +166,17 @@ def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2
         return sum(size, **folded)
     if math.isinf(ord):
         return (largest if ord > 0 else min)(size, **folded)
-    total = sum(OPS["power"](size, float(ord)), **folded)
+    unit = _unit(size, axis)
+    total = sum(OPS["power"](size / unit, float(ord)), axis=axis, keepdims=True)
     zero = OPS["equal"](total, 0)
-    safe = OPS["power"](OPS["where"](zero, 1, total), 1.0 / ord)
-    return OPS["where"](zero, 0, safe)
+    safe = unit * OPS["power"](OPS["where"](zero, 1, total), 1.0 / ord)
+    out = OPS["where"](zero, 0, safe)
+    return out if keepdims else OPS["squeeze"](out, axis=axes_of(axis, len(x.shape), "vector_norm"))
+
+
+def _unit(size: Any, axis: Any) -> Any:
+    """The largest along ``axis``, kept, by which numbers are divided so that their powers fit; 1
+    where it is 0 or infinite. A constant to gradients: the norm does not depend on it."""
+    unit = OPS["stop_gradient"](largest(size, axis=axis, keepdims=True))
+    fits = OPS["logical_and"](OPS["isfinite"](unit), OPS["not_equal"](unit, 0))
+    return OPS["where"](fits, unit, 1)

@@ -20,6 +20,12 @@ ZEROS = np.zeros(2, np.int8)
     lambda x: tf.arange(129, dtype=x.dtype), lambda x: tf.range(0, 300, 100, dtype=x.dtype),
     lambda x: tf.arange(0.0, 300.0, 100.0, dtype=x.dtype), lambda x: tf.arange(0, -130, -1, x.dtype),
     lambda x: tf.linspace(0, 300, 3, dtype=x.dtype), lambda x: tf.put_along_axis(x, [0], [300]),
+    lambda x: tf.pad(x, 1, constant_values=1.5), lambda x: tf.put_along_axis(x, [0], 1.5),
+    lambda x: tf.one_hot([1], 3, on_value=0.5, dtype=x.dtype),
+    lambda x: tf.linalg.set_diag(tf.zeros((2, 2), x.dtype), [1, 300]),
+    lambda x: tf.linalg.diag(x, k=1, padding_value=300),
+    lambda x: tf.linalg.diag_part(tf.zeros((3, 2), x.dtype), k=(0, 1), padding_value=1.5),
+    lambda x: np.add.at(x, [0], 300), lambda x: np.subtract.at(x, [0], 1.5),
     lambda x: tf.random.stateless_uniform((2,), (1, 2), 0, 129, tf.int8),
     lambda x: tf.random.stateless_uniform((2,), (1, 2), -129, 0, tf.int8),
 ])  # fmt: skip

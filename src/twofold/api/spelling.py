@@ -6,7 +6,8 @@ TensorFlow's order for instance, and which parameters of the op they are::
     input: x, axis=None, output_type: out = "int64", name=None, *, keepdims=False
 
 ``input: x`` is the op's parameter ``x``; without a colon the name is the op's own.
-``axis: (axis, -1)`` is the op's ``axis``, and None stands for -1, or for another parameter. ``out``
+``axis: (axis, -1)`` is the op's ``axis``, and None stands for -1, or for another parameter.
+``updates: 'tensor'`` is written into ``tensor``: Python's numbers take its dtype. ``out``
 is the dtype to which the result is cast (None: left as it is). ``only`` takes its default and
 nothing else: what it would ask for does not exist here. ``unused`` takes anything, and changes no
 number. The op's own names are accepted too, as keywords, where they mean nothing else.
@@ -23,6 +24,7 @@ from typing import Any, TypeVar, cast
 from twofold.ir.errors import ArgumentError, DeclarationError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS, Op
+from twofold.ir.ops.operand import as_tensor, is_python, written
 
 __all__ = ["roles_of", "spelled", "with_own_names"]
 
@@ -39,12 +41,11 @@ def spelled(name: str, target: Callable[..., Any], text: str) -> Callable[..., A
     """
     arguments, roles = _arguments(text), roles_of(text)
     every = (*arguments.args, *arguments.kwonlyargs)
-    absent = {a.arg: ast.unparse(a.annotation.elts[1]) for a in every
-              if isinstance(a.annotation, ast.Tuple)}  # fmt: skip
-    code, own = _source(name, target, arguments, roles, absent)
+    value = {a.arg: _value(a) for a in every}
+    code, own = _source(name, target, arguments, roles, value)
     space: dict[str, Any] = {
         "_target": target, "_cast": functools.partial(_cast, name),
-        "_only": functools.partial(_only, name),
+        "_only": functools.partial(_only, name), "_into": functools.partial(_into, name),
     }  # fmt: skip
     exec(compile(code, __file__, "exec"), space)  # our own text, and of this package in tracebacks
     made: Callable[..., Any] = space[name]
@@ -77,17 +78,24 @@ def _role(argument: ast.arg) -> str:
     return "unused" if argument.arg in UNUSED else argument.arg
 
 
+def _value(argument: ast.arg) -> str:
+    """The text of what is passed on for a parameter."""
+    given, how = argument.arg, argument.annotation
+    if isinstance(how, ast.Tuple):
+        return f"{ast.unparse(how.elts[1])} if {given} is None else {given}"
+    return f"_into({given}, {how.value!s})" if isinstance(how, ast.Constant) else given
+
+
 def _source(
     name: str,
     target: Callable[..., Any],
     arguments: ast.arguments,
     roles: dict[str, str],
-    absent: dict[str, str],
+    value: dict[str, str],
 ) -> tuple[str, dict[str, str]]:
     """The text of the function, and the op's own names of its parameters."""
     theirs = {role: given for given, role in roles.items()}
     tensors, rest, variadic = _parameters(target)
-    value = {p: f"{absent[p]} if {p} is None else {p}" if p in absent else p for p in roles}
     passed = [value[theirs.pop(t)] for t in tensors if t in theirs]
     passed += [f"{p}={value[theirs.pop(p)]}" for p in rest if p in theirs]
     out = theirs.pop("out", None)
@@ -129,6 +137,10 @@ def _cast(name: str, result: Any, dtype: Any) -> Any:
         return result
     want = as_dtype(dtype, name)
     return result if result.dtype == want else OPS["cast"](result, dtype=want)
+
+
+def _into(name: str, value: Any, tensor: Any) -> Any:
+    return written(value, as_tensor(tensor).dtype, name) if is_python(value) else value
 
 
 def _only(name: str, given: str, value: Any) -> None:

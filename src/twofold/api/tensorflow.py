@@ -20,7 +20,7 @@ _TENSOR = "tensor: x, name=None"
 _GATHERED = "params: x, indices, validate_indices=None"
 _NORMAL = "shape, seed, mean=0.0, stddev=1.0, dtype='float32', name=None, alg: unused='auto_select'"
 _ND = "input_tensor: x, fft_length: s=None, axes=None, norm: (norm, 'backward')=None, name=None"
-_SCATTERED = "tensor: x, indices, updates, name=None"
+_SCATTERED = "tensor: x, indices, updates: 'tensor', name=None"
 _SWISH = "features: x, beta=1.0"
 
 _ROWS: dict[str, tuple[str, str]] = {
@@ -84,7 +84,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     **{
         f"tensor_scatter_nd_{name}": (
             f"tensor_scatter_nd_{name}",
-            "tensor: tensor, indices, updates, bad_indices_policy: only='', name=None",
+            "tensor: tensor, indices, updates: 'tensor', bad_indices_policy: only='', name=None",
         )
         for name in ("sub", "max", "min")
     },
@@ -94,7 +94,7 @@ _ROWS: dict[str, tuple[str, str]] = {
     ),
     "tensor_scatter_nd_add": (
         "tensor_scatter_nd_add",
-        "tensor: x, indices, updates, bad_indices_policy: only='', name=None",
+        "tensor: x, indices, updates: 'tensor', bad_indices_policy: only='', name=None",
     ),
     "one_hot nn.one_hot": (
         "one_hot",
