@@ -41,6 +41,7 @@ from .matrix import (
     lapack,
     like_diagonal,
     lower,
+    lower_part,
     real_diagonal,
     square,
 )  # fmt: skip
@@ -138,7 +139,7 @@ def eigh_pair_vjp(g: Any, out: Any, x: Any) -> Any:
         values, vectors = out
         inner = matmul(adjoint(vectors), g[1]) * differences(values)
         inner = inner + like_diagonal(OPS["cast"](g[0], dtype=vectors.dtype))
-        return hermitian(matmul(matmul(vectors, inner), adjoint(vectors)))
+        return lower_part(matmul(matmul(vectors, inner), adjoint(vectors)))
 
     return (back,)
 
@@ -147,7 +148,7 @@ def eigh_pair_vjp(g: Any, out: Any, x: Any) -> Any:
 def eigh(x: Any) -> Eig:
     """Eigenvalues, real and rising, and eigenvectors, the columns, of Hermitian ``[..., n, n]``.
 
-    Only the lower triangle is read; the gradient is Hermitian. Raises MatrixError, ShapeError.
+    Only the lower triangle is read, and only it has a gradient. Raises MatrixError, ShapeError.
 
     >>> import twofold as tf
     >>> tf.linalg.eigh([[2.0, 0.0], [0.0, 1.0]]).eigenvalues.numpy()
@@ -159,7 +160,8 @@ def eigh(x: Any) -> Eig:
 @op("opaque", _eigh_rule, promote="floating", accepts="fc", may_raise=True,
     samples=[Sample(HERMITIAN)])  # fmt: skip
 def eigvalsh(x: Any) -> Any:
-    """Eigenvalues, real and rising, of Hermitian matrices; only the lower triangle is read.
+    """Eigenvalues, real and rising, of Hermitian matrices; only the lower triangle is read, and
+    only it has a gradient.
 
     >>> import twofold as tf
     >>> tf.linalg.eigvalsh([[2.0, 0.0], [0.0, 1.0]]).numpy()
@@ -173,7 +175,7 @@ def eigvalsh_vjp(g: Any, out: Any, x: Any) -> Any:
     def back() -> Any:
         _, vectors = eigh_pair(x)
         scaled = vectors * movement.expand_dims(g, axis=(-2,))
-        return hermitian(matmul(scaled, adjoint(vectors)))
+        return lower_part(matmul(scaled, adjoint(vectors)))
 
     return (back,)
 

@@ -19,8 +19,8 @@ from .elementwise import conj
 from .triangles import band
 
 __all__ = [
-    "HERMITIAN", "MATRIX", "TALL", "WIDE", "adjoint", "differences", "hermitian",
-    "inner_sizes", "lapack", "like_diagonal", "lower", "real_diagonal", "square",
+    "HERMITIAN", "MATRIX", "TALL", "WIDE", "adjoint", "differences", "hermitian", "inner_sizes",
+    "lapack", "like_diagonal", "lower", "lower_part", "real_diagonal", "square",
 ]  # fmt: skip
 
 # For the samples: matrices that are well conditioned, with eigenvalues that differ.
@@ -81,6 +81,13 @@ def like_diagonal(line: Any) -> Any:
 def hermitian(x: Any) -> Any:
     """The Hermitian part."""
     return 0.5 * (x + adjoint(x))
+
+
+def lower_part(x: Any) -> Any:
+    """The gradient for the lower triangle, where that stands for the Hermitian matrix: what belongs
+    to an element above the diagonal counts for the one below that it is read from."""
+    both = x + adjoint(x)
+    return lower(both) - like_diagonal(0.5 * matrix_diagonal(both))
 
 
 def differences(values: Any) -> Any:

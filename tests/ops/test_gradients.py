@@ -15,8 +15,8 @@ from twofold.runtime.tensor import Tensor, wrap
 
 # Ops whose derivative is not that of their values, each on purpose.
 DETACHED = {"stop_gradient", "zeros_like", "ones_like"}
-# Ops of Hermitian matrices, which read one triangle: they are moved along Hermitian directions.
-HERMITIAN = {"cholesky", "eigh", "eigh_pair", "eigvalsh"}
+# Its gradient is Hermitian, as in TensorFlow, while it reads one triangle: moved along Hermitian ones.
+HERMITIAN = {"cholesky"}
 # Complex vectors whose phase LAPACK chooses: tests/ops/test_linalg.py has functions of them.
 PHASE = {"eig_pair", "eigh_pair", "qr_pair", "svd_triple"}
 STEP, CLOSE = 1e-5, 2e-6
