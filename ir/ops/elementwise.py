@@ -40,7 +40,7 @@ def masked_multiply(g: Array, d: Array) -> Array:
 def masked_multiply_vjp(w: Any, out: Any, g: Any, d: Any) -> Any:
     return (
         lambda: chain(w, d),
-        lambda: where(equal(w, 0), 0, masked_multiply(conj(g), w)),
+        lambda: OPS["masked_product"](conj(g), w),
     )
 
 
@@ -62,7 +62,7 @@ def masked_divide(g: Array, d: Array) -> Array:
 def masked_divide_vjp(w: Any, out: Any, g: Any, d: Any) -> Any:
     return (
         lambda: chain_divide(w, d),
-        lambda: where(equal(w, 0), 0, masked_multiply(conj(-masked_divide(out, d)), w)),
+        lambda: OPS["masked_product"](conj(-masked_divide(out, d)), w),
     )
 
 

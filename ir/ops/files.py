@@ -107,6 +107,8 @@ linear:
 losses:
     embedding_lookup local_response_normalization log_poisson_loss normalize_moments
     sufficient_statistics weighted_moments
+masked:
+    masked_product
 matrix_functions:
     expm logm lu lu_factors lu_matrix_inverse lu_reconstruct lu_solve sqrtm
 morphology:

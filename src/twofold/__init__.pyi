@@ -5,6 +5,7 @@ import builtins
 from typing import Any
 from twofold.api.typing import Axis, DTypeLike, ShapeLike, TensorLike
 from numpy import dtype as dtype
+from twofold import autodiff as autodiff
 from twofold import bitwise as bitwise
 from twofold import config as config
 from twofold import debugging as debugging

@@ -16,8 +16,8 @@ __all__ = ["ALIASES", "FAMILIES", "MODULES", "NAMESPACES", "OBJECTS", "Alias"]
 
 # The modules of the face: ``tf.math`` is the file ``math.py``.
 NAMESPACES: tuple[str, ...] = (
-    "bitwise", "config", "debugging", "dtypes", "fft", "image", "linalg", "math", "nn", "random",
-    "saved_model", "signal", "summary", "train",
+    "autodiff", "bitwise", "config", "debugging", "dtypes", "fft", "image", "linalg", "math", "nn",
+    "random", "saved_model", "signal", "summary", "train",
 )  # fmt: skip
 
 # Modules of a floor that are public as they stand.
@@ -174,6 +174,8 @@ _GENERATORS = (
 # Dotted public name -> "module:attribute" of what it names.
 OBJECTS: dict[str, str] = {
     "GradientTape": "twofold.runtime.tape:GradientTape",
+    "autodiff.ForwardAccumulator": "twofold.runtime.forward:ForwardAccumulator",
+    "autodiff.GradientTape": "twofold.runtime.tape:GradientTape",
     "DType": "numpy:dtype",
     "Tensor": "twofold.runtime.tensor:Tensor",
     "TensorArray": "twofold.api.tensor_array:TensorArray",
