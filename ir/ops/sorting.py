@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, cast
 import numpy as np
 
 from ..dims import DimLike
+from ..dtypes import info
 from ..errors import ArgumentError, ShapeError, StagingError
 from ..infer import Attrs, Resolved, Types, as_dtype, axis_of, require_fits
 from ..op import OPS, Sample, composite, op
@@ -18,6 +19,7 @@ from .gather import gather, scatter_add
 from .operand import as_tensor, size_attr
 
 INT64 = np.dtype("int64")
+_MANY = 1024  # elements from which on another way than sorting all of them pays
 
 
 def _sort_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -35,8 +37,17 @@ SORTS = [Sample("f[3,4]"), Sample("f[3,4]", axis=0), Sample("f[3,4]", descending
 @op("opaque", _sort_rule, samples=SORTS)
 def sort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
     """Elements in rising (or falling) order along an axis; NaN counts as the largest."""
-    out = np.sort(x, axis=axis, kind="stable" if stable else None)
+    out = np.sort(x, axis=axis, kind=None if _has_one_order(x) else "stable")
     return np.flip(out, axis) if descending else out
+
+
+def _has_one_order(x: Any) -> bool:
+    """Whether equal elements are the same bits, so that NumPy's quicker sort gives the stable one's
+    result. Zeros of both signs are not, nor need complex numbers be."""
+    if x.dtype.char not in "fd":
+        return info(x.dtype).integer or info(x.dtype).boolean
+    signs = np.signbit(x[x == 0])
+    return not signs.any() or bool(signs.all())
 
 
 @sort.gradient
@@ -52,9 +63,19 @@ def sort_vjp(g: Any, out: Any, x: Any, *, axis: int, descending: bool, stable: b
 def argsort(x: Any, *, axis: int = -1, descending: bool = False, stable: bool = True) -> Any:
     """Positions (int64) of the elements in sorted order; equal elements keep their order."""
     if not descending:
-        return np.argsort(x, axis=axis, kind="stable")
-    back = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
-    return x.shape[axis] - 1 - back
+        return _order(x, axis)
+    return x.shape[axis] - 1 - np.flip(_order(np.flip(x, axis), axis), axis)
+
+
+def _order(x: Any, axis: int) -> Any:
+    """The stable order. NumPy's other sort is several times quicker, and where no two elements are
+    equal there is one order only; NaNs count as equal."""
+    if x.dtype.char in "fd" and x.size >= _MANY:
+        order = np.argsort(x, axis=axis)
+        line = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
+        if bool(np.all(line[..., 1:] > line[..., :-1])):
+            return order
+    return np.argsort(x, axis=axis, kind="stable")
 
 
 @composite(Sample("f[3,4]", np.array([[0, -1], [2, 2], [1, 0]]), axis=1),
@@ -109,8 +130,25 @@ def top_k(x: Any, *, k: Any = 1) -> Any:
 
     Ties take the lowest position first; NaN counts as the largest.
     """
-    order = argsort.body(x, axis=-1, descending=True)[..., :k]
+    order = _selected(x, k)
+    if order is None:
+        order = argsort.body(x, axis=-1, descending=True)[..., :k]
     return np.take_along_axis(x, order, -1), order
+
+
+def _selected(x: Any, k: int) -> Any:
+    """The positions of the ``k`` largest, falling, without sorting the others; None where they are
+    not so few, or not just those that reach the smallest of them (ties, NaNs)."""
+    size = x.shape[-1]
+    if not 0 < 4 * k <= size or x.size < _MANY:
+        return None
+    least = np.partition(x, size - k, axis=-1)[..., size - k, None]
+    reached = x >= least
+    if not np.all(np.count_nonzero(reached, axis=-1) == k):
+        return None
+    at = np.nonzero(reached)[-1].reshape(*x.shape[:-1], k)
+    order = argsort.body(np.take_along_axis(x, at, -1), axis=-1, descending=True)
+    return np.take_along_axis(at, order, -1)
 
 
 @top_k.gradient
