@@ -33,6 +33,7 @@ from twofold.ir.types import BufferType, TensorType
 from .arrays import Changing, Versions, is_large
 from .buffers import contiguous, identifier, unique
 from .checks import wanted
+from .counted import counted
 from .data import replace
 from .draws import DRAWS
 from .each import Place
@@ -121,7 +122,11 @@ def begins(node: Node) -> bool:
 
 def build_control(region: Graph) -> Kernel:
     """The kernel of a region with control flow. Raises UnfitError if there is none."""
-    return Builder(region).build()
+    builder = Builder(region)
+    kernel = builder.build()
+    (sweep,) = kernel.sweeps
+    block = counted(sweep.inner, kernel.consts, builder.name)
+    return replace(kernel, sweeps=(replace(sweep, inner=block),))
 
 
 class Builder:

@@ -163,14 +163,13 @@ class Kernel(Data, slots=False):
 
     @once
     def leaves(self) -> bool:
-        """Whether it may end early: a check fails, memory runs out, a loop until a test fails is
-        ended."""
-        return any(isinstance(s, While | Check | Resize) for s in self.statements())
+        """Whether it may end early: a check fails, memory runs out, a loop is ended."""
+        return any(isinstance(s, While | For | Check | Resize) for s in self.statements())
 
     @property
     def polls(self) -> bool:
         """Whether it asks Python for signals or for memory: in the thread of the caller alone."""
-        return any(isinstance(s, While | Resize) for s in self.statements())
+        return any(isinstance(s, While | For | Resize) for s in self.statements())
 
     def statements(self) -> Iterator[Statement]:
         """Every statement, those of blocks after the one that holds them."""

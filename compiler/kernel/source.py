@@ -221,7 +221,9 @@ class _Source:
         made = Index(
             self.size(index.offset),
             tuple(map(self.size, index.strides)),
-            tuple((name, self.size(stride)) for name, stride in index.scalars),
+            tuple(
+                (self.literals.get(name, name), self.size(stride)) for name, stride in index.scalars
+            ),
         )
         return index_text(made, [loop.name for loop in self.kernel.loops])
 

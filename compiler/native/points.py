@@ -195,25 +195,48 @@ class Points:
                     self.b.position_at_end(on)
                     self.run(body, here)
                     self.interruptible(s)
-            case For(name, start, stop, body):
-                bounds = self.address(start, point), self.address(stop, point)
-                with self.code.loop(*bounds) as index:
-                    here = point.inner()
-                    here.values[name] = self.one.value(index, INT64)
-                    self.run(body, here)
+            case For():
+                self.counted(s, point)
 
-    def interruptible(self, loop: While) -> None:
+    def counted(self, loop: For, point: Point) -> None:
+        """A loop over positions: an innermost one in parts, between which signals are handled."""
+        start, stop = self.address(loop.start, point), self.address(loop.stop, point)
+
+        def trips(first: ir.Value, last: ir.Value) -> None:
+            with self.code.loop(first, last) as index:
+                here = point.inner()
+                here.values[loop.name] = self.one.value(index, INT64)
+                self.run(loop.body, here)
+                if not inner:
+                    self.interruptible(loop)
+
+        inner = not any(isinstance(s, For | While) for s in walk(loop.body))
+        if not inner:
+            trips(start, stop)
+            return
+        part = _between(loop)
+        with self.code.loop(start, stop, part) as first:
+            end = self.b.add(first, I64(part))
+            over = self.b.icmp_signed("<", self.b.sub(stop, first), I64(part))
+            trips(first, self.b.select(over, stop, end))
+            with self.b.if_then(self.b.not_(over), likely=False):
+                self.signals()
+
+    def interruptible(self, loop: While | For) -> None:
         """After every so many trips of a loop let Python handle signals; leave if that raises."""
-        cost = sum(1 for _ in walk((loop,)))
-        between = 1 << max(POLL - cost.bit_length(), 4)
+        between = _between(loop)
         trips = self.code.slot(I64)
         self.code.entry.store(I64(between), trips)
         left = self.b.sub(self.b.load(trips, typ=I64), I64(1))
         self.b.store(left, trips)
-        known = self.b.icmp_unsigned("!=", self.status, POINTER(None))
-        enough = self.b.icmp_signed("==", left, I64(0))
-        with self.b.if_then(self.b.and_(known, enough), likely=False):
+        with self.b.if_then(self.b.icmp_signed("==", left, I64(0)), likely=False):
             self.b.store(I64(between), trips)
+            self.signals()
+
+    def signals(self) -> None:
+        """Let Python handle signals, where it may be asked; leave if a handler raises."""
+        known = self.b.icmp_unsigned("!=", self.status, POINTER(None))
+        with self.b.if_then(known):
             raised = self.b.icmp_signed("!=", self.b.call(signals(self.b.module), []), I32(0))
             with self.b.if_then(raised, likely=False):
                 self.leave(I64(-1))
@@ -423,6 +446,12 @@ class Points:
         if what == "store":
             signature = ir.FunctionType(ir.VoidType(), [kind, POINTER, I32, lanes])
         return ir.Function(self.b.module, signature, name)
+
+
+def _between(loop: While | For) -> int:
+    """Trips of a loop after which Python is asked for signals."""
+    cost = sum(1 for _ in walk((loop,)))
+    return 1 << max(POLL - cost.bit_length(), 4)
 
 
 def _alignment(dtype: np.dtype[Any]) -> int:
