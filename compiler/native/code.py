@@ -114,6 +114,21 @@ class Code:
         self.b.position_at_end(after)
 
     @contextmanager
+    def times(self, count: ir.Value) -> Iterator[ir.Value]:
+        """Repeat so many times, at least once; gives the number of the trip, from 0."""
+        counter = self.slot(I64)
+        self.b.store(I64(0), counter)
+        body, after = (self.fn.append_basic_block(name) for name in ("body", "after"))
+        self.b.branch(body)
+        self.b.position_at_end(body)
+        index = self.b.load(counter, typ=I64)
+        yield index
+        following = self.b.add(index, I64(1))
+        self.b.store(following, counter)
+        self.b.cbranch(self.b.icmp_unsigned("<", following, count), body, after)
+        self.b.position_at_end(after)
+
+    @contextmanager
     def forever(self) -> Iterator[ir.Block]:
         """Repeat; the code inside branches to the given block to go on behind the loop."""
         body = self.fn.append_basic_block("body")

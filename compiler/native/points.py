@@ -7,7 +7,7 @@ with control flow or computed positions is written for one lane.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -199,28 +199,41 @@ class Points:
                 self.counted(s, point)
 
     def counted(self, loop: For, point: Point) -> None:
-        """A loop over positions: an innermost one in parts, between which signals are handled."""
+        """A loop over positions."""
         start, stop = self.address(loop.start, point), self.address(loop.stop, point)
 
-        def trips(first: ir.Value, last: ir.Value) -> None:
-            with self.code.loop(first, last) as index:
-                here = point.inner()
-                here.values[loop.name] = self.one.value(index, INT64)
-                self.run(loop.body, here)
-                if not inner:
-                    self.interruptible(loop)
+        def trip(index: ir.Value) -> None:
+            here = point.inner()
+            here.values[loop.name] = self.one.value(index, INT64)
+            self.run(loop.body, here)
 
-        inner = not any(isinstance(s, For | While) for s in walk(loop.body))
-        if not inner:
-            trips(start, stop)
+        if not any(isinstance(s, For | While) for s in walk(loop.body)):
+            with self.b.if_then(self.b.icmp_signed("<", start, stop)):
+                self.parts(start, stop, _between(loop), trip)
             return
-        part = _between(loop)
-        with self.code.loop(start, stop, part) as first:
-            end = self.b.add(first, I64(part))
-            over = self.b.icmp_signed("<", self.b.sub(stop, first), I64(part))
-            trips(first, self.b.select(over, stop, end))
-            with self.b.if_then(self.b.not_(over), likely=False):
-                self.signals()
+        with self.code.loop(start, stop) as index:
+            trip(index)
+            self.interruptible(loop)
+
+    def parts(
+        self, start: ir.Value, stop: ir.Value, part: int, trip: Callable[[ir.Value], None]
+    ) -> None:
+        """The trips of an innermost loop, one at least, in parts, between which signals are
+        handled. Of a part LLVM sees how many trips it has: it unrolls them, and makes vectors."""
+        position = self.code.slot(I64)
+        self.b.store(start, position)
+        with self.code.forever() as after:
+            first = self.b.load(position, typ=I64)
+            left = self.b.sub(stop, first)
+            more = self.b.icmp_unsigned(">", left, I64(part))
+            count = self.b.select(more, I64(part), left)
+            with self.code.times(count) as index:
+                trip(self.b.add(first, index))
+            self.b.store(self.b.add(first, count), position)
+            again = self.fn.append_basic_block("again")
+            self.b.cbranch(more, again, after)
+            self.b.position_at_end(again)
+            self.signals()
 
     def interruptible(self, loop: While | For) -> None:
         """After every so many trips of a loop let Python handle signals; leave if that raises."""

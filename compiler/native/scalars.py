@@ -191,10 +191,36 @@ def _int_divmod(x: Value, y: Value) -> tuple[Value, Value]:
     """Quotient and remainder of integers, for divisors other than 0; the least number divided by -1
     is itself, as in NumPy, where the machine's division would stop the process. So would a divisor
     of 0, which lanes have that nobody asked for."""
-    zero, own, known = x.like(0), info(x.dtype), _number(y.ir)
+    own, known = info(x.dtype), _number(y.ir)
     if own.signed and known > 0 and not known & (known - 1):
         # the optimiser does not see through the corrections
         return x >> x.like(known.bit_length() - 1), x & (y - 1)
+    if own.unsigned or known > 0 or x.lanes.count > 1:
+        return _floored(x, y)
+    b = x.lanes.builder  # numbers are seldom negative: no corrections, and quicker division
+    common = (x >= x.like(0)) & (y > y.like(0))
+    made = []
+    with b.if_else(common.ir, likely=True) as ways:
+        for way, divide in zip(ways, (_both_positive, _floored), strict=True):
+            with way:
+                made.append((divide(x, y), b.block))
+    joined = []
+    for i in (0, 1):
+        phi = b.phi(x.ir.type)
+        for values, block in made:
+            phi.add_incoming(values[i].ir, block)
+        joined.append(x.made(phi))
+    return joined[0], joined[1]
+
+
+def _both_positive(x: Value, y: Value) -> tuple[Value, Value]:
+    b = x.lanes.builder
+    return x.made(b.udiv(x.ir, y.ir)), x.made(b.urem(x.ir, y.ir))
+
+
+def _floored(x: Value, y: Value) -> tuple[Value, Value]:
+    """Quotient and remainder, rounded down, of any integers."""
+    zero, own, known = x.like(0), info(x.dtype), _number(y.ir)
     unusable = y.equals(zero) | y.equals(y.like(-1)) if own.signed else y.equals(zero)
     safe = y if known > 0 else unusable.select(y.like(1), y)
     quotient = _truncated(x, safe)

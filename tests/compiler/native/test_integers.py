@@ -55,6 +55,24 @@ def test_numbers_are_those_of_numpy(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_one_number_after_the_other_in_a_loop(dtype: str) -> None:
+    """A lane by itself divides numbers that are not negative in a quicker way than others."""
+    x, y = pairs(dtype)
+    x, y = x[y != 0], y[y != 0]
+
+    @tf.function(jit_compile=True)
+    def divided(x: Any, y: Any) -> Any:
+        return tf.map_fn(lambda p: p[0] // p[1], (x, y), x.dtype), tf.map_fn(
+            lambda p: p[0] % p[1], (x, y), x.dtype
+        )
+
+    with np.errstate(all="ignore"):  # the least number by -1
+        want = x // y, x % y
+    for found, wanted in zip(divided(tf.constant(x), tf.constant(y)), want, strict=True):
+        np.testing.assert_array_equal(found.numpy(), wanted)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_a_number_as_the_divisor(dtype: str) -> None:
     x = pairs(dtype)[0]
     for number in (1, 2, 3, 7, 8):
