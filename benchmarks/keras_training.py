@@ -4,7 +4,8 @@
 
 Each backend has a process of its own, and they take turns. A turn imports Keras, makes the model,
 fits one batch, which compiles, and then times epochs for each size of batch; the smallest epoch
-counts. The losses are compared first. Backends that are not installed are left out. Prints a table:
+counts. The losses are compared first. Backends that are not installed are left out; in a turn the
+libraries of the other backends are as if they were not installed. Prints a table:
 of a step ours in milliseconds and the others as multiples of it, of the rest seconds.
 """
 
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.machinery import PathFinder
 from typing import Any
 
 import numpy as np
@@ -50,9 +52,21 @@ def models(layers: Any, keras: Any) -> dict[str, tuple[tuple[int, ...], Callable
     }
 
 
+def hide(names: set[str]) -> None:
+    """Make packages look as if they were not installed: Keras imports all that it finds."""
+
+    class Without(PathFinder):
+        @classmethod
+        def find_spec(cls, name: str, path: Any = None, target: Any = None) -> Any:
+            return None if name in names else super().find_spec(name, path, target)
+
+    sys.meta_path[sys.meta_path.index(PathFinder)] = Without
+
+
 def turn(backend: str, name: str, batches: list[int]) -> dict[str, float]:
     """Seconds of import and first fit of one batch; for each batch size the milliseconds of a step
     and the loss."""
+    hide(set(PEERS.values()) - {backend})
     start = time.perf_counter()
     if backend == "twofold":
         import twofold.keras as keras

@@ -287,3 +287,17 @@ def test_a_changed_global_changes_a_map_and_a_variable_is_read_for_each_element(
         found.append(float(x))
         scale.assign(10.0)
     assert found == [1.0, 20.0, 30.0]
+
+
+def test_groups_have_the_spec_of_the_elements() -> None:
+    """A bucket of one length is padded to its boundary, too, as in TensorFlow 2.21."""
+    texts = [[0], [1, 2, 3, 4], [5, 6, 7], [21, 22]]
+    signature = tf.TensorSpec((None,), tf.int64)
+    ds = Dataset.from_generator(lambda: iter(texts), output_signature=signature)
+    padded = ds.bucket_by_sequence_length(
+        lambda x: tf.shape(x)[0], [4, 7], [2, 2, 2], pad_to_bucket_boundary=True
+    )
+    wanted = [[[0, 0, 0], [5, 6, 7]], [[21, 22, 0]], [[1, 2, 3, 4, 0, 0]]]
+    assert elements(padded) == wanted
+    groups = Dataset.range(10).group_by_window(lambda x: x % 2, lambda _, g: g.batch(3), 3)
+    assert groups.element_spec.shape == (None,)

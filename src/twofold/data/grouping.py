@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from twofold.ir.errors import ArgumentError
 from . import spec as specs
 from .block import Block, join, of_rows
 from .functions import UserFunction
-from .mapping import first_spec
+from .mapping import first_spec, spec_without_running
 from .nest import LEAF, map_leaves
 from .nested import Flattening
 from .node import INFINITE, UNKNOWN, Node, Opening, Reader, Run, noted
@@ -90,9 +91,10 @@ def _memory(column: Any, count: int) -> Node:
     return in_memory(Block(count, [column], LEAF))
 
 
-def in_memory(block: Block) -> Node:
-    """A block as a dataset."""
-    spec = specs.of_columns(block)
+def in_memory(block: Block, spec: Any = None) -> Node:
+    """A block as a dataset, of elements of ``spec`` where more is known than the block tells."""
+    if spec is None:
+        spec = specs.of_columns(block)
     return Gather(Range(0, block.count), Arrays(block.columns, block.form), spec, "window")
 
 
@@ -113,9 +115,11 @@ class GroupByWindow(Flattening):
         super().__init__(source, function)
         self.key_of, self.size_of = key_of, size_of
 
-    @property
+    @functools.cached_property
     def spec(self) -> Any:
-        return first_spec(self)
+        """Of the dataset that the first group gives."""
+        found = _Grouping(self, Opening.empty()).next_group()
+        return first_spec(self) if found is None else found.spec
 
     @property
     def cardinality(self) -> int:
@@ -135,6 +139,7 @@ class _Grouping(Run):
         self.ready: list[int] = []
         self.current: Run | None = None
         self.number = -1
+        self.element_spec = spec_without_running(node.inputs[0])
 
     def take(self, count: int) -> Block | None:
         while True:
@@ -144,11 +149,13 @@ class _Grouping(Run):
                     return block
                 self.current.close()
                 self.current = None
-            if not self._next():
+            made = self.next_group()
+            if made is None:
                 return None
+            self.current = made.open(Opening(self.opening.options))
 
-    def _next(self) -> bool:
-        """Open the next full group; at the end what is left, by key."""
+    def next_group(self) -> Node | None:
+        """The dataset for the next full group; at the end for what is left, by key."""
         while not self.reader.ended or self.reader.held is not None:
             block = self.reader.read(1)
             if block is None:
@@ -159,12 +166,8 @@ class _Grouping(Run):
             group = self.groups.setdefault(key, [])
             group.append(block)
             if len(group) >= self.sizes[key]:
-                self._open(key)
-                return True
-        if not self.ready:
-            return False
-        self._open(self.ready.pop(0))
-        return True
+                return self._made_of(key)
+        return self._made_of(self.ready.pop(0)) if self.ready else None
 
     def _key(self, block: Block) -> int:
         try:
@@ -181,12 +184,10 @@ class _Grouping(Run):
             raise
         return key
 
-    def _open(self, key: int) -> None:
-        block = join(self.groups.pop(key))
-        number = np.asarray(key, np.int64)
-        given = of_rows([[number, in_memory(block)]], specs.PAIR)
-        made = self.node.made_of(given, self.number)
-        self.current = made.open(Opening(self.opening.options))
+    def _made_of(self, key: int) -> Node:
+        group = in_memory(join(self.groups.pop(key)), self.element_spec)
+        given = of_rows([[np.asarray(key, np.int64), group]], specs.PAIR)
+        return self.node.made_of(given, self.number)
 
     def close(self) -> None:
         self.reader.close()

@@ -58,7 +58,10 @@ def main() -> None:
     arrays = commands.add_parser("array-api", help="the consortium's suite")
     arrays.add_argument("checkout", type=Path)
     arrays.add_argument("--examples", type=int, default=20)
-    for one in (numpys, arrays):
+    kerases = commands.add_parser("keras", help="Keras's tests, from a checkout of its version")
+    kerases.add_argument("checkout", type=Path)
+    kerases.add_argument("names", nargs="+", help="below keras/src: ops, layers/core, ...")
+    for one in (numpys, arrays, kerases):
         one.add_argument("--mode", choices=("eager", "function"), default="eager")
         one.add_argument("--json", type=Path, required=True, help="where the outcomes go")
     pages = commands.add_parser("page", help="write the page from outcomes")
@@ -71,6 +74,9 @@ def main() -> None:
         _pytest(["-c", os.devnull, "--rootdir", str(ROOT), "--pyargs", *_modules(given.names)],
                 ["recorder", "numpy_swapped"], TESTS, given.json,
                 TWOFOLD_MODE=given.mode)  # fmt: skip
+    elif given.suite == "keras":
+        _pytest(["-o", "addopts=", *[f"keras/src/{name}" for name in given.names]],
+                ["keras_entered", "recorder"], given.checkout, given.json)  # fmt: skip
     else:
         module = "twofold" if given.mode == "eager" else "support.conformance.array_api_compiled"
         _pytest(["array_api_tests", "--derandomize", "--disable-deadline", "--max-examples",
