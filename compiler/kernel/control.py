@@ -39,6 +39,7 @@ from .draws import DRAWS
 from .each import Place
 from .expression import expression_of, identity, keeps, kernelable, normal, rename
 from .loops import Buffer, Kernel, Loop, Sweep
+from .matrices import MATRICES
 from .orders import ORDERS
 from .places import Places
 from .points import by_point
@@ -76,7 +77,7 @@ from .statements import (
     While,
 )
 from .storage import Storage
-from .totals import product, reduced
+from .totals import reduced
 from .wide import Wide, is_wide, pays
 
 __all__ = ["begins", "build_control", "fit", "fits", "together"]
@@ -580,7 +581,6 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "slice_update": Builder.fill,
     "block_update": lambda builder, node: builder.wide.update(node),
     "window": lambda builder, node: builder.wide.cut(node),
-    "matmul": product,
     "dim": Builder.dim,
     "fail": Builder.fail,
     "stack": Builder.join,
@@ -593,4 +593,5 @@ _OWN: dict[str, Callable[[Builder, Node], None]] = {
     **DRAWS,
     **SEVERAL,
     **ORDERS,
+    **MATRICES,
 }
