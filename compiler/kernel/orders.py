@@ -1,4 +1,4 @@
-"""Running sums and products, and sorted lines, of small arrays in a kernel of one point.
+"""Running sums and products, and sorted lines of small arrays, in a kernel of one point.
 
     %y: f32[3] = cumsum(%x)           ->     s0 = f64(x0); y0 = f32(s0)
                                              s1 = s0 + f64(x1); y1 = f32(s1) ...
@@ -19,8 +19,10 @@ from twofold.ir.dtypes import info
 from twofold.ir.graph import Node
 from twofold.ir.summation import running_dtype
 
+from .each import Place
 from .expression import rename
 from .small import UnfitError, held_in, is_half, is_small, numbers
+from .statements import Access, Const, For, Index, Set, Store, Var
 
 if TYPE_CHECKING:
     from .control import Builder
@@ -50,6 +52,9 @@ def _give(builder: Builder, node: Node, lines: Lines) -> None:
 
 def _running(builder: Builder, node: Node, sign: str) -> None:
     """cumsum and cumprod: floating-point sums in double precision, each rounded once."""
+    if not is_small(node.inputs[0]):
+        _running_along(builder, node, sign)
+        return
     dtype, lines = held_in(node.out), _lines(builder, node)
     own, exclusive = info(dtype), node.attrs["exclusive"]
     if own.complex and not own.double:
@@ -76,6 +81,41 @@ def _running(builder: Builder, node: Node, sign: str) -> None:
             if not exclusive:
                 made[(*place, i)] = rounded(total)
     _give(builder, node, made[..., ::-1] if node.attrs["reverse"] else made)
+
+
+def _running_along(builder: Builder, node: Node, sign: str) -> None:
+    """The same of a large array, in a loop along the axis."""
+    (x,), dtype, kernel = node.inputs, held_in(node.out), builder.wide
+    if info(dtype).complex or x.type.dtype != node.out.type.dtype:
+        raise UnfitError("running sums of complex numbers, or into another dtype")
+    shape, axis = x.type.shape, node.attrs["axis"] % len(x.type.shape)
+    running = running_dtype(dtype) if sign == "+" else dtype
+    source, memory = kernel.each(x), kernel.room(shape, dtype)
+    # of these 0 + x is x, too
+    neutral = (-0.0 if info(dtype).floating else 0) if sign == "+" else running.type(1).item()
+    first, total, index = builder.name("c"), builder.name("s"), builder.name("i")
+    builder.consts.append(Const(first, running, neutral))
+    with kernel.loops((*shape[:axis], *shape[axis + 1 :])) as others:
+        builder.add(Var(total, running, first))
+        with builder.nested() as trip:
+            along = Place(0, ((index, 1),))
+            if node.attrs["reverse"]:
+                along = Place(shape[axis] - 1, ((index, -1),))
+            at = (*others[:axis], along, *others[axis:])
+            term = kernel.element(source, at)
+            term = term if running == dtype else builder.apply(f"cast({term})", running)
+            made = now = builder.apply(f"{total} {sign} {term}", running)
+            if node.attrs["exclusive"]:
+                made = builder.apply(f"{abs(neutral)} if {index} == 0 else {total}", running)
+            builder.add(Set(total, now))
+            made = made if running == dtype else builder.apply(f"cast({made})", dtype)
+            place = Place(memory.offset, memory.scalars)
+            for part, stride in zip(at, memory.strides, strict=True):
+                place = place + part * stride
+            builder.add(Store(Access(memory.buffer, kernel.index(place)), made))
+        stop = kernel.index(kernel.place(shape[axis]))
+        builder.add(For(index, Index(0, (0,)), stop, tuple(trip)))
+    builder.known[node.out] = memory
 
 
 def _sorted(builder: Builder, node: Node) -> None:

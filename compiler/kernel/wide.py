@@ -57,7 +57,7 @@ def pays(nodes: Iterable[Node]) -> bool:
     inside = [n for node in nodes for region in node.regions for n in region.walk()]
     if any(
         n.op.name in ("block_update", "window", "scatter_add", "tensor_scatter_nd_add")
-        or (n.op.name == "tensor_scatter_nd_update" and not is_small(n.out))
+        or (n.op.name in ("tensor_scatter_nd_update", "cumsum", "cumprod") and not is_small(n.out))
         for n in inside
     ):
         return True

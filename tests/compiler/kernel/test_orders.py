@@ -73,3 +73,28 @@ def test_loops_have_them_as_kernels(dtype: str) -> None:
         nan = np.isnan(want.astype("D"))
         assert (np.isnan(found.astype("D")) == nan).all()
         assert found[~nan].tobytes() == want[~nan].tobytes(), (op, options, x)
+
+
+@pytest.mark.parametrize(("exclusive", "reverse", "axis"), [(False, False, 0), (True, True, 1)])
+@pytest.mark.parametrize("dtype", ["f32", "i32"])
+def test_running_sums_of_large_arrays_are_loops_of_the_kernel(
+    dtype: str, exclusive: bool, reverse: bool, axis: int
+) -> None:
+    given: dict[str, Any] = {"axis": axis, "exclusive": exclusive, "reverse": reverse}
+
+    def run(x: Any, n: Any) -> Any:
+        return tf.while_loop(
+            lambda i, x, y: i < n,
+            lambda i, x, y: (i + 1, tf.math.cumsum(y, **given), tf.math.cumprod(x, **given)),
+            (0, x, x),
+        )
+
+    x = numbers("f32", (5, 70))
+    x[np.isnan(x)] = 1.0
+    x = tf.constant(x.astype(DTYPES[dtype]))
+    compiled = tf.function(run, jit_compile=True)
+    for n in map(tf.constant, (0, 1, 3)):
+        for found, want in zip(compiled(x, n), run(x, n), strict=True):
+            assert found.numpy().tobytes() == want.numpy().tobytes()
+    kernels = compile_graph(compiled.get_concrete_function(x, n).graph, NATIVE).kernels
+    assert any("cumsum" in made.kernel.name for made in kernels)
