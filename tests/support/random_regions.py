@@ -3,8 +3,8 @@
     cd tests && python -m support.random_regions --count 10000 --start 0 [--native]
 
 A graph is made of a number alone, which also picks the dtype that most of it computes in: any that
-kernels know. Loops make few trips; a Variable is read and written at every depth; some nodes may
-fail on their values.
+kernels know. Loops make few trips; a Variable is read and written at every depth, sequences grow and are read;
+some nodes may fail on their values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.errors import TwofoldError
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.op import OPS
-from twofold.ir.types import RefType, TensorType
+from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.ir.verify import verify
 
 __all__ = ["Outcome", "check", "random_graph"]
@@ -49,7 +49,9 @@ class Kind:
         self.scalar = TensorType(self.dtype)
         self.row, self.table = TensorType(self.dtype, (N,)), TensorType(self.dtype, (3, N))
         self.ref = RefType(self.dtype, (N,))
-        self.types = [self.scalar, COUNT, FLAG, self.row, self.table]
+        self.inputs = [self.scalar, COUNT, FLAG, self.row, self.table]
+        self.sequences = [BufferType.of(self.scalar), BufferType.of(self.row)]
+        self.types = [*self.inputs, *self.sequences]
         self.ordered = not self.info.complex
         refused = [] if self.info.inexact else ["tanh", "exp"]
         if self.info.complex or self.info.unsigned:  # the size of a complex number is real
@@ -92,6 +94,8 @@ class _Maker:
             return self.add("broadcast_to", [self.of(self.kind.row)], shape=(3, N))
         if type == self.kind.row:
             return self.add("broadcast_to", [self.of(self.kind.scalar)], shape=(N,))
+        if isinstance(type, BufferType):
+            return self.add("buffer_new", [], of=type.element)
         if known or type == FLAG or self.rng.random() < 0.8:
             return self.constant(type)
         return self.add("cast", [self.of(FLAG)], dtype=type.dtype)
@@ -104,7 +108,7 @@ class _Maker:
     def add(self, name: str, inputs: Sequence[Value], **attrs: Any) -> Value:
         node = self.graph.add(OPS[name], inputs, attrs)
         self.values += node.outputs
-        return node.out
+        return node.outputs[0]
 
     def hold(
         self, name: str, inputs: Sequence[Value], types: Sequence[TensorType],
@@ -119,8 +123,11 @@ class _Maker:
     def run(self, steps: int) -> None:
         for _ in range(steps):
             nested = self.depth < 3 and self.rng.random() < 0.3
-            kinds = [self.branch, self.loop, self.rows] if nested else [self.plain, self.state]
-            self.rng.choices(kinds, [4, 1] if not nested else None)[0]()
+            kinds = [self.plain, self.state, self.sequence]
+            if nested:
+                self.rng.choice([self.branch, self.loop, self.rows])()
+            else:
+                self.rng.choices(kinds, [6, 2, 2])[0]()
 
     def plain(self) -> None:
         rng, own = self.rng, self.kind
@@ -140,6 +147,26 @@ class _Maker:
             self.add(rng.choice(own.unary), [self.of(type)])
         else:
             self.add(rng.choice(own.binary), [self.of(type), self.of(type)])
+
+    def sequence(self) -> None:
+        """A step on a growing sequence: the older ones stay as they are."""
+        rng = self.rng
+        type = rng.choice(self.kind.sequences)
+        kept, kind = self.of(type), rng.randrange(7)
+        if kind < 3:
+            self.add("buffer_push", [kept, self.of(type.element)])
+        elif kind == 3:
+            self.add("buffer_read", [kept, self.of(COUNT)])
+        elif kind == 4:
+            most = self.add("constant", [], value=np.array(5, I32))
+            at = self.add("minimum", [self.of(COUNT), most])
+            self.add("buffer_write", [kept, at, self.of(type.element)])
+        elif kind == 5:
+            self.add(
+                "buffer_stack", [self.add("buffer_push", [kept, self.of(type.element)])], length=1
+            )
+        else:
+            self.add("cast", [self.add("buffer_size", [kept])], dtype=I32)
 
     def state(self) -> None:
         if self.ref is None:
@@ -239,10 +266,11 @@ def random_graph(seed: int, dtype: str = "") -> Graph:
     rng = random.Random(seed)
     kind = Kind(dtype) if dtype else kind_of(seed)
     maker = _Maker(rng, kind, "f", 0)
-    for type in (*kind.types, kind.ref):
+    for type in (*kind.inputs, kind.ref):
         maker.input(type)
     maker.run(rng.randrange(3, 9))
-    maker.graph.outputs = rng.sample(maker.values, min(len(maker.values), 4))
+    seen = [v for v in maker.values if not isinstance(v.type, BufferType)]
+    maker.graph.outputs = rng.sample(seen, min(len(seen), 4))
     return maker.graph
 
 

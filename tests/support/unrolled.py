@@ -12,7 +12,7 @@ import numpy as np
 
 import twofold as tf
 from twofold.ir import bind
-from twofold.ir.attrs import attrs_at, map_attrs
+from twofold.ir.attrs import attrs_at, map_attr
 from twofold.ir.bind import Call
 from twofold.ir.dims import Dim
 from twofold.ir.graph import Graph, Node, Value
@@ -95,7 +95,7 @@ def tamed(graph: Graph) -> Graph:
         for value in [*part.inputs, *[v for node in part.nodes for v in node.outputs]]:
             value.type = _wide(value.type)
         for node in part.nodes:
-            node.attrs = map_attrs(node.attrs, _wide_leaf)
+            node.attrs = {name: _wide_attr(value) for name, value in node.attrs.items()}
     return made
 
 
@@ -113,6 +113,10 @@ def _tame(new: Rebuilt, node: Node) -> Sequence[Value]:
 
 def _wide(kind: TensorType) -> TensorType:
     return type(kind)(F64, kind.shape) if kind.dtype == F32 else kind
+
+
+def _wide_attr(value: Any) -> Any:
+    return _wide(value) if isinstance(value, TensorType) else map_attr(value, _wide_leaf)
 
 
 def _wide_leaf(leaf: Any) -> Any:
