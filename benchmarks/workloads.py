@@ -263,6 +263,16 @@ def differences(xp: Any) -> Callable[[Any], Any]:
     return lambda x: xp.sum((x[:, None, :] - x[None, :, :]) ** 2, -1)
 
 
+def standardise(xp: Any) -> Callable[..., Any]:
+    """Columns with mean 0 and standard deviation 1."""
+    return lambda x, mean, deviation: (x - mean) / deviation
+
+
+def weighted(xp: Any) -> Callable[..., Any]:
+    """The distances of points from a centre to weights, one for each point."""
+    return lambda x, centre, weight: xp.exp(-((x - centre) ** 2)) * weight
+
+
 def moments(xp: Any) -> Callable[[Any], Any]:
     """Four reductions of one array over the same axis."""
 
@@ -362,6 +372,10 @@ WORKLOADS: list[Workload] = [
              in_namespace(differences)),
     Workload("squared differences, 1000 x 8", lambda: [normal(1000, 8)],
              in_namespace(differences)),
+    Workload("standardise, 1e5 x 3", lambda: [normal(100_000, 3), normal(3), abs(normal(3)) + 1],
+             in_namespace(standardise)),
+    Workload("weighted points, 1e5 x 3",
+             lambda: [normal(100_000, 3), normal(3), normal(100_000, 1)], in_namespace(weighted)),
     Workload("moments of rows, 2048 x 768", lambda: [normal(2048, 768)], in_namespace(moments),
              tolerance=1e-4),
     Workload("dense gelu, 64 x 1024 x 1024",

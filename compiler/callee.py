@@ -84,6 +84,8 @@ class Callee:
             return ready
         # without the lock: calls go on meanwhile
         made = compile_graph(self.graph, self.target(True))
+        if made.native:
+            made.prepare(self.sizes.hints)  # the kernels whose code depends on the sizes
         with self.lock:
             self.native = True  # what is derived from now on is compiled at once
             derivatives = list(self.derivatives)

@@ -88,10 +88,10 @@ class Code:
         self.entry.position_at_end(self.entry.block)  # others allocate in this block too
         self.entry.branch(self.start)
 
-    def slot(self, kind: ir.Type) -> ir.Value:
-        """A stack slot, allocated in the entry block."""
+    def slot(self, kind: ir.Type, count: int | None = None) -> ir.Value:
+        """A stack slot, or so many next to each other, allocated in the entry block."""
         self.entry.position_at_end(self.entry.block)
-        made: ir.Value = self.entry.alloca(kind)
+        made: ir.Value = self.entry.alloca(kind, count)
         return made
 
     @contextmanager

@@ -68,9 +68,10 @@ class MachineKernel(NamedTuple):
     source: Source
 
 
-def compile_kernels(kernels: list[Kernel]) -> list[MachineKernel]:
-    """Machine code for kernels, compiling what neither this process nor the cache has."""
-    sources = [kernel_source(k) for k in kernels]
+def compile_kernels(kernels: list[Kernel], narrow: bool = False) -> list[MachineKernel]:
+    """Machine code for kernels, compiling what neither this process nor the cache has; ``narrow``:
+    for last loops that are short."""
+    sources = [kernel_source(k, narrow) for k in kernels]
     found = []
     for source, code in zip(sources, provide(sources), strict=True):
         body = code.addresses[source.symbol]
@@ -79,20 +80,22 @@ def compile_kernels(kernels: list[Kernel]) -> list[MachineKernel]:
     return found
 
 
-def kernel_source(kernel: Kernel) -> Source:
+def kernel_source(kernel: Kernel, narrow: bool = False) -> Source:
     """What a kernel is compiled from."""
+    content = kernel.key() + ("\n# for a short last loop\n" if narrow else "")
+    return Source(
+        kernel.name, content, lambda symbol: _kernel_llvm(kernel.content(), symbol, narrow)
+    )
 
-    return Source(kernel.name, kernel.key(), lambda symbol: _kernel_llvm(kernel.content(), symbol))
 
-
-def _kernel_llvm(kernel: Kernel, symbol: str) -> str:
+def _kernel_llvm(kernel: Kernel, symbol: str, narrow: bool) -> str:
     from llvmlite import ir  # noqa: PLC0415  (not needed for what the cache has)
 
     from .code import text_of  # noqa: PLC0415
     from .nest import emit_combine, emit_kernel  # noqa: PLC0415
 
     module = ir.Module(symbol)
-    functions = [emit_kernel(module, kernel, symbol)]
+    functions = [emit_kernel(module, kernel, symbol, narrow)]
     if kernel.mode == "total":
         functions.append(emit_combine(module, kernel, symbol + "_combine"))
     for fn in functions:

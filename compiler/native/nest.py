@@ -20,8 +20,8 @@ from ..kernel.statements import Apply, Load, Position
 from .code import I1, I64, POINTER, new_function
 from .folds import CHAINS, TERMS, Total, is_sum, rounded
 from .lanes import Value, element_type
+from .narrow import Narrow
 from .points import Point, Slot
-from .reduce import Reductions
 
 __all__ = ["emit_combine", "emit_kernel"]
 
@@ -29,7 +29,7 @@ Indices = Mapping[int, ir.Value]
 Known = Mapping[str, "Value | Slot"]
 
 
-class _Nest(Reductions):
+class _Nest(Narrow):
     """The loops of one kernel function."""
 
     def extra(self, i: int) -> ir.Value:
@@ -116,16 +116,6 @@ class _Nest(Reductions):
         few = len(computed) + len(loaded) + len(consts) <= 10
         return self.straight and bool(sweep.folds) and not dear and few
 
-    def outer_indices(self, unit: ir.Value, axes: Sequence[int]) -> dict[int, ir.Value]:
-        """The index of each of these axes, from a flat index over them."""
-        out: dict[int, ir.Value] = {}
-        for axis in reversed(axes[1:]):
-            out[axis] = self.b.srem(unit, self.dims[axis])
-            unit = self.b.sdiv(unit, self.dims[axis])
-        if axes:
-            out[axes[0]] = unit
-        return out
-
     @contextmanager
     def nested(self, axes: Sequence[int], indices: Indices) -> Iterator[Indices]:
         """Loops over whole axes, outermost first."""
@@ -147,10 +137,11 @@ def _fixed(s: object, axis: int) -> bool:
     return isinstance(stride, int) and stride == 0
 
 
-def emit_kernel(module: ir.Module, kernel: Kernel, name: str) -> ir.Function:
-    """Write a kernel into an LLVM module."""
+def emit_kernel(module: ir.Module, kernel: Kernel, name: str, narrow: bool = False) -> ir.Function:
+    """Write a kernel into an LLVM module; ``narrow``: for a last loop that is short."""
     fn = new_function(module, name)
     nest = _Nest(kernel, fn)
+    nest.narrow = narrow
     _RUNNERS[kernel.mode](nest)
     for growing in nest.growing.values():
         growing.close()
@@ -164,8 +155,11 @@ def _run_map(e: _Nest) -> None:
     if len(e.dims) == 1:
         e.along(sweep, {}, e.lo, e.hi, {})
         return
+    if e.narrow:
+        e.runs(lambda *run: e.along_both(sweep, *run))
+        return
     with e.code.loop(e.lo, e.hi) as unit:
-        indices = e.outer_indices(unit, list(range(e.vec)))
+        indices = e.outer_indices(unit, range(e.vec))
         e.along(sweep, indices, I64(0), e.dims[e.vec], {})
 
 
@@ -175,6 +169,9 @@ def _run_row(e: _Nest) -> None:
     Short rows have code of their own, since even a branch for spilling that is not taken makes
     rows of eight elements take twice as long.
     """
+    if e.narrow:
+        e.runs(lambda *run: _rows_together(e, *run))
+        return
     summing = [sweep for sweep in e.kernel.sweeps if any(map(is_sum, sweep.folds))]
     if not summing:
         _rows(e, spills=False)
@@ -191,6 +188,28 @@ def _run_row(e: _Nest) -> None:
             _rows(e, spills=False)
         with long:
             _rows(e, spills=True)
+
+
+def _rows_together(e: _Nest, indices: Indices, start: ir.Value, stop: ir.Value) -> None:
+    """Short rows, one in each lane; those that are left one by one, by the same operations."""
+    whole = e.b.sub(stop, e.b.srem(e.b.sub(stop, start), I64(e.lanes)))
+    axis = e.vec - 1
+    with e.code.loop(start, whole, e.lanes) as first:
+        _rows_block(e, Point({**indices, axis: first}, {}, True, None, stop, axis))
+    with e.single(), e.code.loop(whole, stop) as row:
+        _rows_block(e, Point({**indices, axis: row}, {}))
+
+
+def _rows_block(e: _Nest, block: Point) -> None:
+    e.run(e.kernel.before, block)
+    for sweep in e.kernel.sweeps:
+        e.reset(sweep.folds, False)
+        with e.code.loop(I64(0), e.dims[e.vec]) as column:
+            point = block.inner()
+            point.indices[e.vec] = column
+            e.run(sweep.inner, point)
+        block.values.update({fold.name: e.in_lanes(fold) for fold in sweep.folds})
+        e.run(sweep.after, block)
 
 
 def _rows(e: _Nest, spills: bool) -> None:

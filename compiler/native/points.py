@@ -7,8 +7,8 @@ with control flow or computed positions is written for one lane.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -44,6 +44,9 @@ from .growing import Growing
 from .lanes import BOOL, Lanes, Value, element_type, suffix_of
 from .scalars import evaluate
 
+if TYPE_CHECKING:
+    from .narrow import Lattice
+
 __all__ = ["Point", "Points", "Slot"]
 
 POLL = 22  # a loop runs about 2**22 statements before it asks for signals
@@ -60,7 +63,9 @@ class Slot(NamedTuple):
 class Point:
     """Where the code runs: the loops' indices, the values known there; in a vector also the mask of
     its lanes, the position that its loop stops at, and which loop that is: an axis of the kernel or
-    the name of an index."""
+    the name of an index. ``lattice``: where the lanes are, if they run along two loops."""
+
+    lattice: Lattice | None = None
 
     def __init__(
         self, indices: Mapping[int, ir.Value], values: Mapping[str, Value | Slot],
@@ -402,10 +407,8 @@ class Points:
     ) -> ir.Value:
         """Element by element; the lanes behind the loop's end read the last one before it."""
         raw = ir.Constant(self.all.type(dtype, memory=True), ir.Undefined)
-        last = self.b.sub(self.b.sub(point.stop, point.first()), I64(1))
-        for lane in range(self.lanes):
-            at = self.b.trunc(self.code.least(I64(lane), last), I32) if point.mask else I32(lane)
-            element = self._element(pointer, self.address(index, point, at), dtype)
+        for lane, place in enumerate(self._places(index, point)):
+            element = self._element(pointer, place, dtype)
             if info(dtype).complex:
                 for i in range(2):
                     part = self.b.extract_element(element, I32(i))
@@ -413,6 +416,19 @@ class Points:
             else:
                 raw = self.b.insert_element(raw, element, I32(lane))
         return raw
+
+    def _places(self, index: Index, point: Point) -> Iterator[ir.Value]:
+        """The position of each lane; of one behind the loop's end that of the last before it."""
+        if point.mask is None and not self._varying(index, point):
+            place, step = self.address(index, point), self.number(point.stride(index))
+            for _ in range(self.lanes):
+                yield place
+                place = self.b.add(place, step)
+            return
+        last = self.b.sub(self.b.sub(point.stop, point.first()), I64(1))
+        for lane in range(self.lanes):
+            at = self.b.trunc(self.code.least(I64(lane), last), I32) if point.mask else I32(lane)
+            yield self.address(index, point, at)
 
     def store(self, access: Access, value: Value, point: Point) -> None:
         """Write one element or one vector along the last loop."""

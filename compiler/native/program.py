@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from twofold.ir.dims import DimLike
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.step import Kind, New
 from twofold.runtime.blas import find_blas
@@ -15,6 +16,7 @@ from twofold.runtime.blas import find_blas
 from .. import config
 from ..kernel.build import build_kernels
 from ..kernel.loops import Kernel
+from ..kernel.short import is_short, most_columns
 from ..kernel.verify import verify
 from ..planned import native_graphs, roots, step_of
 from .machine import (
@@ -34,10 +36,21 @@ __all__ = ["KernelInfo", "NativeExecutable", "sources"]
 
 
 class KernelInfo:
-    """One kernel as ``dump`` shows it."""
+    """One kernel, its machine code, and what ``dump`` shows of it."""
 
-    def __init__(self, kernel: Kernel, machine: MachineKernel) -> None:
-        self.kernel, self.machine = kernel, machine
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.by_sizes = most_columns(kernel) > 0  # whether the code depends on the sizes
+        self.made: dict[bool, MachineKernel] = {}  # for a short last loop, and else
+
+    def machine(self, size: Callable[[DimLike], int]) -> MachineKernel:
+        """The machine code for these sizes."""
+        narrow = self.by_sizes and is_short(self.kernel, size)
+        found = self.made.get(narrow)
+        if found is None:
+            (found,) = compile_kernels([self.kernel], narrow)
+            self.made[narrow] = found
+        return found
 
     @property
     def name(self) -> str:
@@ -55,11 +68,11 @@ class KernelInfo:
 
     def llvm(self) -> str:
         """Optimised LLVM IR."""
-        return inspect(self.machine.source)[0]
+        return inspect(kernel_source(self.kernel))[0]
 
     def asm(self) -> str:
         """Assembly."""
-        return inspect(self.machine.source)[1]
+        return inspect(kernel_source(self.kernel))[1]
 
 
 class NativeExecutable:
@@ -76,12 +89,13 @@ class NativeExecutable:
         if config.passes_are_verified():
             for _, kernel in built:
                 verify(kernel)
-        machine = compile_kernels([kernel for _, kernel in built])
-        self.kernels: list[KernelInfo] = []
+        self.kernels = [KernelInfo(kernel) for _, kernel in built]
         self.code: dict[Node, list[KernelInfo]] = {node: [] for node in fused}
-        for (node, kernel), made in zip(built, machine, strict=True):
-            self.kernels.append(KernelInfo(kernel, made))
-            self.code[node].append(self.kernels[-1])
+        for (node, _), info in zip(built, self.kernels, strict=True):
+            self.code[node].append(info)
+        fixed = [info for info in self.kernels if not info.by_sizes]
+        for info, made in zip(fixed, compile_kernels([i.kernel for i in fixed]), strict=True):
+            info.made[False] = made
         self.drive = driver()
         self.blas = find_blas()
         self.where = self._assign_slots()
@@ -106,5 +120,9 @@ def sources(graph: Graph) -> list[Source]:
     steps = [(node, step_of(node)) for node in nodes]
     kernels = [node for node, step in steps if step.kind is Kind.KERNEL]
     products = [products_source()] if any(step.routine == "gemm" for _, step in steps) else []
-    written = [kernel_source(kernel) for node in kernels for kernel in build_kernels(node)]
+    written = [
+        kernel_source(kernel, narrow)
+        for node in kernels for kernel in build_kernels(node)
+        for narrow in (False, True)[: 1 + bool(most_columns(kernel))]
+    ]  # fmt: skip
     return [*written, *products, driver_source(), pool_source()]

@@ -51,7 +51,9 @@ class Code(Protocol):
     """A kernel and its machine code."""
 
     kernel: Kernel
-    machine: MachineKernel
+
+    def machine(self, size: Callable[[DimLike], int]) -> MachineKernel:
+        """The machine code for these sizes."""
 
 
 class Planned(Protocol):
@@ -298,7 +300,12 @@ class Writer:
         for each in made:
             rooms = [self.room(b) for b in each.kernel.buffers if b.room is not None]
             self.code += kernel_launches(
-                each.kernel, each.machine, buffers + rooms, self.size, self.reserve, failure
+                each.kernel,
+                each.machine(self.size),
+                buffers + rooms,
+                self.size,
+                self.reserve,
+                failure,
             )
         if sequences:
             self.python(handover.finish)
