@@ -1,9 +1,10 @@
-"""Tensors and objects that may be one object of Python's while the trace has several for them.
+"""Tensors, arrays and objects that may be one object of Python's while the trace has several.
 
 A write to a tensor changes the object, so all its names see it. Where ways of a branch join, in the
 state of a loop and in lists whose length the graph decides, a tensor of the trace stands for one of
 several objects, or for a copy of one: a write to either of them would be lost for the other. So it
-is looked for whether anybody still has the other, and if so, plain Python makes the call.
+is looked for whether anybody still has the other, and if so, plain Python makes the call. Of an
+array the same is said by its memory, a ``Cell``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..ndarrays.base import TracedArray, TracedScalar
+from ..ndarrays.cells import Cell
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from ..trace import Traced
@@ -24,7 +26,7 @@ from .frame import Frame
 from .instances import fields_of, is_instance
 from .machine import Generator
 
-__all__ = ["Aliases", "State", "is_full", "put_outside", "reached", "tensors_in"]
+__all__ = ["Aliases", "State", "is_full", "known_by", "put_outside", "reached", "tensors_in"]
 
 
 class Aliases:
@@ -33,6 +35,7 @@ class Aliases:
     def __init__(self) -> None:
         self.stands: dict[int, tuple[Traced, tuple[Traced, ...]]] = {}  # tensor -> for which
         self.stood: dict[int, list[Traced]] = {}  # for which -> tensors
+        self.paired: dict[int, list[Cell]] = {}  # arrays with which it may be one in a later trip
         self.copied: dict[int, Traced] = {}  # objects that are in a list by their elements
         self.groups: dict[int, Any] = {}  # of tensors that are never the same object
         self.here: Callable[[], tuple[int, ...]] = tuple  # where the trace can end, up to now
@@ -50,7 +53,7 @@ class Aliases:
         """A tensor stands for one of these objects; those of a group for different ones."""
         found: dict[int, Traced] = {}
         for v in values:
-            if v is not made and (isinstance(v, Traced) or is_instance(v)):
+            if v is not made and (isinstance(v, Traced | Cell) or is_instance(v)):
                 found[id(v)] = v
                 found |= {id(x): x for x in self.stands.get(id(v), (v, ()))[1]}
         self.inherit(made, values)
@@ -67,44 +70,73 @@ class Aliases:
         if any(id(v) in self.copied for v in values):
             self.copy([made])
 
+    def pair(self, one: Cell, other: Cell) -> None:
+        """Two arrays with which a trip begins may be one, whichever that is."""
+        for a, b in ((one, other), (other, one)):
+            self.paired.setdefault(id(a), []).append(b)
+            self.since.setdefault(id(a), self.here())
+
+    def candidates(self, tensor: Any) -> tuple[Any, ...]:
+        """What a tensor stands for."""
+        found: tuple[Any, ...] = self.stands.get(id(tensor), (tensor, ()))[1]
+        return found
+
     def is_known(self, tensor: Any) -> bool:
         """Whether anything else may be the same object as this tensor."""
-        key = id(tensor)
-        return key in self.stands or key in self.stood or key in self.copied
+        key = id(known_by(tensor))
+        known = self.stands, self.stood, self.copied, self.paired
+        return any(key in held for held in known)
+
+    def may_be_one(self, left: Any, right: Any) -> bool:
+        """Whether two objects of the trace may be one of Python's, as far as that is known."""
+        if type(left) is type(right) is TracedArray:
+            return left.cell is not right.cell and id(right.cell) in self.twins(left.cell)
+        return self.is_known(left) or self.is_known(right)
 
     def is_shared(self, machine: Any, frame: Frame, tensor: Any) -> bool:
         """Whether a write to a tensor would be seen by somebody else, who has another object of the
         trace for it."""
+        if type(tensor) is Cell and machine.cuts.depth != 1:
+            return True  # other code is interpreted around this one, and may have it
         others = None if id(tensor) in self.copied else self.others(machine, tensor)
         return others is None or not others.isdisjoint(reached(_roots(machine, frame)))
 
     def others(self, machine: Any, tensor: Any) -> set[int] | None:
         """What else may be the same object as a tensor, by identity; None where somebody outside
         may have it."""
-        group = self.groups.get(id(tensor))
-        others = {id(t) for t in self.stood.get(id(tensor), ())}
-        for candidate in self.stands.get(id(tensor), (tensor, ()))[1]:
-            found = {id(t) for t in self.stood[id(candidate)]}
-            found = {k for k in found if group is None or self.groups[k] is not group}
-            others |= {id(candidate), *found}
-        others.discard(id(tensor))
-        if not isinstance(tensor, Traced):
-            known = self.stands.get(id(tensor), (tensor, ()))[1]
-            if any(not isinstance(x, Traced) and not machine.is_own(x) for x in known):
+        others = self.twins(tensor)
+        for x in () if isinstance(tensor, Traced) else self.candidates(tensor):
+            made = x.source is None if type(x) is Cell else isinstance(x, Traced)
+            if not (made or machine.is_own(x)):
                 return None
         given = {id(x) for x, _ in machine.tracer.arguments} - self.private
         return others if others.isdisjoint(given) else None
+
+    def twins(self, tensor: Any) -> set[int]:
+        """What of the trace may be the same object as a tensor, by identity."""
+        group = self.groups.get(id(tensor))
+        others = {id(t) for t in self.stood.get(id(tensor), ())}
+        for candidate in self.candidates(tensor):
+            found = {id(t) for t in self.stood[id(candidate)]}
+            found = {k for k in found if group is None or self.groups[k] is not group}
+            others |= {id(candidate), *found}
+        for x in (tensor, *self.candidates(tensor)):
+            for twin in self.paired.get(id(x), ()):
+                others |= {id(twin), *map(id, self.stood.get(id(twin), ()))}
+        others.discard(id(tensor))
+        return others
 
     def begins(self, machine: Any, held: dict[int, Any]) -> tuple[int, ...] | None:
         """Objects are handed to another trace, which knows nothing of this: where this trace can
         end, before any of them may be the same as another that is held, or that somebody outside
         has; None if there is none. ``held``: all that is handed on, by identity."""
         found: list[tuple[int, ...]] = []
+        held = held | {id(x.cell): x.cell for x in held.values() if type(x) is TracedArray}
         lists = any(type(x) is list and len(x) == 1 and type(x[0]) is Run for x in held.values())
         copied = self.copied.keys() & held.keys()
         for key, x in held.items():
-            if not self.is_known(x):
-                continue
+            if type(x) is TracedArray or not self.is_known(x):
+                continue  # an array is there by its memory, too
             others = self.others(machine, x)
             several = key in copied and (lists or len(copied) > 1)
             if several or others is None or not others.isdisjoint(held):
@@ -117,6 +149,21 @@ class Aliases:
         known = machine.cuts.depth == 1  # others are interpreted around this one
         return known and id(array.cell) not in reached(_roots(machine, frame, live))
 
+    def are_two(self, machine: Any, todo: list[Any]) -> bool:
+        """Whether all arrays among these objects are different ones, and those of the function."""
+        held = reached(todo)
+        for x in held.values():
+            if type(x) is Cell and self.is_known(x):
+                others = self.others(machine, x)
+                if others is None or not others.isdisjoint(held):
+                    return False
+        return True
+
+
+def known_by(value: Any) -> Any:
+    """What is noted of a value: of an array its memory."""
+    return value.cell if type(value) is TracedArray else value
+
 
 def _is_older(x: Any, tracer: Any) -> bool:
     """Whether the trip that has ended has not made a tensor or an object."""
@@ -126,10 +173,12 @@ def _is_older(x: Any, tracer: Any) -> bool:
 
 
 def tensors_in(value: Any) -> list[Any]:
-    """The tensors of a trace, and objects of the user's classes, that a value is or holds, in
-    tuples, lists, dicts and attributes."""
+    """The tensors of a trace, the memory of arrays, and objects of the user's classes that a value
+    is or holds, in tuples, lists, dicts and attributes."""
     if isinstance(value, Traced):
         return [value]
+    if type(value) is TracedArray:
+        return [value.cell]
     if is_instance(value):
         return [value, *[t for x in fields_of(value).values() for t in tensors_in(x)]]
     if isinstance(value, tuple | list):
@@ -142,39 +191,56 @@ class State:
 
     def __init__(self, known: Aliases) -> None:
         self.known = known
-        self.first: dict[Any, list[Traced]] = {}  # by place, before the loop
+        self.first: dict[Any, list[Any]] = {}  # by place, before the loop
         self.made: dict[int, Any] = {}  # those that a trip begins with, with their places
-        self.older: dict[int, Traced] = {}  # what trips take from outside
+        self.older: dict[int, Any] = {}  # what trips take from outside
         self.moves = self.is_tangled = False  # from place to place; whether two may be one object
+        self.pairs: set[frozenset[Any]] = set()  # places that may hold one array
+        self.stays: set[Any] = set()  # places where trips may keep an array
+        self.keeps_outside = False  # whether that may be one from outside
 
     def begin(self, places: Iterable[tuple[Any, Any]]) -> None:
         """What the places hold before the loop."""
         self.first = {place: tensors_in(value) for place, value in places}
-        given = [id(t) for found in self.first.values() for t in found]
+        given = [id(t) for found in self.first.values() for t in found if type(t) is not Cell]
         self.is_tangled = self.is_tangled or len(set(given)) < len(given)
 
-    def restored(self, places: Iterable[tuple[Any, Any]]) -> None:
+    def restored(self, places: Iterable[tuple[Any, Any]], behind: bool = False) -> None:
         """What the places hold when a trip begins, or behind the loop."""
         self.made = {}
         every = [t for found in self.first.values() for t in found] if self.moves else []
+        cells: dict[Any, list[Cell]] = {}
         for place, value in places:
-            first = self.first.get(place, ())
-            for t in tensors_in(value):
+            first, now = self.first.get(place, ()), tensors_in(value)
+            for t in now:
                 if any(t is x for x in first):
                     continue  # it stays the same
                 self.made[id(t)] = place
                 others = [*first, *every, *self.older.values()]
+                if type(t) is Cell:
+                    cells.setdefault(place, []).append(t)
+                    if not behind or place in self.stays:
+                        others = [x for x in others if not any(x is y for y in now)]
+                        self.known.stand(t, [x for x in others if type(x) is Cell])
+                    continue
                 self.known.stand(t, [x for x in others if type(x) is type(t)], self)
                 if self.is_tangled:
                     self.known.copy([t])
+        for one, other in map(tuple, self.pairs):
+            for a, b in itertools.product(cells.get(one, ()), cells.get(other, ())):
+                self.known.pair(a, b)
 
     def left(self, places: Iterable[tuple[Any, Any]], tracer: Any) -> bool:
         """What the places hold at the end of a trip; whether that says more than was known."""
-        before, seen = (self.moves, self.is_tangled, len(self.older)), set()
+        before, seen = self._known_so_far(), set()
+        cells: list[tuple[Any, Cell]] = []
         for place, value in places:
             first = self.first.get(place, ())
             for t in tensors_in(value):
                 if any(t is x for x in first):
+                    continue
+                if type(t) is Cell:
+                    cells.append((place, t))
                     continue
                 self.is_tangled = self.is_tangled or id(t) in seen
                 seen.add(id(t))
@@ -182,7 +248,36 @@ class State:
                     self.moves = self.moves or self.made[id(t)] != place
                 elif _is_older(t, tracer):
                     self.older[id(t)], self.is_tangled = t, True
-        return before != (self.moves, self.is_tangled, len(self.older))
+        self._arrays_left(cells, tracer)
+        return before != self._known_so_far()
+
+    def _known_so_far(self) -> tuple[Any, ...]:
+        return self.moves, self.is_tangled, len(self.older), len(self.pairs)
+
+    def _arrays_left(self, cells: list[tuple[Any, Cell]], tracer: Any) -> None:
+        """The same for the memory of arrays: which may be one, or one that was there before."""
+        self.stays, self.keeps_outside = set(), False
+        first = {id(t) for found in self.first.values() for t in found}
+        for place, cell in cells:
+            for x in (cell, *self.known.candidates(cell)):
+                if id(x) in self.made:
+                    self.moves = self.moves or self.made[id(x)] != place
+                elif x.born is None or _is_around(x.born, tracer.outer):
+                    self.older |= {} if id(x) in first else {id(x): x}
+                else:
+                    continue
+                self.stays.add(place)
+                self.keeps_outside = self.keeps_outside or x.source is not None
+        for (one, a), (other, b) in itertools.combinations(cells, 2):
+            if one != other and (a is b or id(b) in self.known.twins(a)):
+                self.pairs.add(frozenset((one, other)))
+
+
+def _is_around(outer: Any, tracer: Any) -> bool:
+    """Whether a trace is around another one."""
+    while tracer is not None and tracer is not outer:
+        tracer = tracer.outer
+    return tracer is not None
 
 
 def put_outside(machine: Any) -> list[Any]:

@@ -8,6 +8,7 @@ end of the function, or of the trip of a loop, by itself, and what is returned i
 from __future__ import annotations
 
 import functools
+import itertools
 import types
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from .heap import Contents
 from .journal import Attributes
 from .journal_merge import Torn, merge_attributes, merge_entries
 from .machine import Generator, Raised, Returned, Stopped, Yielded
-from .merge import HOLE, Merger, Unmergeable, as_bool
+from .merge import HOLE, Merger, Shared, Unmergeable, as_bool
 
 __all__ = ["Again", "Ended", "Ending", "Given", "Redo", "end_of", "enter", "fork", "go_on"]
 
@@ -118,13 +119,17 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
     reason, joins = "", flow.joins(join, frame.stops)
     if isinstance(yes, Given) and isinstance(no, Given) and not _raises(yes) and not _raises(no):
         joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
-    for last in dict.fromkeys((*joins, END)):
+    ways = [(last, False) for last in dict.fromkeys((*joins, END))]
+    shared = [(last, True) for last in joins[:1]]  # better on two ways than with one for several
+    for last, stands in itertools.chain(ways, shared):
         begin = machine.effort.mark
         try:
-            ended = _fork(machine, frame, predicate, (yes, no), drops, last)
+            ended = _fork(machine, frame, predicate, (yes, no), drops, last, stands)
         except Unmergeable as unmergeable:
             machine.effort.fails(begin)
             reason = str(unmergeable)
+            if (last, stands) == ways[0] and not isinstance(unmergeable, Shared):
+                shared.clear()
             if not machine.effort.another_way():
                 machine.give_up(f"code that goes on by itself on too many ways ({reason})")
         else:  # a handler may return where the other ways go on
@@ -153,8 +158,9 @@ def _steps_of(frame: Frame, start: Start) -> list[int]:
 
 
 def _fork(
-    machine: Any, frame: Frame, predicate: Any, starts: tuple[Start, Start], drops: int, join: int
-) -> Any:
+    machine: Any, frame: Frame, predicate: Any, starts: tuple[Start, Start], drops: int, join: int,
+    stands: bool,
+) -> Any:  # fmt: skip
     outer, where = bind.ground(), place()
     assert isinstance(outer, Tracer)
     refused = outer.refused
@@ -184,7 +190,7 @@ def _fork(
         joined("cond", bind.ground().value(predicate), parts, where)
         assert parts[0].error is not None
         raise parts[0].error  # whichever it is, nothing comes after the branches
-    merger = Merger([parts[i] for i in fine], machine.heap)
+    merger = Merger([parts[i] for i in fine], machine.heap, stands)
     merged = merge_sides(machine, frame, [sides[i] for i in fine], merger)
     for i, row in zip(fine, merger.rows, strict=True):
         parts[i].leaves = row

@@ -27,6 +27,7 @@ from ..plain import PlainPython
 from ..symint import SymInt
 from ..trace import Traced
 from . import exceptions, instructions, operators
+from .aliases import put_outside
 from .branches import Again, Given, Redo, fork
 from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
@@ -92,6 +93,9 @@ class Capture(Lists):
             self.refuse_protected()
             if whole:
                 made = self.handed(made, set())
+                if not self.heap.aliases.are_two(self, [made, *put_outside(self)]):
+                    self.cuts.whole = True
+                    self.give_up("a result with arrays that may be one")
             elif holds_choice(made) and type(made) is not Choice:
                 self.give_up("a nested function that returns a list whose length the graph decides")
             if type(made) is Choice and not whole:
@@ -429,13 +433,18 @@ class Capture(Lists):
             return
         super().set_item(frame, held, self._key(held, key), value)
 
+    def writes_to(self, cell: Any) -> None:
+        """A write to the memory of an array, told of by ``ndarrays/cells.py``."""
+        if self.running is not None:
+            self._refuse_lost(self.running, cell)
+
     def _refuse_lost(self, frame: Frame, tensor: Any) -> None:
-        """A write to a tensor or an object. Raises if it would be lost for another one that is the
-        same; see ``aliases.py``."""
+        """A write to a tensor, an array or an object. Raises if it would be lost for another one
+        that is the same; see ``aliases.py``."""
         known = self.heap.aliases
         if known.is_known(tensor) and known.is_shared(self, frame, tensor):
             self.cuts.whole = True  # behind a step they would be two
-            self.give_up("a write to a tensor or object that may be the same as another")
+            self.give_up("a write to a tensor, array or object that may be the same as another")
 
     # calls
 
@@ -543,11 +552,10 @@ class Capture(Lists):
             other = right if is_opaque(left) else left
             if other is not None and not self.is_own(other) and not is_staged(other):
                 self.refuse_step("the identity of an object of a library")
-        if left is not right and left is not None and right is not None:
-            known = self.heap.aliases
-            if known.is_known(left) or known.is_known(right):
-                self.cuts.whole = True
-                self.give_up("`is` of objects of which the graph decides whether they are one")
+        apart = left is not right and left is not None and right is not None
+        if apart and self.heap.aliases.may_be_one(left, right):
+            self.cuts.whole = True
+            self.give_up("`is` of objects of which the graph decides whether they are one")
         return super().is_same(left, right)
 
     def has_flag(self, value: Any, flag: int) -> bool:

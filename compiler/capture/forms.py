@@ -384,6 +384,9 @@ def cells_of(form: Form, value: Any) -> list[int]:
     """The memory of the arrays in a value that travel as their elements."""
     if type(form) is Array and type(value) is TracedArray:
         return [id(value.cell)]
+    if type(form) is Variant:
+        several = [(form.forms.get(variant_key(v)), v) for v in values_of(value)]
+        return [cell for f, v in several if f is not None for cell in cells_of(f, v)]
     if type(form) is Items and type(value) is form.kind:
         pairs = zip(form.keys, form.forms, strict=True)
         return [cell for k, f in pairs for cell in cells_of(f, value[k])]

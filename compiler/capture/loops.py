@@ -198,7 +198,7 @@ class Loop:
 
     def _more(self, frame: Frame, depth: int) -> Any:
         """Whether a ``for`` has another item."""
-        walk = frame.stack[depth - 1]
+        walk, frame.now = frame.stack[depth - 1], self.head
         if type(walk) is not Walk:
             self.machine.give_up("a decision by a value of the graph in a loop over an iterator")
         return self.machine.decision(frame, walk.more())
@@ -272,8 +272,8 @@ class Loop:
             machine.give_up("a call that is made when the graph has run, in a loop of the graph,")
         return self._left(frame, ended, written)
 
-    def _restore(self, frame: Frame, tensors: Iterator[Any]) -> None:
-        """Give a frame, and objects, the state."""
+    def _restore(self, frame: Frame, tensors: Iterator[Any], behind: bool = False) -> None:
+        """Give a frame, and objects, the state: of a trip, or that ``behind`` the loop."""
         for name, form in self.forms.items():
             frame.slots[name] = form.make(tensors)
         if self.walk is not None:
@@ -286,7 +286,7 @@ class Loop:
             self.machine.changes(self.machine.journal.torn)
             self.machine.journal.torn |= self.torn
         held = [(key, contents.read()) for key, (contents, _) in self.heap.items()]
-        self.tensors.restored([*self._named(frame), *held])
+        self.tensors.restored([*self._named(frame), *held], behind)
 
     def _named(self, frame: Frame) -> list[tuple[Any, Any]]:
         """The variables of the state with their values."""
@@ -341,6 +341,8 @@ class Loop:
         named = self._named(frame)
         if self.tensors.left([*named, *after], bind.ground()) or changed:
             raise Widen
+        if self.tensors.keeps_outside:
+            raise Unmergeable("an array from outside that trips may keep")
         self._refuse_sharing(frame, tests, written, value)
         return self._next(frame, ended, tests, written, value)
 
@@ -404,7 +406,7 @@ class Loop:
     def _finish(self, tensors: Iterator[Any]) -> Any:
         """Put what comes out into the frame and into objects; how the loop ended."""
         frame = self.frame
-        self._restore(frame, tensors)
+        self._restore(frame, tensors, behind=True)
         frame.stack += self.inner
         for entry in self.entries:
             self.machine.journal.put(*entry)

@@ -35,7 +35,7 @@ from .raising import key_of
 from .text import Text
 from .walks import Walk
 
-__all__ = ["HOLE", "Build", "Merger", "Unmergeable", "as_bool", "form_key", "same"]
+__all__ = ["HOLE", "Build", "Merger", "Shared", "Unmergeable", "as_bool", "form_key", "same"]
 
 
 class _Hole:
@@ -64,7 +64,8 @@ def form_key(value: Any) -> Any:
     if type(value) is TracedScalar:
         return "scalar", value.dtype
     if type(value) is TracedArray:
-        return ("array", value.dtype, value.ndim) if value.parent is None else id(value)
+        made = value.parent is None and value.cell.source is None
+        return ("array", value.dtype, value.ndim) if made else id(value)
     if isinstance(value, tuple):
         return type(value), len(value)
     if isinstance(value, dict):
@@ -83,6 +84,10 @@ def as_bool(value: Any) -> Any:
 
 class Unmergeable(BaseException):
     """Values of two branches have no common form; the words say which."""
+
+
+class Shared(Unmergeable):
+    """Arrays of two branches have one only if what comes out may stand for one of several."""
 
 
 def same(left: Any, right: Any) -> bool:
@@ -121,16 +126,17 @@ def is_made(value: Any, tracer: Any) -> bool:
 class Merger:
     """Merges values of several parts; see the module."""
 
-    def __init__(self, parts: Sequence[Part], heap: Heap) -> None:
+    def __init__(self, parts: Sequence[Part], heap: Heap, stands: bool = True) -> None:
         self.parts, self.heap = parts, heap
-        self.rows: list[list[Any]] = [[] for _ in parts]
+        self.stands = stands  # whether an array may stand for one of several
+        # whether the code behind a part reaches an array around it by the present variable alone
+        self.is_alone: Callable[[int, Any], bool] = lambda at, array: False
         self.arrays: list[Any] = []  # the cells of those that have been merged
+        self.rows: list[list[Any]] = [[] for _ in parts]
         self.containers: dict[Any, Build] = {}  # by what each part has for them
         self.places: dict[Any, Any] = {}  # the same for each of these of one part
         self.met: list[Any] = []  # all values, so that no two have one id
         self.uses: Counter[tuple[int, int]] = Counter()  # how often each part leaves a tensor
-        # whether the code behind a part reaches an array around it by the present variable alone
-        self.is_alone: Callable[[int, Any], bool] = lambda at, array: False
         self.kept = False  # whether containers that were there before the parts stay themselves
 
     def merge(self, values: Sequence[Any], what: str) -> Build:
@@ -286,17 +292,24 @@ class Merger:
         return lambda outs: TracedScalar(home, outs[at])
 
     def _arrays(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
-        """Arrays that each way has made, or that nobody else has behind the parts."""
+        """Arrays that the function has made. What comes out stands for one of them."""
+        if not all(map(is_plain, real)):
+            raise Unmergeable(f"{what} is one of several arrays")
         for i, v in enumerate(values):
-            if v is HOLE:
-                continue
-            alone = is_made(v, self.parts[i].tracer) or (is_plain(v) and self.is_alone(i, v))
-            if not alone or any(v.cell is cell for cell in self.arrays):
-                raise Unmergeable(f"{what} is one of several arrays")
-            self.arrays.append(v.cell)
+            if v is not HOLE and not self.stands:
+                alone = is_made(v, self.parts[i].tracer) or self.is_alone(i, v)
+                if not alone or any(v.cell is cell for cell in self.arrays):
+                    raise Shared(f"{what} is one of several arrays")
+                self.arrays.append(v.cell)
         home = real[0].home
         at = self.column(self.within(own_tensor, self._elements(values)))
-        return lambda outs: fresh(home, outs[at])
+
+        def build(outs: Sequence[Any]) -> Any:
+            made = fresh(home, outs[at])
+            self.heap.aliases.stand(made.cell, [v.cell for v in real])
+            return made
+
+        return build
 
     def _elements(self, values: Sequence[Any]) -> list[Any]:
         """Tensors with the elements that arrays have at the end of each part."""

@@ -138,6 +138,12 @@ class Arrays:
         if self.tracer.watch is not None:
             self.tracer.watch.add(name, read)
 
+    def writes_to(self, cell: Any) -> None:
+        """The memory of an array is written to. Raises where another array of the trace may be the
+        same one."""
+        if self._machine is not None:
+            self._machine.writes_to(cell)
+
     def relies_on_errors(self, read: Callable[[], bool]) -> None:
         """The trace is good while floating-point errors raise, or do not, where it is called."""
         if not self._on_errors:

@@ -113,6 +113,7 @@ class Cell:
     def put(self, tensor: Any) -> None:
         """Replace the value."""
         ground: Any = bind.ground()  # a tracer
+        ground.arrays.writes_to(self)
         ground.writes_to(self, self.tensor, getattr(self.tensor, "trace", None))
         self.tensor = tensor
         self.version += 1

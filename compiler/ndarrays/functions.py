@@ -278,6 +278,16 @@ def vdot(a: Any, b: Any) -> Any:
     return call(trace, np.matmul, (left.conj(), right))
 
 
+@implements(np.outer)
+def outer(a: Any, b: Any, out: Any = None) -> Any:
+    """``np.outer``: of rows it needs no memory in one piece, which ``ravel`` asks for."""
+    trace = trace_of(a, b, out)
+    left, right = [
+        x if x.ndim == 1 else x.ravel() for x in (as_array(trace, a), as_array(trace, b))
+    ]
+    return call(trace, np.multiply, (left[:, None], right), () if out is None else (out,))
+
+
 @implements(np.empty_like)
 def empty_like(
     prototype: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, *,
