@@ -213,6 +213,8 @@ class Lists(Steps):
         """What a function does with a list whose length the graph decides; NotImplemented if none
         is among its arguments."""
         owner = getattr(function, "__self__", None)
+        if type(owner) is list and function.__name__ == "sort" and not args and self.is_own(owner):
+            return self._sort(frame, owner, kwargs)
         run = runs(owner)
         if run is not None and not kwargs:
             return self._method(frame, function.__name__, owner, run, args)
@@ -224,6 +226,12 @@ class Lists(Steps):
         if looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
             self.give_up("a container with a value of several types that is looked into")
         return NotImplemented
+
+    def _sort(self, frame: Frame, owner: list[Any], kwargs: dict[str, Any]) -> Any:
+        """``list.sort``."""
+        made = self.call(frame, sorted, (owner,), kwargs)
+        self.changes(owner)
+        owner[:] = made
 
     def _method(self, frame: Frame, name: str, owner: Any, run: Run, args: Any) -> Any:
         """A method of a list whose length the graph decides."""
@@ -257,6 +265,9 @@ class Lists(Steps):
             return self.invoke(frame, _sum, args, {})  # type: ignore[arg-type]
         if function is list:
             return self.fresh([run])
+        if function is sorted and kwargs.keys() <= {"key", "reverse"}:
+            items, made = self.fresh([run]), late("capture.ordered").ordered_run
+            return made(self, frame, items, kwargs.get("key"), kwargs.get("reverse", False))
         name = getattr(getattr(function, "real", function), "__name__", "")
         if name == "stack" and len(args) == 1 and not kwargs:
             return self._stacked(function, run)

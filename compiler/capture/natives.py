@@ -25,6 +25,7 @@ from .numbers import TracedNumber, sized
 from .objects import is_open
 from .staged import is_staged
 from .text import Piece, Text, has_no_text, snapshot
+from .walks import Walk
 
 __all__ = ["NATIVES", "interpreted", "used_up", "uses_up"]
 
@@ -229,6 +230,37 @@ def _extreme(function: Any) -> Any:
     return find
 
 
+def _sorted(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    """``sorted``, of values of the graph or with a key that may give some."""
+    items: Any = args[0] if len(args) == 1 and kwargs.keys() <= {"key", "reverse"} else None
+    known = type(items) in _LISTED or is_staged(items) and bool(getattr(items, "shape", ()))
+    if not known or holds_choice(items):
+        return _calling(sorted)(machine, frame, args, kwargs)
+    listed = list(machine.items(frame, items))
+    key = kwargs.get("key")
+    opens = key is not None and interpreted(machine, frame, key) is not key
+    if not opens and not any(map(_is_about_staged, listed)):
+        return _calling(sorted)(machine, frame, args, kwargs)
+    ordered = late("capture.ordered").ordered
+    return machine.fresh(ordered(machine, frame, listed, key, kwargs.get("reverse", False)))
+
+
+_LISTED: Any = (
+    list,
+    tuple,
+    range,
+    dict,
+    Walk,
+    type({}.keys()),
+    type({}.values()),
+    type({}.items()),
+)
+
+
+def _is_about_staged(item: Any) -> bool:
+    return any(map(_is_about_staged, item)) if isinstance(item, tuple) else is_staged(item)
+
+
 def _asking(code: Any, wanted: bool) -> Any:
     """``any`` or ``all`` of the items of a generator or a container with values of the graph."""
 
@@ -311,8 +343,9 @@ NATIVES: dict[Any, Any] = {
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
     copy.copy: _special("__copy__"), any: _asking(_any, True),
     all: _asking(_all, False), filter: _filter, max: _extreme(max), min: _extreme(min),
+    sorted: _sorted,
     **{f: _calling(f) for f in (
-        map, sorted, functools.reduce, itertools.accumulate, itertools.starmap,
+        map, functools.reduce, itertools.accumulate, itertools.starmap,
         itertools.takewhile, itertools.dropwhile, itertools.filterfalse, itertools.groupby,
     )},
 }  # fmt: skip
