@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import types
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -52,6 +53,7 @@ class Keyed(NamedTuple):
 LEAF = Structure(None, (), ())
 _ATOMS = {bool, int, float, complex, str, bytes, type(None)}
 _SETTLED: set[type] = set()
+_MUTABLE: set[type] = set()  # those of which one object is made
 _PLAIN = frozenset((list, dict, OrderedDict))
 UNSET = object()
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
@@ -66,11 +68,17 @@ def atom(kind: type) -> type:
     return kind
 
 
-def settled(kind: Any) -> Any:
-    """Class decorator: named tuples of this class stand for what their method ``settled`` gives,
-    where they are made of leaves."""
-    _SETTLED.add(kind)
-    return kind
+def settled(mutable: bool = False) -> Callable[[Any], Any]:
+    """Class decorator: named tuples of the class stand for what their method ``settled`` gives,
+    where they are made of leaves; ``mutable``: of one that stands twice one object is made."""
+
+    def decorate(kind: Any) -> Any:
+        _SETTLED.add(kind)
+        if mutable:
+            _MUTABLE.add(kind)
+        return kind
+
+    return decorate
 
 
 def flatten(tree: Any, stop: Any = (), with_keys: bool = False) -> tuple[Leaves, Structure]:
@@ -95,6 +103,11 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
         return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
     if kind not in _PLAIN:
         if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+            if kind in _MUTABLE:
+                if id(tree) in seen:
+                    return Structure(Again(seen[id(tree)]), (), ())
+                seen[id(tree)] = len(leaves.containers)
+                leaves.containers.append(tree)
             inner = tuple([_flatten(t, leaves, seen, stop) for t in tree])
             return Structure(kind, kind._fields, inner)
         if not (hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")):
@@ -259,8 +272,13 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
     if kind is tuple:
         return tuple([_build(c, leaves, made) for c in structure.children])
     if hasattr(kind, "_fields") and issubclass(kind, tuple):
+        at = len(made)
+        made += [None] if kind in _MUTABLE else []
         whole = tuple.__new__(kind, [_build(c, leaves, made) for c in structure.children])
-        return kind.settled(whole) if kind in _SETTLED else whole
+        whole = kind.settled(whole) if kind in _SETTLED else whole
+        if kind in _MUTABLE:
+            made[at] = whole
+        return whole
     base: Any = kind if kind in (list, dict, OrderedDict) else _base(kind)
     out: Any = base.__new__(kind)
     made.append(out)

@@ -15,6 +15,8 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from twofold.ir.tree import dict_of
+
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.cells import Cell
 from ..symint import SymInt
@@ -26,7 +28,8 @@ from .frame import Frame
 from .instances import fields_of, is_instance
 from .machine import Generator
 
-__all__ = ["Aliases", "State", "is_full", "known_by", "put_outside", "reached", "tensors_in"]
+__all__ = ["Aliases", "State", "inside", "is_full", "known_by", "put_outside", "reached",
+           "tensors_in"]  # fmt: skip
 
 
 class Aliases:
@@ -53,7 +56,7 @@ class Aliases:
         """A tensor stands for one of these objects; those of a group for different ones."""
         found: dict[int, Traced] = {}
         for v in values:
-            if v is not made and (isinstance(v, Traced | Cell) or is_instance(v)):
+            if v is not made and (isinstance(v, Traced | Cell | list | dict) or is_instance(v)):
                 found[id(v)] = v
                 found |= {id(x): x for x in self.stands.get(id(v), (v, ()))[1]}
         self.inherit(made, values)
@@ -150,10 +153,18 @@ class Aliases:
         return known and id(array.cell) not in reached(_roots(machine, frame, live))
 
     def are_two(self, machine: Any, todo: list[Any]) -> bool:
-        """Whether all arrays among these objects are different ones, and those of the function."""
+        """Whether all arrays, containers and objects among these are different ones, and those of
+        the function."""
+        if not (self.stands or self.copied or self.paired):
+            return True
         held = reached(todo)
+        copies = [
+            type(x) for key, x in held.items() if key in self.copied and type(x) is not Traced
+        ]
+        if len(set(copies)) < len(copies):
+            return False
         for x in held.values():
-            if type(x) is Cell and self.is_known(x):
+            if not isinstance(x, Traced | TracedArray) and self.is_known(x):
                 others = self.others(machine, x)
                 if others is None or not others.isdisjoint(held):
                     return False
@@ -173,17 +184,24 @@ def _is_older(x: Any, tracer: Any) -> bool:
 
 
 def tensors_in(value: Any) -> list[Any]:
-    """The tensors of a trace, the memory of arrays, and objects of the user's classes that a value
-    is or holds, in tuples, lists, dicts and attributes."""
+    """The tensors of a trace, the memory of arrays, lists, dicts and objects of the user's classes
+    that a value is or holds, in containers and attributes."""
     if isinstance(value, Traced):
         return [value]
     if type(value) is TracedArray:
         return [value.cell]
     if is_instance(value):
         return [value, *[t for x in fields_of(value).values() for t in tensors_in(x)]]
-    if isinstance(value, tuple | list):
-        return [t for x in value for t in tensors_in(x)]
-    return [t for x in value.values() for t in tensors_in(x)] if isinstance(value, dict) else []
+    held = inside(value)
+    found = [t for x in held for t in tensors_in(x)] if type(held) is tuple else []
+    return [value, *found] if type(value) in (list, dict) else found
+
+
+def inside(value: Any) -> Any:
+    """What is in a container; anything else as it is."""
+    if isinstance(value, dict):
+        return tuple(value.values())
+    return tuple(value) if isinstance(value, tuple | list) else value
 
 
 class State:
@@ -194,7 +212,8 @@ class State:
         self.first: dict[Any, list[Any]] = {}  # by place, before the loop
         self.made: dict[int, Any] = {}  # those that a trip begins with, with their places
         self.older: dict[int, Any] = {}  # what trips take from outside
-        self.moves = self.is_tangled = False  # from place to place; whether two may be one object
+        self.moves = False  # from place to place
+        self.tangled: set[type] = set()  # of what kind two may be one object
         self.pairs: set[frozenset[Any]] = set()  # places that may hold one array
         self.stays: set[Any] = set()  # places where trips may keep an array
         self.keeps_outside = False  # whether that may be one from outside
@@ -202,8 +221,11 @@ class State:
     def begin(self, places: Iterable[tuple[Any, Any]]) -> None:
         """What the places hold before the loop."""
         self.first = {place: tensors_in(value) for place, value in places}
-        given = [id(t) for found in self.first.values() for t in found if type(t) is not Cell]
-        self.is_tangled = self.is_tangled or len(set(given)) < len(given)
+        given: set[int] = set()
+        for t in itertools.chain(*self.first.values()):
+            if id(t) in given and type(t) is not Cell:
+                self.tangled.add(type(t))
+            given.add(id(t))
 
     def restored(self, places: Iterable[tuple[Any, Any]], behind: bool = False) -> None:
         """What the places hold when a trip begins, or behind the loop."""
@@ -224,7 +246,7 @@ class State:
                         self.known.stand(t, [x for x in others if type(x) is Cell])
                     continue
                 self.known.stand(t, [x for x in others if type(x) is type(t)], self)
-                if self.is_tangled:
+                if type(t) in self.tangled:
                     self.known.copy([t])
         for one, other in map(tuple, self.pairs):
             for a, b in itertools.product(cells.get(one, ()), cells.get(other, ())):
@@ -233,6 +255,7 @@ class State:
     def left(self, places: Iterable[tuple[Any, Any]], tracer: Any) -> bool:
         """What the places hold at the end of a trip; whether that says more than was known."""
         before, seen = self._known_so_far(), set()
+        given = {id(t) for t in itertools.chain(*self.first.values())}
         cells: list[tuple[Any, Cell]] = []
         for place, value in places:
             first = self.first.get(place, ())
@@ -242,17 +265,20 @@ class State:
                 if type(t) is Cell:
                     cells.append((place, t))
                     continue
-                self.is_tangled = self.is_tangled or id(t) in seen
+                self.tangled |= {type(t)} if id(t) in seen else set()
                 seen.add(id(t))
                 if id(t) in self.made:
                     self.moves = self.moves or self.made[id(t)] != place
+                elif id(t) in given:
+                    self.moves = True
                 elif _is_older(t, tracer):
-                    self.older[id(t)], self.is_tangled = t, True
+                    self.older[id(t)] = t
+                    self.tangled.add(type(t))
         self._arrays_left(cells, tracer)
         return before != self._known_so_far()
 
     def _known_so_far(self) -> tuple[Any, ...]:
-        return self.moves, self.is_tangled, len(self.older), len(self.pairs)
+        return self.moves, len(self.tangled), len(self.older), len(self.pairs)
 
     def _arrays_left(self, cells: list[tuple[Any, Cell]], tracer: Any) -> None:
         """The same for the memory of arrays: which may be one, or one that was there before."""
@@ -333,7 +359,7 @@ def _held(x: Any) -> Iterable[Any]:
     if isinstance(x, Generator):
         return (*x.frame.slots.values(), *x.frame.stack)
     if type(x).__module__.startswith(_OURS):
-        return [getattr(x, name, None) for name in (*_named(x), *_WALK)]
+        return [_attribute(x, name) for name in (*dict_of(x), *_WALK)]
     return fields_of(x).values() if is_instance(x) else gc.get_referents(x)
 
 
@@ -341,9 +367,12 @@ _OURS = __name__.rpartition(".")[0]
 _WALK = ("source", "at", "pieces")
 
 
-def _named(x: Any) -> Iterable[str]:
-    """The names of the attributes in an object's dict."""
-    return getattr(x, "__dict__", ())
+def _attribute(x: Any, name: str) -> Any:
+    """An attribute of what stands for a text or an iterator, which may refuse to be looked at."""
+    try:
+        return object.__getattribute__(x, name)
+    except AttributeError:
+        return None
 
 
 def is_full(cell: types.CellType) -> bool:

@@ -92,10 +92,10 @@ class Capture(Lists):
             )  # fmt: skip
             self.refuse_protected()
             if whole:
-                made = self.handed(made, set())
                 if not self.heap.aliases.are_two(self, [made, *put_outside(self)]):
                     self.cuts.whole = True
-                    self.give_up("a result with arrays that may be one")
+                    self.give_up("a result with objects that may be one")
+                made = self.handed(made, {})
             elif holds_choice(made) and type(made) is not Choice:
                 self.give_up("a nested function that returns a list whose length the graph decides")
             if type(made) is Choice and not whole:
@@ -345,17 +345,18 @@ class Capture(Lists):
             frame.at = end
             return None
         if self._rolls(frame, head, walk, length):
-            saved, tried = frame.copy(), frame.copy()
-            begin = self.effort.mark
+            saved, tried, begin = frame.copy(), frame.copy(), self.effort.mark
+            loops = late("capture.loops")
             try:
-                ended = late("capture.loops").run_loop(self, tried, head, peeled=True, grows=False)
-                self.effort.unrolled[frame.code, head] = 0
-                frame.become(tried)
-                return ended
+                ended = loops.staged(self, tried, head)
             except (Unmergeable, PlainPython):
                 self.effort.fails(begin)
                 self.effort.unrolled[frame.code, head] += 1
                 frame.become(saved)
+            else:  # what comes behind the loop is no part of the attempt
+                self.effort.unrolled[frame.code, head] = 0
+                frame.become(tried)
+                return loops.settle(self, frame, ended)
             if isinstance(length, SymInt):
                 length = int(length)
         frame.stack[-1] = walk.moved(walk.at + 1)
@@ -412,7 +413,7 @@ class Capture(Lists):
         return key
 
     def _index(self, held: Any, key: TracedNumber) -> Any:
-        if runs(self.present(held)) is not None:
+        if runs(self.present(held)) is not None or (type(held) is list and self.is_own(held)):
             return key
         if isinstance(held, Tensor):
             return key.held
@@ -439,8 +440,7 @@ class Capture(Lists):
             self._refuse_lost(self.running, cell)
 
     def _refuse_lost(self, frame: Frame, tensor: Any) -> None:
-        """A write to a tensor, an array or an object. Raises if it would be lost for another one
-        that is the same; see ``aliases.py``."""
+        """Raises where a write would be lost for another that is the same; see ``aliases.py``."""
         known = self.heap.aliases
         if known.is_known(tensor) and known.is_shared(self, frame, tensor):
             self.cuts.whole = True  # behind a step they would be two

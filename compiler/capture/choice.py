@@ -24,7 +24,7 @@ _ITERATORS = frozenset({
 _HOLDERS = _ITERATORS | {list, tuple, dict, set}
 
 
-@settled
+@settled()
 class Choice(NamedTuple):
     """One of two values: ``yes`` where ``test`` holds."""
 

@@ -20,7 +20,7 @@ from twofold.runtime.tensor import Tensor
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.operands import fresh
 from ..trace import Traced
-from .choice import Choice, alternatives, chosen, values_of
+from .choice import Choice, Run, alternatives, chosen, values_of
 from .frame import UNBOUND
 from .instances import built, fields_of, is_fresh_instance, is_instance, is_own_instance
 from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, known_shape, same
@@ -224,9 +224,12 @@ class Items(Form):
 
     def make(self, tensors: Iterator[Any]) -> Any:
         items = [f.make(tensors) for f in self.forms]
-        if issubclass(self.kind, dict):
-            return self.kind(zip(self.keys, items, strict=True))
-        return self.kind._make(items) if hasattr(self.kind, "_make") else self.kind(items)
+        if hasattr(self.kind, "_make"):
+            return self.kind._make(items)
+        pairs = zip(self.keys, items, strict=True)
+        made = self.kind(pairs if issubclass(self.kind, dict) else items)
+        bind.ground().arrays.machine.fresh(made)  # type: ignore[attr-defined]
+        return made
 
     def settle(self) -> None:
         for form in self.forms:
@@ -433,6 +436,8 @@ def late(value: Any) -> Form:
         raise Unmergeable("a view that a loop makes is left by it")
     if is_fresh_instance(value):
         return Instance(value, late_fields=True)
+    if type(value) is list and any(type(v) is Run for v in value):
+        raise Unmergeable("a list whose length the graph decides that trips make")
     if isinstance(value, tuple) and value:
         made = Items(value)
         made.forms = [late(v) for v in value]

@@ -72,7 +72,8 @@ def run_of(value: list[Any], form: Form) -> Run:
     if found is not None:
         both(found.form, form)
         return found
-    _copied(value)
+    for item in value:
+        _copied(item)
     leaves = [form.take(item) for item in value]
     kinds = leaves[0] if leaves else form.zeros()
     buffers = [OPS["buffer_new"](of=t.value.type) for t in kinds]
@@ -231,7 +232,7 @@ def merged(merger: Merger, column: Sequence[Any], what: str) -> Build:
 # what a caller gets
 
 
-@settled
+@settled(mutable=True)
 class Listed(NamedTuple):
     """A list that a compiled function returns: what its items are, and their tensors as rows."""
 

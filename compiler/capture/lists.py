@@ -14,6 +14,7 @@ from .choice import Choice, Run, holds_choice
 from .frame import Frame
 from .grown import (
     appended,
+    element_form,
     item_at,
     item_of,
     listed,
@@ -21,6 +22,7 @@ from .grown import (
     read,
     replaced,
     rows_of,
+    run_of,
     runs,
     template,
 )
@@ -58,16 +60,17 @@ class Lists(Steps):
         """The truth of a value: a bool, or a bool tensor."""
         raise NotImplementedError
 
-    def handed(self, value: Any, seen: set[int], depth: int = 4) -> Any:
+    def handed(self, value: Any, seen: dict[int, Any], depth: int = 4) -> Any:
         """A result as the caller gets it: lists whose length the graph decides among them."""
         run = runs(value)
-        if run is not None:
-            if id(value) in seen:
-                self.give_up("a list whose length the graph decides that is returned twice")
-            seen.add(id(value))
-            return listed(run)
-        if type(value) not in (list, tuple, dict, Choice) or not holds_choice(value, depth):
+        held = type(value) in (list, tuple, dict, Choice) and holds_choice(value, depth)
+        if run is None and not held:
             return value
+        if id(value) not in seen:  # one list that is returned twice stays one
+            seen[id(value)] = listed(run) if run is not None else self._handed(value, seen, depth)
+        return seen[id(value)]
+
+    def _handed(self, value: Any, seen: dict[int, Any], depth: int) -> Any:
         if type(value) is dict:
             return {k: self.handed(v, seen, depth - 1) for k, v in value.items()}
         made = [self.handed(v, seen, depth - 1) for v in value]
@@ -114,12 +117,29 @@ class Lists(Steps):
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         run = runs(held)
+        if type(whole(key)) is TracedNumber and run is None and type(held) is list:
+            self._write_at(held, whole(key), value)
+            return
         if run is None:
             super().set_item(frame, held, key, value)
             return
         key = self._place(key)
         self.changes(held)
         held[0] = replaced(run, key, value)
+
+    def _write_at(self, held: Any, index: Any, value: Any) -> None:
+        """``held[index] = value`` in a list of the function's, where the graph decides the index:
+        its items are in buffers from now on."""
+        if not self.is_own(held) or not issubclass(index.kind, int):
+            self.give_up("an index of a container that is a value of the graph")
+        try:
+            form = element_form([held, [value]])
+            assert form is not None
+            made = replaced(run_of(held, form), index, value)
+        except Unmergeable as reason:
+            self.give_up(f"an index of a list that the graph decides: {reason}")
+        self.changes(held)
+        held[:] = [made]
 
     def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
         if runs(self.present(held)) is not None:
@@ -243,6 +263,8 @@ class Lists(Steps):
             self.changes(owner)
             made, owner[0] = popped(run)
             return made
+        if name == "pop" and args == (0,):
+            return self._first_popped(frame, owner, run)
         if name == "copy" and not args:
             return self.fresh([run])
         if name == "clear" and not args:
@@ -250,6 +272,16 @@ class Lists(Steps):
             owner.clear()
             return None
         return self.give_up(f"`{name}` of a list whose length the graph decides")
+
+    def _first_popped(self, frame: Frame, owner: Any, run: Run) -> Any:
+        """``items.pop(0)``."""
+        empty = run.count.tensor(np.int64) == 0
+        raise_if(empty, IndexError("pop from empty list"))
+        made = read(run, as_tensor(0, int))
+        rest = late("capture.drained").sliced(self, frame, owner, slice(1, None))
+        self.changes(owner)
+        owner[:] = rest
+        return made
 
     def _with_run(
         self, frame: Frame, function: Any, run: Run, args: Any, kwargs: Any, parts: bool

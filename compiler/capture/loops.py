@@ -20,6 +20,7 @@ from twofold.runtime.carried import State, own_tensor, truth
 from ..control.loop import stage_while
 from ..plain import PlainPython
 from .aliases import State as Tensors
+from .aliases import inside
 from .branches import Again, Ending, fork, go_on
 from .choice import holds_choice
 from .effort import PEELED
@@ -34,7 +35,7 @@ from .merge import HOLE, Unmergeable
 from .numbers import holds
 from .walks import Walk
 
-__all__ = ["Loop", "run_loop", "settle"]
+__all__ = ["Loop", "run_loop", "settle", "staged"]
 
 TRIES = 12
 RETURNED = "<returned>"
@@ -44,30 +45,49 @@ class Widen(BaseException):
     """The trip leaves a state of another form than it began with; the guess has been widened."""
 
 
-def run_loop(
-    machine: Any, frame: Frame, head: int, peeled: bool = False, grows: bool = True
-) -> Any:
+def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any:
     """Make the trips of a loop, at least one. Gives nothing if the frame can go on behind it, else
-    how its run ended. ``grows``: whether lists may get lengths that the graph decides."""
+    how its run ended."""
     if head not in flow_of(frame.code).loops:
         return _only_trip(machine, frame, head)
-    loop, begin = Loop(machine, frame, head, grows=grows), machine.effort.mark
-    state = frame.code, head, grows, tuple([(name, f.key) for name, f in loop.forms.items()])
+    loop = Loop(machine, frame, head)
     try:
-        if state in machine.effort.shapeless:
-            raise Unmergeable("the state of a loop has no form, as before")
-        ending = loop.stage()
+        ending = _attempt(loop)
     except (Unmergeable, PlainPython):
-        machine.effort.fails(begin)
-        machine.effort.shapeless.add(state)
         if peeled or machine.effort.peeled[frame.code, head] >= PEELED:
-            return settle(machine, frame, Loop(machine, frame, head, True, grows).stage())
+            return settle(machine, frame, Loop(machine, frame, head, True).stage())
         machine.effort.peeled[frame.code, head] += 1
         try:
             return _peel(machine, frame, loop)
         finally:
             machine.effort.peeled[frame.code, head] -= 1
     return settle(machine, frame, ending)
+
+
+def staged(machine: Any, frame: Frame, head: int) -> Any:
+    """How a loop ends of which Python could make the trips as well, and lists keep their lengths.
+    Raises Unmergeable or PlainPython, and nothing has been written then."""
+    if head not in flow_of(frame.code).loops:
+        raise Unmergeable("a loop makes one trip only")
+    try:
+        return _attempt(Loop(machine, frame, head, grows=False))
+    except (Unmergeable, PlainPython):
+        return Loop(machine, frame, head, True, grows=False).stage()
+
+
+def _attempt(loop: Loop) -> Any:
+    """Stage a loop whose variables have one form each, unless it is known to have none."""
+    effort, begin = loop.machine.effort, loop.machine.effort.mark
+    forms = tuple([(name, f.key) for name, f in loop.forms.items()])
+    state = loop.frame.code, loop.head, loop.grows, forms
+    try:
+        if state in effort.shapeless:
+            raise Unmergeable("the state of a loop has no form, as before")
+        return loop.stage()
+    except (Unmergeable, PlainPython):
+        effort.fails(begin)
+        effort.shapeless.add(state)
+        raise
 
 
 def _only_trip(machine: Any, frame: Frame, head: int) -> Any:
@@ -217,7 +237,7 @@ class Loop:
         raise Unmergeable("the state of a loop has no form that stays")
 
     def _stage(self) -> Any:
-        before = [(key, contents.before) for key, (contents, _) in self.heap.items()]
+        before = [(key, inside(contents.before)) for key, (contents, _) in self.heap.items()]
         self.tensors.begin([*self._named(self.frame), *before])
         first = [OPS["constant"](value=np.True_), *self._first()]
         n = len(first) - 1
@@ -285,7 +305,7 @@ class Loop:
         if self.torn:
             self.machine.changes(self.machine.journal.torn)
             self.machine.journal.torn |= self.torn
-        held = [(key, contents.read()) for key, (contents, _) in self.heap.items()]
+        held = [(key, inside(contents.read())) for key, (contents, _) in self.heap.items()]
         self.tensors.restored([*self._named(frame), *held], behind)
 
     def _named(self, frame: Frame) -> list[tuple[Any, Any]]:
@@ -337,7 +357,7 @@ class Loop:
         self.inner = frame.stack[len(self.frame.stack) :]
         if any(type(x) is not Walk for x in self.inner):
             raise Unmergeable("a loop is left from inside something that is unfinished")
-        after = [(key, written[key].after) for key in self.heap if key in written]
+        after = [(key, inside(written[key].after)) for key in self.heap if key in written]
         named = self._named(frame)
         if self.tensors.left([*named, *after], bind.ground()) or changed:
             raise Widen

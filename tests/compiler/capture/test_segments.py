@@ -191,7 +191,7 @@ def views(x: Any) -> Any:
 
 def sorts(x: Any) -> Any:
     ordered = sorted([float(x[1]), float(x[0])], key=lambda v: -v)
-    return x * ordered[0], ordered
+    return x * json.loads(json.dumps(ordered))[0], ordered
 
 
 def shown(x: Any) -> Any:
