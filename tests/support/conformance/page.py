@@ -21,8 +21,11 @@ INTRODUCTION = """\
 
 What the tests of other projects say of twofold. None of them is part of this project; each is run by a
 command, with no list of tests to skip, and this page is written from what the runs found:
-`cd tests; python -m support.conformance --help`. Of the open test in compiled functions, the sign of
-NaN, only some runs fail.
+`cd tests; python -m support.conformance --help`.
+
+HIPS autograd's tests, with tensors in place of its boxes, give 433 of 458, every gradient to order two
+against differences. The others call it with lists of tensors, `np.r_` and `np.c_`, which NumPy makes arrays of
+(TapeError says so), take the largest of complex numbers, or ask for autograd's own names.
 
 SciPy and scikit-learn compute with tensors through the array API (`SCIPY_ARRAY_API=1`, and
 `config_context(array_api_dispatch=True)`): `python -m support.array_clients` calls 34 functions of SciPy
