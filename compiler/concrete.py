@@ -124,10 +124,14 @@ class ConcreteFunction:
         lent = getattr(leaves, "containers", None)
         return not lent or self.trace.apart.isdisjoint(map(id, lent))
 
+    def are_bare(self, leaves: Any) -> bool:
+        """Whether no tensor was given attributes on whose absence the trace relies."""
+        return not any(leaves[i].__dict__ for i in self.trace.bare)
+
     def fits(self, leaves: list[Any]) -> bool:
         """Whether every guard holds for these arguments and the surroundings are unchanged."""
         env = self.environment(leaves)
-        if not self.stands_apart(leaves):
+        if not self.stands_apart(leaves) or not self.are_bare(leaves):
             return False
         if any(leaves[i].strides != strides for i, strides in self.trace.strides.items()):
             return False
@@ -146,6 +150,9 @@ class ConcreteFunction:
         for i, strides in self.trace.strides.items():
             if leaves[i].strides != strides:
                 yield f"needs the strides {strides} of {self.trace.leaf_names[i]}"
+        for i in self.trace.bare:
+            if leaves[i].__dict__:
+                yield f"{self.trace.leaf_names[i]} has been given attributes"
         yield from self.watch.changes()
 
     def written(self, leaves: list[Any]) -> list[Any]:
@@ -308,7 +315,8 @@ class PreparedCall:
         made = enumerate(self.captures, len(self.positions))
         self.made = [(i, c) for i, c in made if c.__class__ not in (Variable, NumberInput)]
         self.watch = concrete.watch
-        self.free = not concrete.watch.reads  # nothing to check on a call
+        # nothing to check on a call
+        self.free = not concrete.watch.reads and not concrete.trace.bare
         self.writes = concrete.outputs.writes
         self.settles = self.aliases or bool(self.writes)
         self.wrap_outputs = concrete.outputs.builder(env, owned)
@@ -316,7 +324,7 @@ class PreparedCall:
 
     def ready(self, leaves: Any) -> bool:
         """Whether what the trace relies on, sizes apart, holds for a call."""
-        return self.watch.unchanged()
+        return self.watch.unchanged() and self.concrete.are_bare(leaves)
 
     def call(self, args: Any, kwargs: dict[str, Any], leaves: Any) -> Any:
         """Make the call of these arguments; see ``pace.Paced``."""
@@ -386,7 +394,7 @@ class NumberCall(PreparedCall):
         self.build = functools.partial(outputs.build, env=env) if special else None
 
     def ready(self, leaves: Any) -> bool:
-        return self.watch.unchanged() and (not self.numbers.guards or self.numbers.hold(leaves))
+        return super().ready(leaves) and (not self.numbers.guards or self.numbers.hold(leaves))
 
     def __call__(self, leaves: Any) -> Any:
         if self.plain is not None and self.plain(leaves):

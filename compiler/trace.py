@@ -217,6 +217,9 @@ class Tracer(bind.Ground):
         self.lent: set[int] = set()  # containers of the call for which the trace has its own
         # the tensors among the arguments, with what they held at first
         self.arguments: list[tuple[Traced, Value]] = [] if outer is None else outer.arguments
+        # those of them that were given attributes, and those that the trace relies on to have none
+        self.adorned: set[int] = set() if outer is None else outer.adorned
+        self.bare: set[int] = set() if outer is None else outer.bare
         self.effects: list[Any] = []  # what a call does after the graph (``capture/journal.py``)
         self.cut_at: int | None = None  # the instruction before which the trace ends
         self.prelude: Any = None  # calls before the graph; None where there are none

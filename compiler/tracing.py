@@ -56,6 +56,7 @@ class Trace(NamedTuple):
     again: str  # what it has read of what each call changes, so that the next one traces again
     prelude: Prelude | None  # what is called before the graph
     apart: frozenset[int]  # containers from outside that it looks at, which no argument may be
+    bare: list[int]  # leaves that may have no attributes but those of their class
 
 
 class Tracing:
@@ -174,6 +175,7 @@ class Tracing:
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
             tracer.arrays.replays, again, tracer.prelude or None, apart,
+            [self.positions[i] for i in tracer.bare],
         )  # fmt: skip
 
     def until(self, at: int, why: str) -> Tracing:
@@ -241,6 +243,8 @@ def _traced_leaves(
             positions.append(i)
             made = tracer.input(as_plain(leaf), names[i], i)
             array = not isinstance(leaf, Tensor)
+            if not array and leaf.__dict__:
+                tracer.adorned.add(len(positions) - 1)
             traced.append(tracer.arrays.argument(leaf, i, made) if array else made)
         elif key[i + 1] is float or key[i + 1] is int:
             traced.append(tracer.numbers.argument(i, leaf, names[i]))

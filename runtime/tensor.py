@@ -41,7 +41,7 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
     <tf.Tensor: shape=(2,), dtype=float32, numpy=array([3., 6.], dtype=float32)>
     """
 
-    __slots__ = ("__weakref__", "past", "value")
+    __slots__ = ("__dict__", "__weakref__", "past", "value")
     __array_priority__ = 100.0
     is_tensor = True  # what composites in ``ir`` ask, which know no class of this floor
     value: Any  # an array; see the module
@@ -220,4 +220,4 @@ def wrap(array: Any) -> Tensor:
 
 
 _new = object.__new__
-Tensor.array = Tensor.value  # type: ignore[misc]  # one slot, two names
+Tensor.array = Tensor.value  # one slot, two names

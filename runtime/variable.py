@@ -45,7 +45,7 @@ class Variable(Scatters, Operators, NumpyProtocols):
     array([2., 3.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "array", "name", "serial", "trainable", "turn")
+    __slots__ = ("__dict__", "__weakref__", "array", "name", "serial", "trainable", "turn")
     __array_priority__ = 100.0
     array: np.ndarray[Any, Any]
     turn: Any  # of a generator's state: held by who reads it to assign its successor; else None

@@ -193,7 +193,7 @@ class Guarding(Writes):
         """An attribute; of an object of a library's, if it can be guarded."""
         if name == "__class__" and isinstance(owner, (*OF_TRACE, Text, Generator)):
             return kind_of(owner)
-        if isinstance(owner, OF_TRACE):
+        if isinstance(owner, OF_TRACE) and not self._is_given(owner, name):
             refuse_missing(owner, name)
         kind = type(owner)
         if is_text(owner, name) and not self.is_own(owner):
@@ -222,6 +222,32 @@ class Guarding(Writes):
         elif not is_ours(kind) and not self.is_own(owner):
             self._library_attribute(owner, name)
         return super().attribute(frame, owner, name)
+
+    def _is_given(self, owner: Any, name: str) -> bool:
+        """Whether a tensor or a Variable has an attribute that somebody gave it; either is relied
+        on. What an argument has is another call's matter: a step looks into it."""
+        if not isinstance(owner, Tensor | Variable) or hasattr(type(owner), name) != (
+            name == "__dict__"
+        ):
+            return False
+        given = dict_of(owner)
+        if not hasattr(owner, "trace"):
+            if name == "__dict__":
+                self.refuse_step("the __dict__ of a tensor")
+            self._in_dict(owner, name)
+        elif name not in given:
+            self._rely_on_bare(owner, name)
+        return name in given
+
+    def _rely_on_bare(self, owner: Any, name: str) -> None:
+        """An attribute is looked for that a tensor of the trace has not been given."""
+        tracer = self.tracer
+        at = next((i for i, (x, _) in enumerate(tracer.arguments) if x is owner), None)
+        if at is None or name.startswith("__") and name != "__dict__":
+            return
+        if at in tracer.adorned or name == "__dict__":
+            self.refuse_step(f"the attribute {name!r} of an argument")
+        tracer.bare.add(at)
 
     def _is_fixed(self, owner: Any) -> bool:
         """Whether nobody assigns to the attributes of an object: one of a class of the user's has

@@ -201,8 +201,46 @@ def test_filter_takes_one_truth_value() -> None:
     pairs = Dataset.from_tensor_slices(([1, 2], [True, False])).filter(lambda a, b: b)
     assert [int(a) for a, _ in pairs] == [1]
     with pytest.raises(tf.errors.ConversionError, match="the predicate of filter returns one bool"):
-        list(Dataset.range(3).filter(lambda x: x))
+        list(Dataset.range(3).filter(lambda x: x.numpy()))  # plain Python: an element tells
     assert [int(x) for x in Dataset.range(9).take_while(lambda x: x < 2)] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "predicate",
+    [lambda x: x, lambda x: tf.stack([x > 1, x > 2]), lambda x: None, lambda x: (x > 1,)],
+)
+@pytest.mark.parametrize("name", ["filter", "take_while"])
+def test_a_predicate_that_gives_no_bool_is_refused_when_the_pipeline_is_made(
+    name: str, predicate: Any
+) -> None:
+    ds = Dataset.range(3).map(lambda x: x + 1)
+    with pytest.raises(
+        tf.errors.ConversionError, match=f"the predicate of {name} returns one bool"
+    ):
+        getattr(ds, name)(predicate)
+
+
+def test_a_map_that_returns_nothing_is_refused() -> None:
+    for function in (lambda x: None, lambda x: (None, None), lambda x: print(end="")):
+        ds = Dataset.range(3).map(function)
+        for use in (list, lambda ds: ds.element_spec):
+            with pytest.raises(tf.errors.ReturnTypeError, match="which has no tensor"):
+                use(ds)
+    assert [b for _, b in Dataset.range(2).map(lambda x: (x, None))] == [None, None]
+
+
+def test_none_among_slices_is_none_in_each_element() -> None:
+    ds = Dataset.from_tensor_slices((np.arange(4), None)).shuffle(4, seed=1).batch(3)
+    assert [(x.shape, none) for x, none in ds] == [((3,), None), ((1,), None)]
+    with pytest.raises(tf.errors.ArgumentError, match="at least one tensor"):
+        Dataset.from_tensor_slices((None, None))
+
+
+def test_sizes_that_the_first_element_tells_are_open_where_elements_are_padded() -> None:
+    ds = Dataset.range(1, 5).map(lambda n: np.ones(int(n)))
+    assert ds.element_spec == tf.TensorSpec((1,), "float64")
+    assert [b.shape for b in ds.padded_batch(2)] == [(2, 2), (2, 4)]
+    assert ds.padded_batch(2).element_spec == tf.TensorSpec((None, None), "float64")
 
 
 def fails_at_two(x: Any) -> Any:

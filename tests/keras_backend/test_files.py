@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.saving.beside import beside
 
 keras = pytest.importorskip("twofold.keras")
 
@@ -127,6 +130,18 @@ def test_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path, name: str) -
 class Own(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         return x * 2
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.weights.h5"])
+def test_what_a_killed_save_left_goes_at_the_next_one(tmp_path: Path, name: str) -> None:
+    made, file = model(), tmp_path / name
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        pass
+    left = beside(file)
+    left = left.with_name(left.name.replace(f".{os.getpid()}.", f".{gone.pid}."))
+    left.write_text("half of a model")
+    (made.save_weights if "weights" in name else made.save)(file)
+    assert os.listdir(tmp_path) == [name]
 
 
 def test_custom_classes_lambdas_and_cut_files_are_refused_by_keras(tmp_path: Path) -> None:

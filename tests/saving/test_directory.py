@@ -13,6 +13,7 @@ import pytest
 
 import twofold as tf
 from twofold.saving import directory
+from twofold.saving.beside import beside, sweep
 from twofold.saving.directory import MANIFEST, read_directory, write_directory
 
 STEPS = ("replace", "rename", "fsync", "mkdir", "unlink")
@@ -101,6 +102,31 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, first: bool) -> None:
     if not first:
         assert held(path) == "old"
         assert sorted(os.listdir(path)) == ["a.txt", "b.txt", MANIFEST]
+
+
+def test_what_is_left_over_goes_and_what_others_write_stays(tmp_path: Path) -> None:
+    target = tmp_path / "model.keras"
+    mine = beside(target)
+    child = os.fork()
+    if child == 0:
+        beside(target).write_text("half")
+        os._exit(0)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    assert left.suffix == ".keras" and left.name.startswith(".")
+    host, process = left.name.split(".")[1:3]
+    stays = [
+        mine,
+        tmp_path / left.name.replace(host, "elsewhere"),
+        tmp_path / left.name.replace(f".{process}.", f".{os.getppid()}."),
+        tmp_path / left.name.replace("model", "other"),
+        tmp_path / f".{process}.model.keras",
+    ]
+    goes = [left, tmp_path / mine.name.replace(mine.name.split(".")[3], "00-0")]
+    for place in (*stays, *goes):
+        place.write_text("half")
+    sweep(target)
+    assert sorted(tmp_path.iterdir()) == sorted(stays)
 
 
 def test_something_else_in_the_place_is_left_alone(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ class Dataset(MapMethods, BatchMethods, OrderMethods, FileSources):
     def from_tensor_slices(tensors: Any, name: str | None = None) -> Dataset:
         """The rows of tensors, in their structure.
 
-        ``tensors``: tuples and dicts of arrays with the same number of rows; lists are arrays.
+        ``tensors``: tuples and dicts of arrays with the same number of rows; lists are arrays,
+        and None among them is None in each element.
         An array is copied unless nobody can write to it; a memory-mapped one is read as needed.
         Raises ShapeError for scalars, and for different numbers of rows.
 

@@ -65,6 +65,7 @@ class UserFunction:
         if found.__class__ is list:
             found = tuple(found)
         out, of = flatten(found)
+        self.require_tensor(found, out)
         try:
             return [leaf_of(x) for x in out], of
         except ConversionError as error:
@@ -72,6 +73,12 @@ class UserFunction:
                 f"{self.what}: {self} returned {_kinds(out)}; return tensors, arrays, numbers, "
                 f"texts, None, datasets and tuples and dicts of them ({error.message})"
             ) from None
+
+    def require_tensor(self, found: Any, leaves: list[Any], none: Any = None) -> None:
+        """Raise ReturnTypeError if a result, or its spec, is made of None alone: what forgot to
+        return something."""
+        if all(leaf == none if none is not None else leaf is None for leaf in leaves):
+            raise ReturnTypeError(f"{self.what}: {self} returned {found!r}, which has no tensor")
 
     def block(self, block: Block) -> Block | None:
         """What the function returns for all elements of a block, or None where they have to be

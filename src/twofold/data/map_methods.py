@@ -29,12 +29,14 @@ class MapMethods(Fluent):
         """What ``map_func`` returns for each element; a tuple gives it several arguments.
 
         The function is compiled as by ``tf.function``; what cannot be compiled runs as plain
-        Python, each time anew. It returns tensors, arrays, numbers, texts, None, datasets, and
-        tuples and dicts of them; a list becomes a tuple. ``num_parallel_calls``: how many calls are
-        made at once, in threads; ``deterministic=False`` gives their results as they come.
+        Python, each time anew. It returns tensors, arrays, numbers, texts, datasets, and tuples
+        and dicts of them, with None among them; a list becomes a tuple. ``num_parallel_calls``: how
+        many calls are made at once, in threads; ``deterministic=False`` gives their results as they
+        come.
 
         An error in it is raised where its element would come, with a note that names the element;
-        the next element follows. Raises ReturnTypeError for a result of another kind.
+        the next element follows. Raises ReturnTypeError for a result of another kind, also for
+        None alone.
 
         >>> import twofold as tf
         >>> [int(x) for x in tf.data.Dataset.range(3).map(lambda x: x * x)]
@@ -49,6 +51,9 @@ class MapMethods(Fluent):
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """The elements for which ``predicate`` returns True.
 
+        Raises ConversionError for a predicate that does not return one bool: here if it can be
+        compiled, else at the element.
+
         >>> import twofold as tf
         >>> [int(x) for x in tf.data.Dataset.range(6).filter(lambda x: x % 2 == 1)]
         [1, 3, 5]
@@ -57,6 +62,8 @@ class MapMethods(Fluent):
 
     def take_while(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
         """The elements before the first one for which ``predicate`` returns False.
+
+        Raises ConversionError as ``filter`` does.
 
         >>> import twofold as tf
         >>> [int(x) for x in tf.data.Dataset.range(6).take_while(lambda x: x < 2)]

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import functools
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
+from twofold.compiler.spec import TensorSpec
 from twofold.ir.errors import ArgumentError, ConversionError, TwofoldError
 
 from . import spec as specs
 from .block import Block, of_rows
 from .functions import UserFunction
-from .nest import Form, pack
+from .nest import LEAF, Form, flatten, pack
 from .node import UNKNOWN, Node, Opening, Reader, Run, noted
 
 __all__ = ["Filter", "Map", "TakeWhile", "first_spec", "spec_without_running", "truth_of"]
 
 Row = tuple[list[Any], Form]
+_quietly: ContextVar[bool] = ContextVar("quietly", default=False)  # no function may be called
+TRUTH, NONE = TensorSpec((), "bool"), specs.NoneSpec()
 
 
 class Map(Node):
@@ -38,7 +42,10 @@ class Map(Node):
     def spec(self) -> Any:
         """Of the trace; where the function is plain Python, of what it returns at first."""
         found = self.function.spec(self.inputs[0].spec)
-        return first_spec(self) if found is None else found
+        if found is None:
+            return first_spec(self)
+        self.function.require_tensor(found, flatten(found)[0], NONE)
+        return found
 
     def arguments(self) -> str:
         return str(self.function)
@@ -47,29 +54,33 @@ class Map(Node):
         return _Calling(self, self.inputs[0].open(opening))
 
 
+class _Untold(Exception):
+    """Only a call of a function could tell a spec."""
+
+
 def spec_without_running(node: Node) -> Any:
     """The spec of a node's elements, or None where only a call of a function could tell it."""
-    try:
-        for part in node.walk():
-            function = getattr(part, "function", None)
-            if function is None:
-                continue
-            if function.how is None:
-                function.spec(part.inputs[0].spec)
-            if function.how != "compiled" and not isinstance(part, Filter):
-                return None
-        return node.spec
-    except TwofoldError:  # which an iteration will raise
+    if any(part.told for part in node.walk()):
         return None
+    token = _quietly.set(True)
+    try:
+        return node.spec
+    except (_Untold, TwofoldError):  # an iteration raises the errors
+        return None
+    finally:
+        _quietly.reset(token)
 
 
 def first_spec(node: Node) -> Any:
     """The spec of the first element, which is made for it."""
+    if _quietly.get():
+        raise _Untold
     block = node.open(Opening.empty()).take(1)
     if block is None:
         raise ArgumentError(
             f"the element_spec of {node} is known by its first element only, and there is none"
         )
+    node.told = True
     return pack(block.form, [specs.spec_of(leaf) for leaf in block.row(0)])
 
 
@@ -138,6 +149,15 @@ class Filter(Node):
     def __init__(self, source: Node, function: UserFunction) -> None:
         super().__init__(source)
         self.function = function
+        self._refuse_at_once(source)
+
+    def _refuse_at_once(self, source: Node) -> None:
+        """Raise ConversionError if it is known without an element that the function gives no bool.
+        Where it is plain Python only an element tells."""
+        given = spec_without_running(source)
+        found = None if given is None else self.function.spec(given)
+        if found is not None and found != TRUTH:
+            raise ConversionError(f"the predicate of {self.name} returns one bool, not {found!r}")
 
     @property
     def cardinality(self) -> int:
@@ -196,7 +216,7 @@ class _Testing(Run):
 
     def _chosen(self, block: Block) -> list[int]:
         made = None if self.stops else self.node.function.block(block)
-        if made is not None and made.columns[0].dtype == bool and made.columns[0].ndim == 1:
+        if made is not None and made.form == LEAF and specs.of_columns(made) == TRUTH:
             self.number += block.count
             found: list[int] = np.flatnonzero(made.columns[0]).tolist()
             return found
@@ -227,8 +247,8 @@ def truth_of(value: Any, node: Node) -> bool:
     """The answer of a predicate. Raises ConversionError for what is no truth value."""
     array = np.asarray(value.array if hasattr(value, "array") else value)
     if array.dtype != bool or array.ndim:
-        raise ConversionError(
-            f"the predicate of {node.name} returns one bool, not {array.dtype} of shape "
-            f"{array.shape}"
-        )
+        found: Any = f"{array.dtype} of shape {array.shape}"
+        if isinstance(value, tuple | list | dict) or value is None:
+            found = repr(value)
+        raise ConversionError(f"the predicate of {node.name} returns one bool, not {found}")
     return bool(array)

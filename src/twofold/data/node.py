@@ -108,11 +108,12 @@ class Node:
     """A dataset as a record; see the module.
 
     ``name``: the method that makes it. ``where``: the user's line that does. ``quiet``: nobody can
-    tell when its elements are made.
+    tell when its elements are made. ``told``: its spec is that of its first element.
     """
 
     name = "dataset"
     quiet = True
+    told = False
     face: Any = None  # what makes a user's dataset of a node
 
     def __init__(self, *inputs: Node) -> None:

@@ -189,20 +189,28 @@ def _own(leaf: Any, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def slices(value: Any) -> Gather:
     """A dataset of the rows of arrays."""
     columns, form = arrays_of(value, "from_tensor_slices")
-    if not columns:
+    counts = {p: _rows(c, p) for c, p in zip(columns, paths(form), strict=True) if c is not None}
+    if not counts:
         raise ArgumentError("from_tensor_slices needs at least one tensor")
-    for column, path in zip(columns, paths(form), strict=True):
-        if not isinstance(column, np.ndarray) or column.ndim == 0:
-            raise ShapeError(
-                f"from_tensor_slices{path}: a scalar has no rows; from_tensors takes it whole"
-            )
-    counts = [len(c) for c in columns]
-    if len(set(counts)) > 1:
-        told = ", ".join(f"{p or 'the tensor'} has {n}" for p, n in
-                         zip(paths(form), counts, strict=True))  # fmt: skip
+    count = next(iter(counts.values()))
+    if any(n != count for n in counts.values()):
+        told = ", ".join(f"{p or 'the tensor'} has {n}" for p, n in counts.items())
         raise ShapeError(f"from_tensor_slices needs as many rows in each tensor: {told}")
-    spec = pack(form, [specs.make(c.dtype, c.shape[1:]) for c in columns])
-    return Gather(Range(0, counts[0]), Arrays(columns, form), spec, "from_tensor_slices")
+    columns = [[None] * count if c is None else c for c in columns]
+    spec = pack(
+        form,
+        [NoneSpec() if c.__class__ is list else specs.make(c.dtype, c.shape[1:]) for c in columns],
+    )
+    return Gather(Range(0, count), Arrays(columns, form), spec, "from_tensor_slices")
+
+
+def _rows(column: Any, path: str) -> int:
+    """How many rows an array has. Raises ShapeError for what has none."""
+    if not isinstance(column, np.ndarray) or column.ndim == 0:
+        raise ShapeError(
+            f"from_tensor_slices{path}: a scalar has no rows; from_tensors takes it whole"
+        )
+    return len(column)
 
 
 def whole(value: Any) -> Gather:

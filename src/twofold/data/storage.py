@@ -24,6 +24,7 @@ import numpy as np
 from twofold.ir.dtypes import known
 from twofold.ir.errors import ArgumentError, LoadError, SaveError
 from twofold.ir.infer import as_dtype
+from twofold.saving.beside import beside, sweep
 from twofold.saving.directory import is_saved, read_directory, write_directory
 
 from . import spec as specs
@@ -45,7 +46,7 @@ class Writer:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.target = Path(os.path.abspath(path))
-        self.parts = self.target.with_name(f".{self.target.name}.{os.getpid()}.{id(self)}.parts")
+        self.parts = beside(self.target)
         self.blocks: list[Block] = []
         self.nbytes = self.count = self.held = 0
         self.chunks: list[dict[str, Any]] = []
@@ -56,10 +57,7 @@ class Writer:
 
     def _begin(self) -> None:
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        for old in self.target.parent.glob(f".{self.target.name}.*.parts"):
-            process = old.name.split(".")[-3]
-            if process.isdigit() and not os.path.exists(f"/proc/{process}"):
-                shutil.rmtree(old, ignore_errors=True)  # of a process that was stopped
+        sweep(self.target)
         self.parts.mkdir()
 
     def _saving(self, step: Callable[..., Any], *args: Any) -> Any:

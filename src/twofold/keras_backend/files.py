@@ -19,6 +19,7 @@ from keras.src.utils import io_utils
 
 from twofold.ir.errors import LoadError, SaveError
 from twofold.saving import directory, saved_model
+from twofold.saving.beside import beside, sweep
 
 from .export import inference
 
@@ -102,21 +103,22 @@ def _whole(model: Any, filepath: Any, write: Callable[[str], Any]) -> Any:
     target = Path(os.path.abspath(filepath))
     if "://" in os.fspath(filepath) or not target.parent.is_dir():
         return write(os.fspath(filepath))
-    beside = target.with_name(f".{os.getpid()}.{target.name}")
+    draft = beside(target)
     try:
+        sweep(target)
         if target.suffix in (".h5", ".hdf5"):
-            _make_room(beside, model)
-        write(str(beside))
-        if beside.exists():
-            with open(beside, "rb") as stream:
+            _make_room(draft, model)
+        write(str(draft))
+        if draft.exists():
+            with open(draft, "rb") as stream:
                 os.fsync(stream.fileno())
-            os.replace(beside, target)
+            os.replace(draft, target)
     except OSError as error:
         raise SaveError(
             f"{target} cannot be written: {error}; what was there before is as it was"
         ) from error
     finally:
-        beside.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
     return None
 
 

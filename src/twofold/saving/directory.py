@@ -19,7 +19,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +26,8 @@ from typing import Any
 
 from twofold._version import __version__
 from twofold.ir.errors import ArgumentError, LoadError, SaveError
+
+from .beside import beside, sweep
 
 __all__ = [
     "MANIFEST",
@@ -71,8 +72,8 @@ def _write(
 ) -> None:  # fmt: skip
     old = _present(target, kind)
     target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target)
-    place = target if old is not None else _beside(target)
+    sweep(target)
+    place = target if old is not None else beside(target)
     made: list[Path] = []
     try:
         if old is None:
@@ -130,34 +131,6 @@ def _present(target: Path, kind: str) -> dict[str, Any] | None:
         f"{target} is there and is no {kind.replace('_', ' ')} of twofold; it is left as it is: "
         f"choose another place, or remove it"
     )
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.{_host()}.{os.getpid()}.tmp")
-
-
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
-
-
-def _sweep(target: Path) -> None:
-    """Remove what processes of this machine that are gone left beside a place."""
-    begin, end = f".{target.name}.{_host()}.", ".tmp"
-    for found in target.parent.iterdir():
-        number = found.name[len(begin) : -len(end)]
-        ours = found.name.startswith(begin) and found.name.endswith(end) and number.isdigit()
-        if ours and (int(number) == os.getpid() or not _runs(int(number))):
-            shutil.rmtree(found, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _free(name: str, old: Mapping[str, Any]) -> str:
