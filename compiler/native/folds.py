@@ -8,7 +8,8 @@ is within the bound that ``ir/summation.py`` derives. Where it spills depends on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from llvmlite import ir
 
@@ -81,7 +82,17 @@ class Folds(Points):
         self.accs: dict[str, list[ir.Value]] = {}
         self.totals: dict[str, Total] = {}  # of the sums that spill
         self.since = None  # a slot: terms since the last spill
+        self.side_by_side = 1  # vectors that the code being written computes at once
         self.chain = 0  # which of a fold's accumulators the code being written adds to
+
+    @contextmanager
+    def pairwise(self) -> Iterator[None]:
+        """Code for two vectors side by side."""
+        outside = self.lanes, self.all, self.side_by_side
+        self.lanes, self.side_by_side = 2 * self.lanes, 2
+        self.all = Lanes(self.b, self.lanes)
+        yield
+        self.lanes, self.all, self.side_by_side = outside
 
     def reset(self, folds: Iterable[Fold], spills: bool = True) -> None:
         """Set accumulators to their identities, and totals if sums may spill."""
@@ -121,20 +132,24 @@ class Folds(Points):
 
     def accumulator(self, fold: Fold, chain: int) -> Value:
         """What one of a fold's accumulators holds now."""
-        slot = self.accs[fold.name][chain]
-        return self.all.value(self.b.load(slot, typ=self.all.type(fold.dtype)), fold.dtype)
+        slot, lanes = self.accs[fold.name][chain], Lanes(self.b, self.lanes // self.side_by_side)
+        return lanes.value(self.b.load(slot, typ=lanes.type(fold.dtype)), fold.dtype)
 
     def accumulate(self, fold: Fold, point: Point) -> None:
-        """Fold a vector into the vector accumulator; masked lanes of folded points keep what they
-        have."""
+        """Fold a vector into the vector accumulator, or two in order; masked lanes of folded points
+        keep what they have."""
         x = self.value(folded(fold), point).cast(fold.dtype)
         if point.mask is not None and (
             isinstance(point.along, str) or point.along in self.kernel.reduced
         ):
             neutral = self.all.constant(fold.identity, fold.dtype)
             x = self.all.value(point.mask, BOOL).select(x, neutral)
-        acc = self.accumulator(fold, self.chain)
-        self.b.store(combine(fold, acc, x).ir, self.accs[fold.name][self.chain])
+        width = self.lanes // self.side_by_side
+        for start in range(0, self.lanes, width):
+            acc, part = self.accumulator(fold, self.chain), x
+            if width < self.lanes:
+                part = self._half(x, start, width)
+            self.b.store(combine(fold, acc, part).ir, self.accs[fold.name][self.chain])
 
     def vector(self, fold: Fold) -> Value:
         """The accumulators of a fold, pairwise folded into one vector."""
