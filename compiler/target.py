@@ -41,7 +41,7 @@ class Target(Protocol):
         """Whether a node may be computed in a kernel of this target: a loop or a branch in one of
         its own, which has control flow then.
 
-        Only nodes that the loop IR can spell (``kernelable``) may be promised.
+        Only nodes that the loop IR can spell (``computable``) may be promised.
         """
 
     def jumps(self, node: Node) -> bool:
@@ -82,9 +82,9 @@ class _Plan:
     name = "plan"
 
     def can_fuse(self, node: Node) -> bool:
-        from .kernel.expression import kernelable  # noqa: PLC0415  (kernels: when one is planned)
+        from .kernel.expression import computable  # noqa: PLC0415  (kernels: when one is planned)
 
-        return kernelable(node, checks=True)
+        return computable(node)
 
     def jumps(self, node: Node) -> bool:
         return True

@@ -30,12 +30,12 @@ from twofold.ir.words import counted
 
 from ..loading import late
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
-from .points import by_point
+from .points import ALONE, by_point
 
 __all__ = [
     "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "calls",
-    "expression_of", "identity", "in_kernels", "keeps", "kernelable", "names", "normal", "parse",
-    "rename", "result_dtype",
+    "computable", "expression_of", "identity", "in_kernels", "keeps", "kernelable", "names",
+    "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
 CHECKED = ("cast", "floor_divide", "remainder", "power")  # what fails for some numbers
@@ -186,6 +186,13 @@ def kernelable(node: Node, checks: bool = False) -> bool:
     if not in_kernels(out):
         return False
     return _supported(op.expr, dtypes if op.promoted == slice(None) else dtypes[op.promoted])
+
+
+def computable(node: Node) -> bool:
+    """Whether kernels compute a node, together with others or alone."""
+    if node.op.name in ALONE:
+        return bool(late("kernel.alone").is_alone(node))
+    return kernelable(node, checks=True)
 
 
 def expression_of(node: Node) -> str:

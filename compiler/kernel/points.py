@@ -1,10 +1,13 @@
-"""Which nodes only a kernel of one point can compute: a scalar program with jumps and indices."""
+"""Which nodes only a kernel of one point can compute, a scalar program with jumps and indices, and
+which have a kernel of their own (``alone.py``)."""
 
 from __future__ import annotations
 
 from twofold.ir.graph import Node
 
-__all__ = ["COMPUTED", "by_point"]
+__all__ = ["ALONE", "COMPUTED", "by_point"]
+
+ALONE = frozenset({"patches"})
 
 COMPUTED = frozenset({  # reads and writes at computed positions
     "array_position", "block_update", "gather", "gather_nd", "numpy_index", "scatter_add",

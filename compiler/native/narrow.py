@@ -64,6 +64,7 @@ class Narrow(Reductions):
             write({}, self.lo, self.hi)
             return
         b, width = self.b, self.dims[self.vec - 1]
+        width = b.select(b.icmp_signed("==", width, I64(0)), I64(1), width)  # no unit, no run
         past = b.sdiv(b.add(self.hi, b.sub(width, I64(1))), width)
         with self.code.loop(b.sdiv(self.lo, width), past) as outer:
             begin = b.mul(outer, width)

@@ -170,13 +170,15 @@ def _run_map(e: _Nest) -> None:
     (sweep,) = e.kernel.sweeps
     if len(e.dims) == 1:
         e.along(sweep, {}, e.lo, e.hi, {})
-        return
-    if e.narrow:
+    elif e.narrow:
         e.runs(lambda *run: e.along_both(sweep, *run))
-        return
-    with e.code.loop(e.lo, e.hi) as unit:
-        indices = e.outer_indices(unit, range(e.vec))
-        e.along(sweep, indices, I64(0), e.dims[e.vec], {})
+    else:
+        e.runs(lambda *run: _lines(e, sweep, *run))
+
+
+def _lines(e: _Nest, sweep: Sweep, indices: Indices, start: ir.Value, stop: ir.Value) -> None:
+    with e.code.loop(start, stop) as line:
+        e.along(sweep, {**indices, e.vec - 1: line}, I64(0), e.dims[e.vec], {})
 
 
 def _run_row(e: _Nest) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from twofold.ir.graph import Graph, Node
 from twofold.runtime.blas import find_blas
 
-from ..kernel.expression import kernelable
+from ..kernel.expression import computable
 from ..target import routine_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class NativeTarget:
 
     def can_fuse(self, node: Node) -> bool:
         """Whatever the loop IR can spell."""
-        return kernelable(node, checks=True)
+        return computable(node)
 
     def jumps(self, node: Node) -> bool:
         """Always."""

@@ -6,7 +6,8 @@
                                                      return %s }
 
 A loop that grows a sequence and the loop that takes it (a gradient's forward and reverse loop)
-become one kernel, with what is between them: the sequence lies in it.
+become one kernel, with what is between them: the sequence lies in it. A node whose kernel is
+written by hand (``kernel/alone.py``) has one for itself.
 
 Invariant kept: the kernel computes what the nodes compute, in the same order. What the target
 cannot put into a kernel stays as it is, and the nodes of its regions are looked at.
@@ -21,7 +22,7 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
-from ..kernel.points import COMPUTED, by_point
+from ..kernel.points import ALONE, COMPUTED, by_point
 from ..loading import late
 from ..target import Target
 from .driver import graph_pass
@@ -36,7 +37,8 @@ def scalarise(graph: Graph, target: Target) -> Graph:
         n for n in graph.nodes
         if by_point(n) and n.op.name not in COMPUTED and not n.op.kernel and target.can_fuse(n)
     ]  # fmt: skip
-    if not fitting and not any(node.regions for node in graph.nodes):
+    by_hand = {n for n in graph.nodes if n.op.name in ALONE and target.can_fuse(n)}
+    if not fitting and not by_hand and not any(node.regions for node in graph.nodes):
         return rebuild(graph)
     begins = late("kernel.control").begins if fitting else lambda node: False
     joined = _Joined(graph, fitting)
@@ -46,6 +48,8 @@ def scalarise(graph: Graph, target: Target) -> Graph:
     uses, returned = graph.uses(), set(graph.outputs)
 
     def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
+        if node in by_hand:
+            return _alone(new, node)
         group = joined.last.get(node)
         if group is None and node in joined.members:
             return ()
@@ -68,24 +72,40 @@ def scalarise(graph: Graph, target: Target) -> Graph:
 def _fused(new: Rebuilt, group: _Group) -> Sequence[Value]:
     """Put a group into a kernel."""
     region = late("kernel.control").together(group.nodes, group.outputs, _name(group.nodes))
+    return _held(new, region, group.nodes[-1], group.outputs)
+
+
+def _alone(new: Rebuilt, node: Node) -> Sequence[Value]:
+    """Put a node whose kernel is written by hand into it."""
+    region = Graph(node.op.name, dict.fromkeys(node.inputs), [node], node.outputs)
+    return _held(new, region, node, node.outputs)
+
+
+def _held(new: Rebuilt, region: Graph, last: Node, outputs: Sequence[Value]) -> Sequence[Value]:
+    """A kernel of a region, for these values of the graph."""
     made = new.graph.add(
         OPS["fused"], [new[v] for v in region.inputs], {"dims": (), "reduced": ()},
-        types=[v.type for v in group.outputs], regions=[copied(region)], loc=group.nodes[-1].loc,
-        names=[v.name for v in group.outputs],
+        types=[v.type for v in outputs], regions=[copied(region)], loc=last.loc,
+        names=[v.name for v in outputs],
     )  # fmt: skip
-    new.table.update(zip(group.outputs, made.outputs, strict=True))
+    new.table.update(zip(outputs, made.outputs, strict=True))
     return ()
 
 
 def _computed(region: Graph, target: Target) -> Graph:
     """A region that is no kernel, with those of its nodes that read and write at computed positions
     in kernels of their own: NumPy is faster at that, but a trip would wait for Python."""
-    alone = {n for n in region.nodes if n.op.name in COMPUTED and target.can_fuse(n)}
+    alone = {
+        n for n in region.nodes if n.op.name in COMPUTED | ALONE and target.can_fuse(n)
+    }  # fmt: skip
     if not alone:
         return region
 
     def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
-        return _fused(new, _Group([node], node.outputs)) if node in alone else new.keep(node)
+        if node not in alone:
+            return new.keep(node)
+        by_hand = node.op.name in ALONE
+        return _alone(new, node) if by_hand else _fused(new, _Group([node], node.outputs))
 
     return rebuild(region, visit)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from operator import index
 from typing import Any
 
 from ..dtypes import info
@@ -24,6 +25,7 @@ from .elementwise import maximum
 from .joining import concat, stack
 from .operand import as_tensor, product, sequence_attr
 from .padding import pad_constant
+from .patches import patches
 from .reduce import sum
 from .slicing import slice_axis
 from .statistics import mean
@@ -100,6 +102,17 @@ class Window:
             found = [self._at(part, axis, i) for part in found for i in range(k)]
         return found
 
+    def laid(self, x: Any) -> Any:
+        """The elements of each window of a padded ``x`` together: ``[N, *counts, width]``."""
+        if not any(n > 1 for n in (*self.window, *self.strides)):
+            return x
+        sizes = tuple(map(index, self.window))
+        laid = patches(
+            x, window=sizes, strides=tuple(self.strides), dilations=tuple(self.dilations)
+        )  # fmt: skip
+        width = math.prod(sizes) * x.shape[-1]
+        return movement.reshape(laid, shape=(x.shape[0], *self.counts, width))
+
     def _at(self, x: Any, axis: int, i: int) -> Any:
         start, stride = i * self.dilations[axis], self.strides[axis]
         return slice_axis(x, axis + 1, start, start + (self.counts[axis] - 1) * stride + 1, stride)
@@ -112,6 +125,15 @@ def channels_last(x: Any, data_format: str | None, what: str) -> tuple[Any, bool
     if not data_format.upper().startswith("NC"):
         raise ArgumentError(f"{what}: data_format {data_format!r} is neither N...C nor NC...")
     return movement.moveaxis(x, 1, -1), True
+
+
+def _by_product(window: Window, x: Any, filters: Any) -> Any:
+    """One product of all windows of ``x`` with the filters."""
+    laid, outer = window.laid(x), filters.shape[-1]
+    *lead, width = laid.shape
+    rows = movement.reshape(laid, shape=(product(lead), width))
+    made = matmul(rows, movement.reshape(filters, shape=(width, outer)))
+    return movement.reshape(made, shape=(*lead, outer))
 
 
 def convolved(
@@ -135,19 +157,14 @@ def convolved(
         x, list(filters.shape[:rank]), along(strides, rank, what),
         along(dilations, rank, what), padding, 0, what,
     )  # fmt: skip
-    slices = window.slices()
     parts = []
     for group in range(groups):
-        lines, weights = slices, filters
+        weights, laid = filters, window.x
         if groups > 1:
             each = outer // groups
-            lines = [slice_axis(s, rank + 1, group * depth, (group + 1) * depth) for s in slices]
+            laid = slice_axis(laid, rank + 1, group * depth, (group + 1) * depth)
             weights = slice_axis(filters, rank + 1, group * each, (group + 1) * each)
-        laid = concat(lines, axis=-1) if len(lines) > 1 else lines[0]
-        width = len(lines) * depth
-        rows = movement.reshape(laid, shape=(product(laid.shape[:-1]), width))
-        made = matmul(rows, movement.reshape(weights, shape=(width, weights.shape[-1])))
-        parts.append(movement.reshape(made, shape=(*laid.shape[:-1], weights.shape[-1])))
+        parts.append(_by_product(window, laid, weights))
     out = concat(parts, axis=-1) if groups > 1 else parts[0]
     return movement.moveaxis(out, -1, 1) if turned else out
 

@@ -135,6 +135,8 @@ padding:
     pad pad_constant
 parameters:
     betainc_derivative igamma_derivative
+patches:
+    patches
 quantiles:
     median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
     nanpercentile nanprod nanquantile nanstd nansum nanvar percentile quantile
