@@ -60,10 +60,13 @@ class Target(Protocol):
 
 
 def routine_of(node: Node) -> str | None:
-    """The library routine that computes a node: ``gemm`` for products of matrices that BLAS knows.
+    """The library routine that computes a node: ``gemm`` for products of matrices that BLAS knows,
+    or one of the compiler's own (``native/routines.py``).
 
     Batches need equal leading sizes, or none on one side.
     """
+    if node.op.name in _OWN:
+        return _OWN[node.op.name](node)
     if node.op.name != "matmul":
         return None
     a, b = (v.type for v in node.inputs)
@@ -74,6 +77,44 @@ def routine_of(node: Node) -> str | None:
         return "gemm"
     same = len(lead_a) == len(lead_b) and all(map(provably_eq, lead_a, lead_b))
     return "gemm" if same else None
+
+
+def _overlapped(node: Node) -> str | None:
+    """Sums of windows; not of windows that are apart and have holes as well."""
+    steps = zip(node.attrs["strides"], node.attrs["dilations"], strict=True)
+    plain = all(step == 1 or hole == 1 for step, hole in steps)
+    return "overlapped" if plain and info(node.out.type.dtype).short in _FLOATS else None
+
+
+def _scattered(node: Node) -> str | None:
+    """Rows added at positions that are signed; of batches, array operations know them."""
+    x, indices, _ = node.inputs
+    fits = not node.attrs.get("batch_dims") and info(indices.type.dtype).short in ("i32", "i64")
+    if node.op.name == "tensor_scatter_nd_add":
+        fits = fits and isinstance(indices.type.shape[-1], int)
+    return "scattered" if fits and info(x.type.dtype).short in _NUMBERS else None
+
+
+def _running(node: Node) -> str | None:
+    x, kind = node.inputs[0].type, info(node.out.type.dtype).short
+    return "running" if x.dtype == node.out.type.dtype and kind in _NUMBERS else None
+
+
+def _selected(node: Node) -> str | None:
+    """The largest, where they are few: each one that is found is put in its place."""
+    x, count = node.inputs[0].type, node.attrs["k"]
+    few = isinstance(count, int) and count <= _FEW
+    return "selected" if few and info(x.dtype).short in _NUMBERS else None
+
+
+_FEW = 32
+_FLOATS = ("f32", "f64")
+_NUMBERS = (*_FLOATS, "i32", "i64")
+_OWN: dict[str, Callable[[Node], str | None]] = {
+    "cumprod": _running, "cumsum": _running, "patches_grad": _overlapped,
+    "scatter_add": _scattered, "tensor_scatter_nd_add": _scattered,
+    "top_k": _selected,
+}  # fmt: skip
 
 
 class _Plan:

@@ -30,6 +30,7 @@ from .machine import (
     pool_source,
     products_source,
 )
+from .routines import routine_source
 from .writer import Writer
 
 __all__ = ["KernelInfo", "NativeExecutable", "sources"]
@@ -125,4 +126,9 @@ def sources(graph: Graph) -> list[Source]:
         for node in kernels for kernel in build_kernels(node)
         for narrow in (False, True)[: 1 + bool(most_columns(kernel))]
     ]  # fmt: skip
-    return [*written, *products, driver_source(), pool_source()]
+    routines = {
+        (step.routine, node.outputs[0].type.dtype): None
+        for node, step in steps if step.kind is Kind.LIBRARY and step.routine != "gemm"
+    }  # fmt: skip
+    called = [routine_source(*routine) for routine in routines]
+    return [*written, *products, *called, driver_source(), pool_source()]

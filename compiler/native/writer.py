@@ -38,6 +38,7 @@ from .flow import FLOW
 from .launch import ARENA, CELL, HELD, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
 from .records import Records
+from .routines import launches_of
 from .sequences import Handover
 from .sequences import Sequence as Growing
 
@@ -277,11 +278,8 @@ class Writer:
             self._arrays(node)
 
     def _kernel(self, node: Node) -> None:
-        failure, made = 0, self.exe.code[node]
-        if node.pinned and any(each.kernel.leaves for each in made):  # it may raise
-            self.settle()
-            failure = -2 - len(self.failures)
-            self.failures.append(self.failure(node))
+        made = self.exe.code[node]
+        failure = self.guarded(node) if any(each.kernel.leaves for each in made) else 0
         self.locate(node)
         grows = bool(made) and any(buffer.grows for buffer in made[0].kernel.buffers)
         sequences: list[Growing] = []
@@ -337,6 +335,14 @@ class Writer:
             found.append(Growing(kind, writes, fetch, outs.get(len(found)), self.slot()))
         return found
 
+    def guarded(self, node: Node) -> int:
+        """The status for numbers that a node refuses; 0 if it refuses none."""
+        if not node.pinned:
+            return 0
+        self.settle()
+        self.failures.append(self.failure(node))
+        return -1 - len(self.failures)
+
     def failure(self, node: Node) -> Callable[[list[Any]], None]:
         """What raises the error of a kernel: array operations for the same inputs."""
         inputs, run_node = [self.fetch(v) for v in node.inputs], self.array_ops
@@ -348,8 +354,14 @@ class Writer:
         return act
 
     def _library(self, node: Node) -> None:
-        self.locate(node)
-        getattr(self, f"_{step_of(node).routine}")(node)
+        routine = step_of(node).routine
+        if routine == "gemm":
+            self.locate(node)
+            self._gemm(node)
+        else:
+            failure = self.guarded(node)
+            self.locate(node)
+            self.code += launches_of(self, node, routine, failure)
 
     def _gemm(self, node: Node) -> None:
         a, b = node.inputs

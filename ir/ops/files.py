@@ -136,7 +136,7 @@ padding:
 parameters:
     betainc_derivative igamma_derivative
 patches:
-    patches
+    patches patches_grad
 quantiles:
     median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin
     nanpercentile nanprod nanquantile nanstd nansum nanvar percentile quantile

@@ -10,9 +10,8 @@ from ..infer import Attrs, Resolved, Types
 from ..op import Sample, op
 from ..shapes import Sizes
 from ..types import TensorType
-from .slicing import FULL, slice_grad, strided_slice
 
-__all__ = ["patches"]
+__all__ = ["patches", "patches_grad"]
 
 
 def _patches_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -51,28 +50,35 @@ def patches(x: Any, *, window: Any, strides: Any, dilations: Any) -> Any:
 
 @patches.gradient
 def patches_vjp(g: Any, out: Any, x: Any, *, window: Any, strides: Any, dilations: Any) -> Any:
-    rank = len(window)
-
-    def overlapped(part: Any, axis: int) -> Any:
-        """Places of the windows from this axis on, back where they were read from, added up."""
-        if axis == rank:
-            return part
-        count, step, hole = part.shape[1 + axis], strides[axis], dilations[axis]
-        total: Any = None
-        for i in range(window[axis]):
-            one = strided_slice(part, index=(FULL,) * (1 + rank) + (i,))
-            inner = overlapped(one, axis + 1)
-            where = (i * hole, i * hole + (count - 1) * step + 1, step)
-            read = slice_grad(
-                inner, shape=_with(inner.shape, 1 + axis, x.shape[1 + axis]),
-                index=(FULL,) * (1 + axis) + (where,), neutral=total is not None,
-            )  # fmt: skip
-            total = read if total is None else total + read
-        return total
-
-    return (lambda: overlapped(g, 0),)
+    where = {"window": window, "strides": strides, "dilations": dilations}
+    return (lambda: patches_grad(g, shape=x.shape, **where),)
 
 
-def _with(shape: Any, axis: int, size: Any) -> tuple[Any, ...]:
-    """A shape with another size along an axis."""
-    return (*shape[:axis], size, *shape[axis + 1 :])
+def _overlapped_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    return attrs, (types[0].with_shape(tuple(attrs["shape"])),)
+
+
+@op("opaque", _overlapped_rule, promote="none", public=False, shares_memory="never",
+    samples=[Sample("f[2,4,3,3]", shape=(2, 6, 3), window=(3,), strides=(1,), dilations=(1,)),
+             Sample("f[2,2,2,2,3,2]", shape=(2, 5, 4, 2), window=(2, 3), strides=(2, 1),
+                    dilations=(1, 1)),
+             Sample("f[1,3,2,3,2,1]", shape=(1, 7, 6, 1), window=(3, 2), strides=(1, 2),
+                    dilations=(2, 3))])  # fmt: skip
+def patches_grad(g: Any, *, shape: Any, window: Any, strides: Any, dilations: Any) -> Any:
+    """Zeros of ``shape`` to which the elements of windows are added where ``patches`` reads them,
+    place by place of the windows."""
+    out, counts = np.zeros(shape, g.dtype), g.shape[1 : 1 + len(window)]
+    for place in np.ndindex(*window):
+        read = tuple(
+            slice(i * hole, i * hole + (count - 1) * step + 1, step)
+            for i, hole, count, step in zip(place, dilations, counts, strides, strict=True)
+        )
+        out[(slice(None), *read)] += g[(slice(None),) * (1 + len(window)) + place]
+    return out
+
+
+@patches_grad.gradient
+def patches_grad_vjp(
+    g: Any, out: Any, windows: Any, *, shape: Any, window: Any, strides: Any, dilations: Any
+) -> Any:  # fmt: skip
+    return (lambda: patches(g, window=window, strides=strides, dilations=dilations),)

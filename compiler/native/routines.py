@@ -1,0 +1,131 @@
+"""Routines: library calls that are written here, functions of units for a dtype each.
+
+A routine says which functions run a node, with which words, how many units there are, and how much
+work they have in all; the file of its name writes the functions. The program of a graph calls them
+like kernels: work is cut by sizes alone, so results do not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from twofold.ir.graph import Node
+from twofold.runtime import loader, threads
+
+from .launch import ARENA, CHUNK_WORK, LITERAL, PARALLEL_WORK, STATUS, Launch, Word, as_word
+from .machine import Source, provide
+
+if TYPE_CHECKING:
+    from .writer import Writer
+
+__all__ = ["LINES", "VECTOR", "launches_of", "routine_source"]
+
+LINES = 8  # that a running sum goes along side by side
+VECTOR = 64  # bytes
+
+DType = np.dtype[Any]
+
+
+class Call(NamedTuple):
+    """A function, its words, its units, and what they do in all, in elements."""
+
+    function: str
+    words: Sequence[Word | int]
+    units: int
+    work: int
+
+
+def _overlapped(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    (g,), attrs = node.inputs, node.attrs
+    rank = len(attrs["window"])
+    ones = (1,) * (3 - rank)
+    batch, *sizes, channels = w.shape(node.out)
+    counts = w.shape(g)[1 : 1 + rank]
+    words: list[Word | int] = [
+        w.word(g), w.word(node.out), channels, *ones, *sizes, *ones, *counts,
+        *ones, *attrs["window"], *ones, *attrs["strides"], *ones, *attrs["dilations"],
+    ]  # fmt: skip
+    yield Call("add", words, batch * math.prod(sizes[:-1]), math.prod(w.shape(g)))
+
+
+def _scattered(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    """Rows go to places of one axis, or of several that are one in memory."""
+    x, indices, updates = node.inputs
+    shape, axis = w.shape(x), node.attrs.get("axis", 0)
+    depth = w.shape(indices)[-1] if node.op.name == "tensor_scatter_nd_add" else 1
+    count = math.prod(w.shape(indices)) // depth
+    sizes = shape[axis : axis + depth]
+    outer, rows, width = (math.prod(s) for s in (shape[:axis], sizes, shape[axis + depth :]))
+    with w.scratch():
+        targets, order, starts = ((ARENA, w.reserve(8 * n)) for n in (count, count, rows + 2))
+        words: list[Word | int] = [w.word(indices), targets, starts, order, count, rows, depth]
+        words += [(STATUS, 0), (LITERAL, failure), *sizes]
+        yield Call(f"order{8 * indices.type.dtype.itemsize}", words, 1, count)
+        places: list[Word | int] = [w.word(v) for v in (x, updates, node.out)]
+        yield Call(
+            "add", [*places, starts, order, count, rows, width], outer * rows,
+            outer * (rows + count) * width,
+        )  # fmt: skip
+
+
+def _running(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    (x,), attrs = node.inputs, node.attrs
+    shape, axis = w.shape(x), attrs["axis"]
+    outer, length, width = math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    lines = outer * width
+    words: list[Word | int] = [w.word(x), w.word(node.out), length, width, lines]
+    words += [int(attrs["reverse"]), int(attrs["exclusive"])]
+    block = VECTOR // x.type.dtype.itemsize
+    if width < block // 2:
+        yield Call(f"{node.op.name}_lines", words, -(-lines // LINES), lines * length)
+    else:
+        units = outer * -(-width // block)
+        yield Call(f"{node.op.name}_blocks", words, units, lines * length)
+
+
+def _selected(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    (x,), (values, places) = node.inputs, node.outputs
+    *lead, length = w.shape(x)
+    count, units = w.shape(values)[-1], math.prod(lead)
+    words: list[Word | int] = [*(w.word(v) for v in (x, values, places)), length, count]
+    yield Call("rows", words, units, units * length)
+
+
+_ROUTINES: dict[str, Callable[[Writer, Node, int], Iterator[Call]]] = {
+    "overlapped": _overlapped, "running": _running, "scattered": _scattered,
+    "selected": _selected,
+}  # fmt: skip
+
+
+def launches_of(writer: Writer, node: Node, routine: str, failure: int) -> Iterator[Launch]:
+    """What runs a node by a routine; ``failure``: the status if its numbers are refused."""
+    code = _code(routine, node.outputs[0].type.dtype)
+    symbol = routine_source(routine, node.outputs[0].type.dtype).symbol
+    for function, words, units, work in _ROUTINES[routine](writer, node, failure):
+        grain = max(units, 1)
+        if work >= PARALLEL_WORK and units > 1 and threads.get_num_threads() > 1:
+            grain = max(units * CHUNK_WORK // work, 1)
+        address = code.addresses[f"{symbol}_{function}"]
+        yield Launch(address, units, grain, [as_word(w) for w in words])
+
+
+def routine_source(routine: str, dtype: DType) -> Source:
+    """What the functions of a routine for a dtype are compiled from."""
+
+    def llvm(symbol: str) -> str:
+        written = importlib.import_module(f".{routine}", __package__)
+        return str(written.module(symbol, dtype))
+
+    return Source(f"{routine} of {dtype}", f"routine {routine} of {dtype}", llvm)
+
+
+@functools.cache
+def _code(routine: str, dtype: DType) -> loader.Code:
+    (code,) = provide([routine_source(routine, dtype)])
+    return code

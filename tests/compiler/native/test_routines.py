@@ -1,0 +1,162 @@
+"""Routines: the bits of the array operations that they stand for, in any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import twofold as tf
+from twofold.compiler.native.target import NATIVE
+from twofold.compiler.pipeline import run
+from twofold.compiler.planned import step_of
+from twofold.ir.op import OPS
+
+
+def same_bits(fn: Callable[..., Any], *args: Any) -> None:
+    """Eager and compiled results have the same bits."""
+    given = [tf.constant(a) for a in args]
+    expected, found = fn(*given).numpy(), tf.function(fn, jit_compile=True)(*given).numpy()
+    assert found.dtype == expected.dtype and found.shape == expected.shape
+    assert found.tobytes() == expected.tobytes()
+
+
+def routines(fn: Callable[..., Any], *args: Any) -> list[str]:
+    """The routines that a compiled function calls."""
+    planned = run(tf.function(fn).get_concrete_function(*args).graph, target=NATIVE)
+    return [step_of(node).routine for node in planned.nodes if step_of(node).routine]
+
+
+def _windows() -> Iterator[tuple[Any, ...]]:
+    rng = np.random.default_rng(0)
+    for rank in (1, 2, 3):
+        for channels in (1, 3, 8, 16, 17, 33):
+            window, strides = (tuple(map(int, rng.integers(1, 4, rank))) for _ in range(2))
+            holes = tuple(1 if step > 1 else int(rng.integers(1, 4)) for step in strides)
+            shape = tuple(
+                (k - 1) * hole + 1 + int(rng.integers(0, 9))
+                for k, hole in zip(window, holes, strict=True)
+            )
+            yield (2, *shape, channels), window, strides, holes
+
+
+@pytest.mark.parametrize("case", list(_windows()), ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_windows_that_overlap_are_added_up(case: Any, dtype: str) -> None:
+    shape, window, strides, dilations = case
+    where = {"window": window, "strides": strides, "dilations": dilations}
+    like = OPS["patches"](tf.zeros(shape, dtype), **where)
+    g = np.random.default_rng(1).standard_normal(like.shape).astype(dtype)
+    same_bits(lambda g: OPS["patches_grad"](g, shape=shape, **where), g)
+
+
+def test_a_convolution_is_trained_without_array_operations() -> None:
+    def fn(x: Any, w: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([x, w])
+            loss = tf.reduce_sum(tf.nn.conv2d(x, w, 1, "SAME") ** 2)
+        return tape.gradient(loss, [x, w])
+
+    found = routines(fn, tf.ones((2, 8, 8, 3)), tf.ones((3, 3, 3, 4)))
+    assert sorted(set(found)) == ["gemm", "overlapped"]
+
+
+DTYPES = ["float32", "float64", "int32", "int64"]
+
+
+def numbers(shape: tuple[int, ...], dtype: str, seed: int = 0) -> Any:
+    """Numbers with repetitions; among floats infinities, NaN, and zeros of both signs."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-6, 6, shape).astype(dtype)
+    if dtype.startswith("float"):
+        x = np.where(rng.random(shape) < 0.5, x, rng.standard_normal(shape)).astype(dtype)
+        for share, special in ((0.04, np.nan), (0.05, np.inf), (0.05, -np.inf), (0.1, -0.0)):
+            x[rng.random(shape) < share] = special
+    return x
+
+
+def _scatters() -> Iterator[tuple[Any, ...]]:
+    rng = np.random.default_rng(3)
+    for width in (0, 1, 3, 8, 16, 17, 40):
+        for count in (0, 1, 5, 90):
+            yield int(rng.integers(1, 30)), width, count, int(rng.integers(1, 4))
+
+
+@pytest.mark.parametrize("case", list(_scatters()), ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_are_added_at_positions_that_repeat(case: Any, dtype: str) -> None:
+    rows, width, count, outer = case
+    rng = np.random.default_rng(count)
+    at = rng.integers(-rows, rows, count).astype("int32" if width % 2 else "int64")
+    x, updates = numbers((outer, rows, width), dtype), numbers((outer, count, width), dtype, 1)
+
+    def add(x: Any, at: Any, updates: Any) -> Any:
+        return OPS["scatter_add"](x, at, updates, axis=1)
+
+    same_bits(add, x, at, updates)
+    points = np.stack([rng.integers(-outer, outer, count), at], -1).astype(at.dtype)
+    same_bits(tf.tensor_scatter_nd_add, x, points, updates[0])
+
+
+@pytest.mark.parametrize("at", [[[5]], [[-6]], [[0], [1 << 30]]], ids=str)
+def test_a_position_outside_the_table_raises_as_eagerly(at: Any) -> None:
+    log = tf.Variable(0)
+
+    def add(x: Any, at: Any) -> Any:
+        log.assign_add(1)
+        return tf.tensor_scatter_nd_add(x, at, tf.ones((len(at), 2)))
+
+    x, given = tf.zeros((5, 2)), tf.constant(at)
+    with pytest.raises(tf.errors.IndexOutOfBoundsError) as eager:
+        add(x, given)
+    compiled = tf.function(add, jit_compile=True)
+    with pytest.raises(tf.errors.IndexOutOfBoundsError) as found:
+        compiled(x, given)
+    assert str(found.value).split("\n")[0] == str(eager.value).split("\n")[0]
+    assert log.numpy() == 2
+    assert compiled(x, tf.constant([[4]])).numpy().sum() == 2
+
+
+SHAPES = [(1,), (0, 3), (3, 0), (7,), (8, 5), (5, 8), (70, 33), (3, 17, 2), (3, 4, 40), (9, 9, 1)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("fold", [tf.cumsum, tf.math.cumprod])
+def test_running_sums_and_products(shape: Any, dtype: str, fold: Callable[..., Any]) -> None:
+    x = numbers(shape, dtype)
+
+    def every(x: Any) -> list[Any]:
+        ways = [(ex, rev) for ex in (False, True) for rev in (False, True)]
+        return [
+            fold(x, axis=axis, exclusive=ex, reverse=rev)
+            for axis in range(len(shape)) for ex, rev in ways
+        ]  # fmt: skip
+
+    given = tf.constant(x)
+    for found, expected in zip(tf.function(every)(given), every(given), strict=True):
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+        nan = np.isnan(expected.numpy())
+        assert not (np.signbit(found.numpy()) != np.signbit(expected.numpy()))[~nan].any()
+
+
+@pytest.mark.parametrize("length", [1, 5, 16, 17, 33, 300])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_largest_of_rows(length: int, dtype: str) -> None:
+    for lead in ((), (3,), (2, 0), (2, 3)):
+        x = numbers((*lead, length), dtype)
+        for given in (x, np.sort(x, -1), np.full_like(x, 1)):
+            for count in {0, 1, min(3, length), min(32, length)}:
+                for part in (0, 1):
+                    same_bits(lambda x, k=count, part=part: tf.math.top_k(x, k)[part], given)
+
+
+def test_what_routines_are_called_for() -> None:
+    def fn(x: Any, at: Any) -> Any:
+        values, places = tf.math.top_k(x, 2)
+        return tf.cumsum(x, axis=1), tf.tensor_scatter_nd_add(x, at, x), values, places
+
+    found = routines(fn, tf.ones((4, 4)), tf.constant([[0], [1], [2], [2]]))
+    assert sorted(found) == ["running", "scattered", "selected"]
