@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import functools
 import inspect
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
-from twofold.ir.location import Location
+from twofold.ir.location import Location, instructions_of
 from twofold.ir.tree import Structure, kinds_of, rebuild
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
@@ -259,7 +258,7 @@ def _return_location(python_function: Any) -> Location | None:
     if code is None:
         return None
     lines, before = set(), None
-    for step in dis.get_instructions(code):
+    for step in instructions_of(code):
         nothing = step if step.opname == "RETURN_CONST" else before
         if step.opname in ("RETURN_VALUE", "RETURN_CONST"):
             implicit = nothing is not None and "CONST" in nothing.opname and nothing.argval is None

@@ -6,7 +6,6 @@ library nothing is known but the attributes of its modules and objects that this
 
 from __future__ import annotations
 
-import dis
 import functools
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.location import instructions_of
 from twofold.ir.tree import dict_of
 
 from .guards import BY_VALUE, OPAQUE, Watch
@@ -451,7 +451,7 @@ def _loads(code: types.CodeType, name: str) -> bool:
     """Whether code, or code nested in it, loads a global, or imports a module, of this name."""
     loads = any(
         step.argval == name and step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "IMPORT_NAME")
-        for step in dis.get_instructions(code)
+        for step in instructions_of(code)
     )
     return loads or any(
         isinstance(const, types.CodeType) and _loads(const, name) for const in code.co_consts

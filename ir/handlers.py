@@ -14,7 +14,7 @@ from itertools import pairwise
 from types import CodeType, FrameType, FunctionType
 from typing import Any, NamedTuple
 
-from .location import CALLS, NO_USE, frames, is_internal
+from .location import CALLS, NO_USE, frames, instructions_of, is_internal
 
 __all__ = ["may_be_caught"]
 
@@ -50,7 +50,7 @@ class _Body(NamedTuple):
 
 @cache
 def _bodies(code: CodeType) -> tuple[_Body, ...]:
-    steps = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
+    steps = instructions_of(code)
     after = {a.offset: b for a, b in pairwise(steps)}
     kinds = {i.offset: i.opname for i in steps}
     entries: Any = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]
@@ -134,7 +134,7 @@ def _handles(code: CodeType) -> bool:
 @cache
 def _returns_nothing(code: CodeType) -> bool:
     """Whether every ``return`` gives None or False, which is what lets exceptions pass."""
-    for before, step in pairwise(i for i in dis.get_instructions(code) if i.opname != "CACHE"):
+    for before, step in pairwise(instructions_of(code)):
         if step.opname == "RETURN_CONST" and step.argval not in (None, False):
             return False
         nothing = before.opname == "LOAD_CONST" and before.argval in (None, False)

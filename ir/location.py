@@ -21,6 +21,7 @@ __all__ = [
     "Location",
     "add_framework",
     "frames",
+    "instructions_of",
     "interpreters",
     "is_internal",
     "is_own",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 KEPT = 4096  # code objects, and files, that something is remembered of
+TAKEN_APART = 32  # code objects of which all instructions are: several ask, one after the other
 # instructions that do nothing with a value; LOAD_CONST gives a call its keywords
 NO_USE = ("CACHE", "PRECALL", "PUSH_NULL", "KW_NAMES", "EXTENDED_ARG", "LOAD_CONST")
 CALLS = ("CALL", "CALL_KW", "CALL_FUNCTION_EX")
@@ -168,6 +170,12 @@ def location(code: CodeType, offset: int, outer: Location | None) -> Location:
     )  # fmt: skip
 
 
+@lru_cache(TAKEN_APART)
+def instructions_of(code: CodeType) -> tuple[dis.Instruction, ...]:
+    """The instructions of a code object, without the inline caches behind them."""
+    return tuple([i for i in dis.get_instructions(code) if i.opname != "CACHE"])
+
+
 def user_name(frame: FrameType) -> str:
     """The variable that receives the value being computed in this frame, or ``""``."""
     return _stores(frame.f_code).get(frame.f_lasti, "")
@@ -177,7 +185,7 @@ def user_name(frame: FrameType) -> str:
 def _stores(code: CodeType) -> dict[int, str]:
     """Offset of an instruction whose result the next instruction stores -> the name stored to."""
     table: dict[int, str] = {}
-    instructions = [i for i in dis.get_instructions(code) if i.opname not in ("CACHE", "PRECALL")]
+    instructions = [i for i in instructions_of(code) if i.opname != "PRECALL"]
     for before, after in pairwise(instructions):
         if after.opname in _STORES:
             # while a call runs, f_lasti is the call or the last of its inline caches
@@ -208,7 +216,7 @@ def next_use(frame: FrameType) -> tuple[str, str]:
 def _uses(code: CodeType) -> dict[int, tuple[str, str]]:
     table: dict[int, tuple[str, str]] = {}
     last: dict[Any, int] = {}  # where an expression begins -> its latest instruction
-    for step in dis.get_instructions(code):
+    for step in instructions_of(code):
         place = step.positions
         if step.opname in NO_USE or place is None or None in (place.lineno, place.col_offset):
             continue

@@ -13,6 +13,8 @@ from functools import lru_cache
 from types import CodeType
 from typing import Any, NamedTuple
 
+from twofold.ir.location import instructions_of
+
 __all__ = ["KEPT", "LAST", "Handler", "Program", "Step", "program_of"]
 
 # TO_BOOL: whoever jumps on a value asks for its truth; END_FOR: the iterator has been popped
@@ -66,7 +68,7 @@ class Program:
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        instructions = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
+        instructions = instructions_of(code)
         positions: dict[int, int] = {}
         made: list[Any] = []
         for before, instruction in zip([None, *instructions], instructions, strict=False):

@@ -208,48 +208,44 @@ def post_dominator(ways: dict[int, Iterable[int]], start: int, end: int) -> int:
     """The first node behind ``start`` that every way from it to ``end`` passes; ``end`` if there is
     no other.
 
-    ``ways``: the successors of each node. The iteration is that of Cooper, Harvey and Kennedy, A
-    Simple, Fast Dominance Algorithm (2001), on the reversed graph.
+    ``ways``: the successors of each node. Every such node lies on any one way. What can be come to
+    from the part of that way in front of a node, not through nodes of the way, says how far it can
+    be avoided: the first that cannot is the one. Each node is looked at once.
     """
-    before: dict[int, list[int]] = {}
-    for i, successors in ways.items():
-        for k in successors:
-            before.setdefault(k, []).append(i)
-    number = {node: i for i, node in enumerate(_last_first(before, end))}
-    over = {end: end}
-    changed = True
-    while changed:
-        changed = False
-        for node in sorted(number, key=number.__getitem__):
-            known = [k for k in ways.get(node, ()) if k in over]
-            if node == end or not known:
-                continue
-            found = known[0]
-            for other in known[1:]:
-                while found != other:
-                    if number[found] > number[other]:
-                        found = over[found]
-                    else:
-                        other = over[other]
-            if over.get(node) != found:
-                over[node], changed = found, True
-    return over.get(start, end)
+    way = _one_way(ways, start, end)
+    places = {node: i for i, node in enumerate(way)}
+    seen: set[int] = set()
+    i = far = 0
+    while i == 0 or i < far:
+        todo = [way[i]]
+        while todo:
+            for k in ways.get(todo.pop(), ()):
+                place = places.get(k)
+                if place is not None:
+                    far = max(far, place)
+                elif k not in seen:
+                    seen.add(k)
+                    todo.append(k)
+        i += 1
+    return way[far] if far else end
 
 
-def _last_first(before: dict[int, list[int]], end: int) -> list[int]:
-    """The nodes that lead to ``end`` in reverse postorder of a walk against the arrows."""
-    order: list[int] = []
-    seen, stack = {end}, [(end, iter(before.get(end, ())))]
-    while stack:
-        node, rest = stack[-1]
-        following = next((k for k in rest if k not in seen), None)
-        if following is None:
-            order.append(node)
-            stack.pop()
-        else:
-            seen.add(following)
-            stack.append((following, iter(before.get(following, ()))))
-    return order[::-1]
+def _one_way(ways: dict[int, Iterable[int]], start: int, end: int) -> list[int]:
+    """The nodes of a way from ``start`` to ``end``; ``start`` alone if there is none."""
+    came: dict[int, int] = {start: start}
+    todo = [start]
+    while todo and end not in came:
+        node = todo.pop()
+        for k in ways.get(node, ()):
+            if k not in came:
+                came[k] = node
+                todo.append(k)
+    if end not in came:
+        return [start]
+    way = [end]
+    while way[-1] != start:
+        way.append(came[way[-1]])
+    return way[::-1]
 
 
 @lru_cache(KEPT)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from twofold.ir.location import instructions_of
+
 from .code import KEPT
 from .frame import NULL, UNBOUND
 
@@ -85,9 +87,7 @@ def entry_offset(code: types.CodeType, offset: int) -> int:
 def _beginnings(code: types.CodeType) -> dict[int, int]:
     found: dict[int, int] = {}
     first: int | None = None
-    for i in dis.get_instructions(code):
-        if i.opname == "CACHE":
-            continue
+    for i in instructions_of(code):
         first = i.offset if first is None else first
         found[i.offset] = first
         if i.opname not in ("EXTENDED_ARG", "TO_BOOL"):
@@ -185,7 +185,7 @@ def _jump(offset: int) -> bytes:
 
 def _call_at(code: types.CodeType, offset: int) -> bytes:
     """The bytes of the call at an offset, with what belongs to it."""
-    instructions = [i for i in dis.get_instructions(code) if i.opname != "CACHE"]
+    instructions = instructions_of(code)
     at = next(k for k, i in enumerate(instructions) if i.offset == offset)
     first = at
     while first and instructions[first - 1].opname in ("PRECALL", "KW_NAMES", "EXTENDED_ARG"):

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
+import gc
 import io
 import random
 import time
@@ -28,6 +29,8 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -41,6 +44,7 @@ from .python_maker import HELPERS, OUTSIDE, STEPS, Maker
 from .same import Difference, _same, outcome
 
 PROGRAM = "<program>"  # the file of the function
+HEAD = "\n" * 200 + "def f(x, u, n, v, p, q, a):\n"  # on lines that no helper has
 __all__ = ["arguments", "main", "run"]
 
 
@@ -104,17 +108,16 @@ def compiled_program(text: str, steps: bool = False) -> Callable[..., Any]:
     """The function with this body."""
     body = "\n".join("    " + line for line in text.split("\n"))
     space: dict[str, Any] = {"np": np, "tf": tf, "__name__": "program"}
-    exec(
-        compile(
-            f"{STEPS if steps else OUTSIDE}{HELPERS}\ndef f(x, u, n, v, p, q, a):\n{body}\n",
-            PROGRAM,
-            "exec",
-            dont_inherit=True,
-        ),
-        space,
-    )
+    exec(_code(f"{STEPS if steps else OUTSIDE}{HELPERS}"), space)
+    exec(_code(f"{HEAD}{body}\n"), space)
     found: Callable[..., Any] = space["f"]
     return found
+
+
+@lru_cache(8)
+def _code(text: str) -> CodeType:
+    """A text compiled: what programs share once, a program once for both ways it runs."""
+    return compile(text, PROGRAM, "exec", dont_inherit=True)
 
 
 def _copied(given: dict[str, Any]) -> dict[str, Any]:
@@ -295,6 +298,7 @@ def main() -> None:
     options = parser.parse_args()
     ends: Counter[str] = Counter()
     start = time.perf_counter()
+    gc.freeze()  # what has been imported need not be searched for garbage again and again
     for seed in range(options.start, options.start + options.count):
         try:
             mode = None if options.default else options.jit
