@@ -153,6 +153,8 @@ class Writes(Outside):
         if isinstance(held, dict) or type(key) is slice and key.step is None:
             return
         made = self.journal.shadow(held)
+        if id(made) in self.journal.torn:  # whether it has the place is known when it is too late
+            self.give_up("a write to a place of a sequence that one way of a branch has changed")
         more = 0 if made is None else len(made) - len(held)
         plainly = type(key) is int and (made is None or id(held) in self.journal.grown)
         self.journal.read(held, Index(key, more) if plainly else LENGTH)

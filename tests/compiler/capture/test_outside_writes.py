@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import gc
 import threading
+import traceback
 import types
 import weakref
 from collections.abc import Callable
@@ -473,3 +474,36 @@ def test_a_number_that_both_ways_change_is_that_of_the_call(program: Any, make: 
         compiled(tf.constant(x), p)
         assert getattr(other, "n", None) == getattr(kept, "n", None)
         assert other == kept or type(other) is Counter
+
+
+@pytest.mark.parametrize("make", [list, collections.deque])
+@pytest.mark.parametrize("caught", [True, False])
+def test_a_place_that_one_way_has_made_is_missing_as_in_plain_python(
+    make: Callable[..., Any], caught: bool
+) -> None:
+    held = make()
+
+    def put(x: Any) -> Any:
+        if x < 0:
+            held.append(1)
+        held[0] = 2
+        return x
+
+    def catching(x: Any) -> Any:
+        try:
+            return put(x)
+        except IndexError:
+            return x + 100
+
+    plain = catching if caught else put
+    compiled = tf.function(plain)
+    for number in (-1.0, 1.0, 1.0, -1.0):
+        ends = []
+        for function in (plain, compiled):
+            held.clear()
+            try:
+                ends.append((float(function(tf.constant(number))), make(held)))
+            except IndexError as error:
+                names = [entry.name for entry in traceback.extract_tb(error.__traceback__)]
+                ends.append((names[1:], str(error)))
+        assert ends[0] == ends[1]
