@@ -2,14 +2,16 @@
 
     record (two words):   block, number of elements
     block:                address, size, capacity, of the C library  (as ``growing.py`` has them),
-                          users, depth, where the address of this block stands, the next block
+                          users, depth, where the address of this block stands, the next block,
+                          the bytes of a number
 
 A value of the IR is a record in a cell of the arena; its elements are the first ones of its block.
 Who pushes onto a value whose block ends with it writes behind the end, whoever else has the block;
 else the elements are copied, unless nobody else has it. Elements that are sequences (``depth`` 1)
 are records, which count among the users of their blocks.
 
-All blocks of a call are a list, which is freed when the call is over, an exception or not.
+All blocks of a call are a list, which is freed when the call is over, an exception or not. Large
+memory is kept for the next block that needs some (``recycled.py``).
 
 The functions take addresses as integers; ``per`` is how many numbers (of ``bytes``) an element has.
 Those that may take memory return whether there was none, and have raised MemoryError then.
@@ -25,14 +27,15 @@ from llvmlite import ir
 
 from .code import I32, I64, POINTER, Code
 from .growing import grow
+from .recycled import discard, take
 
 __all__ = [
     "ADDRESS", "BLOCK", "BLOCKS", "COUNTED", "RECORD", "SIZE", "USERS", "Blocks",
 ]  # fmt: skip
 
 RECORD = 16  # bytes
-ADDRESS, SIZE, CAPACITY, OWNED, USERS, DEPTH, BEFORE, NEXT = range(8)
-WORDS = 8
+ADDRESS, SIZE, CAPACITY, OWNED, USERS, DEPTH, BEFORE, NEXT, ITEM = range(9)
+WORDS = 9
 BLOCK, COUNTED = range(2)
 
 
@@ -123,7 +126,18 @@ class Blocks:
     def grow(self, f: _Body, block: ir.Value, size: ir.Value, nbytes: ir.Value) -> None:
         """Room for at least so many numbers in a block."""
         with f.b.if_then(f.is_(">", size, f.get(block, CAPACITY))):
+            f.put(block, ITEM, nbytes)
+            with f.b.if_then(f.is_("==", f.get(block, ADDRESS), 0)):
+                needed = f.b.mul(size, nbytes)
+                found = f.b.call(take(self.module), [f.pointer(block), needed])
+                f.put(block, CAPACITY, f.b.sdiv(found, nbytes))
+        with f.b.if_then(f.is_(">", size, f.get(block, CAPACITY))):
             f.fails(f.b.call(grow(self.module), [f.pointer(block), size, nbytes]))
+
+    def discard(self, f: _Body, block: ir.Value) -> None:
+        """Free the elements of a block, or keep their memory for another."""
+        nbytes = f.b.mul(f.get(block, CAPACITY), f.get(block, ITEM))
+        f.b.call(discard(self.module), [f.pointer(f.get(block, ADDRESS)), nbytes])
 
     def release(self, f: _Body, block: ir.Value, start: ir.Value, stop: ir.Value) -> None:
         """Release elements that are records."""
@@ -167,7 +181,7 @@ def _release(m: Blocks, f: _Body, record: ir.Value) -> None:
     f.put(before, 0, following)
     with b.if_then(f.is_("!=", following, 0)):
         f.put(following, BEFORE, before)
-    m.free(f, f.get(block, ADDRESS))
+    m.discard(f, block)
     m.free(f, block)
     f.end()
 
@@ -179,7 +193,7 @@ def _free(m: Blocks, f: _Body, root: ir.Value) -> None:
         with f.b.if_then(f.is_("==", block, 0)):
             f.b.branch(after)
         f.put(root, 0, f.get(block, NEXT))
-        m.free(f, f.get(block, ADDRESS))
+        m.discard(f, block)
         m.free(f, block)
     f.end()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
 
-from .blocks import ADDRESS, BLOCK, COUNTED, RECORD, SIZE, USERS
+from .blocks import ADDRESS, BLOCK, COUNTED, ITEM, RECORD, SIZE, USERS
 from .code import I32, I64, POINTER
 from .instructions import (
     ADD_AT,
@@ -139,6 +139,9 @@ def _lend(d: Driver, step: ir.Value) -> None:
     d.ended(d.b.call(d.blocks["own"], [root, record, per, d.at(step, 6), I64(0)]))
     d.b.branch(done)
     d.b.position_at_end(done)
+    block = d.at(record, BLOCK)
+    with d.b.if_then(d.b.icmp_signed("!=", block, I64(0))):
+        _put(d, d.b.add(block, I64(8 * ITEM)), d.at(step, 6))  # the kernel may take memory
 
 
 def _count(d: Driver, step: ir.Value) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Records"]
 
 # As ``blocks.py`` has them, which is not needed for what the cache has: bytes, words.
-RECORD, WORDS, BEFORE, NEXT = 16, 8, 6, 7
+RECORD, WORDS, BEFORE, NEXT = 16, 9, 6, 7
 Slots = list[Any]
 
 
@@ -400,7 +400,8 @@ def _brought(buffer: Any, root: int) -> tuple[int, int]:
     ctypes.memmove(address, rows.ctypes.data, rows.nbytes)
     first = ctypes.c_int64.from_address(root)
     words = (ctypes.c_int64 * WORDS).from_address(block)
-    words[:] = [address, size, size, 1, 1, int(buffer.type.depth > 1), root, first.value]
+    depth = int(buffer.type.depth > 1)
+    words[:] = [address, size, size, 1, 1, depth, root, first.value, rows.itemsize]
     if first.value:
         (ctypes.c_int64 * WORDS).from_address(first.value)[BEFORE] = block + 8 * NEXT
     first.value = block

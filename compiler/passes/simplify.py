@@ -183,6 +183,8 @@ ROWS = [
     Row(Term("ones_like", X), Term("broadcast_to", element(1), shape=result_shape)),
     # splat(x, ()) = x
     Row(Term("splat", X, shape=()), X),
+    # the stacked rows of x = x
+    Row(Term("buffer_stack", Term("buffer_of", X), length=P), X),
 
     # a view that changes nothing
     Row(Term("transpose", X, perm=P), X, lambda m: m["p"] == tuple(range(len(m["p"])))),
