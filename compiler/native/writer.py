@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -89,6 +90,7 @@ class Writer:
         refs = [v for v in exe.graph.inputs if isinstance(v.type, RefType)]
         self.first = len(exe.where) + 1
         self.variables = {v: self.first + i for i, v in enumerate(refs)}  # slots of the Variables
+        self.held = {exe.where[v]: i for v, i in self.variables.items()}  # by their arrays' slots
         self.template: list[Any] = [None] * (self.first + len(refs))
         self.records = Records(self, exe.graph)
         self.late: int | None = None  # a slot with what runs nodes of one call, and its sizes
@@ -153,6 +155,9 @@ class Writer:
         """Write the nodes of a region whose inputs are given; what it returns goes to the targets,
         those that are wanted. ``own``: the sequences among the inputs that it may change."""
         self.place.update(zip(graph.inputs, given, strict=True))
+        for value, (_, at) in zip(graph.inputs, given, strict=True):
+            if isinstance(value.type, RefType):
+                self.variables[value] = self.held[at]
         outer, self.offsets = self.offsets, self.slots_of(graph)
         self.depth += 1
         self.records.enter(graph, own)
@@ -210,7 +215,15 @@ class Writer:
 
     def _assign(self, node: Node) -> None:
         ref, value = node.inputs
-        self.pending.append((self.variables[ref], self.fetch(value)))
+        if not self.depth:
+            self.pending.append((self.variables[ref], self.fetch(value)))
+            return
+        variable, array = self.variables[ref], self.fetch(value)
+
+        def act(slots: list[Any]) -> None:
+            slots[variable].array = array(slots).copy()  # the next trip writes over it
+
+        self.python(act)
 
     def fetch(self, value: Value) -> Callable[[list[Any]], Any]:
         """A function from the slots to the array of a value that Python sees, or to a Variable."""
@@ -261,7 +274,7 @@ class Writer:
             self.actions.append(act)
 
     def _control(self, node: Node) -> None:
-        if node.pinned:
+        if node.pinned or any(isinstance(v.type, RefType) for v in node.inputs):
             self.settle()
         for value in node.inputs:
             if isinstance(value.type, BufferType):
@@ -507,7 +520,7 @@ def _array_at(
     arena: Any, offset: int, indirect: bool, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Any:
     """The memory at an offset of the arena, or where its address lies there, as an array."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = prod(shape) * dtype.itemsize
     start = offset + -arena.ctypes.data % ALIGNMENT
     if not indirect:
         return np.ndarray(shape, dtype, arena[start : start + size])

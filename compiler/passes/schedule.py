@@ -19,7 +19,7 @@ from twofold.ir.dims import DimLike, provably_eq, provably_le, symbols_of
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import rebuild
 from twofold.ir.step import NEW, Input, Kind, Place, Slot, Step
-from twofold.ir.types import BufferType, TensorType
+from twofold.ir.types import BufferType, RefType, TensorType
 
 from ..planned import is_held, roots, runs_held, step_of
 from ..target import Target
@@ -107,8 +107,9 @@ def _has_sizes(node: Node, known: set[str]) -> bool:
         for body in n.regions[-1:]
         for v, w in zip(body.inputs[: n.attrs["carried"]], body.outputs, strict=False)
     )
-    plain = all(type(v.type) in (TensorType, BufferType) for v in values)
-    return fixed and plain and runs_held(node) and _sizes_of(node) <= known
+    plain = all(type(v.type) in (TensorType, BufferType, RefType) for v in values)
+    reads = any(n.op.name == "read" for n in nodes)  # what a trip before has assigned
+    return fixed and plain and not reads and runs_held(node) and _sizes_of(node) <= known
 
 
 class _Room:
