@@ -269,22 +269,23 @@ def spaced(x: Any, axis: int, step: int) -> Any:
 # ---- Pooling
 
 
-def _pooled(
+def pooled(
     fold: Callable[[Window], Any], x: Any, ksize: Any, strides: Any, padding: Any,
-    data_format: Any, fill: float, what: str, rank: int | None = None,
+    data_format: Any, fill: float, what: str, rank: int | None = None, dilations: Any = None,
 ) -> Any:  # fmt: skip
     x = as_tensor(x)
     count = len(x.shape) - 2
     if count < 1 or (rank is not None and rank != count):
         raise ShapeError(f"{what}: the shape {show_shape(x.shape)} has not {(rank or 1) + 2} axes")
     if data_format is not None and data_format.upper().startswith("NC"):
-        ksize, strides = (inner(v, count) for v in (ksize, strides))
+        ksize, strides, dilations = (inner(v, count) for v in (ksize, strides, dilations))
     x, turned = channels_last(x, data_format, what)
     if fill and not info(x.dtype).floating:
         fill = info(x.dtype).ints[0]
     sizes = along(ksize, count, what)
     steps = sizes if strides is None else along(strides, count, what)
-    out = fold(Window(x, sizes, steps, [1] * count, padding, fill, what))
+    holes = along(dilations, count, what)
+    out = fold(Window(x, sizes, steps, holes, padding, fill, what))
     return movement.moveaxis(out, -1, 1) if turned else out
 
 
@@ -319,7 +320,7 @@ _LINE = [Sample("f[1,6,2]", 2, 2, "VALID"), Sample("f[2,5,2]", 3, 2, "SAME")]
 _PLANE = [Sample("f[1,4,5,2]", 2, 2, "VALID"), Sample("f[1,5,5,1]", 3, 2, "SAME"),
           Sample("f[1,2,4,4]", 2, 1, "SAME", "NCHW")]  # fmt: skip
 _SPACE = [Sample("f[1,3,4,2,1]", 2, 1, "SAME")]
-_FOLDS = {"max_pool": (_largest, -math.inf), "avg_pool": (_mean, 0.0)}
+FOLDS = {"max_pool": (_largest, -math.inf), "avg_pool": (_mean, 0.0)}
 _SUMMARY = {
     "max_pool": """The largest element of each window{0}.
 
@@ -335,13 +336,13 @@ _SUMMARY = {
 
 def _pool(name: str, rank: int | None, data_format: str | None, samples: list[Sample]) -> Any:
     """One pool: of any rank, or of one, with TensorFlow's default layout."""
-    fold, fill = _FOLDS[name[:8]]
+    fold, fill = FOLDS[name[:8]]
 
     def pool(
         input: Any, ksize: Any, strides: Any = None, padding: Any = "VALID",
         data_format: Any = data_format, name: Any = None,
     ) -> Any:  # fmt: skip
-        return _pooled(fold, input, ksize, strides, padding, data_format, fill, called, rank)
+        return pooled(fold, input, ksize, strides, padding, data_format, fill, called, rank)
 
     called = pool.__name__ = pool.__qualname__ = name
     over = ", over all axes but batch and channels" if rank is None else f", {rank} axes long"

@@ -95,7 +95,8 @@ gather:
 images:
     central_crop crop_and_resize crop_to_bounding_box extract_patches flip_left_right
     flip_up_down image_gradients image_transpose pad_to_bounding_box psnr resize
-    resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim total_variation
+    resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim ssim_multiscale
+    total_variation
 incomplete:
     betainc erfcinv igamma igammac ndtri zeta
 index:

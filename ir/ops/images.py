@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from . import movement
 from .casting import cast
 from .colours import as_float
 from .contract import matmul
-from .convolution import Window, along, depthwise
+from .convolution import Window, along, avg_pool, depthwise
 from .elementwise import square, where
 from .gather import gather
 from .operand import as_sizes, as_tensor, product, ranked
@@ -29,7 +30,7 @@ __all__ = [
     "central_crop", "crop_and_resize", "crop_to_bounding_box", "extract_patches",
     "flip_left_right", "flip_up_down", "image_gradients", "image_transpose",
     "pad_to_bounding_box", "psnr", "resize", "resize_with_crop_or_pad", "resize_with_pad", "rot90",
-    "sobel_edges", "ssim", "total_variation",
+    "sobel_edges", "ssim", "ssim_multiscale", "total_variation",
 ]  # fmt: skip
 
 IMAGES = np.random.default_rng(0).uniform(0.1, 0.9, (2, 4, 5, 3))
@@ -251,11 +252,16 @@ def resize_with_pad(
     image: Any, target_height: Any, target_width: Any, method: Any = "bilinear",
     antialias: bool = False,
 ) -> Any:  # fmt: skip
-    """``resize`` to fit into the target with the same proportions, zeros around it."""
+    """``resize`` to fit into the target with the same proportions, zeros around it.
+
+    >>> import twofold as tf
+    >>> tf.image.resize_with_pad(tf.ones((8, 9, 1)), 12, 7).numpy()[5, :, 0]
+    array([1., 1., 1., 1., 1., 1., 1.], dtype=float32)
+    """
     x = _image(image, "resize_with_pad")
     goal = [int(target_height), int(target_width)]
     sizes = [int(n) for n in x.shape[-3:-1]]
-    ratio = max(n / t for n, t in zip(sizes, goal, strict=True))
+    ratio = max(Fraction(n, t) for n, t in zip(sizes, goal, strict=True))  # 9 to 7 is 9 / (9 / 7)
     inside = [int(n / ratio) for n in sizes]
     offsets = [int((t - n / ratio) / 2) for t, n in zip(goal, sizes, strict=True)]
     small = resize(x, inside, method, antialias=antialias)
@@ -394,7 +400,10 @@ def psnr(a: Any, b: Any, max_val: Any, name: Any = None) -> Any:
     return 20 * level - 10 * OPS["log10"](error)
 
 
-@composite(Sample(np.tile(IMAGES, (1, 4, 3, 1)), np.tile(IMAGES[::-1], (1, 4, 3, 1)), 1.0))
+_PAIR = np.tile(IMAGES, (1, 4, 3, 1)), np.tile(IMAGES[::-1], (1, 4, 3, 1))
+
+
+@composite(Sample(*_PAIR, 1.0))
 def ssim(
     img1: Any, img2: Any, max_val: Any, filter_size: int = 11, filter_sigma: float = 1.5,
     k1: float = 0.01, k2: float = 0.03, return_index_map: bool = False,
@@ -404,24 +413,71 @@ def ssim(
     Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to
     Structural Similarity" (2004). ``return_index_map``: for each window. Raises ShapeError.
     """
-    (x, own), (y, _) = as_float(ranked(img1, 3, "ssim")), as_float(ranked(img2, 3, "ssim"))
-    if min(int(n) for n in x.shape[-3:-1]) < filter_size:
-        raise ShapeError(f"ssim: a window of {filter_size} does not fit {show_shape(x.shape)}")
-    scale = 1.0 if info(own).floating else 1 / info(own).ints[1]
-    c1, c2 = ((k * max_val * scale) ** 2 for k in (k1, k2))
-    spots = np.arange(filter_size) - (filter_size - 1) / 2
-    line = np.exp(-(spots**2) / (2 * filter_sigma**2))
-    window = np.outer(line, line) / line.sum() ** 2
-    count = int(x.shape[-1])
-    weights = np.tile(window[:, :, None, None], (1, 1, count, 1)).astype(x.dtype)
-    lead, inner = tuple(x.shape[:-3]), tuple(x.shape[-3:])
-    flat: Callable[..., Any] = lambda z: movement.reshape(z, shape=(product(lead), *inner))  # noqa: E731
-    blur: Callable[..., Any] = lambda z: depthwise(flat(z), weights, 1, "VALID", None, None, 2)  # noqa: E731
-    mx, my = blur(x), blur(y)
-    both = 2 * mx * my
-    squares = square(mx) + square(my)
-    structure = (2 * blur(x * y) - both + c2) / (blur(square(x) + square(y)) - squares + c2)
-    found = (both + c1) / (squares + c1) * structure
-    found = movement.reshape(found, shape=(*lead, *found.shape[1:]))
-    found = mean(found, axis=-1)
+    x, y, peak = _compared(img1, img2, max_val, "ssim")
+    light, structure = _similarity(x, y, peak, filter_size, filter_sigma, (k1, k2), "ssim")
+    found = mean(light * structure, axis=-1)
     return found if return_index_map else mean(found, axis=(-2, -1))
+
+
+@composite(Sample(*_PAIR, 1.0, (0.5, 0.5), 3))
+def ssim_multiscale(
+    img1: Any, img2: Any, max_val: Any,
+    power_factors: Any = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333), filter_size: int = 11,
+    filter_sigma: float = 1.5, k1: float = 0.01, k2: float = 0.03,
+) -> Any:  # fmt: skip
+    """``ssim`` at several scales, each half the one before, to the powers of their weights.
+
+    Wang, Simoncelli and Bovik, "Multiscale Structural Similarity for Image Quality Assessment"
+    (2003). Raises ShapeError where the smallest scale is smaller than the window.
+    """
+    what = "ssim_multiscale"
+    x, y, peak = _compared(img1, img2, max_val, what)
+    parts = []
+    for scale in range(len(power_factors)):
+        if scale:
+            x, y = _halved(x), _halved(y)
+        light, found = _similarity(x, y, peak, filter_size, filter_sigma, (k1, k2), what)
+        last = scale == len(power_factors) - 1
+        parts.append(OPS["relu"](mean(light * found if last else found, axis=(-3, -2))))
+    powers = OPS["constant"](value=np.asarray(power_factors, x.dtype))
+    return mean(OPS["prod"](OPS["stack"](parts, axis=-1) ** powers, axis=-1), axis=-1)
+
+
+def _halved(x: Any) -> Any:
+    """Means of squares of 2 x 2; what lacks to an even size is the last line once more."""
+    lead, inner = tuple(x.shape[:-3]), tuple(x.shape[-3:])
+    flat = movement.reshape(x, shape=(product(lead), *inner))
+    odd = [int(n) % 2 for n in inner[:2]]
+    flat = pad(flat, ((0, 0), (0, odd[0]), (0, odd[1]), (0, 0)), "symmetric")
+    small = avg_pool(flat, 2, 2, "VALID")
+    return movement.reshape(small, shape=(*lead, *small.shape[1:]))
+
+
+def _compared(img1: Any, img2: Any, max_val: Any, what: str) -> tuple[Any, Any, Any]:
+    """Two images as floats, and the largest value that they may have."""
+    (x, own), (y, _) = as_float(ranked(img1, 3, what)), as_float(ranked(img2, 3, what))
+    return x, y, max_val * (1.0 if info(own).floating else 1 / info(own).ints[1])
+
+
+def _similarity(
+    x: Any, y: Any, peak: Any, size: int, sigma: float, constants: tuple[float, float], what: str
+) -> tuple[Any, Any]:
+    """How alike two images are in each window and channel: their light, their structure."""
+    if min(int(n) for n in x.shape[-3:-1]) < size:
+        raise ShapeError(f"{what}: a window of {size} does not fit {show_shape(x.shape)}")
+    c1, c2 = ((k * peak) ** 2 for k in constants)
+    spots = np.arange(size) - (size - 1) / 2
+    line = np.exp(-(spots**2) / (2 * sigma**2))
+    window = np.outer(line, line) / line.sum() ** 2
+    weights = np.tile(window[:, :, None, None], (1, 1, int(x.shape[-1]), 1)).astype(x.dtype)
+    lead, inner = tuple(x.shape[:-3]), tuple(x.shape[-3:])
+
+    def blur(z: Any) -> Any:
+        flat = movement.reshape(z, shape=(product(lead), *inner))
+        found = depthwise(flat, weights, 1, "VALID", None, None, 2)
+        return movement.reshape(found, shape=(*lead, *found.shape[1:]))
+
+    mx, my = blur(x), blur(y)
+    both, squares = 2 * mx * my, square(mx) + square(my)
+    structure = (2 * blur(x * y) - both + c2) / (blur(square(x) + square(y)) - squares + c2)
+    return (both + c1) / (squares + c1), structure

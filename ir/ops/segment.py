@@ -178,18 +178,26 @@ def segment_mean(data: Any, segment_ids: Any) -> Any:
     return unsorted_segment_mean(data, ids, segment_count(ids))
 
 
+def _zero_where_empty(found: Any, ids: Any) -> Any:
+    count = unsorted_segment_sum(ones(ids.shape, np.int32), ids, num_segments=found.shape[0])
+    held = movement.reshape(count > 0, shape=(-1, *(1,) * (len(found.shape) - 1)))
+    return where(held, found, 0)
+
+
 @composite()
 def segment_max(data: Any, segment_ids: Any) -> Any:
-    """Largest elements of segments of sorted ids."""
+    """Largest elements of segments of sorted ids; of an empty one zero."""
     ids = as_tensor(segment_ids)
-    return unsorted_segment_max(data, ids, num_segments=segment_count(ids))
+    found = unsorted_segment_max(data, ids, num_segments=segment_count(ids))
+    return _zero_where_empty(found, ids)
 
 
 @composite()
 def segment_min(data: Any, segment_ids: Any) -> Any:
-    """Smallest elements of segments of sorted ids."""
+    """Smallest elements of segments of sorted ids; of an empty one zero."""
     ids = as_tensor(segment_ids)
-    return unsorted_segment_min(data, ids, num_segments=segment_count(ids))
+    found = unsorted_segment_min(data, ids, num_segments=segment_count(ids))
+    return _zero_where_empty(found, ids)
 
 
 @composite(Sample("f[7]", (-1.0, 1.0), 4))

@@ -264,6 +264,8 @@ def _digamma_reflected(x: Array) -> Array:
 
 def _polygamma_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     order = attrs["order"]
+    if isinstance(order, float) and order.is_integer():
+        order = int(order)
     if not isinstance(order, int | np.integer) or order < 1:
         raise ArgumentError(
             f"polygamma: order must be a positive integer, not {order!r}; "

@@ -9,15 +9,15 @@ from ..op import Sample, composite
 from ..shapes import show_shape
 from . import movement
 from .convolution import (
+    FOLDS,
     Pads,
     along,
-    avg_pool,
     channels_last,
     convolved,
     depthwise,
     inner,
-    max_pool,
     pads_of,
+    pooled,
     spaced,
 )  # fmt: skip
 from .operand import as_sizes, as_tensor
@@ -192,13 +192,16 @@ def pool(
 ) -> Any:  # fmt: skip
     """``max_pool`` or ``avg_pool``, by ``pooling_type``, ``"MAX"`` or ``"AVG"``; strides are 1.
 
+    ``dilations``: how far the elements of a window are apart, along each axis.
+
     >>> import twofold as tf
     >>> tf.nn.pool([[[1.0], [3.0], [2.0]]], 2, "MAX").numpy().ravel()
     array([3., 3.], dtype=float32)
     """
     if pooling_type not in ("MAX", "AVG"):
         raise ArgumentError(f"pool: pooling_type must be 'MAX' or 'AVG', not {pooling_type!r}")
-    if any(d != 1 for d in along(dilations, len(as_tensor(input).shape) - 2, "pool")):
-        raise ArgumentError("pool: windows with holes are not supported; use strided slices")
-    fold = max_pool if pooling_type == "MAX" else avg_pool
-    return fold(input, window_shape, 1 if strides is None else strides, padding, data_format)
+    fold, fill = FOLDS["max_pool" if pooling_type == "MAX" else "avg_pool"]
+    steps = 1 if strides is None else strides
+    return pooled(
+        fold, input, window_shape, steps, padding, data_format, fill, "pool", None, dilations
+    )  # fmt: skip

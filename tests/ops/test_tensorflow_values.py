@@ -24,6 +24,11 @@ def convolved_transpose(x: Any, w: Any, shape: tuple[int, ...], step: int, pad: 
     return wide[:, pad : pad + shape[1], pad : pad + shape[2]]
 
 
+ROWS, COLUMNS = np.mgrid[:45, :51]
+WAVES = [
+    (0.5 + 0.4 * np.sin(0.3 * ROWS + shift) * np.cos(step * COLUMNS))[..., None].astype(np.float32)
+    for shift, step in ((0.0, 0.2), (0.1, 0.23))
+]
 Z, W = RNG.normal(size=(2, 3, 3, 4)), RNG.normal(size=(3, 3, 2, 4))
 CASES: list[tuple[Callable[[], Any], Any]] = [
     (lambda: tf.nn.depth_to_space(tf.nn.space_to_depth(X, 2), 2), X),
@@ -79,6 +84,15 @@ CASES: list[tuple[Callable[[], Any], Any]] = [
     (lambda: tf.image.resize_with_crop_or_pad(X, 6, 4),
      np.pad(X[:, :, 1:5], ((0, 0), (1, 1), (0, 0), (0, 0)))),
     (lambda: tf.image.crop_and_resize(X, [[0.0, 0, 1, 1]], [1], (4, 6)), X[1:]),
+    (lambda: tf.image.resize_with_pad(np.ones((8, 9, 1)), 12, 7)[:, :, 0],  # 9 / (9 / 7) < 7
+     np.pad(np.ones((6, 7)), ((2, 4), (0, 0)))),
+    (lambda: tf.image.ssim_multiscale(*WAVES, 1.0, (0.3, 0.7)), 0.663908),  # TensorFlow 2.21's
+    (lambda: tf.image.ssim_multiscale(*WAVES, 1.0, (0.2, 0.3, 0.5), 7), 0.678360),
+    (lambda: tf.nn.pool(WAVES[0][None, :6, :5], 2, "AVG", dilations=[2, 3])[0, :2, :2, 0],
+     (WAVES[0][:2, :2] + WAVES[0][2:4, :2] + WAVES[0][:2, 3:5] + WAVES[0][2:4, 3:5])[..., 0] / 4),
+    (lambda: tf.math.segment_max([[-1.0], [-2.0], [-3.0]], [0, 0, 2]), [[-1], [0], [-3]]),
+    (lambda: tf.math.segment_min([1, 2, 3], [1, 1, 3]), [0, 1, 0, 3]),
+    (lambda: tf.math.polygamma(2.0, 1.0), -2.4041138),
 ]  # fmt: skip
 
 
