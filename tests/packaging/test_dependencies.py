@@ -73,6 +73,10 @@ def test_every_base_dependency_is_imported() -> None:
     assert names(PROJECT["dependencies"]) <= third_party_imports(find_modules().values()).keys()
 
 
+def test_pages_of_ops_run_their_samples_with_what_the_docs_extra_brings() -> None:
+    assert names(EXTRAS["scipy"]) <= names(EXTRAS["docs"])
+
+
 def test_the_tests_import_only_what_the_test_extra_brings() -> None:
     declared = names([*PROJECT["dependencies"], *EXTRAS["test"], "packaging"])
     own = {"tests", *(path.stem for path in (ROOT / "tests").rglob("*"))}
