@@ -88,7 +88,7 @@ def _overlapped(node: Node) -> str | None:
 
 def _scattered(node: Node) -> str | None:
     """Rows added at positions that are signed; of batches, array operations know them."""
-    x, indices, _ = node.inputs
+    x, indices = node.inputs[:2]
     fits = not node.attrs.get("batch_dims") and info(indices.type.dtype).short in ("i32", "i64")
     if node.op.name == "tensor_scatter_nd_add":
         fits = fits and isinstance(indices.type.shape[-1], int)
@@ -113,7 +113,7 @@ _NUMBERS = (*_FLOATS, "i32", "i64")
 _OWN: dict[str, Callable[[Node], str | None]] = {
     "cumprod": _running, "cumsum": _running, "patches_grad": _overlapped,
     "scatter_add": _scattered, "tensor_scatter_nd_add": _scattered,
-    "top_k": _selected,
+    "top_k": _selected, "unsorted_segment_sum": _scattered,
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from twofold.ir.graph import Node
+from twofold.ir.graph import Node, Value
 from twofold.runtime import loader, threads
 
 from .launch import ARENA, CHUNK_WORK, LITERAL, PARALLEL_WORK, STATUS, Launch, Word, as_word
@@ -56,18 +56,38 @@ def _overlapped(w: Writer, node: Node, failure: int) -> Iterator[Call]:
 
 def _scattered(w: Writer, node: Node, failure: int) -> Iterator[Call]:
     """Rows go to places of one axis, or of several that are one in memory."""
+    if node.op.name == "unsorted_segment_sum":
+        return _segments(w, node, failure)
     x, indices, updates = node.inputs
     shape, axis = w.shape(x), node.attrs.get("axis", 0)
     depth = w.shape(indices)[-1] if node.op.name == "tensor_scatter_nd_add" else 1
     count = math.prod(w.shape(indices)) // depth
     sizes = shape[axis : axis + depth]
-    outer, rows, width = (math.prod(s) for s in (shape[:axis], sizes, shape[axis + depth :]))
+    outer, width = math.prod(shape[:axis]), math.prod(shape[axis + depth :])
+    places = w.word(x), w.word(updates), w.word(node.out)
+    return _added(w, places, indices, count, sizes, outer, width, failure)
+
+
+def _segments(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    """Rows go to places of one axis; what they are added to is nothing."""
+    data, ids = node.inputs
+    count, (rows, *rest) = math.prod(w.shape(ids)), w.shape(node.out)
+    places: tuple[Word | int, ...] = 0, w.word(data), w.word(node.out)
+    return _added(w, places, ids, count, [rows], 1, math.prod(rest), failure, drops=True)
+
+
+def _added(
+    w: Writer, places: Sequence[Word | int], indices: Value, count: int, sizes: Sequence[int],
+    outer: int, width: int, failure: int, drops: bool = False,
+) -> Iterator[Call]:  # fmt: skip
+    rows = math.prod(sizes)
     with w.scratch():
-        targets, order, starts = ((ARENA, w.reserve(8 * n)) for n in (count, count, rows + 2))
-        words: list[Word | int] = [w.word(indices), targets, starts, order, count, rows, depth]
+        targets, order, starts = ((ARENA, w.reserve(8 * n)) for n in (count, count, rows + 3))
+        words: list[Word | int] = [
+            w.word(indices), targets, starts, order, count, rows, len(sizes), int(drops),
+        ]  # fmt: skip
         words += [(STATUS, 0), (LITERAL, failure), *sizes]
         yield Call(f"order{8 * indices.type.dtype.itemsize}", words, 1, count)
-        places: list[Word | int] = [w.word(v) for v in (x, updates, node.out)]
         yield Call(
             "add", [*places, starts, order, count, rows, width], outer * rows,
             outer * (rows + count) * width,

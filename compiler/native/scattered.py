@@ -1,7 +1,9 @@
-"""Rows added to those of a table, to LLVM: ``scatter_add`` and ``tensor_scatter_nd_add``.
+"""Rows added to those of a table, to LLVM: ``scatter_add``, ``tensor_scatter_nd_add`` and, of no
+table, ``unsorted_segment_sum``.
 
 ``order``, one unit: the positions are checked, and the rows that are added put in the order of
-their targets, those of one target in their own order (a counting sort). ``add``: a unit is a row of
+their targets, those of one target in their own order (a counting sort). Rows without a target
+(a segment's number is negative) are put behind all others. ``add``: a unit is a row of
 the result, which is kept in double precision while what belongs to it is added.
 """
 
@@ -30,17 +32,21 @@ def module(symbol: str, dtype: np.dtype[Any]) -> ir.Module:
 
 def _order(e: Body, kind: ir.IntType) -> None:
     b = e.b
-    given, targets, starts, order, count, rows, depth, status, failure = e.words(9)
-    with e.code.loop(I64(0), b.add(rows, I64(2))) as i:
+    given, targets, starts, order, count, rows, depth, drops, status, failure = e.words(10)
+    drops = b.icmp_signed("!=", drops, I64(0))
+    with e.code.loop(I64(0), b.add(rows, I64(3))) as i:
         b.store(I64(0), e.at(starts, i, I64))
     with e.code.loop(I64(0), count) as m:
         flat = e.code.slot(I64)
         b.store(I64(0), flat)
         with e.code.loop(I64(0), depth) as i:
             raw = b.load(e.at(given, b.add(b.mul(m, depth), i), kind), typ=kind)
-            at, size = b.sext(raw, I64) if kind is not I64 else raw, e.word(b.add(i, I64(9)))
-            at = b.select(b.icmp_signed("<", at, I64(0)), b.add(at, size), at)
-            with b.if_then(b.icmp_unsigned(">=", at, size), likely=False):
+            at, size = b.sext(raw, I64) if kind is not I64 else raw, e.word(b.add(i, I64(10)))
+            negative = b.icmp_signed("<", at, I64(0))
+            dropped = b.and_(negative, drops)
+            at = b.select(dropped, rows, b.select(negative, b.add(at, size), at))
+            outside = b.and_(b.icmp_unsigned(">=", at, size), b.not_(dropped))
+            with b.if_then(outside, likely=False):
                 b.store(failure, b.inttoptr(status, ir.PointerType()))
                 b.ret_void()
             b.store(b.add(b.mul(b.load(flat, typ=I64), size), at), flat)
@@ -49,7 +55,7 @@ def _order(e: Body, kind: ir.IntType) -> None:
         _step(e, e.at(starts, b.add(target, I64(2)), I64))
     total = e.code.slot(I64)
     b.store(I64(0), total)
-    with e.code.loop(I64(0), b.add(rows, I64(2))) as i:
+    with e.code.loop(I64(0), b.add(rows, I64(3))) as i:
         place = e.at(starts, i, I64)
         sum_ = b.add(b.load(total, typ=I64), b.load(place, typ=I64))
         b.store(sum_, total)
@@ -88,7 +94,9 @@ def _rows(e: Body, by_vectors: bool) -> None:
         here, there = b.mul(unit, width), b.mul(outer, count)
         with e.blocks(width, by_vectors) as (first, mask):
             total = e.code.slot(wide)
-            b.store(e.cast(e.load(e.at(x, b.add(here, first)), mask), wide), total)
+            b.store(ir.Constant(wide, None), total)
+            with b.if_then(b.icmp_signed("!=", x, I64(0))):
+                b.store(e.cast(e.load(e.at(x, b.add(here, first)), mask), wide), total)
             with e.code.loop(start, stop) as i:
                 m = b.load(e.at(order, i, I64), typ=I64)
                 place = b.add(b.mul(b.add(there, m), width), first)

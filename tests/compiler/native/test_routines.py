@@ -98,6 +98,9 @@ def test_rows_are_added_at_positions_that_repeat(case: Any, dtype: str) -> None:
     same_bits(add, x, at, updates)
     points = np.stack([rng.integers(-outer, outer, count), at], -1).astype(at.dtype)
     same_bits(tf.tensor_scatter_nd_add, x, points, updates[0])
+    ids = np.stack([at, at[::-1]])  # those that are negative belong to no segment
+    data = numbers((2, *updates.shape[1:]), dtype, 2)
+    same_bits(lambda x, ids: tf.math.unsorted_segment_sum(x, ids, rows + 1), data, ids)
 
 
 @pytest.mark.parametrize("at", [[[5]], [[-6]], [[0], [1 << 30]]], ids=str)
@@ -116,6 +119,9 @@ def test_a_position_outside_the_table_raises_as_eagerly(at: Any) -> None:
         compiled(x, given)
     assert str(found.value).split("\n")[0] == str(eager.value).split("\n")[0]
     assert log.numpy() == 2
+    segments = tf.function(lambda x, at: tf.math.unsorted_segment_sum(x, at, 3), jit_compile=True)
+    with pytest.raises(tf.errors.IndexOutOfBoundsError, match="index 3 is out of bounds"):
+        segments(x, tf.constant([0, -1, 3, 2, 1]))
     assert compiled(x, tf.constant([[4]])).numpy().sum() == 2
 
 
