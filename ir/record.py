@@ -195,6 +195,12 @@ class Facts:
         "the body gets float16 and bfloat16 as float32, and its float32 results are rounded",
         "for elementwise, reduce, contract and opaque",
     )
+    routine: bool = _fact(
+        False,
+        "whether machine code has a routine of its own for it, with the bits of the body "
+        "(`compiler/native/routines.py`): eager calls of large arrays take it, too",
+        "no",
+    )
     data_dependent: bool = _fact(
         False, "sizes of the output depend on values: `length=` names the size in a graph", "no"
     )

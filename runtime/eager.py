@@ -23,6 +23,7 @@ from twofold.ir.shapes import Sizes
 from twofold.ir.types import TensorType
 
 from .convert import as_array, as_value, tensor_of
+from .native import native
 from .quiet import quiet
 from .tensor import Tensor, wrap
 from .variable import Variable, read
@@ -64,10 +65,15 @@ class Eager(bind.Ground):
         return _call(op, inputs, attrs)
 
     def run(self, call: Call) -> tuple[Any, ...]:
-        """Run the NumPy body; every output is a value of its own."""
+        """Run the NumPy body, or the routine that has its bits; every output is a value of its
+        own."""
         op, inputs, attrs = call.op, call.inputs, call.attrs
         if call.regions:
             return self.run_regions(call)
+        if op.routine:
+            found = native.outputs(op, inputs, attrs)
+            if found is not None:
+                return found
         try:
             out = quiet.run(op.body, *inputs, **attrs)
         except TwofoldError:

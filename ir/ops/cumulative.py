@@ -51,7 +51,7 @@ def _running(ufunc: Any, start: int, x: Any, axis: int, exclusive: bool, reverse
     return np.flip(out, axis) if reverse else out
 
 
-@op("opaque", _running_rule, samples=SAMPLES)
+@op("opaque", _running_rule, routine=True, samples=SAMPLES)
 def cumsum(x: Any, *, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Any:
     """Running sums along an axis; ``exclusive`` leaves out the element itself.
 
@@ -66,7 +66,7 @@ def cumsum_vjp(g: Any, out: Any, x: Any, *, axis: int, exclusive: bool, reverse:
     return (lambda: cumsum(g, axis=axis, exclusive=exclusive, reverse=not reverse),)
 
 
-@op("opaque", _running_rule, samples=SAMPLES)
+@op("opaque", _running_rule, routine=True, samples=SAMPLES)
 def cumprod(x: Any, *, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Any:
     """Running products along an axis; ``exclusive`` leaves out the element itself.
 

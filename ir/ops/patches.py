@@ -59,6 +59,7 @@ def _overlapped_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resol
 
 
 @op("opaque", _overlapped_rule, promote="none", public=False, shares_memory="never",
+    routine=True,
     samples=[Sample("f[2,4,3,3]", shape=(2, 6, 3), window=(3,), strides=(1,), dilations=(1,)),
              Sample("f[2,2,2,2,3,2]", shape=(2, 5, 4, 2), window=(2, 3), strides=(2, 1),
                     dilations=(1, 1)),

@@ -72,6 +72,7 @@ def spread_segments(x: Any, ids: Any) -> Any:
     accepts="iu",
     may_raise=True,
     widens=True,
+    routine=True,
     samples=SAMPLES,
 )
 def unsorted_segment_sum(data: Any, segment_ids: Any, *, num_segments: Any) -> Any:

@@ -114,7 +114,7 @@ def _top_k_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return {"k": k}, (x.with_shape(shape), TensorType(INT64, shape))
 
 
-@op("opaque", _top_k_rule, samples=[Sample("f[3,4]", k=2), Sample("f[4]", k=4)])
+@op("opaque", _top_k_rule, routine=True, samples=[Sample("f[3,4]", k=2), Sample("f[4]", k=4)])
 def top_k(x: Any, *, k: Any = 1) -> Any:
     """The ``k`` largest elements along the last axis, falling, and their positions (int64).
 

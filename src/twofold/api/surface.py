@@ -26,12 +26,13 @@ from .spelling import spelled
 __all__ = ["load", "namespace", "op_of", "origin", "origins", "public_names"]
 
 
-def _multiply_natively() -> None:
-    """Eager products have taken a while: the compiler has machine code for them."""
-    importlib.import_module("twofold.compiler.native.multiply").offer()
+def _offer_machine_code() -> None:
+    """Eager operations have taken a while: the compiler has machine code for them."""
+    for file in ("multiply", "eagerly"):
+        importlib.import_module(f"twofold.compiler.native.{file}").offer()
 
 
-native.request = _multiply_natively
+native.request = _offer_machine_code
 
 
 @functools.cache

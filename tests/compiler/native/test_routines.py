@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.compiler import background, target
+from twofold.compiler.native import eagerly
 from twofold.compiler.native.target import NATIVE
 from twofold.compiler.pipeline import run
 from twofold.compiler.planned import step_of
 from twofold.ir.op import OPS
+from twofold.runtime.native import Native, native
 
 
 def same_bits(fn: Callable[..., Any], *args: Any) -> None:
@@ -166,3 +169,51 @@ def test_what_routines_are_called_for() -> None:
 
     found = routines(fn, tf.ones((4, 4)), tf.constant([[0], [1], [2], [2]]))
     assert sorted(found) == ["running", "scattered", "selected"]
+
+
+def test_every_op_with_a_routine_says_so() -> None:
+    assert {name for name, made in OPS.items() if made.routine} == set(target._OWN)
+
+
+def test_eager_calls_of_large_arrays_take_the_routine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "compute", eagerly.compute)
+    rng = np.random.default_rng(0)
+    x, at = rng.standard_normal((300, 200)).astype("float32"), rng.integers(-300, 300, (900, 1))
+    more = tf.constant(rng.standard_normal((900, 200)).astype("float32"))
+    calls: list[Callable[[Any], Any]] = [
+        lambda x: tf.cumsum(x, axis=1, reverse=True),
+        lambda x: tf.cumsum(tf.transpose(x), axis=1),
+        lambda x: tf.math.top_k(x, 3)[1],
+        lambda x: tf.tensor_scatter_nd_add(x, at, more),
+        lambda x: tf.math.unsorted_segment_sum(more, at[:, 0], 300),
+    ]
+    made = len(eagerly._programs)
+    first = [call(tf.constant(x)).numpy() for call in calls]  # by NumPy
+    background.wait()
+    assert len(eagerly._programs) >= made + len(calls)
+    ran: list[str] = []
+
+    def counted(op: Any, inputs: Any, attrs: Any) -> Any:
+        found = eagerly.compute(op, inputs, attrs)
+        ran.extend([op.name] if found is not None else [])
+        return found
+
+    monkeypatch.setattr(native, "compute", counted)
+    for call, expected in zip(calls, first, strict=True):
+        assert call(tf.constant(x)).numpy().tobytes() == expected.tobytes()
+    assert len(ran) == len(calls)
+    with pytest.raises(tf.errors.IndexOutOfBoundsError, match="index 300 is out of bounds"):
+        tf.tensor_scatter_nd_add(x, np.full((900, 1), 300), more)
+
+
+def test_large_arrays_ask_for_machine_code_once() -> None:
+    asked: list[int] = []
+    here = Native()
+    here.request = lambda: asked.append(1)
+    inputs = [np.zeros(1 << 20, np.float32)]
+    for _ in range(60):
+        assert here.outputs(OPS["cumsum"], inputs, {}) is None
+    assert asked == [1]
+    small = Native()
+    small.outputs(OPS["cumsum"], [np.zeros(8, np.float32)], {})
+    assert small.spent == 0
