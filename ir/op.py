@@ -72,6 +72,7 @@ class Op(Facts):
     arity: int
     plain: bool  # tensors are all that it takes, a fixed number of them
     direct: Callable[..., Any]  # the op on its tensors alone
+    by_attributes: Callable[..., Any] | None  # the same with attributes, or None: the long way
     memo: dict[Any, tuple[Attrs, tuple[TensorType, ...]]]
     _computes_in: dict[tuple[Operand, ...], list[np.dtype]]
 
@@ -97,7 +98,7 @@ class Op(Facts):
             shares_memory=facts.shares_memory or kind.shares_memory,
             pure=kind.pure if facts.pure is None else facts.pure, memo={}, vjp=None, linearize=None,
             arity=len(tensors), plain=not (defaults or variadic),
-            direct=functools.partial(_on_tensors, self), _computes_in={},
+            direct=functools.partial(_on_tensors, self), by_attributes=None, _computes_in={},
         )  # fmt: skip
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -107,7 +108,11 @@ class Op(Facts):
         try:
             if not attrs and self.plain and len(args) == self.arity:
                 return self.direct(*args)
-            return _bind.perform(self, *self._sort_arguments(args, attrs))
+            if self.by_attributes is not None:
+                out = self.by_attributes(args, attrs)
+                if out is not None:
+                    return out
+            return _bind.perform(self, *self.sort_arguments(args, attrs))
         except Exception as error:
             _bind.leave(error)
             raise
@@ -135,7 +140,7 @@ class Op(Facts):
             f"{self.name}() takes {counted(len(self.tensors), 'tensor')}, {given} given"
         )
 
-    def _sort_arguments(self, args: tuple[Any, ...], attrs: Attrs) -> tuple[tuple[Any, ...], Attrs]:
+    def sort_arguments(self, args: tuple[Any, ...], attrs: Attrs) -> tuple[tuple[Any, ...], Attrs]:
         """Separate tensors from attributes, which may be given by position or by keyword."""
         if self.variadic:
             if len(args) in (1, 2) and isinstance(args[0], list | tuple):
@@ -231,6 +236,10 @@ class Op(Facts):
     def shortcut(self, direct: Callable[..., Any]) -> None:
         """Install the runtime's shortcut; where it is not taken it goes the long way itself."""
         vars(self)["direct"] = direct
+
+    def shortcut_by_attributes(self, direct: Callable[..., Any]) -> None:
+        """Install the runtime's shortcut of calls with attributes."""
+        vars(self)["by_attributes"] = direct
 
     def resolve(
         self, types: Sequence[TensorType], attrs: Attrs, dims: Any

@@ -1,9 +1,10 @@
-"""The shortcut of eager operations: the only one.
+"""The shortcuts of eager operations: the only ones. Nobody stands above the eager executor there.
 
 An elementwise op without attributes, on tensors of one floating dtype or one tensor and a Python
-number, with nobody above the eager executor, runs its NumPy body at once; everything else goes
-the long way, ``bind.perform``. That is a third of the time of an operation on few elements
-(benchmarks/overhead.py).
+number, runs its NumPy body at once. That is a third of the time of an operation on few elements
+(benchmarks/overhead.py). An op with attributes, on tensors that it need not cast, does so with the
+canonical attributes of a call that was like this one. Everything else goes the long way,
+``bind.perform``.
 """
 
 from __future__ import annotations
@@ -14,19 +15,26 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.dtypes import HALVES
 from twofold.ir.infer import RULES
 from twofold.ir.op import Op
 from twofold.ir.registry import REGISTRY
+from twofold.ir.shapes import Sizes
+from twofold.ir.types import TensorType
 
 from .quiet import quiet
 
 __all__ = ["install"]
 
 _current = bind.current
+_SIZES = Sizes()
 _ndarray = np.ndarray
 _new = object.__new__
 _NUMS = frozenset(np.dtype(d).num for d in ("float32", "float64"))  # computed in themselves
 _SMALL = 3e38  # a number up to it fits float32
+_KINDS = ("elementwise", "reduce", "movement", "contract", "index", "opaque")
+_PLAIN = frozenset((int, bool, str, type(None)))  # attributes that are keys, with their class
+_MOST = 1024  # kinds of calls of an op
 _FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is wrong, or does it
 
 
@@ -34,7 +42,11 @@ def install(tensor: type[Any], variable: type[Any]) -> None:
     """Give the ops that allow it their shortcut, for tensors and Variables of these classes."""
 
     def give(op: Any) -> None:
-        if not isinstance(op, Op) or not op.plain:
+        if not isinstance(op, Op):
+            return
+        if op.has_attrs and op.tensors and op.kind in _KINDS and _is_plain(op):
+            op.shortcut_by_attributes(_by_attributes(op, tensor))
+        if not op.plain:
             return
         if "f" not in op.accepts or op.promoted != slice(None):
             return
@@ -112,6 +124,97 @@ def _binary(op: Op, tensor: type[Any], variable: type[Any]) -> Callable[..., Any
         return out
 
     return direct
+
+
+def _is_plain(op: Op) -> bool:
+    """Whether a call of an op is nothing but a call of its body."""
+    return bool(op.pure) and not (op.variadic or op.data_dependent or op.routine)
+
+
+def _by_attributes(op: Op, tensor: type[Any]) -> Callable[..., Any]:
+    """A function of the arguments and keywords of a call: its outputs, or None for the long way."""
+    count = len(op.tensors)
+    memo: dict[Any, tuple[Callable[..., Any], dict[str, Any]] | None] = {}
+
+    def direct(args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        if _current.get() is not None or len(args) < count:
+            return None
+        arrays: list[Any] = []
+        parts: list[Any] = []
+        for x in args[:count]:
+            if x.__class__ is not tensor:
+                return None
+            a = x.value
+            arrays.append(a)
+            parts += a.dtype.num, a.shape
+        for v in args[count:]:
+            kind = v.__class__
+            if kind not in _PLAIN and not (kind is tuple and _has_ints(v)):
+                return None
+            parts += kind, v
+        for name, v in attrs.items():
+            kind = v.__class__
+            if kind not in _PLAIN and not (kind is tuple and _has_ints(v)):
+                return None
+            parts += name, kind, v
+        key = tuple(parts)
+        try:
+            known = memo[key]
+        except KeyError:
+            if len(memo) >= _MOST:
+                memo.clear()
+            known = memo[key] = _canonical(op, args, attrs, arrays)
+        if known is None:
+            return None
+        try:
+            found = quiet.run(known[0], *arrays, **known[1])
+        except Exception:  # noqa: BLE001  (the long way says what is wrong)
+            return None
+        return _tensors(found, arrays, tensor)
+
+    return direct
+
+
+def _has_ints(value: tuple[Any, ...]) -> bool:
+    """Whether a tuple has nothing but ints and None, at any depth: equal ones are the same."""
+    for x in value:
+        kind = x.__class__
+        if kind is not int and x is not None and not (kind is tuple and _has_ints(x)):
+            return False
+    return True
+
+
+def _canonical(
+    op: Op, args: tuple[Any, ...], attrs: dict[str, Any], arrays: list[Any]
+) -> tuple[Callable[..., Any], dict[str, Any]] | None:
+    """The body of a call, its attributes in canonical form; None if it casts, or is refused."""
+    own = [a.dtype for a in arrays]
+    try:
+        if op.input_dtypes(own) != own:
+            return None
+        _, full = op.sort_arguments(args, dict(attrs))
+        full, _ = op.resolve([TensorType(a.dtype, a.shape) for a in arrays], full, _SIZES)
+    except Exception:  # noqa: BLE001  (the long way says what is wrong)
+        return None
+    halves = any(dtype.num in HALVES for dtype in own)
+    return op.body if halves else op.own_body, full
+
+
+def _tensors(found: Any, arrays: list[Any], tensor: type[Any]) -> Any:
+    """The outputs of a body as tensors, none of which is an operand; None for what is no array."""
+    if found.__class__ is tuple:
+        return tuple([_tensors(x, arrays, tensor) for x in found])
+    if found.__class__ is _ndarray:
+        for a in arrays:
+            if found is a:
+                found = found.view()
+    elif isinstance(found, np.generic):
+        found = np.asarray(found)
+    else:
+        return None
+    out = _new(tensor)
+    out.value = found
+    return out
 
 
 def _read(x: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..dtypes import info
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
 from ..shapes import Sizes, show_shape
@@ -31,6 +31,8 @@ SAMPLES = [
 def segment_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     data, ids = types
     count = size_attr(attrs["num_segments"], op.name)
+    if isinstance(count, int) and count < 0:
+        raise ArgumentError(f"{op.name}: num_segments is {count}; it must be at least 0")
     if ids.rank > data.rank or not all(map(sizes.require_same, ids.shape, data.shape)):
         raise ShapeError(
             f"{op.name}: the segment ids' shape {show_shape(ids.shape)} must begin the data's "
