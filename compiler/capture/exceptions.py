@@ -59,6 +59,9 @@ def raise_varargs(machine: Objects, frame: Frame, step: Step) -> None:
         raise found.handled
     cause = frame.stack.pop() if step.arg == 2 else None
     error = _made(machine, frame, frame.stack.pop())
+    ends = isinstance(error, BaseException) and not isinstance(error, Exception)
+    if ends and error is not frame.handled:
+        machine.give_up(f"raise of a {type(error).__name__}")  # here it would end the process
     if step.arg == 2:
         if cause is not None:
             cause = _made(machine, frame, cause)

@@ -74,6 +74,21 @@ def test_an_error_in_a_thread_arrives_at_its_place() -> None:
     assert numbers(elements) == [3]
 
 
+@pytest.mark.parametrize("calls", [None, 2])
+def test_a_thread_that_is_ended_by_a_call_leaves_nobody_waiting(calls: int | None) -> None:
+    def leaves_at_two(x: Any) -> Any:
+        if int(x) == 2:
+            raise SystemExit("of a call")
+        return x.numpy()
+
+    elements = iter(
+        tf.data.Dataset.range(4).map(leaves_at_two, num_parallel_calls=calls).prefetch(2)
+    )
+    assert [int(next(elements)) for _ in range(2)] == [0, 1]
+    with pytest.raises(SystemExit, match="of a call"):
+        next(elements)
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 def test_parallel_calls_are_made_at_once(ordered: bool) -> None:
     together = threading.Barrier(3)

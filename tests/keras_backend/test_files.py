@@ -161,5 +161,31 @@ def test_custom_classes_lambdas_and_cut_files_are_refused_by_keras(tmp_path: Pat
     file = tmp_path / "cut.keras"
     made.save(file)
     file.write_bytes(file.read_bytes()[:500])
-    with pytest.raises(ValueError, match=r"cut\.keras"):
+    with pytest.raises(tf.errors.LoadError, match=r"cut\.keras is cut off or damaged"):
         keras.models.load_model(file)
+
+
+def test_damaged_files_are_refused_and_a_training_goes_on(tmp_path: Path) -> None:
+    made = model()
+    fit(made)
+    for name, write, read in (
+        ("m.keras", made.save, keras.models.load_model),
+        ("m.weights.h5", made.save_weights, made.load_weights),
+    ):
+        file = tmp_path / name
+        write(file)
+        whole = file.read_bytes()
+        before = made.get_weights()
+        damaged = bytearray(whole)
+        damaged[len(whole) // 2] ^= 0xFF
+        cases = [whole[:0], whole[:10], whole[: len(whole) // 2]]
+        for part in (*cases, damaged) if name == "m.keras" else cases:
+            file.write_bytes(part)
+            with pytest.raises(tf.errors.LoadError, match="is cut off or damaged"):
+                read(file)
+        assert all(map(np.array_equal, before, made.get_weights()))
+        file.write_bytes(whole)
+        read(file)
+    with pytest.raises((ValueError, OSError)):
+        keras.models.load_model(tmp_path / "none.keras")
+    assert np.isfinite(fit(made)).all()

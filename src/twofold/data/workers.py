@@ -98,7 +98,7 @@ class Feed:
         self.grows = limit is None
         self.limit = 2 if limit is None else limit
         self.changed = threading.Condition()
-        self.blocks: collections.deque[Block | Exception | None] = collections.deque()
+        self.blocks: collections.deque[Block | BaseException | None] = collections.deque()
         self.count = self.nbytes = 0
         self.stopped = False
         self.thread: threading.Thread | None = None
@@ -119,7 +119,7 @@ class Feed:
             if first is None:
                 return None
             self.blocks.popleft()
-            if isinstance(first, Exception):
+            if isinstance(first, BaseException):
                 self.count -= 1
             else:
                 if first.count > count:
@@ -128,7 +128,7 @@ class Feed:
                 self.count -= first.count
                 self.nbytes -= min(self.nbytes, first.nbytes())
             self.changed.notify_all()
-        if isinstance(first, Exception):
+        if isinstance(first, BaseException):
             raise first
         return first
 
@@ -158,10 +158,10 @@ def _fill(feed: Feed) -> None:
                 break
             room = feed.limit - feed.count
         start = time.perf_counter()
-        made: Block | Exception | None
+        made: Block | BaseException | None
         try:
             made = feed.run.take(min(size, room))
-        except Exception as error:  # noqa: BLE001  (raised by the reader)
+        except BaseException as error:  # noqa: BLE001  (raised by the reader, SystemExit too)
             made = error
         elapsed = time.perf_counter() - start
         size = 2 * size if elapsed < QUICK else max(1, size // 2) if elapsed > SLOW else size

@@ -7,9 +7,11 @@ from which ``keras.models.load_model("my_model")`` makes the model again, with i
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from twofold.saving.beside import beside, sweep
 
 from .export import inference
 
-__all__ = ["loading", "saving", "saving_weights"]
+__all__ = ["loading", "loading_weights", "saving", "saving_weights"]
 
 _MODEL = "model.keras"
 
@@ -78,7 +80,8 @@ def loading(own: Callable[..., Any]) -> Callable[..., Any]:
         filepath: Any, custom_objects: Any = None, compile: bool = True, safe_mode: bool = True
     ) -> Any:
         if not (_is_directory(filepath) and os.path.isdir(filepath)):
-            return own(filepath, custom_objects, compile, safe_mode)
+            with _whole_file(filepath):
+                return own(filepath, custom_objects, compile, safe_mode)
         if not (Path(filepath) / directory.MANIFEST).exists():
             return own(filepath, custom_objects, compile, safe_mode)
         saved = directory.read_directory(filepath, saved_model.KIND)
@@ -90,6 +93,32 @@ def loading(own: Callable[..., Any]) -> Callable[..., Any]:
         return own(str(saved.file(_MODEL)), custom_objects, compile, safe_mode)
 
     return load_model
+
+
+def loading_weights(own: Callable[..., Any]) -> Callable[..., Any]:
+    """``keras.saving.load_weights`` that refuses a file that is cut off or damaged by name."""
+
+    @functools.wraps(own)
+    def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> Any:
+        with _whole_file(filepath):
+            return own(model, filepath, skip_mismatch, **kwargs)
+
+    return load_weights
+
+
+@contextlib.contextmanager
+def _whole_file(filepath: Any) -> Iterator[None]:
+    """What reads a file in the block finds a whole one. Raises LoadError."""
+    path = str(filepath)
+    words = f"{path} is cut off or damaged, or no file of Keras's; take another copy"
+    if path.endswith(".keras") and os.path.isfile(path) and not zipfile.is_zipfile(path):
+        raise LoadError(words)
+    try:
+        yield
+    except (zipfile.BadZipFile, OSError) as error:
+        if not os.path.isfile(path):
+            raise
+        raise LoadError(f"{words} ({error})") from error
 
 
 def _may_write(filepath: Any, overwrite: bool) -> bool:

@@ -178,6 +178,7 @@ def _mend_files() -> None:
     _replace("save_model", api.save_model, files.saving(api.save_model))
     _replace("save_weights", api.save_weights, files.saving_weights(api.save_weights))
     _replace("load_model", api.load_model, files.loading(api.load_model))
+    _replace("load_weights", api.load_weights, files.loading_weights(api.load_weights))
     own = importlib.import_module("keras.src.export.saved_model").ExportArchive
     _replace("ExportArchive", own, export.ExportArchive)
 

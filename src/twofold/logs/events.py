@@ -193,8 +193,9 @@ def trace_export(name: str, step: Any = None, profiler_outdir: str | None = None
     outside_of_graphs("trace_export")
     if not _recorder.graphs:
         raise ArgumentError(
-            "tf.summary.trace_export: no compiled function has been called for the first time "
-            "since tf.summary.trace_on; tf.summary.graph(f.graph(...)) writes any graph"
+            "tf.summary.trace_export: no compiled function that is one graph, without steps of "
+            "Python's, has been called since tf.summary.trace_on; tf.summary.graph(f.graph(...)) "
+            "writes any graph"
         )
     run = proto("config").RunMetadata()
     for found in _recorder.graphs.values():

@@ -170,3 +170,20 @@ def test_asserts_that_pytest_rewrites_are_part_of_the_graph() -> None:
     assert float(f(tf.constant(GOOD))) == 128.0
     with pytest.raises(AssertionError, match="too large"):
         f(tf.constant(20 * GOOD))
+
+
+@pytest.mark.parametrize("stop", [SystemExit, KeyboardInterrupt, BaseException])
+@pytest.mark.parametrize("strict", [False, True])
+def test_what_ends_a_process_is_raised_on_its_way_alone(
+    stop: type[BaseException], strict: bool
+) -> None:
+    def f(x: Any) -> Any:
+        if tf.sum(x) > 5.0:
+            raise stop("it")
+        return x * 2
+
+    compiled = tf.function(f, strict=strict)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(tf.constant(GOOD)), 2 * GOOD)
+        with pytest.raises(stop, match="it"):
+            compiled(tf.constant(BAD))
