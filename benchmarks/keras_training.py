@@ -102,10 +102,14 @@ def best_of(name: str, batches: list[int], rounds: int) -> dict[str, dict[str, f
     """The smallest of each number for each backend. Losses must agree."""
     best: dict[str, dict[str, float]] = {}
     peers = [peer for peer, module in PEERS.items() if importlib.util.find_spec(module)]
+    env = dict(os.environ)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # every process would compile all modules again
     for _ in range(rounds):
         for backend in ("twofold", *peers):
             command = [sys.executable, __file__, "--turn", backend, "--only", name, "--batch"]
-            done = subprocess.run([*command, *map(str, batches)], capture_output=True, check=True)
+            done = subprocess.run(
+                [*command, *map(str, batches)], capture_output=True, check=True, env=env
+            )
             made = json.loads(done.stdout.splitlines()[-1])
             old = best.get(backend, made)
             best[backend] = {k: min(v, old[k]) for k, v in made.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from twofold.ir import bind
+
 from .code import Step
 from .frame import Frame
 from .machine import instruction
@@ -59,9 +61,9 @@ def raise_varargs(machine: Objects, frame: Frame, step: Step) -> None:
         raise found.handled
     cause = frame.stack.pop() if step.arg == 2 else None
     error = _made(machine, frame, frame.stack.pop())
-    ends = isinstance(error, BaseException) and not isinstance(error, Exception)
-    if ends and error is not frame.handled:
-        machine.give_up(f"raise of a {type(error).__name__}")  # here it would end the process
+    ends = not issubclass(type(error), Exception)
+    if ends and getattr(bind.ground(), "outer", None) is not None:  # the way may not be taken
+        machine.give_up(f"raise of a {type(error).__name__}")
     if step.arg == 2:
         if cause is not None:
             cause = _made(machine, frame, cause)

@@ -348,7 +348,8 @@ def test_a_failing_trace_leaves_no_trace(stop: type[BaseException]) -> None:
     with pytest.raises(stop):
         f(x)
     # As without tracing: what was assigned before an exception of the function stays.
-    assert v.numpy().tolist() == [5.0]
+    kept = stop is not KeyboardInterrupt  # the call that it came in has not begun
+    assert v.numpy().tolist() == [5.0 if kept else 1.0]
     assert not f._traces
     assert not f._exact
     assert (x + 1).numpy().tolist() == [6.0]  # eager again

@@ -36,6 +36,6 @@ class _Trainers(pytest.Module):
 
 
 def pytest_pycollect_makemodule(module_path: Any, parent: Any) -> Any:
-    if module_path.name == "trainer_test.py":
+    if module_path.parts[-2:] == ("trainers", "trainer_test.py"):
         return _Trainers.from_parent(parent, path=module_path)
     return None
