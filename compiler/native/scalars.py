@@ -275,7 +275,8 @@ def _number(value: ir.Value) -> int:
     """The integer that a value is known to be, in every lane; 0 if it is not known. LLVM divides by
     a known one with multiplications."""
     item: Any = value.constant if isinstance(value, ir.Constant) else None
-    item = item[0] if isinstance(item, list) else item
+    while isinstance(item, list | ir.Constant):  # a vector's are constants themselves
+        item = item[0] if isinstance(item, list) else item.constant
     return item if isinstance(item, int) else 0
 
 

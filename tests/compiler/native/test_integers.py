@@ -83,6 +83,22 @@ def test_a_number_as_the_divisor(dtype: str) -> None:
             np.testing.assert_array_equal(found, want)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_vector_divided_by_a_number_is_multiplied(dtype: str) -> None:
+    """LLVM does that for numbers that it knows; for others CPUs divide floating numbers only."""
+    x, own = pairs(dtype)[0], np.iinfo(dtype)
+    for number in np.array([10, 64, own.max, -3 if own.min < 0 else 5], dtype):
+        f = tf.function(lambda x, n=number: (x // n, x % n), jit_compile=True)
+        with np.errstate(all="ignore"):
+            want = x // number, x % number
+        for found, wanted in zip(f(tf.constant(x)), want, strict=True):
+            np.testing.assert_array_equal(found.numpy(), wanted)
+        if number == 10:
+            kernels = NATIVE.lower(run(f.graph(tf.constant(x)), target=NATIVE)).kernels
+            assert kernels
+            assert not any("fdiv" in kernel.llvm() for kernel in kernels)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("count", [1, 5, 50, 300_000])
 def test_a_zero_among_the_divisors_raises(count: int, mode: bool) -> None:
