@@ -226,6 +226,7 @@ class Tracer(bind.Ground):
         self.keys: Any = None  # who knows which Python numbers change from call to call
         self.ended = False
         self.returns: Location | None = None  # where the function returns
+        self.masks: list[tuple[Any, Any]] = []  # where masks of this graph hold
 
     def refusal(self, message: str) -> StagingError:
         """The error for a value that does not exist yet. If the function catches it, its result

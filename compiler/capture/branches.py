@@ -18,6 +18,7 @@ from twofold.ir.op import OPS
 
 from ..control.branch import joined, types_of
 from ..control.part import Part, is_fault
+from ..ndarrays.selection import Selection
 from ..plain import PlainPython
 from ..trace import Tracer, place
 from .flow import END, flow_of
@@ -307,6 +308,7 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
             s.frame.slots.get(name, UNBOUND) if name in live else HOLE
             for s, live in zip(sides, lives, strict=True)
         ]
+        column = _elements(column)
         merger.is_alone = lambda i, array, name=name: machine.heap.aliases.is_alone(  # type: ignore[misc]
             machine, sides[i].frame, lives[i] - {name}, array
         )
@@ -321,9 +323,8 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
         merger.one([x[i] if i < len(x) else HOLE for x in stacks], "an operand")
         for i in range(max(map(len, stacks)))
     ]
-    value = merger.result(
-        [HOLE if s.value is UNBOUND else s.value for s in sides], "what is returned"
-    )
+    returned = _elements([HOLE if s.value is UNBOUND else s.value for s in sides])
+    value = merger.result(returned, "what is returned")
     tests = _merge_targets(merger, sides, targets)
     last = all(
         s.closed and s.targets == {END} and machine.heap.only_own(s.written.values()) for s in sides
@@ -343,6 +344,14 @@ def merge_sides(machine: Any, frame: Frame, sides: list[Side], merger: Merger) -
         return Returned(value(outs)) if at == END else Stopped(at)
 
     return build
+
+
+def _elements(column: list[Any]) -> list[Any]:
+    """Values with arrays in the place of what masks select, which differ from way to way."""
+    first = next((v for v in column if type(v) is Selection), None)
+    if first is None or all(v is first for v in column):
+        return column
+    return [v.array() if type(v) is Selection else v for v in column]
 
 
 def _merge_targets(merger: Merger, sides: list[Side], targets: list[int]) -> dict[int, Any]:

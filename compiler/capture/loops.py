@@ -18,6 +18,7 @@ from twofold.ir.op import OPS
 from twofold.runtime.carried import State, own_tensor, truth
 
 from ..control.loop import stage_while
+from ..ndarrays.selection import Selection
 from ..plain import PlainPython
 from .aliases import State as Tensors
 from .aliases import inside
@@ -148,7 +149,7 @@ class Loop:
         self.forms: dict[str, Form] = {}
         self.missing = ""  # a variable that a trip reads, which has no value before the loop
         for name in sorted(self.carried):
-            value = frame.slots.get(name, UNBOUND)
+            value = _settled(frame, name)
             if value is UNBOUND and name in self.flow.read_first(head):
                 self.missing = name
                 if mixed:
@@ -319,7 +320,7 @@ class Loop:
             raise Unmergeable("a loop makes one trip only")
         changed = False
         for name in sorted(self.carried):
-            value = frame.slots.get(name, UNBOUND)
+            value = _settled(frame, name)
             if value is UNBOUND and (name not in self.forms or name not in self.read):
                 continue
             changed |= self._widen(self.forms, name, value)
@@ -441,6 +442,15 @@ class Loop:
         if len(self.targets) == 1:
             return Ending({self.targets[0]: True}, depths, value)
         return Ending({t: next(tensors) for t in self._tests()}, depths, value)
+
+
+def _settled(frame: Frame, name: str) -> Any:
+    """What a variable holds, UNBOUND if nothing. What a mask selects is an array by itself where
+    it travels from trip to trip: the mask stays behind."""
+    value = frame.slots.get(name, UNBOUND)
+    if type(value) is Selection:
+        value = frame.slots[name] = value.array()
+    return value
 
 
 def _tests_of(ended: Any) -> dict[int, Any]:

@@ -145,7 +145,7 @@ class Outside(Objects):
         )
 
     def write_attribute(self, frame: Frame, owner: Any, name: str, value: Any) -> None:
-        if self.is_own(owner):
+        if self.is_own(owner) or _is_set_by_array(owner, name):
             super().write_attribute(frame, owner, name, value)
         elif self._takes(owner, name):
             self._put(_place(owner), name, value)
@@ -259,6 +259,13 @@ class Outside(Objects):
     def number(self, owner: Any, key: Any, value: Any, read: Any = None) -> Any:
         """A number that each call may find to be another one."""
         raise NotImplementedError
+
+
+def _is_set_by_array(owner: Any, name: str) -> bool:
+    """Whether this is an array of the trace that sees to what is assigned: its shape, its parts."""
+    kind = type(owner)
+    member = getattr(kind, name, None) if getattr(kind, "in_trace", False) else None
+    return isinstance(member, property) and member.fset is not None
 
 
 def _is_library(owner: Any) -> bool:

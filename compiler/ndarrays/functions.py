@@ -6,6 +6,7 @@ functions and methods that have an op. Those that NumPy writes in C are here.
 
 from __future__ import annotations
 
+import operator
 import types
 from typing import Any
 
@@ -457,6 +458,26 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     x: Any = as_array(trace_of(a), a)
     held = protocol.METHODS["astype"](x, bool, copy=False)
     return protocol.METHODS["sum"](held, axis, np.intp, None, keepdims)
+
+
+@implements(np.histogram)
+def histogram(a: Any, bins: Any = 10, *rest: Any, **options: Any) -> Any:
+    """``np.histogram``, where the number of bins does not depend on values."""
+    trace = trace_of(a, bins, rest, options)
+    if isinstance(bins, str):
+        raise trace.plain()
+    return calls.call(trace, "histogram", (a, bins, *rest), options)
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: Any = 0) -> Any:
+    """``np.bincount``: its length depends on the values."""
+    trace = trace_of(x, weights, minlength)
+    given = [convert(as_tensor(trace, x), np.dtype(np.int64))]
+    if weights is not None:
+        given.append(convert(as_tensor(trace, weights), np.dtype(np.float64)))
+    with_length = OPS["numpy_bincount"](*given, minlength=operator.index(minlength))
+    return fresh(trace, with_length)
 
 
 @implements(np.copy)

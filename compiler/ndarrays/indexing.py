@@ -84,6 +84,8 @@ def _parts(trace: Any, key: Any) -> _Key:
 def _part(trace: Any, part: Any) -> Any:
     if part is None or part is Ellipsis or isinstance(part, SymInt) or type(part) is int:
         return part
+    if type(part) is Selection:
+        part = part.array()
     if isinstance(part, slice):
         step = part.step
         step = step if step is None else operator.index(step)
@@ -95,7 +97,9 @@ def _part(trace: Any, part: Any) -> Any:
         if known is None:
             position = type(part) is TracedScalar and part.dtype != bool
             return Dynamic(part.tensor()) if position else part.tensor()
-        return _part(trace, known[()] if type(part) is TracedScalar else known)
+        if type(part) is TracedScalar or known.dtype == bool:
+            return _part(trace, known[()] if type(part) is TracedScalar else known)
+        return constant(trace, known)  # it is the trace's own
     if isinstance(part, np.integer):
         return int(part)
     if isinstance(part, Tensor):

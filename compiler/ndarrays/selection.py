@@ -43,7 +43,7 @@ class Selection:
         if self.made is None:
             token = bind.push(self.born)
             try:
-                at = OPS["where_indices"](self.mask)
+                at = _places(self.mask)
                 with self.born.arrays.checked():
                     self.made = fresh(self.home, OPS["gather_nd"](self.whole.tensor(), at))
             finally:
@@ -141,12 +141,22 @@ def select(trace: Any, array: TracedArray, mask: Any) -> Selection:
 def store(array: TracedArray, mask: Any, value: Selection) -> None:
     """``array[mask] = value`` with a selection through an equal mask."""
     if value.made is not None or not same(mask, value.mask):
-        at = OPS["where_indices"](mask)
+        at = _places(mask)
         new = convert(value.array().tensor(), array.dtype)
         array.store(OPS["tensor_scatter_nd_update"](array.tensor(), at, new))
         return
     new = convert(value.whole.tensor(), array.dtype)
     array.store(OPS["where"](_over(mask, array), new, array.tensor()))
+
+
+def _places(mask: Any) -> Any:
+    """Where a mask holds: computed once in each region, so that what it selects has one size."""
+    known = bind.ground().masks  # type: ignore[attr-defined]
+    for other, found in known:
+        if same(mask, other):
+            return found
+    known.append((mask, OPS["where_indices"](mask)))
+    return known[-1][1]
 
 
 def _check(mask: Any, array: Any) -> None:

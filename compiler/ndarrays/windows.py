@@ -292,7 +292,7 @@ def _sum(a: Linear, b: Linear, sign: int) -> Linear:
 
 
 def linear(value: Value, depth: int = 16) -> Linear:
-    """What an integer of the graph is made of by sums and differences."""
+    """What an integer of the graph is made of by sums, differences and multiples."""
     node = value.node
     name = node.op.name if node is not None and depth else ""
     if node is None or not name:
@@ -306,7 +306,16 @@ def linear(value: Value, depth: int = 16) -> Linear:
     if name in ("add", "subtract") and not any(v.type.shape for v in node.inputs):
         a, b = (linear(v, depth - 1) for v in node.inputs)
         return _sum(a, b, 1 if name == "add" else -1)
+    if name == "multiply" and not any(v.type.shape for v in node.inputs):
+        a, b = (linear(v, depth - 1) for v in node.inputs)
+        for times, of in ((a, b), (b, a)):
+            if type(times.size) is int and not times.terms:
+                return Linear(of.size * times.size, _multiples(of.terms, times.size))
     return Linear(0, ((value, 1),))
+
+
+def _multiples(terms: tuple[tuple[Value, int], ...], times: int) -> tuple[tuple[Value, int], ...]:
+    return tuple([(value, n * times) for value, n in terms if times])
 
 
 def same(a: Any, b: Any) -> bool:

@@ -128,8 +128,9 @@ numeric:
 numpy_calls:
     numpy_function
 numpy_rules:
-    numpy_accumulate numpy_astype numpy_at numpy_exponents numpy_floor_divide numpy_index
-    numpy_place numpy_placed numpy_reduce numpy_reduceat numpy_stored numpy_ufunc
+    numpy_accumulate numpy_astype numpy_at numpy_bincount numpy_exponents
+    numpy_floor_divide numpy_index numpy_place numpy_placed numpy_reduce numpy_reduceat
+    numpy_stored numpy_ufunc
 overlapped:
     fft3d ifft3d inverse_mdct irfft3d mdct rfft3d sobol_sample
 padding:

@@ -21,13 +21,13 @@ __all__ = ["FUNCTIONS", "leaves_of", "resolve_function"]
 # Sizes and dtypes of their results follow from those of their arguments; they only read them.
 _PLAIN = (
     "argpartition argsort bartlett convolve corrcoef correlate cov cross cumulative_prod "
-    "cumulative_sum digitize fill_diagonal gradient hamming histogram_bin_edges i0 interp kron "
-    "lexsort median nanargmax nanargmin nancumprod nancumsum nanmax nanmean nanmedian nanmin "
-    "nanpercentile nanprod nanquantile nanstd nansum nanvar partition percentile polyadd "
-    "polyder polyint polymul polysub polyval quantile searchsorted select sinc trapezoid unwrap "
-    "vander einsum inner dot vdot tensordot packbits ravel_multi_index unravel_index "
-    "take_along_axis choose linspace logspace geomspace insert delete append round take repeat "
-    "isclose nan_to_num block piecewise"
+    "cumulative_sum digitize fill_diagonal gradient hamming histogram histogram_bin_edges i0 "
+    "interp kron lexsort median nanargmax nanargmin nancumprod nancumsum nanmax nanmean "
+    "nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar partition "
+    "percentile polyadd polyder polyint polymul polysub polyval quantile searchsorted select "
+    "sinc trapezoid unwrap vander einsum inner dot vdot tensordot packbits ravel_multi_index "
+    "unravel_index take_along_axis choose linspace logspace geomspace insert delete append "
+    "round take repeat isclose nan_to_num block piecewise"
 )
 _LINALG = (
     "cholesky cond cross det diagonal eigh eigvalsh inv lstsq matrix_norm matrix_power "

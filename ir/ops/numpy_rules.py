@@ -16,6 +16,7 @@ from ..op import OPS, Sample, op
 from ..shapes import Sizes, broadcast_shapes
 from ..summation import add_up
 from ..types import TensorType
+from .sorting import length_of
 
 
 def _astype_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
@@ -55,6 +56,21 @@ def numpy_floor_divide(x: Any, y: Any) -> Any:
     """NumPy's and Python's quotient, which belongs to ``x % y``: NaN of an infinite ``x``, -1 or 0
     of an infinite ``y``."""
     return np.floor_divide(x, y)
+
+
+def _bincount_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    dtype = np.dtype(np.int64 if len(types) == 1 else np.float64)
+    return attrs, (TensorType(dtype, (length_of(op, attrs),)),)
+
+
+@op("opaque", _bincount_rule, promote="none", data_dependent=True, may_raise=True, public=False)
+def numpy_bincount(x: Any, *weights: Any, minlength: int, length: Any = None) -> Any:
+    """How often each number from 0 to the largest is in a vector, at least ``minlength`` of them
+    (int64), or what the weights of each add up to (float64). Raises ValueError for a negative one.
+
+    ``length``: the symbol for the count in a graph.
+    """
+    return np.bincount(x, weights[0] if weights else None, minlength)
 
 
 def _index_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:

@@ -180,7 +180,7 @@ def searchsorted(
     return out
 
 
-def _length_of(op: Any, attrs: Attrs) -> DimLike:
+def length_of(op: Any, attrs: Attrs) -> DimLike:
     """The size that values decide: a trace gives it a symbol."""
     found = attrs["length"]
     if found is None:
@@ -192,12 +192,12 @@ def _length_of(op: Any, attrs: Attrs) -> DimLike:
 
 
 def _indices_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    shape = (_length_of(op, attrs), types[0].rank)
+    shape = (length_of(op, attrs), types[0].rank)
     return attrs, (TensorType(np.dtype(np.int64), shape),)
 
 
 def _unique_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
-    (x,), shape = types, (_length_of(op, attrs),)
+    (x,), shape = types, (length_of(op, attrs),)
     where = TensorType(np.dtype(np.int64), shape)
     inverse = TensorType(np.dtype(np.int64), x.shape)
     return attrs, (x.with_shape(shape), where, inverse, where)
@@ -236,7 +236,7 @@ def nonzero(x: Any) -> Any:
 def _upto_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     if types[0].rank or types[0].dtype.kind not in "iu":
         raise ArgumentError(f"{op.name}: the number is an integer without axes, not {types[0]}")
-    return attrs, (TensorType(np.dtype(np.int64), (_length_of(op, attrs),)),)
+    return attrs, (TensorType(np.dtype(np.int64), (length_of(op, attrs),)),)
 
 
 @op("opaque", _upto_rule, promote="none", data_dependent=True, may_raise=True, public=False)
@@ -253,7 +253,7 @@ def upto(number: Any, *, length: Any = None) -> Any:
 def _repeat_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     if types[0].rank != 1 or types[0].dtype != INT64:
         raise ArgumentError(f"{op.name}: the counts are int64 numbers along one axis")
-    return attrs, (TensorType(INT64, (_length_of(op, attrs),)),)
+    return attrs, (TensorType(INT64, (length_of(op, attrs),)),)
 
 
 @op("opaque", _repeat_rule, promote="none", data_dependent=True, may_raise=True, public=False)

@@ -14,7 +14,7 @@ import numpy as np
 import twofold as tf
 from twofold.compiler import background
 
-__all__ = ["Difference", "compare", "outcome", "program", "twins"]
+__all__ = ["Difference", "compare", "outcome", "program", "same_result", "twins"]
 
 
 class Difference(AssertionError):
@@ -87,6 +87,11 @@ def compare(function: Callable[..., Any], *arrays: Any, jit: bool | None = False
         _same_memory(got, given, want, plain)
         state = "raised" if isinstance(want, Exception) else state
     return state
+
+
+def same_result(got: Any, want: Any) -> None:
+    """Raise Difference unless a result is another one: types, structure, dtypes, values."""
+    _same(got, want, "the result")
 
 
 def _same(got: Any, want: Any, what: str) -> None:
