@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..loading import late
+from ..ndarrays.operands import fresh
 from .choice import Choice, Run, holds_choice
 from .frame import Frame
 from .grown import (
@@ -303,7 +304,15 @@ class Lists(Steps):
         name = getattr(getattr(function, "real", function), "__name__", "")
         if name == "stack" and len(args) == 1 and not kwargs:
             return self._stacked(function, run)
+        if getattr(function, "real", function) in (np.array, np.asarray) and len(args) == 1:
+            return NotImplemented if kwargs else self._as_array(run)
         return NotImplemented
+
+    def _as_array(self, run: Run) -> Any:
+        """The items as an array of NumPy's, which is one of float64 where there are none."""
+        if template(run.form) not in ("float", "scalar of float64"):
+            return NotImplemented
+        return fresh(self.tracer.arrays, rows_of(run)[0])
 
     def _stacked(self, function: Any, run: Run) -> Any:
         """The items as one tensor."""

@@ -505,3 +505,60 @@ def test_items_that_values_choose(program):
                 found.append(repr(error))
         assert found[0] == found[1]
     assert compiled.experimental_get_tracing_count() == 1
+
+
+def array_of_chosen(x, k):
+    out = []
+    for v in x:
+        if v > k:
+            out.append(v * 2)
+    made = np.array(out)
+    other = made
+    made += 1
+    return made, other is made, made.dtype, len(made), made.sum()
+
+
+def array_of_numbers(x, k):
+    out, s = [], 0.0
+    while s < k * 10:
+        s += 1.5
+        out.append(s)
+    made = np.asarray(out)
+    made[0:1] = 7.0
+    return made, out
+
+
+def arrays_of_trips(x, k):
+    total, n = 0.0, 0
+    while n < 3:
+        out = []
+        for v in x:
+            if v > k:
+                out.append(v)
+        total, n = total + np.array(out).sum(), n + 1
+    return total
+
+
+@pytest.mark.parametrize("program", [array_of_chosen, array_of_numbers, arrays_of_trips])
+def test_numpy_makes_an_array_of_such_a_list(program):
+    compiled = tf.function(program, strict=True)
+    x = np.linspace(0.0, 1.0, 20)
+    for k in (0.5, 2.0, -1.0):  # the list is empty in some calls
+        given = tf.constant(k, tf.float64)
+        assert repr(compiled(x, given)) == repr(program(x, given))
+
+
+@pytest.mark.filterwarnings("ignore:.*runs as plain Python")
+def test_an_array_of_integers_that_may_be_none_is_numpys():
+    def positions(x, k):
+        out = []
+        for i in range(20):
+            if x[i] > k:
+                out.append(i)
+        return np.array(out)
+
+    compiled = tf.function(positions)
+    x = np.linspace(0.0, 1.0, 20)
+    for k in (0.5, 2.0, 0.5):
+        given = tf.constant(k, tf.float64)
+        assert repr(compiled(x, given)) == repr(positions(x, given))
