@@ -34,7 +34,7 @@ from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.kinds import class_of, refuse_missing
 from ..plain import is_foreign
 from ..readers import MISSING, Item
-from ..state import is_generator
+from ..state import attributes_named, is_generator
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .frame import Frame
@@ -42,7 +42,7 @@ from .journal import WHOLE
 from .machine import Generator
 from .observed import Reads
 from .outside import of_class
-from .pure import FIXED, is_computed, is_immutable, is_text
+from .pure import FIXED, decimal_context, is_computed, is_immutable, is_text
 from .text import Text
 from .writes import Writes
 
@@ -209,6 +209,7 @@ class Guarding(Writes):
         elif kind is super:
             self.looked_up(owner.__self_class__, name, owner.__thisclass__)
         if kind in _PLAIN or isinstance(owner, _READ_AS_IS) or self._is_fixed(owner):
+            self.computed_with(owner)
             return super().attribute(frame, owner, name)
         if kind in weakref.ProxyTypes:
             self.refuse_step(f"the attribute {name!r} of a weak proxy")
@@ -222,6 +223,18 @@ class Guarding(Writes):
         elif not is_ours(kind) and not self.is_own(owner):
             self._library_attribute(owner, name)
         return super().attribute(frame, owner, name)
+
+    def computed_with(self, value: Any) -> None:
+        """A number of the standard library's is read: what it depends on is guarded. The parts of
+        a fraction can be assigned to, though nobody should."""
+        kind = type(value)
+        if kind.__name__ == "Fraction" and id(value) not in self.guarded:
+            if not self.is_own(value):
+                self.guarded.add(id(value))
+                self.guard("a Fraction", attributes_named(value, ["_numerator", "_denominator"]))
+        elif kind.__name__ == "Decimal" and "decimal" not in self.guarded:
+            self.guarded.add("decimal")
+            self.guard("decimal.getcontext()", decimal_context)
 
     def _is_given(self, owner: Any, name: str) -> bool:
         """Whether a tensor or a Variable has an attribute that somebody gave it; either is relied

@@ -33,7 +33,6 @@ from .machine import Generator
 from .pure import (
     READS,
     any_of,
-    decimal_context,
     is_generator_of,
     is_immutable,
     is_number,
@@ -79,9 +78,7 @@ class Steps(Guarding):
             kind = type(value)
             if self._is_foreign(value):
                 self.refuse_step(f"a read of a {kind.__name__} from outside")
-            if kind.__name__ == "Decimal" and "decimal" not in self.guarded:
-                self.guarded.add("decimal")
-                self.guard("decimal.getcontext()", decimal_context)
+            self.computed_with(value)
 
     def _is_foreign(self, value: Any) -> bool:
         kind = type(value)
