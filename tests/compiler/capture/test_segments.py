@@ -176,7 +176,7 @@ def containers(x: Any) -> Any:
 
 def arrays(x: Any) -> Any:
     a = np.array([1.0, 2.0, 3.0]) * float(x[0])
-    counts, edges = np.histogram(a, bins=3)
+    counts, edges = np.histogram(a, bins="sturges")
     a[1:] += counts[0]
     return a, edges
 
@@ -184,7 +184,7 @@ def arrays(x: Any) -> Any:
 def views(x: Any) -> Any:
     a = np.array([1.0, 2.0, 3.0]) * float(x[0])
     part = a[1:]
-    counts, edges = np.histogram(a, bins=3)
+    counts, edges = np.histogram(a, bins="sturges")
     part += counts[0]
     return a, part, edges
 
