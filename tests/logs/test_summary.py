@@ -155,7 +155,8 @@ def test_the_callback_of_keras_writes_losses_weights_layers_and_the_train_step(
         [value for _, value in held_out.steps("epoch_loss")], told["val_loss"], rtol=1e-6
     )
     assert len(train.steps("batch_loss")) == 2
-    assert {f"{w.path}/histogram" for w in model.weights} <= set(train.tags)
+    for weight in model.weights:  # Keras 3.12 has them by their names
+        assert {f"{weight.path}/histogram", f"{weight.name}/histogram"} & set(train.tags)
     ((_, text),) = train.steps("keras")
     assert json.loads(text)["class_name"] == "Sequential"
     assert {"Variable", "matmul"} <= {n.op for n in train.events.Graph().node}
