@@ -12,7 +12,7 @@ from llvmlite import ir
 from twofold.ir.dtypes import info
 
 from .code import I1, I32, I64, POINTER, Code, new_function
-from .lanes import element_type
+from .lanes import declare, element_type, suffix_of
 from .routines import VECTOR
 
 __all__ = ["ONE", "Body", "module_of"]
@@ -75,9 +75,8 @@ class Body:
         self.b.call(self._masked("store", kind), [value, place, I32(self.dtype.itemsize), mask])
 
     def _masked(self, what: str, kind: ir.FunctionType) -> ir.Function:
-        element = "f" if info(self.dtype).floating else "i"
-        name = f"llvm.masked.{what}.v{self.lanes}{element}{self.dtype.itemsize * 8}.p0"
-        return self.fn.module.globals.get(name) or ir.Function(self.fn.module, kind, name)
+        name = f"llvm.masked.{what}.v{self.lanes}{suffix_of(self.dtype)}.p0"
+        return declare(self.fn.module, name, kind)
 
     def add(self, x: ir.Value, y: ir.Value) -> ir.Value:
         return self.b.fadd(x, y) if info(self.dtype).floating else self.b.add(x, y)
