@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any
 
+from twofold.ir.tensor_shape import TUPLES
+
 from .readers import WHOLE
 
 __all__ = ["Check"]
@@ -69,7 +71,7 @@ class Check:
         if held.__class__ is method:
             return f"equal({text}, {self._named(held)})"
         known = self._place(index, part, held)
-        if held.__class__ is tuple:
+        if held.__class__ in TUPLES:
             return f"((y := {text}) is {known} or equal(y, {known}))"
         return f"{text} is {known}"
 

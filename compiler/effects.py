@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import Structure, flatten
 
 from .guards import Watch
@@ -141,7 +142,7 @@ def _cell_state(cell: types.CellType) -> tuple[Reader, Restore]:
 def _same(now: Any, before: Any) -> bool:
     if now is before:
         return True
-    if now.__class__ is tuple and before.__class__ is tuple:
+    if now.__class__ in TUPLES and before.__class__ in TUPLES:
         return len(now) == len(before) and all(map(_same, now, before))
     return now.__class__ is before.__class__ and _same_value(now, before)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import TUPLES, sequence
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -136,13 +137,14 @@ class Watch:
         kinds = self.open.get(index, {})
         if WHOLE in kinds:
             return now if type(now) is kinds[WHOLE] else MISSING
-        if not kinds or now.__class__ is not tuple or len(now) != len(value):
+        if not kinds or now.__class__ not in TUPLES or len(now) != len(value):
             return MISSING
         held = list(value)
         for part, kind in kinds.items():
             if type(now[part]) is kind:
                 held[part] = now[part]
-        return tuple(held) if _equal(now, tuple(held)) else MISSING
+        renewed = sequence(type(value), held)
+        return renewed if _equal(now, renewed) else MISSING
 
     def readers(self) -> list[Reader]:
         """The readers without their values."""
@@ -151,7 +153,7 @@ class Watch:
     def holds(self, value: Any) -> bool:
         """Whether some reader gives exactly this object, or a container with it."""
         return any(
-            v is value or (v.__class__ is tuple and _within(value, v)) for _, v in self.reads
+            v is value or (v.__class__ in TUPLES and _within(value, v)) for _, v in self.reads
         )
 
     def unchanged(self) -> bool:
@@ -205,7 +207,7 @@ class Watch:
 def _differences(name: str, read: Any, value: Any, now: Any) -> Iterator[str]:
     """What a reader gave and what it gives now: each part that is another, if it names parts."""
     parts = getattr(read, "part", None)
-    if not (type(now) is type(value) is tuple and len(now) == len(value)):
+    if not (type(now) is type(value) in TUPLES and len(now) == len(value)):
         yield f"{name}: {_shown(value)} -> {_shown(now)}"
         return
     for i, (old, new) in enumerate(zip(value, now, strict=True)):
@@ -238,8 +240,8 @@ class _Weak(weakref.ref):  # type: ignore[type-arg]
 
 def _held(value: Any) -> Any:
     """A value as a watch keeps it: objects of the user's classes weakly."""
-    if value.__class__ is tuple:
-        return tuple(map(_held, value))
+    if value.__class__ in TUPLES:
+        return sequence(type(value), map(_held, value))
     if value.__class__ is types.MethodType:
         return _Method(value)
     if isinstance(value, (*OPAQUE, *BY_VALUE, types.FunctionType)) or value is MISSING:
@@ -275,7 +277,7 @@ def _equal(now: Any, held: Any) -> bool:
         return bool(held.is_of(now))
     if now.__class__ is not held.__class__:
         return False
-    if now.__class__ is tuple:
+    if now.__class__ in TUPLES:
         return len(now) == len(held) and (
             all(map(operator.is_, now, held)) or all(map(_same, now, held))
         )

@@ -13,6 +13,7 @@ import numpy as np
 
 from twofold.ir.dims import evaluate
 from twofold.ir.errors import ReturnTypeError, StagingError
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import LEAF, flatten, unflatten
 from twofold.runtime.carried import ArrayKind
 from twofold.runtime.tensor import Tensor, wrap
@@ -198,7 +199,7 @@ class Outputs:
             not self.writes
             and not self.effects
             and self.finish is None
-            and self.structure.kind is tuple
+            and self.structure.kind in TUPLES
             and all(
                 k == "tensor" and not c.kind
                 for (k, _), c in zip(self.leaves, self.structure.children, strict=False)

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
 __all__ = [
@@ -150,7 +151,7 @@ class Items:
         return tuple(self.held)
 
     def test(self, held: Any, same: Same, named: Named) -> str | None:
-        if type(self.held) is tuple:
+        if type(self.held) in TUPLES:
             return ""
         if type(self.held) not in (list, deque) or len(held) > FEW:
             return None

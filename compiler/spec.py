@@ -11,6 +11,7 @@ import numpy as np
 
 from twofold.ir.errors import ArgumentError
 from twofold.ir.infer import as_dtype
+from twofold.ir.tensor_shape import shape_of
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor, wrap
 
@@ -98,7 +99,8 @@ def _checked_shape(shape: Any) -> tuple[int | str | None, ...]:
             f"the shape of a TensorSpec is a sequence of sizes, one for each axis, with None for "
             f"one that is left open, not {shape!r}; the number of axes is always known"
         )
-    return tuple(map(_checked_size, shape))
+    sizes = tuple(map(_checked_size, shape))
+    return sizes if any(isinstance(d, str) for d in sizes) else shape_of(sizes)
 
 
 def _checked_size(size: Any) -> int | str | None:

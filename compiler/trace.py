@@ -25,6 +25,7 @@ from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
 from twofold.ir.promote import Operand, result_dtype, weak_dtype
 from twofold.ir.rebuild import copied
+from twofold.ir.tensor_shape import TensorShape, shape_of
 from twofold.ir.types import RefType, TensorType
 from twofold.runtime.convert import as_array, tensor_of
 from twofold.runtime.eager import holds_tensors
@@ -78,9 +79,9 @@ class Traced(Tensor):
         return self.value.type.dtype
 
     @property
-    def shape(self) -> tuple[Any, ...]:
+    def shape(self) -> TensorShape:
         sizes = self.trace.sizes
-        return tuple(
+        return shape_of(
             [d if isinstance(d, int) else size_or_int(d, sizes) for d in self.value.type.shape]
         )
 

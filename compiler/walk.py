@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.location import instructions_of
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import dict_of
 
 from .guards import BY_VALUE, OPAQUE, Watch
@@ -325,7 +326,7 @@ class _Walker:
             return
         self.guarded(value, self.found.add(name, snapshot, restore))
         held = snapshot()
-        for item in held if held.__class__ is tuple else ():
+        for item in held if held.__class__ in TUPLES else ():
             if type(value).__dictoffset__ and type(item) is np.ndarray:
                 continue  # only attributes that some code names count
             self.plainly(f"{name}[...]", item)

@@ -12,6 +12,7 @@ from .dims import Dim
 from .dtypes import dtype_name
 from .number_text import show_element, show_float
 from .scanner import quote
+from .tensor_shape import TUPLES
 from .types import TensorType
 
 __all__ = ["show_attr"]
@@ -30,7 +31,7 @@ def show_attr(value: Any) -> str:
         return show_float(value)
     if kind is str:
         return quote(value)
-    if kind is tuple:
+    if kind in TUPLES:
         inner = ", ".join(map(show_attr, value))
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if kind is complex:

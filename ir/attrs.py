@@ -22,6 +22,7 @@ import numpy as np
 from .dims import Dim, DimLike, evaluate, substitute
 from .dtypes import known
 from .errors import ArgumentError
+from .tensor_shape import TUPLES
 from .types import TensorType
 
 __all__ = [
@@ -62,7 +63,7 @@ def leaves(value: Any) -> list[Any]:
 
 def _collect(value: Any, found: list[Any]) -> None:
     kind = value.__class__
-    if kind is tuple:
+    if kind in TUPLES:
         parts = value
     elif kind is slice:
         parts = (value.start, value.stop, value.step)
@@ -119,7 +120,7 @@ def plain_value(leaf: Any) -> Any:
 def dims_of(value: Any) -> list[Dim]:
     """Every symbolic size in an attribute value."""
     kind = value.__class__
-    if kind in _PYTHON or (kind is tuple and _PYTHON.issuperset(map(type, value))):
+    if kind in _PYTHON or (kind in TUPLES and _PYTHON.issuperset(map(type, value))):
         return []
     return [leaf for leaf in leaves(value) if leaf.__class__ is Dim]
 
@@ -152,7 +153,7 @@ def refused(attrs: Mapping[str, Any]) -> str:
     """Which attribute is outside the set, in words; ``""`` if none is."""
     for name, value in attrs.items():
         kind = value.__class__
-        if kind in _PLAIN or (kind is tuple and _PLAIN.issuperset(map(type, value))):
+        if kind in _PLAIN or (kind in TUPLES and _PLAIN.issuperset(map(type, value))):
             continue
         for leaf in leaves(value):
             if leaf.__class__ not in _PLAIN and not is_array_or_dtype(leaf):
@@ -187,8 +188,8 @@ def attr_key(value: Any) -> Hashable:
     kind = value.__class__
     if kind is int or kind is str or kind is bool or value is None or kind is Dim:
         return kind, value
-    if kind is tuple:
-        return kind, tuple([attr_key(v) for v in value])
+    if kind in TUPLES:
+        return tuple, tuple([attr_key(v) for v in value])
     if kind is float:
         return kind, struct.pack("<d", value)
     if kind is complex:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
+from .tensor_shape import TUPLES
+
 __all__ = [
     "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "fill_object", "flatten",
     "given", "is_of_attributes", "kinds_of", "new_object", "object_state", "rebuild", "settled",
@@ -99,7 +101,7 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
     if kind in _ATOMS:
         leaves.append(tree)
         return LEAF
-    if kind is tuple:
+    if kind in TUPLES:
         return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
     if kind not in _PLAIN:
         if isinstance(tree, tuple) and hasattr(kind, "_fields"):
@@ -269,8 +271,8 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
         return made[kind.number]
     if isinstance(kind, Keyed):
         return _keyed(structure, leaves, made)
-    if kind is tuple:
-        return tuple([_build(c, leaves, made) for c in structure.children])
+    if kind in TUPLES:
+        return tuple.__new__(kind, [_build(c, leaves, made) for c in structure.children])
     if hasattr(kind, "_fields") and issubclass(kind, tuple):
         at = len(made)
         made += [None] if kind in _MUTABLE else []

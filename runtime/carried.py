@@ -24,6 +24,7 @@ from twofold.ir.errors import (
 )
 from twofold.ir.op import OPS
 from twofold.ir.shapes import show_shape
+from twofold.ir.tensor_shape import LISTED, TUPLES, sequence
 from twofold.ir.tree import Structure, flatten, unflatten
 from twofold.ir.types import TensorType
 
@@ -276,16 +277,18 @@ class State(NamedTuple):
 def arranged(tree: Any, structure: Structure) -> Any:
     """A container with its dicts in the order of a structure, where they have the same keys."""
     kind = structure.kind
-    if type(tree) is not kind or kind not in (dict, list, tuple):
+    if type(tree) is not kind or (kind is not dict and kind not in LISTED):
         return tree
     if len(tree) != len(structure.children):
         return tree
     if kind is not dict:
-        return kind([arranged(x, c) for x, c in zip(tree, structure.children, strict=True)])
+        return sequence(
+            type(tree), [arranged(x, c) for x, c in zip(tree, structure.children, strict=True)]
+        )
     if set(tree) != set(structure.keys):
         return tree
-    pairs = zip(structure.keys, structure.children, strict=True)
-    return {key: arranged(tree[key], child) for key, child in pairs}
+    named = zip(structure.keys, structure.children, strict=True)
+    return {key: arranged(tree[key], child) for key, child in named}
 
 
 def described(structure: Structure) -> str:
@@ -297,7 +300,7 @@ def described(structure: Structure) -> str:
     if structure.keys:
         inner = [f"{k}: {c}" for k, c in zip(structure.keys, inner, strict=True)]
     text = ", ".join(inner)
-    if kind is tuple:
+    if kind in TUPLES:
         return f"({text},)" if len(inner) == 1 else f"({text})"
     if kind is list:
         return f"[{text}]"

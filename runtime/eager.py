@@ -20,6 +20,7 @@ from twofold.ir.op import OPS, Op
 from twofold.ir.ops import contract
 from twofold.ir.promote import Operand
 from twofold.ir.shapes import Sizes
+from twofold.ir.tensor_shape import LISTED
 from twofold.ir.types import TensorType
 
 from .convert import as_array, as_value, tensor_of
@@ -140,7 +141,7 @@ def _given(value: Any) -> Any:
     """An argument; tensors in a list are stacked by an op, which interpreters see, and by its
     rules of dtypes."""
     value = tensor_of(value)
-    if value.__class__ in (list, tuple) and holds_tensors(value):
+    if value.__class__ in LISTED and holds_tensors(value):
         return OPS["stack"](list(value))
     return value
 
@@ -171,7 +172,7 @@ def _input(op: Op, arg: Any, value: Any, own: Operand, want: np.dtype[Any]) -> A
     if ours and seen and own != want:
         cast: np.ndarray[Any, Any] = OPS["cast"](wrap(value), dtype=want).value
         return cast  # recorded, so that gradients pass it
-    listed = kind is list or kind is tuple  # their numbers reach the dtype in one step
+    listed = kind in LISTED  # their numbers reach the dtype in one step
     array: np.ndarray[Any, Any] = value if own is want else as_array(arg if listed else value, want)
     if ours or array is not value or listed:
         return array
@@ -202,7 +203,7 @@ def _resolve(
     for value in attrs.values():
         kind = value.__class__
         parts += tuple(value) if kind is list else value, kind
-        if kind is tuple or kind is list:
+        if kind in LISTED:
             inner = tuple(map(type, value))
             parts.append(inner if _EXACT.isdisjoint(inner) else repr(value))
         elif kind in _EXACT:

@@ -19,6 +19,7 @@ from twofold.ir import bind
 from twofold.ir.errors import ArgumentError, StagingError
 from twofold.ir.op import OPS
 from twofold.ir.registry import REGISTRY
+from twofold.ir.tensor_shape import LISTED, sequence
 
 from .lost import is_followed
 
@@ -267,7 +268,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, NumpyProtocols):
         return value.array  # type: ignore[attr-defined]
     if isinstance(value, list | tuple):
-        return type(value)(map(_plain, value))
+        return sequence(type(value), map(_plain, value))
     held = getattr(value, "array", None)
     return held if isinstance(held, np.ndarray) and hasattr(value, "assign") else value
 
@@ -275,6 +276,6 @@ def _plain(value: Any) -> Any:
 def _wrapped(result: Any) -> Any:
     if isinstance(result, np.ndarray | np.number | np.bool_):
         return OPS["identity"](result)
-    if type(result) in (list, tuple):
-        return type(result)(map(_wrapped, result))
+    if type(result) in LISTED:
+        return sequence(type(result), map(_wrapped, result))
     return result

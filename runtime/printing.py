@@ -18,6 +18,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.errors import ArgumentError
+from twofold.ir.tensor_shape import LISTED, TUPLES, sequence
 
 from .convert import tensor_of
 from .tensor import Tensor
@@ -64,8 +65,8 @@ def print(
 
 def printable(value: Any) -> Any:
     """A value with the present tensors in place of Variables, and of what stands for tensors."""
-    if type(value) in (list, tuple):
-        return type(value)(map(printable, value))
+    if type(value) in LISTED:
+        return sequence(type(value), map(printable, value))
     if type(value) is dict:
         return {key: printable(held) for key, held in value.items()}
     if isinstance(value, Variable):
@@ -101,7 +102,7 @@ def text_of(value: Any, summarize: int, inside: bool = False) -> str:
     parts = functools.partial(text_of, summarize=summarize, inside=True)
     if type(value) is list:
         return f"[{', '.join(map(parts, value))}]"
-    if type(value) is tuple:
+    if type(value) in TUPLES:
         comma = "," if len(value) == 1 else ""
         return f"({', '.join(map(parts, value))}{comma})"
     if type(value) is dict:

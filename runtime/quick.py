@@ -20,6 +20,7 @@ from twofold.ir.infer import RULES
 from twofold.ir.op import Op
 from twofold.ir.registry import REGISTRY
 from twofold.ir.shapes import Sizes
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.types import TensorType
 
 from .quiet import quiet
@@ -149,12 +150,12 @@ def _by_attributes(op: Op, tensor: type[Any]) -> Callable[..., Any]:
             parts += a.dtype.num, a.shape
         for v in args[count:]:
             kind = v.__class__
-            if kind not in _PLAIN and not (kind is tuple and _has_ints(v)):
+            if kind not in _PLAIN and not (kind in TUPLES and _has_ints(v)):
                 return None
             parts += kind, v
         for name, v in attrs.items():
             kind = v.__class__
-            if kind not in _PLAIN and not (kind is tuple and _has_ints(v)):
+            if kind not in _PLAIN and not (kind in TUPLES and _has_ints(v)):
                 return None
             parts += name, kind, v
         key = tuple(parts)
@@ -179,7 +180,7 @@ def _has_ints(value: tuple[Any, ...]) -> bool:
     """Whether a tuple has nothing but ints and None, at any depth: equal ones are the same."""
     for x in value:
         kind = x.__class__
-        if kind is not int and x is not None and not (kind is tuple and _has_ints(x)):
+        if kind is not int and x is not None and not (kind in TUPLES and _has_ints(x)):
             return False
     return True
 
@@ -202,7 +203,7 @@ def _canonical(
 
 def _tensors(found: Any, arrays: list[Any], tensor: type[Any]) -> Any:
     """The outputs of a body as tensors, none of which is an operand; None for what is no array."""
-    if found.__class__ is tuple:
+    if found.__class__ in TUPLES:
         return tuple([_tensors(x, arrays, tensor) for x in found])
     if found.__class__ is _ndarray:
         for a in arrays:

@@ -11,6 +11,7 @@ from typing import Any
 from twofold.ir.errors import ArgumentError, ShapeError
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.ir.shapes import show_shape
+from twofold.ir.tensor_shape import TensorShape
 
 from .convert import exact_array
 
@@ -162,9 +163,9 @@ class Scatters:
         """The elements or slices at points."""
         return OPS["gather_nd"](self.read_value(), indices)
 
-    def get_shape(self: Any) -> tuple[int, ...]:
+    def get_shape(self: Any) -> TensorShape:
         """The sizes of the axes."""
-        found: tuple[int, ...] = self.shape
+        found: TensorShape = self.shape
         return found
 
     def set_shape(self: Any, shape: Any) -> None:

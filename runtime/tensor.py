@@ -17,6 +17,7 @@ from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.errors import ConversionError, ShapeError, StagingError
 from twofold.ir.ops.index import getitem, setitem
+from twofold.ir.tensor_shape import TensorShape, shape_of
 from twofold.ir.tree import atom
 
 from .convert import as_array
@@ -58,10 +59,9 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         return found
 
     @property
-    def shape(self) -> tuple[Any, ...]:
+    def shape(self) -> TensorShape:
         """The sizes of the axes."""
-        found: tuple[Any, ...] = self.array.shape
-        return found
+        return shape_of(self.array.shape)
 
     @property
     def ndim(self) -> int:

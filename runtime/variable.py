@@ -15,6 +15,7 @@ from twofold.ir.op import OPS
 from twofold.ir.ops import state as state_ops
 from twofold.ir.ops.index import setitem
 from twofold.ir.shapes import show_shape
+from twofold.ir.tensor_shape import TensorShape, shape_of
 from twofold.ir.tree import atom
 
 from . import quick
@@ -88,10 +89,9 @@ class Variable(Scatters, Operators, NumpyProtocols):
         return found
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> TensorShape:
         """The sizes of the axes."""
-        found: tuple[int, ...] = self.array.shape
-        return found
+        return shape_of(self.array.shape)
 
     def read_value(self) -> Any:
         """The present value as a tensor (recorded by tapes, staged by the tracer)."""

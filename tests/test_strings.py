@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 
 import twofold as tf
@@ -82,40 +81,3 @@ def test_texts_in_compiled_functions_are_those_of_each_call() -> None:
     for who in ("you", "everybody", tf.constant("me")):
         text = who if isinstance(who, str) else who.numpy().decode()
         assert greet(tf.zeros(2), who)[1].numpy() == 6 + len(text)
-
-
-T = tf.TensorShape
-
-
-def test_shapes_are_tuples_with_questions() -> None:
-    part = T([None, 3])
-    assert (part.as_list(), part.rank, part.ndims, str(part)) == ([None, 3], 2, 2, "(None, 3)")
-    assert part.is_compatible_with([2, 3]) and not part.is_compatible_with([2, 4])
-    assert not part.is_fully_defined() and part.num_elements() is None
-    assert T([2, 3]).num_elements() == 6 and T([2, 3]) == (2, 3) == T([2, 3])
-    assert part.merge_with([2, None]) == [2, 3] and part.concatenate([4]) == [None, 3, 4]
-    assert part.most_specific_compatible_shape([5, 4]) == [None, None]
-    assert T([2, 3]).is_subtype_of(part) and not part.is_subtype_of(T([2, 3]))
-    assert part[1:] == [3] and isinstance(part[1:], T) and [*T([1, 2])] == [1, 2]
-    assert tf.zeros(T([2, 3])).shape == tf.TensorSpec(T([2, 3])).shape == np.zeros(T([2, 3])).shape
-
-
-def test_nothing_is_known_of_the_unknown_shape() -> None:
-    unknown = T(None)
-    assert (unknown.rank, unknown.dims, bool(unknown), bool(T([]))) == (None, None, False, True)
-    assert unknown.is_compatible_with([1]) and unknown.merge_with([1]) == [1]
-    assert unknown.with_rank(2) == [None, None] and unknown != T([]) and unknown == T(None)
-    assert repr(unknown) == "TensorShape(None)" and unknown.concatenate([1]) == unknown
-    with pytest.raises(ValueError, match="unknown rank"):
-        len(unknown)
-
-
-@pytest.mark.parametrize("call", [
-    lambda: T([-1]), lambda: T(["a"]), lambda: T(None).as_list(), lambda: T([2]).with_rank(3),
-    lambda: T([2]).assert_is_compatible_with([3]), lambda: T([None]).assert_is_fully_defined(),
-    lambda: T([2]).assert_same_rank([1, 1]), lambda: T([1, 2]).with_rank_at_most(1),
-    lambda: T([2]).merge_with([3]), lambda: tf.zeros(T([None, 2])),
-])  # fmt: skip
-def test_shapes_that_do_not_fit(call: Callable[[], Any]) -> None:
-    with pytest.raises(ValueError):
-        call()

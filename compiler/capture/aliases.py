@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import dict_of
 
 from ..ndarrays.base import TracedArray, TracedScalar
@@ -193,7 +194,7 @@ def tensors_in(value: Any) -> list[Any]:
     if is_instance(value):
         return [value, *[t for x in fields_of(value).values() for t in tensors_in(x)]]
     held = inside(value)
-    found = [t for x in held for t in tensors_in(x)] if type(held) is tuple else []
+    found = [t for x in held for t in tensors_in(x)] if type(held) in TUPLES else []
     return [value, *found] if type(value) in (list, dict) else found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.types import TensorType
 
 from ..ndarrays.base import TracedScalar
@@ -71,7 +72,7 @@ def _may_raise(tracer: Any) -> bool:
 
 def _known(value: Any) -> Any:
     """An argument with its sizes and numbers as they are: the trace is for these."""
-    if type(value) is tuple:
+    if type(value) in TUPLES:
         return tuple(map(_known, value))
     return int(value) if isinstance(value, SymInt) else plain(value)
 
@@ -79,7 +80,7 @@ def _known(value: Any) -> Any:
 def _may_change(machine: Any, value: Any) -> bool:
     """Whether an argument may be another one by the time of a call: a container that the function
     has made, or written to."""
-    if type(value) is tuple:
+    if type(value) in TUPLES:
         return any(_may_change(machine, x) for x in value)
     return type(value) in SHADOWED and machine.is_own(value)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import sequence
 
 from ..control.branch import joined, types_of
 from ..control.part import Part, is_fault
@@ -441,7 +442,7 @@ def merge_contents(
             merger.merge([c[i] for c in column], f"item {i} of {what}") for i in range(len(first))
         ]
         kind = type(first)
-        return lambda outs: kind([b(outs) for b in built])
+        return lambda outs: sequence(kind, [b(outs) for b in built])
     if isinstance(first, set):
         if any(c != first for c in column):
             raise Unmergeable(f"{what} differs on each way")

@@ -17,6 +17,7 @@ from twofold.ir import bind
 from twofold.ir.errors import StagingError
 from twofold.ir.handlers import may_be_caught
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED, TUPLES
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -199,13 +200,12 @@ class Capture(Lists):
 
     def fresh(self, value: Any) -> Any:
         self.heap.fresh(value)
-        if type(value) is Generator:
-            self.generators.append(value)
+        self.generators += [value] if type(value) is Generator else []
         return value
 
     def draws(self, iterator: Any) -> None:
         """Items of an iterator of Python's are about to be used up."""
-        if type(iterator) not in (list, tuple, dict, set) and holds_choice(iterator):
+        if type(iterator) not in LISTED | {dict, set} and holds_choice(iterator):
             self.give_up("an iterator over a list whose length the graph decides")
         if not self.heap.parts or type(iterator) in (Walk, Generator):
             return
@@ -408,8 +408,8 @@ class Capture(Lists):
             return self._index(held, key)
         if type(key) is slice and isinstance(held, TracedArray):
             return slice(whole(key.start), whole(key.stop), key.step)
-        if type(key) is tuple and any(type(k) in (TracedNumber, slice) for k in key):
-            return tuple([self._key(held, k) if type(k) is not tuple else k for k in key])
+        if type(key) in TUPLES and any(type(k) in (TracedNumber, slice) for k in key):
+            return tuple([self._key(held, k) if type(k) not in TUPLES else k for k in key])
         return key
 
     def _index(self, held: Any, key: TracedNumber) -> Any:

@@ -13,6 +13,7 @@ import itertools
 from typing import Any, NamedTuple
 
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED
 from twofold.ir.tree import settled
 
 __all__ = ["Choice", "Run", "alternatives", "apart", "chosen", "holds_choice", "values_of"]
@@ -21,7 +22,7 @@ _ITERATORS = frozenset({
     type(iter([])), type(iter(())), type(reversed([])), zip, map, filter, enumerate, reversed,
     *[kind for kind in vars(itertools).values() if isinstance(kind, type)],
 })  # fmt: skip
-_HOLDERS = _ITERATORS | {list, tuple, dict, set}
+_HOLDERS = _ITERATORS | LISTED | {dict, set}
 
 
 @settled()

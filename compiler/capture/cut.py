@@ -13,6 +13,7 @@ from typing import Any
 
 from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
+from twofold.ir.tensor_shape import TUPLES
 
 from ..library import is_library_object
 from ..method import BoundConcrete, BoundMethod
@@ -197,9 +198,9 @@ class Cuts:
             if id(x) in seen:
                 continue
             seen.add(id(x))
-            if self.machine.is_own(x) and id(x) in freezer.met and type(x) is not tuple:
+            if self.machine.is_own(x) and id(x) in freezer.met and type(x) not in TUPLES:
                 raise Uncuttable(f"a {type(x).__name__} that is put into an object from outside")
-            if type(x) in SHADOWED or type(x) is tuple:
+            if type(x) in SHADOWED or type(x) in TUPLES:
                 todo += x.values() if isinstance(x, dict) else x
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import sequence
 from twofold.ir.types import BufferType
 from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
@@ -224,8 +225,8 @@ class Items(Form):
 
     def make(self, tensors: Iterator[Any]) -> Any:
         items = [f.make(tensors) for f in self.forms]
-        if hasattr(self.kind, "_make"):
-            return self.kind._make(items)
+        if issubclass(self.kind, tuple):
+            return sequence(self.kind, items)
         pairs = zip(self.keys, items, strict=True)
         made = self.kind(pairs if issubclass(self.kind, dict) else items)
         bind.ground().arrays.machine.fresh(made)  # type: ignore[attr-defined]

@@ -14,6 +14,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import settled
 
 from .aliases import tensors_in
@@ -61,7 +62,7 @@ def template(form: Form) -> Any:
         return form.kind.__name__
     if isinstance(form, Whole | Scalar):  # an array may be written to later
         return f"{'tensor' if type(form) is Whole else 'scalar'} of {form.dtype}"
-    if isinstance(form, Items) and form.kind is tuple:
+    if isinstance(form, Items) and form.kind in TUPLES:
         return ("tuple", *map(template, form.forms))
     raise Unmergeable("items of a list that grows are no values of the graph")
 

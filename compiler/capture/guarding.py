@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir import bind
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import dict_of
 from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor
@@ -57,7 +58,7 @@ ATOMS = frozenset((int, float, bool, complex, str, bytes, type(None)))
 KEYS = ATOMS - {type(None)}
 ANY: Any = object()
 _READ_AS_IS = (*OF_TRACE, type, types.ModuleType)
-_PLAIN = ATOMS | {tuple}
+_PLAIN = ATOMS | TUPLES
 _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 
 

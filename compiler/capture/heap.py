@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import TUPLES
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_library_object
@@ -87,7 +88,7 @@ class Heap:
 
         def copied(x: Any) -> Any:
             nonlocal closed
-            if type(x) is tuple or type(x) is Choice:
+            if type(x) in TUPLES or type(x) is Choice:
                 return tuple.__new__(type(x), map(copied, x))
             if not self.is_own(x):
                 closed = closed and (isinstance(x, _CLOSED) or getattr(type(x), "in_trace", False))

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 
 from twofold.ir import bind
 from twofold.ir.errors import StagingError
+from twofold.ir.tensor_shape import TUPLES
 
 from ..library import is_ours
 from ..plain import PlainPython
@@ -327,7 +328,7 @@ class Journal:
             met.add(id(x))
             if type(x) is Run:
                 self.refuse("a list whose length the graph decides in an object from outside")
-            if type(x) is tuple:
+            if type(x) in TUPLES:
                 todo += x
             elif type(x) in SHADOWED:
                 if id(x) not in self.heap.made:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import LISTED, sequence
+
 from ..loading import late
 from ..ndarrays.operands import fresh
 from .choice import Choice, Run, holds_choice
@@ -64,7 +66,8 @@ class Lists(Steps):
     def handed(self, value: Any, seen: dict[int, Any], depth: int = 4) -> Any:
         """A result as the caller gets it: lists whose length the graph decides among them."""
         run = runs(value)
-        held = type(value) in (list, tuple, dict, Choice) and holds_choice(value, depth)
+        holder = type(value) in LISTED or type(value) in (dict, Choice)
+        held = holder and holds_choice(value, depth)
         if run is None and not held:
             return value
         if id(value) not in seen:  # one list that is returned twice stays one
@@ -75,7 +78,7 @@ class Lists(Steps):
         if type(value) is dict:
             return {k: self.handed(v, seen, depth - 1) for k, v in value.items()}
         made = [self.handed(v, seen, depth - 1) for v in value]
-        return Choice(*made) if type(value) is Choice else type(value)(made)
+        return Choice(*made) if type(value) is Choice else sequence(type(value), made)
 
     def truth(self, frame: Frame, value: Any) -> Any:
         run = runs(self.present(value))
@@ -99,7 +102,7 @@ class Lists(Steps):
     def is_listed(self, held: Any) -> bool:
         """Whether this is a list or tuple, of a length that is known."""
         held = self.present(held)
-        return type(held) in (list, tuple) and runs(held) is None and not holds_choice(held)
+        return type(held) in LISTED and runs(held) is None and not holds_choice(held)
 
     def picked(self, held: Any, index: Any) -> Any:
         """The item of such a list or tuple at an index that the graph decides."""
@@ -162,7 +165,7 @@ class Lists(Steps):
             held = self.present(held)
         if holds_choice(held):
             self.give_up("`in` a container with a value of several types")
-        if type(held) in (list, tuple) and any(is_staged(x) for x in (item, *held)):
+        if type(held) in LISTED and any(is_staged(x) for x in (item, *held)):
             found = self._among(frame, held, item)
             return self.negation(frame, found) if inverted else found
         return super().contains(frame, held, item, inverted)

@@ -15,6 +15,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.dims import symbols_of
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import sequence
 from twofold.ir.types import BufferType
 from twofold.runtime.carried import own_tensor
 from twofold.runtime.tensor import Tensor
@@ -434,7 +435,7 @@ def _filled(kind: Any, keys: Any, items: list[Any]) -> Any:
     """A container of a kind with these items."""
     if issubclass(kind, dict):
         return kind(zip(keys, items, strict=True))
-    return kind._make(items) if hasattr(kind, "_make") else kind(items)
+    return sequence(kind, items)
 
 
 def known_shape(shape: Sequence[Any], tracer: Any) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import LISTED
 from twofold.runtime.tensor import Tensor
 
 from ..loading import late
@@ -202,7 +203,7 @@ def _filter(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 
 def _has_staged(items: Any) -> bool:
     """Whether a value of the graph is, or is among, what is gone over."""
-    return is_staged(items) or type(items) in (list, tuple) and any(map(is_staged, items))
+    return is_staged(items) or type(items) in LISTED and any(map(is_staged, items))
 
 
 def _has_rows(value: Any) -> bool:
@@ -216,7 +217,7 @@ def _extreme(function: Any) -> Any:
     def find(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
         items = args[0] if len(args) == 1 else args
         key, default = kwargs.get("key"), kwargs.get("default")
-        listed = type(items) in (list, tuple) and len(items) > 0
+        listed = type(items) in LISTED and len(items) > 0
         walked = listed or type(items) is range and len(items) > 0 or _has_rows(items)
         opens = interpreted(machine, frame, key) is not key if key is not None else False
         if not kwargs.keys() <= {"key", "default"} or not walked or holds_choice(items):
@@ -273,7 +274,7 @@ def _asking(code: Any, wanted: bool) -> Any:
                 return made
         if type(items) is Generator:
             return machine.invoke(frame, code, args, {})
-        staged = type(items) in (list, tuple) and any(map(is_staged, items))
+        staged = type(items) in LISTED and any(map(is_staged, items))
         return machine.invoke(frame, code, (list(items),), {}) if staged else NotImplemented
 
     return call

@@ -20,6 +20,7 @@ from twofold.ir.errors import ConversionError, StagingError
 from twofold.ir.handlers import may_be_caught
 from twofold.ir.op import OPS
 from twofold.ir.ops import elementwise
+from twofold.ir.tensor_shape import TUPLES, sequence
 from twofold.runtime.carried import truth
 from twofold.runtime.tensor import Tensor
 
@@ -145,8 +146,8 @@ def as_tensor(value: Any, kind: type) -> Any:
 def sized(value: Any) -> Any:
     """A size, or a tuple of sizes, as the user's code has it: one that is found when the graph runs
     is a number of the graph."""
-    if type(value) is tuple:
-        return tuple([sized(v) for v in value])
+    if type(value) in TUPLES:
+        return sequence(type(value), [sized(v) for v in value])
     if type(value) is not SymInt or not value.is_late:
         return value
     return TracedNumber(int, OPS["dim"](dim=value), (0, value))

@@ -7,6 +7,8 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
+from twofold.ir.tensor_shape import LISTED
+
 from ..library import is_library_object
 
 __all__ = ["Reads"]
@@ -55,7 +57,7 @@ def _runs(value: Any, depth: int = _DEEP) -> bool:
         return True
     if isinstance(value, type | types.ModuleType):
         return False
-    if type(value) in (list, tuple, set, dict):
+    if type(value) in LISTED or type(value) in (set, dict):
         parts = (*value, *value.values()) if type(value) is dict else value
         return not depth or any(_runs(part, depth - 1) for part in parts)
     return not is_library_object(value)

@@ -6,6 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from twofold.ir.tensor_shape import LISTED
+
 from ..ndarrays.selection import elements
 from .choice import Choice, apart
 from .code import Step
@@ -221,7 +223,7 @@ def list_to_tuple(machine: Objects, frame: Frame, step: Step) -> None:
 def unpack_sequence(machine: Objects, frame: Frame, step: Step) -> Any:
     value = frame.stack.pop()
     found = machine.unpacked(frame, value, step.arg)
-    if type(value) in (tuple, list) and any(type(v) is Choice for v in found):
+    if type(value) in LISTED and any(type(v) is Choice for v in found):
         return machine.parted(frame, apart(found), frame.now)
     if len(found) < step.arg:
         raise ValueError(f"not enough values to unpack (expected {step.arg}, got {len(found)})")

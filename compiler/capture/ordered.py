@@ -14,6 +14,7 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.op import OPS
 from twofold.ir.ops.control import Replay
+from twofold.ir.tensor_shape import TUPLES
 
 from ..ndarrays.base import TracedArray
 from ..ndarrays.operands import fresh
@@ -55,7 +56,7 @@ def ordered(
 
 def _is_staged(key: Any) -> bool:
     """Whether the graph decides where an item with a key comes."""
-    return any(map(_is_staged, key)) if type(key) is tuple else is_staged(key)
+    return any(map(_is_staged, key)) if type(key) in TUPLES else is_staged(key)
 
 
 def ordered_run(machine: Any, frame: Frame, items: list[Any], key: Any, reverse: Any) -> Any:

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import LISTED
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -246,14 +247,14 @@ def holds_value(x: Any, depth: int = 4) -> bool:
     """Whether a value of the graph is in an argument."""
     if isinstance(x, Tensor | Variable | SymInt | SymNumber) or getattr(type(x), "in_trace", False):
         return True
-    if depth and type(x) in (list, tuple, set):
+    if depth and (type(x) in LISTED or type(x) is set):
         return any(holds_value(v, depth - 1) for v in x)
     return bool(depth) and type(x) is dict and any(holds_value(v, depth - 1) for v in x.values())
 
 
 def is_symbolic(x: Any, depth: int = 4) -> bool:
     """Whether a Python number that the trace does not know is in an argument."""
-    if depth and type(x) in (list, tuple, set):
+    if depth and (type(x) in LISTED or type(x) is set):
         return any(is_symbolic(v, depth - 1) for v in x)
     if depth and type(x) is dict:
         return any(is_symbolic(v, depth - 1) for v in x.values())
@@ -275,7 +276,7 @@ def lends_memory(x: Any, depth: int = 2) -> bool:
     """Whether NumPy makes an array of an object by a protocol: its elements are not guarded, and
     the array may have the memory of something else."""
     kind = type(x)
-    if kind in (list, tuple):
+    if kind in LISTED:
         return depth > 0 and any(lends_memory(v, depth - 1) for v in x)
     if isinstance(x, _NO_LENDERS) or is_ours(kind) or hasattr(kind, "__tf_tensor__"):
         return False

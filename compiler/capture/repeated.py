@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from twofold.ir import bind
+from twofold.ir.tensor_shape import TUPLES, sequence
 from twofold.runtime.variable import Variable
 
 from ..ndarrays.base import TracedArray, TracedScalar
@@ -142,7 +143,7 @@ class Repeated:
                 for p in value.pieces
             ]
             return _Written(tuple(pieces))
-        if kind is tuple or kind in (list, dict) and self.machine.is_own(value):
+        if kind in TUPLES or kind in (list, dict) and self.machine.is_own(value):
             keys = list(value) if kind is dict else None
             items = [value[k] for k in keys] if keys is not None else value
             return _Made(kind, keys, tuple([self._taken(x, leaves, given) for x in items]))
@@ -235,6 +236,7 @@ def _built(template: Any, row: Any, given: Any) -> Any:
         return "".join(pieces)
     if kind is _Made:
         items = [_built(x, row, given) for x in template.items]
-        named = template.keys is not None
-        return dict(zip(template.keys, items, strict=True)) if named else template.kind(items)
+        if template.keys is not None:
+            return dict(zip(template.keys, items, strict=True))
+        return sequence(template.kind, items)
     return template

@@ -14,6 +14,7 @@ import numpy as np
 
 from twofold.ir.errors import StagingError
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import fill_object, new_object, object_state
 from twofold.runtime.tensor import Tensor
 
@@ -140,7 +141,7 @@ def opened(x: Any, is_own: Callable[[Any], bool]) -> Parts | None:
     """A tag, which counts in what is hashed, and the values in an object; None for what is a value
     itself. Raises ``Uncuttable`` for what the function has made and nothing takes apart."""
     kind = type(x)
-    if kind is tuple:
+    if kind in TUPLES:
         return ("tuple", tuple), x
     if kind is Choice:
         return ("choice",), x
@@ -221,7 +222,7 @@ def _own(x: Any, kind: type, is_own: Callable[[Any], bool]) -> Parts | None:
 
 def _is_plain(value: Any) -> bool:
     """Whether it does not matter who else has a value."""
-    if type(value) is tuple:
+    if type(value) in TUPLES:
         return all(map(_is_plain, value))
     return type(value) in ATOMS or isinstance(value, (*_STANDING_IN, type, types.FunctionType))
 
@@ -253,7 +254,7 @@ def _function(x: Any) -> Parts:
 
 
 def _is_key(key: Any) -> bool:
-    if type(key) is tuple:
+    if type(key) in TUPLES:
         return all(map(_is_key, key))
     return type(key) in (str, int, float, bool, bytes, type(None))
 

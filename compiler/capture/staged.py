@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED
 from twofold.runtime import printing
 from twofold.runtime.tensor import Tensor
 
@@ -59,7 +60,7 @@ def source_of(value: Any) -> Any:
         return Span(value.start, value.stop, value.step)
     if isinstance(value, Span | Numbered | Zipped | Reversed):
         return value
-    if type(value) in (list, tuple):
+    if type(value) in LISTED:
         return Items(value)
     if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
         return Rows(value)

@@ -6,6 +6,7 @@ from copy import copy
 from typing import Any, NamedTuple, NoReturn
 
 from twofold.ir.errors import StagingError
+from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -75,7 +76,7 @@ def has_no_text(value: Any, depth: int = 4) -> bool:
         return hasattr(value, "trace") or isinstance(value, Variable)
     if type(value) in (TracedNumber, TracedArray, TracedScalar, Text):
         return True
-    if depth and type(value) in (list, tuple, set, frozenset):
+    if depth and (type(value) in LISTED or type(value) in (set, frozenset)):
         return any(has_no_text(v, depth - 1) for v in value)
     return (
         bool(depth)
@@ -94,8 +95,8 @@ def writes_text(function: Any) -> bool:
 
 def snapshot(value: Any) -> Any:
     """A value as it is now, whatever is written to it later."""
-    if type(value) in (list, tuple):
-        return type(value)(map(snapshot, value))
+    if type(value) in LISTED:
+        return sequence(type(value), map(snapshot, value))
     if type(value) is dict:
         return {k: snapshot(v) for k, v in value.items()}
     if isinstance(value, Variable):

@@ -12,6 +12,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+from twofold.ir.tensor_shape import LISTED
+
 from ..slots import Source
 from ..state import MISSING
 from ..symnumber import plain
@@ -363,7 +365,7 @@ class Writes(Outside):
 
     def _hides(self, value: Any, depth: int = 4) -> bool:
         """Whether an object that has been written to is in an argument, not at its top."""
-        if type(value) in (list, tuple, set, frozenset):
+        if type(value) in LISTED or type(value) in (set, frozenset):
             items: Any = value
         elif isinstance(value, dict):
             items = value.values()

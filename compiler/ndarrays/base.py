@@ -46,8 +46,7 @@ class TracedValue:
     @property
     def shape(self) -> tuple[Any, ...]:
         """The sizes of the axes."""
-        found: tuple[Any, ...] = self.tensor().shape
-        return found
+        return tuple(self.tensor().shape)
 
     @property
     def ndim(self) -> int:
@@ -279,8 +278,7 @@ class TracedArray(TracedValue):
     @property
     def shape(self) -> tuple[Any, ...]:
         """The sizes of the axes; another shape can be assigned where no copy is needed."""
-        found: tuple[Any, ...] = self.tensor().shape
-        return found
+        return tuple(self.tensor().shape)
 
     @shape.setter
     def shape(self, wanted: Any) -> None:

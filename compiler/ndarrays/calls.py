@@ -9,6 +9,7 @@ import numpy as np
 from twofold.ir.dtypes import info, known
 from twofold.ir.op import OPS
 from twofold.ir.ops.numpy_calls import FUNCTIONS, leaves_of, resolve_function
+from twofold.ir.tensor_shape import LISTED, TUPLES, sequence
 from twofold.ir.types import TensorType
 from twofold.runtime.tensor import Tensor
 
@@ -63,7 +64,7 @@ def _template(trace: Any, x: Any, arrays: list[Any]) -> Any:
     x = plain(x)
     if type(x) is list:
         return ("[", *[_template(trace, part, arrays) for part in x])
-    if type(x) is tuple:
+    if type(x) in TUPLES:
         return tuple([_template(trace, part, arrays) for part in x])
     if x is None or type(x) in (bool, int, float, complex, str) or isinstance(x, np.dtype):
         return x
@@ -81,8 +82,8 @@ def _shown(trace: Any, x: Any) -> Any:
                 made = np.empty_like(made)
             made[...] = np.eye(made.shape[-1], dtype=made.dtype)  # positive definite
         return made[()] if type(x) is TracedScalar else made
-    if type(x) in (list, tuple):
-        return type(x)([_shown(trace, part) for part in x])
+    if type(x) in LISTED:
+        return sequence(type(x), [_shown(trace, part) for part in x])
     if type(x) is dict:
         return {k: _shown(trace, v) for k, v in x.items()}
     return int(x) if isinstance(x, SymInt) else plain(x)

@@ -10,6 +10,7 @@ import numpy as np
 
 from twofold.ir.op import OPS
 from twofold.ir.ops.operand import as_sizes
+from twofold.ir.tensor_shape import LISTED
 
 from ..symint import SymInt
 from ..symnumber import SymNumber, plain
@@ -54,9 +55,7 @@ def _full(trace: Any, shape: Any, value: Any, order: str = "C") -> TracedArray:
 
 
 def _has_size(*values: Any) -> bool:
-    return any(
-        isinstance(v, SymInt) or (type(v) in (list, tuple) and _has_size(*v)) for v in values
-    )
+    return any(isinstance(v, SymInt) or (type(v) in LISTED and _has_size(*v)) for v in values)
 
 
 def _filling(function: Any, number: Any) -> None:
@@ -188,7 +187,7 @@ def _asarray(trace: Any, x: Any, dtype: Any = None, order: Any = None) -> Any:
         raise trace.missing(f"an array of dtype {x.dtype} or class {type(x).__name__}")
     if not isinstance(x, np.ndarray) and not holds_traced(x):
         return _constant(trace, np.array(x, dtype, order=order or "K"))
-    if type(x) in (list, tuple):
+    if type(x) in LISTED:
         return _listed(trace, x, dtype)
     made = as_array(trace, x)
     if dtype is not None and np.dtype(dtype) != made.dtype:
@@ -204,7 +203,7 @@ def _asarray(trace: Any, x: Any, dtype: Any = None, order: Any = None) -> Any:
 
 def _listed(trace: Any, items: Any, dtype: Any) -> TracedArray:
     """An array of nested lists with values of the trace among them."""
-    parts = [_asarray(trace, x) if type(x) in (list, tuple) else x for x in items]
+    parts = [_asarray(trace, x) if type(x) in LISTED else x for x in items]
     kinds = [_weak(x) for x in parts]
     want = np.dtype(dtype) if dtype is not None else np.result_type(*kinds)
     tensors = [convert(as_tensor(trace, x), want) for x in parts]

@@ -17,6 +17,7 @@ from twofold.ir.errors import TwofoldError
 from twofold.ir.op import OPS
 from twofold.ir.ops.contract import tensordot
 from twofold.ir.shapes import broadcast_shapes
+from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -85,17 +86,17 @@ def _entered(trace: Any, x: Any) -> Any:
     """Arguments with arrays of the trace for those that plain Python code holds."""
     if isinstance(x, np.ndarray) and not is_traced(x) and trace.takes(x):
         return trace.array_of(x)
-    if type(x) in (list, tuple):
-        return type(x)([_entered(trace, part) for part in x])
+    if type(x) in LISTED:
+        return sequence(type(x), [_entered(trace, part) for part in x])
     return {k: _entered(trace, v) for k, v in x.items()} if type(x) is dict else x
 
 
 def _known(trace: Any, x: Any) -> Any:
     """Arguments with the values of what is traced in them, or None if one is not known."""
-    if type(x) in (list, tuple):
+    if type(x) in LISTED:
         parts = [_known(trace, part) for part in x]
         missing = any(p is None and part is not None for p, part in zip(parts, x, strict=True))
-        return None if missing else type(x)(parts)
+        return None if missing else sequence(type(x), parts)
     if type(x) is dict:
         parts = _known(trace, list(x.values()))
         return None if parts is None else dict(zip(x, parts, strict=True))
@@ -110,7 +111,7 @@ def trace_of(*values: Any) -> Any:
     for x in values:
         if is_traced(x):
             return x.home
-        if type(x) in (list, tuple):
+        if type(x) in LISTED:
             found = trace_of(*x)
             if found is not None:
                 return found

@@ -16,6 +16,7 @@ from twofold.ir.op import OPS
 from twofold.ir.ops import movement
 from twofold.ir.ops.index import getitem as get
 from twofold.ir.ops.index import setitem as put
+from twofold.ir.tensor_shape import LISTED, TUPLES
 from twofold.runtime.tensor import Tensor
 
 from ..symint import SymInt, to_dims
@@ -77,7 +78,7 @@ def _check_count(array: Any, parts: _Key) -> None:
 
 def _parts(trace: Any, key: Any) -> _Key:
     """The parts of a key: plain ones as they are, arrays and lists as tensors of the trace."""
-    parts = list(key) if type(key) is tuple else [key]
+    parts = list(key) if type(key) in TUPLES else [key]
     return tuple([_part(trace, p) for p in parts])
 
 
@@ -122,7 +123,7 @@ def _part(trace: Any, part: Any) -> Any:
 
 
 def _holds_tensor(items: Any) -> bool:
-    if type(items) in (list, tuple):
+    if type(items) in LISTED:
         return any(map(_holds_tensor, items))
     return is_traced(items) or isinstance(items, Tensor)
 
@@ -408,7 +409,7 @@ def value_of(trace: Any, value: Any, dtype: np.dtype[Any], *, one: bool = False)
         return OPS["numpy_stored"](value.tensor(), dtype=dtype)
     if is_traced(value) or isinstance(value, Tensor | np.ndarray | np.generic | SymInt):
         return convert(as_tensor(trace, value), dtype)
-    if type(value) in (list, tuple) and _holds_tensor(value):
+    if type(value) in LISTED and _holds_tensor(value):
         return convert(as_tensor(trace, value), dtype)
     return constant(trace, np.asarray(value, dtype))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir.tensor_shape import LISTED
 from twofold.runtime.tensor import Tensor
 
 from ..plain import PlainPython
@@ -52,7 +53,7 @@ class Maker:
 
 def _holds_value(x: Any) -> bool:
     """Whether a value of the trace is in an argument; numbers that are inputs count as numbers."""
-    if type(x) in (list, tuple):
+    if type(x) in LISTED:
         return any(map(_holds_value, x))
     if isinstance(x, SymNumber):
         return type(x).of_graph

@@ -19,6 +19,7 @@ from numpy._core import fromnumeric
 
 from twofold.ir.errors import StagingError
 from twofold.ir.location import CALLS, is_internal, next_use
+from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_library, is_library_module
@@ -305,21 +306,21 @@ def _real(x: Any) -> Any:
     """Arguments with NumPy's functions as they are."""
     if isinstance(x, Called):
         return x.real
-    if type(x) in (list, tuple):
-        return type(x)(map(_real, x))
+    if type(x) in LISTED:
+        return sequence(type(x), map(_real, x))
     return {k: _real(v) for k, v in x.items()} if type(x) is dict else x
 
 
 def _meets_trace(x: Any) -> bool:
     if isinstance(x, np.ndarray) and not is_traced(x):
         return True  # a real array that no name gave: it is an input of the graph
-    if type(x) in (list, tuple):
+    if type(x) in LISTED:
         return any(map(_meets_trace, x))
     return holds_traced(x) and not (isinstance(x, Tensor) and not hasattr(x, "trace"))
 
 
 def _has_tensor(x: Any) -> bool:
-    if type(x) in (list, tuple):
+    if type(x) in LISTED:
         return any(map(_has_tensor, x))
     return isinstance(x, Tensor)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from twofold.ir.dtypes import letter
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
@@ -28,7 +29,7 @@ def holds_traced(x: Any) -> bool:
     """Whether a value of a trace is in this argument, also inside lists."""
     if is_traced(x) or isinstance(x, Tensor | Variable | SymInt | SymNumber):
         return True
-    if type(x) in (list, tuple):
+    if type(x) in LISTED:
         return any(map(holds_traced, x))
     return False
 
@@ -45,7 +46,7 @@ def as_tensor(trace: Any, x: Any) -> Any:
         return OPS["dim"](dim=x)
     if isinstance(x, SymNumber):
         return x.tensor(np.asarray(number(x)).dtype)
-    if type(x) in (list, tuple) and holds_traced(x):
+    if type(x) in LISTED and holds_traced(x):
         parts = [as_tensor(trace, part) for part in x]
         common = np.result_type(*[p.dtype for p in parts])
         return OPS["stack"](*[convert(p, common) for p in parts])
@@ -76,7 +77,7 @@ def dtype_of(x: Any) -> Any:
         return x.kind if x.of_graph else type(number(x))
     if type(x) in (int, float, complex):
         return type(x)
-    if type(x) in (list, tuple) and holds_traced(x):
+    if type(x) in LISTED and holds_traced(x):
         return np.result_type(*map(dtype_of, x))
     return np.asarray(x).dtype
 
@@ -185,8 +186,8 @@ def example(trace: Any, x: Any) -> Any:
         return number(x)
     if isinstance(x, slice):
         return slice(*[example(trace, p) for p in (x.start, x.stop, x.step)])
-    if type(x) in (list, tuple):
-        return type(x)([example(trace, part) for part in x])
+    if type(x) in LISTED:
+        return sequence(type(x), [example(trace, part) for part in x])
     return x
 
 
@@ -216,8 +217,8 @@ def wrapped(trace: Any, made: Any) -> Any:
         array = TracedArray(trace, cells.fresh(tensor) if plain else cells.ordered(tensor, made))
         array.writeable = made.flags.writeable
         return array
-    if type(made) in (list, tuple):
-        return type(made)(wrapped(trace, part) for part in made)
+    if type(made) in LISTED:
+        return sequence(type(made), [wrapped(trace, part) for part in made])
     return made
 
 
@@ -245,7 +246,7 @@ def pin_sizes(trace: Any, x: Any) -> None:
         x.__index__()
     elif isinstance(x, SymNumber):
         x.plain()
-    elif type(x) in (list, tuple):
+    elif type(x) in LISTED:
         for part in x:
             pin_sizes(trace, part)
     elif type(x) is dict:

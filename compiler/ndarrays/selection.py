@@ -14,6 +14,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED, sequence
 
 from . import protocol
 from .base import TracedArray, install_operators, is_traced
@@ -191,7 +192,7 @@ def arrays_of(x: Any) -> Any:
     """An operand with selections, in lists and tuples too, as arrays of their elements."""
     if type(x) is Selection:
         return x.array()
-    return type(x)([arrays_of(v) for v in x]) if type(x) in (list, tuple) else x
+    return sequence(type(x), [arrays_of(v) for v in x]) if type(x) in LISTED else x
 
 
 @hook("selection")

@@ -17,6 +17,7 @@ import numpy as np
 from twofold.ir.dtypes import info
 from twofold.ir.errors import GraphError, StagingError
 from twofold.ir.handlers import may_be_caught
+from twofold.ir.tensor_shape import LISTED, sequence
 
 from ..plain import NoOp
 from ..symint import SymInt
@@ -241,8 +242,8 @@ def _mapped(x: Any, leaf: Callable[[Any], Any]) -> Any:
     kind = type(x)  # not ``__class__``: values of the trace say that they are NumPy's
     if kind is TracedArray or kind is TracedScalar or isinstance(x, SymInt | SymNumber):
         return leaf(x)
-    if kind is list or kind is tuple:
-        return kind([_mapped(part, leaf) for part in x])
+    if kind in LISTED:
+        return sequence(type(x), [_mapped(part, leaf) for part in x])
     if kind is dict:
         return {k: _mapped(v, leaf) for k, v in x.items()}
     if isinstance(x, slice):

@@ -14,6 +14,7 @@ from numpy._core import umath
 from twofold.ir.dtypes import letter
 from twofold.ir.errors import DTypeError
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED
 from twofold.runtime.interop import our_function
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -286,7 +287,7 @@ def reduceat(
 ) -> Any:  # fmt: skip
     """``ufunc.reduceat(array, indices, axis)``."""
     x = as_array(trace, array)
-    empty = type(indices) in (list, tuple) and not indices
+    empty = type(indices) in LISTED and not indices
     places = as_array(trace, np.zeros(0, np.intp) if empty else indices)
     some = np.zeros(min(places.ndim, 1) or (), places.dtype)  # it raises
     want = ufunc.reduceat(np.ones((1,) * x.ndim, x.dtype), some, axis=axis, dtype=dtype).dtype

@@ -122,6 +122,7 @@ from twofold.dtypes import uint16 as uint16
 from twofold.dtypes import uint32 as uint32
 from twofold.dtypes import uint64 as uint64
 from twofold.dtypes import uint8 as uint8
+from twofold.ir.tensor_shape import TensorShape as TensorShape
 from twofold.runtime.custom import custom_gradient as custom_gradient
 from twofold.runtime.printing import print as print
 from twofold.runtime.scopes import name_scope as name_scope
@@ -131,7 +132,6 @@ from twofold.runtime.tensor import Tensor as Tensor
 from twofold.runtime.variable import Variable as Variable
 from twofold.saving.module import Module as Module
 from twofold.strings import as_string as as_string
-from twofold.tensor_shape import TensorShape as TensorShape
 import twofold.data as data
 import twofold.ir.errors as errors
 import twofold.keras as keras

@@ -11,6 +11,7 @@ from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.errors import ArgumentError, DTypeError, TwofoldError
 from twofold.ir.op import OPS
+from twofold.ir.tensor_shape import LISTED
 from twofold.ir.tree import flatten, unflatten
 from twofold.ir.vjp import Sources, differentiable
 from twofold.runtime.carried import State, carried, function_of, own_tensor, truth
@@ -118,7 +119,7 @@ def case(
 
     def found(function: Callable[[], Any]) -> Any:
         made = function()
-        return made[0] if not strict and type(made) in (list, tuple) and len(made) == 1 else made
+        return made[0] if not strict and type(made) in LISTED and len(made) == 1 else made
 
     def nothing() -> Any:
         raise ArgumentError("tf.case: none of the predicates holds, and there is no default")

@@ -179,7 +179,7 @@ OBJECTS: dict[str, str] = {
     "DType": "numpy:dtype",
     "Tensor": "twofold.runtime.tensor:Tensor",
     "TensorArray": "twofold.api.tensor_array:TensorArray",
-    "TensorShape": "twofold.tensor_shape:TensorShape",
+    "TensorShape": "twofold.ir.tensor_shape:TensorShape",
     "TensorSpec": "twofold.compiler.spec:TensorSpec",
     "UnconnectedGradients": "twofold.runtime.tape:UnconnectedGradients",
     "Variable": "twofold.runtime.variable:Variable",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.errors import ConversionError
+from twofold.ir.tensor_shape import TensorShape, shape_of
 from twofold.ir.tree import atom
 
 __all__ = ["STRING", "StringTensor", "is_text", "of_text", "string"]
@@ -52,10 +53,9 @@ class StringTensor:
         self.array = array
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> TensorShape:
         """The sizes of the axes."""
-        found: tuple[int, ...] = self.array.shape
-        return found
+        return shape_of(self.array.shape)
 
     @property
     def ndim(self) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 
 from twofold.ir.errors import ArgumentError
 from twofold.ir.infer import as_dtype
+from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import LEAF, Again, Structure
 
 __all__ = ["decode", "decode_structure", "encode", "encode_structure"]
@@ -48,7 +49,7 @@ def encode(value: Any, what: str) -> Any:
     if kind in (slice, range):
         parts = [value.start, value.stop, value.step]
         return {"is": kind.__name__, "value": [encode(p, what) for p in parts]}
-    if kind is tuple:
+    if kind in TUPLES:
         return {"is": "tuple", "value": [encode(v, what) for v in value]}
     if isinstance(value, np.dtype):
         return {"is": "dtype", "value": value.name}

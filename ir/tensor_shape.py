@@ -1,7 +1,7 @@
-"""``tf.TensorShape``: a shape some of whose sizes, or all, are not known.
+"""``tf.TensorShape``: the shape of a tensor, or one some of whose sizes, or all, are not known.
 
-The shapes of tensors are tuples. A TensorShape is a tuple too, so it may stand wherever a shape is
-asked for; it adds TensorFlow's questions about shapes.
+It is a tuple in all that Python and NumPy do with tuples, its truth and its text included, and adds
+TensorFlow's questions about shapes.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import operator
 from collections.abc import Iterable
 from typing import Any
 
-from twofold.ir.errors import ArgumentError, ShapeError
+import numpy as np
 
-__all__ = ["TensorShape"]
+from .errors import ArgumentError, ShapeError
+
+__all__ = ["LISTED", "TUPLES", "TensorShape", "sequence", "shape_of"]
+
+_tuple, _item = tuple.__new__, tuple.__getitem__
 
 
 def _size(value: Any) -> int | None:
@@ -28,7 +32,7 @@ def _size(value: Any) -> int | None:
     return size
 
 
-class TensorShape(tuple[int | None, ...]):
+class TensorShape(tuple[Any, ...]):
     """The sizes of axes; None for one that is not known. ``TensorShape(None)`` has no known rank.
 
     ``==`` compares the known parts as they are written. Raises ShapeError for a negative size,
@@ -78,7 +82,7 @@ class TensorShape(tuple[int | None, ...]):
 
     def num_elements(self) -> int | None:
         """The number of elements, or None where a size is not known."""
-        return math.prod(self) if self.is_fully_defined() else None  # type: ignore[arg-type]
+        return math.prod(self) if self.is_fully_defined() else None
 
     def is_compatible_with(self, other: Any) -> bool:
         """Whether one shape may be both: the same rank, and no axis of two different sizes."""
@@ -162,40 +166,27 @@ class TensorShape(tuple[int | None, ...]):
         if not self.is_fully_defined():
             raise ShapeError(f"TensorShape: not every size of {self} is known")
 
-    def __add__(self, other: Any) -> TensorShape:
-        return self.concatenate(other)
+    def __add__(self, other: Any) -> Any:
+        return _joined(_sizes(self), _sizes(other)) if _is_listed(other) else NotImplemented
 
-    def __radd__(self, other: Any) -> TensorShape:
-        return TensorShape(other).concatenate(self)
+    def __radd__(self, other: Any) -> Any:
+        # Not for lists: ``items += shape`` asks here first, and must write into the list.
+        return _joined(tuple(other), _sizes(self)) if isinstance(other, tuple) else NotImplemented
 
     def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        return TensorShape(found) if isinstance(key, slice) else found
+        found = _item(self, key)
+        return _tuple(TensorShape, found) if key.__class__ is slice else found
 
     def __eq__(self, other: object) -> bool:
-        if other is None or isinstance(other, list | tuple):
-            try:
-                other = TensorShape(other)
-            except (ArgumentError, ShapeError):
-                return False
-            return self._known is other._known and tuple.__eq__(self, other)
-        return NotImplemented
+        if _is_listed(other):
+            return _sizes(self) == _sizes(other)
+        return NotImplemented if other is not None else not self._known
 
     def __ne__(self, other: object) -> bool:
         found = self.__eq__(other)
         return found if found is NotImplemented else not found
 
-    def __hash__(self) -> int:
-        return tuple.__hash__(self)
-
-    def __bool__(self) -> bool:
-        return self._known
-
-    def __str__(self) -> str:
-        return tuple.__repr__(self)
-
-    def __repr__(self) -> str:
-        return f"TensorShape({list(self)})"
+    __hash__ = tuple.__hash__
 
     def __reduce__(self) -> Any:
         return TensorShape, (self.dims,)
@@ -219,11 +210,48 @@ class _UnknownRank(TensorShape):
     def __getitem__(self, key: Any) -> Any:
         return TensorShape(None) if isinstance(key, slice) else None
 
+    def __bool__(self) -> bool:
+        return False
+
     def __hash__(self) -> int:
         return hash(_UnknownRank)
 
-    def __str__(self) -> str:
-        return "<unknown>"
-
     def __repr__(self) -> str:
         return "TensorShape(None)"
+
+
+def shape_of(sizes: Iterable[Any]) -> TensorShape:
+    """The shape with these sizes, which are known to be sizes."""
+    return _tuple(TensorShape, sizes)
+
+
+def _is_listed(x: object) -> bool:
+    return isinstance(x, list | tuple)
+
+
+def _sizes(x: Any) -> tuple[Any, ...] | None:
+    """The sizes as a plain tuple, or None where the rank is not known."""
+    return None if isinstance(x, _UnknownRank) else tuple(x)
+
+
+def _joined(first: tuple[Any, ...] | None, second: tuple[Any, ...] | None) -> Any:
+    """The axes of both: a shape, or a plain tuple where an item, such as -1, is no size."""
+    if first is None or second is None:
+        return TensorShape(None)
+    whole = first + second
+    return _tuple(TensorShape, whole) if all(map(_may_be_size, whole)) else whole
+
+
+def _may_be_size(x: Any) -> bool:
+    if type(x) is int or isinstance(x, np.integer):
+        return bool(x >= 0)
+    return x is None or hasattr(x, "__index__")
+
+
+def sequence(kind: type[Any], items: Iterable[Any]) -> Any:
+    """A list, or a tuple of any class that adds nothing to its items, with these."""
+    return kind(items) if issubclass(kind, list) else _tuple(kind, items)
+
+
+TUPLES = frozenset((tuple, TensorShape))  # the classes of plain tuples
+LISTED = TUPLES | {list}
