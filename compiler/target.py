@@ -13,7 +13,7 @@ from twofold.ir.dims import provably_eq
 from twofold.ir.dtypes import info
 from twofold.ir.graph import Graph, Node
 
-__all__ = ["PLAN", "Executable", "Target", "routine_of"]
+__all__ = ["PLAN", "Executable", "Target", "rewrites", "routine_of"]
 
 
 class Executable(Protocol):
@@ -95,6 +95,22 @@ def _scattered(node: Node) -> str | None:
     return "scattered" if fits and info(x.type.dtype).short in _NUMBERS else None
 
 
+def _placed(node: Node) -> str | None:
+    """Rows put at positions that are signed; of what dtype they are is all the same."""
+    indices = node.inputs[1].type
+    fits = info(indices.dtype).short in ("i32", "i64") and isinstance(indices.shape[-1], int)
+    return "placed" if fits else None
+
+
+def _taken(node: Node) -> str | None:
+    """Rows from positions that are signed; of batches, and of one row, array operations know."""
+    indices, by_points = node.inputs[1].type, node.op.name == "gather_nd"
+    fits = info(indices.dtype).short in ("i32", "i64") and indices.rank > 0
+    fits = fits and (isinstance(indices.shape[-1], int) if by_points else
+                     not node.attrs["batch_dims"])  # fmt: skip
+    return "taken" if fits else None
+
+
 def _running(node: Node) -> str | None:
     x, kind = node.inputs[0].type, info(node.out.type.dtype).short
     return "running" if x.dtype == node.out.type.dtype and kind in _NUMBERS else None
@@ -111,10 +127,20 @@ _FEW = 32
 _FLOATS = ("f32", "f64")
 _NUMBERS = (*_FLOATS, "i32", "i64")
 _OWN: dict[str, Callable[[Node], str | None]] = {
-    "cumprod": _running, "cumsum": _running, "patches_grad": _overlapped,
+    "cumprod": _running, "cumsum": _running, "gather": _taken, "gather_nd": _taken,
+    "patches_grad": _overlapped,
     "scatter_add": _scattered, "tensor_scatter_nd_add": _scattered,
-    "top_k": _selected, "unsorted_segment_sum": _scattered,
+    "tensor_scatter_nd_update": _placed, "top_k": _selected, "unsorted_segment_sum": _scattered,
 }  # fmt: skip
+
+
+_OVER_FIRST = ("scatter_add", "tensor_scatter_nd_add", "tensor_scatter_nd_update")
+
+
+def rewrites(node: Node) -> bool:
+    """Whether the routine of a node may leave its output where its first input lies: it checks all
+    before it writes, and reads no element of that input behind its place."""
+    return node.op.name in _OVER_FIRST
 
 
 class _Plan:

@@ -208,6 +208,8 @@ class Tracer(bind.Ground):
         # What was written to in this region and is of a trace around it: cells of tensors and of
         # arrays, with what they held before.
         self.written: dict[int, tuple[Any, Any, Any]] = {}
+        # what loops of the trace write to, by their places
+        self.loops: dict[Any, list[Any]] = {} if outer is None else outer.loops
         self.begun: list[tuple[Any, Any]] = []  # TensorArrays around it that got first elements
         self.given: dict[int, tuple[Any, Value]] = {}  # Variables and what they were assigned
         self.arrays: Arrays = Arrays(self) if outer is None else outer.arrays

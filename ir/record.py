@@ -197,8 +197,8 @@ class Facts:
     )
     routine: bool = _fact(
         False,
-        "whether machine code has a routine of its own for it, with the bits of the body "
-        "(`compiler/native/routines.py`): eager calls of large arrays take it, too",
+        "whether eager calls of large arrays take the routine of its own that machine code has "
+        "for it (`compiler/native/routines.py`), which has the bits of the body",
         "no",
     )
     data_dependent: bool = _fact(

@@ -23,6 +23,9 @@ class Effort:
         self.peeled: Counter[Loop] = Counter()  # loops of which a trip is made by itself now
         self.unrolled: Counter[Loop] = Counter()  # that are made trip by trip
         self.shapeless: set[Any] = set()  # loops that have no form with the state they begin with
+        # what trips of a loop have changed when it was staged last: objects with their forms, and
+        # variables that they alone give values
+        self.changed: dict[Any, tuple[list[tuple[Any, Any]], dict[str, Any]]] = {}
 
     @property
     def is_over(self) -> bool:

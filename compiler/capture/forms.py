@@ -28,7 +28,8 @@ from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, known_sh
 from .numbers import DTYPES, TracedNumber, as_tensor, is_number, kind_of
 from .walks import Walk
 
-__all__ = ["Form", "cells_of", "form_of", "late", "takes_unbound", "widened"]
+__all__ = ["Form", "Number", "cells_of", "form_of", "late", "takes_unbound", "widened",
+           "with_numbers"]  # fmt: skip
 
 
 class Form:
@@ -417,6 +418,17 @@ def form_of(value: Any, open_walk: bool = False, contents: bool = False) -> Form
     if contents and isinstance(value, tuple | list | dict):
         return Items(value)
     return late(value) if is_number(value) or isinstance(value, Traced) else Form(value)
+
+
+def with_numbers(form: Form, known: Form) -> Form:
+    """A first guess in which what is a number of the graph in another form of the same value is
+    one."""
+    if type(form) is Form and type(known) is Number and is_number(form.value):
+        return known if kind_of(form.value) is known.kind else form
+    if type(form) is not Items or type(known) is not Items or form.keys != known.keys:
+        return form
+    form.forms = [with_numbers(f, k) for f, k in zip(form.forms, known.forms, strict=True)]
+    return form
 
 
 def late(value: Any) -> Form:

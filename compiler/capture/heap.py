@@ -44,11 +44,24 @@ class Heap:
     def __init__(self) -> None:
         self.parts: list[dict[int, Contents]] = []
         self.made: dict[int, tuple[Any, int]] = {}  # object -> the part that made it
+        self.born: dict[int, dict[int, Contents]] = {}  # object -> that part, if it is one
         self.aliases = Aliases()
 
     def fresh(self, value: Any) -> None:
         """An object that is made now."""
         self.made[id(value)] = value, len(self.parts)
+        if self.parts:
+            self.born[id(value)] = self.parts[-1]
+
+    def release(self) -> None:
+        """The trace is over: what the function has made is nobody's concern."""
+        self.made.clear()
+        self.born.clear()
+
+    def is_there(self, value: Any) -> bool:
+        """Whether an object is one of the present parts, and not of an attempt that has ended."""
+        born = self.born.get(id(value))
+        return born is None or any(part is born for part in self.parts)
 
     def is_fresh(self, value: Any) -> bool:
         """Whether the innermost part has made an object."""
@@ -114,11 +127,16 @@ class Heap:
         """An object is about to be written to; whether that can be followed."""
         if not self.parts or self.is_fresh(owner) or id(owner) in self.parts[-1]:
             return True
-        access = _access(owner)
-        if access is None:
+        contents = self.contents(owner)
+        if contents is None:
             return False
-        self.parts[-1][id(owner)] = Contents(owner, *access)
+        self.parts[-1][id(owner)] = contents
         return True
+
+    def contents(self, owner: Any) -> Contents | None:
+        """An object that a part may write to; None if that cannot be followed."""
+        access = _access(owner)
+        return None if access is None else Contents(owner, *access)
 
     def begin(self) -> None:
         """A part begins."""

@@ -26,7 +26,7 @@ from .branches import Again, Ending, fork, go_on
 from .choice import holds_choice
 from .effort import PEELED
 from .flow import END, flow_of
-from .forms import Form, cells_of, form_of, late, takes_unbound, widened
+from .forms import Form, Number, cells_of, form_of, late, takes_unbound, widened, with_numbers
 from .frame import UNBOUND, Frame
 from .grown import Grows, element_form, runs
 from .heap import Contents
@@ -167,6 +167,7 @@ class Loop:
         self.torn: set[int] = set()  # what stands for containers that trips change
         self.tensors = Tensors(machine.heap.aliases)
         self.inner: list[Any] = []  # loops in this one that a ``return`` leaves, which it drops
+        self.expected: dict[int, Any] = {}  # objects that trips are expected to change: contents
 
     # a trip
 
@@ -230,12 +231,50 @@ class Loop:
         """Stage the loop; how it ended. Raises Unmergeable."""
         if self.missing and not self.mixed:
             raise Unmergeable(f"{self.missing!r} has no value before a loop that reads it")
+        first = dict(self.forms)
+        if self._expect():
+            try:
+                return self._tried()
+            except (Unmergeable, PlainPython):
+                self.forms, self.heap, self.expected = first, {}, {}
+        return self._tried()
+
+    def _tried(self) -> Any:
         for _ in range(TRIES):
             try:
                 return self._stage()
             except Widen:
                 continue
         raise Unmergeable("the state of a loop has no form that stays")
+
+    def _expect(self) -> bool:
+        """Begin with the state that was found when the loop was staged last: a loop in a loop is
+        staged whenever a trip of that one is interpreted, and a nest of loops would double the
+        trips of its innermost one with each loop around it. Whether there is any."""
+        objects, late_forms = self.machine.effort.changed.get(self._place, ((), {}))
+        heap = self.machine.heap
+        for owner, form in objects:
+            contents = heap.contents(owner) if heap.is_there(owner) else None
+            if contents is not None:
+                first = self._form_of(contents.before)
+                self.heap[id(owner)] = contents, with_numbers(first, form)
+        self.expected = dict.fromkeys(self.heap)
+        self.forms.update({n: f for n, f in late_forms.items() if n not in self.forms})
+        return bool(self.heap or late_forms)
+
+    @property
+    def _place(self) -> Any:
+        return self.frame.code, self.head, self.grows, self.mixed
+
+    def _learn(self) -> None:
+        """What trips change, for ``_expect``."""
+        torn = self.machine.journal.torn
+        objects = [(c.owner, form) for c, form in self.heap.values() if c.owner is not torn]
+        numbers = {
+            name: form for name, form in self.forms.items()
+            if type(form) is Number and name not in self.flow.live[self.head]
+        }  # fmt: skip
+        self.machine.effort.changed[self._place] = objects, numbers
 
     def _stage(self) -> Any:
         before = [(key, inside(contents.before)) for key, (contents, _) in self.heap.items()]
@@ -303,6 +342,8 @@ class Loop:
             if not self.machine.heap.changes(contents.owner):
                 raise Unmergeable("an object is changed in a loop")
             contents.write(form.make(tensors))
+            if id(contents.owner) in self.expected:
+                self.expected[id(contents.owner)] = contents.read()
         if self.torn:
             self.machine.changes(self.machine.journal.torn)
             self.machine.journal.torn |= self.torn
@@ -338,12 +379,13 @@ class Loop:
                 self.heap[key] = known, form
                 changed |= wider
             else:
-                before = contents.before
-                run = runs(before)
-                form = form_of(before, contents=True) if run is None else Grows(run.form)
-                form, _ = self._held(form, contents.after)
+                form, _ = self._held(self._form_of(contents.before), contents.after)
                 self.heap[key] = contents, form
                 changed = True
+        for key in [k for k, given in self.expected.items() if _is_same(written[k].after, given)]:
+            del self.heap[key]
+            changed = True
+        self.expected = {}
         value = ended.value if not isinstance(ended, Stopped) else HOLE
         if value is not HOLE and value is not UNBOUND:
             if self.value is None:
@@ -383,6 +425,11 @@ class Loop:
                 cells += cells_of(self.forms[name], frame.slots.get(name, UNBOUND))
             if len(set(cells)) < len(cells):
                 raise Unmergeable("two variables are one array in a loop")
+
+    def _form_of(self, before: Any) -> Form:
+        """The first form of what an object holds."""
+        run = runs(before)
+        return form_of(before, contents=True) if run is None else Grows(run.form)
 
     def _held(self, form: Form, after: Any) -> tuple[Form, bool]:
         """The form of what an object holds: a container keeps its number of items."""
@@ -436,6 +483,7 @@ class Loop:
         value = HOLE if self.value is None else self.value.make(tensors)
         for form in (*self.forms.values(), self.value or Form(None)):
             form.settle()
+        self._learn()
         depths = self.depths
         if not self.targets:
             raise Unmergeable("a loop that never ends")
@@ -451,6 +499,18 @@ def _settled(frame: Frame, name: str) -> Any:
     if type(value) is Selection:
         value = frame.slots[name] = value.array()
     return value
+
+
+def _is_same(held: Any, given: Any) -> bool:
+    """Whether an object holds what it was given."""
+    if type(held) is not type(given) or not isinstance(held, list | dict):
+        return held is given
+    pairs = (
+        zip(held.values(), given.values(), strict=False)
+        if isinstance(held, dict)
+        else zip(held, given, strict=False)
+    )
+    return len(held) == len(given) and all(x is y for x, y in pairs)
 
 
 def _tests_of(ended: Any) -> dict[int, Any]:

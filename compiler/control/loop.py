@@ -60,17 +60,34 @@ class Loop:
         self.open: set[DimLike] = set()  # symbols of sizes that change
         self.cells: dict[int, Written] = {}
 
-    def settle(self, name: str, function: Callable[[Trip], Any], finish: Any) -> Trip:
-        """Trace the body until the state that it makes is the one that it was traced with."""
+    def settle(self, name: str, where: Any, function: Callable[[Trip], Any], finish: Any) -> Trip:
+        """Trace the body until the state that it makes is the one that it was traced with.
+
+        A loop in a loop is staged again whenever that one is traced again: what it wrote to the
+        last time (``where`` tells loops apart) is state from the start, or a nest of loops would
+        trace its innermost body twice for each loop around it, and twice again for the next.
+        """
+        self.cells = self._expected(where)
+        expected = list(self.cells)
         while True:
             trip = Trip(name, self)
             trip.run(lambda trip=trip: function(trip), finish)  # type: ignore[misc]
             if trip.failed:  # nobody sees what it wrote
                 return trip
-            new = {k: w for k, w in trip.written.items() if k not in self.cells}
+            vain = [k for k in expected if trip.written[k].value is trip.cells[k]]
+            for key in vain:
+                del self.cells[key]
+            expected = []
+            new = {k: w for k, w in trip.written.items() if k not in self.cells and k not in vain}
             self.cells.update(new)
-            if not (self._begin(trip) or self._widen(trip) or new):
+            if not (self._begin(trip) or self._widen(trip) or new or vain):
+                self.outer.loops[where] = [w.cell for w in self.cells.values()]
                 return trip
+
+    def _expected(self, where: Any) -> dict[int, Written]:
+        """What the loop wrote to when it was staged the last time, as far as it is there."""
+        cells = [Written(cell) for cell in self.outer.loops.get(where, ())]
+        return {id(w.cell): w for w in cells if not w.present.trace.ended}
 
     def _begin(self, trip: Trip) -> bool:
         """Give arrays without elements the type that their first element has; whether there were
@@ -216,7 +233,7 @@ def stage_while(
     the test returns.
     """
     where, loop = place(), Loop(state)
-    step = loop.settle("body", lambda trip: body(trip.tree), lambda x: _following(loop, x))
+    step = loop.settle("body", where, lambda trip: body(trip.tree), lambda x: _following(loop, x))
     condition = Trip("test", loop)
     condition.run(lambda: test(condition.tree), truth)
     if step.failed:
@@ -255,10 +272,10 @@ def stage_scan(
     rows = [x.value.type.with_shape(x.value.type.shape[1:]) for x in arrays]
     loop = Loop(state, rows)
     body = loop.settle(
-        "body",
+        "body", where,
         lambda trip: step(trip.tree, unflatten(structure, trip.rows)),
         lambda pair: (_following(loop, pair[0]), pair[1]),
-    )
+    )  # fmt: skip
     if body.failed:
         raise PlainPython(words="a loop of which every trip raises")
     variables = [v for v, _ in body.tracer.given.values()]

@@ -153,8 +153,9 @@ class Part:
 class Written:
     """A tensor or an array of NumPy around a region that it writes to, and the value it gives."""
 
-    def __init__(self, cell: Any, value: Value) -> None:
-        self.cell, self.is_tensor, self.value = cell, isinstance(cell, Traced), value
+    def __init__(self, cell: Any, value: Value | None = None) -> None:
+        self.cell, self.is_tensor = cell, isinstance(cell, Traced)
+        self.value = self.present.value if value is None else value
 
     @classmethod
     def out_of(cls, cell: Any, held: Any) -> Written:

@@ -24,10 +24,11 @@ from .machine import Source, provide
 if TYPE_CHECKING:
     from .writer import Writer
 
-__all__ = ["LINES", "VECTOR", "launches_of", "routine_source"]
+__all__ = ["COPIED", "LINES", "VECTOR", "launches_of", "routine_source"]
 
 LINES = 8  # that a running sum goes along side by side
 VECTOR = 64  # bytes
+COPIED = 65536  # bytes that are copied as a unit
 
 DType = np.dtype[Any]
 
@@ -94,6 +95,49 @@ def _added(
         )  # fmt: skip
 
 
+def _placed(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    """Rows replace those of places of the first axes; where the result lies elsewhere than what it
+    is made of, that is copied first."""
+    x, indices, updates = node.inputs
+    shape, depth = w.shape(x), w.shape(indices)[-1]
+    count, width = math.prod(w.shape(indices)[:-1]), math.prod(shape[depth:])
+    with w.scratch():
+        targets = ARENA, w.reserve(8 * count)
+        yield _checked(w, indices, targets, count, shape[:depth], failure)
+        total = math.prod(shape) * x.type.dtype.itemsize
+        if w.word(x) != w.word(node.out):
+            units = -(-total // COPIED)
+            yield Call("copy", [w.word(x), w.word(node.out), total], units, math.prod(shape))
+        words: list[Word | int] = [w.word(updates), targets, w.word(node.out), count, width]
+        yield Call("put", words, 1, count * width)
+
+
+def _taken(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    """Rows from places of one axis, or of the first ones."""
+    x, indices = node.inputs
+    shape, given, axis = w.shape(x), w.shape(indices), node.attrs.get("axis", 0)
+    depth, given = (1, given) if node.op.name == "gather" else (given[-1], given[:-1])
+    count, sizes = math.prod(given), shape[axis : axis + depth]
+    outer, width = math.prod(shape[:axis]), math.prod(shape[axis + depth :])
+    places, bits = w.word(indices), 8 * indices.type.dtype.itemsize
+    with w.scratch():
+        if depth > 1:
+            places, bits = (ARENA, w.reserve(8 * count)), 64
+            yield _checked(w, indices, places, count, sizes, failure)
+        words: list[Word | int] = [w.word(x), places, w.word(node.out)]
+        words += [max(count, 1), width, math.prod(sizes), (STATUS, 0), (LITERAL, failure)]
+        yield Call(f"take{bits}", words, outer * count, outer * count * width)
+
+
+def _checked(
+    w: Writer, indices: Value, places: Word, count: int, sizes: Sequence[int], failure: int
+) -> Call:
+    """Positions become numbers of rows."""
+    words: list[Word | int] = [w.word(indices), places, count, len(sizes)]
+    words += [(STATUS, 0), (LITERAL, failure), *sizes]
+    return Call(f"check{8 * indices.type.dtype.itemsize}", words, 1, count)
+
+
 def _running(w: Writer, node: Node, failure: int) -> Iterator[Call]:
     (x,), attrs = node.inputs, node.attrs
     shape, axis = w.shape(x), attrs["axis"]
@@ -118,8 +162,8 @@ def _selected(w: Writer, node: Node, failure: int) -> Iterator[Call]:
 
 
 _ROUTINES: dict[str, Callable[[Writer, Node, int], Iterator[Call]]] = {
-    "overlapped": _overlapped, "running": _running, "scattered": _scattered,
-    "selected": _selected,
+    "overlapped": _overlapped, "placed": _placed, "running": _running, "scattered": _scattered,
+    "selected": _selected, "taken": _taken,
 }  # fmt: skip
 
 

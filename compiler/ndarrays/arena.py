@@ -296,7 +296,8 @@ class Arrays:
     def release(self) -> None:
         """The trace is over: what the function made is nobody's concern here."""
         if self._machine is not None:
-            self._machine.heap.made.clear()
+            self._machine.heap.release()
+            self._machine.effort.changed.clear()
             self._machine.journal.release()
             self._machine.watch = None
 

@@ -6,9 +6,10 @@
 
 ``new`` is an array of its own (graph outputs, and what Python code sees); ``slotK`` a part of the
 arena, reused when its last value is dead; an elementwise kernel may write over an input that dies
-there; ``inputK`` the memory of an input. Invariant kept: two values in one slot are never alive at
-the same time, and a slot is as large as its largest value, for all sizes that the graph's symbols
-can take. Where a size is found only when the graph runs, array operations do.
+there, and so may a routine that puts rows into one; ``inputK`` the memory of an input. Invariant
+kept: two values in one slot are never alive at the same time, and a slot is as large as its largest
+value, for all sizes that the graph's symbols can take. Where a size is found only when the graph
+runs, array operations do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from twofold.ir.step import NEW, Input, Kind, Place, Slot, Step
 from twofold.ir.types import BufferType, RefType, TensorType
 
 from ..planned import is_held, roots, runs_held, step_of
-from ..target import Target
+from ..target import Target, rewrites
 from .driver import graph_pass
 
 __all__ = ["schedule"]
@@ -169,6 +170,8 @@ class _Places:
         self, node: Node, value: Value, dying: list[Value], reused: set[Value]
     ) -> _Room | None:
         """The slot of an input that dies here and that the kernel reads exactly where it writes."""
+        if step_of(node).kind is Kind.LIBRARY:
+            return self.over_first(node, dying, reused) if rewrites(node) else None
         if not node.op.kernel or node.attrs.get("reduced") or node.pinned:
             return None  # a kernel that fails leaves its inputs as they were
         moved = _moved(node.regions[0])
@@ -186,6 +189,14 @@ class _Places:
                 reused.add(root)
                 return self.held[root]
         return None
+
+    def over_first(self, node: Node, dying: list[Value], reused: set[Value]) -> _Room | None:
+        """The slot of the first input, if it dies here and a routine may write over it."""
+        first, *rest = [self.roots[v] for v in node.inputs]
+        if first not in dying or first not in self.held or first in rest:
+            return None
+        reused.add(first)
+        return self.held[first]
 
     def read_otherwise(self, node: Node, root: Value, source: Value) -> bool:
         """Whether another input of the node is the same memory under another shape."""
