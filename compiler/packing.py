@@ -104,7 +104,7 @@ class Outputs:
         self, leaf: Any, values: list[Any], tracer: Tracer, places: dict[int, int], seen: Watch
     ) -> tuple[str, Any]:
         if type(leaf) is Selection:
-            leaf.refuse("the size")
+            leaf = leaf.array()
         if is_traced(leaf):
             return self._of_numpy(leaf, values, tracer, places)
         if isinstance(leaf, Traced):

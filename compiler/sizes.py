@@ -94,7 +94,7 @@ class TraceSizes(Sizes):
         from .ndarrays.windows import same_value  # noqa: PLC0415  (few functions have any)
 
         for known, given, length in self.counted:
-            if known is op and all(map(same_value, given, inputs)):
+            if known == op and all(map(same_value, given, inputs)):
                 return length
         self.counted.append((op, inputs, self.fresh()))
         return self.counted[-1][2]

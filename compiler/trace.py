@@ -23,6 +23,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.handlers import may_be_caught
 from twofold.ir.location import Location, user_frame, user_location, user_name
 from twofold.ir.op import OPS, Op
+from twofold.ir.ops.control import Replay
 from twofold.ir.promote import Operand, result_dtype, weak_dtype
 from twofold.ir.rebuild import copied
 from twofold.ir.tensor_shape import TensorShape, shape_of
@@ -321,6 +322,17 @@ class Tracer(bind.Ground):
     def later(self, what: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Note a call that each call of the function makes after the graph."""
         self.arrays.machine.later(what, function, args, {})
+
+    def holds(self, test: Any, what: str) -> bool:
+        """Whether all elements hold: those that are not known are taken to, and tested."""
+        from .capture.numbers import raise_if  # noqa: PLC0415  (a room above)
+
+        whole = OPS["all"](test)
+        if not isinstance(whole, Traced) or self.arrays.elements(whole) is not None:
+            return bool(whole)
+        self.arrays.replay()
+        raise_if(OPS["logical_not"](whole), Replay(what), of_python=False)
+        return True
 
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The attributes with sizes that user-level code can handle."""

@@ -126,6 +126,11 @@ class Ground(ABC):
         """Call a function for its effect when the operations before it have run."""
 
     @abstractmethod
+    def holds(self, test: Any, what: str) -> bool:
+        """Whether all elements of a bool tensor hold. A trace takes them to, and tests them when
+        its graph runs: where one does not, plain Python makes the call. ``what`` does not then."""
+
+    @abstractmethod
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Attributes as code written in ops receives them: sizes are ints, or behave like them."""
 

@@ -111,6 +111,10 @@ class Eager(bind.Ground):
         """They have run."""
         function(*args)
 
+    def holds(self, test: Any, what: str) -> bool:
+        """Whether all elements hold."""
+        return bool(OPS["all"](test))
+
     def attributes(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """The attributes; sizes are ints."""
         return attrs

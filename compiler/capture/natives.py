@@ -19,14 +19,15 @@ from ..loading import late
 from ..ndarrays.base import TracedArray
 from ..ndarrays.kinds import class_of
 from ..ndarrays.selection import Selection
+from ..symint import SymInt
 from .choice import holds_choice
 from .frame import Frame
 from .machine import Generator
-from .numbers import TracedNumber, sized
+from .numbers import sized
 from .objects import is_open
 from .staged import is_staged
 from .text import Piece, Text, has_no_text, snapshot
-from .walks import Walk
+from .walks import Span, Walk
 
 __all__ = ["NATIVES", "interpreted", "used_up", "uses_up"]
 
@@ -147,8 +148,7 @@ def _special(name: str) -> Any:
 def _len(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     x: Any = args[0] if len(args) == 1 and not kwargs else None
     if type(x) in (TracedArray, Selection) or hasattr(x, "trace"):
-        size = sized(x.shape[0]) if x.ndim else None
-        return size if type(size) is TracedNumber else NotImplemented
+        return sized(x.shape[0]) if x.ndim else NotImplemented
     return _special("__len__")(machine, frame, args, kwargs)
 
 
@@ -206,6 +206,14 @@ def _has_staged(items: Any) -> bool:
     return is_staged(items) or type(items) in LISTED and any(map(is_staged, items))
 
 
+def of_this_size(items: Any) -> Any:
+    """A ``range`` of sizes of arguments as Python's own: the trace is for the present ones."""
+    bounds = (items.start, items.stop, items.step) if type(items) is Span else ()
+    if not bounds or not all(type(b) in (int, SymInt) for b in bounds):
+        return items
+    return range(*map(int, bounds))
+
+
 def _has_rows(value: Any) -> bool:
     """Whether this is a tensor or an array of the graph with items, which is guarded."""
     return is_staged(value) and bool(getattr(value, "shape", ())) and bool(value.shape[0] != 0)
@@ -215,6 +223,7 @@ def _extreme(function: Any) -> Any:
     """``max`` or ``min`` with a key, or of what is known only when the graph runs."""
 
     def find(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        args = (of_this_size(args[0]),) if len(args) == 1 else args
         items = args[0] if len(args) == 1 else args
         key, default = kwargs.get("key"), kwargs.get("default")
         listed = type(items) in LISTED and len(items) > 0
@@ -233,6 +242,7 @@ def _extreme(function: Any) -> Any:
 
 def _sorted(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     """``sorted``, of values of the graph or with a key that may give some."""
+    args = (of_this_size(args[0]),) if len(args) == 1 else args
     items: Any = args[0] if len(args) == 1 and kwargs.keys() <= {"key", "reverse"} else None
     known = type(items) in _LISTED or is_staged(items) and bool(getattr(items, "shape", ()))
     if not known or holds_choice(items):

@@ -15,8 +15,9 @@ from twofold.runtime.tensor import Tensor
 
 from ..symint import SymInt
 from ..symnumber import plain
+from . import late
 from .base import TracedArray, TracedScalar, is_traced
-from .operands import as_array, as_tensor, example, pin_sizes
+from .operands import as_array, as_tensor, example, fresh, pin_sizes
 from .selection import Selection
 
 __all__ = ["call", "name_of"]
@@ -32,12 +33,18 @@ def name_of(called: Any) -> str | None:
 
 
 def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
-    """The call as a node; the trace then holds for these sizes. Raises what the function raises
-    for arrays of these dtypes and shapes."""
-    pin_sizes(trace, (args, kwargs))
+    """The call as a node; the trace then holds for these sizes, unless they are late. Raises what
+    the function raises for arrays of these dtypes and shapes."""
+    by_value = name in late.BY_VALUE or late.is_late(trace, args, kwargs)
+    if not by_value:
+        pin_sizes(trace, (args, kwargs))
     arrays: list[Any] = []
     template = tuple([_template(trace, a, arrays) for a in args])
     options = tuple([(k, _template(trace, v, arrays)) for k, v in kwargs.items()])
+    if by_value:
+        outs, shown = late.call(trace, name, args, kwargs, arrays, template, options)
+        outs = iter(outs if isinstance(outs, tuple) else (outs,))
+        return _rebuilt(trace, shown, outs, row_major=True)
     called = resolve_function(name)
     with np.errstate(all="ignore"):
         shown = called(*_shown(trace, args), **_shown(trace, kwargs))
@@ -89,12 +96,14 @@ def _shown(trace: Any, x: Any) -> Any:
     return int(x) if isinstance(x, SymInt) else plain(x)
 
 
-def _rebuilt(trace: Any, shown: Any, outs: Any) -> Any:
+def _rebuilt(trace: Any, shown: Any, outs: Any, row_major: bool = False) -> Any:
     if isinstance(shown, tuple) and hasattr(shown, "_fields"):
-        return type(shown)(*[_rebuilt(trace, part, outs) for part in shown])
+        return type(shown)(*[_rebuilt(trace, part, outs, row_major) for part in shown])
     if isinstance(shown, tuple | list):
-        return type(shown)([_rebuilt(trace, part, outs) for part in shown])
+        return type(shown)([_rebuilt(trace, part, outs, row_major) for part in shown])
     tensor = next(outs)
     if not isinstance(shown, np.ndarray):
         return TracedScalar(trace, tensor)
+    if row_major:
+        return fresh(trace, tensor)
     return TracedArray(trace, trace.cells.ordered(tensor, shown))

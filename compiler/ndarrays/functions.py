@@ -27,6 +27,7 @@ from . import calls, protocol
 from .base import TracedArray, is_traced
 from .calls import name_of
 from .create import CREATE
+from .late import BY_VALUE, is_late
 from .links import Broadcast, Windows
 from .operands import (
     as_array,
@@ -42,6 +43,7 @@ from .operands import (
     wrapped,
 )
 from .protocol import FUNCTIONS, hook, implements
+from .selection import arrays_of
 from .ufuncs import CLIP, SPECIAL, call
 from .views import view_of
 
@@ -59,13 +61,14 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     if called is np.broadcast_to and args and not is_traced(args[0]):
         args = (as_array(trace, args[0]), *args[1:])
     if handler is not None:
-        return handler(*args, **kwargs)
+        return handler(*arrays_of(args), **kwargs)
     name = name_of(called)
     written = getattr(called, "_implementation", None)
     if not isinstance(written, types.FunctionType):
         written = None
-    if name is not None and (written is None or name.startswith(("linalg.", "fft."))):
-        return calls.call(trace, name, args, kwargs)
+    whole = written is None or name in BY_VALUE or is_late(trace, args, kwargs)
+    if name is not None and (whole or name.startswith(("linalg.", "fft."))):
+        return calls.call(trace, name, arrays_of(args), arrays_of(kwargs))
     refused = trace.tracer.refused
     try:
         if written is None:

@@ -309,7 +309,7 @@ _arg("argmin")
 def _running(name: str, ufunc: Any) -> None:
     def found(x: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         if axis is None or (x.ndim == 0 and axis in (0, -1)):
-            x, axis = ravel(x), 0
+            x, axis = x if x.ndim == 1 else ravel(x), 0
         want = ufunc.accumulate(np.ones((1,) * x.ndim, x.dtype), axis=axis, dtype=dtype).dtype
         tensor = OPS[name](convert(x.tensor(), want), axis=_axis(x, axis))
         made = laid_out(x.home, tensor, ufunc.accumulate, (x, axis))

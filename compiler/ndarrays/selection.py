@@ -85,7 +85,7 @@ class Selection:
         name = function.__name__.removeprefix("a")
         if args and args[0] is self and name in REDUCED:
             return getattr(self, name)(*args[1:], **kwargs)
-        args, kwargs = arrays_of(args), {k: arrays_of(v) for k, v in kwargs.items()}
+        args, kwargs = arrays_of(args), arrays_of(kwargs)
         return protocol.function(self.home, function, args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -189,9 +189,11 @@ def elements(x: Any) -> Any:
 
 
 def arrays_of(x: Any) -> Any:
-    """An operand with selections, in lists and tuples too, as arrays of their elements."""
+    """An operand with selections, in containers too, as arrays of their elements."""
     if type(x) is Selection:
         return x.array()
+    if type(x) is dict:
+        return {k: arrays_of(v) for k, v in x.items()}
     return sequence(type(x), [arrays_of(v) for v in x]) if type(x) in LISTED else x
 
 
@@ -206,7 +208,7 @@ def call(trace: Any, ufunc: Any, method: str, inputs: Any, options: Any) -> Any:
     plain = plain and all(type(o) is Selection and o.made is None for o in out)
     wholes = tuple([_other(one, x) for x in inputs]) if plain else (HOLE,)
     if any(w is HOLE for w in (*wholes, *[_other(one, o) for o in out])):
-        made = {k: arrays_of(v) for k, v in options.items()}
+        made = arrays_of(options)
         return protocol.ufunc(trace, ufunc, method, arrays_of(inputs), made)
     rest = {k: v for k, v in options.items() if k not in ("out", "where")}
     if out:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ from . import movement
 from .casting import cast
 from .create import arange, linspace, ones
 from .elementwise import where
-from .operand import as_tensor, as_tensors, product
+from .joining import concat
+from .operand import as_sizes, as_tensor, as_tensors, product
 from .reduce import max, min
 from .segment import unsorted_segment_sum
 from .sorting import searchsorted
@@ -46,8 +46,8 @@ def bincount(
 
     There are ``max(arr) + 1`` counts, at least ``minlength`` and at most ``maxlength``: what is
     larger does not count. ``axis=-1`` counts each row for itself; ``binary_output`` says 1 for any
-    number of times. Negative numbers do not count. Inside compiled functions both lengths must be
-    given and equal. The dtype is that of the weights, if there are some.
+    number of times. Negative numbers do not count. The dtype is that of
+    the weights, if there are some.
 
     >>> import twofold as tf
     >>> tf.math.bincount([0, 2, 2]).numpy()
@@ -76,11 +76,11 @@ def bincount(
 def _length(x: Any, minlength: Any, maxlength: Any) -> Any:
     if minlength is not None and minlength == maxlength:
         return minlength
-    most = -1 if not product(x.shape) else operator.index(cast(max(x), dtype=INT64))
-    count = most + 1
-    if minlength is not None and count < minlength:
-        count = minlength
-    return maxlength if maxlength is not None and count > maxlength else count
+    none = OPS["constant"](value=np.array([-1], np.int64))
+    count = max(concat([none, cast(_flat(x), dtype=INT64)])) + 1
+    if minlength is not None:
+        count = OPS["maximum"](count, minlength)
+    return as_sizes(count if maxlength is None else OPS["minimum"](count, maxlength))
 
 
 @composite(Sample(np.array([0, 1, 1]), np.array([0, 1, 0]), 2))
@@ -100,7 +100,7 @@ def confusion_matrix(
     rows, columns = _flat(labels), _flat(predictions)
     if num_classes is None:
         most = OPS["maximum"](max(rows), max(columns))
-        num_classes = operator.index(cast(most, dtype=INT64)) + 1
+        num_classes = as_sizes(cast(most, dtype=INT64) + 1)
     place = cast(rows, dtype=INT64) * num_classes + cast(columns, dtype=INT64)
     want = as_dtype(dtype, "confusion_matrix")
     what = ones(place.shape, dtype=want) if weights is None else cast(_flat(weights), dtype=want)

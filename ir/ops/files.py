@@ -126,7 +126,7 @@ nn:
 numeric:
     convolve corrcoef correlate cov gradient interp polyval trapezoid
 numpy_calls:
-    numpy_function
+    numpy_counted numpy_function
 numpy_rules:
     numpy_accumulate numpy_astype numpy_at numpy_bincount numpy_exponents
     numpy_floor_divide numpy_index numpy_place numpy_placed numpy_reduce numpy_reduceat

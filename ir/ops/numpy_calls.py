@@ -27,7 +27,8 @@ _PLAIN = (
     "percentile polyadd polyder polyint polymul polysub polyval quantile searchsorted select "
     "sinc trapezoid unwrap vander einsum inner dot vdot tensordot packbits ravel_multi_index "
     "unravel_index take_along_axis choose linspace logspace geomspace insert delete append "
-    "round take repeat isclose nan_to_num block piecewise"
+    "round take repeat isclose nan_to_num block piecewise extract intersect1d setdiff1d setxor1d "
+    "union1d unique unique_all unique_counts unique_inverse unique_values"
 )
 _LINALG = (
     "cholesky cond cross det diagonal eigh eigvalsh inv lstsq matrix_norm matrix_power "
@@ -108,22 +109,64 @@ def _function_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolve
 def numpy_function(*xs: Any, name: str, args: Any, options: Any, results: Any) -> Any:
     """A function of NumPy by its name. ``args`` and ``options`` (pairs of a name and a value) hold
     ``("@", i)`` for the i-th array and ``("[", ...)`` for a list."""
+    outs = _made(xs, name, args, options)
+    if [(o.dtype, o.shape) for o in outs] != [(t.dtype, t.shape) for t in results]:
+        raise _other_results(name)
+    return outs if len(outs) > 1 else outs[0]
+
+
+def _made(xs: tuple[Any, ...], name: str, args: Any, options: Any) -> tuple[Any, ...]:
+    """The arrays that a function gives, each with memory of its own."""
     # Python scalars among arrays of no axes: NumPy functions may tell them apart.
     arrays = tuple([x[()] if x.ndim == 0 else x for x in xs])
     made = resolve_function(name)(
         *_filled(args, arrays), **{k: _filled(v, arrays) for k, v in options}
     )
-    outs = tuple([leaf if _is_new(leaf, arrays) else np.array(leaf) for leaf in leaves_of(made)])
-    if [(o.dtype, o.shape) for o in outs] != [(t.dtype, t.shape) for t in results]:
-        raise StagingError(
-            f"np.{name} gave other dtypes or shapes than for the arrays of the trace: they depend "
-            f"on values; call it outside of the compiled function"
-        )
-    return outs if len(outs) > 1 else outs[0]
+    return tuple([leaf if _is_new(leaf, arrays) else np.array(leaf) for leaf in leaves_of(made)])
+
+
+def _other_results(name: str) -> StagingError:
+    return StagingError(
+        f"np.{name} gave other dtypes or shapes than for the arrays of the trace: they depend "
+        f"on values; call it outside of the compiled function"
+    )
 
 
 @numpy_function.gradient
 def numpy_function_vjp(
     g: Any, out: Any, *xs: Any, name: str, args: Any, options: Any, results: Any
+) -> Any:
+    raise ArgumentError(f"np.{name} has no gradient; write it with functions that have one")
+
+
+@op(
+    "opaque",
+    _function_rule,
+    promote="none",
+    may_raise=True,
+    data_dependent=True,
+    shares_memory="never",
+    widens=False,
+    public=False,
+)
+def numpy_counted(*xs: Any, name: str, args: Any, options: Any, results: Any, counted: Any) -> Any:
+    """The same where sizes are found when the graph runs. ``counted``: the outputs and axes whose
+    sizes the values decide; symbols in ``results`` name them."""
+    outs = tuple([np.asarray(o, order="C") for o in _made(xs, name, args, options)])
+    if len(outs) != len(results):
+        raise _other_results(name)
+    for i, (out, t) in enumerate(zip(outs, results, strict=True)):
+        fits = len(out.shape) == t.rank and all(
+            n == m or (i, axis) in counted
+            for axis, (n, m) in enumerate(zip(out.shape, t.shape, strict=True))
+        )
+        if out.dtype != t.dtype or not fits:
+            raise _other_results(name)
+    return outs if len(outs) > 1 else outs[0]
+
+
+@numpy_counted.gradient
+def numpy_counted_vjp(
+    g: Any, out: Any, *xs: Any, name: str, args: Any, options: Any, results: Any, counted: Any
 ) -> Any:
     raise ArgumentError(f"np.{name} has no gradient; write it with functions that have one")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from .. import bind
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..infer import as_dtype, axis_of
@@ -160,7 +160,7 @@ def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = bool, name: Any
     lengths = as_tensor(lengths)
     if maxlen is None:
         some = isinstance(lengths.shape, tuple) and 0 not in lengths.shape
-        maxlen = operator.index(cast(max(lengths), dtype=INT64)) if some else 0
+        maxlen = as_sizes(cast(max(lengths), dtype=INT64)) if some else 0
     place = arange(as_sizes(maxlen), dtype=lengths.dtype)
     mask = place < movement.expand_dims(lengths, axis=(-1,))
     return cast(mask, dtype=as_dtype(dtype, "sequence_mask"))
@@ -210,15 +210,15 @@ def dynamic_partition(
 ) -> list[Any]:
     """``num_partitions`` tensors: part ``i`` has the rows whose number is ``i``, in their order.
 
-    Sizes depend on values: inside a compiled function it runs as plain Python. Raises
-    ArgumentError for a number out of range.
+    Raises ArgumentError for a number out of range.
 
     >>> import twofold as tf
     >>> [p.numpy().tolist() for p in tf.dynamic_partition([10, 20, 30], [1, 0, 1], 2)]
     [[20], [10, 30]]
     """
     x, parts = as_tensor(data), as_tensor(partitions)
-    if bool(OPS["any"](OPS["logical_or"](parts < 0, parts >= num_partitions))):
+    inside = OPS["logical_and"](parts >= 0, parts < num_partitions)
+    if not bind.ground().holds(inside, "a part is out of range"):
         raise ArgumentError(f"dynamic_partition: parts are numbered from 0 to {num_partitions - 1}")
     mask = OPS["reshape"](parts, shape=(-1,))
     rows = movement.reshape(x, shape=(-1, *x.shape[len(parts.shape) :]))
@@ -241,7 +241,7 @@ def dynamic_stitch(indices: Sequence[Any], data: Sequence[Any], name: Any = None
         rows.append(movement.reshape(held, shape=(-1, *held.shape[len(at.shape) :])))
     flat = concat([movement.reshape(at, shape=(-1,)) for at in places], axis=0)
     whole = concat(rows, axis=0)
-    count = operator.index(cast(max(flat), dtype=INT64)) + 1
+    count = as_sizes(cast(max(flat), dtype=INT64) + 1)
     empty = zeros((count, *whole.shape[1:]), dtype=whole.dtype)
     return tensor_scatter_nd_update(empty, movement.expand_dims(flat, axis=(1,)), whole)
 

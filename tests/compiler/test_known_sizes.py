@@ -13,6 +13,8 @@ import twofold as tf
 SHAPES = [(2, 6), (4, 3), (6, 5)]
 ONE_TRACE: dict[str, Callable[[Any], Any]] = {
     "a shape": lambda x: tf.zeros(tf.shape(x)),
+    "a length": lambda x: tf.zeros((len(x), 3)) / len(x),
+    "a range of a length": lambda x: tf.reduce_sum([x[i] for i in range(len(x) - 1, len(x))]),
     "one size": lambda x: tf.zeros((tf.shape(x)[0], 3)),
     "a size alone": lambda x: tf.fill(tf.shape(x)[0], 1.0),
     "the rest of a shape": lambda x: tf.reshape(x, (-1, tf.shape(x)[0])),

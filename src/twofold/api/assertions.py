@@ -1,8 +1,8 @@
 """Assertions on tensors, with TensorFlow's names: where one does not hold it raises AssertionError.
 
 Those on rank, dtype and shape hold for all calls, so a compiled function checks them once, while it
-is traced. Those on values need the values: a call of a compiled function that has one runs as plain
-Python, and raises StagingError with ``strict=True``.
+is traced. Those on values are tests of its graph: where one does not hold, the call is made again
+as plain Python, which raises.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.infer import as_dtype
 from twofold.ir.words import counted
@@ -34,8 +35,19 @@ def Assert(condition: Any, data: Any, summarize: Any = None, name: Any = None) -
     >>> import twofold as tf
     >>> tf.debugging.Assert(tf.constant(1) < 2, ["one"])
     """
-    if not np.all(_array(condition)):
+    if not _staged(np.logical_and, condition, True, "the assertion") and not np.all(
+        _array(condition)
+    ):
         raise AssertionError(f"the assertion failed: {', '.join(map(str, data))}")
+
+
+def _staged(test: Callable[..., Any], x: Any, y: Any, what: str) -> bool:
+    """Whether there is a trace: it then has the test that all elements of ``test(x, y)`` hold."""
+    x, y = (v if isinstance(v, bool | int | float) else convert_to_tensor(v) for v in (x, y))
+    if not any(hasattr(v, "trace") for v in (x, y)):
+        return False
+    bind.ground().holds(test(x, y), f"not {what}")
+    return True
 
 
 def _array(x: Any) -> np.ndarray[Any, Any]:
@@ -154,6 +166,8 @@ def assert_non_positive(
 
 
 def _compared(test: Callable[..., Any], x: Any, y: Any, what: str, message: str | None) -> None:
+    if _staged(test, x, y, what):
+        return
     a, b = np.broadcast_arrays(_array(x), _array(y))
     _require(test(a, b), a, b, what, message)
 
@@ -169,12 +183,19 @@ def assert_near(
     >>> import twofold as tf
     >>> tf.debugging.assert_near(tf.constant(1.0), 1.0 + 1e-6)
     """
-    a, b = np.broadcast_arrays(_array(x), _array(y))
-    own = info(a.dtype).format
+    own = info(convert_to_tensor(x).dtype).format
     default = 10 * own.eps if own is not None else 0.0
-    rtol, atol = (default if t is None else _array(t) for t in (rtol, atol))
-    wide = np.complex128 if a.dtype.kind == "c" else np.float64
-    near = np.isclose(a.astype(wide), b.astype(wide), rtol=rtol, atol=atol)
+    rtol, atol = (default if t is None else t for t in (rtol, atol))
+
+    def test(a: Any, b: Any) -> Any:
+        wide = np.complex128 if "c" in (a.dtype.kind, b.dtype.kind) else np.float64
+        return np.isclose(a.astype(wide), b.astype(wide), rtol=rtol, atol=atol)
+
+    if _staged(test, convert_to_tensor(x), convert_to_tensor(y), "near"):
+        return
+    a, b = np.broadcast_arrays(_array(x), _array(y))
+    rtol, atol = (t if isinstance(t, float) else _array(t) for t in (rtol, atol))
+    near = test(a, b)
     _require(near, a, b, "near", message)
 
 
@@ -186,6 +207,8 @@ def assert_all_finite(x: Any, message: str = "", name: Any = None) -> Any:
     ()
     """
     tensor = convert_to_tensor(x)
+    if _staged(lambda a, _: np.isfinite(a), tensor, True, "finite"):
+        return tensor
     array = tensor.numpy()
     _require(np.isfinite(array), array, array, "finite", message)
     return tensor

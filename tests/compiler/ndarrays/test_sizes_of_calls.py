@@ -1,0 +1,114 @@
+"""NumPy functions of arrays whose sizes values decide, and of which values decide the sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from support.same import outcome, same_result
+
+import twofold as tf
+
+Pair = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]
+GIVEN: list[Pair] = [
+    (np.array(a), np.array(b))
+    for a, b in [
+        ([3.0, 1, 2, 3, 1], [1.0, 2, 5]),
+        ([2.0, 2, 2, 4, 0], [2.0, 2]),
+        ([1.5, 2, 7, 8, 9, 2, 2, 0], [0.0, 1, 2, 3]),
+    ]
+]
+PROGRAMS: dict[str, Callable[[Any, Any], Any]] = {
+    "unique": lambda a, b: np.unique(a) + 1,
+    "its counts": lambda a, b: np.unique(a, return_counts=True),
+    "all that it gives": lambda a, b: np.unique(a, True, True, True),
+    "unique_counts": lambda a, b: np.unique_counts(a),
+    "one by the other": lambda a, b: (lambda v, n: v[n > 1])(*np.unique(a, return_counts=True)),
+    "a line through them": lambda a, b: np.interp(b, np.unique(a), np.unique(a) ** 2),
+    "a loop over them": lambda a, b: [float(v) for v in np.union1d(a, b)],
+    "sets": lambda a, b: (np.setdiff1d(a, b), np.setxor1d(a, b), np.intersect1d(a, b)),
+    "their number": lambda a, b: (len(np.unique(a)), np.unique(a).shape, np.unique(a).size),
+    "differences": lambda a, b: np.diff(np.unique(a)),
+    "places": lambda a, b: np.searchsorted(np.unique(a), b),
+    "repeated": lambda a, b: (np.repeat(a, a.astype(int)), np.repeat(a[a > 1], 2)),
+    "rows repeated": lambda a, b: np.repeat(np.arange(len(a)), a.astype(int)),
+    "extract": lambda a, b: np.extract(a > 1, a) * 2,
+    "compress": lambda a, b: np.compress(a > 1, a),
+    "medians": lambda a, b: np.median(a[a > 1]) + np.median(b[b > 0]),
+    "percentiles": lambda a, b: np.percentile(a[a > 0], [10, 50, 90]),
+    "in order": lambda a, b: a[a > 1][np.argsort(a[a > 1])],
+    "joined": lambda a, b: np.concatenate([a[a > 2], b[b < 2]]),
+    "appended": lambda a, b: np.append(a[a > 1], b),
+    "running": lambda a, b: np.cumsum(a[a > 1]),
+    "histogram": lambda a, b: np.histogram(a[a > 1], bins=3),
+    "convolved": lambda a, b: np.convolve(a[a > 1], b),
+    "powers": lambda a, b: np.vander(a[a > 1], 3),
+    "transformed": lambda a, b: np.fft.fft(a[a > 1]),
+    "partition": lambda a, b: np.partition(a[a > 1], 1)[:1],
+}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", list(PROGRAMS))
+def test_a_compiled_program_gives_what_numpy_gives(name: str, strict: bool) -> None:
+    program = PROGRAMS[name]
+    compiled = tf.function(program, strict=strict)
+    for a, b in GIVEN:
+        given = a.copy(), b.copy()
+        same_result(outcome(lambda: compiled(*given)), program(a, b))  # noqa: B023
+
+
+def test_one_trace_serves_all_sizes() -> None:
+    @tf.function(strict=True)
+    def f(a: Any) -> Any:
+        values, counts = np.unique(a, return_counts=True)
+        return (
+            values,
+            counts,
+            np.repeat(np.arange(len(a)), 2),
+            np.median(a[a > 1]),
+            a.sum() / len(a),
+        )
+
+    for a, _ in GIVEN:
+        assert f(a)[1].sum() == a.size
+    assert f.experimental_get_tracing_count() == 1
+
+
+def test_sizes_that_probes_do_not_show_are_an_error_of_the_call() -> None:
+    compiled = tf.function(lambda a: np.delete(a[a > 1], 2), strict=True)
+    assert compiled(np.array([3.0, 2.0, 5.0, 1.0])).tolist() == [3.0, 2.0]
+    with pytest.raises(IndexError):
+        compiled(np.array([3.0, 1.0]))
+
+
+TENSORS: dict[str, Callable[[Any], Any]] = {
+    "dynamic_partition": lambda x: tf.dynamic_partition(x, tf.cast(x, "int32") % 3, 3),
+    "its sums": lambda x: [tf.reduce_sum(p) for p in tf.dynamic_partition(x, [0, 1, 0, 1], 2)],
+    "dynamic_stitch": lambda x: tf.dynamic_stitch([tf.cast(x, "int32")], [x]),
+    "bincount": lambda x: tf.math.bincount(tf.cast(x, "int32")),
+    "at least so many": lambda x: tf.math.bincount(tf.cast(x, "int32"), minlength=9),
+    "at most so many": lambda x: tf.math.bincount(tf.cast(x, "int32"), maxlength=2),
+    "of nothing": lambda x: tf.math.bincount(tf.cast(x, "int32")[:0]),
+    "sequence_mask": lambda x: tf.sequence_mask(tf.cast(x, "int32")),
+    "confusion_matrix": lambda x: tf.math.confusion_matrix(tf.cast(x, "int32"), [0, 1, 1, 2]),
+}
+
+
+@pytest.mark.parametrize("name", list(TENSORS))
+def test_functions_of_tensors_are_staged(name: str) -> None:
+    program = TENSORS[name]
+    compiled = tf.function(program, strict=True)
+    for given in ([3.0, 1.0, 2.0, 0.0], [0.0, 1.0, 4.0, 2.0]):
+        x = tf.constant(given)
+        same_result(outcome(lambda: compiled(x)), outcome(lambda: program(x)))  # noqa: B023
+
+
+def test_a_part_out_of_range_is_the_error_of_eager_code() -> None:
+    compiled = tf.function(lambda x, p: tf.dynamic_partition(x, p, 2), strict=True)
+    x = tf.constant([1.0, 2.0])
+    assert [p.tolist() for p in compiled(x, tf.constant([1, 0]))] == [[2.0], [1.0]]
+    with pytest.raises(tf.errors.ArgumentError, match="from 0 to 1"):
+        compiled(x, tf.constant([1, 2]))
