@@ -61,6 +61,7 @@ class Function:
 
     is_compiled = True  # what ``guards`` asks; the code is behind ``__wrapped__``
     goes_on = False  # whether it begins in the middle of another function
+    waits = False  # for machine code, where it can be made, before a trace is used
     keeps_changes = True  # whether a trace may stand for a call in what it changes outside
 
     def __init__(
@@ -296,6 +297,8 @@ class Function:
         if sum(held.watch.outdated() for held in self._traces.of(key)) > CHANGES:
             self._untraced[key] = f"{self.name} reads arrays that keep changing"
         self._traces.add(key, concrete)
+        if self.waits:
+            concrete.settle()
         return concrete
 
     def _traced(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
@@ -400,12 +403,6 @@ class Function:
     def traces(self) -> list[ConcreteFunction]:
         """All traces that are kept."""
         return self._traces.all()
-
-    def compile_traces(self) -> None:
-        """Wait until what was traced so far is machine code. What cannot be compiled stays on array
-        operations, with a warning."""
-        for concrete in self.traces():
-            concrete.settle()
 
     def retraced(self) -> list[str]:
         """What each of the latest traces but the first was made for."""

@@ -1,7 +1,7 @@
 """What fails for some values: integers that are divided by 0, or raised to a negative power, and
-casts to integers of what is not finite.
+casts to integers of what is not finite, numbers of classes that are not there.
 
-A kernel checks the second operand ahead of the operation, unless it is a number that will do. It
+A kernel checks an operand ahead of the operation, unless it is a number that will do. It
 ends where a check fails, and whoever runs it raises what eager code raises.
 """
 
@@ -27,17 +27,20 @@ _SYMBOLS = {"floordiv": "!=", "mod": "!=", "pow": ">="}  # to 0
 
 
 class Wanted(NamedTuple):
-    """What an operand must be: ``operand symbol 0``, or finite without a symbol."""
+    """What an operand must be: ``operand symbol 0``, finite without a symbol, or below a count."""
 
     operand: str
     symbol: str
+    below: str = ""
 
     def __str__(self) -> str:
+        if self.below:
+            return f"{self.operand} >= 0 and {self.operand} < {self.below}"
         return f"{self.operand} {self.symbol} 0" if self.symbol else f"isfinite({self.operand})"
 
     def holds(self, number: Any) -> bool:
         """Whether a known number is that."""
-        if number is None:
+        if number is None or self.below:
             return False
         if not self.symbol:
             return bool(np.isfinite(number))
@@ -57,6 +60,9 @@ def wanted(expr: str, dtype: np.dtype[Any]) -> Wanted | None:
     if function == "integer":
         (given,) = tree.args  # of a complex number both parts
         return Wanted(ast.unparse(given.args[0] if isinstance(given, ast.Call) else given), "")
+    if function == "class_number":
+        operand, count = map(ast.unparse, tree.args)
+        return Wanted(operand, ">=", count)
     symbol = _SYMBOLS.get(function)
     if symbol is None or (symbol == ">=" and info(dtype).unsigned):
         return None

@@ -38,7 +38,7 @@ __all__ = [
     "normal", "parse", "rename", "result_dtype",
 ]  # fmt: skip
 
-CHECKED = ("cast", "floor_divide", "remainder", "power")  # what fails for some numbers
+CHECKED = ("cast", "class_number", "floor_divide", "remainder", "power")  # for some numbers
 MOST_PIECES = 16  # boxes of an output that kernels write; NumPy joins more
 CONSTANTS = frozenset({"inf", "nan"})
 # What no value, buffer or loop is called: words of the texts, functions, casts in Python.

@@ -32,6 +32,7 @@ FUNCTIONS: dict[str, Function] = {
     "abs": Function(1, complex=True, any_dtype=True, cheap=True, keeps=True),
     "cast": Function(1, complex=True, any_dtype=True, cheap=True),
     "ceil": Function(1, cheap=True, keeps=True),
+    "class_number": Function(2, any_dtype=True, cheap=True, keeps=True),  # the first, checked
     "copysign": Function(2, cheap=True, keeps=True),
     "floor": Function(1, cheap=True, keeps=True),
     "floordiv": Function(2, any_dtype=True),

@@ -316,6 +316,7 @@ def _fold(op: ast.operator, left: Any, right: Any) -> Any:
 
 _OWN: Mapping[str, Callable[..., Value]] = {
     "abs": abs,
+    "class_number": lambda x, y: x,
     "fma": lambda x, y, z: x.intrinsic("fma", y, z),
     "floordiv": floordiv,
     "mod": lambda x, y: divmod_(x, y)[1],

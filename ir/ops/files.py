@@ -37,6 +37,8 @@ buffers:
     buffer_unwrite buffer_write
 casting:
     cast identity stop_gradient
+classes:
+    class_number
 colours:
     adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation
     convert_image_dtype grayscale_to_rgb hsv_to_rgb per_image_standardization

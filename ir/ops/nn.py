@@ -10,14 +10,14 @@ import numpy as np
 from ..dtypes import info
 from ..op import Sample, composite
 from .casting import cast, stop_gradient
-from .compare import greater_equal, isfinite, less
+from .classes import at_class
+from .compare import greater_equal, isfinite
 from .elementwise import masked_multiply, maximum, square, squared_difference, where
 from .exponential import exp, log, log1p, rsqrt, softplus
-from .movement import expand_dims, squeeze
+from .movement import squeeze
 from .operand import as_inexact, as_tensor, as_tensors, ranked
 from .reduce import max as largest
 from .reduce import sum as total
-from .sorting import take_along_axis
 from .statistics import in_single, mean, rounded, squares
 
 __all__ = [
@@ -119,11 +119,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
     array([0.6931472], dtype=float32)
     """
     what = "sparse_softmax_cross_entropy_with_logits"
-    labels, logits = as_tensor(labels), ranked(logits, 1, what)
-    # A negative label is an error, not a class counted from the end: send it out of bounds.
-    labels = where(less(labels, 0), logits.shape[-1], labels)
-    chosen = take_along_axis(log_softmax(logits), expand_dims(labels, axis=-1), axis=-1)
-    return -squeeze(chosen, axis=-1)
+    return -at_class(log_softmax(ranked(logits, 1, what)), labels, -1)
 
 
 @composite(Sample(np.array([0.0, 1.0, 0.3]), "f[3]"), Sample("f[3]", np.array([0.0, -30.0, 30.0])))

@@ -172,18 +172,29 @@ def test_a_subclassed_model_knows_the_shapes_that_fit_has_built_it_for() -> None
     assert model.built and model.get_build_config() == {"input_shape": (2, 6)}
 
 
-def test_the_first_step_waits_for_no_compiler_and_the_second_is_machine_code() -> None:
+def test_the_first_step_is_eager_and_the_second_is_machine_code() -> None:
     model = keras.Sequential([keras.Input((6,)), layers.Dense(3)])
     model.compile("sgd", "mse")
     target = np.zeros((40, 3), "f4")
     model.train_on_batch(FLAT, target)
-    (trace,) = model.train_function.step.traces()
-    assert not trace.executable().native
+    assert not model.train_function.step.traces()
     model.train_on_batch(FLAT, target)
+    (trace,) = model.train_function.step.traces()
     assert trace.executable().native
     model.compile("sgd", "mse", jit_compile=True)
     model.train_on_batch(FLAT, target)
     assert model.train_function.step.traces()[0].executable().native
+
+
+def test_numbers_that_keras_gives_are_part_of_the_step_and_arrays_are_read_at_each_call() -> None:
+    scale = np.array([1.0, 2.0])
+    f = tf.function(lambda x: keras.ops.add(keras.ops.multiply(x, scale), 0.5), jit_compile=True)
+    x = tf.constant([1.0, 1.0])
+    np.testing.assert_array_equal(f(x), [1.5, 2.5])
+    scale[0] = 3.0
+    np.testing.assert_array_equal(f(x), [3.5, 2.5])
+    (trace,) = f.traces()
+    assert [c is scale for c in trace.captures] == [True]
 
 
 def test_a_crop_of_images_of_several_sizes_is_the_eager_one() -> None:

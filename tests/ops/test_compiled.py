@@ -80,7 +80,11 @@ def points(op: Op, dtype: np.dtype[Any]) -> list[Array]:
     with np.errstate(all="ignore"):
         numbers = np.array(edges_, dtype if own.integer else None).astype(dtype)
     edges = [g.ravel() for g in np.meshgrid(*[numbers] * len(op.tensors))]
-    return [np.concatenate(pair) for pair in zip(inside, edges, strict=True)]
+    given = [np.concatenate(pair) for pair in zip(inside, edges, strict=True)]
+    if op.name != "class_number":
+        return given
+    known = (given[0] >= 0) & (given[0] < given[1])  # it raises for the others
+    return [numbers[known] for numbers in given]
 
 
 def dtypes(op: Op) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras.src.backend.common.dtypes import result_type
 
 import twofold as tf
 from twofold.ir import bind
+from twofold.ir.op import OPS
 from twofold.runtime.tensor import Tensor
 
 from .spec import compute_output_spec
@@ -86,25 +88,39 @@ def convert_to_tensor(
     if isinstance(x, tf.Variable):
         x = x.read_value()
     if isinstance(x, Tensor):
-        return x if want is None or x.dtype.name == want else _converted(x, want)
+        return x if want is None else _converted(x, want)
+    if want is None and x.__class__ is np.ndarray:
+        want = _of_array(x.dtype)
     if want is None:
         want = result_type(*[kind_of(v) for v in tree.flatten(x)])
     if isinstance(x, list | tuple) and any(_is_symbolic(v) for v in tree.flatten(x)):
         return tf.stack([convert_to_tensor(v, want) for v in x])
     if _is_symbolic(x):
         return tf.cast(tf.convert_to_tensor(x), want)
+    tracing = bind.ground().tracing
+    if tracing and x.__class__ is np.ndarray and x.dtype.kind in "biufc":
+        return _converted(tf.convert_to_tensor(x), want)  # an input, read at each call
     array = np.asarray(x)
     if array.dtype.kind in "OUSV":
         array = np.asarray(x, dtype=want)
-    return tf.convert_to_tensor(array.astype(tf.as_dtype(want), copy=False))
+    array = array.astype(tf.as_dtype(want), copy=False)
+    return OPS["constant"](value=array) if tracing else tf.convert_to_tensor(array)
 
 
 def _converted(x: Tensor, want: str) -> Any:
-    """``x`` in another dtype. A float beyond an unsigned dtype becomes its nearest number, as in
+    """``x`` in a dtype. A float beyond an unsigned dtype becomes its nearest number, as in
     XLA: quantisers cast numbers below 0, and what C makes of those depends on the processor."""
+    if x.dtype.name == want:
+        return x
     if want.startswith("uint") and x.dtype.name.startswith(("float", "bfloat")):
         return tf.saturate_cast(x, want)
     return tf.cast(x, want)
+
+
+@functools.lru_cache(maxsize=64)
+def _of_array(dtype: np.dtype[Any]) -> Any:
+    """The dtype in which arrays of a dtype are computed with."""
+    return result_type(dtype)
 
 
 def kind_of(x: Any) -> Any:

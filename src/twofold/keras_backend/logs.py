@@ -17,14 +17,26 @@ def mend(callback: Any) -> None:
     """Let the class write with twofold."""
     callback.summary = property(lambda self: tf.summary)
     callback._write_keras_model_train_graph = _write_train_graph
+    callback._should_write_train_graph = property(_has_graph_to_write, _want_graph)
+
+
+def _traces(self: Any) -> list[Any]:
+    step = getattr(self.model.train_function, "step", None)
+    return step.traces() if isinstance(step, Function) else []
+
+
+def _has_graph_to_write(self: Any) -> bool:
+    """The graph is there from the second step on; the first is not traced."""
+    return bool(self.__dict__.get("wants_graph") and _traces(self))
+
+
+def _want_graph(self: Any, wanted: bool) -> None:
+    self.__dict__["wants_graph"] = wanted
 
 
 def _write_train_graph(self: Any) -> None:
-    step = getattr(self.model.train_function, "step", None)
-    traces = step.traces() if isinstance(step, Function) else []
-    if traces:
-        with self._train_writer.as_default():
-            tf.summary.graph(traces[0])
+    with self._train_writer.as_default():
+        tf.summary.graph(_traces(self)[0])
 
 
 def keras_model_summary(name: str, data: Any, step: Any = None) -> bool:

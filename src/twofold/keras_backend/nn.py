@@ -9,6 +9,7 @@ from keras.src.backend.common import standardize_dtype
 from keras.src.backend.common.dtypes import result_type
 
 import twofold as tf
+from twofold.ir.ops.classes import at_class
 
 from .activations import *  # noqa: F403
 from .activations import log_softmax, softmax
@@ -101,10 +102,7 @@ def sparse_categorical_crossentropy(
                 "Arguments `target` and `output` must have the same shape up until the last "
                 f"dimension: target.shape={target.shape}, output.shape={output.shape}"
             )
-    logs = _log_of(output, from_logits, axis)
-    # A negative label is an error, not a class counted from the end: send it out of bounds.
-    target = tf.expand_dims(tf.where(target < 0, output.shape[axis], target), axis=axis)
-    return -tf.squeeze(tf.take_along_axis(logs, target, axis=axis), axis=axis)
+    return -at_class(_log_of(output, from_logits, axis), target, axis)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:

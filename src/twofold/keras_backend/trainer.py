@@ -116,24 +116,27 @@ class NumpyTrainer(base_trainer.Trainer):
     def _compiled(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if self.run_eagerly:
             return step
-        made: Callable[[Any], Any] = tf.function(
-            step, jit_compile=True if self.jit_compile else None
-        )
-        return made
+        made: Any = tf.function(step, jit_compile=True if self.jit_compile else None)
+        made.waits = True
+        return made  # type: ignore[no-any-return]
 
     def _resolve_auto_jit_compile(self) -> bool:
-        """The first step runs on array operations, those behind it in machine code."""
+        """The first step runs eagerly, those behind it in machine code."""
         return False
 
     def _several(
         self, step: Callable[[Any], Any], join: Callable[[list[Any]], Any] = lambda outs: outs[-1]
     ) -> Callable[[Any], Any]:
-        """``steps_per_execution`` steps; an iterator that ends before makes them fewer."""
+        """``steps_per_execution`` steps; an iterator that ends before makes them fewer.
+
+        The first step of all is over before it would be traced: it runs eagerly.
+        """
+        first = isinstance(step, Function) and not self.jit_compile
 
         def one(batch: Any) -> Any:
-            if isinstance(step, Function):
-                step.compile_traces()  # none before the first step, which waits for no compiler
-            return step(_tensors(batch))
+            nonlocal first
+            made, first = getattr(step, "python_function", step) if first else step, False
+            return made(_tensors(batch))
 
         def run(batches: Any) -> Any:
             outs = [one(next(batches))]
@@ -335,7 +338,12 @@ class NumpyTrainer(base_trainer.Trainer):
 
 def _tensors(batch: Any) -> Any:
     """A batch as tensors; what is missing stays None."""
-    return tree.map_structure(_tensor, batch)
+    if batch.__class__ is tuple:
+        return tuple([_tensors(part) for part in batch])
+    return _tensor(batch) if batch.__class__ in _LEAVES else tree.map_structure(_tensor, batch)
+
+
+_LEAVES = (np.ndarray, tf.Tensor, type(None))
 
 
 def _tensor(x: Any) -> Any:
