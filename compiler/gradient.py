@@ -31,7 +31,7 @@ from .passes.inline import inline
 from .sizes import Guard, TraceSizes
 from .trace import Traced, Tracer
 
-__all__ = ["Backward", "Derivative", "Kept", "linearize", "mentioned", "written"]
+__all__ = ["Backward", "Derivative", "Kept", "linearize", "mentioned"]
 
 _CALL = region_ops.call
 MAX_DERIVATIVES = 8  # derivatives that a callee keeps, by what is watched and relations of sizes
@@ -282,7 +282,7 @@ def derive(
     if free is None:
         there = [*primal.inputs, *at_start.values(), *primal.outputs]
     else:  # the body of a loop, in which a Variable that it writes to is another in each trip
-        for i in written(graph):
+        for i in graph.written():
             at_start.pop(i, None)
         there = [primal.inputs[i] for i in free] + [v for i, v in at_start.items() if i in free]
     backward_graph, kept = _reverse(
@@ -372,19 +372,6 @@ class _Replay:
     def _watch(self, value: Value) -> None:
         if differentiable(value):
             self.tape.watch(Traced(value, self.tracer))
-
-
-def written(graph: Graph) -> set[int]:
-    """The positions of the Variables that a graph writes to."""
-    place = {v: i for i, v in enumerate(graph.inputs) if isinstance(v.type, RefType)}
-    found: set[int] = set()
-    for node in graph.nodes if place else ():
-        if "write" in node.op.effects:
-            found.add(place[node.inputs[0]])
-        for region in node.regions:
-            first = len(node.inputs) - len(region.inputs)
-            found |= {place[node.inputs[first + i]] for i in written(region)}
-    return found
 
 
 def _needed(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Node]:

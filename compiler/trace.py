@@ -189,6 +189,7 @@ class Tracer(bind.Ground):
 
     tracing = True
     inlined = False  # whether it is a function's that the one around it calls
+    repeated = False  # whether its graph is a loop's
 
     def __init__(self, name: str, outer: Tracer | None = None) -> None:
         self.graph = Graph(name)
@@ -267,9 +268,9 @@ class Tracer(bind.Ground):
         op = call.op
         if op.name == "read":
             return (self._read(call.inputs[0]),)
-        if op.name == "assign":
+        if op.name in ("assign", "draft"):
             variable, value = call.inputs
-            self._assign(variable, value, call.place or place())
+            self._assign(op, variable, value, call.place or place())
             return ()
         loc, name = call.place or (None, "")
         inputs = [self._held(x) for x in call.inputs]
@@ -293,6 +294,11 @@ class Tracer(bind.Ground):
             self.arrays.before_raising(self)  # what was written before an exception stays written
         self.graph.nodes.append(node)
         return node.outputs
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether the graph is a region of a loop, at any depth."""
+        return self.repeated or (self.outer is not None and self.outer.in_loop)
 
     def _has_effects(self) -> bool:
         """Whether something stands before the present operation that is done after the graph."""
@@ -502,11 +508,11 @@ class Tracer(bind.Ground):
                 raise PlainPython(words="a TensorArray of an outer graph that is begun here")
             self.begun.append((array, held))
 
-    def _assign(self, variable: Any, value: Any, where: Any) -> None:
-        """Append an ``assign`` node; later reads see ``value``."""
+    def _assign(self, op: Any, variable: Any, value: Any, where: Any) -> None:
+        """Append an ``assign`` or ``draft`` node; later reads see ``value``."""
         target = variable if isinstance(variable, Value) else self._ref(variable)
         held = self._held(value)
-        self.graph.add(OPS["assign"], (target, held), loc=where[0], sizes=self.sizes)
+        self.graph.add(op, (target, held), loc=where[0], sizes=self.sizes)
         if target is not variable:
             self.was_given(variable, held)
 

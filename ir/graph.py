@@ -18,7 +18,7 @@ from .op import Attrs, Op
 from .record import EFFECTS
 from .shapes import Sizes
 from .step import Step
-from .types import TensorType
+from .types import RefType, TensorType
 
 __all__ = ["Graph", "Location", "Node", "Value"]
 
@@ -224,6 +224,18 @@ class Graph:
                     first = len(node.inputs) - len(region.inputs)
                     at |= {place[node.inputs[first + i]] for i in inner}
         return found["read"], found["held"]
+
+    def written(self) -> set[int]:
+        """The positions of the ref inputs that are written to."""
+        place = {v: i for i, v in enumerate(self.inputs) if isinstance(v.type, RefType)}
+        found: set[int] = set()
+        for node in self.nodes if place else ():
+            if "write" in node.op.effects:
+                found.add(place[node.inputs[0]])
+            for region in node.regions:
+                first = len(node.inputs) - len(region.inputs)
+                found |= {place[node.inputs[first + i]] for i in region.written()}
+        return found
 
     def uses(self) -> dict[Value, list[Node]]:
         """For each value the nodes that take it as an input."""

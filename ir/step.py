@@ -28,6 +28,7 @@ class Kind(Enum):
     ALIAS = "alias"  # nothing: the output is its input in another shape
     READ = "read"  # nothing: the output is the Variable's array
     ASSIGN = "assign"  # the Variable is given an array
+    DRAFT = "draft"  # the program holds what the Variable is given if an exception ends the loop
     CONSTANT = "constant"  # nothing: the array is made once
     DIM = "dim"  # nothing: the number is known once the sizes are
     ARRAYS = "arrays"  # the op's NumPy body

@@ -88,7 +88,7 @@ def joined(op: str, selector: Value, parts: Sequence[Part], where: Any) -> list[
         part.graph.outputs = row
     regions = tuple(part.graph for part in parts)
     outs = list(bind.run(Call(OPS[op], (selector, *imports), {}, regions, types, where)))
-    give(variables, outs[count : count + len(variables)])
+    give(variables, outs[count : count + len(variables)], where)
     for w, value in zip(written.values(), outs[count + len(variables) :], strict=True):
         w.give(value)
     return outs[:count]

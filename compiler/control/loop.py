@@ -3,8 +3,9 @@
 The state is what the loop is given, and then what the body writes to around it: each Variable that
 it assigns, each tensor and array that it writes to. The body is traced again until the state is
 found: with what it writes to as state, and with a symbol for each size that changes from one trip
-to the next. Where nothing in the loop can raise, the assignments to Variables come after it; else
-they stay in the body, so that an error leaves the state that Python would have left.
+to the next. What Variables are assigned is assigned behind the loop. Where something in it can
+raise, the assignments in the body stay as drafts, so that an error leaves the state that Python
+would have left.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.dims import DimLike
 from twofold.ir.errors import ArgumentError, DTypeError, ShapeError
-from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.graph import Node, Value
 from twofold.ir.op import OPS
 from twofold.ir.tree import Structure, unflatten
 from twofold.ir.types import TensorType
@@ -28,7 +29,7 @@ from twofold.runtime.variable import Variable, read
 from ..plain import PlainPython
 from ..symint import to_dims
 from ..trace import Traced, Tracer, place
-from .part import Part, Written, current_value, give, refused, unite
+from .part import Part, Written, current_value, refused, unite
 
 __all__ = ["stage_scan", "stage_while"]
 
@@ -36,6 +37,8 @@ __all__ = ["stage_scan", "stage_while"]
 class Body(Tracer):
     """The tracer of a loop's region. Variables have inputs of their own, which are state if the
     loop assigns them."""
+
+    repeated = True
 
     def __init__(self, name: str, outer: Tracer) -> None:
         super().__init__(name, outer)
@@ -143,16 +146,13 @@ class Loop:
     ) -> list[Any]:
         """Give what is written to its last value; the leaves of the last state.
 
-        ``where``: of the assignments, or None if they stand in the loop.
+        ``where``: of the assignments.
         """
         n = len(self.types)
         for w, value in zip(self.cells.values(), outs[n:], strict=False):
             w.give(value)
         for variable, value in zip(variables, outs[n + len(self.cells) :], strict=False):
-            if where is None:
-                give([variable], [value])
-            else:
-                bind.run(Call(OPS["assign"], (variable, value), {}, place=where))
+            bind.run(Call(OPS["assign"], (variable, value), {}, place=where))
         tensors = map(self.outer.tensor, outs[:n])
         return [next(tensors) if isinstance(x, Traced) else x for x in self.state.leaves]
 
@@ -251,12 +251,12 @@ def stage_while(
         for variable in variables:
             part.carry(variable)
     imports = unite([condition, step], [condition.own, step.own])
-    raising = _settle_effects([condition, step])
+    _settle_effects([condition, step])
     call = Call(
         OPS["while"], (*first, *imports), {"carried": len(first)},
         (condition.graph, step.graph), loop.outputs(step.own), where,
     )  # fmt: skip
-    return loop.results(bind.run(call), variables, None if raising else where)
+    return loop.results(bind.run(call), variables, where)
 
 
 def stage_scan(
@@ -284,7 +284,7 @@ def stage_scan(
     for variable in variables:
         body.carry(variable)
     imports = unite([body], [[*body.own, *[row.value for row in body.rows]]])
-    raising = _settle_effects([body])
+    _settle_effects([body])
     n = len(first)
     stacks = [v.type.with_shape((length, *v.type.shape)) for v in body.graph.outputs[n:]]
     _refuse_open(loop, stacks)
@@ -294,7 +294,7 @@ def stage_scan(
         (body.graph,), [*loop.outputs(body.own), *stacks], where,
     )  # fmt: skip
     outs = bind.run(call)
-    last = loop.results(outs[:n], variables, None if raising else where)
+    last = loop.results(outs[:n], variables, where)
     made = map(loop.outer.tensor, outs[n:])
     assert body.structure is not None
     rest = body.leaves[len(state.leaves) :]
@@ -334,19 +334,17 @@ def _rotated(
     return stage_while(lambda pair: pair[0], step, whole, truth)[1:]
 
 
-def _settle_effects(parts: Sequence[Trip]) -> bool:
-    """Whether something in a loop may raise. If not, the assignments in it are taken out: one
-    stands behind it."""
-    if any("raise" in node.effects for p in parts for node in p.graph.nodes):
-        return True
-    for part in parts:
-        _without_assignments(part.graph)
-    return False
-
-
-def _without_assignments(graph: Graph) -> None:
-    for part in graph.regions_first():
-        part.nodes = [node for node in part.nodes if node.op.name != "assign"]
-        for node in part.nodes:
+def _settle_effects(parts: Sequence[Trip]) -> None:
+    """What the assignments in a loop become, now that one stands behind it: drafts if something in
+    the loop may raise, else nothing."""
+    raising = any("raise" in node.effects for p in parts for node in p.graph.nodes)
+    for graph in (graph for part in parts for graph in part.graph.regions_first()):
+        drafts = {n: _draft(n) for n in graph.nodes if n.op.name in ("assign", "draft")}
+        graph.nodes = [drafts.get(n, n) for n in graph.nodes if raising or n not in drafts]
+        for node in graph.nodes:
             if node.regions:
-                node.hold(node.regions)  # its effects are others now
+                node.hold(node.regions)  # its effects may be others now
+
+
+def _draft(node: Node) -> Node:
+    return Node(OPS["draft"], node.inputs, {}, (), loc=node.loc)

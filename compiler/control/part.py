@@ -271,12 +271,18 @@ def staging(tracer: Tracer) -> Any:
         bind.pop(token)
 
 
-def give(variables: Sequence[Variable], values: Sequence[Value]) -> None:
-    """Variables have these values of the present graph from now on: a region has assigned them."""
+def give(variables: Sequence[Variable], values: Sequence[Value], where: Any) -> None:
+    """Variables have these values of the present graph from now on: a region has assigned them.
+
+    In a loop a draft says so, so that a kernel of the region need not know what is drafted in it.
+    """
     outer = bind.ground()
     assert isinstance(outer, Tracer)
     for variable, value in zip(variables, values, strict=True):
-        outer.was_given(variable, value)
+        if outer.in_loop:
+            outer.run(Call(OPS["draft"], (variable, value), {}, place=where))
+        else:
+            outer.was_given(variable, value)
 
 
 def unite(parts: Sequence[Part], own: Sequence[Sequence[Value]]) -> list[Any]:

@@ -16,7 +16,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.types import TensorType
 from twofold.ir.vjp import Sources, differentiable
 
-from ..gradient import Backward, Derivative, Kept, mentioned, written
+from ..gradient import Backward, Derivative, Kept, mentioned
 from ..sizes import TraceSizes
 from .late import MARK, made_inside, marked, pack, packed
 
@@ -152,7 +152,7 @@ class Body:
 def _refuse_changing(graph: Graph, sources: Sources) -> None:
     """Raise StagingError for a loop that reads a watched Variable and assigns it in its body: the
     values of later trips are other sources than the first."""
-    for i in graph.refs()[0].intersection(written(graph), sources.inputs):
+    for i in graph.refs()[0].intersection(graph.written(), sources.inputs):
         raise StagingError(
             f"the body of a loop reads and assigns the Variable {graph.inputs[i].name!r}, which a "
             f"tape watches; carry its value as state of the loop, and assign that"

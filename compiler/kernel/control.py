@@ -94,7 +94,7 @@ def fits(node: Node) -> bool:
 
 def fit(nodes: Sequence[Node], outputs: Iterable[Value]) -> bool:
     """Whether some nodes, those with regions among them, can be a kernel."""
-    if not all(node.effects <= {"raise"} for node in nodes):
+    if not all(node.effects <= {"raise", "write"} for node in nodes):
         return False
     try:
         builder = Builder(together(nodes, outputs, "kernel"))
@@ -572,6 +572,7 @@ _MASKED = {"masked_multiply": "g * d", "masked_divide": "g / d"}
 _OWN: dict[str, Callable[[Builder, Node], None]] = {
     "constant": Builder.constant,
     "buffer_new": lambda builder, node: None,
+    "draft": lambda builder, node: None,  # array operations do what the kernel does if it fails
     "gather": lambda builder, node: builder.places.gather(node),
     "gather_nd": lambda builder, node: builder.places.gather_nd(node),
     "tensor_scatter_nd_update": lambda builder, node: builder.places.update(node),

@@ -38,6 +38,7 @@ TIMES = 0xD2E7470EE14C6C93, 0xCA5A826395121157
 STEPS = 0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B
 ROUNDS = 10
 WORDS = 4  # of a block
+FEW = 16  # normal numbers that are drawn without a loop
 
 Word = str  # the name of a uint64
 
@@ -379,6 +380,11 @@ def _rounded(draws: Draws, name: str) -> str:
 
 def _normal(draws: Draws) -> None:
     b, value = draws.builder, draws.node.out
+    if is_small(value) and size(value) > FEW:
+        memory, count = draws.room(size(value), DOUBLE, value), size(value)
+        draws.normals(memory, count, DOUBLE)
+        b.known[value] = tuple(_rounded(draws, x) for x in draws.elements(memory, count))
+        return
     if is_small(value):
         count = size(value)
         half = -(-count // 2)

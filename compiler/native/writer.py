@@ -34,7 +34,9 @@ from ..kernel.statements import Resize, Store
 from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
 from . import instructions as do
+from .again import Again
 from .cut import BATCH, INNER, TURNED, Matrices, cut, is_halved, words_of
+from .drafts import Drafts
 from .flow import FLOW
 from .launch import ARENA, CELL, HELD, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
 from .machine import MachineKernel, blas_state, product_addresses
@@ -83,6 +85,7 @@ class Writer:
         self.inner: list[Callable[[list[Any]], None]] = []  # what Python does in it
         self.failures: list[Callable[[list[Any]], None]] = []  # what raises if a check fails
         self.abandoned: list[Callable[[list[Any]], None]] = []  # what cleans up after an exception
+        self.drafts = Drafts(self)  # in it
         self.depth = 0  # regions around what is being written
         self.has_products = False
         self.actions: list[Callable[[list[Any]], None]] = []
@@ -223,7 +226,13 @@ class Writer:
         def act(slots: list[Any]) -> None:
             slots[variable].array = array(slots).copy()  # the next trip writes over it
 
-        self.python(act)
+        self.python(self.drafts.ahead_of(node, act))
+
+    def _draft(self, node: Node) -> None:
+        if self.depth:
+            self.drafts.note(node)
+        else:
+            self._assign(node)
 
     def fetch(self, value: Value) -> Callable[[list[Any]], Any]:
         """A function from the slots to the array of a value that Python sees, or to a Variable."""
@@ -259,7 +268,7 @@ class Writer:
                 plain = isinstance(value, np.ndarray) and value.ndim
                 slots[slot] = np.ascontiguousarray(value) if plain else value
 
-        self.python(act)
+        self.python(self.drafts.ahead_of(node, act) if self.depth else act)
         for value in node.outputs if self.depth else ():
             if isinstance(value.type, BufferType):
                 self.records.bring(value)
@@ -357,14 +366,14 @@ class Writer:
         return -1 - len(self.failures)
 
     def failure(self, node: Node) -> Callable[[list[Any]], None]:
-        """What raises the error of a kernel: array operations for the same inputs."""
-        inputs, run_node = [self.fetch(v) for v in node.inputs], self.array_ops
+        """What raises the error of a kernel, for the same inputs."""
+        inputs, run_node = [self.fetch(v) for v in node.inputs], Again(self.env)
 
         def act(slots: list[Any]) -> None:
             run_node(node, [get(slots) for get in inputs], functions(node, run_node))
             raise AssertionError(f"array operations do not raise where the kernel of {node!r} does")
 
-        return act
+        return self.drafts.ahead_of(node, act)
 
     def _library(self, node: Node) -> None:
         routine = step_of(node).routine
@@ -437,9 +446,12 @@ class Writer:
         behind = [self.exe.drive(code) for code in program.behind]
         if self.inner or self.failures:
             start = _taking_turns(start, behind, self.inner, self.failures)
+        if self.drafts.rooms:
+            self.abandoned.append(self.drafts.give)
         if self.abandoned:
             start = _cleaning_up(start, self.abandoned)
         self.actions.append(start)
+        self.drafts = Drafts(self)
         self.code, self.inner, self.failures, self.abandoned = [], [], [], []
         self.has_products = False
 

@@ -31,12 +31,17 @@ __all__ = ["scalarise"]
 
 
 @graph_pass(kernels=False)
-def scalarise(graph: Graph, target: Target) -> Graph:
-    """Put each loop or branch that fits into a kernel, its own or that of what it works with."""
+def scalarise(graph: Graph, target: Target, *, loops: bool = True) -> Graph:
+    """Put each loop or branch that fits into a kernel, its own or that of what it works with.
+
+    loops: whether loops and branches are kernels; else only what stands in them.
+    """
     fitting = [
         n for n in graph.nodes
-        if by_point(n) and n.op.name not in COMPUTED and not n.op.kernel and target.can_fuse(n)
+        if by_point(n) and n.op.name not in COMPUTED and not n.op.kernel
+        and (loops or not n.regions) and target.can_fuse(n)
     ]  # fmt: skip
+    fitting = _settled(graph, fitting)
     by_hand = {n for n in graph.nodes if n.op.name in ALONE and target.can_fuse(n)}
     if not fitting and not by_hand and not any(node.regions for node in graph.nodes):
         return rebuild(graph)
@@ -67,6 +72,31 @@ def scalarise(graph: Graph, target: Target) -> Graph:
 
     ordered = Graph(graph.name, graph.inputs, joined.order(), graph.outputs)
     return rebuild(ordered, visit)
+
+
+def _settled(graph: Graph, fitting: Sequence[Node]) -> list[Node]:
+    """Those of some nodes whose drafts nobody sees when they are over: the Variables are given
+    something else before anything may raise."""
+    found: list[Node] = []
+    given: set[Value] = set()  # Variables, behind the present node
+    wanted = set(fitting)
+    for node in reversed(graph.nodes):
+        if node.op.kind == "state" and "write" in node.effects:
+            given.add(node.inputs[0])
+        elif node in wanted and given.issuperset(_drafted(node)):
+            found.append(node)
+        if "raise" in node.effects or node.regions:
+            given.clear()
+    return found[::-1]
+
+
+def _drafted(node: Node) -> set[Value]:
+    """The Variables that the regions of a node write to."""
+    first = len(node.inputs)
+    return {
+        node.inputs[first - len(region.inputs) + i]
+        for region in node.regions for i in region.written()
+    }  # fmt: skip
 
 
 def _fused(new: Rebuilt, group: _Group) -> Sequence[Value]:

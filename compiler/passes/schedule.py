@@ -28,7 +28,8 @@ from .driver import graph_pass
 
 __all__ = ["schedule"]
 
-_NAMED = {kind.value: kind for kind in (Kind.READ, Kind.ASSIGN, Kind.CONSTANT, Kind.DIM)}
+_STATE = (Kind.READ, Kind.ASSIGN, Kind.DRAFT)
+_NAMED = {kind.value: kind for kind in (*_STATE, Kind.CONSTANT, Kind.DIM)}
 _CONTROL = ("cond", "switch", "while", "scan")
 _PYTHON = (Kind.ARRAYS, Kind.ASSIGN, Kind.CONSTANT, Kind.DIM)  # take and make NumPy arrays
 
@@ -109,8 +110,13 @@ def _has_sizes(node: Node, known: set[str]) -> bool:
         for v, w in zip(body.inputs[: n.attrs["carried"]], body.outputs, strict=False)
     )
     plain = all(type(v.type) in (TensorType, BufferType, RefType) for v in values)
-    reads = any(n.op.name == "read" for n in nodes)  # what a trip before has assigned
-    return fixed and plain and not reads and runs_held(node) and _sizes_of(node) <= known
+    known_reads = not any(map(_reads_again, loops))
+    return fixed and plain and known_reads and runs_held(node) and _sizes_of(node) <= known
+
+
+def _reads_again(loop: Node) -> bool:
+    """Whether a trip of a loop reads what a trip before has assigned."""
+    return any(region.refs()[0] & region.written() for region in loop.regions)
 
 
 class _Room:

@@ -184,7 +184,7 @@ sorting:
 special:
     digamma erf erfc erfinv lgamma polygamma
 state:
-    assign held read
+    assign draft held read
 statistics:
     count_nonzero mean std var vector_norm
 transposed:

@@ -38,6 +38,16 @@ def assign(ref: Any, value: Any) -> Any:
     return ()
 
 
+@op("state", _assign_rule, promote="none", effects=("write",), public=False)
+def draft(ref: Any, value: Any) -> Any:
+    """Give a Variable a new value in a loop behind which an ``assign`` gives it the last one.
+
+    It counts only where an exception ends the loop.
+    """
+    ref.array = value.view()
+    return ()
+
+
 def _held_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return attrs, (types[1],)
 

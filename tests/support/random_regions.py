@@ -3,8 +3,8 @@
     cd tests && python -m support.random_regions --count 10000 --start 0 [--native]
 
 A graph is made of a number alone, which also picks the dtype that most of it computes in: any that
-kernels know. Loops make few trips; a Variable is read and written at every depth, sequences grow and are read;
-some nodes may fail on their values.
+kernels know. Loops make few trips; a Variable is read and written at every depth, or drafted in a loop and written
+behind it; sequences grow and are read; some nodes may fail on their values.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class _Maker:
         self.values: list[Value] = []
         self.ref: Value | None = None
         self.written = False
+        self.gives = "assign"  # how the Variable is written to
 
     def input(self, type: TensorType) -> Value:
         value = self.graph.input(type)
@@ -172,11 +173,15 @@ class _Maker:
         if self.ref is None:
             return
         if self.written or self.rng.random() < 0.5:
-            value = self.of(self.kind.row)
-            self.graph.add(OPS["assign"], [self.ref, value])
-            self.written = True
+            self.give()
         else:
             self.add("read", [self.ref])
+
+    def give(self) -> None:
+        """Give the Variable a value."""
+        value = self.of(self.kind.row)
+        self.graph.add(OPS[self.gives], [self.ref, value])
+        self.written = True
 
     # ---- Regions
 
@@ -190,6 +195,7 @@ class _Maker:
 
     def region(self, name: str, types: Sequence[TensorType]) -> _Maker:
         inner = _Maker(self.rng, self.kind, name, self.depth + 1)
+        inner.gives = self.gives
         for type in types:
             inner.input(type)
         return inner
@@ -231,11 +237,23 @@ class _Maker:
         test.graph.outputs = [more]
         one = body.add("constant", [], value=np.array(1, I32))
         following = body.add("add", [body.graph.inputs[0], one])
-        body.run(self.rng.randrange(5))
+        self.run_trip(body)
         self.returns(body, types, body.graph.inputs[1:])
         body.graph.outputs.insert(0, following)
         self.hold("while", given, [v.type for v in state], [test.graph, body.graph],
                   carried=len(state))  # fmt: skip
+        self.give_behind(body)
+
+    def run_trip(self, body: _Maker) -> None:
+        """The steps of a loop's body; in half of the loops they draft."""
+        if self.rng.random() < 0.5:
+            body.gives = "draft"
+        body.run(self.rng.randrange(5))
+
+    def give_behind(self, body: _Maker) -> None:
+        """What a loop has drafted is followed by another value."""
+        if body.written and body.gives == "draft":
+            self.give()
 
     def rows(self) -> None:
         known, ref = self.captures()
@@ -249,11 +267,12 @@ class _Maker:
             [v.type for v in state] + [self.kind.row] * len(over) + [v.type for v in (*known, *ref)]
         )
         body = self.region("body", inside)
-        body.run(self.rng.randrange(5))
+        self.run_trip(body)
         self.returns(body, [*types, *stacked], body.graph.inputs)
         outs = [*types, *[t.with_shape((3, *t.shape)) for t in stacked]]
         self.hold("scan", given, outs, [body.graph], carried=len(state), sliced=len(over),
                   length=3, reverse=self.rng.random() < 0.5)  # fmt: skip
+        self.give_behind(body)
 
 
 def kind_of(seed: int) -> Kind:

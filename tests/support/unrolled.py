@@ -51,7 +51,7 @@ def _node(node: Node, inputs: list[Any], env: dict[str, int]) -> Sequence[Any]:
     if name == "read":
         (out,) = bind.run(Call(OPS["read"], (inputs[0],), {}))
         return [bind.ground().tensor(out)]
-    if name == "assign":
+    if name in ("assign", "draft"):
         inputs[0].assign(inputs[1])
         return []
     if name == "cond":

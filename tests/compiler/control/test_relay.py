@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.compiler import background, relay
+from twofold.compiler import background, moving, relay
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[list[float]]:
         found.append([np.asarray(v).tolist() for v in values if isinstance(v, np.ndarray)])
         return run(self, values, env)
 
-    monkeypatch.setattr(relay, "PATIENCE", 0.0)
+    monkeypatch.setattr(moving, "PATIENCE", 0.0)
     monkeypatch.setattr(background, "submit", lambda job: job())
     monkeypatch.setattr(relay._Loop, "run", noted)
     return found
