@@ -46,7 +46,8 @@ _PYTHON = (bool, int, float, complex)
 TRACED_TEXT = "<tf.Tensor (traced)"  # how the text of a traced tensor begins
 
 
-_REPLAYING = ("upto", "sizes_hold", "repeat_positions")  # raise what plain Python knows
+# Where they raise, plain Python knows what.
+_REPLAYING = ("upto", "sizes_hold", "repeat_positions", "numpy_counted")
 
 
 def _dtype_of_numbers(items: Any) -> np.dtype[Any] | None:

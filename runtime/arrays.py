@@ -96,9 +96,9 @@ class ArrayOps:
 
     def _attributes(self, node: Node) -> Attrs:
         """The attributes of a node with sizes as numbers; they are kept unless one is late."""
-        if node.op.data_dependent:  # those that it makes are there for the types alone
-            made = {name: 0 for v in node.outputs for name in v.type.symbols()}
-            return attrs_at(node.attrs, {**made, **self.env})
+        made = {name for v in node.outputs for name in v.type.symbols()} - self._known
+        if node.op.data_dependent and made:  # they are there for the types alone
+            return attrs_at(node.attrs, {**dict.fromkeys(made, 0), **self.env})
         attrs = attrs_at(node.attrs, self.env)
         symbols = [name for a in node.attrs.values() for d in dims_of(a) for name in symbols_of(d)]
         if self._known.issuperset(symbols):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.dtypes import info, known
 from twofold.ir.op import OPS
 from twofold.ir.ops.numpy_calls import FUNCTIONS, leaves_of, resolve_function
@@ -33,18 +34,22 @@ def name_of(called: Any) -> str | None:
 
 
 def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
-    """The call as a node; the trace then holds for these sizes, unless they are late. Raises what
-    the function raises for arrays of these dtypes and shapes."""
+    """The call as a node. For sizes that are not found by asking, the trace holds for those of
+    the example call. Raises what the function raises for arrays of these dtypes and shapes."""
     by_value = name in late.BY_VALUE or late.is_late(trace, args, kwargs)
-    if not by_value:
-        pin_sizes(trace, (args, kwargs))
     arrays: list[Any] = []
     template = tuple([_template(trace, a, arrays) for a in args])
     options = tuple([(k, _template(trace, v, arrays)) for k, v in kwargs.items()])
-    if by_value:
+    try:
+        if not (by_value or _is_open(trace, (args, kwargs))):
+            raise late.Unknown
         outs, shown = late.call(trace, name, args, kwargs, arrays, template, options)
         outs = iter(outs if isinstance(outs, tuple) else (outs,))
         return _rebuilt(trace, shown, outs, row_major=True)
+    except late.Unknown:
+        if by_value:
+            raise trace.plain("call") from None
+    pin_sizes(trace, (args, kwargs))
     called = resolve_function(name)
     with np.errstate(all="ignore"):
         shown = called(*_shown(trace, args), **_shown(trace, kwargs))
@@ -58,6 +63,19 @@ def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
     )
     outs = iter(made if isinstance(made, tuple) else (made,))
     return _rebuilt(trace, shown, outs)
+
+
+def _is_open(trace: Any, x: Any) -> bool:
+    """Whether a node may be for any sizes: of row-major arrays, with some that are symbols, where
+    plain Python can make a call whose results have other sizes than the node says."""
+    if bind.ground() is not trace.tracer or any(cell.dirty for cell in trace.cells.all):
+        return False
+    arrays = list(late.traced(x))
+    return (
+        not trace.cells.targets
+        and all(type(a) is not TracedArray or a.contiguous for a in arrays)
+        and any(isinstance(n, SymInt) for a in arrays for n in a.shape)
+    )
 
 
 def _template(trace: Any, x: Any, arrays: list[Any]) -> Any:

@@ -21,6 +21,7 @@ from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
+from ..plain import PlainPython
 from ..symint import SymInt, to_dims
 from ..symnumber import SymNumber
 from . import calls, protocol
@@ -74,7 +75,7 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
         if written is None:
             raise trace.missing(f"np.{called.__name__} has no op here")
         return trace.hooked(written)(*args, **kwargs)
-    except TwofoldError:
+    except (TwofoldError, PlainPython):
         trace.tracer.refused, found = refused, trace.tracer.refused
         if name is not None:  # it was NumPy that asked for a value, not the user
             return calls.call(trace, name, args, kwargs)

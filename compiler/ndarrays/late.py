@@ -1,10 +1,10 @@
-"""NumPy functions whose results have sizes that values decide, as one node that calls them.
+"""NumPy functions as nodes for any sizes: also where values decide those of the results.
 
 Which sizes those of a result are is found by asking NumPy about small arrays: of two sizes for each
 symbol in the arguments, once full of zeros and once of different numbers. An axis with one size in
-all of them has that size. One that grows as a symbol does has its size, plus a number (less one in
+all of them has that size. One that grows with symbols has their sum, plus a number (less one in
 ``np.diff``). One that differs with the elements gets a symbol of its own, which the call decides
-(``np.unique``). Where NumPy then gives arrays of other sizes, the node raises StagingError.
+(``np.unique``). Where NumPy then gives arrays of other sizes, plain Python makes the call.
 """
 
 from __future__ import annotations
@@ -28,70 +28,77 @@ from ..symnumber import plain
 from .base import TracedScalar, is_traced
 from .selection import Selection
 
-__all__ = ["BY_VALUE", "call", "is_late"]
+__all__ = ["BY_VALUE", "Unknown", "call", "is_late", "traced"]
 
 BY_VALUE = frozenset(
-    ["extract", "intersect1d", "repeat", "setdiff1d", "setxor1d", "union1d", "unique",
-     "unique_all", "unique_counts", "unique_inverse", "unique_values"]
+    ["extract", "intersect1d", "polymul", "repeat", "setdiff1d", "setxor1d", "union1d", "unique",
+     "unique_all", "linalg.lstsq", "unique_counts", "unique_inverse", "unique_values"]
 )  # fmt: skip
-_FEW, _MORE = 4, 11  # sizes asked about; those of further symbols are apart from them
+_FEW, _STEP, _MOST = 4, 7, 5  # the least size asked about, see ``_sizes``; a sum has less of one
+_SYMBOLS = 4  # more would make large arrays
+
+
+class Unknown(Exception):
+    """What the sizes of the results are is not found by asking."""
 
 
 def is_late(trace: Any, *values: Any) -> bool:
     """Whether sizes in arguments are found when the graph runs."""
-    several = any(type(x) is Selection for x in _traced(values))
+    several = any(type(x) is Selection for x in traced(values))
     return several or not frozenset(_symbols(values)).isdisjoint(trace.sizes.late)
 
 
 def _symbols(values: Any) -> list[str]:
-    dims = [d for x in _traced(values) for d in to_dims(x.shape) if isinstance(d, Dim)]
+    dims = [d for x in traced(values) for d in to_dims(x.shape) if isinstance(d, Dim)]
     return sorted({name for d in dims for name in symbols_of(d)})
 
 
-def _traced(values: Iterable[Any]) -> Iterable[Any]:
+def traced(values: Iterable[Any]) -> Iterable[Any]:
+    """What is of the trace in arguments."""
     for x in values:
         if is_traced(x) or isinstance(x, Tensor) or type(x) is Selection:
             yield x
         elif type(x) in LISTED:
-            yield from _traced(x)
+            yield from traced(x)
         elif type(x) is dict:
-            yield from _traced(x.values())
+            yield from traced(x.values())
 
 
 def call(
     trace: Any, name: str, args: Any, kwargs: Any, arrays: list[Any], template: Any, options: Any
 ) -> tuple[Any, Any]:
     """The outputs of a call, and what NumPy gives for an example of it. ``arrays``, ``template``
-    and ``options`` are the arguments as the node has them."""
-    sizes = [
-        {s: few + 7 * i * k for i, s in enumerate(_symbols((args, kwargs)))}
-        for k, few in ((1, _FEW), (2, _MORE))
-    ]
+    and ``options`` are the arguments as the node has them. Raises Unknown."""
+    groups = _groups(trace, _symbols((args, kwargs)))
+    sizes = [_sizes(groups, k) for k in (1, 2)]
     probes = [_Probe(env, step) for env in sizes for step in (0, 1)]
     called = resolve_function(name)
     try:
         with np.errstate(all="ignore"):
             shown = [called(*p.of(tuple(args)), **p.of(dict(kwargs))) for p in probes]
-    except Exception:  # noqa: BLE001  of other arrays than the call's: plain Python makes the call
-        raise trace.plain("call") from None
+    except Exception as error:  # of other arrays than the call's
+        raise Unknown from error
     leaves = [leaves_of(x) for x in shown]
     if len({tuple((leaf.dtype, leaf.ndim) for leaf in each) for each in leaves}) > 1:
-        raise trace.plain("call")
+        raise Unknown
     counted: list[tuple[int, int]] = []
     results = []
     for i, several in enumerate(zip(*leaves, strict=True)):
-        if not known(several[0].dtype):
-            raise trace.missing(f"np.{name} with a result of dtype {several[0].dtype}")
-        if not all(leaf.flags.c_contiguous for leaf in several):
-            raise trace.plain("call")
+        if not known(several[0].dtype) or not all(leaf.flags.c_contiguous for leaf in several):
+            raise Unknown
         dims = []
         for axis, found in enumerate(zip(*[leaf.shape for leaf in several], strict=True)):
-            size = _size(found, sizes)
-            if size is None:
+            if found[::2] != found[1::2]:
+                if name not in BY_VALUE:
+                    raise Unknown
                 counted.append((i, axis))
-                size = trace.sizes.made_by((name, template, options, found), arrays)
-            dims.append(size)
+                dims.append(trace.sizes.made_by((name, template, options, found), arrays))
+            else:
+                dims.append(_size(found[0], found[2], groups))
         results.append(TensorType(several[0].dtype, tuple(dims)))
+    for same in groups:
+        for one in same[1:]:
+            trace.sizes.require_same(symbol(same[0]), symbol(one))
     outs = OPS["numpy_counted"](
         *arrays, name=name, args=template, options=options, results=tuple(results),
         counted=tuple(counted),
@@ -99,17 +106,33 @@ def call(
     return outs, shown[0]
 
 
-def _size(found: tuple[int, ...], sizes: list[dict[str, int]]) -> Any:
-    """The size of an axis that NumPy gave these sizes, or None where values decide it."""
-    few, other, more, another = found
-    if few != other or more != another:
-        return None
-    if few == more:
-        return few
-    for name in sizes[0]:
-        if more - few == sizes[1][name] - sizes[0][name]:
-            return symbol(name) + (few - sizes[0][name])
-    return None
+def _groups(trace: Any, names: list[str]) -> list[list[str]]:
+    """The symbols, those that are equal in the example call together: the call may need that."""
+    groups: dict[Any, list[str]] = {}
+    for name in names:
+        groups.setdefault(trace.sizes.hints.get(name, name), []).append(name)
+    if len(groups) > _SYMBOLS:
+        raise Unknown
+    return list(groups.values())
+
+
+def _sizes(groups: list[list[str]], k: int) -> dict[str, int]:
+    """Sizes for symbols. Between those for ``k`` of 1 and of 2 the first grows by a step, each
+    other one by ``_MOST`` times what the one before it does: what a sum grows by is a number to
+    that base, and its digits say how much of each is in it."""
+    return {name: _FEW + i + k * _STEP * _MOST**i for i, same in enumerate(groups) for name in same}
+
+
+def _size(few: int, more: int, groups: list[list[str]]) -> Any:
+    """The size of an axis that NumPy gave these sizes. Raises Unknown."""
+    steps, rest = divmod(more - few, _STEP)
+    size: Any = few
+    for same in groups:
+        steps, times = divmod(steps, _MOST)
+        size = size + times * (symbol(same[0]) - _sizes(groups, 1)[same[0]])
+    if rest or steps:
+        raise Unknown
+    return size
 
 
 class _Probe:

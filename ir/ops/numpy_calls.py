@@ -15,6 +15,7 @@ from ..infer import Attrs, Resolved, Types
 from ..op import op
 from ..shapes import Sizes
 from ..types import TensorType
+from .control import Replay
 
 __all__ = ["FUNCTIONS", "leaves_of", "resolve_function"]
 
@@ -111,7 +112,10 @@ def numpy_function(*xs: Any, name: str, args: Any, options: Any, results: Any) -
     ``("@", i)`` for the i-th array and ``("[", ...)`` for a list."""
     outs = _made(xs, name, args, options)
     if [(o.dtype, o.shape) for o in outs] != [(t.dtype, t.shape) for t in results]:
-        raise _other_results(name)
+        raise StagingError(
+            f"np.{name} gave other dtypes or shapes than for the arrays of the trace: they depend "
+            f"on values; call it outside of the compiled function"
+        )
     return outs if len(outs) > 1 else outs[0]
 
 
@@ -123,13 +127,6 @@ def _made(xs: tuple[Any, ...], name: str, args: Any, options: Any) -> tuple[Any,
         *_filled(args, arrays), **{k: _filled(v, arrays) for k, v in options}
     )
     return tuple([leaf if _is_new(leaf, arrays) else np.array(leaf) for leaf in leaves_of(made)])
-
-
-def _other_results(name: str) -> StagingError:
-    return StagingError(
-        f"np.{name} gave other dtypes or shapes than for the arrays of the trace: they depend "
-        f"on values; call it outside of the compiled function"
-    )
 
 
 @numpy_function.gradient
@@ -153,15 +150,16 @@ def numpy_counted(*xs: Any, name: str, args: Any, options: Any, results: Any, co
     """The same where sizes are found when the graph runs. ``counted``: the outputs and axes whose
     sizes the values decide; symbols in ``results`` name them."""
     outs = tuple([np.asarray(o, order="C") for o in _made(xs, name, args, options)])
+    other = Replay(f"np.{name} gave arrays of other kinds or sizes than small arrays have shown")
     if len(outs) != len(results):
-        raise _other_results(name)
+        raise other
     for i, (out, t) in enumerate(zip(outs, results, strict=True)):
         fits = len(out.shape) == t.rank and all(
             n == m or (i, axis) in counted
             for axis, (n, m) in enumerate(zip(out.shape, t.shape, strict=True))
         )
         if out.dtype != t.dtype or not fits:
-            raise _other_results(name)
+            raise other
     return outs if len(outs) > 1 else outs[0]
 
 

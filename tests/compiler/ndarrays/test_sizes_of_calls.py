@@ -77,6 +77,29 @@ def test_one_trace_serves_all_sizes() -> None:
     assert f.experimental_get_tracing_count() == 1
 
 
+ANY_SIZE: dict[str, Callable[[Any, Any], Any]] = {
+    "between points": lambda a, b: np.interp(b, a, a * 2),
+    "order": lambda a, b: (np.argsort(a), np.lexsort((a, a)), np.searchsorted(a, b)),
+    "slopes": lambda a, b: (np.gradient(a), np.unwrap(a), np.trapezoid(a)),
+    "counts": lambda a, b: (np.histogram(a, 5), np.digitize(a, np.sort(b))),
+    "spectrum": lambda a, b: np.fft.fftshift(np.fft.fft(a)),
+    "together": lambda a, b: (np.append(a, b), np.append(np.append(a, b), a), np.polymul(a, b)),
+    "products": lambda a, b: (np.einsum("i,j->ij", a, b), np.correlate(a, b, "same")),
+    "decompositions": lambda a, b: np.linalg.svd(np.outer(a, b), compute_uv=False).max(),
+    "eigenvalues": lambda a, b: np.linalg.eigvalsh(np.outer(a, a)),
+}
+
+
+@pytest.mark.parametrize("name", list(ANY_SIZE))
+def test_a_call_of_numpy_is_for_any_sizes(name: str) -> None:
+    program, rng = ANY_SIZE[name], np.random.default_rng(5)
+    compiled = tf.function(program, strict=True)
+    for n, m in ((5, 3), (7, 2), (9, 9), (4, 6), (2, 2)):
+        a, b = np.sort(rng.normal(size=n)) + 2, rng.normal(size=m)
+        same_result(outcome(lambda: compiled(a.copy(), b.copy())), program(a, b))  # noqa: B023
+    assert compiled.experimental_get_tracing_count() <= 2  # the first sizes may be taken for equal
+
+
 def test_sizes_that_probes_do_not_show_are_an_error_of_the_call() -> None:
     compiled = tf.function(lambda a: np.delete(a[a > 1], 2), strict=True)
     assert compiled(np.array([3.0, 2.0, 5.0, 1.0])).tolist() == [3.0, 2.0]
