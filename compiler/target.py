@@ -79,6 +79,11 @@ def routine_of(node: Node) -> str | None:
     return "gemm" if same else None
 
 
+def _laid(node: Node) -> str:
+    """Windows beside each other, of any dtype."""
+    return "laid"
+
+
 def _overlapped(node: Node) -> str | None:
     """Sums of windows; not of windows that are apart and have holes as well."""
     steps = zip(node.attrs["strides"], node.attrs["dilations"], strict=True)
@@ -128,7 +133,7 @@ _FLOATS = ("f32", "f64")
 _NUMBERS = (*_FLOATS, "i32", "i64")
 _OWN: dict[str, Callable[[Node], str | None]] = {
     "cumprod": _running, "cumsum": _running, "gather": _taken, "gather_nd": _taken,
-    "patches_grad": _overlapped,
+    "patches": _laid, "patches_grad": _overlapped,
     "scatter_add": _scattered, "tensor_scatter_nd_add": _scattered,
     "tensor_scatter_nd_update": _placed, "top_k": _selected, "unsorted_segment_sum": _scattered,
 }  # fmt: skip

@@ -29,7 +29,7 @@ from .data import replace
 from .expression import expression_of, identity, keeps, normal, rename
 from .loops import Buffer, Kernel, Loop
 from .pieces import NOTHING, Part, Stands, parts_of
-from .points import ALONE, by_point
+from .points import by_point
 from .rewrite import reindexed
 from .schedule import Values, is_zero, schedule
 from .space import AxisMap, Space, is_one, note_move
@@ -259,8 +259,6 @@ def build_kernels(node: Node) -> tuple[Kernel, ...]:
     if any(map(by_point, region.nodes)):
         return (late("kernel.control").build_control(region),)
     name = identifier(region.name)
-    if region.nodes[-1].op.name in ALONE:
-        return (late("kernel.alone").build_alone(region.nodes[-1], name),)
     parts = parts_of(region)
     if parts is None:
         return (_placed(node, name),)

@@ -30,7 +30,7 @@ from twofold.ir.words import counted
 
 from ..loading import late
 from .functions import COMPLEX, FLOAT_ONLY, FUNCTIONS, PARTS
-from .points import ALONE, by_point
+from .points import by_point
 
 __all__ = [
     "CHECKED", "CONSTANTS", "RESERVED", "ExpressionError", "calls",
@@ -190,8 +190,6 @@ def kernelable(node: Node, checks: bool = False) -> bool:
 
 def computable(node: Node) -> bool:
     """Whether kernels compute a node, together with others or alone."""
-    if node.op.name in ALONE:
-        return bool(late("kernel.alone").is_alone(node))
     return kernelable(node, checks=True)
 
 

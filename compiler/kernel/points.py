@@ -1,13 +1,10 @@
-"""Which nodes only a kernel of one point can compute, a scalar program with jumps and indices, and
-which have a kernel of their own (``alone.py``)."""
+"""Which nodes only a kernel of one point can compute, a scalar program with jumps and indices."""
 
 from __future__ import annotations
 
 from twofold.ir.graph import Node
 
-__all__ = ["ALONE", "COMPUTED", "by_point"]
-
-ALONE = frozenset({"patches"})
+__all__ = ["COMPUTED", "by_point"]
 
 COMPUTED = frozenset({  # reads and writes at computed positions
     "array_position", "block_update", "gather", "gather_nd", "numpy_index", "scatter_add",

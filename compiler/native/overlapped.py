@@ -17,7 +17,7 @@ from llvmlite import ir
 from .code import I1, I64
 from .vectors import Body, module_of
 
-__all__ = ["module"]
+__all__ = ["Axis", "module"]
 
 
 def module(symbol: str, dtype: np.dtype[Any]) -> ir.Module:
@@ -25,7 +25,7 @@ def module(symbol: str, dtype: np.dtype[Any]) -> ir.Module:
     return module_of(symbol, dtype, {"add": _write})
 
 
-class _Axis(NamedTuple):
+class Axis(NamedTuple):
     """One axis: its size, how many windows there are, of what size, how far apart, with what
     between their elements."""
 
@@ -48,7 +48,7 @@ class _Places(NamedTuple):
 
 def _write(e: Body) -> None:
     g, out, channels, *rest = e.words(18)
-    axes = [_Axis(*rest[i::3]) for i in range(3)]
+    axes = [Axis(*rest[i::3]) for i in range(3)]
     dense = I1(1)
     for axis in axes:
         for number in (axis.step, axis.hole):
@@ -62,7 +62,7 @@ def _write(e: Body) -> None:
 
 
 def _lines(
-    e: Body, g: ir.Value, out: ir.Value, channels: ir.Value, axes: Sequence[_Axis]
+    e: Body, g: ir.Value, out: ir.Value, channels: ir.Value, axes: Sequence[Axis]
 ) -> None:  # fmt: skip
     b = e.b
     depth, height, width = axes
@@ -84,7 +84,7 @@ def _lines(
                 e.store(b.load(total, typ=e.vector), e.at(out, b.add(target, first)), mask)
 
 
-def _places(e: Body, axis: _Axis, at: ir.Value) -> _Places:
+def _places(e: Body, axis: Axis, at: ir.Value) -> _Places:
     """The places in windows of what is at a position of an axis. Windows that are apart, and
     elements that are, do not come together."""
     b = e.b
@@ -98,7 +98,7 @@ def _places(e: Body, axis: _Axis, at: ir.Value) -> _Places:
 
 @contextmanager
 def _every(
-    e: Body, places: Sequence[_Places], axes: Sequence[_Axis], batch: ir.Value
+    e: Body, places: Sequence[_Places], axes: Sequence[Axis], batch: ir.Value
 ) -> Iterator[ir.Value]:  # fmt: skip
     """A loop over the elements of windows at these places; gives the number of each among all."""
     b, window, inside = e.b, batch, I64(0)

@@ -42,17 +42,32 @@ class Call(NamedTuple):
     work: int
 
 
+def _laid(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    (x,) = node.inputs
+    words = _windows(w, node, x, node.out)
+    batch, *counts = w.shape(node.out)[: 1 + len(node.attrs["window"])]
+    words[2] *= max(x.type.dtype.itemsize // 8, 1)  # it moves words
+    yield Call("lay", words, batch * math.prod(counts[:-1]), math.prod(w.shape(node.out)))
+
+
 def _overlapped(w: Writer, node: Node, failure: int) -> Iterator[Call]:
-    (g,), attrs = node.inputs, node.attrs
-    rank = len(attrs["window"])
-    ones = (1,) * (3 - rank)
-    batch, *sizes, channels = w.shape(node.out)
-    counts = w.shape(g)[1 : 1 + rank]
-    words: list[Word | int] = [
-        w.word(g), w.word(node.out), channels, *ones, *sizes, *ones, *counts,
+    (g,) = node.inputs
+    batch, *sizes, _ = w.shape(node.out)
+    work = math.prod(w.shape(g))
+    yield Call("add", _windows(w, node, node.out, g), batch * math.prod(sizes[:-1]), work)
+
+
+def _windows(w: Writer, node: Node, whole: Value, laid: Value) -> list[Any]:
+    """Where a node reads and writes, the channels, and the sizes, counts, windows, strides and
+    dilations of three axes."""
+    attrs, rank = node.attrs, len(node.attrs["window"])
+    *sizes, channels = w.shape(whole)[1:]
+    ones, counts = (1,) * (3 - rank), w.shape(laid)[1 : 1 + rank]
+    (given,) = node.inputs
+    return [
+        w.word(given), w.word(node.out), channels, *ones, *sizes, *ones, *counts,
         *ones, *attrs["window"], *ones, *attrs["strides"], *ones, *attrs["dilations"],
     ]  # fmt: skip
-    yield Call("add", words, batch * math.prod(sizes[:-1]), math.prod(w.shape(g)))
 
 
 def _scattered(w: Writer, node: Node, failure: int) -> Iterator[Call]:
@@ -162,8 +177,8 @@ def _selected(w: Writer, node: Node, failure: int) -> Iterator[Call]:
 
 
 _ROUTINES: dict[str, Callable[[Writer, Node, int], Iterator[Call]]] = {
-    "overlapped": _overlapped, "placed": _placed, "running": _running, "scattered": _scattered,
-    "selected": _selected, "taken": _taken,
+    "laid": _laid, "overlapped": _overlapped, "placed": _placed, "running": _running,
+    "scattered": _scattered, "selected": _selected, "taken": _taken,
 }  # fmt: skip
 
 

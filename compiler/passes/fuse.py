@@ -22,7 +22,7 @@ from functools import cache
 from twofold.ir.graph import Graph, Node
 from twofold.ir.rebuild import rebuild
 
-from ..kernel.points import ALONE, by_point
+from ..kernel.points import by_point
 from ..target import Target
 from .driver import graph_pass
 
@@ -38,8 +38,7 @@ def fuse(graph: Graph, target: Target, *, max_ops: int = 96) -> Graph:
 
     @cache  # each node is asked for itself and for those that it reads
     def joins(node: Node) -> bool:
-        alone = by_point(node) or node.op.name in ALONE
-        return not alone and target.can_fuse(node)
+        return not by_point(node) and target.can_fuse(node)
 
     if not any(map(joins, graph.nodes)):
         return rebuild(graph)

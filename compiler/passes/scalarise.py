@@ -6,8 +6,7 @@
                                                      return %s }
 
 A loop that grows a sequence and the loop that takes it (a gradient's forward and reverse loop)
-become one kernel, with what is between them: the sequence lies in it. A node whose kernel is
-written by hand (``kernel/alone.py``) has one for itself.
+become one kernel, with what is between them: the sequence lies in it.
 
 Invariant kept: the kernel computes what the nodes compute, in the same order. What the target
 cannot put into a kernel stays as it is, and the nodes of its regions are looked at.
@@ -22,7 +21,7 @@ from twofold.ir.op import OPS
 from twofold.ir.rebuild import Rebuilt, copied, rebuild
 from twofold.ir.types import BufferType
 
-from ..kernel.points import ALONE, COMPUTED, by_point
+from ..kernel.points import COMPUTED, by_point
 from ..loading import late
 from ..target import Target
 from .driver import graph_pass
@@ -42,8 +41,7 @@ def scalarise(graph: Graph, target: Target, *, loops: bool = True) -> Graph:
         and (loops or not n.regions) and target.can_fuse(n)
     ]  # fmt: skip
     fitting = _settled(graph, fitting)
-    by_hand = {n for n in graph.nodes if n.op.name in ALONE and target.can_fuse(n)}
-    if not fitting and not by_hand and not any(node.regions for node in graph.nodes):
+    if not fitting and not any(node.regions for node in graph.nodes):
         return rebuild(graph)
     begins = late("kernel.control").begins if fitting else lambda node: False
     joined = _Joined(graph, fitting)
@@ -53,8 +51,6 @@ def scalarise(graph: Graph, target: Target, *, loops: bool = True) -> Graph:
     uses, returned = graph.uses(), set(graph.outputs)
 
     def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
-        if node in by_hand:
-            return _alone(new, node)
         group = joined.last.get(node)
         if group is None and node in joined.members:
             return ()
@@ -105,12 +101,6 @@ def _fused(new: Rebuilt, group: _Group) -> Sequence[Value]:
     return _held(new, region, group.nodes[-1], group.outputs)
 
 
-def _alone(new: Rebuilt, node: Node) -> Sequence[Value]:
-    """Put a node whose kernel is written by hand into it."""
-    region = Graph(node.op.name, dict.fromkeys(node.inputs), [node], node.outputs)
-    return _held(new, region, node, node.outputs)
-
-
 def _held(new: Rebuilt, region: Graph, last: Node, outputs: Sequence[Value]) -> Sequence[Value]:
     """A kernel of a region, for these values of the graph."""
     made = new.graph.add(
@@ -125,17 +115,14 @@ def _held(new: Rebuilt, region: Graph, last: Node, outputs: Sequence[Value]) -> 
 def _computed(region: Graph, target: Target) -> Graph:
     """A region that is no kernel, with those of its nodes that read and write at computed positions
     in kernels of their own: NumPy is faster at that, but a trip would wait for Python."""
-    alone = {
-        n for n in region.nodes if n.op.name in COMPUTED | ALONE and target.can_fuse(n)
-    }  # fmt: skip
+    alone = {n for n in region.nodes if n.op.name in COMPUTED and target.can_fuse(n)}
     if not alone:
         return region
 
     def visit(new: Rebuilt, node: Node) -> Sequence[Value]:
         if node not in alone:
             return new.keep(node)
-        by_hand = node.op.name in ALONE
-        return _alone(new, node) if by_hand else _fused(new, _Group([node], node.outputs))
+        return _fused(new, _Group([node], node.outputs))
 
     return rebuild(region, visit)
 

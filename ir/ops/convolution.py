@@ -23,6 +23,7 @@ from .contract import matmul
 from .create import ones
 from .elementwise import maximum
 from .joining import concat, stack
+from .largest import first_largest
 from .operand import as_tensor, product, sequence_attr
 from .padding import pad_constant
 from .patches import patches
@@ -101,6 +102,19 @@ class Window:
         for axis, k in enumerate(self.window):
             found = [self._at(part, axis, i) for part in found for i in range(k)]
         return found
+
+    def apart(self) -> bool:
+        """Whether windows neither overlap nor leave anything out between them."""
+        return self.strides == self.window and all(d == 1 for d in self.dilations)
+
+    def blocks(self) -> tuple[Any, tuple[int, ...]]:
+        """Windows that are apart as axes of their own, and which axes these are."""
+        x, shape = self.x, [self.x.shape[0]]
+        for axis, (count, k) in enumerate(zip(self.counts, self.window, strict=True), 1):
+            x = slice_axis(x, axis, 0, count * k, 1)
+            shape += [count, k]
+        inside = tuple(range(2, len(shape), 2))
+        return movement.reshape(x, shape=(*shape, x.shape[-1])), inside
 
     def laid(self, x: Any) -> Any:
         """The elements of each window of a padded ``x`` together: ``[N, *counts, width]``."""
@@ -296,6 +310,9 @@ def inner(value: Any, rank: int) -> Any:
 
 
 def _largest(window: Window) -> Any:
+    if window.apart() and any(k > 1 for k in window.window):
+        blocks, inside = window.blocks()
+        return first_largest(blocks, axis=inside)
     first, *others = window.slices()
     for other in others:
         first = maximum(first, other)

@@ -105,6 +105,8 @@ index:
     boolean_mask getitem setitem
 joining:
     concat repeat split stack tile unstack
+largest:
+    first_largest
 linear:
     condition_number kron lstsq matrix_norm matrix_power matrix_rank norm slogdet trace
 losses:
