@@ -10,7 +10,7 @@ a chunk of the inner axis, whose sums go to memory of their own and are added up
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twofold.runtime.blas import CBLAS_NO_TRANS, CBLAS_TRANS
 from twofold.runtime.products import (
@@ -23,8 +23,8 @@ from twofold.runtime.products import (
     panels,
 )
 
-__all__ = ["BATCH", "INNER", "TURNED", "Cut", "Matrices", "Words", "cut", "is_halved",
-           "words_of"]  # fmt: skip
+__all__ = ["BATCH", "INNER", "TURNED", "Cut", "Matrices", "Single", "Vector", "Words", "cut",
+           "is_halved", "single_call", "words_of"]  # fmt: skip
 
 BATCH, INNER = 0, 3
 TURNED = 32  # elements of a side of the blocks in which a half is copied to the other
@@ -105,6 +105,38 @@ class Words(NamedTuple):
     lower: object
 
 
+class Single(NamedTuple):
+    """The context of one call of ``gemm``."""
+
+    gemm: Any
+    trans_a: Any
+    trans_b: Any
+    m: Any
+    n: Any
+    k: Any
+    a: Any
+    lda: Any
+    b: Any
+    ldb: Any
+    c: Any
+    ldc: Any
+
+
+class Vector(NamedTuple):
+    """The context of one call of ``gemv``; ``step`` and ``out_step``: of the vectors."""
+
+    gemv: Any
+    trans: Any
+    rows: Any
+    columns: Any
+    matrix: Any
+    leading: Any
+    vector: Any
+    step: Any
+    out: Any
+    out_step: Any
+
+
 class Matrices(NamedTuple):
     """The operands of products of m x k by k x n: sizes, elements from row to row as they lie in
     memory, whether they lie transposed, elements from one of a batch to the next."""
@@ -136,3 +168,20 @@ def words_of(
         b_unit * itemsize, c_unit * itemsize, wide * acc_unit, a_step * itemsize, b_step * itemsize,
         how.block, how.chunk, int(how.long), int(lower),
     )  # fmt: skip
+
+
+def single_call(
+    given: Matrices, places: tuple[object, ...], routines: tuple[int, int]
+) -> Single | Vector:
+    """The context of a product that is one call: of a matrix with a vector, of two matrices."""
+    (m, n, k), (lda, ldb, ldc), (ta, tb) = given.sizes, given.leading, given.turned
+    (a, b, c, *_), (gemm, gemv) = places, routines
+    flags = [CBLAS_TRANS if turned else CBLAS_NO_TRANS for turned in (ta, tb)]
+    if n == 1:
+        shape = (k, m) if ta else (m, k)
+        return Vector(gemv, flags[0], *shape, a, lda, b, 1 if tb else ldb, c, ldc)
+    if m == 1:  # the row is the transposed matrix times the other row
+        shape = (n, k) if tb else (k, n)
+        turned = CBLAS_NO_TRANS if tb else CBLAS_TRANS
+        return Vector(gemv, turned, *shape, b, ldb, a, lda if ta else 1, c, 1)
+    return Single(gemm, flags[0], flags[1], m, n, k, a, lda, b, ldb, c, ldc)

@@ -1,7 +1,8 @@
 """Matrix products to LLVM: the kernel function that calls BLAS, unit by unit.
 
 ``cut.py`` says what units there are and what the context holds; ``emit_total`` adds up the sums of
-the mode ``INNER``; ``emit_mirror`` copies what is below a diagonal to above it.
+the mode ``INNER``; ``emit_mirror`` copies what is below a diagonal to above it. A product that is
+one call of BLAS has a function that does no more (``emit_single``, ``emit_vector``).
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from twofold.runtime.blas import find_blas
 from twofold.runtime.products import COLUMNS, ROWS
 
 from .code import I32, I64, POINTER, Code, new_function
-from .cut import INNER, TURNED, Words
+from .cut import INNER, TURNED, Single, Vector, Words
 from .lanes import element_type
 
-__all__ = ["emit_gemm", "emit_mirror", "emit_total"]
+__all__ = ["emit_gemm", "emit_mirror", "emit_single", "emit_total", "emit_vector"]
 
 DOUBLE = ir.DoubleType()
 
@@ -28,24 +29,88 @@ def emit_gemm(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
     return fn
 
 
-class _Product:
-    """Writes the function of products of one dtype.
+def emit_single(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
+    """Write the function of one call of ``gemm``; the words are a ``Single``."""
+    fn = new_function(module, name)
+    calls = _Calls(fn, own)
+    calls.gemm(Single(*calls.words(len(Single._fields))))
+    calls.code.finish()
+    return fn
 
-    Sums of blocks are added up part by part: a row of complex numbers is one of twice as many real
-    ones. BLAS takes complex factors by their addresses.
-    """
+
+def emit_vector(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
+    """Write the function of one call of ``gemv``; the words are a ``Vector``."""
+    fn = new_function(module, name)
+    calls = _Calls(fn, own)
+    calls.gemv(Vector(*calls.words(len(Vector._fields))))
+    calls.code.finish()
+    return fn
+
+
+class _Calls:
+    """Writes calls of BLAS for one dtype, which takes complex factors by their addresses."""
 
     def __init__(self, fn: ir.Function, own: DTypeInfo) -> None:
         self.fn, self.code = fn, Code(fn)
         self.real, self.parts = element_type(own.part_dtype), 1 + own.complex
-        self.b = b = self.code.b
+        self.b = self.code.b
         self.factor: ir.Type = POINTER if own.complex else self.real
         self.one, self.zero = self.scalar(1.0), self.scalar(0.0)
-        context = fn.args[0]
-        self.w = Words(*[b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64)
-                         for i in range(len(Words._fields))])  # fmt: skip
         blas = find_blas()
         self.size_type = I64 if blas is None or blas.int_bits == 64 else I32
+
+    def words(self, count: int) -> list[ir.Value]:
+        """The words of the context."""
+        b, context = self.b, self.fn.args[0]
+        return [b.load(b.gep(context, [I64(i)], source_etype=I64), typ=I64) for i in range(count)]
+
+    def scalar(self, number: float) -> ir.Value:
+        """A real factor as BLAS takes it."""
+        if self.parts == 1:
+            return self.real(number)
+        kind = ir.ArrayType(self.real, 2)
+        slot = self.code.slot(kind)
+        self.b.store(ir.Constant(kind, [number, 0.0]), slot)
+        return slot
+
+    def _size(self, value: ir.Value) -> ir.Value:
+        return value if self.size_type is I64 else self.b.trunc(value, I32)
+
+    def gemm(self, x: Single) -> None:
+        """``c = op(a) @ op(b)``."""
+        b, size = self.b, self.size_type
+        kind = ir.FunctionType(ir.VoidType(), [
+            I32, I32, I32, size, size, size, self.factor, POINTER, size, POINTER, size,
+            self.factor, POINTER, size])  # fmt: skip
+        left, right, out = (b.inttoptr(place, POINTER) for place in (x.a, x.b, x.c))
+        b.call(b.inttoptr(x.gemm, ir.PointerType(kind)), [
+            I32(101), b.trunc(x.trans_a, I32), b.trunc(x.trans_b, I32),
+            *map(self._size, (x.m, x.n, x.k)), self.one, left, self._size(x.lda),
+            right, self._size(x.ldb), self.zero, out, self._size(x.ldc)])  # fmt: skip
+
+    def gemv(self, x: Vector) -> None:
+        """``out = op(matrix) @ vector``; each operand with its step."""
+        b, size = self.b, self.size_type
+        kind = ir.FunctionType(ir.VoidType(), [I32, I32, size, size, self.factor, POINTER, size,
+                               POINTER, size, self.factor, POINTER, size])  # fmt: skip
+        matrix, vector, out = (b.inttoptr(place, POINTER) for place in (x.matrix, x.vector, x.out))
+        b.call(b.inttoptr(x.gemv, ir.PointerType(kind)), [
+            I32(101), b.trunc(x.trans, I32), self._size(x.rows), self._size(x.columns), self.one,
+            matrix, self._size(x.leading), vector, self._size(x.step), self.zero, out,
+            self._size(x.out_step)],
+        )  # fmt: skip
+
+
+class _Product(_Calls):
+    """Writes the function of products of one dtype.
+
+    Sums of blocks are added up part by part: a row of complex numbers is one of twice as many real
+    ones.
+    """
+
+    def __init__(self, fn: ir.Function, own: DTypeInfo) -> None:
+        super().__init__(fn, own)
+        self.w = Words(*self.words(len(Words._fields)))
 
     def write(self) -> None:
         """The whole function: units, and in each the blocks of its inner axis."""
@@ -81,64 +146,29 @@ class _Product:
                 self.round(rows, columns, c, acc)
         code.finish()
 
-    def scalar(self, number: float) -> ir.Value:
-        """A real factor as BLAS takes it."""
-        if self.parts == 1:
-            return self.real(number)
-        kind = ir.ArrayType(self.real, 2)
-        slot = self.code.slot(kind)
-        self.b.store(ir.Constant(kind, [number, 0.0]), slot)
-        return slot
-
     def _is(self, word: ir.Value, number: int) -> ir.Value:
         return self.b.icmp_signed("==", word, I64(number))
-
-    def _size(self, value: ir.Value) -> ir.Value:
-        return value if self.size_type is I64 else self.b.trunc(value, I32)
 
     def multiply(self, m: ir.Value, n: ir.Value, k: ir.Value, *at: ir.Value) -> None:
         """One call of BLAS: ``gemv`` with a vector, which is quicker and exacter, else ``gemm``."""
         b, w = self.b, self.w
         ta, tb = (self._is(t, 112) for t in (w.trans_a, w.trans_b))
-        x, y, z = (b.inttoptr(p, POINTER) for p in at)
+        x, y, z = at
         nonempty = b.icmp_signed(">", k, I64(0))
         column = b.and_(self._is(w.n, 1), nonempty)
         row = b.and_(self._is(w.m, 1), nonempty)
         with b.if_else(column) as (by_column, rest):
             with by_column:
-                self.gemv(w.trans_a, (b.select(ta, k, m), b.select(ta, m, k)), (x, w.lda),
-                          (y, b.select(tb, I64(1), w.ldb)), (z, w.ldc))  # fmt: skip
+                self.gemv(Vector(w.gemv, w.trans_a, b.select(ta, k, m), b.select(ta, m, k), x,
+                                 w.lda, y, b.select(tb, I64(1), w.ldb), z, w.ldc))  # fmt: skip
             with rest, b.if_else(row) as (by_row, whole):
                 with by_row:  # the row is the transposed matrix times the other row
                     turned = b.select(tb, I64(111), I64(112))
-                    self.gemv(turned, (b.select(tb, n, k), b.select(tb, k, n)), (y, w.ldb),
-                              (x, b.select(ta, w.lda, I64(1))), (z, I64(1)))  # fmt: skip
+                    self.gemv(Vector(w.gemv, turned, b.select(tb, n, k), b.select(tb, k, n), y,
+                                     w.ldb, x, b.select(ta, w.lda, I64(1)), z, I64(1)))  # fmt: skip
                 with whole:
-                    self.gemm((m, n, k), (x, y, z))
-
-    def gemm(self, sizes: tuple[ir.Value, ...], at: tuple[ir.Value, ...]) -> None:
-        """``c = op(a) @ op(b)``."""
-        b, w, size = self.b, self.w, self.size_type
-        kind = ir.FunctionType(ir.VoidType(), [
-            I32, I32, I32, size, size, size, self.factor, POINTER, size, POINTER, size,
-            self.factor, POINTER, size])  # fmt: skip
-        x, y, z = at
-        b.call(b.inttoptr(w.gemm, ir.PointerType(kind)), [
-            I32(101), b.trunc(w.trans_a, I32), b.trunc(w.trans_b, I32), *map(self._size, sizes),
-            self.one, x, self._size(w.lda), y, self._size(w.ldb), self.zero, z,
-            self._size(w.ldc)])  # fmt: skip
-
-    def gemv(self, trans: ir.Value, shape: tuple[ir.Value, ir.Value], matrix: tuple[ir.Value, ...],
-             vector: tuple[ir.Value, ...], out: tuple[ir.Value, ...]) -> None:  # fmt: skip
-        """``out = op(matrix) @ vector``; each operand with its step."""
-        b, size = self.b, self.size_type
-        kind = ir.FunctionType(ir.VoidType(), [I32, I32, size, size, self.factor, POINTER, size,
-                               POINTER, size, self.factor, POINTER, size])  # fmt: skip
-        (x, ldx), (y, step), (z, out_step) = matrix, vector, out
-        b.call(b.inttoptr(self.w.gemv, ir.PointerType(kind)), [
-            I32(101), b.trunc(trans, I32), *map(self._size, shape), self.one, x,
-            self._size(ldx), y, self._size(step), self.zero, z, self._size(out_step)],
-        )  # fmt: skip
+                    self.gemm(Single(w.gemm, w.trans_a, w.trans_b, m, n, k, x, w.lda, y, w.ldb, z,
+                                     w.ldc))  # fmt: skip
 
     def accumulate(self, m: ir.Value, n: ir.Value, c: ir.Value, acc: ir.Value, i: ir.Value) -> None:
         """``acc = c`` for the first block, ``acc += c`` for others."""

@@ -227,27 +227,46 @@ def _products() -> loader.Code:
 def _products_llvm(symbol: str) -> str:
     from llvmlite import ir  # noqa: PLC0415  (not needed for what the cache has)
 
-    from .gemm import emit_gemm, emit_mirror, emit_total  # noqa: PLC0415
+    from .gemm import (  # noqa: PLC0415
+        emit_gemm,
+        emit_mirror,
+        emit_single,
+        emit_total,
+        emit_vector,
+    )
 
     module = ir.Module(symbol)
     for own in RECORDS.values():
         if own.blas:
-            emitters = ("gemm", emit_gemm), ("total", emit_total), ("mirror", emit_mirror)
-            for name, emit in emitters:
+            written = emit_gemm, emit_total, emit_mirror, emit_single, emit_vector
+            for name, emit in zip(_PRODUCTS, written, strict=True):
                 emit(module, own, f"{symbol}_{own.blas}{name}").linkage = "external"
     return str(module)
 
 
-def product_addresses(dtype: np.dtype[Any]) -> tuple[int, int, int]:
-    """The functions of matrix products, of the sum of their parts, and of what copies one half of
-    the result to the other; see ``cut.py``."""
+class Products(NamedTuple):
+    """The functions of matrix products of a dtype: of any, of the sum of their parts, of what
+    copies one half of the result to the other, of one call with matrices and with a vector; see
+    ``cut.py``."""
+
+    gemm: int
+    total: int
+    mirror: int
+    single: int
+    vector: int
+
+
+_PRODUCTS = Products._fields
+
+
+def product_addresses(dtype: np.dtype[Any]) -> Products:
+    """The functions of matrix products."""
     names = _products().addresses
     letter = info(dtype).blas
-    gemm, total, mirror = (
+    return Products(*[
         next(address for name, address in names.items() if name.endswith(f"_{letter}{end}"))
-        for end in ("gemm", "total", "mirror")
-    )
-    return gemm, total, mirror
+        for end in _PRODUCTS
+    ])  # fmt: skip
 
 
 def pool_source() -> Source:

@@ -75,8 +75,9 @@ def _program(a: Array, b: Array) -> Run | None:
     how = cut(m, n, k, 1)
     places = ((SLOT, 1), (SLOT, 2), (SLOT, 3), (LITERAL, 0))
     words = words_of(operands, how, places, blas.routines(a.dtype), a.itemsize)
-    function, *_ = product_addresses(a.dtype)
-    launch = Launch(function, how.units, how.grain, [as_word(w) for w in words])
+    launch = Launch(
+        product_addresses(a.dtype).gemm, how.units, how.grain, [as_word(w) for w in words]
+    )
     return driver()(encode([launch], blas_state()).start)
 
 

@@ -35,7 +35,7 @@ from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
 from . import instructions as do
 from .again import Again
-from .cut import BATCH, INNER, TURNED, Matrices, cut, is_halved, words_of
+from .cut import BATCH, INNER, TURNED, Matrices, Vector, cut, is_halved, single_call, words_of
 from .drafts import Drafts
 from .flow import FLOW
 from .launch import ARENA, CELL, HELD, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
@@ -413,21 +413,24 @@ class Writer:
         leading = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
         itself = self.word(a) == self.word(b) and ta != tb and sa == sb and not own.complex
         halved = itself and batch == 1 and is_halved(how)
-        words = words_of(
-            Matrices((m, n, k), leading, (ta, tb), (many[0], many[1])), how,
-            (self.word(a), self.word(b), target, acc),
-            self.exe.blas.routines(own.dtype), item, wide, halved,
-        )  # fmt: skip
+        operands = Matrices((m, n, k), leading, (ta, tb), (many[0], many[1]))
+        places = self.word(a), self.word(b), target, acc
+        routines, functions = self.exe.blas.routines(own.dtype), product_addresses(a.type.dtype)
         self.has_products = True
-        multiply, total, mirror = product_addresses(a.type.dtype)
+        if batch == 1 and min(m, n, k) > 0 and how.grain >= how.units and not how.long:
+            call = single_call(operands, places, routines)
+            function = functions.vector if isinstance(call, Vector) else functions.single
+            self.code.append(Launch(function, 1, 1, [as_word(w) for w in call]))
+            return
+        words = words_of(operands, how, places, routines, item, wide, halved)
         given = [as_word(w) for w in words]
-        self.code.append(Launch(multiply, how.units, how.grain, given))
+        self.code.append(Launch(functions.gemm, how.units, how.grain, given))
         if halved:
             rows = -(-m // TURNED)
-            self.code.append(Launch(mirror, rows, max(rows // 4, 1), [out, (LITERAL, m)]))
+            self.code.append(Launch(functions.mirror, rows, max(rows // 4, 1), [out, (LITERAL, m)]))
         if how.mode == INNER:
             given = [acc, out, (LITERAL, m * n * wide // 8), (LITERAL, how.units)]
-            self.code.append(Launch(total, 1, 1, given))
+            self.code.append(Launch(functions.total, 1, 1, given))
 
     def settle(self) -> None:
         """Close the segment and assign to Variables, unless this is inside a region."""
