@@ -21,7 +21,7 @@ from .base import TracedArray, TracedScalar, is_traced
 from .operands import as_array, as_tensor, example, fresh, pin_sizes
 from .selection import Selection
 
-__all__ = ["call", "name_of"]
+__all__ = ["call", "is_open", "name_of"]
 
 
 def name_of(called: Any) -> str | None:
@@ -41,7 +41,7 @@ def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
     template = tuple([_template(trace, a, arrays) for a in args])
     options = tuple([(k, _template(trace, v, arrays)) for k, v in kwargs.items()])
     try:
-        if not (by_value or _is_open(trace, (args, kwargs))):
+        if not (by_value or is_open(trace, (args, kwargs))):
             raise late.Unknown
         outs, shown = late.call(trace, name, args, kwargs, arrays, template, options)
         outs = iter(outs if isinstance(outs, tuple) else (outs,))
@@ -65,7 +65,7 @@ def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
     return _rebuilt(trace, shown, outs)
 
 
-def _is_open(trace: Any, x: Any) -> bool:
+def is_open(trace: Any, x: Any) -> bool:
     """Whether a node may be for any sizes: of row-major arrays, with some that are symbols, where
     plain Python can make a call whose results have other sizes than the node says."""
     if bind.ground() is not trace.tracer or any(cell.dirty for cell in trace.cells.all):

@@ -14,6 +14,7 @@ from twofold.ir.tensor_shape import LISTED
 
 from ..symint import SymInt
 from ..symnumber import SymNumber, plain
+from . import protocol
 from .base import TracedArray, TracedScalar, is_traced
 from .operands import (
     as_array,
@@ -23,6 +24,7 @@ from .operands import (
     holds_traced,
     number,
     refuse_dtype,
+    wrapped,
 )
 from .selection import arrays_of
 from .views import astype, copy
@@ -97,6 +99,43 @@ def full(
     if value.ndim:
         return _constant(trace, _np.full(shape, fill_value, dtype, order))
     return _full(trace, shape, value, order)
+
+
+@_creates(np.eye)
+def eye(
+    trace: Any, N: Any, M: Any = None, k: Any = 0, dtype: Any = float, order: str = "C", *,
+    device: Any = None, like: Any = None,
+) -> Any:  # fmt: skip
+    """``np.eye``."""
+    rows, columns = (as_sizes(n) for n in (N, N if M is None else M))
+    if not _has_size(rows, columns):
+        return wrapped(trace, _np.eye(N, M, plain(k), dtype, order))
+    first, second = (fresh(trace, OPS["arange"](start=0, stop=n, step=1, dtype=np.dtype(np.int64)))
+                     for n in (rows, columns))  # fmt: skip
+    if order == "F":
+        return (second[:, None] == first + k).astype(dtype).transpose()
+    return (first[:, None] + k == second).astype(dtype)
+
+
+@_creates(np.linspace)
+def linspace(trace: Any, start: Any, stop: Any, num: Any = 50, *args: Any, **options: Any) -> Any:
+    """``np.linspace``; between two numbers, of a size of an argument, for any size of it."""
+    plainly = {type(start), type(stop)} <= {int, float} and start != stop
+    if not plainly or args or options or type(num) is not SymInt or num.is_late:
+        given = (start, stop, num, *args)
+        if any(isinstance(x, np.ndarray) or holds_traced(x) for x in (*given, *options.values())):
+            return protocol.HOOKS["function"](trace, np.linspace, given, options)
+        return wrapped(trace, _np.linspace(*given, **options))
+    low, high, at = start * 1.0, stop * 1.0, arange(trace, num)
+    step: Any = as_array(trace, high - low) / as_array(trace, num - 1)  # type: ignore[operator]
+    made = _np.where(at == num - 1, high, at.astype(float) * step + low)  # type: ignore[operator]
+    return _np.where(at == 0, low, made)  # also of one number, where the step is infinite
+
+
+@_creates(np.identity)
+def identity(trace: Any, n: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    """``np.identity``."""
+    return eye(trace, n, dtype=dtype)
 
 
 def _constant(trace: Any, value: Any) -> TracedArray:

@@ -11,6 +11,7 @@ import types
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from twofold.ir.dtypes import letter
 from twofold.ir.errors import TwofoldError
@@ -54,6 +55,13 @@ _np: Any = np  # called with what the user gives, of any type
 PYTHON = (int, float, complex)
 
 
+# NumPy's code for these asks for sizes, and the trace would hold for them alone.
+_ASKING = frozenset(
+    ["convolve", "correlate", "median", "nanmedian", "nanpercentile", "nanquantile", "percentile",
+     "quantile"]
+)  # fmt: skip
+
+
 @hook("function")
 def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     """``called(*args, **kwargs)`` with something of the trace among the arguments."""
@@ -68,6 +76,7 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     if not isinstance(written, types.FunctionType):
         written = None
     whole = written is None or name in BY_VALUE or is_late(trace, args, kwargs)
+    whole = whole or (name in _ASKING and calls.is_open(trace, (args, kwargs)))
     if name is not None and (whole or name.startswith(("linalg.", "fft."))):
         return calls.call(trace, name, arrays_of(args), arrays_of(kwargs))
     refused = trace.tracer.refused
@@ -143,6 +152,28 @@ def concatenate(
         joined = OPS["concat"](*values, axis=int(axis) % parts[0].ndim)
         made = laid_out(trace, joined, lambda *xs: np.concatenate(xs, axis), tuple(parts))
     return into(trace, made, out)
+
+
+@implements(np.stack)
+def stack(
+    arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    """``np.stack``."""
+    parts = [as_array(trace_of(arrays, out), x) for x in arrays]
+    spot = normalize_axis_index(axis, parts[0].ndim + 1)
+    rows = [x[(slice(None),) * spot + (None,)] for x in parts]
+    return concatenate(rows, spot, out, dtype, casting)
+
+
+@implements(np.diag)
+def diag(v: Any, k: Any = 0) -> Any:
+    """``np.diag``."""
+    trace = trace_of(v, k)
+    x = as_array(trace, v)
+    if x.ndim != 1 or k != 0:
+        return trace.hooked(_np.diag._implementation)(v, k)
+    at = CREATE[np.arange](trace, x.shape[0])
+    return np.where(at[:, None] == at, x, np.zeros((), x.dtype))
 
 
 @implements(np.flatnonzero)

@@ -125,6 +125,10 @@ def _sizes(groups: list[list[str]], k: int) -> dict[str, int]:
 
 def _size(few: int, more: int, groups: list[list[str]]) -> Any:
     """The size of an axis that NumPy gave these sizes. Raises Unknown."""
+    for same in groups:  # the half spectrum of real numbers
+        one, other = (_sizes(groups, k)[same[0]] // 2 for k in (1, 2))
+        if few - one == more - other:
+            return symbol(same[0]) // 2 + (few - one)
     steps, rest = divmod(more - few, _STEP)
     size: Any = few
     for same in groups:
@@ -156,4 +160,6 @@ class _Probe:
         shape = [evaluate(d, self.env) if isinstance(d, Dim) else d for d in dims]
         numbers = np.arange(int(np.prod(shape))) * self.step
         held = (numbers % 2 if x.dtype == bool else numbers).astype(x.dtype).reshape(shape)
+        if held.ndim > 1 and shape[-1] == shape[-2] and held.dtype.kind in "fc":
+            held += np.eye(shape[-1], dtype=held.dtype) * (held.size + 1)  # it has an inverse
         return held[()] if type(x) is TracedScalar else held

@@ -86,6 +86,13 @@ ANY_SIZE: dict[str, Callable[[Any, Any], Any]] = {
     "together": lambda a, b: (np.append(a, b), np.append(np.append(a, b), a), np.polymul(a, b)),
     "products": lambda a, b: (np.einsum("i,j->ij", a, b), np.correlate(a, b, "same")),
     "decompositions": lambda a, b: np.linalg.svd(np.outer(a, b), compute_uv=False).max(),
+    "stacked": lambda a, b: (np.stack([a, a * 2]), np.stack([a, a], -1), np.column_stack([a, a])),
+    "matrices": lambda a, b: (np.eye(len(a), k=1), np.identity(len(b)), np.diag(a), np.eye(3)),
+    "even steps": lambda a, b: (np.linspace(-1.3, 2, len(a)), np.linspace(0, 1, 2 * len(b))),
+    "statistics": lambda a, b: (np.median(a), np.percentile(a, [5, 50]), np.nanmedian(b)),
+    "filtered": lambda a, b: np.convolve(a, a[:2], "valid"),
+    "half a spectrum": lambda a, b: np.fft.rfft(a),
+    "solved": lambda a, b: np.linalg.solve(np.outer(a, a) + np.eye(len(a)), a).shape,
     "eigenvalues": lambda a, b: np.linalg.eigvalsh(np.outer(a, a)),
 }
 
@@ -94,7 +101,7 @@ ANY_SIZE: dict[str, Callable[[Any, Any], Any]] = {
 def test_a_call_of_numpy_is_for_any_sizes(name: str) -> None:
     program, rng = ANY_SIZE[name], np.random.default_rng(5)
     compiled = tf.function(program, strict=True)
-    for n, m in ((5, 3), (7, 2), (9, 9), (4, 6), (2, 2)):
+    for n, m in ((5, 3), (7, 2), (9, 9), (4, 6), (2, 2), (3, 1)):
         a, b = np.sort(rng.normal(size=n)) + 2, rng.normal(size=m)
         same_result(outcome(lambda: compiled(a.copy(), b.copy())), program(a, b))  # noqa: B023
     assert compiled.experimental_get_tracing_count() <= 2  # the first sizes may be taken for equal
