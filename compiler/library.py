@@ -22,7 +22,14 @@ __all__ = [
 ]
 
 _opened: tuple[str, ...] = ()  # installed packages with decorated functions
-_LIBRARIES = (os.path.dirname(os.__file__), *site.getsitepackages())
+_INSTALLED = ("site-packages", "dist-packages")  # also of the interpreter below an environment
+_LIBRARIES = (
+    os.path.dirname(os.__file__),
+    *dict.fromkeys(
+        [*site.getsitepackages(), site.getusersitepackages()]
+        + [folder for folder in sys.path if os.path.basename(folder) in _INSTALLED]
+    ),
+)
 
 
 # Packages whose functions run as they are while a function is traced, on values of the trace, as

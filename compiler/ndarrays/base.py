@@ -416,6 +416,9 @@ class TracedArray(TracedValue):
         raise AttributeError("__array_interface__")
 
 
+_OF_ROWS = {"c_contiguous": True, "contiguous": True, "forc": True, "fnc": False}  # row-major
+
+
 class Flags:
     """The flags of an array in a trace."""
 
@@ -429,8 +432,9 @@ class Flags:
             return array.writeable
         if name == "owndata":
             return array.base is None
-        if not (array.contiguous and name in ("c_contiguous", "contiguous")):
-            array.pin()  # the trace then holds for this layout only
+        if array.contiguous and name in _OF_ROWS:
+            return _OF_ROWS[name]
+        array.pin()  # the trace then holds for this layout only
         return getattr(array.layout.flags, name)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -133,6 +133,9 @@ def _wants_value(part: Any) -> bool:
 
 
 def _bound(trace: Any, bound: Any) -> Any:
+    if type(bound) is TracedScalar:  # an integer of NumPy that was computed with a size
+        found = trace.elements(bound.tensor())
+        bound = bound if found is None else found[()]
     if bound is None or isinstance(bound, SymInt) or is_bound(bound):
         return bound
     return operator.index(bound)

@@ -90,6 +90,7 @@ ANY_SIZE: dict[str, Callable[[Any, Any], Any]] = {
     "matrices": lambda a, b: (np.eye(len(a), k=1), np.identity(len(b)), np.diag(a), np.eye(3)),
     "even steps": lambda a, b: (np.linspace(-1.3, 2, len(a)), np.linspace(0, 1, 2 * len(b))),
     "statistics": lambda a, b: (np.median(a), np.percentile(a, [5, 50]), np.nanmedian(b)),
+    "widened": lambda a, b: (np.pad(a, 1), np.pad(a, 2, mode="edge"), np.insert(a, 1, 9.0)),
     "filtered": lambda a, b: np.convolve(a, a[:2], "valid"),
     "half a spectrum": lambda a, b: np.fft.rfft(a),
     "solved": lambda a, b: np.linalg.solve(np.outer(a, a) + np.eye(len(a)), a).shape,
