@@ -41,13 +41,13 @@ from .journal import Journal
 from .lists import Lists, looks_into
 from .machine import Decide, Generator, Leave, Raised, unbound
 from .merge import Unmergeable
-from .natives import NATIVES, interpreted, used_up, uses_up
-from .numbers import DTYPES, TracedNumber, sized, taken
+from .natives import NATIVES, interpreted, to_python, used_up, uses_up
+from .numbers import DTYPES, TracedNumber, sized
 from .objects import is_interpreted, module_fallback
 from .pure import any_of
 from .raising import decision_of
 from .shapes import holds_opaque, is_opaque
-from .staged import PRINTS, exists_later, is_staged, known_truth, source_of, special_of, whole
+from .staged import PRINTS, is_staged, known_truth, source_of, special_of, whole
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
 from .writes import looks
@@ -573,12 +573,9 @@ class Capture(Lists):
         return interpreted(self, frame, function)
 
     def execute(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """A method of a tensor or an array that gives a Python number, or any other function."""
-        owner = getattr(function, "__self__", None)
-        name = getattr(function, "__name__", "")
-        if name == "item" and not kwargs and isinstance(owner, Tensor) and exists_later(owner):
-            return taken(owner if not args else owner[args])
-        return function(*args, **kwargs)
+        """A method of a tensor or an array that gives Python numbers, or any other function."""
+        made = to_python(self, function, args, kwargs)
+        return function(*args, **kwargs) if made is NotImplemented else made
 
 
 _VALUES = (type(None), int, float, complex, str, bytes, tuple, frozenset, Tensor, Variable,

@@ -77,8 +77,11 @@ def filtered(machine: Any, frame: Frame, function: Any, items: Any) -> Any:
 
 
 def sliced(machine: Any, frame: Frame, items: Any, key: slice) -> Any:
-    """``items[start:stop]`` of a list whose length the graph decides."""
-    return machine.invoke(frame, _sliced, (items, key.start, key.stop), {})
+    """``items[start:stop:step]`` of a list whose length the graph decides, or whose bounds it does;
+    the step is known."""
+    if key.step in (None, 1):
+        return machine.invoke(frame, _sliced, (items, key.start, key.stop), {})
+    return machine.invoke(frame, _stepped, (items, key.start, key.stop, key.step), {})
 
 
 # to be interpreted
@@ -124,5 +127,26 @@ def _sliced(items: Any, start: Any, stop: Any) -> Any:
         stop = min(count, stop)
     made = []
     for at in range(start, stop):
+        made.append(items[at])
+    return made
+
+
+def _stepped(items: Any, start: Any, stop: Any, step: Any) -> Any:
+    count = len(items)
+    least, most = (0, count) if step > 0 else (-1, count - 1)
+    if start is None:
+        start = least if step > 0 else most
+    else:
+        if start < 0:
+            start = start + count
+        start = max(least, min(start, most))
+    if stop is None:
+        stop = most if step > 0 else least
+    else:
+        if stop < 0:
+            stop = stop + count
+        stop = max(least, min(stop, most))
+    made = []
+    for at in range(start, stop, step):
         made.append(items[at])
     return made

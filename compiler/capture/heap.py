@@ -17,6 +17,7 @@ from twofold.ir.tensor_shape import TUPLES
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_library_object
+from ..plain import PlainPython
 from ..state import attributes_of, state_of
 from .aliases import Aliases
 from .choice import Choice, Run
@@ -164,12 +165,22 @@ def _access(owner: Any) -> tuple[Callable[[], Any], Restore] | None:
         return lambda: set(owner), lambda old: _set_set(owner, old)
     if is_library_object(owner) and not isinstance(owner, types.SimpleNamespace):
         state = state_of(owner)
-        return None if state is None or state[1] is None else (state[0], state[1])
+        if state is None or state[1] is None:
+            return None
+        read, write = state
+        return read, lambda old: _put(write, old)
     if hasattr(owner, "__dict__") and not hasattr(type(owner), "__slots__"):
         held = owner.__dict__
         return lambda: dict(held), lambda old: _set_dict(held, old)
     read, write = attributes_of(owner)
     return None if write is None else (read, write)
+
+
+def _put(write: Restore | None, old: Any) -> None:
+    assert write is not None
+    if type(old) is Choice:
+        raise PlainPython(words="an object of a library that holds something else on each way")
+    write(old)
 
 
 EMPTY: Any = object()

@@ -29,6 +29,7 @@ from .grown import (
     runs,
     template,
 )
+from .heaps import HEAPS
 from .merge import Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if
 from .objects import own_method
@@ -39,7 +40,7 @@ from .steps import Steps
 __all__ = ["Lists", "looks_into"]
 
 
-_PASSING = (len, isinstance, type, id, callable)
+_PASSING = (len, isinstance, type, id, callable, *HEAPS)
 _METHODS = frozenset(("append", "pop", "insert", "extend", "clear", "get", "setdefault", "update",
                       "copy", "items", "keys", "values", "popitem", "reverse"))  # fmt: skip
 
@@ -93,10 +94,15 @@ class Lists(Steps):
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         run = runs(self.present(held))
-        if run is None:
+        late_bounds = type(key) is slice and type(self.present(held)) is list and any(
+            type(whole(x)) is TracedNumber for x in (key.start, key.stop)
+        )  # fmt: skip
+        if run is None and not late_bounds:
             return super().item(frame, held, key)
-        if type(key) is slice and key.step in (None, 1):
+        if type(key) is slice and type(key.step) in (int, type(None)) and key.step != 0:
             return late("capture.drained").sliced(self, frame, held, key)
+        if run is None:
+            return self.give_up("a slice of a list by a step that the graph decides")
         return item_of(run, self._place(key))
 
     def is_listed(self, held: Any) -> bool:

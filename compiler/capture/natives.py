@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+import math
 import os
 from abc import ABCMeta
+from collections.abc import Hashable
 from types import BuiltinMethodType, FunctionType, MethodType, UnionType
 from typing import Any
 
@@ -16,22 +18,27 @@ from twofold.ir.tensor_shape import LISTED
 from twofold.runtime.tensor import Tensor
 
 from ..loading import late
-from ..ndarrays.base import TracedArray
+from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.kinds import class_of
+from ..ndarrays.operands import wrapped
 from ..ndarrays.selection import Selection
+from ..state import is_generator
 from ..symint import SymInt
 from .choice import holds_choice
 from .frame import Frame
+from .heaps import HEAPS
 from .machine import Generator
-from .numbers import sized
+from .numbers import number_of, sized, taken
 from .objects import is_open
-from .staged import is_staged
+from .pure import any_of
+from .staged import exists_later, is_staged, special_of
 from .text import Piece, Text, has_no_text, snapshot
 from .walks import Span, Walk
 
-__all__ = ["NATIVES", "interpreted", "used_up", "uses_up"]
+__all__ = ["NATIVES", "interpreted", "to_python", "used_up", "uses_up"]
 
 _ANY: Any = object()
+LISTED_AT_MOST = 512  # elements of an array of which a list of numbers is made
 
 
 def _getattr(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
@@ -290,11 +297,37 @@ def _asking(code: Any, wanted: bool) -> Any:
     return call
 
 
+def _allclose(a: Any, b: Any, *args: Any, **kwargs: Any) -> Any:
+    """``np.allclose``, to be interpreted."""
+    return bool(np.isclose(a, b, *args, **kwargs).all())
+
+
+def _array_equal(a: Any, b: Any) -> Any:
+    """``np.array_equal`` of arrays, to be interpreted."""
+    return bool((a == b).all()) if a.shape == b.shape else False
+
+
+def _deciding(code: Any) -> Any:
+    """A function of NumPy's that gives a bool of Python's, of values of the graph."""
+
+    def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        arrays = [type(a) in (TracedArray, TracedScalar) for a in args]
+        if not any(arrays) or any(isinstance(a, Tensor) for a in args):
+            return NotImplemented
+        if code is _array_equal and (kwargs or not all(arrays)):
+            return NotImplemented
+        return machine.invoke(frame, code, args, kwargs)
+
+    return call
+
+
 def _calling(function: Any) -> Any:
     """A function of Python's that calls what it is given: that is interpreted."""
 
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-        new = tuple([interpreted(machine, frame, a) for a in args])
+        staged = any(type(a) in (Generator, Walk) or _has_staged(a) for a in args)
+        first = (_special_one(machine, frame, a) if staged else a for a in args[:1])
+        new = tuple([interpreted(machine, frame, a) for a in (*first, *args[1:])])
         named = {k: interpreted(machine, frame, v) for k, v in kwargs.items()}
         same = all(a is b for a, b in zip(args, new, strict=True))
         if same and all(kwargs[k] is named[k] for k in kwargs):
@@ -303,6 +336,14 @@ def _calling(function: Any) -> Any:
         return machine.fresh(made) if isinstance(function, type) else made
 
     return call
+
+
+def _special_one(machine: Any, frame: Frame, called: Any) -> Any:
+    """A function of Python's that knows values of the graph, as one that Python can call with
+    them: ``map(float, x)``."""
+    if isinstance(called, Hashable) and (special_of(called) or called in NATIVES):
+        return lambda *args, **kwargs: machine.call(frame, called, args, kwargs)
+    return called
 
 
 def interpreted(machine: Any, frame: Frame | None, called: Any) -> Any:
@@ -344,6 +385,52 @@ def _dir(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     return _globals(machine, frame, args, kwargs) if not args else NotImplemented
 
 
+def to_python(machine: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What ``item`` and ``tolist`` give of values that exist when the graph runs, and generators of
+    random numbers that the function has made; NotImplemented for other functions and values."""
+    owner: Any = getattr(function, "__self__", None)
+    name = getattr(function, "__name__", "")
+    drawer = owner if owner is not None or not args else args[0]
+    if is_generator(drawer) and type(drawer).__module__.startswith("numpy."):
+        return _drawn(machine, function, args, kwargs)
+    if kwargs or name not in ("item", "tolist"):
+        return NotImplemented
+    if isinstance(owner, Tensor) and exists_later(owner):
+        return NotImplemented if name != "item" else taken(owner if not args else owner[args])
+    if type(owner) not in (TracedArray, TracedScalar) or owner.dtype.kind not in "bif":
+        return NotImplemented
+    if owner.home.known(owner.tensor()) is not None:
+        return NotImplemented
+    if name == "item":
+        one = owner if not args else owner[args]
+        return number_of(one.tensor()) if not one.shape else NotImplemented
+    sizes = [int(n) for n in owner.shape]
+    return _nested(machine, owner, sizes) if math.prod(sizes) <= LISTED_AT_MOST else NotImplemented
+
+
+def _drawn(machine: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Numbers of a generator that the function has made: they follow from its seed."""
+    if function.__name__ not in _DRAWS or any_of(_has_staged, args, kwargs) or "out" in kwargs:
+        name = f"{function.__name__!r}"
+        machine.give_up(f"{name} of a generator of random numbers that the function makes")
+    return wrapped(machine.tracer.arrays, function(*args, **kwargs))
+
+
+def _nested(machine: Any, array: Any, sizes: list[int]) -> Any:
+    if not sizes:
+        return number_of(array.tensor())
+    return machine.fresh([_nested(machine, array[i], sizes[1:]) for i in range(sizes[0])])
+
+
+_DRAWS = frozenset((  # what gives numbers, and changes nothing but the generator
+    "random", "standard_normal", "normal", "uniform", "integers", "randint", "rand", "randn",
+    "random_sample", "exponential", "standard_exponential", "poisson", "binomial", "choice",
+    "permutation", "gamma", "standard_gamma", "beta", "lognormal", "geometric", "chisquare",
+    "laplace", "gumbel", "logistic", "multinomial", "multivariate_normal", "dirichlet",
+    "triangular", "weibull", "pareto", "rayleigh", "vonmises", "standard_t", "standard_cauchy",
+))  # fmt: skip
+
+
 NATIVES: dict[Any, Any] = {
     getattr: _getattr, hasattr: _hasattr, setattr: _changing("set_attribute", 3),
     delattr: _changing("delete_attribute", 2),
@@ -354,7 +441,8 @@ NATIVES: dict[Any, Any] = {
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
     copy.copy: _special("__copy__"), any: _asking(_any, True),
     all: _asking(_all, False), filter: _filter, max: _extreme(max), min: _extreme(min),
-    sorted: _sorted,
+    sorted: _sorted, np.allclose: _deciding(_allclose),
+    np.array_equal: _deciding(_array_equal), **HEAPS,
     **{f: _calling(f) for f in (
         map, functools.reduce, itertools.accumulate, itertools.starmap,
         itertools.takewhile, itertools.dropwhile, itertools.filterfalse, itertools.groupby,

@@ -31,6 +31,7 @@ from twofold.runtime.variable import Variable
 
 from ..library import is_library, is_ours, runs_natively
 from ..ndarrays.base import TracedScalar
+from ..ndarrays.names import is_seeded
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .numbers import TracedNumber
@@ -38,7 +39,7 @@ from .numbers import TracedNumber
 __all__ = [
     "FIXED", "READS", "any_of", "decimal_context", "holds_value", "is_computed", "is_generator_of",
     "is_immutable", "is_number", "is_of_lock", "is_path", "is_pure_class", "is_pure_function",
-    "is_text", "keeps_state", "leads_to", "lends_memory", "name_of",
+    "is_symbolic", "is_text", "keeps_state", "leads_to", "lends_memory", "name_of",
 ]  # fmt: skip
 
 _LOCKS = (type(threading.RLock()), type(threading.Lock()))
@@ -175,11 +176,11 @@ def is_pure_class(kind: Any) -> bool:
     return _listed(module, kind.__name__)
 
 
-def is_generator_of(kind: Any, args: tuple[Any, ...]) -> bool:
+def is_generator_of(kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether this makes a generator of random numbers that the arguments alone decide."""
-    return (
-        kind.__module__ == "random" and kind.__name__ == "Random" and args[:1] not in ((), (None,))
-    )
+    if kind.__module__ == "random" and kind.__name__ == "Random":
+        return args[:1] not in ((), (None,))
+    return is_seeded(getattr(kind, "real", kind), args, kwargs)
 
 
 def _is_library_class(kind: Any) -> bool:

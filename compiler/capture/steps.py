@@ -24,6 +24,7 @@ from twofold.runtime.tensor import Tensor
 from ..library import is_library_object, is_ours, runs_natively
 from ..ndarrays.converter import INDEXED
 from ..plain import PlainPython
+from ..state import is_generator
 from .before import before_graph
 from .frame import Frame
 from .guarding import ANY, ATOMS, KEYS, OF_TRACE, STATEFUL, Guarding, kind_of
@@ -233,6 +234,7 @@ class Steps(Guarding):
             pass  # there is nothing in it
         elif (
             isinstance(function, type)
+            or is_generator_of(function, args, kwargs)
             or function in _COPYING
             or _is_iterator(made)
             or type(made) in _CONTAINERS
@@ -268,10 +270,12 @@ class Steps(Guarding):
         if runs_natively(function):
             return True
         if isinstance(function, type):
-            return is_pure_class(function) or is_generator_of(function, args)
+            return is_pure_class(function) or is_generator_of(function, args, kwargs)
         owner = getattr(function, "__self__", None)
-        if owner is None and isinstance(function, types.MethodDescriptorType) and args:
-            owner = args[0]
+        if owner is None and args and (
+            isinstance(function, types.MethodDescriptorType) or is_generator(args[0])
+        ):  # fmt: skip
+            owner = args[0]  # of generators, Cython wrote the methods
         if owner is None or isinstance(owner, type | types.ModuleType):
             if function is next:
                 return bool(args) and self.is_own(args[0])
@@ -282,7 +286,9 @@ class Steps(Guarding):
             called = isinstance(type(function).__call__, types.FunctionType)
             if called and self._is_foreign(function):  # an object of a library's
                 return False
-            return is_pure_function(function, args, kwargs)
+            return is_pure_function(function, args, kwargs) or is_generator_of(
+                function, args, kwargs
+            )
         return self._owned(owner, getattr(function, "__name__", ""))
 
     def _owned(self, owner: Any, name: str) -> bool:

@@ -260,6 +260,8 @@ class Called:
         make = CREATE.get(real)
         if make is not None:
             return protocol.checked(trace, real, args, kwargs, lambda: make(trace, *args, **kwargs))
+        if is_seeded(real, args, kwargs):
+            return real(*args, **kwargs)
         if (getattr(real, "__module__", "") or "").startswith("numpy.random"):
             raise trace.refusal(
                 f"np.random.{self.__name__} would give the same numbers at every call of a "
@@ -300,6 +302,15 @@ class Called:
 
     def __repr__(self) -> str:
         return repr(self.real)
+
+
+def is_seeded(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether this makes a generator of NumPy's whose numbers follow from a seed that is known."""
+    if getattr(function, "__name__", "") not in ("default_rng", "RandomState"):
+        return False
+    given = (*args, *kwargs.values())
+    is_numpy = (getattr(function, "__module__", "") or "").startswith("numpy.random")
+    return is_numpy and len(given) == 1 and type(given[0]) is int
 
 
 def _real(x: Any) -> Any:
