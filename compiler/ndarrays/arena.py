@@ -328,9 +328,20 @@ class Arrays:
         """Put the writes that are left into the graph, at its end.
 
         Raises PlainPython if a call that raises may have written to Variables by then."""
+        if self.replays:
+            _drop_drafts(self.tracer.graph)
         if self.replays and _raises_late(self.tracer.graph):
             raise PlainPython(words="what may raise after a write to a Variable, and in a region,")
         self.cells.flush()
+
+
+def _drop_drafts(graph: Any) -> None:
+    """Have an exception in a loop leave Variables as they were ahead of it."""
+    for part in graph.regions_first():
+        part.nodes = [node for node in part.nodes if node.op.name != "draft"]
+        for node in part.nodes:
+            if node.regions:
+                node.hold(node.regions)  # its effects are others now
 
 
 def _raises_late(graph: Graph) -> bool:

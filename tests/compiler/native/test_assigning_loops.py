@@ -95,6 +95,15 @@ def noisy(x: Any, k: Any) -> Any:
     return tf.reduce_sum(noise)
 
 
+def handled(x: Any, k: Any) -> Any:
+    for i in tf.range(k):
+        try:  # a call that raises is made again: nothing may be assigned by then
+            V.assign_add(x[i + 2])
+        except IndexError:
+            W.assign_add([1.0, 1.0])
+    return V + W[0]
+
+
 def outcome(function: Callable[..., Any], k: int) -> tuple[Any, ...]:
     """What comes of a call: the result or the exception, and the Variables behind it."""
     V.assign(0.5)
@@ -107,7 +116,7 @@ def outcome(function: Callable[..., Any], k: int) -> tuple[Any, ...]:
     return found, V.numpy().copy(), W.numpy().copy(), tf.random.uniform(()).numpy()
 
 
-PROGRAMS = [summed, swapped, refusing, outside, drawing, dense, stacked, noisy]
+PROGRAMS = [summed, swapped, refusing, outside, drawing, dense, stacked, noisy, handled]
 
 
 def agrees(program: Any, compiled: Any, trips: Sequence[int]) -> None:
