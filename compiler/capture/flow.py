@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import CodeType
 
 from .code import KEPT, LAST, Program, program_of
@@ -39,6 +39,16 @@ class Flow:
         self._raising: dict[int, bool] = {}
         self._joins: dict[tuple[frozenset[int], frozenset[int]], int] = {}
         self.loops = self._natural_loops()
+
+    @cached_property
+    def regular(self) -> list[frozenset[str]]:
+        """What ``live`` is where no ``with`` suppresses exceptions."""
+        return self._liveness(suppressed=False)
+
+    def _suppresses(self, i: int) -> bool:
+        """Whether a step jumps to behind a ``with`` that has suppressed an exception."""
+        steps = self.program.steps
+        return (steps[i - 1].op, steps[i].op) == ("WITH_EXCEPT_START", "POP_JUMP_IF_TRUE")
 
     def _after(self, i: int) -> tuple[int, ...]:
         step = self.program.steps[i]
@@ -78,10 +88,13 @@ class Flow:
         return self._first[head]
 
     def _liveness(
-        self, inside: frozenset[int] | None = None, reads: frozenset[str] = _READS
+        self,
+        inside: frozenset[int] | None = None,
+        reads: frozenset[str] = _READS,
+        suppressed: bool = True,
     ) -> list[frozenset[str]]:
         """For each step the variables that are read from there on before they are written, by the
-        steps ``inside``."""
+        steps ``inside``. ``suppressed``: also behind a ``with`` that suppressed an exception."""
         steps, n = self.program.steps, len(self.program.steps)
         live: list[set[str]] = [set() for _ in range(n)]
         changed = True
@@ -92,7 +105,8 @@ class Flow:
                 if inside is not None and i not in inside:
                     continue
                 for k in self.after[i]:
-                    found |= live[k] if k != END else set()
+                    jumps = k == steps[i].target and not suppressed and self._suppresses(i)
+                    found |= live[k] if k != END and not jumps else set()
                 if steps[i].op in _WRITES:
                     found.discard(steps[i].arg)
                 if steps[i].op in reads:

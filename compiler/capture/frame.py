@@ -9,7 +9,7 @@ from typing import Any
 
 from .code import Program, program_of
 
-__all__ = ["NULL", "UNBOUND", "Frame"]
+__all__ = ["DROPPED", "NULL", "UNBOUND", "Frame"]
 
 
 class _Mark:
@@ -24,6 +24,7 @@ class _Mark:
 
 NULL = _Mark("NULL")
 UNBOUND = _Mark("UNBOUND")
+DROPPED = _Mark("DROPPED")  # what a trip of a loop has left, which the next trips do not have
 
 
 class Frame:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .flow import flow_of
-from .frame import NULL, UNBOUND, Frame
+from .frame import DROPPED, NULL, UNBOUND, Frame
 from .heap import EMPTY
 from .shapes import ATOMS, BUILD, FILL, HOLLOW, Ref, opened
 
@@ -87,7 +87,7 @@ class Freezer:
             value = self.real(frame.slots.get(name, UNBOUND))
             if type(value) is types.CellType and not self.is_own(value):
                 cells.append((name, Ref(value)))
-            elif value is not UNBOUND:
+            elif value is not UNBOUND and value is not DROPPED:
                 slots.append((name, self.node(value)))
         stack = tuple(map(self.node, frame.stack))
         return FrameImage(

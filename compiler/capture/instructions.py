@@ -9,7 +9,7 @@ from typing import Any
 from ..loading import late
 from .choice import Choice
 from .code import Step
-from .frame import NULL, UNBOUND, Frame
+from .frame import DROPPED, NULL, UNBOUND, Frame
 from .machine import Returned, Yielded, instruction, received, unbound
 from .objects import Objects
 
@@ -26,6 +26,8 @@ def load_fast(machine: Objects, frame: Frame, step: Step) -> Any:
     value = frame.slots.get(step.arg, UNBOUND)
     if value is UNBOUND:
         raise unbound(frame, step.arg)
+    if value is DROPPED:
+        machine.give_up(f"{step.arg!r} of an earlier trip, behind an exception that is suppressed,")
     if type(value) is Choice:
         return machine.parted(frame, value)
     frame.stack.append(value)

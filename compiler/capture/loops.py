@@ -27,7 +27,7 @@ from .choice import holds_choice
 from .effort import PEELED
 from .flow import END, flow_of
 from .forms import Form, Number, cells_of, form_of, late, takes_unbound, widened, with_numbers
-from .frame import UNBOUND, Frame
+from .frame import DROPPED, UNBOUND, Frame
 from .grown import Grows, element_form, runs
 from .heap import Contents
 from .journal import Put
@@ -55,6 +55,9 @@ def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any
     try:
         ending = _attempt(loop)
     except (Unmergeable, PlainPython):
+        ending = _dropping(machine, frame, head)
+        if ending is not None:
+            return settle(machine, frame, ending)
         if peeled or machine.effort.peeled[frame.code, head] >= PEELED:
             return settle(machine, frame, Loop(machine, frame, head, True).stage())
         machine.effort.peeled[frame.code, head] += 1
@@ -63,6 +66,16 @@ def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any
         finally:
             machine.effort.peeled[frame.code, head] -= 1
     return settle(machine, frame, ending)
+
+
+def _dropping(machine: Any, frame: Frame, head: int) -> Any:
+    """How a loop ended whose trips drop what only suppressed exceptions leave to others, as
+    managers like tapes: None if there is no such variable, or the loop is not staged so."""
+    loop = Loop(machine, frame, head, drops=True)
+    try:
+        return _attempt(loop) if loop.dropped else None
+    except (Unmergeable, PlainPython):
+        return None
 
 
 def staged(machine: Any, frame: Frame, head: int) -> Any:
@@ -80,7 +93,7 @@ def _attempt(loop: Loop) -> Any:
     """Stage a loop whose variables have one form each, unless it is known to have none."""
     effort, begin = loop.machine.effort, loop.machine.effort.mark
     forms = tuple([(name, f.key) for name, f in loop.forms.items()])
-    state = loop.frame.code, loop.head, loop.grows, forms
+    state = loop.frame.code, loop.head, loop.grows, loop.dropped, forms
     try:
         if state in effort.shapeless:
             raise Unmergeable("the state of a loop has no form, as before")
@@ -134,27 +147,36 @@ class Loop:
     """A loop while it is staged."""
 
     def __init__(
-        self, machine: Any, frame: Frame, head: int, mixed: bool = False, grows: bool = True
+        self,
+        machine: Any,
+        frame: Frame,
+        head: int,
+        mixed: bool = False,
+        grows: bool = True,
+        drops: bool = False,
     ) -> None:
         self.machine, self.frame, self.head, self.grows = machine, frame, head, grows
         self.mixed = mixed  # whether a variable may have several forms
         self.flow = flow_of(frame.code)
+        # What only a ``with`` that suppresses an exception leaves to the next trip is dropped.
+        self.live = self.flow.regular if drops else self.flow.live
         self.exits = self.flow.exits(head)
         step = frame.program.steps[head]
         self.over = step.op == "FOR_ITER"
         self.behind = step.target
-        live = frozenset().union(*[self.flow.live[t] for t in self.exits if t != END])
-        self.carried = self.flow.assigned(head) & (self.flow.live[head] | live | frame.carried)
-        self.read = self.flow.live[head] | live  # by a trip or behind the loop
+        live = frozenset().union(*[self.live[t] for t in self.exits if t != END])
+        self.carried = self.flow.assigned(head) & (self.live[head] | live | frame.carried)
+        self.read = self.live[head] | live  # by a trip or behind the loop
+        self.dropped = self.flow.assigned(head) & self.flow.live[head] - self.carried
         self.forms: dict[str, Form] = {}
         self.missing = ""  # a variable that a trip reads, which has no value before the loop
         for name in sorted(self.carried):
             value = _settled(frame, name)
-            if value is UNBOUND and name in self.flow.read_first(head):
+            if value is UNBOUND and name in self.flow.read_first(head) & self.live[head]:
                 self.missing = name
                 if mixed:
                     self.forms[name] = form_of(UNBOUND)
-            if value is UNBOUND or name not in self.flow.live[head]:
+            if value is UNBOUND or name not in self.live[head]:
                 continue  # known when a trip has been made
             self.forms[name] = form_of(value)
         self.walk: Form | None = form_of(frame.stack[-1], open_walk=True) if self.over else None
@@ -272,7 +294,7 @@ class Loop:
         objects = [(c.owner, form) for c, form in self.heap.values() if c.owner is not torn]
         numbers = {
             name: form for name, form in self.forms.items()
-            if type(form) is Number and name not in self.flow.live[self.head]
+            if type(form) is Number and name not in self.live[self.head]
         }  # fmt: skip
         self.machine.effort.changed[self._place] = objects, numbers
 
@@ -294,7 +316,7 @@ class Loop:
         found: list[Any] = []
         for name, form in self.forms.items():
             value = self.frame.slots.get(name, UNBOUND)
-            live = name in self.flow.live[self.head]
+            live = name in self.live[self.head]
             known = live and value is not UNBOUND or takes_unbound(form)
             found += form.take(value) if known else form.zeros()
         if self.walk is not None:
@@ -336,6 +358,7 @@ class Loop:
         """Give a frame, and objects, the state: of a trip, or that ``behind`` the loop."""
         for name, form in self.forms.items():
             frame.slots[name] = form.make(tensors)
+        frame.slots.update(dict.fromkeys(self.dropped, DROPPED))
         if self.walk is not None:
             frame.stack[-1] = self.walk.make(tensors)
         for contents, form in self.heap.values():
@@ -419,7 +442,7 @@ class Loop:
         ]  # fmt: skip
         returned = [] if self.value is None else cells_of(self.value, value)
         for target in tests:
-            live = frozenset() if target == END else self.flow.live[target]
+            live = frozenset() if target == END else self.live[target]
             cells = [*held, *(returned if target == END else ())]
             for name in live.intersection(self.forms):
                 cells += cells_of(self.forms[name], frame.slots.get(name, UNBOUND))
