@@ -223,7 +223,7 @@ class IRSyntaxError(TwofoldError, ValueError):
         self.reason, self.line, self.column = reason, line, column
 
 
-class LoadError(TwofoldError, ValueError):
+class LoadError(TwofoldError, ValueError, OSError):
     """A file is no saved model or checkpoint, is damaged, or needs a newer version.
 
     Cause: ``tf.saved_model.load("nothing_there")``, a directory that TensorFlow wrote, one whose

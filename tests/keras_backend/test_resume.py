@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+import twofold.keras as keras
 
 LOOP = """
 import json, os, signal, sys
@@ -98,3 +101,19 @@ def test_a_killed_training_goes_on_with_the_same_losses(
     # not bit for bit: machine code takes over from array operations when it is ready
     assert resumed == pytest.approx({step: expected[step] for step in resumed}, rel=1e-5)
     assert max(resumed) == max(expected)
+
+
+def test_a_damaged_backup_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    class Stop(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise RuntimeError("stopped")
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((8, 3), "f4"), np.ones((8, 1), "f4")
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "kept", double_checkpoint=True)
+    with pytest.raises(RuntimeError, match="stopped"):
+        model.fit(x, y, epochs=6, verbose=0, callbacks=[backup, Stop()])
+    Path(backup._weights_path).write_bytes(b"0")
+    assert model.fit(x, y, epochs=5, verbose=0, callbacks=[backup]).epoch[-1] == 4

@@ -116,7 +116,7 @@ def _whole_file(filepath: Any) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, OSError) as error:
-        if not os.path.isfile(path):
+        if isinstance(error, LoadError) or not os.path.isfile(path):
             raise
         raise LoadError(f"{words} ({error})") from error
 
