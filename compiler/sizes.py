@@ -7,7 +7,7 @@ guard; an equality also unifies the two, so that the graph says what it relies o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from twofold.ir import bind
@@ -47,6 +47,11 @@ class Guard(NamedTuple):
         return f"{self.left} {self.relation} {self.right}{where}"
 
 
+def _same_terms(a: Any, b: Any) -> bool:
+    """Whether sums have the same values the same number of times."""
+    return len(a) == len(b) and all(x is y and n == m for (x, n), (y, m) in zip(a, b, strict=True))
+
+
 class TraceSizes(Sizes):
     """Answers from the example call; see the module."""
 
@@ -61,6 +66,7 @@ class TraceSizes(Sizes):
         self.positive: set[str] = set()  # those of them that are at least one
         # sizes that ops make of values: symbols by op and inputs
         self.counted: list[tuple[Any, Sequence[Any], DimLike]] = []
+        self.sums: list[tuple[Any, DimLike, Any]] = []  # terms and the rest of integers, as sizes
         self.tracing = False  # whether the trace goes over to plain Python where one is needed
 
     def at(self, hints: dict[str, int]) -> TraceSizes:
@@ -98,6 +104,16 @@ class TraceSizes(Sizes):
                 return length
         self.counted.append((op, inputs, self.fresh()))
         return self.counted[-1][2]
+
+    def sum_of(self, made: Any, size: Callable[[], Any]) -> Any:
+        """The size that an integer of the graph is, a ``Linear``: ``x[8 * i : 8 * (i + 1)]`` has 8
+        elements, as its bounds differ by a number. ``size`` makes a new one."""
+        for terms, before, known in reversed(self.sums):  # the last is the least of its terms
+            more = made.size - before
+            if isinstance(more, int) and more >= 0 and _same_terms(terms, made.terms):
+                return known + more
+        self.sums.append((made.terms, made.size, size()))
+        return self.sums[-1][2]
 
     def met(self, names: Iterable[str]) -> None:
         """Symbols of a graph: those of no axis of the example call are of sizes that it makes."""

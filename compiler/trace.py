@@ -142,7 +142,7 @@ class Traced(Tensor):
             made = linear(self.value)
             if not made.terms:
                 return size_or_int(made.size, self.trace.sizes)
-            return OPS["upto"](self).shape[0]
+            return self.trace.sizes.sum_of(made, lambda: OPS["upto"](self).shape[0])
         if counts and len(self.shape) == 1 and type(self.shape[0]) is int:
             return [self[i]._sizes() for i in range(self.shape[0])]
         return super()._sizes()

@@ -301,7 +301,7 @@ def linear(value: Value, depth: int = 16) -> Linear:
         return Linear(int(node.attrs["value"]))
     if name == "dim":
         return Linear(node.attrs["dim"])
-    if name == "cast" and info(node.inputs[0].type.dtype).integer:
+    if name in ("cast", "identity") and info(node.inputs[0].type.dtype).integer:
         return linear(node.inputs[0], depth - 1)
     if name in ("add", "subtract") and not any(v.type.shape for v in node.inputs):
         a, b = (linear(v, depth - 1) for v in node.inputs)

@@ -47,6 +47,37 @@ TENSORS: dict[str, Callable[[Any], Any]] = {
 GIVEN = [[1.0, -2.0, 3.0, 2.0], [-1.0, -3.0], [1.0, 2.0, 2.0], [0.0]]
 
 
+LOOPS: dict[str, Callable[[Any, Any], Any]] = {
+    "blocks": lambda x, i: x[i * 4 : (i + 1) * 4],
+    "blocks by a number": lambda x, i: x[4 * i : 4 * i + 4],
+    "shifted": lambda x, i: x[i + 5 : i + 9] * x[i + 6 : i + 10],
+    "neighbours": lambda x, i: x[i + 1 : i + 5] - x[i : i + 4],
+}
+
+
+@pytest.mark.parametrize("first", [0, -2, -7])
+@pytest.mark.parametrize("name", list(LOOPS))
+def test_slices_between_sums_with_one_value_have_known_sizes(name: str, first: int) -> None:
+    x, part = tf.range(40.0), LOOPS[name]
+
+    def summed(n):
+        total = tf.zeros(4)
+        for i in tf.range(first, n):
+            total = total + part(x, i)
+        return total
+
+    compiled = tf.function(summed, strict=True)
+    for n in (3, 1, 9, 12):  # the last ones reach over the end
+
+        def made(call: Any, n: int = n) -> Any:
+            try:
+                return call(tf.constant(n)).tolist()
+            except tf.errors.ShapeError:
+                return "ShapeError"
+
+        assert made(compiled) == made(summed)
+
+
 def _outcome(function: Callable[[Any], Any], x: Any) -> Any:
     try:
         return function(x)
