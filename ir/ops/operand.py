@@ -22,6 +22,7 @@ __all__ = [
     "new_shape_attr", "product", "ranked", "shape_attr", "size_attr", "written",
 ]  # fmt: skip
 
+_PYTHON = (bool, int, float, complex)
 _MOST = 2**58  # elements: with eight bytes each, more than addresses reach
 
 
@@ -50,7 +51,7 @@ def as_tensors(*xs: Any) -> tuple[Any, ...]:
     made = [as_tensor(x) for x in xs]
     if all(map(is_python, xs)):
         return tuple(made)
-    own = [x.__class__ if _is_number(x) else m.dtype for x, m in zip(xs, made, strict=True)]
+    own = [_kind(x) or m.dtype for x, m in zip(xs, made, strict=True)]
     want = result_dtype(own)
     one = np.ones((), want)  # the other operand of an op, which is what converts in one step
     return tuple([
@@ -59,13 +60,16 @@ def as_tensors(*xs: Any) -> tuple[Any, ...]:
     ])  # fmt: skip
 
 
-def _is_number(x: Any) -> bool:
-    return isinstance(x, bool | int | float | complex)
+def _kind(x: Any) -> type | None:
+    """What kind of Python number this is, also of a class derived from one; NumPy's are none."""
+    if isinstance(x, np.generic):
+        return None
+    return next((kind for kind in _PYTHON if isinstance(x, kind)), None)
 
 
 def is_python(x: Any) -> bool:
     """Whether these are Python's numbers alone, however nested."""
-    return all(map(is_python, x)) if isinstance(x, list | tuple) else _is_number(x)
+    return all(map(is_python, x)) if isinstance(x, list | tuple) else isinstance(x, _PYTHON)
 
 
 def written(value: Any, dtype: np.dtype[Any], what: str) -> Any:

@@ -142,3 +142,19 @@ def test_positions_and_what_no_tape_follows_are_numpys_under_a_tape() -> None:
         np.testing.assert_array_equal(np.unwrap(tf.constant(B)), np.unwrap(B))
         with pytest.raises(tf.errors.StagingError, match=r"np\.unwrap with these arguments"):
             np.unwrap(x)
+
+
+class Half(float):
+    """A number of the user's."""
+
+
+@pytest.mark.parametrize(
+    "x", [np.float64(0.3), np.float32(0.25), Half(0.5), np.int64(1), True, 0.3]
+)
+def test_numbers_of_every_class_meet_tensors(x: Any) -> None:
+    numbers = np.linspace(0.0, 1.0, 5)
+    points = tf.constant(numbers)
+    found = np.interp(x, points, points)
+    assert found.dtype == np.float64 and float(found) == pytest.approx(float(x))
+    assert bool(np.isclose(points, x).numpy().any()) == bool(np.isclose(numbers, x).any())
+    assert tf.function(lambda p: np.interp(x, p, p))(points).dtype == np.float64

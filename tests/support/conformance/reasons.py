@@ -13,7 +13,7 @@ REASONS: tuple[tuple[str, str], ...] = (
     (
         (
             r"float128|complex256|longdouble|'g'|'G'|of dtype object|datetime|\[None\]|Fraction|"
-            r"test_dtype_error|unsupported_commontype"
+            r"test_dtype_error|unsupported_commontype|string_concat"
         ),
         "dtypes that tensors do not have: long double, objects, dates, text",
     ),
