@@ -43,7 +43,7 @@ class TensorShape(tuple[Any, ...]):
     >>> shape.as_list(), shape.rank, shape.is_compatible_with((8, 3))
     ([None, 3], 2, True)
     >>> shape.merge_with([8, None])
-    TensorShape([8, 3])
+    (8, 3)
     """
 
     _known = True

@@ -5,10 +5,13 @@ symbol in the arguments, once full of zeros and once of different numbers. An ax
 all of them has that size. One that grows with symbols has their sum, plus a number (less one in
 ``np.diff``). One that differs with the elements gets a symbol of its own, which the call decides
 (``np.unique``). Where NumPy then gives arrays of other sizes, plain Python makes the call.
+
+With many symbols in one call the arrays would be large: nothing is found out then.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,7 +38,7 @@ BY_VALUE = frozenset(
      "unique_all", "linalg.lstsq", "unique_counts", "unique_inverse", "unique_values"]
 )  # fmt: skip
 _FEW, _STEP, _MOST = 4, 7, 5  # the least size asked about, see ``_sizes``; a sum has less of one
-_SYMBOLS = 4  # more would make large arrays
+_ELEMENTS = 1 << 14  # of an array that NumPy is asked about: it is asked four times
 
 
 class Unknown(Exception):
@@ -72,10 +75,11 @@ def call(
     groups = _groups(trace, _symbols((args, kwargs)))
     sizes = [_sizes(groups, k) for k in (1, 2)]
     probes = [_Probe(env, step) for env in sizes for step in (0, 1)]
+    given = [(p.of(tuple(args)), p.of(dict(kwargs))) for p in probes]
     called = resolve_function(name)
     try:
         with np.errstate(all="ignore"):
-            shown = [called(*p.of(tuple(args)), **p.of(dict(kwargs))) for p in probes]
+            shown = [called(*positional, **named) for positional, named in given]
     except Exception as error:  # of other arrays than the call's
         raise Unknown from error
     leaves = [leaves_of(x) for x in shown]
@@ -111,8 +115,6 @@ def _groups(trace: Any, names: list[str]) -> list[list[str]]:
     groups: dict[Any, list[str]] = {}
     for name in names:
         groups.setdefault(trace.sizes.hints.get(name, name), []).append(name)
-    if len(groups) > _SYMBOLS:
-        raise Unknown
     return list(groups.values())
 
 
@@ -158,7 +160,9 @@ class _Probe:
     def _array(self, x: Any) -> Any:
         dims = to_dims(x.shape)
         shape = [evaluate(d, self.env) if isinstance(d, Dim) else d for d in dims]
-        numbers = np.arange(int(np.prod(shape))) * self.step
+        if math.prod(shape) > _ELEMENTS:
+            raise Unknown
+        numbers = np.arange(math.prod(shape)) * self.step
         held = (numbers % 2 if x.dtype == bool else numbers).astype(x.dtype).reshape(shape)
         if held.ndim > 1 and shape[-1] == shape[-2] and held.dtype.kind in "fc":
             held += np.eye(shape[-1], dtype=held.dtype) * (held.size + 1)  # it has an inverse

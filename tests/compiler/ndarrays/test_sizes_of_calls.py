@@ -108,6 +108,12 @@ def test_a_call_of_numpy_is_for_any_sizes(name: str) -> None:
     assert compiled.experimental_get_tracing_count() <= 2  # the first sizes may be taken for equal
 
 
+def test_arrays_of_many_sizes_are_not_asked_about() -> None:
+    x = np.random.default_rng(3).normal(size=(2, 3, 4, 5))  # with larger sizes they fill gigabytes
+    compiled = tf.function(lambda a: np.argpartition(a, 1), strict=True)
+    same_result(outcome(lambda: compiled(x.copy())), np.argpartition(x, 1))
+
+
 def test_sizes_that_probes_do_not_show_are_an_error_of_the_call() -> None:
     compiled = tf.function(lambda a: np.delete(a[a > 1], 2), strict=True)
     assert compiled(np.array([3.0, 2.0, 5.0, 1.0])).tolist() == [3.0, 2.0]

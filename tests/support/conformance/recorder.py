@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+ROOT = f"{Path(__file__).resolve().parents[3]}{os.sep}"  # which no record of an error names
 called: set[str] = set()  # the functions that the running test called, as far as they are watched
 outcomes: list[dict[str, Any]] = []
 
@@ -21,7 +22,7 @@ def pytest_runtest_makereport(item: Any, call: Any) -> Any:
     if report.when != "call" and not report.skipped:
         return
     state = "passed" if report.passed else "skipped" if report.skipped else "failed"
-    error = call.excinfo.exconly() if state == "failed" else ""
+    error = call.excinfo.exconly().replace(ROOT, "") if state == "failed" else ""
     outcomes.append({
         "module": item.module.__name__.rpartition(".")[2],
         "test": item.nodeid.partition("::")[2].replace("::", "."),
