@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras.src import tree
+from keras.src.backend.common.symbolic_scope import in_symbolic_scope
 
 import twofold as tf
 
@@ -28,7 +29,8 @@ def rnn(
     if not time_major:
         inputs = tree.map_structure(_swapped, inputs)
     times = tree.flatten(inputs)[0].shape[0]
-    if unroll and hasattr(type(times), "symbolic_size"):
+    told = in_symbolic_scope()  # only what shapes there are
+    if unroll and told and hasattr(type(times), "symbolic_size"):
         raise ValueError("Unrolling requires a fixed number of timesteps.")
     if mask is not None:
         mask = convert_to_tensor(mask, "bool")
@@ -56,7 +58,8 @@ def rnn(
 
     states = tree.map_structure(convert_to_tensor, tuple(initial_states))
     state = step((None, states), at(0))
-    outputs, state = (_unrolled if unroll else _scanned)(step, state, inputs, mask, at, times)
+    loop = _told if told else _unrolled if unroll else _scanned
+    outputs, state = loop(step, state, inputs, mask, at, times)
     last = outputs[-1]
     if not return_all_outputs:
         outputs = tf.expand_dims(last, axis=0)
@@ -89,6 +92,12 @@ def _scanned(step: Any, state: Any, inputs: Any, mask: Any, at: Any, times: Any)
     return outputs, tree.pack_sequence_as(state, [x[-1] for x in found])
 
 
+def _told(step: Any, state: Any, inputs: Any, mask: Any, at: Any, times: Any) -> Any:
+    """The shapes and dtypes of what a loop makes: each time gives what the first one gives."""
+    outputs = tf.broadcast_to(state[0][None], (times, *state[0].shape))
+    return outputs, state
+
+
 def _swapped(x: Any) -> Any:
     return tf.swapaxes(x, 0, 1)
 
@@ -100,11 +109,60 @@ def _like(mask: Any, x: Any) -> Any:
     return mask
 
 
+def lstm(
+    inputs: Any, initial_state_h: Any, initial_state_c: Any, mask: Any, kernel: Any,
+    recurrent_kernel: Any, bias: Any, activation: Any, recurrent_activation: Any,
+    return_sequences: bool = False, go_backwards: bool = False, unroll: bool = False,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """``rnn`` with ``tf.nn.lstm_cell`` for its step: the operations of Keras's cell, less what its
+    layers and functions ask each time. Raises NotImplementedError where Keras takes ``rnn``."""
+    _refuse_unless_usual(mask, activation, recurrent_activation)
+
+    def step(x: Any, states: Any) -> Any:
+        made = tf.nn.lstm_cell(x, *states, *_weights(kernel, recurrent_kernel, bias))
+        return made[0], list(made)
+
+    return rnn(step, inputs, [initial_state_h, initial_state_c], go_backwards, unroll=unroll,
+               return_all_outputs=return_sequences)  # fmt: skip
+
+
+def gru(
+    inputs: Any, initial_state: Any, mask: Any, kernel: Any, recurrent_kernel: Any, bias: Any,
+    activation: Any, recurrent_activation: Any, return_sequences: bool = False,
+    go_backwards: bool = False, unroll: bool = False, reset_after: bool = True,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """The same with ``tf.nn.gru_cell``."""
+    _refuse_unless_usual(mask, activation, recurrent_activation)
+
+    def step(x: Any, states: Any) -> Any:
+        into, own, added = _weights(kernel, recurrent_kernel, bias)
+        made = tf.nn.gru_cell(x, states[0], into, own, added, reset_after=reset_after)
+        return made, [made]
+
+    return rnn(step, inputs, tree.flatten(initial_state), go_backwards, unroll=unroll,
+               return_all_outputs=return_sequences)  # fmt: skip
+
+
+def _refuse_unless_usual(mask: Any, activation: Any, recurrent_activation: Any) -> None:
+    """What the cells have built in; what the output is where a mask is false is not told here."""
+    from keras.src import activations  # noqa: PLC0415  (imported behind its backend)
+
+    usual = activation is activations.tanh and recurrent_activation is activations.sigmoid
+    if mask is not None or not usual:
+        raise NotImplementedError
+
+
+def _weights(*weights: Any) -> tuple[Any, ...]:
+    """Weights in the dtype of the layer. They are asked for in each step, as Keras's cells do, so
+    that halves of gradients are summed in the dtype of the Variables."""
+    return tuple([None if w is None else convert_to_tensor(w) for w in weights])
+
+
 def _by_rnn(*args: Any, **kwargs: Any) -> Any:
-    raise NotImplementedError  # Keras then takes ``rnn``
+    raise NotImplementedError  # Keras then takes the layers of each direction
 
 
-lstm = gru = bidirectional_lstm = bidirectional_gru = _by_rnn
+bidirectional_lstm = bidirectional_gru = _by_rnn
 
 
 def cudnn_ok(*args: Any, **kwargs: Any) -> bool:

@@ -116,6 +116,7 @@ def _rename() -> None:
     _mend_shapes()
     _mend_files()
     _mend_logs()
+    importlib.import_module(f"{_HOME}.users").open_to_users()
     _refuse_change()
 
 

@@ -29,6 +29,7 @@ from .datasets import adapted
 
 __all__ = ["NumpyTrainer"]
 
+_STEPS = ("train_step", "test_step", "compute_loss", "_compute_loss", "compute_metrics")
 unpack = data_adapter_utils.unpack_x_y_sample_weight
 
 
@@ -120,6 +121,24 @@ class NumpyTrainer(base_trainer.Trainer):
         made.waits = True
         return made  # type: ignore[no-any-return]
 
+    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+        """Make the Variables of model, metrics, loss and optimizer before a step is traced.
+
+        Where the first step runs eagerly and is Keras's own, it makes those of metrics and losses
+        itself, and the shapes of a model that is built need not be found out before.
+        """
+        built = all(layer.built for layer in self._flatten_layers())
+        if self.jit_compile or not built or not self._has_own_steps():
+            super()._symbolic_build(iterator, data_batch)
+            return
+        if self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
+        self._post_build()
+
+    def _has_own_steps(self) -> bool:
+        """Whether steps, losses and metrics of a batch are computed as they are here."""
+        return all(getattr(type(self), name) is getattr(NumpyTrainer, name) for name in _STEPS)
+
     def _resolve_auto_jit_compile(self) -> bool:
         """The first step runs eagerly, those behind it in machine code."""
         return False
@@ -135,8 +154,9 @@ class NumpyTrainer(base_trainer.Trainer):
 
         def one(batch: Any) -> Any:
             nonlocal first
-            made, first = getattr(step, "python_function", step) if first else step, False
-            return made(_tensors(batch))
+            made = (getattr(step, "python_function", step) if first else step)(_tensors(batch))
+            first = False
+            return made
 
         def run(batches: Any) -> Any:
             outs = [one(next(batches))]

@@ -1,0 +1,103 @@
+"""Code of the user's that Keras calls while a function is traced.
+
+Keras's own code runs as it is there. What users write for it, methods of their classes and
+functions that they hand over, is interpreted as the traced function itself is: ``if`` and ``while``
+by values become parts of the graph, and what it prints is printed in each call.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+from keras.src.backend.common import KerasVariable
+
+from twofold.compiler.library import is_library
+from twofold.ir import bind
+from twofold.runtime.carried import hooked
+
+__all__ = ["interpret", "open_to_users"]
+
+# What users override, by the class that they derive from.
+_METHODS = {
+    "losses.loss.Loss": ("call",),
+    "metrics.metric.Metric": ("update_state", "result"),
+    "optimizers.base_optimizer.BaseOptimizer": ("update_step",),
+    "optimizers.schedules.learning_rate_schedule.LearningRateSchedule": ("__call__",),
+    "regularizers.regularizers.Regularizer": ("__call__",),
+    "constraints.constraints.Constraint": ("__call__",),
+}
+# Classes of Keras's that hold a function of the user's: the method that calls it, its attribute.
+_HOLDERS = {
+    "losses.losses.LossFunctionWrapper": ("call", "fn"),
+    "metrics.reduction_metrics.MeanMetricWrapper": ("update_state", "_fn"),
+    "layers.core.lambda_layer.Lambda": ("call", "function"),
+}
+
+
+def open_to_users() -> None:
+    """Have what users derive from Keras's classes, or hand to them, interpreted."""
+    for path, methods in _METHODS.items():
+        _open(_named(path), methods)
+    for path, (method, attribute) in _HOLDERS.items():
+        owner = _named(path)
+        setattr(owner, method, _calling(getattr(owner, method), attribute))
+
+
+def interpret(cls: type, methods: Sequence[str]) -> None:
+    """Have methods that a class of the user's defines interpreted."""
+    for name in methods:
+        own = vars(cls).get(name)
+        if _is_of_user(own):
+            setattr(cls, name, _interpreted(own))
+
+
+def _named(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(f"keras.src.{module}"), name)
+
+
+def _open(owner: Any, methods: Sequence[str]) -> None:
+    """Have methods interpreted that classes derived from ``owner`` define."""
+
+    def derive(cls: Any, /, **options: Any) -> None:
+        super(owner, cls).__init_subclass__(**options)
+        interpret(cls, methods)
+
+    owner.__init_subclass__ = classmethod(derive)
+
+
+def _is_of_user(function: Any) -> bool:
+    return isinstance(function, FunctionType) and not is_library(function.__code__.co_filename)
+
+
+def _interpreted(function: Any) -> Any:
+    """The function. A Variable that it returns is its value in a trace: no graph returns one."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        made = hooked(function)(*args, **kwargs)
+        return made.value if isinstance(made, KerasVariable) and bind.ground().tracing else made
+
+    return run
+
+
+def _calling(method: Callable[..., Any], attribute: str) -> Callable[..., Any]:
+    """A method of Keras's that finds the user's function in its attribute interpreted."""
+
+    @functools.wraps(method)
+    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        given = vars(self)[attribute]
+        function = hooked(given) if _is_of_user(given) else given
+        if function is given:
+            return method(self, *args, **kwargs)
+        vars(self)[attribute] = function
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            vars(self)[attribute] = given
+
+    return run
