@@ -56,6 +56,8 @@ def cut(m: int, n: int, k: int, batch: int) -> Cut:
     block = max(inner_block(m, n, k), 1)
     if batch != 1:
         grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
+        if grain < batch:  # worth sharing: then in parts that many threads can take
+            grain = max(grain // 4, 1)
         return Cut(BATCH, batch, grain, block, max(k, 1))
     mode, units, grain = panels(m, n, k)
     if block < k and (grain >= units or m * n <= THIN):

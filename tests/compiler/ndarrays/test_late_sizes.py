@@ -76,6 +76,7 @@ def weighted(x: Any, n: int) -> Any:
     return np.histogram(x, bins=4, range=(0, 9), weights=x * 2), np.histogram(x, 3, density=True)
 
 
+@pytest.mark.filterwarnings("ignore:Setting the shape:DeprecationWarning")  # since NumPy 2.5
 @pytest.mark.parametrize(
     "function",
     [shrinking, until_empty, beside, while_many, reshaped, pooled, counts, weighted],
