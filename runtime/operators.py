@@ -1,37 +1,77 @@
-"""The operators of tensors and Variables: each is the op of its name."""
+"""The operators of tensors and Variables: each is the op of its name.
+
+What cannot become a tensor, and has the reflected method (``__radd__`` ...), answers itself: a unit
+of measure, a polynomial, a sparse matrix.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from twofold.ir.op import OPS
+import numpy as np
+
+from twofold.ir.errors import ConversionError
+from twofold.ir.op import OPS, Op
 from twofold.ir.ops import bitwise, compare, contract, elementwise
 
 __all__ = ["Operators"]
 
-_add = elementwise.add
-_subtract = elementwise.subtract
-_multiply = elementwise.multiply
-_divide = elementwise.divide
-_floor_divide = elementwise.floor_divide
-_remainder = elementwise.remainder
-_power = elementwise.power
-_matmul = contract.matmul
-_bitwise_and = bitwise.bitwise_and
-_bitwise_or = bitwise.bitwise_or
-_bitwise_xor = bitwise.bitwise_xor
-_bitwise_left_shift = bitwise.bitwise_left_shift
-_bitwise_right_shift = bitwise.bitwise_right_shift
-_equal = compare.equal
-_not_equal = compare.not_equal
-_less = compare.less
-_less_equal = compare.less_equal
-_greater = compare.greater
-_greater_equal = compare.greater_equal
+_OURS = ("builtins", "numpy", "twofold")  # packages whose objects are operands or mistakes
+
 _negative = elementwise.negative
 _positive = elementwise.positive
 _abs = elementwise.abs
 _bitwise_invert = bitwise.bitwise_invert
+
+
+def _answers(other: Any, name: str) -> bool:
+    """Whether an object that is no operand has a method of this name for tensors beside it."""
+    kind = type(other)
+    if kind.__module__.partition(".")[0] in _OURS or isinstance(other, np.ndarray):
+        return False
+    return getattr(kind, name, None) is not getattr(object, name, None)
+
+
+def _left(op: Op, name: str, mirror: str = "") -> Callable[[Any, Any], Any]:
+    reflected = f"__{mirror or 'r' + name}__"
+
+    def method(self: Any, other: Any) -> Any:
+        try:
+            return op.direct(self, other)
+        except ConversionError:
+            if _answers(other, reflected):
+                return NotImplemented
+            raise
+
+    return _named(method, name)
+
+
+def _right(op: Op, name: str) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return op.direct(other, self)
+
+    return _named(method, "r" + name)
+
+
+def _both(op: Op, name: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]:
+    return _left(op, name), _right(op, name)
+
+
+def _named(method: Callable[[Any, Any], Any], name: str) -> Callable[[Any, Any], Any]:
+    method.__name__, method.__qualname__ = f"__{name}__", f"Operators.__{name}__"
+    return method
+
+
+def _equality(op: Op, name: str) -> Callable[[Any, Any], Any]:
+    compared = _left(op, name, name)
+
+    def method(self: Any, other: Any) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented  # what is no number is unequal, as in Python
+        return compared(self, other)
+
+    return _named(method, name)
 
 
 class Operators:
@@ -39,105 +79,25 @@ class Operators:
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Any:
-        return _add.direct(self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _add.direct(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _subtract.direct(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _subtract.direct(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _multiply.direct(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _multiply.direct(other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _divide.direct(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _divide.direct(other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return _floor_divide.direct(self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return _floor_divide.direct(other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return _remainder.direct(self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return _remainder.direct(other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _power.direct(self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _power.direct(other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _matmul.direct(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return _matmul.direct(other, self)
-
-    def __and__(self, other: Any) -> Any:
-        return _bitwise_and.direct(self, other)
-
-    def __rand__(self, other: Any) -> Any:
-        return _bitwise_and.direct(other, self)
-
-    def __or__(self, other: Any) -> Any:
-        return _bitwise_or.direct(self, other)
-
-    def __ror__(self, other: Any) -> Any:
-        return _bitwise_or.direct(other, self)
-
-    def __xor__(self, other: Any) -> Any:
-        return _bitwise_xor.direct(self, other)
-
-    def __rxor__(self, other: Any) -> Any:
-        return _bitwise_xor.direct(other, self)
-
-    def __lshift__(self, other: Any) -> Any:
-        return _bitwise_left_shift.direct(self, other)
-
-    def __rlshift__(self, other: Any) -> Any:
-        return _bitwise_left_shift.direct(other, self)
-
-    def __rshift__(self, other: Any) -> Any:
-        return _bitwise_right_shift.direct(self, other)
-
-    def __rrshift__(self, other: Any) -> Any:
-        return _bitwise_right_shift.direct(other, self)
-
-    def __eq__(self, other: Any) -> Any:
-        if other is None or isinstance(other, str):
-            return NotImplemented  # what is no number is unequal, as in Python
-        return _equal.direct(self, other)
-
-    def __ne__(self, other: Any) -> Any:
-        if other is None or isinstance(other, str):
-            return NotImplemented  # what is no number is unequal, as in Python
-        return _not_equal.direct(self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return _less.direct(self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _less_equal.direct(self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _greater.direct(self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _greater_equal.direct(self, other)
+    __add__, __radd__ = _both(elementwise.add, "add")
+    __sub__, __rsub__ = _both(elementwise.subtract, "sub")
+    __mul__, __rmul__ = _both(elementwise.multiply, "mul")
+    __truediv__, __rtruediv__ = _both(elementwise.divide, "truediv")
+    __floordiv__, __rfloordiv__ = _both(elementwise.floor_divide, "floordiv")
+    __mod__, __rmod__ = _both(elementwise.remainder, "mod")
+    __pow__, __rpow__ = _both(elementwise.power, "pow")
+    __matmul__, __rmatmul__ = _both(contract.matmul, "matmul")
+    __and__, __rand__ = _both(bitwise.bitwise_and, "and")
+    __or__, __ror__ = _both(bitwise.bitwise_or, "or")
+    __xor__, __rxor__ = _both(bitwise.bitwise_xor, "xor")
+    __lshift__, __rlshift__ = _both(bitwise.bitwise_left_shift, "lshift")
+    __rshift__, __rrshift__ = _both(bitwise.bitwise_right_shift, "rshift")
+    __eq__ = _equality(compare.equal, "eq")
+    __ne__ = _equality(compare.not_equal, "ne")
+    __lt__ = _left(compare.less, "lt", "gt")
+    __le__ = _left(compare.less_equal, "le", "ge")
+    __gt__ = _left(compare.greater, "gt", "lt")
+    __ge__ = _left(compare.greater_equal, "ge", "le")
 
     def __hash__(self) -> int:
         return id(self)
@@ -155,10 +115,10 @@ class Operators:
         return _bitwise_invert.direct(self)
 
     def __divmod__(self, other: Any) -> Any:
-        return _floor_divide.direct(self, other), _remainder.direct(self, other)
+        return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> Any:
-        return _floor_divide.direct(other, self), _remainder.direct(other, self)
+        return other // self, other % self
 
     def __round__(self, digits: int | None = None) -> Any:
         return OPS["round"](self) if not digits else OPS["round"](self * 10**digits) / 10**digits

@@ -83,9 +83,9 @@ def panels(m: int, n: int, k: int) -> Panels:
     Panels(mode=1, units=512, grain=128)
 
     Their number is a power of two, so that two, four and eight threads have equal parts. A panel of
-    ``NARROW`` rows or columns costs 2 to 5 % more on one or two threads than wide ones, as the other
-    matrix is packed for each; on sixteen, 16 panels of 4096 x 576 by 576 x 64 take a third of the
-    time of 4.
+    ``NARROW`` rows or columns costs 2 to 5 % more on one or two threads than a wide one, as the
+    other matrix is packed for each; on sixteen, 16 panels of 4096 x 576 by 576 x 64 take a third of
+    the time of 4.
     """
     mode, units = (COLUMNS, n) if n > 2 * m else (ROWS, m)
     flops = 2 * m * n * k
