@@ -136,12 +136,19 @@ class Ground(ABC):
 
 
 class Frame:
-    """An interpreter on the stack."""
+    """An interpreter on the stack.
 
-    __slots__ = ("below", "ground", "interpreter")
+    ``recorders``: this interpreter and those below it, top first, if each of them does nothing but
+    record (it has ``note`` and ``note_read``) and they stand on the eager executor; else None.
+    """
+
+    __slots__ = ("below", "ground", "interpreter", "recorders")
 
     def __init__(self, interpreter: Interpreter, below: Frame | None) -> None:
         self.interpreter, self.below = interpreter, below
+        others: tuple[Any, ...] | None = () if below is None else below.recorders
+        records = others is not None and hasattr(interpreter, "note")
+        self.recorders: tuple[Any, ...] | None = (interpreter, *(others or ())) if records else None
         if isinstance(interpreter, Ground):
             self.ground: Ground = interpreter
         else:

@@ -23,6 +23,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_DIFFERENTIABLE: dict[Any, bool] = {}  # by dtype
+
+
 class Entry(NamedTuple):
     """One recorded call. ``pull``, if given, replaces the op's rule: it takes the cotangents of
     the outputs (None for an output that was not used) and returns those of ``inputs``, which are
@@ -85,20 +88,23 @@ def backward(
     """
     reachable = set(known)
     table = dict(cotangents)
-    tensor = bind.ground().tensor
+    ground = bind.ground()
     for entry in reversed(entries):
         received = [table.get(id(out)) for out in entry.outputs]
-        if all(g is None for g in received):
+        if received.count(None) == len(received):
             continue
         try:
-            for x, g in zip(entry.inputs, _pull(entry, received), strict=True):
+            for x, g in zip(entry.inputs, _pull(entry, received, ground), strict=True):
                 if g is None or id(x) not in reachable or not differentiable(x):
                     continue
                 before = table.get(id(x))
                 if isinstance(g, Into):
                     table[id(x)] = g.add(before)
                     continue
-                g = match(g() if callable(g) else g, tensor(x))
+                if callable(g):
+                    g = g()
+                if not fits(g, x):
+                    g = match(g, ground.tensor(x))
                 table[id(x)] = g if before is None else plus(before, g)
         except Exception as error:
             error.add_note(f"in the gradient of {entry.call.op.name}")
@@ -108,10 +114,14 @@ def backward(
 
 def differentiable(x: Any) -> bool:
     """Whether gradients exist with respect to a value of this dtype."""
-    return dtypes.letter(getattr(x, "dtype", None)) in ("f", "c")
+    dtype = getattr(x, "dtype", None)
+    found = _DIFFERENTIABLE.get(dtype)
+    if found is None:
+        found = _DIFFERENTIABLE[dtype] = dtypes.letter(dtype) in ("f", "c")
+    return found
 
 
-def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
+def _pull(entry: Entry, received: list[Any], ground: bind.Ground) -> Sequence[Any]:
     if entry.pull is not None:
         return entry.pull(received)
     call = entry.call
@@ -123,13 +133,15 @@ def _pull(entry: Entry, received: list[Any]) -> Sequence[Any]:
         )
     if rule is None:
         return (None,) * len(entry.inputs)
-    ground = bind.ground()
+    inputs = [ground.tensor(x) for x in entry.inputs]
+    attrs = ground.attributes(call.attrs)
+    found: Sequence[Any]
+    if len(received) == 1:
+        found = rule(received[0], ground.tensor(entry.outputs[0]), *inputs, **attrs)
+        return found
     outs = [ground.tensor(out) for out in entry.outputs]
     filled = [zeros(out) if g is None else g for g, out in zip(received, outs, strict=True)]
-    inputs = [ground.tensor(x) for x in entry.inputs]
-    one = len(filled) == 1
-    g, out = (filled[0], outs[0]) if one else (tuple(filled), tuple(outs))
-    found: Sequence[Any] = rule(g, out, *inputs, **ground.attributes(call.attrs))
+    found = rule(tuple(filled), tuple(outs), *inputs, **attrs)
     return found
 
 
@@ -149,6 +161,14 @@ def zeros(x: Any) -> Any:
     if is_buffer(x):
         return OPS["buffer_like"](x)
     return OPS["splat"](OPS["cast"](0, dtype=x.dtype), shape=x.shape)
+
+
+def fits(g: Any, x: Any) -> bool:
+    """Whether a cotangent has the dtype and shape of an array that it belongs to."""
+    value = getattr(g, "value", None)
+    if value.__class__ is not np.ndarray or x.__class__ is not np.ndarray:
+        return False
+    return value.dtype is x.dtype and value.shape == x.shape
 
 
 def match(g: Any, x: Any) -> Any:

@@ -94,6 +94,8 @@ class Eager(bind.Ground):
     def tensor(self, value: Any) -> Any:
         """A tensor over an array; a buffer stands for itself. Raises GraphError for a value of a
         trace that has ended."""
+        if value.__class__ is np.ndarray:
+            return wrap(value)
         if isinstance(value, Buffer):
             return value
         if not isinstance(value, np.ndarray):

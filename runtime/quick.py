@@ -1,4 +1,5 @@
-"""The shortcuts of eager operations: the only ones. Nobody stands above the eager executor there.
+"""The shortcuts of eager operations: the only ones. Nobody stands above the eager executor there,
+or tapes alone, which are told what has run.
 
 An elementwise op without attributes, on tensors of one floating dtype or one tensor and a Python
 number, runs its NumPy body at once. That is a third of the time of an operation on few elements
@@ -36,6 +37,7 @@ _SMALL = 3e38  # a number up to it fits float32
 _KINDS = ("elementwise", "reduce", "movement", "contract", "index", "opaque")
 _PLAIN = frozenset((int, bool, str, type(None)))  # attributes that are keys, with their class
 _MOST = 1024  # kinds of calls of an op
+_NO_ATTRS: dict[str, Any] = {}
 _FAILURES = (TypeError, ValueError, RuntimeError)  # the long way says what is wrong, or does it
 
 
@@ -46,7 +48,7 @@ def install(tensor: type[Any], variable: type[Any]) -> None:
         if not isinstance(op, Op):
             return
         if op.has_attrs and op.tensors and op.kind in _KINDS and _is_plain(op):
-            op.shortcut_by_attributes(_by_attributes(op, tensor))
+            op.shortcut_by_attributes(_by_attributes(op, tensor, variable))
         if not op.plain:
             return
         if "f" not in op.accepts or op.promoted != slice(None):
@@ -66,18 +68,23 @@ def _unary(op: Op, tensor: type[Any]) -> Callable[..., Any]:
     body, long_way = op.own_body, op.direct
 
     def direct(x: Any) -> Any:
-        if _current.get() is not None:
+        frame = _current.get()
+        told = () if frame is None else frame.recorders
+        if told is None:
             return long_way(x)
         if x.__class__ is not tensor:
             return direct(x.read_value()) if hasattr(x, "read_value") else long_way(x)
-        if x.value.dtype.num not in _NUMS:
+        a = x.value
+        if a.dtype.num not in _NUMS:
             return long_way(x)
         try:
-            r = quiet.run(body, x.value)
+            r = quiet.run(body, a)
         except _FAILURES:
             return long_way(x)
         out = _new(tensor)
-        out.value = r if r.__class__ is _ndarray and r is not x.value else _own(r)
+        out.value = r = r if r.__class__ is _ndarray and r is not a else _own(r)
+        for recorder in told:
+            recorder.note(op, (a,), _NO_ATTRS, (r,))
         return out
 
     return direct
@@ -87,44 +94,54 @@ def _binary(op: Op, tensor: type[Any], variable: type[Any]) -> Callable[..., Any
     body, long_way = op.own_body, op.direct
 
     def direct(x: Any, y: Any) -> Any:
-        if _current.get() is not None:
+        frame = _current.get()
+        told = () if frame is None else frame.recorders
+        if told is None:
             return long_way(x, y)
         kind, other = x.__class__, y.__class__
-        if kind is tensor and other is tensor:
-            a, b = x.value, y.value
-            if a.dtype is not b.dtype or a.dtype.num not in _NUMS:
-                return long_way(x, y)
-        elif kind is tensor and (other is float or other is int):
+        if kind is tensor:
             a = x.value
+        elif kind is variable:
+            a = _array_of(x, told)
+        elif kind is float or kind is int:
+            a = None
+        else:
+            return direct(x.read_value(), y) if hasattr(x, "read_value") else long_way(x, y)
+        if other is tensor:
+            b = y.value
+        elif other is variable:
+            b = _array_of(y, told)
+        elif (other is float or other is int) and a is not None:
             if a.dtype.num not in _NUMS or not -_SMALL <= y <= _SMALL:
                 return long_way(x, y)
             b = np.array(y, a.dtype)
-        elif other is tensor and (kind is float or kind is int):
-            b = y.value
+        else:
+            return direct(x, y.read_value()) if hasattr(y, "read_value") else long_way(x, y)
+        if a is None:
             if b.dtype.num not in _NUMS or not -_SMALL <= x <= _SMALL:
                 return long_way(x, y)
             a = np.array(x, b.dtype)
-        elif kind is variable and other is tensor:
-            a, b = x.array, y.value
-            if a.dtype is not b.dtype or a.dtype.num not in _NUMS:
-                return long_way(x, y)
-        elif other is variable and kind is tensor:
-            a, b = x.value, y.array
-            if a.dtype is not b.dtype or a.dtype.num not in _NUMS:
-                return long_way(x, y)
-        elif hasattr(x, "read_value") or hasattr(y, "read_value"):
-            return direct(_read(x), _read(y))
-        else:
+        elif a.dtype is not b.dtype or a.dtype.num not in _NUMS:
             return long_way(x, y)
         try:
             r = quiet.run(body, a, b)
         except _FAILURES:
             return long_way(x, y)
         out = _new(tensor)
-        out.value = r if r.__class__ is _ndarray else np.asarray(r)
+        out.value = r = r if r.__class__ is _ndarray else np.asarray(r)
+        for recorder in told:
+            recorder.note(op, (a, b), _NO_ATTRS, (r,))
         return out
 
     return direct
+
+
+def _array_of(variable: Any, told: tuple[Any, ...]) -> Any:
+    """The array of a Variable that is read, which these tapes are told."""
+    array = variable.array
+    for recorder in told:
+        recorder.note_read(variable, array)
+    return array
 
 
 def _is_plain(op: Op) -> bool:
@@ -132,20 +149,25 @@ def _is_plain(op: Op) -> bool:
     return bool(op.pure) and not (op.variadic or op.data_dependent or op.routine)
 
 
-def _by_attributes(op: Op, tensor: type[Any]) -> Callable[..., Any]:
+def _by_attributes(op: Op, tensor: type[Any], variable: type[Any]) -> Callable[..., Any]:
     """A function of the arguments and keywords of a call: its outputs, or None for the long way."""
     count = len(op.tensors)
     memo: dict[Any, tuple[Callable[..., Any], dict[str, Any]] | None] = {}
 
     def direct(args: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        if _current.get() is not None or len(args) < count:
+        frame = _current.get()
+        told = () if frame is None else frame.recorders
+        if told is None or len(args) < count:
             return None
         arrays: list[Any] = []
         parts: list[Any] = []
         for x in args[:count]:
-            if x.__class__ is not tensor:
+            if x.__class__ is tensor:
+                a = x.value
+            elif x.__class__ is variable:
+                a = _array_of(x, told)
+            else:
                 return None
-            a = x.value
             arrays.append(a)
             parts += a.dtype.num, a.shape
         for v in args[count:]:
@@ -171,7 +193,12 @@ def _by_attributes(op: Op, tensor: type[Any]) -> Callable[..., Any]:
             found = quiet.run(known[0], *arrays, **known[1])
         except Exception:  # noqa: BLE001  (the long way says what is wrong)
             return None
-        return _tensors(found, arrays, tensor)
+        out = _tensors(found, arrays, tensor)
+        if told and out is not None:
+            outs = tuple([t.value for t in (out if out.__class__ is tuple else (out,))])
+            for recorder in told:
+                recorder.note(op, tuple(arrays), known[1], outs)
+        return out
 
     return direct
 
@@ -216,11 +243,6 @@ def _tensors(found: Any, arrays: list[Any], tensor: type[Any]) -> Any:
     out = _new(tensor)
     out.value = found
     return out
-
-
-def _read(x: Any) -> Any:
-    """An operand, or the value of a Variable."""
-    return x.read_value() if hasattr(x, "read_value") else x
 
 
 def _own(r: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from twofold.ir import bind
 from twofold.ir.bind import Call, Frame
 from twofold.ir.errors import ArgumentError, ShapeError, TapeError
-from twofold.ir.op import OPS
+from twofold.ir.op import OPS, Op
 from twofold.ir.ops import state as state_ops
 from twofold.ir.shapes import show_shape
 from twofold.ir.tree import flatten, unflatten
@@ -188,6 +188,23 @@ class GradientTape:
         elif any(id(x) in known for x in call.inputs):
             self.record(Entry(call, call.inputs, outs))
         return outs
+
+    def note(
+        self, op: Op, inputs: tuple[Any, ...], attrs: dict[str, Any], outs: tuple[Any, ...]
+    ) -> None:
+        """Record a call that ran on the eager executor without coming by; see ``quick.py``."""
+        if self._paused:
+            return
+        known = self._known
+        for x in inputs:
+            if id(x) in known:
+                self.record(Entry(Call(op, inputs, attrs), inputs, outs))
+                return
+
+    def note_read(self, variable: Variable, value: Any) -> None:
+        """Watch a Variable that was read without coming by."""
+        if not self._paused:
+            self._accessed(variable, value)
 
     def _run_regions(self, call: Call) -> tuple[Any, ...]:
         """Run a call that holds graphs; if they use what is watched, one that keeps what the

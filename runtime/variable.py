@@ -116,6 +116,11 @@ class Variable(Scatters, Operators, NumpyProtocols):
         Raises ShapeError, DTypeError or ConversionError, and changes nothing, if the shape differs
         or the value does not become the dtype without a change of meaning.
         """
+        if value.__class__ is Tensor and _current.get() is None:
+            own, given = self.array, value.value
+            if given.dtype is own.dtype and given.shape == own.shape:
+                self.array = given.view()  # as the op does it
+                return self if read_value else None
         if isinstance(value, Variable):
             value = value.read_value()
         elif hasattr(value, "symbolic_number") and value.fits(self.dtype):  # while tracing

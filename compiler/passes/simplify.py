@@ -183,6 +183,8 @@ ROWS = [
     Row(Term("ones_like", X), Term("broadcast_to", element(1), shape=result_shape)),
     # splat(x, ()) = x
     Row(Term("splat", X, shape=()), X),
+    # first_largest(x, y) = y                        it says who has the gradient
+    Row(Term("first_largest", X, Y, axis=A), Y),
     # the stacked rows of x = x
     Row(Term("buffer_stack", Term("buffer_of", X), length=P), X),
 

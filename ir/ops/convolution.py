@@ -38,6 +38,8 @@ __all__ = [
 
 Pads = list[tuple[Any, Any]]
 
+FEW = 16  # places of a window up to which a maximum is taken place by place
+
 
 def along(value: Any, rank: int, what: str) -> list[int]:
     """One number for each axis of a window, from one, as many, or one for each axis of a tensor."""
@@ -310,12 +312,17 @@ def inner(value: Any, rank: int) -> Any:
 
 
 def _largest(window: Window) -> Any:
-    if window.apart() and any(k > 1 for k in window.window):
+    """The largest elements; windows that are apart have them as axes for the gradient."""
+    apart = window.apart() and any(k > 1 for k in window.window)
+    if apart and math.prod(window.window) > FEW:
         blocks, inside = window.blocks()
-        return first_largest(blocks, axis=inside)
+        return first_largest(blocks, OPS["max"](blocks, axis=inside), axis=inside)
     first, *others = window.slices()
     for other in others:
         first = maximum(first, other)
+    if apart:
+        blocks, inside = window.blocks()
+        return first_largest(blocks, first, axis=inside)
     return OPS["identity"](first) if not others and first is window.x else first
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
+from twofold.ir import bind
 from twofold.ir.op import OPS
 
 X = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4) - 7
@@ -26,10 +27,20 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def long_way(call: Callable[[Any], Any], x: Any) -> Any:
-    """The same with an interpreter on the stack, which has no shortcut."""
-    with tf.GradientTape():
-        return call(x)
+class Passes:
+    """An interpreter that hands every call down; with it on the stack there is no shortcut."""
+
+    def run(self, call: bind.Call) -> tuple[Any, ...]:
+        return bind.run(call)
+
+
+def long_way(call: Callable[..., Any], *args: Any) -> Any:
+    """The same without shortcuts."""
+    token = bind.push(Passes())
+    try:
+        return call(*args)
+    finally:
+        bind.pop(token)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -79,3 +90,40 @@ def test_errors_and_sizes_are_those_of_each_call() -> None:
             OPS["sum"](tf.ones(4), axes=0)
         assert OPS["sum"](tf.ones((2, 5)), axis=0).shape == (5,)
         assert OPS["sum"](tf.ones((5, 2)), axis=0).shape == (2,)
+
+
+def slopes(x: Any, v: Any, w: Any) -> list[Any]:
+    """Gradients to order two, of what tapes are told by shortcuts, or see themselves."""
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch(x)
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(x)
+            y = tf.exp(-v * x) + 2 * x / (3 - v) + (x == v) * 1.0
+            with inner.stop_recording():
+                y = y + x * x
+            y = OPS["sum"](tf.sqrt(y + w * v), axis=0) * OPS["transpose"](x, perm=(0,))
+        first = inner.gradient(y, [x, v])
+        total = OPS["sum"](first[0] * w)
+    assert first[1] is None
+    assert outer.watched_variables() == (v, w)
+    return [first[0], *outer.gradient(total, [x, v, w]), outer.gradient(first[0], y)]
+
+
+def test_tapes_are_told_what_shortcuts_have_run() -> None:
+    x = tf.constant(np.array([0.5, 1.5], np.float32))
+    v, w = tf.Variable(1.5), tf.Variable([2.0, 4.0])
+    found, expected = slopes(x, v, w), long_way(slopes, x, v, w)
+    for a, b in zip(found, expected, strict=True):
+        assert (a is None) == (b is None)
+        assert a is None or a.numpy().tobytes() == b.numpy().tobytes()
+    assert sum(a is not None for a in found) >= 4
+
+
+def test_a_variable_is_watched_at_its_first_read_and_read_anew_after_an_assignment() -> None:
+    v, other = tf.Variable(3.0), tf.Variable(1.0, trainable=False)
+    with tf.GradientTape() as tape:
+        y = v * v + other
+        v.assign(5.0)
+        y = y * v + OPS["sum"](v, axis=()) * other
+    assert tape.watched_variables() == (v,)
+    assert tape.gradient(y, v).numpy() == 6 * 5 + 10 + 1
