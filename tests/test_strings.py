@@ -65,6 +65,7 @@ def test_values(call: Callable[[], Any], want: Any) -> None:
     lambda: S.unicode_decode("a", "KOI8"), lambda: S.join([["a"] * 2, ["b"] * 3]),
     lambda: S.as_string(1, precision=2), lambda: S.format("{}", [1, 2]), lambda: S.ngrams(["a"], 0),
     lambda: S.reduce_join(["a"], 1), lambda: S.unsorted_segment_join(["a"], [2], 2),
+    lambda: S.to_hash_bucket_fast("a", 0), lambda: S.to_hash_bucket_strong("a", 5, [1]),
     lambda: tf.constant([["a"], ["b", "c"]]), lambda: tf.constant("a", tf.float32),
     lambda: tf.sin(tf.constant("a")), lambda: tf.ones(2) + tf.constant("a"),
 ])  # fmt: skip
@@ -81,3 +82,13 @@ def test_texts_in_compiled_functions_are_those_of_each_call() -> None:
     for who in ("you", "everybody", tf.constant("me")):
         text = who if isinstance(who, str) else who.numpy().decode()
         assert greet(tf.zeros(2), who)[1].numpy() == 6 + len(text)
+
+
+def test_hash_buckets_are_tensorflow_s() -> None:
+    texts = ["", "abc", "a" * 20, "b" * 40, "c" * 64, "d" * 65, "e" * 129]
+    for found, want in (
+        (S.to_hash_bucket_fast(texts, 1000), [263, 385, 870, 803, 895, 771, 9]),
+        (S.to_hash_bucket(texts, 1000), [899, 710, 851, 638, 551, 818, 715]),
+        (S.to_hash_bucket_strong(texts, 1000, [7, 11]), [847, 935, 5, 196, 542, 224, 943]),
+    ):
+        assert found.dtype == "int64" and found.numpy().tolist() == want

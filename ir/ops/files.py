@@ -103,6 +103,8 @@ incomplete:
     betainc erfcinv igamma igammac ndtri zeta
 index:
     boolean_mask getitem setitem
+isotonic:
+    isotonic_pair isotonic_regression segment_means
 joining:
     concat repeat split stack tile unstack
 largest:
@@ -189,6 +191,9 @@ state:
     assign draft held read
 statistics:
     count_nonzero mean std var vector_norm
+suppression:
+    combined_non_max_suppression non_max_suppression non_max_suppression_overlaps
+    non_max_suppression_padded non_max_suppression_with_scores suppressed
 transposed:
     atrous_conv2d atrous_conv2d_transpose conv1d_transpose conv2d_transpose
     conv3d_transpose conv_transpose convolution pool separable_conv2d

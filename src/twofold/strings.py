@@ -8,12 +8,14 @@ Where TensorFlow gives a ragged tensor, there is a list, one entry for each elem
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from twofold.api.hashes import fingerprint, murmur, siphash
 from twofold.api.unicode import (
     by_element,
     unicode_decode,
@@ -33,9 +35,10 @@ from twofold.runtime.tensor import Tensor, wrap
 
 __all__ = [
     "as_string", "bytes_split", "format", "join", "length", "lower", "ngrams", "reduce_join",
-    "regex_full_match", "regex_replace", "split", "strip", "substr", "to_number", "unicode_decode",
-    "unicode_decode_with_offsets", "unicode_encode", "unicode_split", "unicode_split_with_offsets",
-    "unicode_transcode", "unsorted_segment_join", "upper",
+    "regex_full_match", "regex_replace", "split", "strip", "substr", "to_hash_bucket",
+    "to_hash_bucket_fast", "to_hash_bucket_strong", "to_number", "unicode_decode",
+    "unicode_decode_with_offsets", "unicode_encode", "unicode_split",
+    "unicode_split_with_offsets", "unicode_transcode", "unsorted_segment_join", "upper",
 ]  # fmt: skip
 
 _INTEGER = re.compile(rb"\s*[+-]?\d+\s*")
@@ -267,6 +270,53 @@ def _pattern(pattern: str | bytes, what: str) -> re.Pattern[bytes]:
         return re.compile(of_text(pattern).item())
     except re.error as error:
         raise ArgumentError(f"{what}: {pattern!r} is no regular expression: {error}") from None
+
+
+def _buckets(function: Callable[[bytes], int], input: Any, num_buckets: int, what: str) -> Tensor:
+    count = operator.index(num_buckets)
+    if not 1 <= count < 2**63:
+        raise ArgumentError(f"{what}: num_buckets is at least 1, not {count}")
+    return _numbers(lambda b: function(b) % count, "int64", of_text(input))
+
+
+def to_hash_bucket_fast(input: Any, num_buckets: int, name: Any = None) -> Tensor:
+    """A number from 0 to ``num_buckets - 1`` for each text, by a hash that never changes; int64.
+
+    The hash is FarmHash's Fingerprint64, and the numbers are TensorFlow's. Raises ArgumentError.
+
+    >>> import twofold as tf
+    >>> tf.strings.to_hash_bucket_fast(["Hello", "TensorFlow", "2.x"], 3).numpy()
+    array([0, 2, 2])
+    """
+    return _buckets(fingerprint, input, num_buckets, "to_hash_bucket_fast")
+
+
+def to_hash_bucket(input: Any, num_buckets: int, name: Any = None) -> Tensor:
+    """``to_hash_bucket_fast`` by another hash, MurmurHash64A, as in TensorFlow's first version.
+
+    >>> import twofold as tf
+    >>> tf.strings.to_hash_bucket("a", 1).numpy()
+    np.int64(0)
+    """
+    return _buckets(murmur, input, num_buckets, "to_hash_bucket")
+
+
+def to_hash_bucket_strong(
+    input: Any, num_buckets: int, key: Sequence[int], name: Any = None
+) -> Tensor:
+    """``to_hash_bucket_fast`` under a key of two integers, SipHash-2-4: who does not know the key
+    cannot find texts that share a bucket. Raises ArgumentError.
+
+    >>> import twofold as tf
+    >>> tf.strings.to_hash_bucket_strong(["Hello", "TF"], 3, [1, 2]).numpy()
+    array([2, 0])
+    """
+    words = [operator.index(k) for k in key]
+    if len(words) != 2:
+        raise ArgumentError(f"to_hash_bucket_strong: key is two integers, not {key!r}")
+    first, second = (k % 2**64 for k in words)
+    what = "to_hash_bucket_strong"
+    return _buckets(lambda b: siphash(b, (first, second)), input, num_buckets, what)
 
 
 def to_number(input: Any, out_type: Any = "float32", name: Any = None) -> Tensor:

@@ -55,6 +55,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "fourier": ("fft",),
     "images": ("image",),
     "incomplete": ("math",),
+    "isotonic": ("nn",),
     "linear": ("linalg",),
     "losses": ("nn",),
     "matrix_functions": ("linalg",),
@@ -73,6 +74,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "solving": ("linalg",),
     "special": ("", "math"),
     "statistics": ("", "math"),
+    "suppression": ("image",),
     "transposed": ("nn",),
     "trigonometric": ("", "math"),
 }
@@ -202,6 +204,10 @@ OBJECTS: dict[str, str] = {
             "assert_less",
             "assert_rank",
         )
+    },
+    **{
+        f"nn.fractional_{kind}_pool": f"twofold.api.fractional:fractional_{kind}_pool"
+        for kind in ("avg", "max")
     },
     "image.ResizeMethod": "twofold.api.random_images:ResizeMethod",
     **{
