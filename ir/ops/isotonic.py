@@ -18,7 +18,7 @@ __all__ = ["isotonic_regression"]
 
 Array = np.ndarray[Any, Any]
 INT32 = np.dtype("int32")
-LINE = np.array([[3.0, 1.0, 2.0, 2.5], [1.0, 2.0, 3.5, 0.0]])
+LINE = np.array([[3.0, 1.0, 2.25, 2.5], [1.0, 2.0, 3.5, 0.0]])
 
 
 class Isotonic(NamedTuple):

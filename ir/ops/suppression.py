@@ -17,12 +17,14 @@ from ..types import TensorType
 from . import movement
 from .casting import cast
 from .create import arange
-from .elementwise import minimum, where
+from .elementwise import maximum, minimum, where
+from .exponential import exp
 from .formulas import clip
 from .gather import gather
-from .operand import as_tensors, is_python, product
+from .operand import as_inexact, as_tensors, is_python, product
 from .padding import pad_constant
 from .sorting import top_k
+from .triangles import tril
 
 __all__ = [
     "combined_non_max_suppression", "non_max_suppression", "non_max_suppression_overlaps",
@@ -31,9 +33,8 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 INT32 = np.dtype("int32")
-BOXES = np.array([[0, 0, 1, 1], [0, 0.1, 1, 1.1], [2, 2, 1, 1], [0, 5, 1, 6], [0, 0, 0, 0]])
-SCORES = np.array([0.75, 0.9, 0.6, 0.3, 0.9])
-LIMITS = [np.array(x) for x in (0.5, 0.2, 0.0, 0.4)]
+BOXES = np.array([[0, 0, 1, 1], [0, 0.1, 1, 1.2], [2, 2, 0.9, 0.8], [0, 5, 1, 6], [1.5, 0, 0, 2]])
+SCORES = np.array([0.75, 0.95, 0.6, 0.3, 0.9])
 OVERLAPS = np.array([[1, 0.6, 0.2], [0.6, 1, 0.7], [0.2, 0.7, 1]])
 
 
@@ -69,34 +70,31 @@ def _rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     if any(t.rank for t in limits):
         raise ShapeError(f"{op.name}: thresholds are numbers without axes")
     return {"overlaps": square}, (
-        TensorType(INT32, shape), TensorType(scores.dtype, shape), TensorType(INT32, shape[:-1]),
+        TensorType(INT32, shape), TensorType(INT32, shape[:-1]),
     )  # fmt: skip
 
 
 @op("opaque", _rule, promote="floating", accepts="f", public=False,
-    samples=[Sample(BOXES, SCORES, *LIMITS[:3]), Sample(BOXES, SCORES, *LIMITS[1:]),
-             Sample(OVERLAPS[None], SCORES[None, :3], *LIMITS[:3], overlaps=True)])  # fmt: skip
+    samples=[Sample(BOXES, SCORES, 0.5, 0.2, 0.0), Sample(BOXES, SCORES, 0.2, 0.0, 0.4),
+             Sample(OVERLAPS[None], SCORES[None, :3], 0.5, 0.2, 0.0, overlaps=True)])  # fmt: skip
 def suppressed(
     boxes: Any, scores: Any, overlap: Any, threshold: Any, sigma: Any, *, overlaps: bool = False
 ) -> Any:
-    """The positions of what is kept, best first, with their scores, and how many there are; zeros
-    behind them.
+    """The positions of what is kept, best first, zeros behind them, and how many they are.
 
     Kept is what overlaps nothing better by more than ``overlap`` and has a score above
     ``threshold``; of equal scores the first is better. Where ``sigma`` is above 0 an overlap ``u``
     only lowers the score, by ``exp(-u**2 / (2 * sigma))``. ``overlaps``: ``boxes`` are the overlaps
     of all pairs.
     """
-    lead, size = scores.shape[:-1], scores.shape[-1]
-    places, values = np.zeros(scores.shape, INT32), np.zeros_like(scores)
-    counts = np.zeros(lead, INT32)
+    lead = scores.shape[:-1]
+    places, counts = np.zeros(scores.shape, INT32), np.zeros(lead, INT32)
     for at in np.ndindex(*lead):
         part = boxes[at]
         found = (lambda i, m=part: m[i]) if overlaps else _overlaps_of(part)
-        kept, worth = _kept(found, scores[at], overlap, threshold, sigma)
-        places[at][: len(kept)], values[at][: len(kept)] = kept, worth
-        counts[at] = len(kept)
-    return places.reshape(*lead, size), values, counts
+        kept = _kept(found, scores[at], overlap, threshold, sigma)
+        places[at][: len(kept)], counts[at] = kept, len(kept)
+    return places, counts
 
 
 def _overlaps_of(boxes: Array) -> Callable[[int], Array]:
@@ -117,21 +115,19 @@ def _overlaps_of(boxes: Array) -> Callable[[int], Array]:
 
 def _kept(
     found: Callable[[int], Array], scores: Array, overlap: Any, threshold: Any, sigma: Any
-) -> tuple[list[int], list[Any]]:
-    """The chosen positions and their scores: greedily the best of those that are left."""
+) -> list[int]:
+    """The chosen positions: greedily the best of those that are left."""
     soft = sigma > 0
     scale = -0.5 / sigma if soft else 0
     left = scores.copy()
     left[~(scores > threshold)] = np.nan
     kept: list[int] = []
-    worth: list[Any] = []
     while True:
         some = ~np.isnan(left)
         if not some.any():
-            return kept, worth
+            return kept
         best = int(np.flatnonzero(some & (left == left[some].max()))[0])
         kept.append(best)
-        worth.append(left[best])
         common = found(best)
         if soft:
             left = left * np.exp(scale * common * common).astype(left.dtype)
@@ -154,14 +150,34 @@ def _count(size: Any, what: str) -> Any:
 def _chosen(
     boxes: Any, scores: Any, max_output_size: Any, overlap: Any, threshold: Any, sigma: Any,
     what: str, overlaps: bool = False,
-) -> tuple[Any, Any, Any]:  # fmt: skip
-    """All positions with their scores, and how many of them are asked for."""
+) -> Any:  # fmt: skip
+    """The positions of what is chosen."""
     most = _count(max_output_size, what)
     boxes, scores = as_tensors(boxes, scores)
     if len(scores.shape) != 1:
         raise ShapeError(f"{what}: scores have one axis, the shape is {show_shape(scores.shape)}")
-    places, values, count = suppressed(boxes, scores, overlap, threshold, sigma, overlaps=overlaps)
-    return places, values, minimum(count, most)
+    places, count = suppressed(boxes, scores, overlap, threshold, sigma, overlaps=overlaps)
+    return places[: minimum(count, most)]
+
+
+def _lowered(boxes: Any, scores: Any, sigma: Any) -> Any:
+    """The scores of boxes, each lowered by what it has in common with those before it."""
+    first, second = boxes[:, :2], boxes[:, 2:]
+    low, high = minimum(first, second), maximum(first, second)
+
+    def pairs(fold: Any, x: Any) -> Any:
+        return fold(movement.expand_dims(x, axis=(0,)), movement.expand_dims(x, axis=(1,)))
+
+    sides = maximum(pairs(minimum, high) - pairs(maximum, low), 0)
+    common = sides[..., 0] * sides[..., 1]
+    edges = high - low
+    areas = edges[:, 0] * edges[:, 1]
+    union = pairs(OPS["add"], areas) - common
+    real = pairs(minimum, areas) > 0
+    overlap = where(real, common / where(real, union, 1), 0)
+    return scores * exp(
+        OPS["sum"](OPS["tril"](overlap * overlap, k=-1), axis=(1,)) * (-0.5 / sigma)
+    )
 
 
 # ---- TensorFlow's functions
@@ -184,9 +200,8 @@ def non_max_suppression(
     >>> tf.image.non_max_suppression(boxes, [0.7, 0.9, 0.6], 5).numpy()
     array([1, 2], dtype=int32)
     """
-    places, _, count = _chosen(boxes, scores, max_output_size, iou_threshold, score_threshold, 0,
-                               "non_max_suppression")  # fmt: skip
-    return places[:count]
+    return _chosen(boxes, scores, max_output_size, iou_threshold, score_threshold, 0,
+                   "non_max_suppression")  # fmt: skip
 
 
 @composite(Sample(OVERLAPS, SCORES[:3], 3))
@@ -200,10 +215,8 @@ def non_max_suppression_overlaps(
     >>> tf.image.non_max_suppression_overlaps([[1.0, 0.6], [0.6, 1.0]], [0.2, 0.9], 2).numpy()
     array([1], dtype=int32)
     """
-    places, _, count = _chosen(overlaps, scores, max_output_size, overlap_threshold,
-                               score_threshold, 0, "non_max_suppression_overlaps",
-                               overlaps=True)  # fmt: skip
-    return places[:count]
+    return _chosen(overlaps, scores, max_output_size, overlap_threshold, score_threshold, 0,
+                   "non_max_suppression_overlaps", overlaps=True)  # fmt: skip
 
 
 @composite(Sample(BOXES, SCORES, 4, 0.5, 0.1, 0.4))
@@ -224,14 +237,17 @@ def non_max_suppression_with_scores(
     >>> places.numpy(), scores.numpy().round(3)
     (array([0, 1], dtype=int32), array([0.9  , 0.623], dtype=float32))
     """
-    places, values, count = _chosen(
+    boxes, scores = as_tensors(boxes, scores)
+    places = _chosen(
         boxes, scores, max_output_size, iou_threshold, score_threshold, soft_nms_sigma,
         "non_max_suppression_with_scores",
     )  # fmt: skip
-    places = places[:count]
-    if is_python(soft_nms_sigma) and not soft_nms_sigma > 0:  # the scores as they were given
-        return places, gather(as_tensors(boxes, scores)[1], places, axis=0)
-    return places, values[:count]
+    chosen = gather(as_inexact(scores), places, axis=0)
+    if is_python(soft_nms_sigma) and not soft_nms_sigma > 0:
+        return places, chosen
+    soft = soft_nms_sigma > 0
+    sigma = where(soft, soft_nms_sigma, 1)
+    return places, where(soft, _lowered(gather(boxes, places, axis=0), chosen, sigma), chosen)
 
 
 def _filled(x: Any, size: int) -> Any:
@@ -265,17 +281,17 @@ def non_max_suppression_padded(
     what = "non_max_suppression_padded"
     most = _count(max_output_size, what)
     if not pad_to_max_output_size:
-        places, _, count = _chosen(boxes, scores, most, iou_threshold, score_threshold, 0, what)
-        return places[:count], count
+        places = _chosen(boxes, scores, most, iou_threshold, score_threshold, 0, what)
+        return places, cast(places.shape[0], dtype=INT32)
     boxes, scores = as_tensors(boxes, scores)
-    places, _, count = suppressed(boxes, scores, iou_threshold, score_threshold, 0)
+    places, count = suppressed(boxes, scores, iou_threshold, score_threshold, 0)
     size = operator.index(most)
     valid = minimum(count, size)
     inside = OPS["less"](arange(size, dtype=INT32), movement.expand_dims(valid, axis=(-1,)))
     return where(inside, _filled(places, size), 0), valid
 
 
-@composite(Sample(BOXES[None, :, None], np.stack([SCORES, SCORES[::-1]], -1)[None], 2, 3))
+@composite(Sample(BOXES[None, :, None], np.stack([SCORES, 1 - SCORES[::-1]], -1)[None], 2, 3))
 def combined_non_max_suppression(
     boxes: Any, scores: Any, max_output_size_per_class: Any, max_total_size: Any,
     iou_threshold: Any = 0.5, score_threshold: Any = -math.inf, pad_per_class: bool = False,
@@ -303,7 +319,7 @@ def combined_non_max_suppression(
     corners = movement.broadcast_to(
         OPS["transpose"](boxes, perm=(0, 2, 1, 3)), shape=(batch, classes, count, 4)
     )
-    places, _, found = suppressed(corners, by_class, iou_threshold, score_threshold, 0)
+    places, found = suppressed(corners, by_class, iou_threshold, score_threshold, 0)
     places = _filled(places, each)
     values = gather(by_class, places, axis=2, batch_dims=2)
     counted = OPS["less"](arange(each, dtype=INT32), movement.expand_dims(found, axis=(-1,)))

@@ -14,7 +14,7 @@ from twofold.runtime.tape import GradientTape
 from twofold.runtime.tensor import Tensor, wrap
 
 # Ops whose derivative is not that of their values, each on purpose.
-DETACHED = {"stop_gradient", "zeros_like", "ones_like"}
+DETACHED = {"stop_gradient", "zeros_like", "ones_like", "first_largest"}
 # Its gradient is Hermitian, as in TensorFlow, while it reads one triangle: moved along Hermitian ones.
 HERMITIAN = {"cholesky"}
 # Complex vectors whose phase LAPACK chooses: tests/ops/test_linalg.py has functions of them.

@@ -36,6 +36,7 @@ ATTRS: dict[str, list[dict[str, Any]]] = {
     "broadcast_to": [{"shape": s} for s in [(2, 3, 4), (5, 2, 3, 4), (2, 1, 3), (4, 2, 1, 3)]],
     "splat": [{"shape": s} for s in [(), (2,)]],
     "strided_slice": [{"index": i} for i in [(), ((0, 2, 2),), ((None, None, -1),), (1,)]],
+    "first_largest": [{"axis": (0,)}],
     "buffer_stack": [{"length": n} for n in (1, 2, 4)],
     "concat": [{"axis": a} for a in (0, -1, None)],
     "matmul": [{"transpose_a": a, "transpose_b": b} for a in (False, True) for b in (False, True)],
