@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,8 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 INT32 = np.dtype("int32")
-BOXES = np.array([[0, 0, 1, 1], [0, 0.1, 1, 1.2], [2, 2, 0.9, 0.8], [0, 5, 1, 6], [1.5, 0, 0, 2]])
+BOXES = np.array([[0, 0.02, 1, 1.03], [0.05, 0.1, 1.1, 1.2], [2, 2.1, 0.9, 0.8],
+                  [0.3, 5, 1.3, 6], [1.5, 0.2, 0.15, 1.9]])  # fmt: skip
 SCORES = np.array([0.75, 0.95, 0.6, 0.3, 0.9])
 OVERLAPS = np.array([[1, 0.6, 0.2], [0.6, 1, 0.7], [0.2, 0.7, 1]])
 
@@ -175,9 +177,7 @@ def _lowered(boxes: Any, scores: Any, sigma: Any) -> Any:
     union = pairs(OPS["add"], areas) - common
     real = pairs(minimum, areas) > 0
     overlap = where(real, common / where(real, union, 1), 0)
-    return scores * exp(
-        OPS["sum"](OPS["tril"](overlap * overlap, k=-1), axis=(1,)) * (-0.5 / sigma)
-    )
+    return scores * exp(OPS["sum"](tril(overlap * overlap, k=-1), axis=(1,)) * (-0.5 / sigma))
 
 
 # ---- TensorFlow's functions
@@ -245,9 +245,11 @@ def non_max_suppression_with_scores(
     chosen = gather(as_inexact(scores), places, axis=0)
     if is_python(soft_nms_sigma) and not soft_nms_sigma > 0:
         return places, chosen
+    lowered = partial(_lowered, gather(boxes, places, axis=0), chosen)
+    if is_python(soft_nms_sigma):
+        return places, lowered(soft_nms_sigma)
     soft = soft_nms_sigma > 0
-    sigma = where(soft, soft_nms_sigma, 1)
-    return places, where(soft, _lowered(gather(boxes, places, axis=0), chosen, sigma), chosen)
+    return places, where(soft, lowered(where(soft, soft_nms_sigma, 1)), chosen)
 
 
 def _filled(x: Any, size: int) -> Any:
