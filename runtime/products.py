@@ -11,7 +11,8 @@ So here BLAS works on one thread (``one_thread.py``), on operands that it can re
 - a large product is cut into panels of columns or rows, which threads share;
 - a long inner product is cut into blocks of ``BLOCK`` terms, whose sums are added in double
   precision (``THIN_BLOCK`` for small results, where BLAS adds one term after the other;
-  ``DOT_BLOCK`` for a single one, where it adds in many lanes).
+  ``DOT_BLOCK`` for a single one, where it adds in many lanes, and for vectors in double
+  precision).
 
 Both cuts depend on the sizes alone. Two matrices whose inner products are not long go to machine
 code (``native.py``) when there is some: the panels that compiled products have, without NumPy's
@@ -39,7 +40,7 @@ from .native import native
 from .one_thread import one_thread
 
 __all__ = ["BLOCK", "COLUMNS", "PANEL_FLOPS", "ROWS", "SHARED_FLOPS", "Panels", "inner_block",
-           "matmul", "panels"]  # fmt: skip
+           "is_double", "matmul", "panels"]  # fmt: skip
 
 COLUMNS, ROWS = 1, 2
 SHARED_FLOPS = 2_000_000  # smaller products are faster on one thread
@@ -99,15 +100,27 @@ def panels(m: int, n: int, k: int) -> Panels:
     return Panels(mode, units, -(-width // step) * step)
 
 
-def inner_block(m: int, n: int, k: int) -> int:
+def inner_block(m: int, n: int, k: int, double: bool) -> int:
     """Terms of an inner product that BLAS adds at a time: ``k`` itself if that is not long.
 
-    >>> inner_block(128, 512, 784), inner_block(1, 1, 10**7), inner_block(4, 4, 10**7)
-    (784, 4096, 256)
+    A product with a vector reads each element of the matrix once, so memory bounds it, and to read
+    a part of each row at a time costs a quarter of the time or more. In double precision a sum in
+    order of as many terms still has 12 digits: its blocks are those of a single inner product.
+
+    >>> inner_block(128, 512, 784, False), inner_block(1, 1, 10**7, False)
+    (784, 4096)
+    >>> inner_block(4, 4, 10**7, False), inner_block(4000, 1, 5000, True)
+    (256, 5000)
     """
-    block = DOT_BLOCK if m * n <= 1 else THIN_BLOCK if m * n <= THIN else BLOCK
     vector = m == 1 or n == 1
+    longest = m * n <= 1 or (double and vector)
+    block = DOT_BLOCK if longest else THIN_BLOCK if m * n <= THIN else BLOCK
     return k if k <= (4 if vector else 2) * block else block
+
+
+def is_double(dtype: np.dtype[Any]) -> bool:
+    """Whether the terms of a product of this dtype have double precision."""
+    return dtype.char in "dD"
 
 
 def matmul(a: Array, b: Array) -> Array:
@@ -215,7 +228,7 @@ def _products(a: Array, b: Array, out: Array) -> None:
     b = np.broadcast_to(b, (*out.shape[:-2], *b.shape[-2:]))
     m, k, n = *a.shape[-2:], b.shape[-1]
     flops = 2 * m * k * n
-    if flops >= SHARED_FLOPS or inner_block(m, n, k) < k:
+    if flops >= SHARED_FLOPS or inner_block(m, n, k, is_double(out.dtype)) < k:
         for place in np.ndindex(*out.shape[:-2]):
             _product(a[place], b[place], out[place])
         return
@@ -224,7 +237,7 @@ def _products(a: Array, b: Array, out: Array) -> None:
     total = flops * math.prod(out.shape[:-2])
     count = len(c) if total >= EAGER_FLOPS else 1
     parts = _cut(len(c), max(-(-len(c) // min(count, MOST_PANELS)), 1))
-    _threads()([_into(a[part], b[part], c[part]) for part in parts])
+    _threads()([_into(a[part], b[part], c[part], k) for part in parts])
 
 
 def _product(a: Array, b: Array, out: Array) -> None:
@@ -232,21 +245,23 @@ def _product(a: Array, b: Array, out: Array) -> None:
     if not out.size:
         return
     (m, k), n = a.shape, b.shape[1]
-    little = 2 * m * n * k < EAGER_FLOPS
+    flops = 2 * m * n * k
+    block = inner_block(m, n, k, is_double(out.dtype))
     cut = panels(m, n, k)
-    whole = cut.grain >= cut.units
-    if inner_block(m, n, k) < k and (little or whole or m * n <= THIN):
-        if little:
-            out[...] = _part(a, b)
-        else:
-            _inner(a, b, out)
+    if block < k and (cut.grain >= cut.units or m * n <= THIN):
+        out[...] = _part(a, b, block) if flops < SHARED_FLOPS else _inner(a, b, block)
         return
     parts = _cut(cut.units, cut.grain)
     if cut.mode == COLUMNS:
-        tasks = [_into(a, b[:, part], out[:, part]) for part in parts]
+        tasks = [_into(a, b[:, part], out[:, part], block) for part in parts]
     else:
-        tasks = [_into(a[part], b, out[part]) for part in parts]
-    if not little:
+        tasks = [_into(a[part], b, out[part], block) for part in parts]
+    _share(tasks, flops)
+
+
+def _share(tasks: Sequence[Task], flops: int) -> None:
+    """Run them: on threads, if there is enough to do."""
+    if flops >= EAGER_FLOPS:
         _threads()(tasks)
         return
     for task in tasks:
@@ -257,42 +272,39 @@ def _cut(units: int, grain: int) -> list[slice]:
     return [slice(lo, min(lo + grain, units)) for lo in range(0, units, grain)]
 
 
-def _into(a: Array, b: Array, out: Array) -> Callable[[], Any]:
+def _into(a: Array, b: Array, out: Array, block: int) -> Task:
     """A task that writes a product; its inner products are blocked if they are long."""
-    if a.ndim > 2 or inner_block(a.shape[0], b.shape[1], a.shape[1]) == a.shape[1]:
+    if block >= a.shape[-1]:
         return lambda: np.matmul(a, b, out=out)
 
     def blocked() -> None:
-        out[...] = _part(a, b)
+        out[...] = _part(a, b, block)
 
     return blocked
 
 
-def _inner(a: Array, b: Array, out: Array) -> None:
-    """A small result of long inner products: threads share the terms."""
+def _inner(a: Array, b: Array, block: int) -> Array:
+    """A small result of long inner products, in double precision: threads share the terms."""
     (m, k), n = a.shape, b.shape[1]
-    block = inner_block(m, n, k)
-    chunk = -(-k // (MOST_CHUNKS * block)) * block
-    parts = _cut(k, chunk)
+    parts = _cut(k, -(-k // (MOST_CHUNKS * block)) * block)
     sums: list[Any] = [None] * len(parts)
 
-    def task(i: int, part: slice) -> Callable[[], None]:
+    def task(i: int, part: slice) -> Task:
         def run() -> None:
             sums[i] = _part(a[:, part], b[part], block)
 
         return run
 
-    _threads()([task(i, part) for i, part in enumerate(parts)])
-    total = sums[0]
+    _share([task(i, part) for i, part in enumerate(parts)], 2 * m * n * k)
+    total: Array = sums[0]
     for further in sums[1:]:
         total += further
-    out[...] = total
+    return total
 
 
-def _part(a: Array, b: Array, block: int = 0) -> Array:
+def _part(a: Array, b: Array, block: int) -> Array:
     """A product in double precision, of the products of blocks of the inner axis."""
     (m, k), n = a.shape, b.shape[1]
-    block = block or inner_block(m, n, k)
     total = np.zeros((m, n), np.complex128 if info(a.dtype).complex else np.float64)
     many = max(MOST_PARTIAL // (m * n), 1)
     for lo in range(0, k - k % block, many * block):

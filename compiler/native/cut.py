@@ -45,15 +45,15 @@ class Cut(NamedTuple):
         return self.block < self.chunk or self.mode == INNER
 
 
-def cut(m: int, n: int, k: int, batch: int) -> Cut:
-    """The cut of ``batch`` products of m x k by k x n.
+def cut(m: int, n: int, k: int, batch: int, double: bool) -> Cut:
+    """The cut of ``batch`` products of m x k by k x n, in double precision or in single.
 
-    >>> cut(128, 512, 784, 1)
+    >>> cut(128, 512, 784, 1, False)
     Cut(mode=1, units=512, grain=128, block=784, chunk=784)
-    >>> cut(1, 1, 10**7, 1)
+    >>> cut(1, 1, 10**7, 1, False)
     Cut(mode=3, units=31, grain=1, block=4096, chunk=323584)
     """
-    block = max(inner_block(m, n, k), 1)
+    block = max(inner_block(m, n, k, double), 1)
     if batch != 1:
         grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
         if grain < batch:  # worth sharing: then in parts that many threads can take
@@ -61,9 +61,9 @@ def cut(m: int, n: int, k: int, batch: int) -> Cut:
         return Cut(BATCH, batch, grain, block, max(k, 1))
     mode, units, grain = panels(m, n, k)
     if block < k and (grain >= units or m * n <= THIN):
-        chunk = -(-k // (MOST_CHUNKS * block)) * block
-        chunks = -(-k // chunk)
-        return Cut(INNER, chunks, 1 if 2 * m * n * k >= SHARED_FLOPS else chunks, block, chunk)
+        shared = 2 * m * n * k >= SHARED_FLOPS
+        chunk = -(-k // (MOST_CHUNKS * block)) * block if shared else k
+        return Cut(INNER, -(-k // chunk), 1, block, chunk)
     return Cut(mode, units, grain, block, max(k, 1))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from twofold.runtime.blas import find_blas
 from twofold.runtime.loader import ObjectError
 from twofold.runtime.native import native
-from twofold.runtime.products import inner_block
+from twofold.runtime.products import inner_block, is_double
 
 from .. import background
 from .cut import Matrices, cut, words_of
@@ -68,11 +68,14 @@ def multiply(a: Array, b: Array, out: Array) -> bool:
 def _program(a: Array, b: Array) -> Run | None:
     (m, k), n = a.shape, b.shape[1]
     blas = find_blas()
-    if a.dtype.char not in "fdFD" or min(m, n, k) < 2 or inner_block(m, n, k) < k or blas is None:
+    double = is_double(a.dtype)
+    if a.dtype.char not in "fdFD" or min(m, n, k) < 2 or blas is None:
+        return None
+    if inner_block(m, n, k, double) < k:
         return None
     left, right = _leading(a), _leading(b)
     operands = Matrices((m, n, k), (left[0], right[0], n), (left[1], right[1]))
-    how = cut(m, n, k, 1)
+    how = cut(m, n, k, 1, double)
     places = ((SLOT, 1), (SLOT, 2), (SLOT, 3), (LITERAL, 0))
     words = words_of(operands, how, places, blas.routines(a.dtype), a.itemsize)
     launch = Launch(

@@ -28,6 +28,7 @@ from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
 from twofold.runtime.blas import Blas
 from twofold.runtime.buffers import ALIGNMENT, maker
+from twofold.runtime.products import is_double
 
 from ..kernel.loops import Buffer, Kernel
 from ..kernel.statements import Resize, Store
@@ -401,7 +402,7 @@ class Writer:
         many = [sa[-1] * sa[-2] if len(sa) > 2 else 0, sb[-1] * sb[-2] if len(sb) > 2 else 0]
         if not many[1] and not ta:  # one product with the batch as further rows
             m, batch = m * batch, 1
-        how = cut(m, n, k, batch)
+        how = cut(m, n, k, batch, is_double(own.dtype))
         assert self.exe.blas is not None
         out, acc = self.word(node.out), (LITERAL, 0)
         target = out

@@ -164,3 +164,15 @@ def test_a_matrix_times_itself_turned(dtype: str) -> None:
             np.testing.assert_allclose(found.numpy(), want, rtol=KINDS[dtype], atol=bound)
             if dtype != "complex128" and len(want) > 200:
                 assert (found.numpy() == found.numpy().T).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_products_have_the_bits_of_eager_ones(dtype: str) -> None:
+    rng = np.random.default_rng(3)
+    compiled = tf.function(lambda a, b: a @ b, jit_compile=True)
+    for left, right in (
+        ((1100, 4100), (4100,)), ((4100,), (4100, 1100)), ((3, 20_000), (20_000, 5)),
+        ((40, 5000), (5000, 40)),
+    ):  # fmt: skip
+        a, b = (tf.constant(normal(rng, shape, dtype)) for shape in (left, right))
+        assert np.array_equal(compiled(a, b).numpy(), (a @ b).numpy())
