@@ -22,6 +22,7 @@ from ..control.part import Part, is_fault
 from ..ndarrays.selection import Selection
 from ..plain import PlainPython
 from ..trace import Tracer, place
+from .effort import TooDeep
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .grown import merged, runs
@@ -178,8 +179,11 @@ def _fork(
         try:
             part.run(lambda s=side, at=start: _run_side(machine, s, at), lambda _: ())  # type: ignore[misc]
         except (PlainPython, StagingError) as reason:
-            raises = all(map(flow_of(frame.code).only_raises, _steps_of(frame, start)))
-            if not raises or (isinstance(reason, StagingError) and reason.of_form):
+            leaves = all(map(flow_of(frame.code).only_raises, _steps_of(frame, start)))
+            if type(reason) is TooDeep:
+                leaves = machine.effort.leaves_another()
+                machine.cuts.whole = not leaves  # behind a step it would be as deep
+            if not leaves or (isinstance(reason, StagingError) and reason.of_form):
                 raise
             outer.refused = refused  # the trace goes on
             part.leave(reason)

@@ -32,7 +32,7 @@ from .aliases import put_outside
 from .branches import Again, Given, Redo, fork
 from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
-from .effort import PEELED, Effort
+from .effort import PEELED, Effort, TooDeep
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .grown import runs
@@ -454,7 +454,10 @@ class Capture(Lists):
         parts = self._parts = back is not None and back.parts_next
         if back is not None:
             back.parts_next, back.direct = False, parts
-        made = super().invoke(back, function, args, kwargs)
+        with self.effort.calling(function.__code__, len(self.heap.parts)) as too_deep:
+            if too_deep:
+                raise TooDeep(words="recursion that values decide, to this depth,")
+            made = super().invoke(back, function, args, kwargs)
         if type(made) is Raised:
             raise made.error
         if type(made) is Choice and back is not None and not parts:

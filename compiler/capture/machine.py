@@ -17,6 +17,7 @@ from twofold.ir.location import interpreters
 
 from ..plain import PlainPython
 from .code import Step
+from .effort import TooDeep
 from .frame import Frame
 
 __all__ = [
@@ -120,6 +121,8 @@ class Machine:
             except PlainPython as error:
                 self.fails(frame, error)
                 raise
+            except RecursionError as error:  # the limit counts the frames of this package, too
+                raise TooDeep(refusal=error) from None
             except Exception as error:
                 if self.fails(frame, error) or not self.handle(frame, error):
                     raise
