@@ -2,7 +2,9 @@
 
 NumPy's kind letters do not say what a dtype is: bfloat16, of the package ml_dtypes, has the kind of
 raw bytes. Whoever wants to know whether a dtype is floating, how wide it is or what it computes in
-asks ``info(dtype)``.
+asks ``info(dtype)``. The floating dtypes of 8 bits are a class of their own: they are stored,
+moved, compared and cast, and nothing is computed in them. Micikevicius et al., "FP8 Formats for
+Deep Learning" (2022).
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ CLASSES: Mapping[str, str] = {
     "u": "unsigned integers",
     "f": "floating point",
     "c": "complex",
+    "e": "float8",
 }  # the letters of ``accepts``, in the order of promotion
 
 
@@ -121,8 +124,13 @@ class DTypeInfo(NamedTuple):
 
     @property
     def inexact(self) -> bool:
-        """Whether it is floating or complex."""
-        return self.letter in "fc"
+        """Whether it has numbers that are not finite: floating, complex, and those of 8 bits."""
+        return self.letter in "fce"
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is stored and cast, and not computed with."""
+        return self.letter == "e"
 
     @property
     def half(self) -> bool:
@@ -177,6 +185,9 @@ def _records() -> Iterator[DTypeInfo]:
     yield _floating("f64", "float64", "f64", "d")
     yield DTypeInfo("c64", "complex64", "c", 64, FORMATS["f32"], "c64", "f32", "c")
     yield DTypeInfo("c128", "complex128", "c", 128, FORMATS["f64"], "c128", "f64", "z")
+    for name in ("e4m3fn", "e5m2"):
+        short = f"f8{name}"
+        yield DTypeInfo(short, f"float8_{name}", "e", 8, None, short, short)
 
 
 def _floating(short: str, name: str, computes: str, blas: str = "") -> DTypeInfo:
@@ -191,7 +202,7 @@ HALVES: set[int] = {np.dtype("float16").num}  # ``dtype.num`` of those computed 
 
 
 class _DTypes(Mapping[str, DType]):
-    """The dtypes by short name; ml_dtypes is imported when bfloat16 is asked for."""
+    """The dtypes by short name; ml_dtypes is imported when one of its own is asked for."""
 
     def __init__(self) -> None:
         self._made: dict[str, DType] = {}
@@ -201,7 +212,7 @@ class _DTypes(Mapping[str, DType]):
         return self._make(RECORDS[short]) if made is None else made
 
     def _make(self, record: DTypeInfo) -> DType:
-        if record.name == "bfloat16":
+        if record.name == "bfloat16" or record.stored:
             import ml_dtypes  # noqa: F401, PLC0415  (tells NumPy of its dtypes)
         made = self._made[record.short] = np.dtype(record.name)
         if record.half:

@@ -40,7 +40,7 @@ def show_element(item: Any) -> str:
     own = info(item.dtype)
     if own.complex:
         return f"complex({show_element(item.real)}, {show_element(item.imag)})"
-    if not own.floating:
+    if not own.inexact:
         return str(item.item())
     if np.isnan(item):
         bits, default = (
@@ -119,7 +119,7 @@ def _fits(item: Any, dtype: np.dtype[Any]) -> bool:
         return isinstance(item, tuple) and all(_fits(part, own.part_dtype) for part in item)
     if isinstance(item, bool) or own.boolean:
         return isinstance(item, bool) and own.boolean
-    return isinstance(item, int) or (isinstance(item, float | bytes) and own.floating)
+    return isinstance(item, int) or (isinstance(item, float | bytes) and own.inexact)
 
 
 def _store(array: _Array, i: int, item: Any) -> None:

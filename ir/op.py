@@ -55,6 +55,7 @@ class Op(Facts):
 
     rule: Rule
     promoted: slice
+    accepts: str
     pure: bool
     effects: frozenset[str]
     samples: tuple[Sample, ...]
@@ -93,7 +94,7 @@ class Op(Facts):
             rule=rule, tensors=tensors, defaults=defaults,
             variadic=variadic, attr_names=tuple(defaults), has_attrs=bool(defaults),
             required=tuple(k for k, v in defaults.items() if v is inspect.Parameter.empty),
-            promoted=promoted,
+            promoted=promoted, accepts=facts.accepts or kind.accepts,
             effects=frozenset(facts.effects), samples=tuple(facts.samples),
             shares_memory=facts.shares_memory or kind.shares_memory,
             pure=kind.pure if facts.pure is None else facts.pure, memo={}, vjp=None, linearize=None,

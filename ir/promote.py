@@ -27,7 +27,7 @@ _DEFAULT: dict[type, np.dtype] = {
     float: np.dtype("float32"),
     complex: np.dtype("complex64"),
 }
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}  # of classes, in the order of promotion
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "e": 2, "c": 3}  # of classes, in the order of promotion
 _WEAK_RANK = {bool: 0, int: 1, float: 2, complex: 3}
 
 
@@ -48,6 +48,8 @@ def promote_types(a: np.dtype, b: np.dtype) -> np.dtype:
     if a == b:
         return a
     low, high = sorted((info(a), info(b)), key=_rank)
+    if low.stored or high.stored:
+        raise _no_common(a, b)
     if low.floating and high.complex:
         return complex_of(a) if low.double else high.dtype
     if _rank(low) < _rank(high):
@@ -96,11 +98,20 @@ def _holding(a: DTypeInfo, b: DTypeInfo) -> np.dtype:
     raise AssertionError(f"{a.name} and {b.name} have no common dtype")
 
 
+def _no_common(a: np.dtype, b: np.dtype) -> DTypeError:
+    return DTypeError(
+        f"{a} and {b} have no common dtype: nothing is converted from or to float8 unasked. "
+        f"Cast one of them with tf.cast."
+    )
+
+
 @cache
 def _with_weak(dtype: np.dtype, kind: type) -> np.dtype:
     own = info(dtype)
     if _WEAK_RANK[kind] <= _rank(own):
         return dtype
+    if own.stored:
+        raise _no_common(dtype, _DEFAULT[kind])
     return complex_of(dtype) if kind is complex and own.floating else _DEFAULT[kind]
 
 

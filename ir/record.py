@@ -40,8 +40,10 @@ class Kind(NamedTuple):
     shares_memory: str = "never"
     pure: bool = True
     widens: bool = False
+    accepts: str = "biufc"
 
 
+ALL = "".join(CLASSES)  # for what moves elements and computes nothing with them
 KINDS: Mapping[str, Kind] = {
     "elementwise": Kind(
         "one scalar expression, broadcasting; fuses",
@@ -57,14 +59,16 @@ KINDS: Mapping[str, Kind] = {
         "every element of the output is one of an input; fuses if it has axes",
         frozenset({"axes", "pieces"}),
         shares_memory="view",
+        accepts=ALL,
     ),
     "index": Kind(
         "reads or writes at computed positions; fuses if it has pieces",
         frozenset({"pieces", "data_dependent"}),
         shares_memory="view",
+        accepts=ALL,
     ),
     "contract": Kind("sums of products: BLAS", widens=True),
-    "create": Kind("makes an array from attributes"),
+    "create": Kind("makes an array from attributes", accepts=ALL),
     "random": Kind(
         "draws numbers: a function of a generator state", frozenset({"draws"}), pure=False
     ),
@@ -78,13 +82,17 @@ KINDS: Mapping[str, Kind] = {
         "makes, reads or grows a buffer, a value of its own kind",
         frozenset({"data_dependent"}),
         shares_memory="view",
+        accepts=ALL,
     ),
-    "state": Kind("reads or writes a Variable", frozenset({"effects"}), "view", pure=False),
+    "state": Kind(
+        "reads or writes a Variable", frozenset({"effects"}), "view", pure=False, accepts=ALL
+    ),
     "region": Kind(
         "holds graphs: fused groups, calls, control flow",
         frozenset({"region_types", "kernel", "effects", "flow"}),
         shares_memory="view",
         pure=False,
+        accepts=ALL,
     ),
 }
 
@@ -134,7 +142,11 @@ class Facts:
         "`common`",
     )
     promoted: slice | None = _fact(None, "the slice of the inputs that `promote` covers", "all")
-    accepts: str = _fact("biufc", "dtype kinds after promotion, of `biufc`", "all of them")
+    accepts: str | None = _fact(
+        None,
+        "dtype kinds after promotion, of `biufce`; the last is float8",
+        "`biufc`, and all where elements are only moved",
+    )
     result: str = _fact("same", "dtype of the output: `same`, `bool`, `real` or a dtype", "`same`")
     expr: str | None = _fact(
         None,
@@ -294,12 +306,12 @@ def check(op: str, facts: Facts, tensors: Sequence[str], variadic: bool) -> None
 
 def _values(facts: Facts) -> str:
     """What is wrong with the value of a single fact, or nothing."""
-    letters = {"accepts": facts.accepts, "draws": facts.draws}
+    letters = {"accepts": facts.accepts or "", "draws": facts.draws}
     if isinstance(facts.may_raise, str):
         letters["may_raise"] = facts.may_raise
     for name, kinds in letters.items():
         if not set(kinds) <= set(CLASSES):
-            return f"{name}={kinds!r} must be dtype kinds, letters of 'biufc'"
+            return f"{name}={kinds!r} must be dtype kinds, letters of {ALL!r}"
     choices = {
         "promote": ("common", "floating", "bool", "none"),
         "result": ("same", "bool", "real", *DTYPES),

@@ -13,6 +13,7 @@ from inspect import Parameter
 from .dims import DimLike
 from .errors import TwofoldError, VerifyError
 from .op import Attrs, Op
+from .record import ALL
 from .shapes import Sizes
 from .types import BufferType, RefType, TensorType
 from .words import counted
@@ -63,7 +64,7 @@ def _check_inputs(op: Op, types: Sequence[TensorType]) -> None:
         raise VerifyError(
             f"{op.name} takes tensors, not a buffer; get or stack what it holds first"
         )
-    if op.promote == "none" and op.accepts == "biufc":
+    if op.promote == "none" and op.accepts == ALL:
         return
     given = [t.dtype for t in types]
     if not given:

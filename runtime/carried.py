@@ -161,7 +161,7 @@ def _weak(x: Any, dtype: np.dtype[Any] | None) -> np.ndarray[Any, Any]:
     own = as_array(x)
     if dtype is None or own.dtype == dtype or info(own.dtype).boolean:
         return own
-    rank = "biufc".index
+    rank = "biufce".index
     if info(dtype).boolean or rank(info(own.dtype).letter) > rank(letter(dtype).replace("u", "i")):
         return own
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.buffer import Buffer
-from twofold.ir.dtypes import info, known, letter
+from twofold.ir.dtypes import CLASSES, info, known, letter
 from twofold.ir.errors import ConversionError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
@@ -17,7 +17,8 @@ from .quiet import quiet
 __all__ = ["as_array", "as_value", "exact_array", "staged", "tensor_of", "variable_of"]
 
 _LEAST, _MOST = info(np.dtype("int32")).ints
-_ORDER = "biufc"  # a kind converts to itself and to those after it without loss of meaning
+_ORDER = "bifc"  # a kind converts to itself and to those after it without loss of meaning
+_SAME = {"u": "i", "e": "f"}  # kinds that count as another
 
 
 def as_value(x: Any) -> Any:
@@ -82,7 +83,7 @@ def exact_array(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
     array = as_array(value) if typed else _from_python(value, narrow=False)
     if array.dtype == want:
         return array
-    kinds = [_ORDER.index(letter(d).replace("u", "i")) for d in (array.dtype, want)]
+    kinds = [_ORDER.index(_SAME.get(k := letter(d), k)) for d in (array.dtype, want)]
     if array.size and kinds[0] > kinds[1]:
         raise ConversionError(
             f"{_short(value)} is {array.dtype} and does not become {want} silently; "
@@ -122,7 +123,7 @@ def _check_range(array: np.ndarray[Any, Any], want: np.dtype[Any]) -> None:
 
 def _as_float(value: int, want: np.dtype[Any]) -> int | float:
     """An integer beyond int64 as what NumPy can hold, if a floating dtype is wanted."""
-    if letter(want) not in "fc":
+    if not info(want).inexact:
         return value
     try:
         return float(value)
@@ -144,7 +145,7 @@ def _from_python(value: Any, narrow: bool) -> np.ndarray[Any, Any]:
         raise ConversionError(f"{type(value).__name__} cannot become a tensor: {error}") from None
     if letter(array.dtype) == "O" and _holds_only(value, int):
         raise ConversionError(f"{_short(value)} does not fit int64: it has more than 64 bits")
-    if letter(array.dtype) not in "biufc":
+    if letter(array.dtype) not in CLASSES:
         raise ConversionError(
             f"{type(value).__name__} {_short(value)} is not numeric and cannot become a tensor"
         )

@@ -139,7 +139,7 @@ def _element(dtype: np.dtype[Any]) -> Callable[[Any], str]:
     if letter == "c":
         kind = np.float32 if dtype.itemsize == 8 else np.float64
         return lambda x: f"({_number(kind(x.real))},{_number(kind(x.imag))})"
-    if letter == "f":
+    if letter in "fe":
         return _number if dtype == np.float64 else lambda x: _number(np.float32(x))
     return str
 

@@ -119,14 +119,14 @@ class Tensor(ArrayMethods, Operators, NumpyProtocols):
         return bool(array.item())
 
     def __int__(self) -> int:
-        number = self._number("int()", "biuf")
+        number = self._number("int()", "biufe")
         try:
             return int(number)
         except (ValueError, OverflowError):
             raise ConversionError(f"{number} has no value as an integer") from None
 
     def __float__(self) -> float:
-        return float(self._number("float()", "biuf"))
+        return float(self._number("float()", "biufe"))
 
     def __complex__(self) -> complex:
         return complex(self._only("complex()"))

@@ -140,7 +140,7 @@ def _keeps(node: ast.expr) -> bool:
 
 def in_kernels(dtype: np.dtype[Any]) -> bool:
     """Whether kernels load and store a dtype."""
-    return known(dtype)
+    return known(dtype) and not info(dtype).stored
 
 
 @lru_cache(maxsize=4096)

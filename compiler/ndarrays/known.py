@@ -168,5 +168,5 @@ def contents(array: np.ndarray[Any, Any]) -> bytes:
     """What tells the contents of an array from others."""
     import hashlib  # noqa: PLC0415  (few traces ask, and it takes a while)
 
-    data = np.ascontiguousarray(array)
-    return hashlib.blake2b(data.data.cast("B") if data.size else b"", digest_size=16).digest()
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return hashlib.blake2b(data.data, digest_size=16).digest()

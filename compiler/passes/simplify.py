@@ -61,6 +61,8 @@ def exponent_is_scalar(m: Match) -> bool:
 def holds(inner: np.dtype, outer: np.dtype) -> bool:
     """Whether every value of ``inner`` is a value of ``outer``."""
     a, b = info(inner), info(outer)
+    if a.stored or b.stored:
+        return a == b
     if a.unsigned and b.signed:
         return b.digits > a.digits
     if "biufc".index(b.letter) < "biufc".index(a.letter) or (a.signed and b.unsigned):

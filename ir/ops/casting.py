@@ -10,6 +10,7 @@ from ..dtypes import info
 from ..errors import ConversionError
 from ..infer import Attrs, Resolved, Types, as_dtype
 from ..op import Sample, op
+from ..record import ALL
 from ..shapes import Sizes
 
 
@@ -26,6 +27,7 @@ def _cast_raises(types: Types, attrs: Attrs) -> bool:
     "elementwise",
     _cast_rule,
     promote="none",
+    accepts=ALL,
     widens=False,
     expr="cast(x)",
     may_raise=_cast_raises,
@@ -33,7 +35,8 @@ def _cast_raises(types: Types, attrs: Attrs) -> bool:
 )
 def cast(x: Any, *, dtype: Any) -> Any:
     """Convert to another dtype: floating to integer truncates towards zero, complex to real drops
-    the imaginary part, and to bool is whether the value is nonzero.
+    the imaginary part, and to bool is whether the value is nonzero. What is too large for
+    ``float8_e4m3fn``, which has no infinity, becomes NaN.
 
     Raises ConversionError for NaN or infinity cast to an integer dtype.
     """
@@ -52,8 +55,8 @@ def cast_vjp(g: Any, out: Any, x: Any, *, dtype: Any) -> Any:
     return (g,)  # the walk casts a cotangent to its input's dtype
 
 
-@op("elementwise", "same", promote="none", widens=False, expr="x", shares_memory="alias",
-    samples=[Sample("f[3,4]")])  # fmt: skip
+@op("elementwise", "same", promote="none", accepts=ALL, widens=False, expr="x",
+    shares_memory="alias", samples=[Sample("f[3,4]")])  # fmt: skip
 def identity(x: Any) -> Any:
     """The same value."""
     return x
@@ -64,8 +67,8 @@ def identity_vjp(g: Any, out: Any, x: Any) -> Any:
     return (g,)
 
 
-@op("elementwise", "same", promote="none", widens=False, expr="x", shares_memory="alias",
-    samples=[Sample("f[3,4]")])  # fmt: skip
+@op("elementwise", "same", promote="none", accepts=ALL, widens=False, expr="x",
+    shares_memory="alias", samples=[Sample("f[3,4]")])  # fmt: skip
 def stop_gradient(x: Any) -> Any:
     """The same value, through which no gradient flows."""
     return x

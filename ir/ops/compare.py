@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..op import Sample, op
+from ..record import ALL
 
 BINARY = [Sample("f[3,4]", "f[3,4]"), Sample("f[3,1]", "f[4]"), Sample("f[]", "f[2]")]
 UNARY = [Sample("f[3,4]"), Sample("f[]"), Sample("f[0,2]")]
 LOGICAL = [Sample("b[3,4]", "b[3,4]"), Sample("b[3,1]", "b[4]"), Sample("i[4]", "i[4]")]
 
 
-@op("elementwise", expr="x == y", result="bool", commutative=True, samples=BINARY)
+@op("elementwise", expr="x == y", result="bool", accepts=ALL, commutative=True, samples=BINARY)
 def equal(x: Any, y: Any) -> Any:
     """``x == y``, elementwise with broadcasting; NaN equals nothing, -0.0 equals 0.0.
 
@@ -24,7 +25,7 @@ def equal(x: Any, y: Any) -> Any:
     return np.equal(x, y)
 
 
-@op("elementwise", expr="x != y", result="bool", commutative=True, samples=BINARY)
+@op("elementwise", expr="x != y", result="bool", accepts=ALL, commutative=True, samples=BINARY)
 def not_equal(x: Any, y: Any) -> Any:
     """``x != y``, elementwise with broadcasting; true where an operand is NaN.
 
@@ -35,7 +36,7 @@ def not_equal(x: Any, y: Any) -> Any:
     return np.not_equal(x, y)
 
 
-@op("elementwise", expr="x < y", result="bool", accepts="biuf", samples=BINARY)
+@op("elementwise", expr="x < y", result="bool", accepts="biufe", samples=BINARY)
 def less(x: Any, y: Any) -> Any:
     """``x < y``, elementwise with broadcasting; false where an operand is NaN.
 
@@ -46,7 +47,7 @@ def less(x: Any, y: Any) -> Any:
     return np.less(x, y)
 
 
-@op("elementwise", expr="x <= y", result="bool", accepts="biuf", samples=BINARY)
+@op("elementwise", expr="x <= y", result="bool", accepts="biufe", samples=BINARY)
 def less_equal(x: Any, y: Any) -> Any:
     """``x <= y``, elementwise with broadcasting; false where an operand is NaN.
 
@@ -57,7 +58,7 @@ def less_equal(x: Any, y: Any) -> Any:
     return np.less_equal(x, y)
 
 
-@op("elementwise", expr="x > y", result="bool", accepts="biuf", samples=BINARY)
+@op("elementwise", expr="x > y", result="bool", accepts="biufe", samples=BINARY)
 def greater(x: Any, y: Any) -> Any:
     """``x > y``, elementwise with broadcasting; false where an operand is NaN.
 
@@ -68,7 +69,7 @@ def greater(x: Any, y: Any) -> Any:
     return np.greater(x, y)
 
 
-@op("elementwise", expr="x >= y", result="bool", accepts="biuf", samples=BINARY)
+@op("elementwise", expr="x >= y", result="bool", accepts="biufe", samples=BINARY)
 def greater_equal(x: Any, y: Any) -> Any:
     """``x >= y``, elementwise with broadcasting; false where an operand is NaN.
 

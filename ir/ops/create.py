@@ -14,6 +14,7 @@ from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype, require_fits
 from ..op import OPS, Sample, composite, op
 from ..promote import weak_dtype
+from ..record import ALL
 from ..shapes import Sizes
 from ..types import TensorType
 from .casting import cast
@@ -79,13 +80,15 @@ def splat_vjp(g: Any, out: Any, value: Any, *, shape: Any) -> Any:
     return (lambda: OPS["sum"](g),)
 
 
-@op("elementwise", "same", promote="none", widens=False, expr="0", samples=[Sample("f[3,4]")])
+@op("elementwise", "same", promote="none", accepts=ALL, widens=False, expr="0",
+    samples=[Sample("f[3,4]")])  # fmt: skip
 def zeros_like(x: Any) -> Any:
     """Zeros of the shape and dtype of ``x``."""
     return np.zeros_like(x)
 
 
-@op("elementwise", "same", promote="none", widens=False, expr="1", samples=[Sample("f[3,4]")])
+@op("elementwise", "same", promote="none", accepts=ALL, widens=False, expr="1",
+    samples=[Sample("f[3,4]")])  # fmt: skip
 def ones_like(x: Any) -> Any:
     """Ones of the shape and dtype of ``x``."""
     return np.ones_like(x)

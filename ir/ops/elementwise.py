@@ -21,6 +21,7 @@ import numpy as np
 from ..dtypes import info
 from ..errors import ArgumentError, IntegerDivisionError
 from ..op import OPS, Sample, op
+from ..record import ALL
 from .casting import cast
 from .compare import equal, greater, greater_equal, not_equal
 from .create import zeros_like
@@ -568,6 +569,7 @@ def nextafter_vjp(g: Any, out: Any, x: Any, y: Any) -> Any:
     "elementwise",
     expr="y if condition else z",
     promoted=slice(1, None),
+    accepts=ALL,
     samples=[Sample("b[3,4]", "f[3,4]", "f[4]"), Sample("b[3,1]", "f[]", "f[2]")],
 )
 def where(condition: Array, y: Array, z: Array) -> Array:

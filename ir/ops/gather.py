@@ -148,7 +148,8 @@ SCATTERS = [
 ]
 
 
-@op("index", _scatter_rule, promoted=slice(0, 3, 2), may_raise=True, widens=True, routine=True,
+@op("index", _scatter_rule, promoted=slice(0, 3, 2), accepts="biufc", may_raise=True,
+    widens=True, routine=True,
     samples=[Sample(*inputs, **attrs) for inputs, attrs in SCATTERS])  # fmt: skip
 def scatter_add(x: Any, indices: Any, updates: Any, *, axis: int = 0, batch_dims: int = 0) -> Any:
     """``x`` with ``updates`` added where ``gather`` with the same arguments would read.
@@ -242,7 +243,8 @@ def scatter_nd_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     return attrs, (x,)
 
 
-@op("index", scatter_nd_rule, promoted=slice(0, 3, 2), may_raise=True, widens=True, routine=True,
+@op("index", scatter_nd_rule, promoted=slice(0, 3, 2), accepts="biufc", may_raise=True,
+    widens=True, routine=True,
     samples=[Sample("f[3,4]", POINTS, "f[2,2]"), Sample("f[3,4,2]", POINTS, "f[2,2,2]"),
              Sample("f[3,4]", INDICES[:, :1], "f[2,4]")])  # fmt: skip
 def tensor_scatter_nd_add(x: Any, indices: Any, updates: Any) -> Any:

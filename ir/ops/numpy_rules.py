@@ -114,7 +114,7 @@ def _placed_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return attrs, (types[2].with_dtype(types[0].dtype),)
 
 
-@op("index", _placed_rule, promote="none", shares_memory="never", public=False,
+@op("index", _placed_rule, promote="none", accepts="biufc", shares_memory="never", public=False,
     samples=[Sample("f[3]", np.array([True, False, True]), "f[2]")])  # fmt: skip
 def numpy_placed(x: Any, mask: Any, like: Any) -> Any:
     """``x[mask]`` in the shape of ``like``: sums where ``like`` was repeated."""
@@ -230,7 +230,8 @@ def _at_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     return dict(attrs), (types[0],)
 
 
-@op("index", _at_rule, promote="none", may_raise=True, shares_memory="never", public=False,
+@op("index", _at_rule, promote="none", accepts="biufc", may_raise=True, shares_memory="never",
+    public=False,
     samples=[Sample("f[3]", np.array([0, 0, 2]), "f[3]", name="add")])  # fmt: skip
 def numpy_at(x: Any, places: Any, *values: Any, name: str) -> Any:
     """``ufunc.at(x, places, *values)`` on a copy of ``x``, a vector."""

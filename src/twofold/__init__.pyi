@@ -110,6 +110,8 @@ from twofold.dtypes import finfo as finfo
 from twofold.dtypes import float16 as float16
 from twofold.dtypes import float32 as float32
 from twofold.dtypes import float64 as float64
+from twofold.dtypes import float8_e4m3fn as float8_e4m3fn
+from twofold.dtypes import float8_e5m2 as float8_e5m2
 from twofold.dtypes import half as half
 from twofold.dtypes import iinfo as iinfo
 from twofold.dtypes import int16 as int16

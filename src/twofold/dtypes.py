@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.dtypes import DTYPES, info, known
+from twofold.ir.dtypes import DTYPES, NAMES, info, known
 from twofold.ir.errors import DTypeError
 from twofold.ir.infer import as_dtype as _as_dtype
 from twofold.ir.promote import promote_types, result_dtype
@@ -21,6 +21,8 @@ __all__ = [
     "complex128",
     "double",
     "finfo",
+    "float8_e4m3fn",
+    "float8_e5m2",
     "float16",
     "float32",
     "float64",
@@ -56,15 +58,18 @@ float64: DType = np.dtype("float64")
 half, double = float16, float64
 complex64: DType = np.dtype("complex64")
 complex128: DType = np.dtype("complex128")
-bfloat16: DType  # of ml_dtypes, which is imported with the first use of the name
+# Of ml_dtypes, which is imported with the first use of a name. Those of 8 bits are stored and cast.
+bfloat16: DType
+float8_e4m3fn: DType
+float8_e5m2: DType
 
 
 def __getattr__(name: str) -> Any:
     if name in ("cast", "complex", "saturate_cast"):  # functions that TensorFlow has here, too
         return getattr(importlib.import_module("twofold"), name)
-    if name != "bfloat16":
+    if name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found = DTYPES["bf16"]
+    globals()[name] = found = DTYPES[NAMES[name]]
     return found
 
 
@@ -118,10 +123,10 @@ def finfo(dtype: Any) -> FloatInfo:
     32
     """
     own = _dtype_of(dtype)
-    if known(own) and info(own).short == "bf16":
-        from ml_dtypes import finfo as of_bfloat16  # noqa: PLC0415  (with its dtype)
+    if known(own) and (info(own).short == "bf16" or info(own).stored):
+        from ml_dtypes import finfo as of_small  # noqa: PLC0415  (with its dtypes)
 
-        return FloatInfo(of_bfloat16(own), own)  # type: ignore[no-untyped-call]
+        return FloatInfo(of_small(own), own)  # type: ignore[no-untyped-call]
     limits = np.finfo(own)
     return FloatInfo(limits, limits.dtype)
 

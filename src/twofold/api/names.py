@@ -164,8 +164,8 @@ _CHANGES = (
 _CONTROL = ("case", "cond", "switch_case", "while_loop")
 _DTYPES = (
     "as_dtype", "bfloat16", "bool", "can_cast", "complex64", "complex128", "double", "finfo",
-    "float16", "float32", "float64", "half", "iinfo", "int8", "int16", "int32", "int64", "isdtype",
-    "result_type", "uint8", "uint16", "uint32", "uint64",
+    "float8_e4m3fn", "float8_e5m2", "float16", "float32", "float64", "half", "iinfo", "int8",
+    "int16", "int32", "int64", "isdtype", "result_type", "uint8", "uint16", "uint32", "uint64",
 )  # fmt: skip
 _GENERATORS = (
     "Algorithm", "Generator", "bernoulli", "beta", "binomial", "categorical", "choice",

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twofold.dtypes import finfo
 from twofold.ir.dtypes import info
 from twofold.ir.errors import AgreementError
 from twofold.ir.location import Location
@@ -40,6 +41,8 @@ class Bound(NamedTuple):
 
 # By the precision of the dtype; complex dtypes have the bound of their parts.
 BOUNDS: dict[str, Bound] = {
+    "float8_e4m3fn": Bound(0.2, 0.2),
+    "float8_e5m2": Bound(0.4, 0.4),
     "float16": Bound(1e-2, 1e-2),
     "bfloat16": Bound(5e-2, 5e-2),
     "float32": Bound(1e-5, 1e-5),
@@ -66,9 +69,7 @@ class Allowed(NamedTuple):
 
 
 def _eps(dtype: np.dtype[Any]) -> float:
-    format = info(dtype).format
-    assert format is not None
-    return format.eps
+    return float(finfo(info(dtype).part_dtype).eps)
 
 
 def scale_of(arrays: Iterable[np.ndarray[Any, Any]]) -> float:

@@ -73,7 +73,8 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def _op_facts(op: Op) -> dict[str, Any]:
-    kinds = {"b": "bool", "i": "signed", "u": "unsigned", "f": "floating", "c": "complex"}
+    kinds = {"b": "bool", "i": "signed", "u": "unsigned", "f": "floating", "c": "complex",
+             "e": "float8"}  # fmt: skip
     return {
         "accepts": [kinds[k] for k in op.accepts],
         "promotes": op.promote,

@@ -148,8 +148,8 @@ def _encoded(column: Any, path: str) -> tuple[str, dict[str, Any], dict[str, Any
 
 
 def _plain(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """An array in a dtype that the format has: bfloat16 as its bits."""
-    return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "V" else array
+    """An array in a dtype that the format has: those of ml_dtypes as their bits."""
+    return array.view(f"u{array.dtype.itemsize}") if array.dtype.isbuiltin == 2 else array
 
 
 def _form_facts(form: Form) -> Any:

@@ -17,7 +17,7 @@ __all__ = ["graph_def"]
 _TYPES = {
     "float32": 1, "float64": 2, "int32": 3, "uint8": 4, "int16": 5, "int8": 6, "complex64": 8,
     "int64": 9, "bool": 10, "bfloat16": 14, "uint16": 17, "complex128": 18, "float16": 19,
-    "uint32": 22, "uint64": 23,
+    "uint32": 22, "uint64": 23, "float8_e5m2": 24, "float8_e4m3fn": 25,
 }  # fmt: skip
 _REF = 20  # a resource: a Variable
 LONGEST = 1024  # bytes of the text of an attribute

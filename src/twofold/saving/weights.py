@@ -1,7 +1,8 @@
 """Arrays in safetensors files, a format that holds numbers and nothing to execute.
 
 The package safetensors writes and reads them. What it has no name for travels as the bytes of
-another dtype, which the manifest undoes: bfloat16 as uint16, complex128 as pairs of float64.
+another dtype, which the manifest undoes: bfloat16 as uint16, float8 as uint8, complex128 as pairs
+of float64.
 """
 
 from __future__ import annotations
