@@ -121,7 +121,7 @@ class NumpyTrainer(base_trainer.Trainer):
         made.waits = True
         return made  # type: ignore[no-any-return]
 
-    def _symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _build_ahead(self, iterator: Any = None, data_batch: Any = None) -> None:
         """Make the Variables of model, metrics, loss and optimizer before a step is traced.
 
         Where the first step runs eagerly and is Keras's own, it makes those of metrics and losses
@@ -129,7 +129,7 @@ class NumpyTrainer(base_trainer.Trainer):
         """
         built = all(layer.built for layer in self._flatten_layers())
         if self.jit_compile or not built or not self._has_own_steps():
-            super()._symbolic_build(iterator, data_batch)
+            self._symbolic_build(iterator, data_batch)
             return
         if self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
@@ -198,7 +198,7 @@ class NumpyTrainer(base_trainer.Trainer):
             class_weight=class_weight,
             steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
-        self._symbolic_build(iterator=batches)
+        self._build_ahead(iterator=batches)
         batches.reset()
         told = self._callbacks(callbacks, batches, verbose, epochs, history=True)
         self.stop_training = False
@@ -278,7 +278,7 @@ class NumpyTrainer(base_trainer.Trainer):
             batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
             steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
-        self._symbolic_build(iterator=batches)
+        self._build_ahead(iterator=batches)
         batches.reset()
         told = self._callbacks(callbacks, batches, verbose, 1)
         self.make_test_function()
@@ -345,7 +345,7 @@ class NumpyTrainer(base_trainer.Trainer):
         return self._on_batch(self.make_test_function, (x, y, sample_weight), return_dict)
 
     def _on_batch(self, make: Callable[[], Any], data: Any, return_dict: bool) -> Any:
-        self._symbolic_build(data_batch=data)
+        self._build_ahead(data_batch=data)
         step = make()
         self.reset_metrics()
         logs = pythonify_logs(step(iter([data])))
