@@ -81,7 +81,7 @@ def test_a_fact_like_no_other_is_refused_with_all_that_there_are() -> None:
         ("elementwise", {"involution": True}, "exactly one input"),
         ("elementwise", {"expr": "x + z"}, "uses 'z'; its names are x, y"),
         ("elementwise", {"expr": "x +"}, "is no expression"),
-        ("elementwise", {"accepts": "biq"}, "letters of 'biufc'"),
+        ("elementwise", {"accepts": "biq"}, "letters of 'biufce'"),
         ("elementwise", {"promote": "comon"}, "did you mean 'common'?"),
         ("elementwise", {"result": "reel"}, "did you mean 'real'?"),
         ("elementwise", {"shares_memory": "views"}, "did you mean 'view'?"),

@@ -55,7 +55,7 @@ def special(dtype: np.dtype, shape: tuple[int, ...], shift: int) -> np.ndarray:
         values = np.array([0, 1, 2, 3, high, low, high - 1, high // 2], dtype)
     elif own.boolean:
         values = np.array([True, False, True])
-    elif own.floating:
+    elif own.floating or own.stored:
         values = np.array(FLOATS).astype(dtype)
     else:
         values = np.array([complex(a, b) for a in FLOATS[:7] for b in FLOATS[:7]]).astype(dtype)
@@ -123,7 +123,7 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
         return False
     if info(a.dtype).complex:
         return same(a.real, b.real) and same(a.imag, b.imag)
-    if not info(a.dtype).floating:
+    if not info(a.dtype).inexact:
         return bool((a == b).all())
     nan = np.isnan(a)
     return bool((nan == np.isnan(b)).all()) and a[~nan].tobytes() == b[~nan].tobytes()
