@@ -97,8 +97,8 @@ gather:
 images:
     central_crop crop_and_resize crop_to_bounding_box extract_patches flip_left_right
     flip_up_down image_gradients image_transpose pad_to_bounding_box psnr resize
-    resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim ssim_multiscale
-    total_variation
+    resize_weights resize_with_crop_or_pad resize_with_pad rot90 sobel_edges ssim
+    ssim_multiscale total_variation
 incomplete:
     betainc erfcinv igamma igammac ndtri zeta
 index:
@@ -172,7 +172,7 @@ segment:
     histogram_fixed_width segment_max segment_mean segment_min segment_sum
     unsorted_segment_max unsorted_segment_mean unsorted_segment_min unsorted_segment_sum
 signals:
-    dct frame hamming_window hann_window idct inverse_stft inverse_stft_window
+    cosines dct frame hamming_window hann_window idct inverse_stft inverse_stft_window
     kaiser_bessel_derived_window kaiser_window linear_to_mel_weight_matrix
     mfccs_from_log_mel_spectrograms overlap_and_add stft vorbis_window
 sizes:

@@ -11,8 +11,10 @@ import numpy as np
 
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
-from ..op import OPS, Sample, composite
-from ..shapes import show_shape
+from ..infer import Attrs, Resolved, Types, as_dtype
+from ..op import OPS, Sample, composite, op
+from ..shapes import Sizes, show_shape
+from ..types import TensorType
 from . import movement
 from .casting import cast
 from .colours import as_float
@@ -20,7 +22,7 @@ from .contract import matmul
 from .convolution import Window, along, avg_pool, depthwise
 from .elementwise import square, where
 from .gather import gather
-from .operand import as_sizes, as_tensor, product, ranked
+from .operand import as_sizes, as_tensor, product, ranked, size_attr
 from .padding import pad, pad_constant
 from .reduce import sum
 from .slicing import slice_axis
@@ -33,6 +35,7 @@ __all__ = [
     "sobel_edges", "ssim", "ssim_multiscale", "total_variation",
 ]  # fmt: skip
 
+FLOAT = np.dtype("float32")
 IMAGES = np.random.default_rng(0).uniform(0.1, 0.9, (2, 4, 5, 3))
 
 
@@ -208,6 +211,24 @@ def _weights(size: int, target: int, method: str, antialias: bool) -> Any:
     return np.divide(made, total, out=np.zeros_like(made), where=np.abs(total) > 1e-9)
 
 
+def _weights_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    size, target = (size_attr(attrs[n], "resize") for n in ("size", "target"))
+    dtype = as_dtype(attrs["dtype"], "resize")
+    full = dict(attrs, size=size, target=target, dtype=dtype, antialias=bool(attrs["antialias"]))
+    return full, (TensorType(dtype, (size, target)),)
+
+
+@op("create", _weights_rule, public=False,
+    samples=[Sample(size=3, target=5, method="bicubic"),
+             Sample(size=5, target=2, method="bilinear", antialias=True)])  # fmt: skip
+def resize_weights(
+    *, size: Any, target: Any, method: str, antialias: bool = False, dtype: Any = FLOAT
+) -> Any:
+    """The matrix ``[size, target]`` that resizes one axis, computed in double precision."""
+    made = _weights(size, target, method, antialias).astype(info(dtype).computes_in)
+    return np.ascontiguousarray(made.T).astype(dtype)
+
+
 @composite(*[Sample(IMAGES, (3, 7), m) for m in _METHODS],
            Sample(IMAGES, (2, 2), "bilinear", antialias=True))  # fmt: skip
 def resize(
@@ -228,22 +249,22 @@ def resize(
     method = getattr(method, "value", method)
     if method not in _METHODS:
         raise ArgumentError(f"resize: method {method!r} is not one of {', '.join(_METHODS)}")
-    target = [int(n) for n in as_sizes(size)]
-    sizes = [int(n) for n in x.shape[-3:-1]]
-    if len(target) != 2 or min(target) < 1:
+    target, sizes = list(as_sizes(size)), list(x.shape[-3:-1])
+    if len(target) != 2 or any(t < 1 for t in target):
         raise ArgumentError(f"resize: size is a height and a width, not {target}")
     if preserve_aspect_ratio:
+        target, sizes = [int(t) for t in target], [int(n) for n in sizes]
         scale = min(t / n for t, n in zip(target, sizes, strict=True))
         target = [max(round(n * scale), 1) for n in sizes]
     own = x.dtype
     x = x if info(own).floating else cast(x, dtype=np.dtype("float32"))
     for axis, (n, t) in enumerate(zip(sizes, target, strict=True), -3):
-        if n == t and method in ("bilinear", "nearest", "area"):
+        if isinstance(n, int) and n == t and method in ("bilinear", "nearest", "area"):
             continue
-        matrix = _weights(n, t, method, antialias).astype(info(x.dtype).computes_in)
-        line = movement.moveaxis(x, axis, -1)
-        made = matmul(line, OPS["constant"](value=np.ascontiguousarray(matrix.T).astype(x.dtype)))
-        x = movement.moveaxis(made, -1, axis)
+        matrix = resize_weights(
+            size=n, target=t, method=method, antialias=antialias, dtype=x.dtype
+        )  # fmt: skip
+        x = movement.moveaxis(matmul(movement.moveaxis(x, axis, -1), matrix), -1, axis)
     return cast(x, dtype=own) if method == "nearest" else OPS["identity"](x)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
-from ..infer import as_dtype, axis_of
-from ..op import OPS, Sample, composite
-from ..shapes import show_shape
+from ..infer import Attrs, Resolved, Types, as_dtype, axis_of
+from ..op import OPS, Sample, composite, op
+from ..shapes import Sizes, show_shape
+from ..types import TensorType
 from . import movement
 from .casting import cast
 from .contract import matmul
@@ -19,7 +20,7 @@ from .create import arange
 from .formulas import divide_no_nan
 from .fourier import irfft, rfft
 from .gather import gather
-from .operand import as_tensor, ranked
+from .operand import as_tensor, ranked, size_attr
 from .padding import pad_constant
 from .reduce import sum
 from .segment import unsorted_segment_sum
@@ -247,6 +248,18 @@ def _cosines(kind: int, size: int, norm: Any) -> Any:
     return made
 
 
+def _cosines_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+    size, dtype = size_attr(attrs["size"], "dct"), as_dtype(attrs["dtype"], "dct")
+    return dict(attrs, size=size, dtype=dtype), (TensorType(dtype, (size, size)),)
+
+
+@op("create", _cosines_rule, public=False,
+    samples=[Sample(size=3, kind=2, norm="ortho"), Sample(size=4, kind=1)])  # fmt: skip
+def cosines(*, size: Any, kind: int, norm: Any = None, dtype: Any = FLOAT) -> Any:
+    """The matrix of a cosine transform, computed in double precision."""
+    return _cosines(kind, size, norm).astype(dtype)
+
+
 def _transformed(x: Any, kind: int, n: Any, axis: int, norm: Any, what: str) -> Any:
     x = ranked(x, 1, what)
     if axis != -1:
@@ -262,15 +275,15 @@ def _transformed(x: Any, kind: int, n: Any, axis: int, norm: Any, what: str) -> 
         else:
             x = slice_axis(x, len(x.shape) - 1, 0, want)
         size = want
-    size = int(size)
-    if size == 0:
+    if isinstance(size, int) and size == 0:
         return OPS["identity"](x)
     if kind == 1 and size < 2:
         raise ShapeError(f"{what}: type 1 needs two elements")
-    made = _cosines(kind, size, norm)
+    if not info(x.dtype).floating:
+        raise ArgumentError(f"{what}: dtype must be floating, not {x.dtype}")
     own = info(x.dtype).computes_in
-    out = matmul(cast(x, dtype=own), _constant(made, own, what))
-    return cast(out, dtype=x.dtype)
+    made = cosines(size=size, kind=kind, norm=norm, dtype=own)
+    return cast(matmul(cast(x, dtype=own), made), dtype=x.dtype)
 
 
 _DCTS = [Sample("f[2,5]", kind) for kind in (1, 2, 3, 4)]

@@ -251,3 +251,17 @@ def test_a_decision_by_a_value_relies_on_nothing_on_the_way_to_it(
             ONES[:] = n
             assert repr(f(tf.ones((n, 2)))) == repr(f.python_function(tf.ones((n, 2))))
     assert f.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: tf.image.resize(x, (7, 9), "bicubic"),
+    lambda x: tf.image.resize(x, (4, 3), antialias=True),
+    lambda x: tf.image.resize(x, (x.shape[-3] * 2, 5), "nearest"),
+    lambda x: tf.signal.dct(x, 2, norm="ortho"), lambda x: tf.signal.idct(x),
+])  # fmt: skip
+def test_matrices_that_depend_on_sizes_alone_are_made_when_the_graph_runs(call: Any) -> None:
+    compiled = tf.function(call)
+    for n in (5, 6, 8, 12):
+        x = tf.constant(np.sin(np.arange(2.0 * n * n * n, dtype=np.float32)).reshape(2, n, n, n))
+        np.testing.assert_allclose(compiled(x), call(x), rtol=1e-5, atol=1e-5)
+    assert compiled.experimental_get_tracing_count() == 1
