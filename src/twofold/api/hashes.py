@@ -49,22 +49,23 @@ def _up_to_16(s: bytes) -> int:
     return _mixed(y * K2 & WORD ^ z * K0 & WORD) * K2 & WORD
 
 
-def _up_to_32(s: bytes) -> int:
+def _ends(s: bytes, by: int) -> tuple[int, int, int, int]:
+    """Of the first 16 bytes and the last: a factor, the first word, a sum of all, its mixture."""
     n = len(s)
     mul = K2 + n * 2
-    a, b = _word(s, 0) * K1, _word(s, 8)
+    a, b = _word(s, 0) * by, _word(s, 8)
     c, d = _word(s, n - 8) * mul, _word(s, n - 16) * K2
-    first = _right(a + b, 43) + _right(c, 30) + d & WORD
-    return _joined(first, a + _right(b + K2, 18) + c & WORD, mul)
+    y = _right(a + b, 43) + _right(c, 30) + d & WORD
+    return mul, a, y, _joined(y, a + _right(b + K2, 18) + c & WORD, mul)
+
+
+def _up_to_32(s: bytes) -> int:
+    return _ends(s, K1)[-1]
 
 
 def _up_to_64(s: bytes) -> int:
     n = len(s)
-    mul = K2 + n * 2
-    a, b = _word(s, 0) * K2, _word(s, 8)
-    c, d = _word(s, n - 8) * mul, _word(s, n - 16) * K2
-    y = _right(a + b, 43) + _right(c, 30) + d & WORD
-    z = _joined(y, a + _right(b + K2, 18) + c & WORD, mul)
+    mul, a, y, z = _ends(s, K2)
     e, f = _word(s, 16) * mul, _word(s, 24)
     g, h = (y + _word(s, n - 32)) * mul, (z + _word(s, n - 24)) * mul
     first = _right(e + f, 43) + _right(g, 30) + h & WORD
