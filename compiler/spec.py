@@ -22,11 +22,15 @@ class TensorSpec:
     """Stands for any tensor of a dtype and shape: ``None`` is a size left open, a text names one.
 
     Sizes of one name are equal in every argument of a signature. ``name`` is accepted and kept.
-    Raises ArgumentError for a shape that is none, DTypeError for an unknown dtype.
+    A dtype that is no dtype of numbers may have a class of specs of its own (``spec_class``), as
+    texts have. Raises ArgumentError for a shape that is none, DTypeError for an unknown dtype.
 
     >>> TensorSpec((None, 3), "float32")
     TensorSpec(shape=(None, 3), dtype=float32)
     """
+
+    def __new__(cls, shape: Any = (), dtype: Any = "float32", name: Any = None) -> Any:
+        return object.__new__(getattr(dtype, "spec_class", cls))
 
     def __init__(
         self, shape: Sequence[int | str | None], dtype: Any = "float32", name: str | None = None
@@ -36,6 +40,33 @@ class TensorSpec:
         if name is not None and not isinstance(name, str):
             raise ArgumentError(f"the name of a TensorSpec is a text, not {name!r}")
         self.name = name
+
+    @classmethod
+    def from_tensor(cls, tensor: Any, name: str | None = None) -> TensorSpec:
+        """The spec of a tensor.
+
+        >>> TensorSpec.from_tensor(np.zeros((2, 3)))
+        TensorSpec(shape=(2, 3), dtype=float64)
+        """
+        held = tensor if hasattr(tensor, "dtype") else as_array(tensor)
+        return cls(tuple(held.shape), held.dtype, name)
+
+    def is_compatible_with(self, other: Any) -> bool:
+        """Whether a tensor, or any tensor of another spec, may be one of this kind.
+
+        >>> TensorSpec((None, 3), "float32").is_compatible_with(np.zeros((2, 3), "float32"))
+        True
+        """
+        if not isinstance(other, TensorSpec):
+            other = type(self).from_tensor(other)
+        if self.dtype != other.dtype:
+            return False
+        if self.shape is None or other.shape is None:  # any number of axes
+            return True
+        if len(self.shape) != len(other.shape):
+            return False
+        pairs = zip(self.shape, other.shape, strict=True)
+        return all(a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs)
 
     def example(self, named: dict[str, int] | None = None) -> Tensor:
         """A tensor of this kind that takes no memory; ``named`` has the sizes of names met before.

@@ -165,7 +165,7 @@ def test_csv(tmp_path: Path) -> None:
     )
     (row, label), *_ = elements(batches)
     assert label == [1, 2] and row["word"] == [b"a", b"b"]
-    with pytest.raises(tf.errors.LoadError, match="missing in a column that has no default"):
+    with pytest.raises(tf.errors.LoadError, match="missing in column 1, which has no default"):
         elements(
             tf.data.experimental.CsvDataset(
                 str(file), [tf.int32, tf.float32, tf.string], header=True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 
 import twofold as tf
 import twofold.keras as keras
+from twofold.keras_backend import users
+from twofold.runtime import carried
 
 RNG = np.random.default_rng(0)
 X = RNG.random((40, 4), np.float32)
@@ -46,12 +50,16 @@ class Counted(keras.metrics.Metric):
         return self.count
 
 
+def beyond(weight: Any) -> Any:
+    size = tf.reduce_sum(weight * weight)
+    if size > 1.0:
+        return 0.1 * size
+    return 0.0 * size
+
+
 class Beyond(keras.regularizers.Regularizer):
     def __call__(self, weight: Any) -> Any:
-        size = tf.reduce_sum(weight * weight)
-        if size > 1.0:
-            return 0.1 * size
-        return 0.0 * size
+        return beyond(weight)
 
 
 class Shrunk(keras.constraints.Constraint):
@@ -76,6 +84,19 @@ class Falling(keras.optimizers.schedules.LearningRateSchedule):
         return 0.1
 
 
+def leaky(x: Any) -> Any:
+    return x * 0.5 if tf.reduce_mean(x) > 0.1 else x
+
+
+def shrunk(weight: Any) -> Any:
+    return weight * 0.9 if tf.reduce_max(weight) > 0.5 else weight * 1.0
+
+
+class Holder:
+    def leaky(self, x: Any, slope: float = 1.0) -> Any:
+        return leaky(x) * slope
+
+
 class Weighed(keras.Model):
     def __init__(self) -> None:
         super().__init__()
@@ -98,6 +119,12 @@ def dense(**options: Any) -> Callable[[], Any]:
     )
 
 
+def recurrent() -> Any:
+    layers = keras.layers
+    cell = layers.LSTM(2, activation=leaky, recurrent_activation=leaky)
+    return keras.Sequential([keras.Input((4,)), layers.Reshape((4, 1)), cell, layers.Dense(1)])
+
+
 def with_function() -> Any:
     scaled = keras.layers.Lambda(lambda x: x * 2.0 if tf.reduce_max(x) > 0.5 else x)
     return keras.Sequential([keras.Input((4,)), scaled, keras.layers.Dense(1)])
@@ -114,6 +141,13 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "a schedule": (dense(), {"optimizer": lambda: keras.optimizers.SGD(Falling())}),
     "the loss of a model": (Weighed, {}),
     "a Lambda": (with_function, {}),
+    "a function for an activation": (dense(activation=leaky), {}),
+    "a method for an activation": (dense(activation=Holder().leaky), {}),
+    "a partial function": (dense(activation=functools.partial(Holder().leaky, slope=2.0)), {}),
+    "functions of a cell": (recurrent, {}),
+    "functions for regularizers": (dense(bias_regularizer=beyond, activity_regularizer=beyond), {}),
+    "a function for a constraint": (dense(kernel_constraint=shrunk), {}),
+    "a method for a loss": (dense(), {"loss": Repeated().call}),
 }
 
 
@@ -186,3 +220,20 @@ def test_a_function_for_a_loss_stays_the_users(tmp_path: Any) -> None:
     named = {"halved_if_large": halved_if_large}
     loaded = keras.models.load_model(tmp_path / "m.keras", custom_objects=named)
     np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
+
+
+def test_functions_stay_the_users_in_other_threads_while_one_is_traced(monkeypatch: Any) -> None:
+    model = dense(activation=leaky)()
+    seen: list[Any] = []
+
+    def hooked(function: Any) -> Any:  # it is called while the step is traced
+        reading = threading.Thread(target=lambda: seen.append(model.layers[0].activation))
+        reading.start()
+        reading.join()
+        return carried.hooked(function)
+
+    monkeypatch.setattr(users, "hooked", hooked)
+    model.compile("sgd", "mse", jit_compile=True)
+    model.train_on_batch(X, Y)
+    assert seen and set(seen) == {leaky}
+    assert model.train_function.step.experimental_get_plain_count() == 0

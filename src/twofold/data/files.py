@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import glob
 import importlib
+import itertools
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -60,11 +61,13 @@ def needed(module: str, extra: str, what: str) -> Any:
 class Files(Node):
     """What is in files, one file after the other.
 
-    ``read`` gives the blocks of a file; ``count`` how many elements it has, if it says that.
+    ``read`` gives the blocks of a file, and an error in the place of an element that cannot be
+    made; ``count`` how many elements it has, if it says that.
     """
 
     def __init__(
-        self, name: str, files: list[str], read: Callable[[str], Iterator[Block]], spec: Any,
+        self, name: str, files: list[str], read: Callable[[str], Iterator[Block | Exception]],
+        spec: Any,
         count: Callable[[str], int] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -89,7 +92,7 @@ class Files(Node):
 class _Reading(Run):
     def __init__(self, node: Files) -> None:
         self.node, self.at = node, -1
-        self.blocks: Iterator[Block] = iter(())
+        self.blocks: Iterator[Block | Exception] = iter(())
         self.held: Block | None = None
 
     def take(self, count: int) -> Block | None:
@@ -107,6 +110,8 @@ class _Reading(Run):
         except (EOFError, zlib.error) as error:
             self.blocks = iter(())
             raise LoadError(f"{self.node.files[self.at]} is damaged or cut off: {error}") from error
+        if isinstance(block, Exception):
+            raise block
         if block is None:
             self.at += 1
             if self.at < len(self.node.files):
@@ -130,7 +135,7 @@ class _Reading(Run):
         after = self.at + 1
         begun = next(self.blocks, None) if self.at >= 0 else None
         if begun is not None:
-            self.held = begun
+            self.blocks = itertools.chain([begun], self.blocks)
             return False
         if after >= len(self.node.files) or self.node.count is None:
             return False

@@ -14,7 +14,10 @@ from .options import Options
 if TYPE_CHECKING:
     from .dataset import Dataset
 
-__all__ = ["Fluent", "count_of", "name_of", "node_of"]
+__all__ = ["AUTOTUNE", "Fluent", "ahead_of", "count_of", "name_of", "node_of"]
+
+
+AUTOTUNE = -1  # as many as it takes
 
 
 class Fluent:
@@ -51,6 +54,14 @@ def count_of(value: Any, what: str) -> int:
         return operator.index(value)
     except TypeError:
         raise ArgumentError(f"{what} is an integer, not {value!r}") from None
+
+
+def ahead_of(value: Any, least: int, what: str) -> int:
+    """How many at once or ahead: a number from ``least``, or AUTOTUNE. Raises ArgumentError."""
+    count = count_of(value, what)
+    if count < least and count != AUTOTUNE:
+        raise ArgumentError(f"{what} is at least {least}, or AUTOTUNE, not {count}")
+    return count
 
 
 def name_of(path: Any) -> str:

@@ -21,6 +21,7 @@ from twofold.runtime.tensor import Tensor
 from . import spec as specs
 from .block import Block
 from .lifting import lift
+from .naming import named_now
 from .nest import Form, flatten, map_leaves, pack
 from .spec import leaf_of, public
 from .strings import STRING
@@ -37,16 +38,18 @@ class UserFunction:
     def __init__(self, function: Callable[..., Any], what: str, plain: bool = False) -> None:
         if not callable(function):
             raise ArgumentError(f"{what} takes a function, not {type(function).__name__}")
-        self.python = getattr(function, "python_function", function)
-        self.compiled = function if isinstance(function, Function) else Function(function)
-        self.what = what
+        self.compiled = (
+            function if isinstance(function, Function) else Function(named_now(function))
+        )
+        self.python = self.compiled.python_function
+        self.given, self.what = function, what
         self.how: str | None = "it makes datasets" if plain else None
         self._lifted: Any = None
         self._quicker_plain = False
         self._deciding = threading.RLock()
 
     def __reduce__(self) -> Any:
-        return UserFunction, (self.compiled, self.what, self.how == "it makes datasets")
+        return UserFunction, (self.given, self.what, self.how == "it makes datasets")
 
     def __str__(self) -> str:
         return str(getattr(self.python, "__qualname__", type(self.python).__name__))

@@ -16,6 +16,7 @@ from twofold.runtime.tensor import Tensor
 from .block import Block
 from .nest import packer
 from .node import Node, Opening, Run
+from .optional import Optional
 from .options import Options
 from .spec import public
 from .strings import STRING
@@ -112,6 +113,13 @@ class DatasetIterator(Iterator[Any]):
             return next(self)
         except StopIteration:
             raise OutOfRangeError("the dataset has no further element") from None
+
+    def get_next_as_optional(self) -> Optional:
+        """The next element, or that there is none, as an Optional."""
+        try:
+            return Optional(self.element_spec, (next(self),))
+        except StopIteration:
+            return Optional(self.element_spec)
 
     def get_state(self) -> dict[str, Any]:
         """Where the iteration stands, as values of JSON; a few numbers, not the data.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .fluent import Fluent, count_of
+from .fluent import Fluent, ahead_of, count_of
 from .functions import UserFunction
 from .mapping import Filter, Map, TakeWhile
 from .nested import FlatMap, Interleave
@@ -45,7 +45,7 @@ class MapMethods(Fluent):
         function = UserFunction(map_func, "map")
         if num_parallel_calls is None:
             return self._over(Map(self._node, function))
-        calls = count_of(num_parallel_calls, "map: num_parallel_calls")
+        calls = ahead_of(num_parallel_calls, 1, "map: num_parallel_calls")
         return self._over(ParallelMap(self._node, function, calls, deterministic))
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> Dataset:
@@ -103,7 +103,7 @@ class MapMethods(Fluent):
         function = UserFunction(map_func, "interleave", plain=True)
         ahead = num_parallel_calls is not None
         if ahead:
-            count_of(num_parallel_calls, "interleave: num_parallel_calls")
+            ahead_of(num_parallel_calls, 1, "interleave: num_parallel_calls")
         many = cores() if cycle == -1 else cycle
         return self._over(Interleave(self._node, function, many, length, ahead))
 

@@ -8,7 +8,7 @@ from twofold.ir.errors import ArgumentError
 
 from .caching import Cache
 from .combining import Concatenate, Zip
-from .fluent import Fluent, count_of, name_of, node_of
+from .fluent import Fluent, ahead_of, count_of, name_of, node_of
 from .grouping import of_dataset
 from .keeping import FileCache, no_compression, save, snapshot_place
 from .node import UNKNOWN, Node, Opening
@@ -164,13 +164,14 @@ class OrderMethods(Fluent):
     def prefetch(self, buffer_size: Any, name: str | None = None) -> Dataset:
         """The same elements, up to ``buffer_size`` of which a thread makes ahead of their use.
 
-        ``AUTOTUNE``: the number grows where the reader has to wait.
+        ``AUTOTUNE``: the number grows where the reader has to wait. Raises ArgumentError for a
+        number below 0.
 
         >>> import twofold as tf
         >>> [int(x) for x in tf.data.Dataset.range(3).prefetch(tf.data.AUTOTUNE)]
         [0, 1, 2]
         """
-        return self._over(Prefetch(self._node, count_of(buffer_size, "prefetch: buffer_size")))
+        return self._over(Prefetch(self._node, ahead_of(buffer_size, 0, "prefetch: buffer_size")))
 
 
 def at_least(value: int, least: int, what: str) -> None:

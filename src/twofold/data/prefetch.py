@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from .block import Block, of_rows
+from .fluent import AUTOTUNE
 from .functions import UserFunction
 from .mapping import Map
 from .node import Node, Opening, Reader, Run, noted
@@ -16,7 +17,6 @@ from .workers import Feed, landed, submit
 
 __all__ = ["AUTOTUNE", "ParallelMap", "Prefetch"]
 
-AUTOTUNE = -1
 CHEAP = 50e-6  # seconds of a call below which a thread costs more than it saves
 
 

@@ -48,8 +48,7 @@ class CsvDataset(Dataset):
         buffer_size: Any = None, header: bool = False, field_delim: str = ",",
         use_quote_delim: bool = True, na_value: str = "", select_cols: Any = None,
     ) -> None:  # fmt: skip
-        if compression_type not in (None, ""):
-            raise ArgumentError("CsvDataset finds out a compression by a name that ends in .gz")
+        _uncompressed(compression_type)
         options = {
             "header": header, "delimiter": field_delim, "na_value": na_value,
             "select": None if select_cols is None else list(select_cols),
@@ -65,31 +64,47 @@ def make_csv_dataset(
     label_name: str | None = None, select_columns: Any = None, field_delim: str = ",",
     use_quote_delim: bool = True, na_value: str = "", header: bool = True,
     num_epochs: Any = None, shuffle: bool = True, shuffle_buffer_size: int = 10000,
-    shuffle_seed: Any = None, prefetch_buffer_size: Any = None,
+    shuffle_seed: Any = None, prefetch_buffer_size: Any = None, num_parallel_reads: Any = None,
+    sloppy: bool = False, num_rows_for_inference: Any = 100, compression_type: Any = None,
+    ignore_errors: bool = False, encoding: str = "utf-8",
 ) -> Dataset:  # fmt: skip
     """Batches of rows of CSV files: dicts of columns, or pairs of such a dict and the label.
 
-    ``num_epochs`` None repeats for ever. Needs pyarrow. Raises ArgumentError if no file matches.
+    ``column_defaults``: for each column a dtype, where a value has to be there, or the value that
+    stands for a missing one. Without it columns are int32, int64, float32, float64 or texts, by
+    the first block of the first file, and what is missing is 0 or an empty text. ``num_epochs``
+    None repeats for ever. ``ignore_errors`` leaves out rows that do not fit. Needs pyarrow. Raises
+    ArgumentError if no file matches, or there is no such column.
     """
     from .files import matching  # noqa: PLC0415
 
-    if column_defaults is not None:
-        raise ArgumentError("make_csv_dataset: dtypes are found out; see Dataset.from_csv(dtypes=)")
-    ds = Dataset.from_csv(
-        matching(file_pattern), column_names, select_columns, None, header, field_delim, na_value
-    )
-    if label_name is not None and label_name not in ds.element_spec:
-        raise ArgumentError(f"there is no column {label_name!r}; there are {[*ds.element_spec]}")
+    _uncompressed(compression_type)
+    options = {
+        "header": header, "delimiter": field_delim, "na_value": na_value,
+        "column_names": None if column_names is None else list(column_names),
+        "select": None if select_columns is None else list(select_columns),
+    }  # fmt: skip
+    files = matching(file_pattern)
+    names, found = tables.csv_columns(files[0], options)
+    defaults = found if column_defaults is None else list(column_defaults)
+    if len(defaults) != len(names):
+        raise ArgumentError(f"there are {len(names)} columns, {len(defaults)} column_defaults")
+    if label_name is not None and label_name not in names:
+        raise ArgumentError(f"there is no column {label_name!r}; there are {names}")
+    order = [*(n for n in names if n != label_name), *([] if label_name is None else [label_name])]
+    chosen = [dict(zip(names, defaults, strict=True))[n] for n in order]
+    rows = tables.csv_tuples(files, chosen, options | {"select": order}, order, label_name)
+    ds = Dataset._of(rows)
+    ds = ds.ignore_errors() if ignore_errors else ds
     if shuffle:
         ds = ds.shuffle(shuffle_buffer_size, shuffle_seed)
     ds = ds.repeat(num_epochs).batch(batch_size, drop_remainder=num_epochs is None)
-
-    def split(row: Any) -> Any:
-        rest = dict(row)
-        return rest, rest.pop(label_name)
-
-    ds = ds if label_name is None else ds.map(split)
     return ds.prefetch(1 if prefetch_buffer_size is None else prefetch_buffer_size)
+
+
+def _uncompressed(compression_type: Any) -> None:
+    if compression_type not in (None, ""):
+        raise ArgumentError("CSV files tell their compression by a name that ends in .gz")
 
 
 def assert_cardinality(expected_cardinality: Any) -> Any:

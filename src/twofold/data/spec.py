@@ -41,8 +41,8 @@ class UnknownShape(TensorSpec):
 class StringSpec(TensorSpec):
     """Stands for texts of a shape (None: any)."""
 
-    def __init__(self, shape: Any = ()) -> None:
-        super().__init__(() if shape is None else shape, "uint8")
+    def __init__(self, shape: Any = (), dtype: Any = string, name: str | None = None) -> None:
+        super().__init__(() if shape is None else shape, "uint8", name)
         self.dtype = string  # type: ignore[assignment]
         self.shape = None if shape is None else self.shape  # type: ignore[assignment]
 

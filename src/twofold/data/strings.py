@@ -25,6 +25,13 @@ class _StringType:
 
     name = "string"
 
+    @property
+    def spec_class(self) -> Any:
+        """The class of specs of texts: what ``tf.TensorSpec(shape, tf.string)`` makes."""
+        from .spec import StringSpec  # noqa: PLC0415
+
+        return StringSpec
+
     def __repr__(self) -> str:
         return "<dtype: 'string'>"
 

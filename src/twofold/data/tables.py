@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +18,7 @@ from .files import Files, needed
 from .nest import LEAF, Form, pack
 from .strings import string
 
-__all__ = ["csv_rows", "csv_tuples", "parquet_rows", "table_rows"]
+__all__ = ["csv_columns", "csv_rows", "csv_tuples", "parquet_rows", "table_rows"]
 
 ROWS = 65536  # of a block
 
@@ -81,22 +83,114 @@ def csv_rows(files: list[str], options: dict[str, Any]) -> Files:
     return Files("from_csv", files, read, spec)
 
 
-def csv_tuples(files: list[str], defaults: list[Any], options: dict[str, Any]) -> Files:
+def csv_columns(name: str, options: dict[str, Any]) -> tuple[list[str], list[Any]]:
+    """The names of the columns of a CSV file, and by its first block their values for what is
+    missing: 0 of int32, int64, float32 or float64, as its numbers need, or an empty text."""
+    reader = _csv(name, options, odd=collections.deque())
+    first = next(iter(reader), None)
+    types = _arrow("types")
+
+    narrow = (
+        (types.is_integer, np.int32, np.iinfo(np.int32).max),
+        (types.is_floating, np.float32, np.finfo(np.float32).max),
+    )
+
+    def default(field: Any) -> Any:
+        for is_such, kind, most in narrow:
+            if is_such(field.type) and first is not None:
+                values = first.column(field.name).fill_null(0).to_numpy(zero_copy_only=False)
+                small = bool((np.abs(values[np.isfinite(values)]) <= most).all())
+                return (kind if small else values.dtype.type)(0)
+        return b""
+
+    return reader.schema.names, [default(field) for field in reader.schema]
+
+
+def csv_tuples(
+    files: list[str], defaults: list[Any], options: dict[str, Any], names: Any = None,
+    label: Any = None,
+) -> Files:  # fmt: skip
     """The rows of CSV files as tuples of the dtypes of ``defaults``: a dtype for a column that has
-    to be there, or a value that stands for what is missing."""
+    to be there, or a value that stands for what is missing. With ``names`` as dicts, with a label,
+    the last column, beside them. A row that does not fit raises LoadError in its place."""
     kinds = [_column_kind(d) for d in defaults]
+    if names is None:
+        form = Form(tuple, (), tuple([LEAF] * len(kinds)))
+    else:
+        form = _form(names) if label is None else Form(tuple, (), (_form(names[:-1]), LEAF))
 
-    def read(name: str) -> Iterator[Block]:
-        for batch in _csv(name, options, [k for k, _ in kinds]):
-            columns = [
-                _filled(batch.column(i), kind, default, name)
-                for i, (kind, default) in enumerate(kinds)
-            ]
-            form = Form(tuple, (), tuple([LEAF] * len(columns)))
-            yield Block(batch.num_rows, columns, form)
+    def read(name: str) -> Iterator[Block | Exception]:
+        done = 0
+        try:
+            for batch in _csv(name, options, [k for k, _ in kinds]):
+                yield from _rows(batch, kinds, form, name, done)
+                done += batch.num_rows
+        except _Unreadable:
+            yield from _rows_of_texts(name, kinds, form, options, done)
 
-    spec = tuple(specs.make(kind, ()) for kind, _ in kinds)
+    spec = pack(form, [specs.make(kind, ()) for kind, _ in kinds])
     return Files("csv", files, read, spec)
+
+
+def _rows_of_texts(
+    name: str, kinds: list[Any], form: Form, options: dict[str, Any], done: int
+) -> Iterator[Block | Exception]:
+    """The rows behind the first ``done`` of a file in which some row does not fit."""
+    odd: collections.deque[tuple[int, str]] = collections.deque()  # rows of other lengths
+    at = 0
+    for batch in _csv(name, options, [string] * len(kinds), odd):
+        while batch.num_rows or odd:
+            here = min(batch.num_rows, odd[0][0] - at) if odd else batch.num_rows
+            left = batch.slice(min(max(done - at, 0), here), max(here - max(done - at, 0), 0))
+            yield from _rows(left, kinds, form, name, at + here - left.num_rows)
+            at, batch = at + here, batch.slice(here)
+            if not odd or odd[0][0] > at:
+                break
+            yield LoadError(f"{name}, row {at + 1}: {odd.popleft()[1]}")
+            at += 1
+
+
+def _rows(
+    batch: Any, kinds: list[tuple[Any, Any]], form: Form, name: str, first: int
+) -> Iterator[Block | Exception]:
+    """The rows of a batch, with an error in the place of each that does not fit."""
+    wrong: dict[int, str] = {}
+    columns = [
+        _filled(_typed(batch.column(i), kind, i, wrong), kind, default, i, wrong)
+        for i, (kind, default) in enumerate(kinds)
+    ]
+    start = 0
+    for row in [*sorted(wrong), batch.num_rows]:
+        if row > start:
+            yield Block(row - start, [c[start:row] for c in columns], form)
+        if row in wrong:
+            yield LoadError(f"{name}, row {first + row + 1}: {wrong[row]}")
+        start = row + 1
+
+
+def _typed(array: Any, kind: Any, number: int, wrong: dict[int, str]) -> Any:
+    """A column in its dtype; a text that is none of it is noted, and missing."""
+    want = _arrow_type(kind)
+    if array.type == want:
+        return array
+    arrow = _arrow("")
+    texts = array.cast(arrow.string())
+    try:
+        return texts.cast(want)
+    except arrow.ArrowInvalid:
+        found = [_number(text, want) for text in texts]
+    for row, (value, text) in enumerate(zip(found, texts, strict=True)):
+        if value is None and text.is_valid:
+            wrong[row] = f"{text.as_py()!r} in column {number} is not {np.dtype(kind)}"
+    return arrow.array(found, want)
+
+
+def _number(text: Any, want: Any) -> Any:
+    """One text of Arrow as a Python value, None where it is none of the type."""
+    try:
+        return text.cast(want).as_py()
+    except _arrow("").ArrowInvalid:
+        return None
 
 
 def _column_kind(default: Any) -> tuple[Any, Any]:
@@ -110,9 +204,12 @@ def _column_kind(default: Any) -> tuple[Any, Any]:
     return kind, leaf.reshape(-1)[0] if leaf.size else None
 
 
-def _csv(name: str, options: dict[str, Any], kinds: Any = None) -> Any:
+def _csv(name: str, options: dict[str, Any], kinds: Any = None, odd: Any = None) -> Any:
+    """A reader of batches. ``odd`` takes up the number of each row of another length, and why."""
     csv, arrow = _arrow("csv"), _arrow("")
     names, chosen = options.get("column_names"), options.get("select")
+    if kinds is not None and not (names or chosen or options.get("header", True)):
+        names = [f"f{i}" for i in range(len(kinds))]  # not as many as the first row has
     reading = csv.ReadOptions(
         block_size=options.get("block_size") or 1 << 20,
         column_names=names,
@@ -120,6 +217,10 @@ def _csv(name: str, options: dict[str, Any], kinds: Any = None) -> Any:
         autogenerate_column_names=not names and not options.get("header", True),
     )
     parsing = csv.ParseOptions(delimiter=options.get("delimiter", ","))
+    if odd is not None:
+        reading.use_threads = False  # rows have numbers
+        above = 1 if options.get("header", True) else 0
+        parsing.invalid_row_handler = functools.partial(_noted, odd, above + 1)
     types: dict[str, Any] = {}
     if kinds is not None or chosen:
         everything = names or _names(name, reading, parsing)
@@ -137,7 +238,17 @@ def _csv(name: str, options: dict[str, Any], kinds: Any = None) -> Any:
     try:
         return _checked(csv.open_csv(name, reading, parsing, converting), name)
     except arrow.ArrowInvalid as error:
-        raise LoadError(f"{name} cannot be read as CSV: {error}") from error
+        raise _Unreadable(f"{name} cannot be read as CSV: {error}") from error
+
+
+def _noted(odd: Any, first: int, row: Any) -> str:
+    told = f"{row.actual_columns} values where {row.expected_columns} columns are"
+    odd.append((row.number - first, told))
+    return "skip"
+
+
+class _Unreadable(LoadError):
+    """What Arrow says of a CSV file."""
 
 
 class _checked:
@@ -150,13 +261,20 @@ class _checked:
         try:
             yield from self.reader
         except _arrow("").ArrowInvalid as error:
-            raise LoadError(f"{self.name} cannot be read as CSV: {error}") from error
+            raise _Unreadable(f"{self.name} cannot be read as CSV: {error}") from error
 
 
 def _names(name: str, reading: Any, parsing: Any) -> list[str]:
-    with _arrow("csv").open_csv(name, reading, parsing) as reader:
+    with _arrow("csv").open_csv(name, reading, _lenient(parsing)) as reader:
         found: list[str] = reader.schema.names
         return found
+
+
+def _lenient(parsing: Any) -> Any:
+    """Options that pass over rows of another length."""
+    return _arrow("csv").ParseOptions(
+        delimiter=parsing.delimiter, invalid_row_handler=lambda row: "skip"
+    )
 
 
 def _arrow_type(kind: Any) -> Any:
@@ -226,9 +344,13 @@ def _column(array: Any, where: str) -> Any:
     return found
 
 
-def _filled(array: Any, kind: Any, default: Any, name: str) -> Any:
+def _filled(array: Any, kind: Any, default: Any, number: int, wrong: dict[int, str]) -> Any:
+    """A column without missing values; where there is no default they are noted."""
     if array.null_count:
         if default is None:
-            raise LoadError(f"{name}: a value is missing in a column that has no default")
+            for row in np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False)).tolist():
+                told = f"a value is missing in column {number}, which has no default"
+                wrong.setdefault(row, told)
+            default = b"" if kind is string else np.zeros((), kind)[()]
         array = array.fill_null(default if isinstance(default, bytes) else default.item())
-    return _column(array, name)
+    return _column(array, f"column {number}")

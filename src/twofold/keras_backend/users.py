@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import FunctionType
 from typing import Any
 
@@ -30,11 +30,14 @@ _METHODS = {
     "regularizers.regularizers.Regularizer": ("__call__",),
     "constraints.constraints.Constraint": ("__call__",),
 }
-# Classes of Keras's that hold a function of the user's: the method that calls it, its attribute.
+# Classes of Keras's that hold functions of the user's, and the attributes that they are in.
 _HOLDERS = {
-    "losses.losses.LossFunctionWrapper": ("call", "fn"),
-    "metrics.reduction_metrics.MeanMetricWrapper": ("update_state", "_fn"),
-    "layers.core.lambda_layer.Lambda": ("call", "function"),
+    "losses.losses.LossFunctionWrapper": ("fn",),
+    "metrics.reduction_metrics.MeanMetricWrapper": ("_fn",),
+    "layers.core.lambda_layer.Lambda": ("function",),
+    "layers.layer.Layer": ("activation", "recurrent_activation", "activity_regularizer"),
+    "optimizers.base_optimizer.BaseOptimizer": ("_learning_rate",),
+    "backend.common.variables.Variable": ("_regularizer", "_constraint"),
 }
 
 
@@ -42,9 +45,9 @@ def open_to_users() -> None:
     """Have what users derive from Keras's classes, or hand to them, interpreted."""
     for path, methods in _METHODS.items():
         _open(_named(path), methods)
-    for path, (method, attribute) in _HOLDERS.items():
-        owner = _named(path)
-        setattr(owner, method, _calling(getattr(owner, method), attribute))
+    for path, attributes in _HOLDERS.items():
+        for attribute in attributes:
+            setattr(_named(path), attribute, _Held(attribute))
 
 
 def interpret(cls: type, methods: Sequence[str]) -> None:
@@ -71,6 +74,10 @@ def _open(owner: Any, methods: Sequence[str]) -> None:
 
 
 def _is_of_user(function: Any) -> bool:
+    """Whether this is a function or method of the user's, also with some arguments given."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = getattr(function, "__func__", function)
     return isinstance(function, FunctionType) and not is_library(function.__code__.co_filename)
 
 
@@ -85,19 +92,31 @@ def _interpreted(function: Any) -> Any:
     return run
 
 
-def _calling(method: Callable[..., Any], attribute: str) -> Callable[..., Any]:
-    """A method of Keras's that finds the user's function in its attribute interpreted."""
+class _Held:
+    """An attribute in which a function of the user's is interpreted while one is traced.
 
-    @functools.wraps(method)
-    def run(self: Any, *args: Any, **kwargs: Any) -> Any:
-        given = vars(self)[attribute]
-        function = hooked(given) if _is_of_user(given) else given
-        if function is given:
-            return method(self, *args, **kwargs)
-        vars(self)[attribute] = function
+    It is the user's own otherwise, and in other threads.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        if owner is None:
+            return self
         try:
-            return method(self, *args, **kwargs)
-        finally:
-            vars(self)[attribute] = given
+            held = vars(owner)[self.name]
+        except KeyError:
+            raise AttributeError(
+                f"{type(owner).__name__!r} object has no attribute {self.name!r}"
+            ) from None
+        return hooked(held) if bind.ground().tracing and _is_of_user(held) else held
 
-    return run
+    def __set__(self, owner: Any, value: Any) -> None:
+        vars(owner)[self.name] = value
+
+    def __delete__(self, owner: Any) -> None:
+        try:
+            del vars(owner)[self.name]
+        except KeyError:
+            raise AttributeError(self.name) from None
