@@ -18,7 +18,35 @@ from twofold.ir.dtypes import info
 
 from .numbers import Binary, Numbers
 
-__all__ = ["SymNumber", "plain", "symbol"]
+__all__ = ["SymNumber", "plain", "symbol", "unmixed"]
+
+_METHODS = {
+    function: (f"__{name}__", f"__r{name}__")
+    for name, function in {
+        "add": operator.add, "sub": operator.sub, "mul": operator.mul, "truediv": operator.truediv,
+        "floordiv": operator.floordiv, "mod": operator.mod, "pow": operator.pow,
+        "and": operator.and_, "or": operator.or_, "xor": operator.xor,
+        "lshift": operator.lshift, "rshift": operator.rshift,
+    }.items()
+}  # fmt: skip
+_METHODS |= {
+    getattr(operator, name): (f"__{name}__", f"__{back}__")
+    for name, back in {
+        "lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne",
+    }.items()
+}  # fmt: skip
+
+
+def unmixed(function: Any, other: Any) -> Any:
+    """What an operand is to an operator: a member of an ``IntEnum``, or any other object of a class
+    that has the operator of ``int`` or ``float``, is the number that it is."""
+    kind = type(other)
+    if kind is bool or function not in _METHODS or not issubclass(kind, int | float):
+        return other
+    base: Any = int if issubclass(kind, int) else float
+    if any(getattr(kind, n, None) is not getattr(base, n, None) for n in _METHODS[function]):
+        return other
+    return base.__pos__(other)
 
 
 def _slot_of(numbers: Numbers, other: Any) -> int | None:
@@ -35,14 +63,14 @@ def _slot_of(numbers: Numbers, other: Any) -> int | None:
 
 def _arithmetic(function: Binary, sign: str) -> tuple[Any, Any]:
     def method(self: SymNumber, other: Any) -> Any:
-        slot = _slot_of(self.numbers, other)
+        slot = _slot_of(self.numbers, unmixed(function, other))
         if slot is None:
             return function(self.plain(), other) if type(other) is complex else NotImplemented
         text = f"{self.numbers.term(self.slot)} {sign} {self.numbers.term(slot)}"
         return self.numbers.step(function, self.slot, slot, text)
 
     def reflected(self: SymNumber, other: Any) -> Any:
-        slot = _slot_of(self.numbers, other)
+        slot = _slot_of(self.numbers, unmixed(function, other))
         if slot is None:
             return function(other, self.plain()) if type(other) is complex else NotImplemented
         text = f"{self.numbers.term(slot)} {sign} {self.numbers.term(self.slot)}"
@@ -64,7 +92,7 @@ def _unary(function: Any, sign: str) -> Any:
 
 def _comparison(relation: Binary, sign: str) -> Any:
     def method(self: SymNumber, other: Any) -> Any:
-        slot = _slot_of(self.numbers, other)
+        slot = _slot_of(self.numbers, unmixed(relation, other))
         if slot is None:
             return NotImplemented
         answer: bool = self.numbers.require(relation, self.slot, slot, sign)

@@ -189,10 +189,10 @@ class Capture(Lists):
         return found
 
     def changes(self, owner: Any) -> None:
+        owner = self.heap.written(owner)
         if not _is_mutable(owner):
             return
-        if self.running is not None:
-            self._refuse_lost(self.running, owner)
+        self.writes_to(owner)
         if self.tracer.arrays.notes is not None and not self.is_own(owner):
             self.tracer.arrays.notes(owner.real if type(owner) is _Space else owner)
         if self.heap.parts and not self.heap.changes(owner):
@@ -435,7 +435,7 @@ class Capture(Lists):
         super().set_item(frame, held, self._key(held, key), value)
 
     def writes_to(self, cell: Any) -> None:
-        """A write to the memory of an array, told of by ``ndarrays/cells.py``."""
+        """A write to an object or to an array's memory, of which ``ndarrays/cells.py`` tells."""
         if self.running is not None:
             self._refuse_lost(self.running, cell)
 

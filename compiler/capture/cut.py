@@ -146,7 +146,12 @@ class Cuts:
         def is_private(x: Any) -> bool:
             return type(x) is Traced and id(x) not in outside and id(x) not in given
 
-        freezer = Freezer(self._real(), machine.is_own, _is_carried, is_private)
+        def is_handed(x: Any) -> bool:
+            if id(x) in machine.heap.dicts:
+                raise Uncuttable("the __dict__ of an object that the function has made")
+            return _is_carried(x)
+
+        freezer = Freezer(self._real(), machine.is_own, is_handed, is_private)
         positions = [*[f.at for f in frames[:-1]], frame.now]
         image = freezer.image(frames, positions)
         self._check(freezer)

@@ -77,7 +77,9 @@ class Guarding(Writes):
 
     def is_own(self, value: Any) -> bool:
         """Whether the function has made an object."""
-        return isinstance(value, Generator) or id(value) in self.heap.made
+        if isinstance(value, Generator) or id(value) in self.heap.made:
+            return True
+        return id(value) in self.heap.dicts
 
     def observe(self, owner: Any, key: Any = ANY) -> None:
         """The contents of an object from outside are read: they are guarded from now on."""

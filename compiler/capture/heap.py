@@ -46,6 +46,7 @@ class Heap:
         self.parts: list[dict[int, Contents]] = []
         self.made: dict[int, tuple[Any, int]] = {}  # object -> the part that made it
         self.born: dict[int, dict[int, Contents]] = {}  # object -> that part, if it is one
+        self.dicts: dict[int, tuple[Any, Any]] = {}  # the ``__dict__`` of an object -> the object
         self.aliases = Aliases()
 
     def fresh(self, value: Any) -> None:
@@ -58,6 +59,17 @@ class Heap:
         """The trace is over: what the function has made is nobody's concern."""
         self.made.clear()
         self.born.clear()
+        self.dicts.clear()
+
+    def lends(self, owner: Any, held: Any) -> Any:
+        """The ``__dict__`` of an object that the function has made is handed out: a write to it is
+        one to the object."""
+        self.dicts[id(held)] = held, owner
+        return held
+
+    def written(self, owner: Any) -> Any:
+        """The object that a write changes: one whose ``__dict__`` this is, or itself."""
+        return self.dicts[id(owner)][1] if id(owner) in self.dicts else owner
 
     def is_there(self, value: Any) -> bool:
         """Whether an object is one of the present parts, and not of an attempt that has ended."""

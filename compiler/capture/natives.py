@@ -371,6 +371,8 @@ def _of_frame(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     if not args:
         return _globals(machine, frame, args, kwargs)
     machine.observe(args[0])
+    if len(args) == 1 and machine.is_own(args[0]) and hasattr(args[0], "__dict__"):
+        return machine.attribute(frame, args[0], "__dict__")
     return vars(args[0]) if len(args) == 1 else NotImplemented
 
 

@@ -27,7 +27,7 @@ from twofold.runtime.tensor import Tensor
 from ..control.branch import stage_branches
 from ..plain import PlainPython
 from ..symint import SymInt
-from ..symnumber import SymNumber
+from ..symnumber import SymNumber, unmixed
 from .machine import Decide
 
 __all__ = ["DTYPES", "TracedNumber", "is_number", "kind_of", "number_of", "raise_if", "staged",
@@ -362,9 +362,11 @@ def _arithmetic(function: Any) -> tuple[Any, Any]:
     compute = _BINARY[function]
 
     def method(self: TracedNumber, other: Any) -> Any:
+        other = unmixed(function, other)
         return compute(self, other) if is_number(other) else NotImplemented
 
     def reflected(self: TracedNumber, other: Any) -> Any:
+        other = unmixed(function, other)
         return compute(other, self) if is_number(other) else NotImplemented
 
     return method, reflected
@@ -372,6 +374,7 @@ def _arithmetic(function: Any) -> tuple[Any, Any]:
 
 def _comparison(function: Any) -> Any:
     def method(self: TracedNumber, other: Any) -> Any:
+        other = unmixed(function, other)
         if not is_number(other):
             return NotImplemented
         kind = float if _with_floats(self, other) else int

@@ -105,8 +105,10 @@ class Outside(Objects):
                 return found
             if name == "__dict__" and id(owner) in shadows:
                 self.give_up("the __dict__ of an object that the function has written to")
-        if name == "__dict__" and not self.is_own(owner) and not isinstance(owner, type):
+        if name == "__dict__" and not isinstance(owner, type):
             made = super().attribute(frame, owner, name)
+            if self.is_own(owner):
+                return self.heap.lends(owner, made)
             self.journal.drawn[id(made)] = made
             return made
         cached = of_class(owner, name)

@@ -4,6 +4,7 @@ the classes that they are of without the decorator, and numbers stay inputs."""
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -116,3 +117,107 @@ def test_the_number_that_fills_an_array_is_an_input(mode: str) -> None:
         np.testing.assert_array_equal(found, np.full((1, 3), r) + np.float32(r))
         assert found.dtype == np.float64
     assert compiled.experimental_get_tracing_count() == 1
+
+
+class Lazily:
+    """A descriptor that keeps what it has found in the ``__dict__`` of its object."""
+
+    def __init__(self, find: Callable[[Any], Any]) -> None:
+        self.find = find
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        found = owner.__dict__[self.name] = self.find(owner)
+        return found
+
+
+class Record:
+    found = 0
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    @Lazily
+    def area(self) -> Any:
+        Record.found += 1
+        return self.side * self.side
+
+
+def found_once(x: Any) -> Any:
+    record = Record(side=x)
+    return record.area, record.area + 1, sorted(vars(record))
+
+
+def both_ways(x: Any) -> Any:
+    record = Record(a=x, b=x)
+    if x > 1:
+        record.__dict__["a"] = x * 3
+        record.b = x - 7
+    else:
+        record.b = x - 1
+        vars(record)["b"] += 1
+    for i in range(5):
+        if record.a > i:
+            record.__dict__["a"] -= 1.5
+            vars(record).update(b=record.b + 1)
+    return record.a, record.b
+
+
+def one_dict(x: Any) -> Any:
+    record = Record(a=x)
+    held = vars(record)
+    record.a += 1
+    if x > 1:
+        held["z"] = 1
+    del held["a"]
+    return hasattr(record, "a"), held, hasattr(record, "z"), vars(record) is held
+
+
+@pytest.mark.filterwarnings("ignore:one_dict runs as plain Python")  # other keys on each way
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("program", [found_once, both_ways, one_dict])
+def test_the_dict_of_an_object_is_the_object(program: Callable[[Any], Any], mode: str) -> None:
+    compiled = MODES[mode](program)
+    for value in (1.0, 2.0, 9.0):
+        Record.found = 0
+        want, found = program(np.array(value)), Record.found
+        Record.found = 0
+        assert str(compiled(np.array(value))) == str(want)
+        assert Record.found == found
+
+
+class Step(enum.IntEnum):
+    ONE = 1
+    TWO = 2
+
+
+class Half(float):
+    def __add__(self, other: Any) -> Any:
+        return "half"
+
+
+def counted(x: Any) -> Any:
+    count, rate = 0, 0.5
+    for i in range(4):
+        if x > i:
+            count += Step.TWO
+            rate = Half(2.0) * rate - True
+    odd = count % 2 if x > 2 else count & Step.ONE
+    return (
+        count,
+        rate,
+        count < Step.TWO,
+        Step.ONE - count,
+        odd,
+        count == Step.TWO,
+        -Step.TWO * count,
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_numbers_of_derived_classes_meet_numbers_of_the_graph(mode: str) -> None:
+    compiled = MODES[mode](counted)
+    for value in (-1.0, 1.0, 3.0):
+        assert str(compiled(np.array(value))) == str(counted(np.array(value)))
