@@ -319,3 +319,42 @@ def test_newer_files_with_more_in_them_are_read(tmp_path: Path, scale: Path) -> 
     shutil.copytree(scale, tmp_path / "saved")
     _manifest(version=7, added={"x": 1})(tmp_path / "saved")
     assert tf.saved_model.load(tmp_path / "saved").w.numpy() == 3
+
+
+class Guarded(tf.Module):
+    """A function of two traces, and one with a condition on sizes."""
+
+    def __init__(self) -> None:
+        self.w = tf.Variable([1.0, 2.0])
+        self.scale = tf.constant([3.0])
+
+    @tf.function
+    def f(self, x: Any) -> Any:
+        return x * 2, [self.scale, x.shape[0]]
+
+    @tf.function(input_signature=[tf.TensorSpec(["n", 2], name="rows"), tf.TensorSpec(["n"])])
+    def weighed(self, x: Any, y: Any) -> Any:
+        return x * y[:, None] * self.w
+
+
+def test_what_was_loaded_is_saved_again_without_a_call(tmp_path: Path) -> None:
+    model = Guarded()
+    model.f(tf.ones(3)), model.f(tf.ones(3, tf.int32))
+    signatures = {"weighed": model.weighed}
+    tf.saved_model.save(model, tmp_path / "1", signatures=signatures)
+    first = tf.saved_model.load(tmp_path / "1")
+    first.w.assign([5.0, 7.0])
+    tf.saved_model.save(first, tmp_path / "2")
+    second = tf.saved_model.load(tmp_path / "2")
+    assert repr(second.signatures["weighed"]) == repr(first.signatures["weighed"])
+    given = {"rows": tf.ones((3, 2)), "y": tf.constant([1.0, 0.0, 2.0])}
+    assert second.signatures["weighed"](**given)["output_0"].tolist() == [[5, 7], [0, 0], [10, 14]]
+    assert second.f(tf.ones(4, tf.int32))[0].tolist() == [2] * 4
+    doubled, (scale, size) = second.f(tf.ones(4))
+    assert (doubled.tolist(), scale.tolist(), size) == ([2.0] * 4, [3.0], 4)
+    with pytest.raises(tf.errors.ArgumentError, match="no graph"):
+        second.weighed(tf.ones((3, 2)), tf.ones(4))
+    chosen = {"mine": second.weighed, "theirs": first.signatures["weighed"]}
+    tf.saved_model.save(second, tmp_path / "3", signatures=chosen)
+    third = tf.saved_model.load(tmp_path / "3")
+    assert [s.inputs for s in third.signatures.values()] == [["x", "y"], ["rows", "y"]]

@@ -31,7 +31,7 @@ from twofold.runtime.variable import Variable
 
 from .encode import encode, encode_structure
 
-__all__ = ["Callable_", "Recorder", "is_function", "traces_of"]
+__all__ = ["Callable_", "Recorder", "is_function", "restored_traces", "traces_of"]
 
 Callable_ = Function | BoundMethod | ConcreteFunction | BoundConcrete
 
@@ -56,6 +56,12 @@ def traces_of(value: Callable_) -> list[ConcreteFunction]:
         return [traced.concrete if isinstance(traced, BoundConcrete) else traced]
     made = [_renewed(function, t, owner) for t in found]
     return list({id(t): t for t in made}.values())
+
+
+def restored_traces(value: Any) -> list[Any] | None:
+    """The traces that a function was loaded with; None for one that was not loaded."""
+    found: list[Any] | None = getattr(value, "restored", None)
+    return found
 
 
 def _is_of(trace: ConcreteFunction, owner: Any) -> bool:
@@ -113,18 +119,35 @@ class Recorder:
 
     def function(self, value: Callable_) -> dict[str, Any]:
         """A function with its traces. Raises ArgumentError for what cannot be saved."""
-        concretes = traces_of(value)
         owned = isinstance(value, BoundMethod | BoundConcrete)
         function: Any = value
         if isinstance(value, BoundMethod):
             function = value.__func__
         elif not isinstance(value, Function):
-            function = concretes[0]._function
+            function = traces_of(value)[0]._function
+        loaded = restored_traces(value)
         return {
             "name": function.name,
             "jit_compile": function.jit_compile,
             "parameters": _parameters(function, owned),
-            "traces": [self.trace(t, owned) for t in concretes],
+            "traces": [self.trace(t, owned) for t in traces_of(value)]
+            if loaded is None
+            else [self.loaded(t) for t in loaded],
+        }
+
+    def loaded(self, trace: Any) -> dict[str, Any]:
+        """A trace that was loaded, as it was saved."""
+        name = trace.graph.name
+        self.graphs.append(print_graph(trace.graph))
+        outputs = [
+            {"array": self.array(x.array)} if "array" in held else held
+            for held, (_, x) in zip(trace.held["outputs"], trace.outputs, strict=True)
+        ]
+        return {
+            **trace.held,
+            "graph": len(self.graphs) - 1,
+            "captures": [self._capture(c, {}, name) for c in trace.captures],
+            "outputs": outputs,
         }
 
     def trace(self, concrete: ConcreteFunction, owned: bool) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class RestoredTrace:
         self, held: dict[str, Any], graph: Graph, captures: Sequence[Any],
         arrays: dict[str, np.ndarray[Any, Any]],
     ) -> None:  # fmt: skip
-        self.graph, self.captures = graph, list(captures)
+        self.held, self.graph, self.captures = held, graph, list(captures)
         self.arguments = decode_structure(held["arguments"])
         self.leaves: list[tuple[str, Any]] = [
             ("input", int(leaf["input"])) if "input" in leaf
@@ -90,6 +90,11 @@ class RestoredTrace:
     def type_of(self, leaf: int) -> Any:
         """The type of a leaf that is a tensor."""
         return self.graph.inputs[self.leaves[leaf][1]].type
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the tensors that the graph takes, in the order of the arguments."""
+        return [self.graph.inputs[x].name for x in self.inputs]
 
     def takes(self, leaves: Sequence[Any], structure: Structure) -> bool:
         """Whether these arguments are of the kind that the graph was traced for, sizes apart."""

@@ -194,6 +194,9 @@ class Restored(Module):
 
     signatures: Mapping[str, Any]
 
+    def __tf_signatures__(self) -> Mapping[str, Any]:
+        return self.signatures
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         call = vars(self).get("__call__")
         if call is None:

@@ -10,7 +10,7 @@ from twofold.ir.op import OPS
 from twofold.ir.tree import flatten, unflatten
 from twofold.runtime.tensor import Tensor
 
-from .record import is_function, traces_of
+from .record import is_function, restored_traces, traces_of
 
 __all__ = ["DEFAULT", "Signature", "make_signatures", "restored_signatures"]
 
@@ -25,18 +25,21 @@ def make_signatures(obj: Any, signatures: Any) -> dict[str, tuple[Any, dict[str,
         signatures = {DEFAULT: signatures}
     found = {}
     for name, made in signatures.items():
+        if isinstance(name, str) and isinstance(made, Signature):
+            found[name] = made.function, {"inputs": made.inputs}
+            continue
         if not isinstance(name, str) or not is_function(made):
             raise ArgumentError(
                 f"signatures are compiled functions by name; {name!r} is {made!r}: decorate it "
                 f"with tf.function"
             )
-        traces = traces_of(made)
-        if len(traces) != 1:
+        inputs = _inputs(made)
+        if len(inputs) != 1:
             raise ArgumentError(
-                f"the signature {name!r} has {len(traces)} traces, and needs one: give "
+                f"the signature {name!r} has {len(inputs)} traces, and needs one: give "
                 f"{made.name} an input_signature, or pass get_concrete_function(...)"
             )
-        found[name] = made, {"inputs": _inputs(traces[0])}
+        found[name] = made, {"inputs": inputs[0]}
     return found
 
 
@@ -57,9 +60,16 @@ def _default(obj: Any) -> dict[str, Any]:
         return {}
 
 
-def _inputs(trace: Any) -> list[str]:
-    """The names of the tensors that a trace takes, in order: those of the specs of an input
-    signature, else the parameters'."""
+def _inputs(made: Any) -> list[list[str]]:
+    """For each trace the names of the tensors that it takes, in order."""
+    loaded = restored_traces(made)
+    if loaded is not None:
+        return [trace.input_names for trace in loaded]
+    return [_names(trace) for trace in traces_of(made)]
+
+
+def _names(trace: Any) -> list[str]:
+    """The names of the specs of an input signature, else those of the parameters."""
     names = [trace.trace.leaf_names[i] for i in trace.positions]
     specs = trace._function.input_signature
     if specs is not None:
