@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.ir.errors import ArgumentError, DTypeError, IndexOutOfBoundsError, ShapeError
+from twofold.ir.errors import (
+    ArgumentError,
+    ConversionError,
+    DTypeError,
+    IndexOutOfBoundsError,
+    ShapeError,
+)
 
 D, E = tf.debugging, AssertionError
 HOLDS: list[Callable[[], Any]] = [
@@ -65,6 +71,7 @@ FAILS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: tf.unique([[1]]), ShapeError, "a vector"),
     (lambda: tf.numpy_function(np.sinh, [np.float64(1)], tf.float32), DTypeError, "float64"),
     (lambda: tf.py_function(lambda: (1, 2), [], [tf.int32]), ArgumentError, "2 results"),
+    (lambda: tf.py_function(lambda: 3, [], tf.string), ConversionError, "no text"),
     (lambda: tf.bitcast(np.zeros(3, np.int32), tf.int64), ShapeError, "bitcast"),
     (lambda: tf.bitcast([True], tf.int8), ArgumentError, "booleans"),
     (lambda: tf.image.random_brightness(np.zeros((1, 1, 3)), -1), ArgumentError, "negative"),

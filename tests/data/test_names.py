@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 import twofold as tf
 from twofold.data.naming import named_now
 
@@ -74,3 +76,20 @@ def test_a_function_keeps_what_it_is_besides_its_names() -> None:
     assert (made.__name__, made.__doc__, made(3)) == ("given", "Doc.", 6)
     assert made.__code__ is given.__code__  # breakpoints and lines in errors are the same
     assert named_now(len) is len
+
+
+def test_python_functions_take_and_give_texts(tmp_path: Any) -> None:
+    np.save(tmp_path / "a.npy", np.arange(3.0))
+    names = tf.data.Dataset.list_files(f"{tmp_path}/*.npy")
+    loaded = names.map(lambda name: tf.numpy_function(np.load, [name], tf.float64))
+    assert [x.tolist() for x in loaded] == [[0.0, 1.0, 2.0]]
+    texts = tf.data.Dataset.from_tensor_slices((["a", "bb"], [1, 2]))
+    lengths = texts.map(lambda s, n: tf.py_function(lambda t: len(t.numpy()), [s], tf.int32))
+    assert numbers(lengths) == [1, 2]
+    kinds = [tf.string, tf.float32]
+    made = texts.map(lambda s, n: tf.numpy_function(_repeated, [s, n], kinds))
+    assert [(s.numpy(), float(n)) for s, n in made] == [(b"a", 1.0), (b"bbbb", 2.0)]
+
+
+def _repeated(text: bytes, count: Any) -> Any:
+    return text.decode() * count, np.float32(count)

@@ -145,10 +145,23 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "a method for an activation": (dense(activation=Holder().leaky), {}),
     "a partial function": (dense(activation=functools.partial(Holder().leaky, slope=2.0)), {}),
     "functions of a cell": (recurrent, {}),
-    "functions for regularizers": (dense(bias_regularizer=beyond, activity_regularizer=beyond), {}),
-    "a function for a constraint": (dense(kernel_constraint=shrunk), {}),
+    "a function for a regularizer": (dense(activity_regularizer=beyond), {}),
     "a method for a loss": (dense(), {"loss": Repeated().call}),
 }
+
+
+def _takes_functions() -> bool:
+    """Whether weights of this version of Keras take functions besides regularizers and constraints
+    of its classes."""
+    try:
+        keras.Variable([0.0]).constraint = shrunk
+    except ValueError:
+        return False
+    return True
+
+
+if _takes_functions():
+    CASES["functions of a weight"] = (dense(bias_regularizer=beyond, kernel_constraint=shrunk), {})
 
 
 def made_anew(x: Any) -> Any:

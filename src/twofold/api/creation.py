@@ -43,7 +43,7 @@ def constant(
     try:
         tensor = _tensor(value, None if dtype is None else as_dtype(dtype, "constant"))
     except (ConversionError, DTypeError):
-        found = _texts(value, dtype, shape)
+        found = texts_of(value, dtype, shape)
         if found is None:
             raise
         return found  # type: ignore[no-any-return]
@@ -162,7 +162,7 @@ def _tensor(value: Any, dtype: np.dtype[Any] | None) -> Tensor:
     return OPS["constant"](value=array)  # type: ignore[no-any-return]
 
 
-def _texts(value: Any, dtype: Any, shape: Any) -> Any:
+def texts_of(value: Any, dtype: Any = None, shape: Any = None) -> Any:
     """Texts as a tensor of dtype ``tf.string``; None for what is no text, or of another dtype."""
     from twofold.data.strings import (  # noqa: PLC0415  (where numbers are no use)
         StringTensor,

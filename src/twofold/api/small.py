@@ -20,7 +20,10 @@ from twofold.ir.shapes import Sizes, broadcast_shapes, show_shape
 from twofold.runtime.custom import custom_gradient
 from twofold.runtime.scatters import require_shape
 from twofold.runtime.scopes import scoped
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
 
+from .creation import texts_of
 from .scans import map_fn
 
 __all__ = [
@@ -423,14 +426,15 @@ def numpy_function(
 ) -> Any:  # fmt: skip
     """What ``func`` returns for the arrays of ``inp``, as tensors of the dtypes ``Tout``.
 
-    There is no gradient. A compiled function that calls it runs as plain Python; functions of NumPy
-    need no such call to be compiled. Raises DTypeError.
+    Texts, such as names of files, are bytes, or arrays of them. There is no gradient. A compiled
+    function that calls it runs as plain Python; functions of NumPy need no such call to be
+    compiled. Raises DTypeError.
 
     >>> import twofold as tf
     >>> tf.numpy_function(np.sinh, [0.0], tf.float32).item()
     0.0
     """
-    found = _called(func, [as_tensor(x).numpy() for x in inp], "numpy_function")
+    found = _called(func, [_given(x).numpy() for x in inp], "numpy_function")
     return _returned(found, Tout, "numpy_function")
 
 
@@ -444,7 +448,13 @@ def py_function(
     >>> tf.py_function(lambda x: x * 2.0, [1.0], tf.float32).item()
     2.0
     """
-    return _returned(_called(func, [as_tensor(x) for x in inp], "py_function"), Tout, "py_function")
+    return _returned(_called(func, [_given(x) for x in inp], "py_function"), Tout, "py_function")
+
+
+def _given(x: Any) -> Any:
+    """A number as a tensor, a text as one of dtype ``tf.string``."""
+    found = None if isinstance(x, Tensor | Variable) else texts_of(x)
+    return as_tensor(x) if found is None else found
 
 
 def _called(func: Any, given: list[Any], what: str) -> Any:
@@ -465,7 +475,13 @@ def _returned(found: Any, kinds: Any, what: str) -> Any:
 
 
 def _of_dtype(x: Any, kind: Any, what: str) -> Any:
-    want = as_dtype(getattr(kind, "dtype", kind), what)
+    kind = getattr(kind, "dtype", kind)
+    if getattr(kind, "name", kind) == "string":
+        texts = texts_of(x, kind if hasattr(kind, "name") else None)
+        if texts is None:
+            raise DTypeError(f"{what}: func returned {x!r}, and Tout says string")
+        return texts
+    want = as_dtype(kind, what)
     if isinstance(x, np.ndarray | np.generic) and x.dtype != want:
         raise DTypeError(f"{what}: func returned {x.dtype}, and Tout says {want}")
     tensor = as_tensor(x)
