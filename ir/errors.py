@@ -1,8 +1,9 @@
 """Every exception twofold raises on purpose. The docstring of a class is its manual page.
 
 Each class also derives from the built-in exception that NumPy or Python would raise in the same
-place, so ``except ValueError`` written for NumPy code keeps working. Messages say what happened,
-where in the user's file, what was expected and what to do next.
+place, so ``except ValueError`` written for NumPy code keeps working; those that refuse what was
+given are TensorFlow's InvalidArgumentError as well. Messages say what happened, where in the user's
+file, what was expected and what to do next.
 """
 
 from __future__ import annotations
@@ -13,19 +14,26 @@ from .location import Location, user_location
 
 __all__ = [
     "AgreementError",
+    "AlreadyExistsError",
     "ArgumentError",
+    "AssertedError",
     "AxisError",
     "ConversionError",
     "DTypeError",
     "DeclarationError",
+    "FailedPreconditionError",
     "GraphError",
     "IRSyntaxError",
     "IndexOutOfBoundsError",
     "IntegerDivisionError",
+    "InvalidArgumentError",
     "LoadError",
     "MatrixError",
+    "MissingError",
+    "NotFoundError",
     "NumericsError",
     "OutOfRangeError",
+    "PermissionDeniedError",
     "ReturnTypeError",
     "SaveError",
     "ShapeError",
@@ -56,7 +64,34 @@ class TwofoldError(Exception):
         return self.message if self.location is None else f"{self.message}\n  at {self.location}"
 
 
-class ShapeError(TwofoldError, ValueError):
+class _OfTensorFlow(TwofoldError):
+    """An error of TensorFlow's, which programs make with the arguments that it has there."""
+
+    def __init__(
+        self, node_def: object = None, op: object = None, message: str = "", *args: object
+    ) -> None:
+        super().__init__(message)
+        self.args = (node_def, op, message, *args)
+        self.node_def, self.op = node_def, op
+
+
+class InvalidArgumentError(_OfTensorFlow):
+    """What was given to an operation does not fit it; the base class of those that say what.
+
+    Cause: see ShapeError, DTypeError, ArgumentError and the others that derive from it. TensorFlow
+    has this one class for them, so ``except tf.errors.InvalidArgumentError`` catches them.
+    A program makes it as there: ``InvalidArgumentError(None, None, "message")``.
+    """
+
+
+class _Refused(InvalidArgumentError):
+    """An InvalidArgumentError that is made of its message, as those of twofold are."""
+
+    def __init__(self, message: str = "", location: Location | None = None) -> None:
+        TwofoldError.__init__(self, message, location)
+
+
+class ShapeError(_Refused, ValueError):
     """Sizes or ranks do not fit the operation.
 
     Cause: ``tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3)))``.
@@ -64,7 +99,7 @@ class ShapeError(TwofoldError, ValueError):
     """
 
 
-class DTypeError(TwofoldError, TypeError):
+class DTypeError(_Refused, TypeError):
     """An operand's dtype is not accepted, or two dtypes have no common dtype.
 
     Cause: ``tf.bitwise_and(1.5, 2)``, or ``uint64`` added to ``int64``.
@@ -72,7 +107,7 @@ class DTypeError(TwofoldError, TypeError):
     """
 
 
-class ConversionError(TwofoldError, TypeError, ValueError):
+class ConversionError(_Refused, TypeError, ValueError):
     """A value cannot become a tensor.
 
     Cause: ``tf.constant("1.5", tf.float32)``, a ragged list ``[[1, 2], [3]]``, an arbitrary object,
@@ -81,7 +116,7 @@ class ConversionError(TwofoldError, TypeError, ValueError):
     """
 
 
-class ArgumentError(TwofoldError, ValueError):
+class ArgumentError(_Refused, ValueError):
     """A non-tensor argument (axis, permutation, equation ...) is not acceptable.
 
     Cause: ``tf.reshape(tf.zeros((2, 3)), (-1, -1))``.
@@ -107,7 +142,7 @@ class DeclarationError(TwofoldError, TypeError):
     """
 
 
-class IndexOutOfBoundsError(TwofoldError, IndexError):
+class IndexOutOfBoundsError(_Refused, IndexError):
     """An index lies outside the axis it addresses.
 
     Cause: ``tf.gather(tf.zeros(3), 7)``. The same error is raised eagerly and compiled; an
@@ -116,7 +151,7 @@ class IndexOutOfBoundsError(TwofoldError, IndexError):
     """
 
 
-class IntegerDivisionError(TwofoldError, ZeroDivisionError):
+class IntegerDivisionError(_Refused, ZeroDivisionError):
     """An integer was divided by zero.
 
     Cause: ``tf.constant(1) // tf.constant(0)``. Floating-point division follows IEEE 754 and
@@ -124,7 +159,7 @@ class IntegerDivisionError(TwofoldError, ZeroDivisionError):
     """
 
 
-class MatrixError(TwofoldError, np.linalg.LinAlgError):
+class MatrixError(_Refused, np.linalg.LinAlgError):
     """A matrix has no such factors, or no inverse; one of NumPy's LinAlgErrors, hence a ValueError.
 
     Cause: ``tf.linalg.inv(tf.zeros((2, 2)))``, ``tf.linalg.cholesky`` of a matrix that is not
@@ -134,7 +169,7 @@ class MatrixError(TwofoldError, np.linalg.LinAlgError):
     """
 
 
-class NumericsError(TwofoldError, FloatingPointError):
+class NumericsError(_Refused, FloatingPointError):
     """An operation made NaN or an infinite value of finite ones, and that is refused.
 
     Cause: a logarithm of zero, a division by zero, an overflow, while checks are enabled.
@@ -143,7 +178,15 @@ class NumericsError(TwofoldError, FloatingPointError):
     """
 
 
-class OutOfRangeError(TwofoldError, IndexError):
+class AssertedError(_Refused, AssertionError):
+    """An assertion of ``tf.debugging`` does not hold.
+
+    Cause: ``tf.debugging.assert_equal(1, 2)``.
+    Fix: the message names the first element that differs, and both values.
+    """
+
+
+class OutOfRangeError(_OfTensorFlow, IndexError):
     """An iterator of a dataset has no further element.
 
     Cause: ``iterator.get_next()`` at the end; ``next(iterator)`` raises StopIteration there.
@@ -226,12 +269,54 @@ class IRSyntaxError(TwofoldError, ValueError):
 class LoadError(TwofoldError, ValueError, OSError):
     """A file is no saved model or checkpoint, is damaged, or needs a newer version.
 
-    Cause: ``tf.saved_model.load("nothing_there")``, a directory that TensorFlow wrote, one whose
-    files were cut off or changed (their SHA-256 is in the manifest), or a checkpoint without a
-    Variable that is to be restored.
+    Cause: a directory that TensorFlow wrote, one whose files were cut off or changed (their SHA-256
+    is in the manifest), or a checkpoint without a Variable that is to be restored.
     Fix: the message names the file and what is wrong with it; save again, take another copy, or
     update twofold. Nothing has been changed: no Variable was assigned.
     """
+
+
+class NotFoundError(_OfTensorFlow, FileNotFoundError):
+    """There is no such file or directory.
+
+    Cause: ``tf.io.read_file("nothing_there")``.
+    Fix: the message names the path; ``tf.io.gfile.exists(path)`` asks.
+    """
+
+
+class AlreadyExistsError(_OfTensorFlow, FileExistsError):
+    """A file is to be written where there is one, and ``overwrite`` was not given.
+
+    Cause: a copy with ``tf.io.gfile.copy("a", "b")`` where there is a file ``b``.
+    Fix: ``overwrite=True``, or another name.
+    """
+
+
+class PermissionDeniedError(_OfTensorFlow, PermissionError):
+    """The system does not let this process read or write a file.
+
+    Cause: writing with ``tf.io.write_file(path, "text")`` into a directory of somebody else's.
+    Fix: choose another place, or change the permissions.
+    """
+
+
+class FailedPreconditionError(_OfTensorFlow, OSError):
+    """A path is a directory where a file is needed, or the other way round, or it is not empty.
+
+    Cause: ``tf.io.read_file("/")``.
+    Fix: the message names the path and what the system says of it.
+    """
+
+
+class MissingError(LoadError, NotFoundError):
+    """There is no saved model or checkpoint at a path; a LoadError and a NotFoundError.
+
+    Cause: ``tf.saved_model.load("nothing_there")``.
+    Fix: the message names the path.
+    """
+
+    def __init__(self, message: str = "", location: Location | None = None) -> None:
+        TwofoldError.__init__(self, message, location)
 
 
 class SaveError(TwofoldError, OSError):
@@ -261,3 +346,13 @@ class AgreementError(TwofoldError, AssertionError):
     This is a defect in twofold, or a function whose Python side effects change its result.
     The message names the first differing output, its position and both values.
     """
+
+
+def is_made_of_message(kind: type[Exception]) -> bool:
+    """Whether an error of a class is made of its message, as a graph makes what it raises."""
+    return kind.__init__ in (TwofoldError.__init__, _Refused.__init__)
+
+
+# TensorFlow's names of what is not a class of its own here.
+OpError = TwofoldError
+ResourceExhaustedError = MemoryError

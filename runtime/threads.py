@@ -32,6 +32,7 @@ from .pool import MAX_THREADS, ROUNDS_PER_YIELD, THREADED
 __all__ = [
     "MAX_THREADS",
     "SPIN_MICROSECONDS",
+    "default_num_threads",
     "get_num_threads",
     "parallel_for_address",
     "set_num_threads",
@@ -87,7 +88,7 @@ def get_num_threads() -> int:
     >>> get_num_threads() >= 1
     True
     """
-    return _requested if _requested is not None else _default_num_threads()
+    return _requested if _requested is not None else default_num_threads()
 
 
 def set_num_threads(count: int) -> None:
@@ -126,7 +127,8 @@ def parallel_for_address(build: Callable[[], Code]) -> int:
 
 
 @functools.cache
-def _default_num_threads() -> int:
+def default_num_threads() -> int:
+    """What ``get_num_threads`` says before it is set."""
     text = os.environ.get("TWOFOLD_NUM_THREADS")
     if text is None:
         affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import twofold as tf
-from twofold.api import creation, names, surface
+from twofold.api import creation, encoded, filesystem, names, pictures, placement, surface
 from twofold.api.spelling import roles_of, spelled
 from twofold.api.stubs import GENERATED, files_text, stub_file, stub_text
 from twofold.ir.op import COMPOSITES, OPS
@@ -260,7 +260,10 @@ def test_loading_a_name_leaves_the_collector_as_it_was(name: str, collects: bool
         (gc.enable if before else gc.disable)()
 
 
-@pytest.mark.parametrize("module", [creation, tf.dtypes, tf.debugging, tf])
+@pytest.mark.parametrize(
+    "module",
+    [creation, tf.dtypes, tf.debugging, tf, encoded, filesystem, pictures, placement],
+)
 def test_examples_of_the_face(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted and not result.failed

@@ -182,3 +182,16 @@ def test_random_images_are_the_same_in_both_modes(name: str) -> None:
     stateful = getattr(tf.image, f"random_{name}")
     tf.random.set_seed(1)
     assert stateful(image, *given).shape == stateful(image, *given, seed=3).shape == found[0].shape
+
+
+def test_an_assertion_of_what_a_trace_knows_is_made() -> None:
+    @tf.function
+    def f(x: Any) -> Any:
+        if x > 0:
+            tf.debugging.assert_equal(tf.constant(1), 2)
+        return x + 1
+
+    assert f(tf.constant(-1.0)).item() == 0.0
+    for call in (lambda: f(tf.constant(1.0)), tf.function(lambda: D.check_numerics(np.nan, "m"))):
+        with pytest.raises(tf.errors.AssertedError):
+            call()

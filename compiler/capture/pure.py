@@ -78,6 +78,7 @@ _OF_NUMPY = frozenset((
     "savez_compressed", "seterr", "geterr", "seterrcall", "geterrcall", "set_printoptions",
     "get_printoptions", "show_config", "setbufsize", "getbufsize", "open_memmap", "show_runtime",
 ))  # fmt: skip
+_OF_FILES = ("twofold.api.filesystem",)  # of ours: what asks the file system
 _IMMUTABLE = (
     int, float, complex, str, bytes, range, slice, frozenset, tuple, type(None), type(Ellipsis),
     type(NotImplemented), np.dtype, np.generic, np.ufunc, np.finfo, np.iinfo, re.Pattern, re.Match,
@@ -165,7 +166,9 @@ def is_text(owner: Any, name: str) -> bool:
 def is_pure_class(kind: Any) -> bool:
     """Whether an object of a class that is not interpreted is made of the arguments alone."""
     module = kind.__module__
-    if is_ours(kind) or issubclass(kind, BaseException) or not _is_library_class(kind):
+    if is_ours(kind):
+        return module not in _OF_FILES
+    if issubclass(kind, BaseException) or not _is_library_class(kind):
         return True
     if module == "_io":
         return kind.__name__ in ("StringIO", "BytesIO")
@@ -204,7 +207,7 @@ def is_pure_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     if module is None:
         return kind.__module__ in _MODULES  # operator.itemgetter(0), a wrapper of a slot
     if module.partition(".")[0] == __name__.partition(".")[0]:
-        return True
+        return module not in _OF_FILES
     if module.partition(".")[0] == "numpy":
         return _pure_numpy(function)
     if _listed(module, getattr(function, "__name__", "")):

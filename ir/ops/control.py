@@ -295,4 +295,4 @@ def exception_named(kind: Any) -> type[Exception] | None:
     if not isinstance(found, type) or not issubclass(found, Exception):
         return None
     ours = issubclass(found, errors.TwofoldError)
-    return None if ours and found.__init__ is not errors.TwofoldError.__init__ else found
+    return None if ours and not errors.is_made_of_message(found) else found

@@ -4,6 +4,7 @@
 import builtins
 from typing import Any
 from twofold.api.typing import Axis, DTypeLike, ShapeLike, TensorLike
+from twofold.api.keys import experimental as experimental
 from twofold.runtime.random import Algorithm as Algorithm
 from twofold.runtime.random import Generator as Generator
 from twofold.runtime.random import bernoulli as bernoulli

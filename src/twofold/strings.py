@@ -25,9 +25,9 @@ from twofold.api.unicode import (
     unicode_split_with_offsets,
     unicode_transcode,
 )
-from twofold.data.strings import StringTensor, of_text
+from twofold.data.strings import StringTensor, number_of, of_text
 from twofold.ir.dtypes import info
-from twofold.ir.errors import ArgumentError, AxisError, ConversionError, ShapeError
+from twofold.ir.errors import ArgumentError, AxisError, ShapeError
 from twofold.ir.infer import as_dtype
 from twofold.runtime.convert import as_array
 from twofold.runtime.printing import array_text, text_of
@@ -40,8 +40,6 @@ __all__ = [
     "unicode_decode_with_offsets", "unicode_encode", "unicode_split",
     "unicode_split_with_offsets", "unicode_transcode", "unsorted_segment_join", "upper",
 ]  # fmt: skip
-
-_INTEGER = re.compile(rb"\s*[+-]?\d+\s*")
 
 
 def _each(function: Any, *arrays: Any) -> np.ndarray[Any, Any]:
@@ -333,23 +331,7 @@ def to_number(input: Any, out_type: Any = "float32", name: Any = None) -> Tensor
     if not (own.integer or own.floating):
         raise ArgumentError(f"to_number: out_type is an integer or floating dtype, not {want}")
 
-    def number(text: bytes) -> Any:
-        try:
-            if own.floating:
-                if b"_" in text:
-                    raise ValueError
-                return float(text)
-            if not _INTEGER.fullmatch(text):
-                raise ValueError
-            found = int(text)
-        except ValueError:
-            raise ConversionError(f"to_number: {text!r} is no number of dtype {want}") from None
-        low, high = own.ints
-        if not low <= found <= high:
-            raise ConversionError(f"to_number: {found} does not fit {want}")
-        return found
-
-    return _numbers(number, want, of_text(input))
+    return _numbers(lambda text: number_of(text, want, "to_number"), want, of_text(input))
 
 
 def as_string(

@@ -109,7 +109,18 @@ def numerics_error() -> None:
         tf.debugging.disable_check_numerics()
 
 
+def made_by_a_program() -> None:
+    raise tf.errors.InvalidArgumentError(None, None, "message")
+
+
 PROVOKED: dict[str, Callable[[], None]] = {
+    "InvalidArgumentError": made_by_a_program,
+    "AssertedError": lambda: tf.debugging.assert_equal(1, 2),
+    "MissingError": lambda: tf.saved_model.load("nothing_there"),
+    "NotFoundError": lambda: tf.io.read_file("nothing_there"),
+    "AlreadyExistsError": lambda: tf.io.gfile.copy(__file__, __file__),
+    "FailedPreconditionError": lambda: tf.io.read_file("/"),
+    "LoadError": lambda: tf.saved_model.load(str(DOCS)),
     "DeclarationError": declaration_error,
     "TapeError": tape_error,
     "StagingError": staging_error,
@@ -121,8 +132,9 @@ PROVOKED: dict[str, Callable[[], None]] = {
     "IRSyntaxError": lambda: parse("graph f( {"),
     "TargetError": lambda: find_target("no_such_file.py:f"),
 }
-# The base class, and what only a defect or the command line raises (tests/cli/test_compare.py).
-ELSEWHERE = {"TwofoldError", "AgreementError", "SaveError"}
+# The base class, what only a defect or the command line raises (tests/cli/test_compare.py), and what
+# depends on who runs the tests.
+ELSEWHERE = {"TwofoldError", "AgreementError", "SaveError", "PermissionDeniedError"}
 
 
 @pytest.mark.parametrize("name", causes())

@@ -17,7 +17,7 @@ from twofold.runtime import threads
 from twofold.runtime.blas import find_blas
 from twofold.runtime.native import PATIENCE, Native, native
 from twofold.runtime.one_thread import OneThread, one_thread
-from twofold.runtime.products import matmul, panels
+from twofold.runtime.products import inner_block, matmul, panels
 from twofold.runtime.sharing import share
 
 Array = np.ndarray[Any, Any]
@@ -78,6 +78,17 @@ def test_a_long_sum_of_one_constant_is_within_its_bound(
         a = np.full(left, value, np.float32)
         exact = float(a.flat[0]) * left[-1]
         assert np.abs(matmul(a, one) / exact - 1).max() < 1e-5
+
+
+@pytest.mark.parametrize("columns", [1, 3, 1025, 4000])
+@pytest.mark.parametrize("terms", [1000, 4096, 4097, 20_000])
+def test_a_row_times_a_matrix_is_within_the_bound_of_sums_in_order(
+    columns: int, terms: int
+) -> None:
+    a, one = np.full(terms, 1.1, np.float32), np.ones((terms, columns), np.float32)
+    exact = float(a[0]) * terms
+    together = inner_block(1, columns, terms, False)
+    assert np.abs(matmul(a, one) / exact - 1).max() < together * 2.0**-24
 
 
 @pytest.mark.parametrize("function", [tf.matmul, tf.linalg.matmul, tf.tensordot, tf.vecdot])

@@ -51,12 +51,14 @@ def parameters(text: str) -> list[str] | None:
 
     >>> parameters("(x, axis=None, name=None)")
     ['x', 'axis']
+    >>> parameters("(x, delimiter=',', na='')")
+    ['x', 'delimiter', 'na']
     """
     match = re.search(r"\((.*)\)", text)
     if match is None or "*args" in match[1]:
         return None
     depth, part, parts = 0, "", []
-    for c in match[1] + ",":
+    for c in re.sub(r"'[^']*'", "''", match[1]) + ",":
         depth += (c in "([{") - (c in ")]}")
         if c == "," and not depth:
             parts.append(part.partition("=")[0].strip())

@@ -1,4 +1,4 @@
-"""Assertions on tensors, with TensorFlow's names: where one does not hold it raises AssertionError.
+"""Assertions on tensors, with TensorFlow's names: where one does not hold it raises AssertedError.
 
 Those on rank, dtype and shape hold for all calls, so a compiled function checks them once, while it
 is traced. Those on values are tests of its graph: where one does not hold, the call is made again
@@ -14,6 +14,7 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.dtypes import info
+from twofold.ir.errors import AssertedError
 from twofold.ir.infer import as_dtype
 from twofold.ir.words import counted
 
@@ -30,7 +31,7 @@ __all__ = [
 
 
 def Assert(condition: Any, data: Any, summarize: Any = None, name: Any = None) -> None:
-    """Raise AssertionError, with ``data`` in its text, unless all of ``condition`` holds.
+    """Raise AssertedError, with ``data`` in its text, unless all of ``condition`` holds.
 
     >>> import twofold as tf
     >>> tf.debugging.Assert(tf.constant(1) < 2, ["one"])
@@ -38,16 +39,16 @@ def Assert(condition: Any, data: Any, summarize: Any = None, name: Any = None) -
     if not _staged(np.logical_and, condition, True, "the assertion") and not np.all(
         _array(condition)
     ):
-        raise AssertionError(f"the assertion failed: {', '.join(map(str, data))}")
+        raise AssertedError(f"the assertion failed: {', '.join(map(str, data))}")
 
 
 def _staged(test: Callable[..., Any], x: Any, y: Any, what: str) -> bool:
-    """Whether there is a trace: it then has the test that all elements of ``test(x, y)`` hold."""
+    """Whether a trace has the test now that all elements of ``test(x, y)`` hold; not outside of
+    one, nor where it is known that they do not."""
     x, y = (v if isinstance(v, bool | int | float) else convert_to_tensor(v) for v in (x, y))
     if not any(hasattr(v, "trace") for v in (x, y)):
         return False
-    bind.ground().holds(test(x, y), f"not {what}")
-    return True
+    return bind.ground().holds(test(x, y), f"not {what}")
 
 
 def _array(x: Any) -> np.ndarray[Any, Any]:
@@ -58,7 +59,7 @@ def _array(x: Any) -> np.ndarray[Any, Any]:
 def assert_equal(
     x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless ``x == y`` for all elements, after broadcasting.
+    """Raise AssertedError unless ``x == y`` for all elements, after broadcasting.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_equal(tf.constant([1, 2]), [1, 2])
@@ -69,7 +70,7 @@ def assert_equal(
 def assert_none_equal(
     x: Any, y: Any, summarize: Any = None, message: str | None = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless ``x != y`` for all elements, after broadcasting.
+    """Raise AssertedError unless ``x != y`` for all elements, after broadcasting.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_none_equal(tf.constant([1, 2]), 0)
@@ -80,7 +81,7 @@ def assert_none_equal(
 def assert_less(
     x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless ``x < y`` for all elements, after broadcasting.
+    """Raise AssertedError unless ``x < y`` for all elements, after broadcasting.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_less(tf.constant([1, 2]), 3)
@@ -91,7 +92,7 @@ def assert_less(
 def assert_less_equal(
     x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless ``x <= y`` for all elements, after broadcasting.
+    """Raise AssertedError unless ``x <= y`` for all elements, after broadcasting.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_less_equal(tf.constant([1, 2]), 2)
@@ -102,7 +103,7 @@ def assert_less_equal(
 def assert_greater(
     x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless ``x > y`` for all elements, after broadcasting.
+    """Raise AssertedError unless ``x > y`` for all elements, after broadcasting.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_greater(tf.constant([1, 2]), 0)
@@ -113,7 +114,7 @@ def assert_greater(
 def assert_greater_equal(
     x: Any, y: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless ``x >= y`` for all elements, after broadcasting.
+    """Raise AssertedError unless ``x >= y`` for all elements, after broadcasting.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_greater_equal(tf.constant([1, 2]), 1)
@@ -124,7 +125,7 @@ def assert_greater_equal(
 def assert_negative(
     x: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless all elements are below 0.
+    """Raise AssertedError unless all elements are below 0.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_negative(tf.constant([-1, -2]))
@@ -135,7 +136,7 @@ def assert_negative(
 def assert_positive(
     x: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless all elements are above 0.
+    """Raise AssertedError unless all elements are above 0.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_positive(tf.constant([1, 2]))
@@ -146,7 +147,7 @@ def assert_positive(
 def assert_non_negative(
     x: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless all elements are at least 0.
+    """Raise AssertedError unless all elements are at least 0.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_non_negative(tf.constant([0, 2]))
@@ -157,7 +158,7 @@ def assert_non_negative(
 def assert_non_positive(
     x: Any, message: str | None = None, summarize: Any = None, name: Any = None
 ) -> None:
-    """Raise AssertionError unless all elements are at most 0.
+    """Raise AssertedError unless all elements are at most 0.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_non_positive(tf.constant([0, -2]))
@@ -176,7 +177,7 @@ def assert_near(
     x: Any, y: Any, rtol: Any = None, atol: Any = None, message: str | None = None,
     summarize: Any = None, name: Any = None,
 ) -> None:  # fmt: skip
-    """Raise AssertionError unless ``|x - y| <= atol + rtol * |y|`` for all elements.
+    """Raise AssertedError unless ``|x - y| <= atol + rtol * |y|`` for all elements.
 
     Both are ten times the distance from 1 to the next number of the dtype of ``x``, if not given.
 
@@ -200,7 +201,7 @@ def assert_near(
 
 
 def assert_all_finite(x: Any, message: str = "", name: Any = None) -> Any:
-    """``x`` itself; raises AssertionError if it has NaN or infinite elements.
+    """``x`` itself; raises AssertedError if it has NaN or infinite elements.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_all_finite(tf.constant(1.0)).shape
@@ -215,7 +216,7 @@ def assert_all_finite(x: Any, message: str = "", name: Any = None) -> Any:
 
 
 def check_numerics(tensor: Any, message: str, name: Any = None) -> Any:
-    """``tensor`` itself; raises AssertionError if it has NaN or infinite elements.
+    """``tensor`` itself; raises AssertedError if it has NaN or infinite elements.
 
     >>> import twofold as tf
     >>> tf.debugging.check_numerics(tf.constant(1.0), "of the loss").shape
@@ -225,7 +226,7 @@ def check_numerics(tensor: Any, message: str, name: Any = None) -> Any:
 
 
 def assert_rank(x: Any, rank: Any, message: str | None = None, name: Any = None) -> None:
-    """Raise AssertionError unless ``x`` has ``rank`` axes.
+    """Raise AssertedError unless ``x`` has ``rank`` axes.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_rank(tf.zeros((2, 3)), 2)
@@ -234,7 +235,7 @@ def assert_rank(x: Any, rank: Any, message: str | None = None, name: Any = None)
 
 
 def assert_rank_at_least(x: Any, rank: Any, message: str | None = None, name: Any = None) -> None:
-    """Raise AssertionError unless ``x`` has ``rank`` axes or more.
+    """Raise AssertedError unless ``x`` has ``rank`` axes or more.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_rank_at_least(tf.zeros((2, 3)), 1)
@@ -242,11 +243,11 @@ def assert_rank_at_least(x: Any, rank: Any, message: str | None = None, name: An
     have = convert_to_tensor(x).ndim
     if have < int(rank):
         reason = f"the tensor has {counted(have, 'axis')}, expected at least {int(rank)}"
-        raise AssertionError(_text(message, reason))
+        raise AssertedError(_text(message, reason))
 
 
 def assert_rank_in(x: Any, ranks: Any, message: str | None = None, name: Any = None) -> None:
-    """Raise AssertionError unless the number of axes of ``x`` is one of ``ranks``.
+    """Raise AssertedError unless the number of axes of ``x`` is one of ``ranks``.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_rank_in(tf.zeros((2, 3)), (1, 2))
@@ -255,7 +256,7 @@ def assert_rank_in(x: Any, ranks: Any, message: str | None = None, name: Any = N
 
 
 def assert_scalar(tensor: Any, message: str | None = None, name: Any = None) -> Any:
-    """``tensor`` itself; raises AssertionError if it has axes.
+    """``tensor`` itself; raises AssertedError if it has axes.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_scalar(tf.constant(1)).item()
@@ -270,33 +271,33 @@ def _rank(x: Any, ranks: list[Any], message: str | None) -> None:
     if have not in allowed:
         expected = " or ".join(map(str, allowed))
         reason = f"the tensor has {counted(have, 'axis')}, expected {expected}"
-        raise AssertionError(_text(message, reason))
+        raise AssertedError(_text(message, reason))
 
 
 def assert_type(tensor: Any, tf_type: Any, message: str | None = None, name: Any = None) -> None:
-    """Raise AssertionError unless ``tensor`` has this dtype.
+    """Raise AssertedError unless ``tensor`` has this dtype.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_type(tf.constant(1), tf.int32)
     """
     have, want = convert_to_tensor(tensor).dtype, as_dtype(tf_type, "assert_type")
     if have != want:
-        raise AssertionError(_text(message, f"the tensor is {have}, expected {want}"))
+        raise AssertedError(_text(message, f"the tensor is {have}, expected {want}"))
 
 
 def assert_integer(x: Any, message: str | None = None, name: Any = None) -> None:
-    """Raise AssertionError unless ``x`` has an integer dtype.
+    """Raise AssertedError unless ``x`` has an integer dtype.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_integer(tf.constant(1))
     """
     have = convert_to_tensor(x).dtype
     if not info(have).integer:
-        raise AssertionError(_text(message, f"the tensor is {have}, expected integers"))
+        raise AssertedError(_text(message, f"the tensor is {have}, expected integers"))
 
 
 def assert_same_float_dtype(tensors: Any = None, dtype: Any = None) -> Any:
-    """The floating dtype that all tensors have, float32 of none; AssertionError if there is none.
+    """The floating dtype that all tensors have, float32 of none; AssertedError if there is none.
 
     >>> import twofold as tf
     >>> tf.debugging.assert_same_float_dtype([tf.constant(1.0)])
@@ -307,7 +308,7 @@ def assert_same_float_dtype(tensors: Any = None, dtype: Any = None) -> Any:
     want = found[0] if found else np.dtype("float32")
     if not info(want).floating or any(d != want for d in found):
         shown = ", ".join(str(d) for d in found)
-        raise AssertionError(f"the dtypes are {shown}, expected one floating dtype")
+        raise AssertedError(f"the dtypes are {shown}, expected one floating dtype")
     return want
 
 
@@ -338,7 +339,7 @@ def assert_shapes(
     shapes: Any, data: Any = None, summarize: Any = None, message: str | None = None,
     name: Any = None,
 ) -> None:  # fmt: skip
-    """Raise AssertionError unless tensors have shapes, written with sizes, names of sizes, and None
+    """Raise AssertedError unless tensors have shapes, written with sizes, names of sizes, and None
     for any; ``...`` (or ``"*"``) at the start stands for any axes.
 
     ``shapes``: pairs of tensor and shape, or a mapping. A name is the same size everywhere.
@@ -353,7 +354,7 @@ def assert_shapes(
         want = (shape,) if isinstance(shape, int | str) else tuple(shape)
         tail = want[1:] if want and want[0] in (..., "*") else want
         if len(have) < len(tail) if tail is not want else len(have) != len(want):
-            raise AssertionError(_text(message, f"the shape is {have}, expected {want}"))
+            raise AssertedError(_text(message, f"the shape is {have}, expected {want}"))
         for size, wanted in zip(have[len(have) - len(tail) :], tail, strict=True):
             if wanted is None or wanted == ".":
                 continue
@@ -363,7 +364,7 @@ def assert_shapes(
                 expected = int(wanted)
             if size != expected:
                 reason = f"the shape is {have}, expected {want}, with {wanted} = {expected}"
-                raise AssertionError(_text(message, reason))
+                raise AssertedError(_text(message, reason))
 
 
 def _require(holds: Any, a: Any, b: Any, what: str, message: str | None) -> None:
@@ -371,7 +372,7 @@ def _require(holds: Any, a: Any, b: Any, what: str, message: str | None) -> None
         return
     index = tuple(int(i) for i in np.argwhere(~np.atleast_1d(holds))[0])
     values = f"{np.atleast_1d(a)[index]} and {np.atleast_1d(b)[index]}"
-    raise AssertionError(_text(message, f"not {what} at {index if a.ndim else ()}: {values}"))
+    raise AssertedError(_text(message, f"not {what} at {index if a.ndim else ()}: {values}"))
 
 
 def _text(message: str | None, reason: str) -> str:

@@ -22,11 +22,15 @@ NAMESPACES: tuple[str, ...] = (
 
 # Modules of a floor that are public as they stand.
 MODULES: dict[str, str] = {
+    "autograph": "twofold.autograph",
     "data": "twofold.data",
     "errors": "twofold.ir.errors",
+    "experimental": "twofold.experimental",
+    "io": "twofold.io",
     "keras": "twofold.keras",
     "nest": "twofold.nest",
     "strings": "twofold.strings",
+    "version": "twofold.version",
 }
 
 # A file of ``ir/ops`` -> the namespaces of its ops; "" is ``tf`` itself, and what is not listed.
@@ -158,6 +162,10 @@ _SMALL = (
     "recompute_grad", "required_space_to_batch_paddings", "saturate_cast", "timestamp", "unique",
     "unique_with_counts", "unravel_index", "vectorized_map", "zeros_initializer",
 )  # fmt: skip
+_PICTURES = (
+    "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg",
+    "decode_png", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg",
+)  # fmt: skip
 _CHANGES = (
     "brightness", "contrast", "crop", "flip_left_right", "flip_up_down", "hue", "saturation",
 )  # fmt: skip
@@ -215,6 +223,17 @@ OBJECTS: dict[str, str] = {
         for name in _CHANGES
         for kind in ("random", "stateless_random")
     },
+    **{f"image.{name}": f"twofold.api.pictures:{name}" for name in _PICTURES},
+    **{
+        name: f"twofold.api.placement:{name}"
+        for name in (
+            "control_dependencies",
+            "device",
+            "group",
+            "init_scope",
+        )
+    },
+    "tuple": "twofold.api.placement:tuple_",
     "math.special": "twofold.api.special:special",
     "math.approx_max_k": "twofold.api.neural:approx_max_k",
     "math.approx_min_k": "twofold.api.neural:approx_min_k",
@@ -230,4 +249,5 @@ OBJECTS: dict[str, str] = {
     **{name: f"twofold.dtypes:{name}" for name in _DTYPES},
     **{name: f"twofold.api.numbers:{name}" for name in ("e", "inf", "nan", "newaxis", "pi")},
     **{f"random.{name}": f"twofold.runtime.random:{name}" for name in _GENERATORS},
+    "random.experimental": "twofold.api.keys:experimental",
 }

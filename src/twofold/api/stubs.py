@@ -179,7 +179,7 @@ def _type_of(result: Any) -> str:
         if type(result) is list:
             return "list[Tensor]"
         parts = ", ".join(["Tensor"] * len(result))
-        return f"tuple[{parts}]" if result else "tuple[()]"
+        return f"builtins.tuple[{parts}]" if result else "builtins.tuple[()]"
     return "Any"
 
 

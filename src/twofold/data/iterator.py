@@ -112,7 +112,7 @@ class DatasetIterator(Iterator[Any]):
         try:
             return next(self)
         except StopIteration:
-            raise OutOfRangeError("the dataset has no further element") from None
+            raise OutOfRangeError(message="the dataset has no further element") from None
 
     def get_next_as_optional(self) -> Optional:
         """The next element, or that there is none, as an Optional."""

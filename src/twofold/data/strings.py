@@ -7,17 +7,20 @@ was a ``str``.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 
+from twofold.ir.dtypes import info
 from twofold.ir.errors import ConversionError
 from twofold.ir.tensor_shape import TensorShape, shape_of
 from twofold.ir.tree import atom
 
-__all__ = ["STRING", "StringTensor", "is_text", "of_text", "string"]
+__all__ = ["STRING", "StringTensor", "is_text", "number_of", "of_text", "string"]
 
 STRING = np.dtype(object)  # of arrays of bytes
+_INTEGER = re.compile(rb"\s*[+-]?\d+\s*")
 
 
 class _StringType:
@@ -165,3 +168,26 @@ def _nested(value: Any) -> Any:
     if isinstance(value, bytes):
         return bytes(value)
     raise ConversionError(f"{value!r} is no text")
+
+
+def number_of(text: bytes, dtype: np.dtype[Any], what: str) -> int | float:
+    """The number that a text writes. Raises ConversionError for one that does not fit ``dtype``.
+
+    >>> number_of(b" -2e3", np.dtype("float32"), "read")
+    -2000.0
+    """
+    own = info(dtype)
+    try:
+        if own.floating:
+            if b"_" in text:
+                raise ValueError
+            return float(text)
+        if not _INTEGER.fullmatch(text):
+            raise ValueError
+        found = int(text)
+    except ValueError:
+        raise ConversionError(f"{what}: {text!r} is no number of dtype {dtype}") from None
+    low, high = own.ints
+    if not low <= found <= high:
+        raise ConversionError(f"{what}: {found} does not fit {dtype}")
+    return found

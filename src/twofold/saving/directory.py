@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold._version import __version__
-from twofold.ir.errors import ArgumentError, LoadError, SaveError
+from twofold.ir.errors import ArgumentError, LoadError, MissingError, SaveError
 
 from .beside import beside, sweep
 
@@ -230,7 +230,8 @@ def is_saved(path: str | os.PathLike[str], kind: str) -> bool:
 
 
 def read_manifest(target: Path, kind: str) -> dict[str, Any]:
-    """The manifest of a directory. Raises LoadError, with what is there instead."""
+    """The manifest of a directory. Raises LoadError, with what is there instead, and its
+    MissingError where nothing is."""
     what = kind.replace("_", " ")
     file = target / MANIFEST
     try:
@@ -240,7 +241,8 @@ def read_manifest(target: Path, kind: str) -> dict[str, Any]:
         there = "a file" if target.is_file() else "a directory without one"
         there = there if target.exists() else "nothing"
         hint = _hint(target)
-        raise LoadError(
+        kind_of_error = LoadError if target.exists() else MissingError
+        raise kind_of_error(
             f"{target} is no {what}: it has no {MANIFEST} ({there} is there){hint}"
         ) from None
     except OSError as error:
