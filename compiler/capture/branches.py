@@ -407,6 +407,7 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
 
     def build(outs: list[Any]) -> None:
         for generator in over:
+            machine.heap.changes(generator)  # a part around this one goes back to where it stood
             generator.ended = True
         for contents, made in builds:
             if not machine.heap.changes(contents.owner):
