@@ -1,7 +1,7 @@
 """Methods that run in the ``name_scope`` of their object.
 
 What is written here calls code of the user's, so it is interpreted as that is while a function is
-traced (``compiler/capture/objects.py``). Nothing else belongs into this file.
+traced (``compiler/capture/opened.py``). Nothing else belongs into this file.
 """
 
 from __future__ import annotations

@@ -41,12 +41,13 @@ from .journal import Journal
 from .lists import Lists, looks_into
 from .machine import Decide, Generator, Leave, Raised, unbound
 from .merge import Unmergeable
-from .natives import NATIVES, interpreted, to_python, used_up, uses_up
+from .natives import NATIVES, interpreted, to_python
 from .numbers import DTYPES, TracedNumber, sized
-from .objects import is_interpreted, module_fallback
+from .opened import is_interpreted, module_fallback, own_method
 from .pure import any_of
 from .raising import decision_of
 from .shapes import holds_opaque, is_opaque
+from .specials import iterated, iterates
 from .staged import PRINTS, is_staged, known_truth, source_of, special_of, whole
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
@@ -502,13 +503,11 @@ class Capture(Lists):
     def native(
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        parts = frame is not None and frame.parts_next
-        if frame is not None:
+        if parts := frame is not None and frame.parts_next:
             frame.parts_next = False
         if self.carries and self._looks_at_carried(function, args, kwargs):
             return self.refuse_step("what an object of a library gives")
-        made = self.wrote(frame, function, args, kwargs)
-        if made is not NotImplemented:
+        if (made := self.wrote(frame, function, args, kwargs)) is not NotImplemented:
             return made
         if type(function) is Leave:
             if function.part != len(self.heap.parts):
@@ -516,14 +515,14 @@ class Capture(Lists):
             self.open.remove(function)
             return function.function(*args)
         owner = getattr(function, "__self__", None)
-        if args and type(args[0]) is Generator and uses_up(function):
-            args = used_up(self, args)
+        if iterates(function):
+            args = iterated(self, frame, function, args)
         self.parts_now = parts
         if not looks(function):
             shown = any(function is f for f in PRINTS)
             for value in (*args, *kwargs.values(), owner):
                 self.observe(value)
-                if not shown:  # they write to a file, and show an iterator unread
+                if not shown:  # which writes to a file, and shows an iterator unread
                     self.draws(value)
         function, args, kwargs = self.presented(function, args, kwargs)
         made = self.of_run(frame, function, args, kwargs, parts)
@@ -592,7 +591,8 @@ def _is_mutable(value: Any) -> bool:
 
 
 def _hashable(function: Any) -> bool:
-    return type(function).__hash__ is not None and not isinstance(function, Tensor)
+    kept = type(function).__hash__ is not None and not isinstance(function, Tensor)
+    return kept and own_method(function, "__hash__") is None
 
 
 def _takes(array: TracedArray, kind: type) -> bool:

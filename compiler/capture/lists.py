@@ -32,7 +32,7 @@ from .grown import (
 from .heaps import HEAPS
 from .merge import Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if
-from .objects import own_method
+from .opened import own_method
 from .pure import any_of
 from .staged import is_staged, whole
 from .steps import Steps

@@ -29,13 +29,15 @@ from .frame import Frame
 from .heaps import HEAPS
 from .machine import Generator
 from .numbers import number_of, sized, taken
-from .objects import is_open
+from .opened import is_open, own_method
 from .pure import any_of
+from .reentry import runs_code
+from .specials import SPECIALS
 from .staged import exists_later, is_staged, special_of
 from .text import Piece, Text, has_no_text, snapshot
 from .walks import Span, Walk
 
-__all__ = ["NATIVES", "interpreted", "to_python", "used_up", "uses_up"]
+__all__ = ["NATIVES", "interpreted", "to_python"]
 
 _ANY: Any = object()
 LISTED_AT_MOST = 512  # elements of an array of which a list of numbers is made
@@ -187,20 +189,6 @@ def _all(items: Any) -> bool:
     return True
 
 
-_USING_UP = (list, tuple, sum, max, min, sorted)
-
-
-def uses_up(function: Any) -> bool:
-    """Whether a function takes all items of its first argument before it does anything else."""
-    return any(function is f for f in _USING_UP)
-
-
-def used_up(machine: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments of such a function, with a list in the place of a generator."""
-    whole = late("capture.drained")
-    return (whole.drained(machine, args[0]), *args[1:]) if whole.is_whole(args[0]) else args
-
-
 def _filter(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     staged = len(args) == 2 and not kwargs and _has_staged(args[1])
     if not staged:
@@ -238,7 +226,9 @@ def _extreme(function: Any) -> Any:
         opens = interpreted(machine, frame, key) is not key if key is not None else False
         if not kwargs.keys() <= {"key", "default"} or not walked or holds_choice(items):
             return _calling(function)(machine, frame, args, kwargs)
-        if not opens and not (key is None and _has_staged(items)):
+        compares = "__gt__" if function is max else "__lt__"
+        own = listed and key is None and any(own_method(x, compares) for x in items)
+        if not opens and not own and not (key is None and _has_staged(items)):
             return _calling(function)(machine, frame, args, kwargs)
         frame.parts_next = machine.parts_now
         largest = function is max
@@ -257,7 +247,8 @@ def _sorted(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     listed = list(machine.items(frame, items))
     key = kwargs.get("key")
     opens = key is not None and interpreted(machine, frame, key) is not key
-    if not opens and not any(map(_is_about_staged, listed)):
+    own = key is None and any(own_method(x, "__lt__") for x in listed)
+    if not opens and not own and not any(map(_is_about_staged, listed)):
         return _calling(sorted)(machine, frame, args, kwargs)
     ordered = late("capture.ordered").ordered
     return machine.fresh(ordered(machine, frame, listed, key, kwargs.get("reverse", False)))
@@ -325,7 +316,9 @@ def _calling(function: Any) -> Any:
     """A function of Python's that calls what it is given: that is interpreted."""
 
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-        staged = any(type(a) in (Generator, Walk) or _has_staged(a) for a in args)
+        staged = any(
+            type(a) in (Generator, Walk) or _has_staged(a) or runs_code(machine, a) for a in args
+        )
         first = (_special_one(machine, frame, a) if staged else a for a in args[:1])
         new = tuple([interpreted(machine, frame, a) for a in (*first, *args[1:])])
         named = {k: interpreted(machine, frame, v) for k, v in kwargs.items()}
@@ -341,7 +334,8 @@ def _calling(function: Any) -> Any:
 def _special_one(machine: Any, frame: Frame, called: Any) -> Any:
     """A function of Python's that knows values of the graph, as one that Python can call with
     them: ``map(float, x)``."""
-    if isinstance(called, Hashable) and (special_of(called) or called in NATIVES):
+    known = own_method(called, "__hash__") is None and isinstance(called, Hashable)
+    if known and (special_of(called) or called in NATIVES):
         return lambda *args, **kwargs: machine.call(frame, called, args, kwargs)
     return called
 
@@ -354,6 +348,8 @@ def interpreted(machine: Any, frame: Frame | None, called: Any) -> Any:
         plain = called.func
     writes = type(plain) is BuiltinMethodType and isinstance(plain.__self__, list | dict | set)
     opened = plain is type or isinstance(plain, FunctionType) and is_open(plain.__code__)
+    if isinstance(plain, type) and not machine.is_plain(plain) or own_method(plain, "__call__"):
+        opened = True
     if not opened and not writes:
         return called
 
@@ -443,7 +439,7 @@ NATIVES: dict[Any, Any] = {
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
     copy.copy: _special("__copy__"), any: _asking(_any, True),
     all: _asking(_all, False), filter: _filter, max: _extreme(max), min: _extreme(min),
-    sorted: _sorted, np.allclose: _deciding(_allclose),
+    sorted: _sorted, **SPECIALS, np.allclose: _deciding(_allclose),
     np.array_equal: _deciding(_array_equal), **HEAPS,
     **{f: _calling(f) for f in (
         map, functools.reduce, itertools.accumulate, itertools.starmap,

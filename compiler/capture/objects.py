@@ -13,66 +13,28 @@ import sys
 import types
 from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
-from typing import Any, TypeGuard
+from typing import Any
 
-from twofold.runtime import own_scope
-
-from ..library import is_library
 from .arguments import bind_arguments, keywords_name
 from .frame import Frame
 from .machine import Generator, Machine
+from .opened import (
+    class_function,
+    has_code,
+    is_interpreted,
+    is_open,
+    module_fallback,
+    own_method,
+)
 
-__all__ = ["Objects", "is_interpreted"]
+__all__ = ["Objects"]
 
 _ANY: Any = object()
-_INTERPRETED = tuple(
-    sys.modules[name].__file__ or "" for name in ("contextlib", "functools", "dataclasses",
-                                                  own_scope.__name__) if name in sys.modules
-)  # fmt: skip
-
-
 COMPARE: dict[str, tuple[Callable[[Any, Any], Any], str, str]] = {
     "<": (operator.lt, "lt", "gt"), "<=": (operator.le, "le", "ge"),
     "==": (operator.eq, "eq", "eq"), "!=": (operator.ne, "ne", "ne"),
     ">": (operator.gt, "gt", "lt"), ">=": (operator.ge, "ge", "le"),
 }  # fmt: skip
-
-
-def is_open(code: types.CodeType) -> bool:
-    """Whether a function is interpreted: the user's, and what wraps functions of the user's."""
-    return is_open_file(code.co_filename)
-
-
-def is_open_file(name: str) -> bool:
-    """Whether the functions of a file are interpreted."""
-    return name in _INTERPRETED or not is_library(name)
-
-
-def _has_code(kind: Any) -> bool:
-    """Whether a class or one of its bases has Python code of the user's."""
-    return any(
-        _opens(_function_in(member)) or own_method(member, "__get__") is not None
-        for base in kind.__mro__
-        for member in vars(base).values()
-    )
-
-
-def _function_in(member: Any) -> Any:
-    if isinstance(member, property):
-        return member.fget
-    return member.__func__ if isinstance(member, staticmethod | classmethod) else member
-
-
-def own_method(value: Any, name: str) -> FunctionType | None:
-    """The Python function behind a special method of an object of the user's class, or None."""
-    kind = type(value)
-    for base in kind.__mro__:
-        found = base.__dict__.get(name, _ANY)
-        if found is not _ANY:
-            if isinstance(found, FunctionType) and is_open(found.__code__):
-                return found
-            return None
-    return None
 
 
 class Objects(Machine):
@@ -87,7 +49,7 @@ class Objects(Machine):
         """Whether objects of a class run no code of the user's."""
         found = self.coded.get(id(kind))
         if found is None:
-            found = self.coded[id(kind)] = kind, _has_code(kind)
+            found = self.coded[id(kind)] = kind, has_code(kind)
         return not found[1]
 
     def own_method(self, value: Any, name: str) -> FunctionType | None:
@@ -95,8 +57,8 @@ class Objects(Machine):
         return own_method(value, name)
 
     def class_function(self, kind: type, name: str) -> FunctionType | None:
-        """See ``_class_function``; who guards what is read is told."""
-        return _class_function(kind, name)
+        """See ``class_function``; who guards what is read is told."""
+        return class_function(kind, name)
 
     # names
 
@@ -170,7 +132,7 @@ class Objects(Machine):
             if hook is not None:
                 return self.invoke(frame, hook, (owner, name), {})
             found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
-            if isinstance(found, property) and _opens(found.fget):
+            if isinstance(found, property) and is_interpreted(found.fget):
                 return self.invoke(frame, found.fget, (owner,), {})
             get = None if found is _ANY else self.own_method(found, "__get__")
             if get is not None:
@@ -190,7 +152,7 @@ class Objects(Machine):
             return self.invoke(frame, hook, (owner, name), {})
         kind: Any = type(owner)
         found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
-        if isinstance(found, property) and _opens(found.fget):
+        if isinstance(found, property) and is_interpreted(found.fget):
             return self.invoke(frame, found.fget, (owner,), {})
         if found is _ANY and not any(name in b.__dict__ for b in owner.__mro__):
             fallback = self.own_method(owner, "__getattr__")
@@ -206,7 +168,7 @@ class Objects(Machine):
             return
         kind = type(owner)
         found = next((b.__dict__[name] for b in kind.__mro__ if name in b.__dict__), _ANY)
-        if isinstance(found, property) and _opens(found.fset):
+        if isinstance(found, property) and is_interpreted(found.fset):
             self.invoke(frame, found.fset, (owner, value), {})
             return
         put = None if found is _ANY else self.own_method(found, "__set__")
@@ -249,7 +211,9 @@ class Objects(Machine):
     def call(self, frame: Any, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call anything."""
         if isinstance(function, MethodType):
-            if isinstance(function.__func__, FunctionType) and not _opens(function.__func__):
+            if isinstance(function.__func__, FunctionType) and not is_interpreted(
+                function.__func__
+            ):
                 return self.native(frame, function, args, kwargs)
             return self.call(frame, function.__func__, (function.__self__, *args), kwargs)
         if isinstance(function, FunctionType):
@@ -350,6 +314,10 @@ class Objects(Machine):
         """The function cannot be interpreted. Raises."""
         raise NotImplementedError(what)
 
+    def natively(self, what: str, function: Any, *args: Any) -> Any:
+        """What Python does itself. Raises where that would call code of the user's."""
+        return function(*args)
+
     # operators
 
     def truth(self, frame: Frame, value: Any) -> Any:
@@ -386,7 +354,9 @@ class Objects(Machine):
     def unary(self, frame: Frame, function: Callable[[Any], Any], name: str, value: Any) -> Any:
         """An operator of one operand."""
         own = self.own_method(value, name)
-        return function(value) if own is None else self.invoke(frame, own, (value,), {})
+        if own is None:
+            return self.natively(f"the operator {name!r}", function, value)
+        return self.invoke(frame, own, (value,), {})
 
     def binary(
         self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
@@ -407,7 +377,7 @@ class Objects(Machine):
     ) -> Any:
         """What the first of two methods gives that is not NotImplemented."""
         if self.own_method(left, ways[0][1]) is None and self.own_method(right, ways[1][1]) is None:
-            return function(left, right)
+            return self.natively(f"the operator {function.__name__!r}", function, left, right)
         kinds = type(left), type(right)
         if kinds[0] is not kinds[1] and issubclass(kinds[1], kinds[0]):
             ways = ways[::-1]
@@ -433,7 +403,7 @@ class Objects(Machine):
         ways = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
         if self.own_method(left, ways[0][1]) is None and self.own_method(right, ways[1][1]) is None:
             if name != "ne" or self.own_method(left, "__eq__") is None:
-                return function(left, right)
+                return self.natively("a comparison", function, left, right)
             return self.negation(frame, self.compare(frame, "==", left, right))
         if type(left) is not type(right) and issubclass(type(right), type(left)):
             ways = ways[::-1]
@@ -458,7 +428,7 @@ class Objects(Machine):
         if own is not None:
             made = self.truth(frame, self.invoke(frame, own, (held, item), {}))
         else:
-            made = item in held
+            made = self.natively("`in`", operator.contains, held, item)
         return self.negation(frame, made) if inverted else made
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
@@ -468,7 +438,9 @@ class Objects(Machine):
             own = self.class_function(held, "__class_getitem__")
         if own is None and isinstance(held, dict) and type(held) is not dict and key not in held:
             own = self.own_method(held, "__missing__")
-        return held[key] if own is None else self.invoke(frame, own, (held, key), {})
+        if own is None:
+            return self.natively("an item", operator.getitem, held, key)
+        return self.invoke(frame, own, (held, key), {})
 
     def append(self, held: list[Any], item: Any) -> None:
         """Append to a list."""
@@ -478,7 +450,11 @@ class Objects(Machine):
     def extend(self, frame: Frame, held: list[Any], items: Any) -> None:
         """Append several items to a list."""
         self.changes(held)
-        held.extend(self.items(frame, items))
+        found = list(self.items(frame, items))
+        count = self.own_method(items, "__len__")
+        if count is not None:  # Python asks how many there will be
+            self.invoke(frame, count, (items,), {})
+        held.extend(found)
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         """``held[key] = value``."""
@@ -487,7 +463,9 @@ class Objects(Machine):
             self.invoke(frame, own, (held, key, value), {})
             return
         self.changes(held)
-        held[key] = value
+        self.natively(
+            "the assignment of an item", operator.setitem, held, self.hashable(key), value
+        )
 
     def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
         """``del held[key]``."""
@@ -496,20 +474,20 @@ class Objects(Machine):
             self.invoke(frame, own, (held, key), {})
             return
         self.changes(held)
-        del held[key]
+        self.natively("an item", operator.delitem, held, key)
 
     def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> str:
         """``f"{value!r:spec}"``: 1 is ``str``, 2 ``repr``, 3 ``ascii``."""
         if conversion:
             value = self.call(frame, (str, repr, ascii)[conversion - 1], (value,), {})
         if spec is None:
-            return str(value)
+            return str(self.natively("a text", str, value))
         own = self.own_method(value, "__format__")
         if own is not None:
             return str(self.invoke(frame, own, (value, spec), {}))
         if not spec and not self.is_plain(type(value)):
             return str(self.call(frame, str, (value,), {}))
-        return format(value, spec)
+        return str(self.natively("a text", format, value, spec))
 
     def joined(self, parts: list[Any]) -> Any:
         """Texts one after the other."""
@@ -520,14 +498,22 @@ class Objects(Machine):
     def iterator(self, frame: Frame, value: Any) -> Any:
         """``iter(value)``."""
         own = self.own_method(value, "__iter__")
-        return iter(value) if own is None else self.invoke(frame, own, (value,), {})
+        if own is not None:
+            return self.invoke(frame, own, (value,), {})
+        if not hasattr(type(value), "__iter__") and self.own_method(value, "__getitem__"):
+            walk: Any = _by_position
+            return self.invoke(frame, walk, (value,), {})
+        return iter(value)
 
     def advance(self, frame: Frame, end: int) -> Any:
         """Push the next item of the iterator on the stack, or drop it and go to ``end``."""
         walker = frame.stack[-1]
         own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         try:
-            made = next(walker) if own is None else self.invoke(frame, own, (walker,), {})
+            if own is None:
+                made = self.natively("the next item", next, walker)
+            else:
+                made = self.invoke(frame, own, (walker,), {})
         except StopIteration:
             frame.stack.pop()
             frame.at = end
@@ -550,7 +536,7 @@ class Objects(Machine):
         walker = self.iterator(frame, value)
         own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         if own is None:
-            return list(walker)
+            return self.natively("the items of an iterator", list, walker)  # type: ignore[no-any-return]
         found = []
         while True:
             try:
@@ -566,30 +552,17 @@ class Objects(Machine):
         return list(self.items(frame, value))
 
 
-def is_interpreted(function: Any) -> bool:
-    """Whether a function is one whose code is interpreted."""
-    return _opens(function)
-
-
-def _opens(function: Any) -> TypeGuard[FunctionType]:
-    return isinstance(function, FunctionType) and is_open(function.__code__)
-
-
-def module_fallback(space: dict[str, Any], name: str) -> FunctionType | None:
-    """The user's function that gives a name which a module does not have."""
-    found = None if name in space else space.get("__getattr__")
-    return found if _opens(found) else None
-
-
 def _is_plain_new(kind: Any) -> bool:
     return kind.__new__ is object.__new__
 
 
-def _class_function(kind: type, name: str) -> FunctionType | None:
-    """The Python function that a class has for ``__new__``, ``__init__`` and their like."""
-    for base in kind.__mro__:
-        found = base.__dict__.get(name)
-        if found is not None:
-            found = found.__func__ if isinstance(found, staticmethod | classmethod) else found
-            return found if _opens(found) else None
-    return None
+def _by_position(value: Any) -> Any:
+    """``iter`` of an object with ``__getitem__`` alone, to be interpreted."""
+    at = 0
+    while True:
+        try:
+            item = value[at]
+        except (IndexError, StopIteration):
+            return
+        yield item
+        at += 1

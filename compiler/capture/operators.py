@@ -15,7 +15,7 @@ from .frame import Frame
 from .machine import instruction
 from .objects import Objects
 
-__all__ = ["BINARY"]
+__all__ = ["BINARY", "IN_PLACE"]
 
 BINARY: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "+": (operator.add, "add"), "-": (operator.sub, "sub"), "*": (operator.mul, "mul"),
@@ -24,7 +24,7 @@ BINARY: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
     "&": (operator.and_, "and"), "|": (operator.or_, "or"), "^": (operator.xor, "xor"),
     "<<": (operator.lshift, "lshift"), ">>": (operator.rshift, "rshift"),
 }  # fmt: skip
-_IN_PLACE = {
+IN_PLACE = {
     "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv,
     "//": operator.ifloordiv, "%": operator.imod, "**": operator.ipow, "@": operator.imatmul,
     "&": operator.iand, "|": operator.ior, "^": operator.ixor, "<<": operator.ilshift,
@@ -38,7 +38,7 @@ def binary_op(machine: Objects, frame: Frame, step: Step) -> None:
     if step.arg[-1] == "=":
         sign = step.arg[:-1]
         frame.stack.append(
-            machine.binary(frame, _IN_PLACE[sign], BINARY[sign][1], left, right, True)
+            machine.binary(frame, IN_PLACE[sign], BINARY[sign][1], left, right, True)
         )
         return
     function, name = BINARY[step.arg]

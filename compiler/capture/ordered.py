@@ -25,7 +25,8 @@ from .frame import Frame
 from .grown import element_form, rows_of, runs
 from .merge import Unmergeable, is_plain
 from .numbers import raise_if, surely
-from .objects import own_method
+from .opened import own_method
+from .specials import by_own_order
 from .staged import is_staged
 
 __all__ = ["ordered", "ordered_run"]
@@ -41,14 +42,14 @@ def ordered(
     falls = machine.decision(frame, reverse)
     if not isinstance(falls, bool):
         machine.give_up("an order that the graph turns round")
+    if any(own_method(key, "__lt__") for key in keys):
+        return by_own_order(machine, frame, items, keys, falls)
     if not any(map(_is_staged, keys)):
         order = machine.native_now(
             frame, sorted, (range(len(items)),), {"key": keys.__getitem__, "reverse": falls}
         )
         return [items[i] for i in order]
     try:
-        if any(own_method(key, "__lt__") for key in keys):
-            raise Unmergeable("objects that compare themselves")
         return _picked(items, _order([OPS["stack"](c) for c in _columns(keys)], falls))
     except Unmergeable as reason:
         return machine.give_up(f"an order by values of the graph: {reason}")  # type: ignore[no-any-return]

@@ -181,7 +181,7 @@ def is_pure_class(kind: Any) -> bool:
 
 def is_generator_of(kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether this makes a generator of random numbers that the arguments alone decide."""
-    if kind.__module__ == "random" and kind.__name__ == "Random":
+    if getattr(kind, "__module__", "") == "random" and kind.__name__ == "Random":
         return args[:1] not in ((), (None,))
     return is_seeded(getattr(kind, "real", kind), args, kwargs)
 

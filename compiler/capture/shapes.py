@@ -28,7 +28,7 @@ from .choice import Choice
 from .frame import UNBOUND
 from .grown import Listed, rows_of, runs, template
 from .numbers import TracedNumber
-from .objects import is_open_file
+from .opened import is_open_file
 from .pure import FIXED
 from .text import Text
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
@@ -155,7 +155,7 @@ def opened(x: Any, is_own: Callable[[Any], bool]) -> Parts | None:
         return ("partial", tuple(x.keywords)), (x.func, x.args, *x.keywords.values())
     if kind is types.MethodType:
         return _bound(x.__func__, x.__self__)
-    if kind is types.BuiltinMethodType and not isinstance(
+    if kind in (types.BuiltinMethodType, types.MethodWrapperType) and not isinstance(
         x.__self__, type | types.ModuleType | types.NoneType
     ):
         return ("bound", x.__name__), (x.__self__,)

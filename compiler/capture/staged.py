@@ -25,7 +25,7 @@ from ..ndarrays.selection import Selection
 from ..symint import SymInt
 from .frame import Frame
 from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if, taken
-from .objects import own_method
+from .opened import own_method
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of",

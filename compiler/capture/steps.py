@@ -26,6 +26,7 @@ from ..ndarrays.converter import INDEXED
 from ..plain import PlainPython
 from ..state import is_generator
 from .before import before_graph
+from .cut import Cuts
 from .frame import Frame
 from .guarding import ANY, ATOMS, KEYS, OF_TRACE, STATEFUL, Guarding, kind_of
 from .journal import SHADOWED
@@ -47,6 +48,7 @@ from .pure import (
     lends_memory,
     name_of,
 )
+from .reentry import Reentry, may_call, natively, only_reads, runs_code
 from .shapes import Opaque
 from .text import TEXTS, Piece, Text, has_no_text, snapshot, writes_text
 from .writes import looks, writes_first
@@ -61,12 +63,15 @@ _CONTAINERS = (list, dict, set)
 _TO_PYTHON = TEXTS | {"numpy", "item", "tolist", "__array__", "__float__", "__int__", "__bool__",
                       "__index__"}  # fmt: skip
 _OURS = __name__.partition(".")[0]
+_NEST = f"{_OURS}.nest"
 _OF_FRAMES = frozenset(("breakpoint", "pdb.set_trace", "sys._getframe",
                         "inspect.currentframe", "inspect.stack", "inspect.trace"))  # fmt: skip
 
 
 class Steps(Guarding):
     """A machine that tells what is to be executed on every call."""
+
+    cuts: Cuts  # where the trace may end
 
     def __init__(self, tracer: Any) -> None:
         super().__init__(tracer)
@@ -203,9 +208,7 @@ class Steps(Guarding):
         self, frame: Frame, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         """Call what is called once, while tracing."""
-        ours = is_ours(type(function)) or (getattr(function, "__module__", "") or "").startswith(
-            _OURS
-        )
+        ours = _is_of_package(function)
         if ours or name_of(function).startswith("numpy."):
             self._refuse_lenders((*args, *kwargs.values()))
             if _is_view_of_bytes(function) and not isinstance(args[0] if args else None, bytes):
@@ -220,7 +223,7 @@ class Steps(Guarding):
             if not ours and isinstance(value, Tensor):
                 self.relies(value)
         try:
-            made = self.execute(function, args, kwargs)
+            made = self._executed(function, args, kwargs)
         except (TypeError, AttributeError) as error:
             known = isinstance(error, TwofoldError) or not any_of(is_symbolic, args, kwargs)
             if not known:  # code in C takes only a true number, perhaps
@@ -261,9 +264,49 @@ class Steps(Guarding):
             for part in getattr(made, "__dict__", {}).values():
                 self._all_fresh(part)
 
+    def _executed(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function now; a step, if that would run code of the user's unseen."""
+        if self._calls_itself(function) or not may_call(self, function, args, kwargs):
+            return self.execute(function, args, kwargs)
+        owner = args[0] if args and writes_first(function) else getattr(function, "__self__", None)
+        held = self.heap.contents(owner) if isinstance(owner, _CONTAINERS) else None
+        try:
+            return natively(self, self.execute, (function, args, kwargs), {})
+        except Reentry as reentry:
+            if held is not None:
+                held.write(held.before)
+            return self._refuse_reentry(name_of(function), reentry)
+
+    def _calls_itself(self, function: Any) -> bool:
+        """Whether a function knows how to call code of the user's in a trace: operations with
+        functions, tapes, frameworks; not NumPy's, and not those of ``tf.nest``."""
+        if hasattr(function, "real") or getattr(function, "__module__", "") == _NEST:
+            return False
+        return _is_of_package(function) or runs_natively(function)
+
     def execute(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function now."""
         return function(*args, **kwargs)
+
+    def natively(self, what: str, function: Any, *args: Any) -> Any:
+        if not any(runs_code(self, x) for x in args):
+            return function(*args)
+        try:
+            return natively(self, function, args, {})
+        except Reentry as reentry:
+            return self._refuse_reentry(what, reentry)
+
+    def _refuse_reentry(self, what: str, reentry: Reentry) -> Any:
+        self.cuts.whole = self.cuts.whole or reentry.of_keys
+        return self.refuse_step(what)
+
+    def hashable(self, key: Any) -> Any:
+        if type(key) not in KEYS and runs_code(self, key):
+            self.natively("a key with methods of its own", hash, key)
+            same = self.own_method(key, "__eq__")
+            if same is not None and not only_reads(same.__code__):
+                self._refuse_reentry("a key with methods of its own", Reentry(same.__name__))
+        return super().hashable(key)
 
     def _settled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         """Whether a call is made now, once."""
@@ -345,6 +388,11 @@ class Steps(Guarding):
 
 
 _GUARDED = (bytearray, array)  # their elements are
+
+
+def _is_of_package(function: Any) -> bool:
+    module = getattr(function, "__module__", "") or ""
+    return is_ours(type(function)) or module.startswith(_OURS)
 
 
 def _is_view_of_bytes(function: Any) -> bool:

@@ -19,7 +19,7 @@ from ..state import MISSING
 from ..symnumber import plain
 from .frame import Frame
 from .journal import LENGTH, SHADOWED, Attributes, Index, read_item
-from .objects import own_method
+from .opened import own_method
 from .outside import Outside
 
 __all__ = ["Writes", "looks", "writes_first"]

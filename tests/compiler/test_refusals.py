@@ -66,18 +66,20 @@ def test_an_unsupported_result_names_the_return_and_leaves_nothing_behind() -> N
 def test_a_tensor_kept_from_a_trace_says_so() -> None:
     kept: SimpleQueue[Any] = SimpleQueue()  # not watched
 
-    class Keep:  # Python itself calls its method, while the function is traced
-        def __init__(self, value: Any) -> None:
-            self.value = value
+    @tf.custom_gradient
+    def square(x: Any) -> Any:
+        def gradient(upstream: Any) -> Any:  # called while the function is traced
+            kept.put(upstream)
+            return upstream * 2 * x
 
-        def __index__(self) -> int:
-            kept.put(self.value)
-            return 0
+        return x * x, gradient
 
     @tf.function(jit_compile=False)
     def f(x: Any) -> Any:
-        [0][Keep(x * 2)]
-        return x
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = square(x)
+        return tape.gradient(y, x)
 
     f(tf.constant(1.0))
     held = kept.get()

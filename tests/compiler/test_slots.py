@@ -287,14 +287,20 @@ def test_other_threads_see_plain_attributes_while_a_trace_runs() -> None:
     made, seen = Optimizer(), []
     inside, go_on = threading.Event(), threading.Event()
 
-    class Place:
-        def __index__(self) -> int:  # Python itself calls it, while the function is traced
+    @tf.custom_gradient
+    def square(x: Any) -> Any:
+        def gradient(upstream: Any) -> Any:  # called while the function is traced
             inside.set()
             assert go_on.wait(30)
-            return 0
+            return upstream
+
+        return x * x, gradient
 
     def waits(x: Any) -> Any:
-        (x,)[Place()]
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = square(x)
+        tape.gradient(y, x)
         return x * made.rate * made.momentum
 
     def other() -> None:

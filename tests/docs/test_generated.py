@@ -81,15 +81,21 @@ def return_type_error() -> None:
 def graph_error() -> None:
     kept: list[Any] = []
 
-    class Keep:
-        def __init__(self, value: Any) -> None:
-            self.value = value
+    @tf.custom_gradient
+    def square(x: Any) -> Any:
+        def gradient(upstream: Any) -> Any:  # called while the function is traced
+            kept[:] = [upstream]
+            return upstream * 2 * x
 
-        def __index__(self) -> int:  # Python itself calls it, while the function is traced
-            kept[:] = [self.value]
-            return 0
+        return x * x, gradient
 
-    tf.function(lambda x: x * [1][Keep(x * 2)], jit_compile=False)(tf.constant(1.0))
+    def sloped(x: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = square(x)
+        return tape.gradient(y, x)
+
+    tf.function(sloped, jit_compile=False)(tf.constant(1.0))
     tf.function(lambda x, t: x + t, strict=True)(tf.constant(1.0), *kept)
 
 

@@ -140,8 +140,22 @@ def asked_after_its_end(x):
     return x, seen
 
 
+def left_by_two_values(x):
+    total = 7.0
+    for _ in of_three():
+        if x % 2 == 0:  # noqa: SIM102
+            if x > 0:
+                break
+        total = total + total
+    return total
+
+
+def of_three():
+    yield from (1, 2, 3)
+
+
 PROGRAMS = [
-    asked_after_its_end, generator_on_one_way, iterator_on_one_way, zip_on_one_way, left_before_its_finally,
+    left_by_two_values, asked_after_its_end, generator_on_one_way, iterator_on_one_way, zip_on_one_way, left_before_its_finally,
     left_by_a_value, thrown_into_on_one_way, thrown_through_yield_from, closed_through_yield_from,
     appended_by_map,
 ]  # fmt: skip

@@ -1,0 +1,182 @@
+"""Functions of Python's over objects of the user's classes: their special methods are interpreted.
+
+``sum(points)``, ``operator.add(a, b)``, ``sorted(cards)``, ``zip(path, path)``: each function that
+is written in C is said here by what it asks the objects for. Where no object has a method of the
+user's, Python makes the call itself. Any other function that would call such a method is a step;
+see ``reentry.py``.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+import math
+import operator
+from typing import Any
+
+from ..loading import late
+from .frame import Frame
+from .machine import Generator
+from .objects import COMPARE
+from .operators import BINARY, IN_PLACE
+from .reentry import runs_code
+
+__all__ = ["SPECIALS", "by_own_order", "iterated", "iterates"]
+
+_ALL, _FIRST, _REST = slice(None), slice(1), slice(1, None)
+_WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first, all but the first
+    **dict.fromkeys((zip, itertools.chain, itertools.zip_longest, itertools.product,
+                     itertools.compress), _ALL),
+    **dict.fromkeys((list, tuple, set, frozenset, collections.deque, enumerate, sum, any, all,
+                     sorted, max, min, math.prod, itertools.islice, itertools.cycle,
+                     itertools.accumulate, itertools.pairwise, itertools.permutations,
+                     itertools.combinations, itertools.groupby), _FIRST),
+    **dict.fromkeys((map, filter, itertools.starmap, itertools.takewhile, itertools.dropwhile,
+                     itertools.filterfalse), _REST),
+    functools.reduce: slice(1, 2),
+}  # fmt: skip
+_USING_UP = (list, tuple, sum, max, min, sorted)
+_LISTING = (list, tuple, itertools.product)  # which ask for a length, too
+
+
+def iterates(function: Any) -> bool:
+    """Whether a function goes over what it is given."""
+    return isinstance(function, type | type(len)) and function in _WALKED
+
+
+def iterated(machine: Any, frame: Frame, function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, with iterators in the place of objects that have one of the user's, and a list
+    for a generator of which all items are taken before anything else is done."""
+    if function in (max, min) and len(args) > 1:
+        return args
+    made = list(args)
+    for i in range(*_WALKED[function].indices(len(args))):
+        x = args[i]
+        own = machine.own_method(x, "__iter__") or (
+            not hasattr(type(x), "__iter__") and machine.own_method(x, "__getitem__")
+        )
+        if not own:
+            continue
+        walker = machine.iterator(frame, x)
+        if machine.own_method(walker, "__next__"):
+            walker = machine.invoke(frame, _walked, (walker,), {})
+        count = machine.own_method(x, "__len__") if function in _LISTING else None
+        if count is not None:
+            machine.invoke(frame, count, (x,), {})
+        made[i] = walker
+    whole = bool(made) and type(made[0]) is Generator and function in _USING_UP
+    drained = whole and late("capture.drained")
+    if drained and drained.is_whole(made[0]):
+        made[0] = drained.drained(machine, made[0])
+    return tuple(made)
+
+
+def by_own_order(
+    machine: Any, frame: Frame, items: list[Any], keys: list[Any], falls: bool
+) -> list[Any]:
+    """Items in the order that the ``__lt__`` of their keys gives."""
+    ranked = [_Ranked(machine, frame, key) for key in keys]
+    order = sorted(range(len(items)), key=ranked.__getitem__, reverse=falls)
+    return [items[i] for i in order]
+
+
+class _Ranked:
+    """A key that is compared as its class says."""
+
+    __slots__ = ("frame", "key", "machine")
+
+    def __init__(self, machine: Any, frame: Frame, key: Any) -> None:
+        self.machine, self.frame, self.key = machine, frame, key
+
+    def __lt__(self, other: _Ranked) -> bool:
+        found = self.machine.compare(self.frame, "<", self.key, other.key)
+        holds = self.machine.decision(self.frame, found)
+        if not isinstance(holds, bool):
+            self.machine.give_up("an order that methods of objects decide by values of the graph")
+        return bool(holds)
+
+
+# to be interpreted
+
+
+def _walked(walker: Any) -> Any:
+    while True:
+        try:
+            item = next(walker)
+        except StopIteration:
+            return
+        yield item
+
+
+def _sum(items: Any, /, start: Any = 0) -> Any:
+    for item in items:
+        start = start + item
+    return start
+
+
+def _prod(items: Any, /, *, start: Any = 1) -> Any:
+    for item in items:
+        start = start * item
+    return start
+
+
+# what is asked for
+
+
+def _interpreting(code: Any) -> Any:
+    def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if not _is_about(machine, args, kwargs) or any(isinstance(a, str) for a in args[1:]):
+            return NotImplemented
+        return machine.invoke(frame, code, args, kwargs)
+
+    return call
+
+
+def _asking(ask: Any, count: int) -> Any:
+    """A function of so many objects, which have methods for it."""
+
+    def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+        if kwargs or len(args) != count or not _is_about(machine, args, {}, 0):
+            return NotImplemented
+        return ask(machine, frame, *args)
+
+    return call
+
+
+def _is_about(machine: Any, args: Any, kwargs: Any, depth: int = 2) -> bool:
+    return any(runs_code(machine, x, depth) for x in (*args, *kwargs.values()))
+
+
+def _of_two(function: Any, name: str, in_place: bool = False) -> Any:
+    return _asking(
+        lambda machine, frame, a, b: machine.binary(frame, function, name, a, b, in_place), 2
+    )
+
+
+def _of_one(function: Any, name: str) -> Any:
+    return _asking(lambda machine, frame, a: machine.unary(frame, function, name, a), 1)
+
+
+def _compared(sign: str) -> Any:
+    return _asking(lambda machine, frame, a, b: machine.compare(frame, sign, a, b), 2)
+
+
+SPECIALS: dict[Any, Any] = {
+    sum: _interpreting(_sum), math.prod: _interpreting(_prod),
+    **{function: _of_two(function, name) for function, name in BINARY.values()},
+    **{IN_PLACE[sign]: _of_two(IN_PLACE[sign], name, True) for sign, (_, name) in BINARY.items()},
+    **{function: _compared(sign) for sign, (function, _, _) in COMPARE.items()},
+    divmod: _of_two(divmod, "divmod"), pow: _of_two(operator.pow, "pow"),
+    **{function: _of_one(function, f"__{name}__") for function, name in (
+        (operator.neg, "neg"), (operator.pos, "pos"), (operator.invert, "invert"),
+        (math.floor, "floor"), (math.ceil, "ceil"), (math.trunc, "trunc"), (reversed, "reversed"),
+        (operator.index, "index"),
+    )},
+    operator.getitem: _asking(lambda machine, frame, a, b: machine.item(frame, a, b), 2),
+    operator.contains: _asking(
+        lambda machine, frame, a, b: machine.contains(frame, a, b, False), 2
+    ),
+    operator.truth: _asking(lambda machine, frame, a: machine.truth(frame, a), 1),
+    operator.not_: _asking(lambda machine, frame, a: machine.negation(frame, a), 1),
+}  # fmt: skip
