@@ -127,6 +127,11 @@ class Checkpoint:
         return status
 
 
+class Unmatched(LoadError, AssertionError):
+    """What the assertions of a restoration raise: a LoadError, and as in TensorFlow an
+    AssertionError."""
+
+
 class Status:
     """What became of the values of a checkpoint.
 
@@ -191,29 +196,29 @@ class Status:
             )
 
     def assert_consumed(self) -> Status:
-        """Raise LoadError unless every value was restored, and every Variable has one."""
+        """Raise Unmatched unless every value was restored, and every Variable has one."""
         self.assert_existing_objects_matched()
         if self.waiting:
-            raise LoadError(
+            raise Unmatched(
                 f"{self.path} has values for Variables that are not there: {_some(self.waiting)}; "
                 f"expect_partial() says that this is meant"
             )
         return self
 
     def assert_existing_objects_matched(self) -> Status:
-        """Raise LoadError unless every Variable that is there has been restored."""
+        """Raise Unmatched unless every Variable that is there has been restored."""
         self.apply()
         there = [p for p, *_ in _leaves(self.checkpoint)]
         missing = [p for p in there if p not in self.applied and p not in self.waiting]
         if missing:
-            raise LoadError(f"{self.path or 'no checkpoint'} has no values for: {_some(missing)}")
+            raise Unmatched(f"{self.path or 'no checkpoint'} has no values for: {_some(missing)}")
         return self
 
     def assert_nontrivial_match(self) -> Status:
-        """Raise LoadError if nothing but the counter was restored."""
+        """Raise Unmatched if nothing but the counter was restored."""
         self.apply()
         if not self.applied - {COUNTER}:
-            raise LoadError(f"{self.path or 'no checkpoint'} has no value for any Variable here")
+            raise Unmatched(f"{self.path or 'no checkpoint'} has no value for any Variable here")
         return self
 
     def expect_partial(self) -> Status:
