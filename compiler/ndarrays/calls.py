@@ -36,7 +36,7 @@ def name_of(called: Any) -> str | None:
 def call(trace: Any, name: str, args: Any, kwargs: Any) -> Any:
     """The call as a node. For sizes that are not found by asking, the trace holds for those of
     the example call. Raises what the function raises for arrays of these dtypes and shapes."""
-    by_value = name in late.BY_VALUE or late.is_late(trace, args, kwargs)
+    by_value = late.by_value(name, args, kwargs) or late.is_late(trace, args, kwargs)
     arrays: list[Any] = []
     template = tuple([_template(trace, a, arrays) for a in args])
     options = tuple([(k, _template(trace, v, arrays)) for k, v in kwargs.items()])

@@ -29,7 +29,7 @@ from . import calls, protocol
 from .base import TracedArray, is_traced
 from .calls import name_of
 from .create import CREATE
-from .late import BY_VALUE, is_late
+from .late import by_value, is_late
 from .links import Broadcast, Windows
 from .operands import (
     as_array,
@@ -75,7 +75,7 @@ def dispatch(trace: Any, called: Any, args: Any, kwargs: Any) -> Any:
     written = getattr(called, "_implementation", None)
     if not isinstance(written, types.FunctionType):
         written = None
-    whole = written is None or name in BY_VALUE or is_late(trace, args, kwargs)
+    whole = written is None or by_value(name, args, kwargs) or is_late(trace, args, kwargs)
     whole = whole or (name in _ASKING and calls.is_open(trace, (args, kwargs)))
     if name is not None and (whole or name.startswith(("linalg.", "fft."))):
         return calls.call(trace, name, arrays_of(args), arrays_of(kwargs))

@@ -31,7 +31,7 @@ from ..symnumber import plain
 from .base import TracedScalar, is_traced
 from .selection import Selection
 
-__all__ = ["BY_VALUE", "Unknown", "call", "is_late", "traced"]
+__all__ = ["Unknown", "by_value", "call", "is_late", "traced"]
 
 BY_VALUE = frozenset(
     ["extract", "intersect1d", "polymul", "repeat", "setdiff1d", "setxor1d", "union1d", "unique",
@@ -43,6 +43,14 @@ _ELEMENTS = 1 << 14  # of an array that NumPy is asked about: it is asked four t
 
 class Unknown(Exception):
     """What the sizes of the results are is not found by asking."""
+
+
+def by_value(name: str | None, args: Any, kwargs: Any) -> bool:
+    """Whether the elements that a function is given decide the sizes of what it gives: those of
+    ``np.repeat`` do where each element has a count of its own."""
+    if name == "repeat":
+        return not isinstance(args[1] if len(args) > 1 else kwargs.get("repeats"), int)
+    return name in BY_VALUE
 
 
 def is_late(trace: Any, *values: Any) -> bool:

@@ -121,6 +121,14 @@ def test_sizes_that_probes_do_not_show_are_an_error_of_the_call() -> None:
         compiled(np.array([3.0, 1.0]))
 
 
+def test_one_count_for_all_elements_of_a_large_array_decides_no_sizes() -> None:
+    def program(a: Any) -> Any:
+        return np.repeat(np.zeros((2**15, 1)) + a, 2, axis=1)[-1]
+
+    compiled = tf.function(program, strict=True, jit_compile=False)
+    assert compiled(np.array(1.5)).tolist() == [1.5, 1.5]
+
+
 TENSORS: dict[str, Callable[[Any], Any]] = {
     "dynamic_partition": lambda x: tf.dynamic_partition(x, tf.cast(x, "int32") % 3, 3),
     "its sums": lambda x: [tf.reduce_sum(p) for p in tf.dynamic_partition(x, [0, 1, 0, 1], 2)],
