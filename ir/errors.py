@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .location import Location, user_location
+from .location import Location, user_frame, user_location
 
 __all__ = [
     "AgreementError",
@@ -54,6 +54,7 @@ class TwofoldError(Exception):
     """
 
     of_form = False  # of control flow itself (branches that do not fit): no value would change it
+    operands = ""  # what has a shape where it is raised, by the user's names
 
     def __init__(self, message: str = "", location: Location | None = None) -> None:
         super().__init__(message)
@@ -61,7 +62,8 @@ class TwofoldError(Exception):
         self.location = location or user_location()
 
     def __str__(self) -> str:
-        return self.message if self.location is None else f"{self.message}\n  at {self.location}"
+        told = f"{self.message}\n  {self.operands}" if self.operands else self.message
+        return told if self.location is None else f"{told}\n  at {self.location}"
 
 
 class _OfTensorFlow(TwofoldError):
@@ -95,8 +97,18 @@ class ShapeError(_Refused, ValueError):
     """Sizes or ranks do not fit the operation.
 
     Cause: ``tf.matmul(tf.zeros((2, 3)), tf.zeros((2, 3)))``.
-    Fix: transpose, reshape or pad one operand so that the sizes named in the message agree.
+    Fix: transpose, reshape or pad one operand so that the sizes named in the message agree. Below
+    stand the variables of the expression that have shapes, as the code calls them.
     """
+
+    def __init__(self, message: str = "", location: Location | None = None) -> None:
+        super().__init__(message, location)
+        self.operands = ""
+        frame = user_frame() if location is None else None
+        if frame is not None and self.location is not None:
+            from .operands import operands  # noqa: PLC0415  (shapes, which it shows, raise these)
+
+            self.operands = operands(frame, self.location)
 
 
 class DTypeError(_Refused, TypeError):
