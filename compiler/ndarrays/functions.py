@@ -57,8 +57,8 @@ PYTHON = (int, float, complex)
 
 # NumPy's code for these asks for sizes, and the trace would hold for them alone.
 _ASKING = frozenset(
-    ["convolve", "correlate", "median", "nanmedian", "nanpercentile", "nanquantile", "percentile",
-     "quantile"]
+    ["convolve", "corrcoef", "correlate", "cov", "median", "nanmedian", "nanpercentile",
+     "nanquantile", "percentile", "quantile", "vander"]
 )  # fmt: skip
 
 
@@ -323,6 +323,18 @@ def outer(a: Any, b: Any, out: Any = None) -> Any:
         x if x.ndim == 1 else x.ravel() for x in (as_array(trace, a), as_array(trace, b))
     ]
     return call(trace, np.multiply, (left[:, None], right), () if out is None else (out,))
+
+
+@implements(np.kron)
+def kron(a: Any, b: Any) -> Any:
+    """``np.kron``: blocks of ``b``, one for each element of ``a``."""
+    trace = trace_of(a, b)
+    left, right = as_array(trace, a), as_array(trace, b)
+    rank = max(left.ndim, right.ndim)
+    (m, n), every = [(1,) * (rank - x.ndim) + tuple(x.shape) for x in (left, right)], range(rank)
+    left = left.reshape(tuple([k for i in every for k in (m[i], 1)]))
+    right = right.reshape(tuple([k for i in every for k in (1, n[i])]))
+    return call(trace, np.multiply, (left, right), ()).reshape(tuple([m[i] * n[i] for i in every]))
 
 
 @implements(np.empty_like)

@@ -159,11 +159,15 @@ class Diagonal(Link):
         self.place, self.writeable = (offset, axis1, axis2), writeable
 
     def read(self, x: Any) -> Any:
-        flat, index = self._flat(x)
-        return strided_slice(flat, index=index)
+        flat, start, count, step = self._flat(x)
+        if isinstance(step, int):
+            return strided_slice(flat, index=self._index(flat, start, count, step))
+        places = OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64))
+        return OPS["gather"](flat, places * step + start, axis=len(flat.shape) - 1)
 
     def write(self, x: Any, part: Any) -> Any:
-        flat, index = self._flat(x)
+        flat, start, count, step = self._flat(x)
+        index = self._index(flat, start, count, int(step))
         turned = movement.reshape(slice_update(flat, part, index=index), shape=self._turn(x).shape)
         perm = self._perm(x)
         return movement.transpose(turned, perm=tuple(perm.index(i) for i in range(len(perm))))
@@ -175,8 +179,16 @@ class Diagonal(Link):
     def _turn(self, x: Any) -> Any:
         return movement.transpose(x, perm=self._perm(x))
 
-    def _flat(self, x: Any) -> tuple[Any, Any]:
-        """The two axes as one, and where on it the diagonal lies."""
+    def _index(self, flat: Any, start: Any, count: Any, step: int) -> Any:
+        if isinstance(count, int) and count == 0:
+            start = stop = 0
+        else:
+            stop = start + count * step
+            stop = stop if stop <= flat.shape[-1] else flat.shape[-1]
+        return (*((None, None, None),) * (len(flat.shape) - 1), (start, stop, step))
+
+    def _flat(self, x: Any) -> tuple[Any, Any, Any, Any]:
+        """The two axes as one, and where on it the diagonal lies: start, count and step."""
         offset = self.place[0]
         x = self._turn(x)
         rows, columns = x.shape[-2:]
@@ -186,12 +198,7 @@ class Diagonal(Link):
         down = rows - max(-offset, 0)
         count = across if across <= down else down
         count = count if count > 0 else 0
-        stop = start + count * (columns + 1)
-        stop = stop if stop <= rows * columns else rows * columns
-        full = ((None, None, None),) * (len(x.shape) - 2)
-        if isinstance(count, int) and count == 0:
-            start = stop = 0
-        return flat, (*full, (start, stop, int(columns) + 1))
+        return flat, start, count, columns + 1
 
     def apply(self, array: np.ndarray[Any, Any], env: Env) -> Any:
         found = array.diagonal(*self.place)

@@ -433,6 +433,6 @@ def put(x: TracedArray, indices: Any, values: Any, mode: str = "raise") -> None:
 def trace_(
     x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None
 ) -> Any:
-    """``x.home()``."""
+    """``x.trace()``: the sum of a diagonal."""
     found = protocol.METHODS["diagonal"](x, offset, axis1, axis2)
     return protocol.METHODS["sum"](found, -1, dtype, out)

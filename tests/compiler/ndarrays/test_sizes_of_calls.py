@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.modes import MODES
 from support.same import outcome, same_result
 
 import twofold as tf
@@ -119,6 +120,39 @@ def test_sizes_that_probes_do_not_show_are_an_error_of_the_call() -> None:
     assert compiled(np.array([3.0, 2.0, 5.0, 1.0])).tolist() == [3.0, 2.0]
     with pytest.raises(IndexError):
         compiled(np.array([3.0, 1.0]))
+
+
+OF_ANY_SIZE: dict[str, Callable[[Any], Any]] = {
+    "powers": lambda a: (np.vander(a[0]), np.vander(a[0], 3, increasing=True)),
+    "covariance": lambda a: (np.cov(a), np.cov(a, rowvar=False, ddof=0), np.corrcoef(a)),
+    "of a row": lambda a: np.cov(a[0]),
+    "Kronecker's product": lambda a: np.kron(a, a[0]) + np.kron(2.0, np.kron(a[:1], a[0])),
+    "of complex numbers": lambda a: np.kron(a[0], a + 1j)[0],
+    "trace": lambda a: np.trace(a) + a.trace(offset=1) + np.trace(a[None], -1, 1, 2),
+    "diagonals": lambda a: (a.diagonal().copy(), np.diagonal(a, 1) * 2, np.diag(a, -1) + 1),
+    "far outside": lambda a: (a.trace(40), a.diagonal(-40).copy()),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", list(OF_ANY_SIZE))
+def test_there_is_one_trace_for_matrices_of_all_sizes(name: str, mode: str) -> None:
+    program = OF_ANY_SIZE[name]
+    compiled = MODES[mode](program)
+    for size in (3, 5, 4, 7):
+        a = np.random.default_rng(size).normal(size=(size, size))
+        same_result(outcome(lambda: compiled(a)), program(a))  # noqa: B023
+    assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_diagonals_of_oblong_matrices() -> None:
+    def program(a: Any) -> Any:
+        return np.trace(a, 1), a.diagonal(-1) * 2
+
+    compiled = tf.function(program, strict=True)
+    for shape in ((3, 5), (5, 3), (1, 4), (2, 1), (6, 7)):
+        a = np.random.default_rng(0).normal(size=shape)
+        same_result(outcome(lambda: compiled(a)), program(a))  # noqa: B023
 
 
 def test_one_count_for_all_elements_of_a_large_array_decides_no_sizes() -> None:
