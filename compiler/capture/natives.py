@@ -8,8 +8,15 @@ import itertools
 import math
 import os
 from abc import ABCMeta
+from collections import deque
 from collections.abc import Hashable
-from types import BuiltinMethodType, FunctionType, MethodType, UnionType
+from types import (
+    BuiltinMethodType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodType,
+    UnionType,
+)
 from typing import Any
 
 import numpy as np
@@ -31,7 +38,7 @@ from .machine import Generator
 from .numbers import number_of, sized, taken
 from .opened import is_open, own_method
 from .pure import any_of
-from .reentry import runs_code
+from .reentry import has_effects, runs_code
 from .specials import SPECIALS
 from .staged import exists_later, is_staged, special_of
 from .text import Piece, Text, has_no_text, snapshot
@@ -346,7 +353,12 @@ def interpreted(machine: Any, frame: Frame | None, called: Any) -> Any:
     plain = called.__func__ if isinstance(called, MethodType) else called
     if isinstance(called, functools.partial):
         plain = called.func
-    writes = type(plain) is BuiltinMethodType and isinstance(plain.__self__, list | dict | set)
+    writes = (
+        type(plain) is BuiltinMethodType
+        and (isinstance(plain.__self__, list | dict | set) or has_effects(plain))
+        or type(plain) is MethodDescriptorType
+        and issubclass(plain.__objclass__, list | dict | set | deque)
+    )
     opened = plain is type or isinstance(plain, FunctionType) and is_open(plain.__code__)
     if isinstance(plain, type) and not machine.is_plain(plain) or own_method(plain, "__call__"):
         opened = True

@@ -26,7 +26,9 @@ from .guarding import OF_TRACE
 from .pure import READS, is_pure_function
 from .shapes import ATOMS
 
-__all__ = ["Reentry", "may_call", "natively"]
+__all__ = [
+    "Reentry", "hands_over", "has_effects", "may_call", "natively", "only_reads", "runs_code",
+]  # fmt: skip
 
 _WRITES = frozenset((
     "STORE_ATTR", "STORE_SUBSCR", "STORE_SLICE", "STORE_GLOBAL", "STORE_NAME", "STORE_DEREF",
@@ -64,6 +66,22 @@ def may_call(machine: Any, function: Any, args: tuple[Any, ...], kwargs: dict[st
     elif not isinstance(function, _FIXED) and runs_code(machine, function):
         return True  # an object of a library's with a function of the user's
     return any(runs_code(machine, x, depth) for x in (*args, *kwargs.values()))
+
+
+def hands_over(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a native function gets one that does something on every call, which it may call."""
+    if isinstance(function, type) or not isinstance(function, _FIXED):
+        return False
+    if getattr(function, "__name__", "") in _KEEPING:
+        return False
+    return any(
+        type(x) is types.BuiltinMethodType and has_effects(x) for x in (*args, *kwargs.values())
+    )
+
+
+def has_effects(function: types.BuiltinMethodType) -> bool:
+    """Whether a call of a function in C does more than to give what follows from its arguments."""
+    return not _is_pure(function)
 
 
 def runs_code(machine: Any, x: Any, depth: int = 4) -> bool:

@@ -48,7 +48,7 @@ from .pure import (
     lends_memory,
     name_of,
 )
-from .reentry import Reentry, may_call, natively, only_reads, runs_code
+from .reentry import Reentry, hands_over, may_call, natively, only_reads, runs_code
 from .shapes import Opaque
 from .text import TEXTS, Piece, Text, has_no_text, snapshot, writes_text
 from .writes import looks, writes_first
@@ -266,7 +266,11 @@ class Steps(Guarding):
 
     def _executed(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function now; a step, if that would run code of the user's unseen."""
-        if self._calls_itself(function) or not may_call(self, function, args, kwargs):
+        if self._calls_itself(function):
+            return self.execute(function, args, kwargs)
+        if hands_over(function, args, kwargs):
+            return self.refuse_step(name_of(function))
+        if not may_call(self, function, args, kwargs):
             return self.execute(function, args, kwargs)
         owner = args[0] if args and writes_first(function) else getattr(function, "__self__", None)
         held = self.heap.contents(owner) if isinstance(owner, _CONTAINERS) else None

@@ -157,6 +157,8 @@ ASKED: dict[str, Callable[[Any], Any]] = {  # effects of what C calls
     "json": lambda x: json.dumps({"a": {1}}, default=noted),
     "iter": lambda x: [next(iter(noted, 9)) for _ in range(2)],
     "vectorize": lambda x: np.vectorize(lambda v: noted() + v)(np.arange(2)).tolist(),
+    "a function in C": lambda x: [list(map(print, [1, 2])), list(map(LOG.append, [3]))],
+    "a method in C": lambda x: list(map(list.append, [LOG], [(1, 2)])),
     "structure": lambda x: tf.nest.map_structure(lambda v: noted() * v, [x, x]),
     "positions": lambda x: list(Sequence(x)),
 }
