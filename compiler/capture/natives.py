@@ -327,8 +327,12 @@ def _calling(function: Any) -> Any:
             type(a) in (Generator, Walk) or _has_staged(a) or runs_code(machine, a) for a in args
         )
         first = (_special_one(machine, frame, a) if staged else a for a in args[:1])
-        new = tuple([interpreted(machine, frame, a) for a in (*first, *args[1:])])
-        named = {k: interpreted(machine, frame, v) for k, v in kwargs.items()}
+        at, name = _CALLED.get(function, (0, ""))
+        new = tuple([
+            interpreted(machine, frame, a) if i == at else a
+            for i, a in enumerate((*first, *args[1:]))
+        ])  # fmt: skip
+        named = {k: interpreted(machine, frame, v) if k == name else v for k, v in kwargs.items()}
         same = all(a is b for a, b in zip(args, new, strict=True))
         if same and all(kwargs[k] is named[k] for k in kwargs):
             return NotImplemented
@@ -336,6 +340,12 @@ def _calling(function: Any) -> Any:
         return machine.fresh(made) if isinstance(function, type) else made
 
     return call
+
+
+_CALLED: Any = {  # which argument a function calls, by place and by name, if not the first
+    max: (-1, "key"), min: (-1, "key"), sorted: (-1, "key"),
+    itertools.accumulate: (1, "func"), itertools.groupby: (1, "key"),
+}  # fmt: skip
 
 
 def _special_one(machine: Any, frame: Frame, called: Any) -> Any:

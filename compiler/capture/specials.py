@@ -37,7 +37,13 @@ _WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first,
     functools.reduce: slice(1, 2),
 }  # fmt: skip
 _USING_UP = (list, tuple, sum, max, min, sorted)
-_LISTING = (list, tuple, itertools.product)  # which ask for a length, too
+_LISTING = (
+    list,
+    tuple,
+    itertools.product,
+    itertools.permutations,
+    itertools.combinations,
+)  # which ask for a length, too
 
 
 def iterates(function: Any) -> bool:
@@ -158,6 +164,11 @@ def _of_one(function: Any, name: str) -> Any:
     return _asking(lambda machine, frame, a: machine.unary(frame, function, name, a), 1)
 
 
+def _reversed(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
+    own = machine.own_method(args[0], "__reversed__") if len(args) == 1 and not kwargs else None
+    return NotImplemented if own is None else machine.invoke(frame, own, args, {})
+
+
 def _compared(sign: str) -> Any:
     return _asking(lambda machine, frame, a, b: machine.compare(frame, sign, a, b), 2)
 
@@ -170,9 +181,10 @@ SPECIALS: dict[Any, Any] = {
     divmod: _of_two(divmod, "divmod"), pow: _of_two(operator.pow, "pow"),
     **{function: _of_one(function, f"__{name}__") for function, name in (
         (operator.neg, "neg"), (operator.pos, "pos"), (operator.invert, "invert"),
-        (math.floor, "floor"), (math.ceil, "ceil"), (math.trunc, "trunc"), (reversed, "reversed"),
+        (math.floor, "floor"), (math.ceil, "ceil"), (math.trunc, "trunc"),
         (operator.index, "index"),
     )},
+    reversed: _reversed,
     operator.getitem: _asking(lambda machine, frame, a, b: machine.item(frame, a, b), 2),
     operator.contains: _asking(
         lambda machine, frame, a, b: machine.contains(frame, a, b, False), 2

@@ -137,6 +137,10 @@ MADE: dict[str, Callable[[Card], Any]] = {  # of one object another
     "cycle": lambda c: next(itertools.cycle(c)),
     "map": lambda c: list(map(c, [1, 2]))[1],
     "starmap": lambda c: next(itertools.starmap(Card, [(c.value,)])),
+    "reversed": lambda c: list(reversed(c))[1],
+    "default": lambda c: max([], default=c),
+    "first": lambda c: functools.reduce(operator.add, [], c),
+    "permutations": lambda c: next(itertools.permutations(c))[1],
     "deque": lambda c: collections.deque(c)[1],
 }
 ASKED: dict[str, Callable[[Any], Any]] = {  # effects of what C calls
@@ -202,7 +206,7 @@ def test_objects_that_native_code_asks_for_outlive_a_step(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(MADE) - {
-    "itemgetter", "methodcaller", "accumulate", "starmap",
+    "itemgetter", "methodcaller", "accumulate", "starmap", "reversed",
 }))  # fmt: skip
 def test_special_methods_are_part_of_the_graph(name: str) -> None:
     class Quiet(Card):
