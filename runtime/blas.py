@@ -31,7 +31,8 @@ CBLAS_NO_TRANS: Final = 111
 CBLAS_TRANS: Final = 112
 
 _LETTERS = {"f": "s", "d": "d", "F": "c", "D": "z"}  # NumPy's type character -> BLAS's
-_ROUTINES = tuple(letter + kind for kind in ("gemm", "gemv") for letter in "sdcz")
+_DOTS = {"s": "sdot", "d": "ddot", "c": "cdotu_sub", "z": "zdotu_sub"}
+_ROUTINES = (*[letter + kind for kind in ("gemm", "gemv") for letter in "sdcz"], *_DOTS.values())
 
 
 class _Spelling(NamedTuple):
@@ -64,9 +65,10 @@ _THREAD_SYMBOLS = (
 class Blas:
     """A BLAS in this process.
 
-    ``addresses`` maps ``sgemm dgemm cgemm zgemm sgemv dgemv cgemv zgemv`` to the address of the
-    CBLAS function; enumerations are C ``int``, sizes and leading dimensions are integers of
-    ``int_bits``, complex scalars are passed by pointer. Where the BLAS has them,
+    ``addresses`` maps ``sgemm dgemm cgemm zgemm sgemv dgemv cgemv zgemv sdot ddot cdotu_sub
+    zdotu_sub`` to the address of the CBLAS function; enumerations are C ``int``, sizes and leading
+    dimensions are integers of ``int_bits``, complex scalars are passed by pointer. Where the BLAS
+    has them,
     ``get_num_threads`` is there too (``int (void)``), and ``set_num_threads`` (``void (int)``).
 
     >>> blas = find_blas()
@@ -86,10 +88,12 @@ class Blas:
         self.addresses = addresses
         self._library = library  # keeps the addresses valid
 
-    def routines(self, dtype: np.dtype[Any]) -> tuple[int, int]:
-        """The addresses of ``gemm`` and ``gemv`` for a dtype."""
+    def routines(self, dtype: np.dtype[Any]) -> tuple[int, int, int]:
+        """The addresses of ``gemm``, ``gemv`` and ``dot`` for a dtype."""
         letter = _LETTERS[dtype.char]
-        return self.addresses[letter + "gemm"], self.addresses[letter + "gemv"]
+        names = letter + "gemm", letter + "gemv", _DOTS[letter]
+        gemm, gemv, dot = (self.addresses[name] for name in names)
+        return gemm, gemv, dot
 
     def get_num_threads(self) -> int | None:
         """Threads one product may use, for the whole process; ``None`` if BLAS does not tell."""

@@ -131,6 +131,9 @@ def matmul(a: Array, b: Array) -> Array:
     """``np.matmul`` of two arrays of one dtype, as the text above says."""
     if a.dtype.char not in "fdFD":
         return _by_another_dtype(a, b)
+    if a.ndim > 2 and b.ndim <= 2 and a.flags.c_contiguous:  # the batch: further rows
+        rows = matmul(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b)
+        return rows.reshape(a.shape[:-1] + b.shape[1:])
     if a.flags.forc and b.flags.forc and _is_small(a, b):
         result: Array = np.matmul(a, b)
         return result
@@ -187,8 +190,8 @@ def _general(a: Array, b: Array) -> Array:
             return out.reshape(a.shape[:-1] + (b.shape[1:] if row else ()))
         return out
     lead = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
-    if right.ndim == 2 and left.flags.c_contiguous and len(lead):  # the batch: further rows
-        left = left.reshape(-1, left.shape[-1])
+    if right.ndim == 2 and left.flags.c_contiguous and len(lead):
+        left = left.reshape(math.prod(left.shape[:-1]), left.shape[-1])
     m, n = left.shape[-2], right.shape[-1]
     batch = max(left.ndim, right.ndim) > 2
     out = np.empty((*(lead if batch else ()), m, n), a.dtype)
@@ -231,8 +234,12 @@ def _products(a: Array, b: Array, out: Array) -> None:
     a = np.broadcast_to(a, (*out.shape[:-2], *a.shape[-2:]))
     b = np.broadcast_to(b, (*out.shape[:-2], *b.shape[-2:]))
     m, k, n = *a.shape[-2:], b.shape[-1]
-    flops = 2 * m * k * n
-    if flops >= SHARED_FLOPS or inner_block(m, n, k, is_double(out.dtype)) < k:
+    flops, block = 2 * m * k * n, inner_block(m, n, k, is_double(out.dtype))
+    if block < k:
+        places = list(np.ndindex(*out.shape[:-2]))
+        _share([_into(a[p], b[p], out[p], block) for p in places], flops * len(places))
+        return
+    if flops >= SHARED_FLOPS:
         for place in np.ndindex(*out.shape[:-2]):
             _product(a[place], b[place], out[place])
         return
@@ -315,7 +322,9 @@ def _part(a: Array, b: Array, block: int) -> Array:
         hi = min(lo + many * block, k - k % block)
         left = a[:, lo:hi].reshape(m, -1, block).transpose(1, 0, 2)
         right = b[lo:hi].reshape(-1, block, n)
-        total += np.matmul(left, right).sum(axis=0, dtype=total.dtype)
+        parts = np.matmul(left, right).astype(total.dtype, copy=False)
+        parts[0] += total
+        total = np.add.accumulate(parts, axis=0)[-1]  # in order, as machine code adds them
     if k % block:
         total += np.matmul(a[:, k - k % block :], b[k - k % block :])
     return total

@@ -23,8 +23,8 @@ from twofold.runtime.products import (
     panels,
 )
 
-__all__ = ["BATCH", "INNER", "TURNED", "Cut", "Matrices", "Single", "Vector", "Words", "cut",
-           "is_halved", "single_call", "words_of"]  # fmt: skip
+__all__ = ["BATCH", "INNER", "TURNED", "Cut", "Inner", "Matrices", "Single", "Vector", "Words",
+           "cut", "is_halved", "single_call", "words_of"]  # fmt: skip
 
 BATCH, INNER = 0, 3
 TURNED = 32  # elements of a side of the blocks in which a half is copied to the other
@@ -86,6 +86,7 @@ class Words(NamedTuple):
     acc: object
     gemm: object
     gemv: object
+    dot: object
     trans_a: object
     trans_b: object
     m: object
@@ -139,6 +140,18 @@ class Vector(NamedTuple):
     out_step: Any
 
 
+class Inner(NamedTuple):
+    """The context of one call of ``dot``; ``a_step`` and ``b_step``: of the vectors."""
+
+    dot: Any
+    k: Any
+    a: Any
+    a_step: Any
+    b: Any
+    b_step: Any
+    c: Any
+
+
 class Matrices(NamedTuple):
     """The operands of products of m x k by k x n: sizes, elements from row to row as they lie in
     memory, whether they lie transposed, elements from one of a batch to the next."""
@@ -151,7 +164,7 @@ class Matrices(NamedTuple):
 
 def words_of(
     given: Matrices, how: Cut, places: tuple[object, ...],
-    routines: tuple[int, int], itemsize: int, wide: int = 0, lower: bool = False,
+    routines: tuple[int, int, int], itemsize: int, wide: int = 0, lower: bool = False,
 ) -> Words:  # fmt: skip
     """The context of products; ``places``: a, b, c and the memory of long sums, whose elements have
     ``wide`` bytes."""
@@ -173,11 +186,14 @@ def words_of(
 
 
 def single_call(
-    given: Matrices, places: tuple[object, ...], routines: tuple[int, int]
-) -> Single | Vector:
-    """The context of a product that is one call: of a matrix with a vector, of two matrices."""
+    given: Matrices, places: tuple[object, ...], routines: tuple[int, int, int]
+) -> Single | Vector | Inner:
+    """The context of a product that is one call: of two vectors, of a matrix with a vector, of two
+    matrices."""
     (m, n, k), (lda, ldb, ldc), (ta, tb) = given.sizes, given.leading, given.turned
-    (a, b, c, *_), (gemm, gemv) = places, routines
+    (a, b, c, *_), (gemm, gemv, dot) = places, routines
+    if m == n == 1:
+        return Inner(dot, k, a, lda if ta else 1, b, 1 if tb else ldb, c)
     flags = [CBLAS_TRANS if turned else CBLAS_NO_TRANS for turned in (ta, tb)]
     if n == 1:
         shape = (k, m) if ta else (m, k)

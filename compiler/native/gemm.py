@@ -2,7 +2,8 @@
 
 ``cut.py`` says what units there are and what the context holds; ``emit_total`` adds up the sums of
 the mode ``INNER``; ``emit_mirror`` copies what is below a diagonal to above it. A product that is
-one call of BLAS has a function that does no more (``emit_single``, ``emit_vector``).
+one call of BLAS has a function that does no more (``emit_single``, ``emit_vector``,
+``emit_inner``). NumPy calls the same routine for the same operands: ``dot`` for two vectors.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from twofold.runtime.blas import find_blas
 from twofold.runtime.products import COLUMNS, ROWS
 
 from .code import I32, I64, POINTER, Code, new_function
-from .cut import INNER, TURNED, Single, Vector, Words
+from .cut import INNER, TURNED, Inner, Single, Vector, Words
 from .lanes import element_type
 
-__all__ = ["emit_gemm", "emit_mirror", "emit_single", "emit_total", "emit_vector"]
+__all__ = ["emit_gemm", "emit_inner", "emit_mirror", "emit_single", "emit_total", "emit_vector"]
 
 DOUBLE = ir.DoubleType()
 
@@ -43,6 +44,15 @@ def emit_vector(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
     fn = new_function(module, name)
     calls = _Calls(fn, own)
     calls.gemv(Vector(*calls.words(len(Vector._fields))))
+    calls.code.finish()
+    return fn
+
+
+def emit_inner(module: ir.Module, own: DTypeInfo, name: str) -> ir.Function:
+    """Write the function of one call of ``dot``; the words are an ``Inner``."""
+    fn = new_function(module, name)
+    calls = _Calls(fn, own)
+    calls.dot(Inner(*calls.words(len(Inner._fields))))
     calls.code.finish()
     return fn
 
@@ -100,6 +110,19 @@ class _Calls:
             self._size(x.out_step)],
         )  # fmt: skip
 
+    def dot(self, x: Inner) -> None:
+        """``c = sum(a * b)``, nothing conjugated; each vector with its step."""
+        b, size = self.b, self.size_type
+        left, right, out = (b.inttoptr(place, POINTER) for place in (x.a, x.b, x.c))
+        given = [self._size(x.k), left, self._size(x.a_step), right, self._size(x.b_step)]
+        kinds = [size, POINTER, size, POINTER, size]
+        if self.parts == 1:
+            kind = ir.FunctionType(self.real, kinds)
+            b.store(b.call(b.inttoptr(x.dot, ir.PointerType(kind)), given), out)
+        else:
+            kind = ir.FunctionType(ir.VoidType(), [*kinds, POINTER])
+            b.call(b.inttoptr(x.dot, ir.PointerType(kind)), [*given, out])
+
 
 class _Product(_Calls):
     """Writes the function of products of one dtype.
@@ -150,7 +173,8 @@ class _Product(_Calls):
         return self.b.icmp_signed("==", word, I64(number))
 
     def multiply(self, m: ir.Value, n: ir.Value, k: ir.Value, *at: ir.Value) -> None:
-        """One call of BLAS: ``gemv`` with a vector, which is quicker and exacter, else ``gemm``."""
+        """One call of BLAS: ``dot`` of two vectors, ``gemv`` with one, which is quicker and exacter
+        than ``gemm``, else that."""
         b, w = self.b, self.w
         ta, tb = (self._is(t, 112) for t in (w.trans_a, w.trans_b))
         x, y, z = at
@@ -158,9 +182,14 @@ class _Product(_Calls):
         column = b.and_(self._is(w.n, 1), nonempty)
         row = b.and_(self._is(w.m, 1), nonempty)
         with b.if_else(column) as (by_column, rest):
-            with by_column:
-                self.gemv(Vector(w.gemv, w.trans_a, b.select(ta, k, m), b.select(ta, m, k), x,
-                                 w.lda, y, b.select(tb, I64(1), w.ldb), z, w.ldc))  # fmt: skip
+            with by_column, b.if_else(self._is(w.m, 1)) as (single, several):
+                with single:
+                    self.dot(Inner(w.dot, k, x, b.select(ta, w.lda, I64(1)), y,
+                                   b.select(tb, I64(1), w.ldb), z))  # fmt: skip
+                with several:
+                    shape = b.select(ta, k, m), b.select(ta, m, k)
+                    step = b.select(tb, I64(1), w.ldb)
+                    self.gemv(Vector(w.gemv, w.trans_a, *shape, x, w.lda, y, step, z, w.ldc))
             with rest, b.if_else(row) as (by_row, whole):
                 with by_row:  # the row is the transposed matrix times the other row
                     turned = b.select(tb, I64(111), I64(112))

@@ -229,6 +229,7 @@ def _products_llvm(symbol: str) -> str:
 
     from .gemm import (  # noqa: PLC0415
         emit_gemm,
+        emit_inner,
         emit_mirror,
         emit_single,
         emit_total,
@@ -238,7 +239,7 @@ def _products_llvm(symbol: str) -> str:
     module = ir.Module(symbol)
     for own in RECORDS.values():
         if own.blas:
-            written = emit_gemm, emit_total, emit_mirror, emit_single, emit_vector
+            written = emit_gemm, emit_total, emit_mirror, emit_single, emit_vector, emit_inner
             for name, emit in zip(_PRODUCTS, written, strict=True):
                 emit(module, own, f"{symbol}_{own.blas}{name}").linkage = "external"
     return str(module)
@@ -246,14 +247,15 @@ def _products_llvm(symbol: str) -> str:
 
 class Products(NamedTuple):
     """The functions of matrix products of a dtype: of any, of the sum of their parts, of what
-    copies one half of the result to the other, of one call with matrices and with a vector; see
-    ``cut.py``."""
+    copies one half of the result to the other, of one call with matrices, with a vector and with
+    two; see ``cut.py``."""
 
     gemm: int
     total: int
     mirror: int
     single: int
     vector: int
+    inner: int
 
 
 _PRODUCTS = Products._fields

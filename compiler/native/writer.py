@@ -36,7 +36,19 @@ from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
 from . import instructions as do
 from .again import Again
-from .cut import BATCH, INNER, TURNED, Matrices, Vector, cut, is_halved, single_call, words_of
+from .cut import (
+    BATCH,
+    INNER,
+    TURNED,
+    Inner,
+    Matrices,
+    Single,
+    Vector,
+    cut,
+    is_halved,
+    single_call,
+    words_of,
+)
 from .drafts import Drafts
 from .flow import FLOW
 from .launch import ARENA, CELL, HELD, LITERAL, SLOT, Launch, Word, as_word, kernel_launches
@@ -420,7 +432,8 @@ class Writer:
         self.has_products = True
         if batch == 1 and min(m, n, k) > 0 and how.grain >= how.units and not how.long:
             call = single_call(operands, places, routines)
-            function = functions.vector if isinstance(call, Vector) else functions.single
+            kinds = {Inner: functions.inner, Vector: functions.vector, Single: functions.single}
+            function = kinds[type(call)]
             self.code.append(Launch(function, 1, 1, [as_word(w) for w in call]))
             return
         words = words_of(operands, how, places, routines, item, wide, halved)

@@ -166,13 +166,24 @@ def test_a_matrix_times_itself_turned(dtype: str) -> None:
                 assert (found.numpy() == found.numpy().T).all()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", list(KINDS))
 def test_long_products_have_the_bits_of_eager_ones(dtype: str) -> None:
     rng = np.random.default_rng(3)
     compiled = tf.function(lambda a, b: a @ b, jit_compile=True)
     for left, right in (
         ((1100, 4100), (4100,)), ((4100,), (4100, 1100)), ((3, 20_000), (20_000, 5)),
-        ((40, 5000), (5000, 40)),
+        ((40, 5000), (5000, 40)), ((2, 1, 300_000), (2, 300_000, 1)), ((2, 3, 1000), (1000,)),
     ):  # fmt: skip
         a, b = (tf.constant(normal(rng, shape, dtype)) for shape in (left, right))
         assert np.array_equal(compiled(a, b).numpy(), (a @ b).numpy())
+
+
+@pytest.mark.parametrize("dtype", list(KINDS))
+def test_inner_products_of_any_length_have_the_bits_of_eager_ones(dtype: str) -> None:
+    """NumPy calls ``dot`` for two vectors, whose sums have another order than those of ``gemv``."""
+    rng = np.random.default_rng(4)
+    compiled = tf.function(lambda a, b: a @ b, jit_compile=True)
+    for k in (2, 3, 17, 61, 1000, 4097, 16_385, 20_480, 200_003):
+        for left, right in (((k,), (k,)), ((1, k), (k, 1)), ((2, 1, k), (k,))):
+            a, b = (tf.constant(normal(rng, shape, dtype)) for shape in (left, right))
+            assert np.array_equal(compiled(a, b).numpy(), (a @ b).numpy()), (left, right)
