@@ -22,6 +22,7 @@ from ..dtypes import info
 from ..errors import ArgumentError, IntegerDivisionError
 from ..op import OPS, Sample, op
 from ..record import ALL
+from ..selection import select
 from .casting import cast
 from .compare import equal, greater, greater_equal, not_equal
 from .create import zeros_like
@@ -582,7 +583,7 @@ def where(condition: Array, y: Array, z: Array) -> Array:
     >>> tf.where([True, False], [1, 2], 0).numpy()
     array([1, 0], dtype=int32)
     """
-    return np.where(condition, y, z)
+    return select(condition, y, z)
 
 
 @where.gradient

@@ -22,6 +22,9 @@ from keras.src.utils import traceback_utils
 from keras.src.utils.python_utils import pythonify_logs
 
 import twofold as tf
+import twofold.ir.ops.nn
+import twofold.runtime.products
+import twofold.runtime.sharing  # these three now: every first step needs them
 from twofold.compiler.function import Function
 
 from .core import convert_to_tensor
