@@ -1,4 +1,8 @@
-"""Nodes that work ahead or at once: ``prefetch`` and the parallel ``map``."""
+"""Nodes that work ahead or at once: ``prefetch`` and the parallel ``map``.
+
+While the reader's thread is told of lines, by a debugger or a tool for coverage, it does the work
+itself: these are told of one thread, and breakpoints in the user's functions would be run over.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import time
 import weakref
 from concurrent.futures import Future
 from typing import Any
+
+from twofold.compiler.observe import is_watched
 
 from .block import Block, of_rows
 from .fluent import AUTOTUNE
@@ -37,7 +43,7 @@ class Prefetch(Node):
 
 
 class _Prefetching(Run):
-    """The thread begins with the first element that is asked for, or is left out till then."""
+    """The thread begins with the first element that is asked for unwatched."""
 
     def __init__(self, source: Run, buffer: int, timeout: float | None) -> None:
         self.source = source
@@ -48,6 +54,8 @@ class _Prefetching(Run):
 
     def take(self, count: int) -> Block | None:
         if not self.started:
+            if is_watched():
+                return self.source.take(count)
             self.started = True
             self.feed.start()
         return self.feed.take(count)
@@ -56,7 +64,9 @@ class _Prefetching(Run):
         return super().skip(count) if self.started else self.source.skip(count)
 
     def close(self) -> None:
-        self.feed.stop()
+        self.feed.stop()  # whose thread closes the source
+        if not self.started:
+            self.source.close()
 
 
 class ParallelMap(Map):
@@ -90,7 +100,7 @@ class _CallingAtOnce(Run):
         form = None
         while len(rows) < count:
             cheap = self.calls >= 16 and self.seconds < CHEAP * self.calls
-            self._launch(1 if cheap else self.most)
+            self._launch(1 if cheap or is_watched() else self.most)
             if not self.flying:
                 break
             future = self._landed(wait_for=not rows)
