@@ -97,6 +97,17 @@ class Holder:
         return leaky(x) * slope
 
 
+class Sloped:
+    """Called as a function is: an activation, a loss and a metric."""
+
+    def __init__(self, slope: float) -> None:
+        self.slope = slope
+
+    def __call__(self, *given: Any) -> Any:
+        x = given[-1] - given[0] if len(given) > 1 else given[0]
+        return leaky(x * x) * self.slope
+
+
 class Weighed(keras.Model):
     def __init__(self) -> None:
         super().__init__()
@@ -144,6 +155,10 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "a function for an activation": (dense(activation=leaky), {}),
     "a method for an activation": (dense(activation=Holder().leaky), {}),
     "a partial function": (dense(activation=functools.partial(Holder().leaky, slope=2.0)), {}),
+    "an object for an activation": (dense(activation=Sloped(0.5)), {}),
+    "an object for a regularizer": (dense(kernel_regularizer=Sloped(0.1)), {}),
+    "objects for a loss and a metric": (dense(), {"loss": Sloped(0.5), "metrics": [Sloped(2.0)]}),
+    "a partial object": (dense(activation=functools.partial(Sloped(0.5))), {}),
     "functions of a cell": (recurrent, {}),
     "a function for a regularizer": (dense(activity_regularizer=beyond), {}),
     "a method for a loss": (dense(), {"loss": Repeated().call}),

@@ -73,10 +73,18 @@ def _open(owner: Any, methods: Sequence[str]) -> None:
     owner.__init_subclass__ = classmethod(derive)
 
 
+def _code_of(given: Any) -> Any:
+    """What runs when it is called: of an object its method, of anything else itself."""
+    of_object = callable(given) and isinstance(type(given).__call__, FunctionType)
+    return given.__call__ if of_object else given
+
+
 def _is_of_user(function: Any) -> bool:
-    """Whether this is a function or method of the user's, also with some arguments given."""
+    """Whether this is a function, a method or an object of the user's, also with some arguments
+    given."""
     while isinstance(function, functools.partial):
         function = function.func
+    function = _code_of(function)
     function = getattr(function, "__func__", function)
     return isinstance(function, FunctionType) and not is_library(function.__code__.co_filename)
 
@@ -110,7 +118,7 @@ class _Held:
             raise AttributeError(
                 f"{type(owner).__name__!r} object has no attribute {self.name!r}"
             ) from None
-        return hooked(held) if bind.ground().tracing and _is_of_user(held) else held
+        return hooked(_code_of(held)) if bind.ground().tracing and _is_of_user(held) else held
 
     def __set__(self, owner: Any, value: Any) -> None:
         vars(owner)[self.name] = value
