@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from keras.src import tree
+from keras.src.backend import config
 from keras.src.backend.common import KerasVariable, standardize_dtype
 from keras.src.backend.common.dtypes import result_type
 
@@ -82,7 +83,7 @@ def convert_to_tensor(
         raise ValueError(
             f"`{'sparse' if sparse else 'ragged'}=True` is not supported with the twofold backend"
         )
-    want = None if dtype is None else standardize_dtype(dtype)
+    want = None if dtype is None else _named(dtype)
     if isinstance(x, KerasVariable):
         x = x.value
     if isinstance(x, tf.Variable):
@@ -90,9 +91,9 @@ def convert_to_tensor(
     if isinstance(x, Tensor):
         return x if want is None else _converted(x, want)
     if want is None and x.__class__ is np.ndarray:
-        want = _of_array(x.dtype)
+        want = common_kind(x.dtype)
     if want is None:
-        want = result_type(*[kind_of(v) for v in tree.flatten(x)])
+        want = common_kind(*[kind_of(v) for v in tree.flatten(x)])
     if isinstance(x, list | tuple) and any(_is_symbolic(v) for v in tree.flatten(x)):
         return tf.stack([convert_to_tensor(v, want) for v in x])
     if _is_symbolic(x):
@@ -110,17 +111,31 @@ def convert_to_tensor(
 def _converted(x: Tensor, want: str) -> Any:
     """``x`` in a dtype. A float beyond an unsigned dtype becomes its nearest number, as in
     XLA: quantisers cast numbers below 0, and what C makes of those depends on the processor."""
-    if x.dtype.name == want:
+    name = _name_of(x.dtype)
+    if name == want:
         return x
-    if want.startswith("uint") and x.dtype.name.startswith(("float", "bfloat")):
+    if want.startswith("uint") and name.startswith(("float", "bfloat")):
         return tf.saturate_cast(x, want)
     return tf.cast(x, want)
 
 
-@functools.lru_cache(maxsize=64)
-def _of_array(dtype: np.dtype[Any]) -> Any:
-    """The dtype in which arrays of a dtype are computed with."""
-    return result_type(dtype)
+_named = functools.lru_cache(maxsize=256)(standardize_dtype)  # thousands of times in a step
+
+
+@functools.lru_cache(maxsize=256)
+def _name_of(dtype: np.dtype[Any]) -> str:
+    return dtype.name
+
+
+def common_kind(*kinds: Any) -> str:
+    """``result_type`` of dtypes and types of Python numbers, found once for each of them."""
+    return _common_kind(config.floatx(), kinds)
+
+
+@functools.lru_cache(maxsize=1024)
+def _common_kind(floatx: str, kinds: tuple[Any, ...]) -> str:
+    found: str = result_type(*kinds)
+    return found
 
 
 def kind_of(x: Any) -> Any:

@@ -14,7 +14,7 @@ from keras.src.backend.common.dtypes import result_type
 
 import twofold as tf
 
-from .core import convert_to_tensor, kind_of
+from .core import common_kind, convert_to_tensor, kind_of
 
 __all__ = [
     "alike", "axes", "common", "counted", "floating", "kind_of", "of_floatx", "sizes", "sum_dtype",
@@ -25,7 +25,7 @@ __all__ = [
 def together(*operands: Any, also: tuple[Any, ...] = ()) -> list[Any]:
     """Operands as tensors of their result type; ``also``: further types that count."""
     given = [x if isinstance(x, bool | int | float) else convert_to_tensor(x) for x in operands]
-    want = result_type(*map(kind_of, given), *also)
+    want = common_kind(*map(kind_of, given), *also)
     return [convert_to_tensor(x, want) for x in given]
 
 
