@@ -18,7 +18,7 @@ one for each point of the loops that are not folded. The rules, in the order of 
    that a later sweep needs, is written in its own sweep to an output which that later sweep is
    going to overwrite anyway (``_keep_dear``): softmax keeps its exponentials in the result. It
    takes an output of the same dtype that nobody has claimed and that is stored no earlier than the
-   value is needed last. No memory is ever added for it.
+   value is needed last, also for what later sweeps compute again. No memory is ever added for it.
 5. **Constants** stand before everything.
 
 Which nodes share a kernel at all was decided by ``passes/fuse.py``; which loops become one, by
@@ -180,7 +180,7 @@ def _keep_dear(
             continue
         if not calls(value.expr) - CHEAP:
             continue
-        first, last = values.sweep[name], _last_use(values, name)
+        first, last = values.sweep[name], _last_use(values, name, kept)
         room = (
             s for s in free
             if values.dtype(s) == value.dtype and first < values.sweep[s.value] >= last
@@ -192,7 +192,13 @@ def _keep_dear(
             kept[name] = first, home.access
 
 
-def _last_use(values: Values, name: str) -> int:
-    return max(
-        (values.sweep[v.name] for v in values.table.values() if name in arguments(v)), default=0
-    )
+def _last_use(values: Values, name: str, kept: dict[str, tuple[int, Access]]) -> int:
+    """The last sweep that needs a full value, be it for one that it computes again (rule 2)."""
+    last: dict[str, int] = {}
+    for value in reversed(values.table.values()):
+        until = values.sweep[value.name]
+        if values.full[value.name] and not isinstance(value, Fold) and value.name not in kept:
+            until = max(until, last.get(value.name, 0))
+        for argument in arguments(value):
+            last[argument] = max(until, last.get(argument, 0))
+    return last.get(name, 0)
