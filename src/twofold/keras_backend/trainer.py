@@ -6,6 +6,7 @@ trainable weights, the optimizer. It is compiled by ``tf.function`` unless ``run
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -124,17 +125,23 @@ class NumpyTrainer(base_trainer.Trainer):
         made.waits = True
         return made  # type: ignore[no-any-return]
 
-    def _build_ahead(self, iterator: Any = None, data_batch: Any = None) -> None:
+    def _build_ahead(self, step: str, iterator: Any = None, data_batch: Any = None) -> None:
         """Make the Variables of model, metrics, loss and optimizer before a step is traced.
 
         Where the first step runs eagerly and is Keras's own, it makes those of metrics and losses
-        itself, and the shapes of a model that is built need not be found out before.
+        itself, and the shapes of a model that is built need not be found out before. A step of the
+        user's may call the model on something else than the data, or not at all: what it needs is
+        made when it runs first, as on TensorFlow.
         """
         built = all(layer.built for layer in self._flatten_layers())
-        if self.jit_compile or not built or not self._has_own_steps():
+        is_own = getattr(type(self), step) is getattr(NumpyTrainer, step)
+        if is_own and (self.jit_compile or not built or not self._has_own_steps()):
             self._symbolic_build(iterator, data_batch)
             return
-        if self.optimizer is not None and not self.optimizer.built:
+        if built and not is_own:
+            with contextlib.suppress(Exception):  # raised again by the step, if it is one there
+                self._symbolic_build(iterator, data_batch)
+        if built and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
         self._post_build()
 
@@ -201,7 +208,7 @@ class NumpyTrainer(base_trainer.Trainer):
             class_weight=class_weight,
             steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
-        self._build_ahead(iterator=batches)
+        self._build_ahead("train_step", iterator=batches)
         batches.reset()
         told = self._callbacks(callbacks, batches, verbose, epochs, history=True)
         self.stop_training = False
@@ -281,7 +288,7 @@ class NumpyTrainer(base_trainer.Trainer):
             batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
             steps_per_execution=self.steps_per_execution,
         )  # fmt: skip
-        self._build_ahead(iterator=batches)
+        self._build_ahead("test_step", iterator=batches)
         batches.reset()
         told = self._callbacks(callbacks, batches, verbose, 1)
         self.make_test_function()
@@ -338,17 +345,19 @@ class NumpyTrainer(base_trainer.Trainer):
                     f"time. Received: sample_weight={sample_weight}, class_weight={class_weight}"
                 )
             sample_weight = data_adapter_utils.class_weight_to_sample_weights(y, class_weight)
-        return self._on_batch(self.make_train_function, (x, y, sample_weight), return_dict)
+        data = (x, y, sample_weight)
+        return self._on_batch("train_step", self.make_train_function, data, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics of one batch."""
         self._assert_compile_called("test_on_batch")
-        return self._on_batch(self.make_test_function, (x, y, sample_weight), return_dict)
+        data = (x, y, sample_weight)
+        return self._on_batch("test_step", self.make_test_function, data, return_dict)
 
-    def _on_batch(self, make: Callable[[], Any], data: Any, return_dict: bool) -> Any:
-        self._build_ahead(data_batch=data)
+    def _on_batch(self, name: str, make: Callable[[], Any], data: Any, return_dict: bool) -> Any:
+        self._build_ahead(name, data_batch=data)
         step = make()
         self.reset_metrics()
         logs = pythonify_logs(step(iter([data])))
