@@ -367,4 +367,5 @@ def is_made_of_message(kind: type[Exception]) -> bool:
 
 # TensorFlow's names of what is not a class of its own here.
 OpError = TwofoldError
+DataLossError = LoadError
 ResourceExhaustedError = MemoryError

@@ -78,7 +78,7 @@ _OF_NUMPY = frozenset((
     "savez_compressed", "seterr", "geterr", "seterrcall", "geterrcall", "set_printoptions",
     "get_printoptions", "show_config", "setbufsize", "getbufsize", "open_memmap", "show_runtime",
 ))  # fmt: skip
-_OF_FILES = ("twofold.api.filesystem",)  # of ours: what asks the file system
+_OF_FILES = ("twofold.api.filesystem", "twofold.data.records")  # of ours: what asks the file system
 _IMMUTABLE = (
     int, float, complex, str, bytes, range, slice, frozenset, tuple, type(None), type(Ellipsis),
     type(NotImplemented), np.dtype, np.generic, np.ufunc, np.finfo, np.iinfo, re.Pattern, re.Match,

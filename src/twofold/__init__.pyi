@@ -60,6 +60,7 @@ from twofold.api.numbers import newaxis as newaxis
 from twofold.api.numbers import pi as pi
 from twofold.api.placement import control_dependencies as control_dependencies
 from twofold.api.placement import device as device
+from twofold.api.placement import get_logger as get_logger
 from twofold.api.placement import group as group
 from twofold.api.placement import init_scope as init_scope
 from twofold.api.placement import tuple_ as tuple_
@@ -67,6 +68,8 @@ from twofold.api.scans import foldl as foldl
 from twofold.api.scans import foldr as foldr
 from twofold.api.scans import map_fn as map_fn
 from twofold.api.scans import scan as scan
+from twofold.api.serialized import make_ndarray as make_ndarray
+from twofold.api.serialized import make_tensor_proto as make_tensor_proto
 from twofold.api.small import IndexedSlices as IndexedSlices
 from twofold.api.small import broadcast_dynamic_shape as broadcast_dynamic_shape
 from twofold.api.small import broadcast_static_shape as broadcast_static_shape

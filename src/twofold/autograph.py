@@ -7,7 +7,7 @@ from typing import Any
 
 from twofold.ir.errors import ArgumentError
 
-__all__ = ["experimental"]
+__all__ = ["experimental", "set_verbosity"]
 
 
 def _decorated(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,3 +53,16 @@ class experimental:
                 "set_loop_options: maximum_iterations is not taken; write `for _ in range(most)` "
                 "with a break, or tf.while_loop(..., maximum_iterations=most)"
             )
+
+
+def set_verbosity(level: int, alsologtostdout: bool = False) -> None:
+    """Accept how much is told of a conversion: code is not converted here, and
+    `twofold explain` says what became of a function.
+
+    Raises ArgumentError for what is no number.
+
+    >>> import twofold as tf
+    >>> tf.autograph.set_verbosity(0)
+    """
+    if not isinstance(level, int):
+        raise ArgumentError(f"set_verbosity takes a number, not {level!r}")

@@ -10,6 +10,7 @@ from twofold.api.pictures import decode_gif as decode_gif
 from twofold.api.pictures import decode_image as decode_image
 from twofold.api.pictures import decode_jpeg as decode_jpeg
 from twofold.api.pictures import decode_png as decode_png
+from twofold.api.pictures import decode_webp as decode_webp
 from twofold.api.pictures import encode_jpeg as encode_jpeg
 from twofold.api.pictures import encode_png as encode_png
 from twofold.api.pictures import extract_jpeg_shape as extract_jpeg_shape

@@ -1,9 +1,19 @@
-"""``tf.train``: checkpoints of a training, averages of its weights."""
+"""``tf.train``: checkpoints of a training, averages of its weights, and examples in records."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from twofold.averages import ExponentialMovingAverage
 from twofold.saving.checkpoint import Checkpoint, latest_checkpoint
 from twofold.saving.manager import CheckpointManager
 
 __all__ = ["Checkpoint", "CheckpointManager", "ExponentialMovingAverage", "latest_checkpoint"]
+
+
+def __getattr__(name: str) -> Any:  # the messages of examples, with the package protobuf
+    from twofold.api.messages import EXAMPLES, message  # noqa: PLC0415
+
+    if name not in EXAMPLES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return globals().setdefault(name, message(name))

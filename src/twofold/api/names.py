@@ -164,7 +164,7 @@ _SMALL = (
 )  # fmt: skip
 _PICTURES = (
     "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg",
-    "decode_png", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg",
+    "decode_png", "decode_webp", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg",
 )  # fmt: skip
 _CHANGES = (
     "brightness", "contrast", "crop", "flip_left_right", "flip_up_down", "hue", "saturation",
@@ -229,11 +229,14 @@ OBJECTS: dict[str, str] = {
         for name in (
             "control_dependencies",
             "device",
+            "get_logger",
             "group",
             "init_scope",
         )
     },
     "tuple": "twofold.api.placement:tuple_",
+    "make_ndarray": "twofold.api.serialized:make_ndarray",
+    "make_tensor_proto": "twofold.api.serialized:make_tensor_proto",
     "math.special": "twofold.api.special:special",
     "math.approx_max_k": "twofold.api.neural:approx_max_k",
     "math.approx_min_k": "twofold.api.neural:approx_min_k",

@@ -24,7 +24,7 @@ from .creation import convert_to_tensor
 
 __all__ = [
     "decode_and_crop_jpeg", "decode_bmp", "decode_gif", "decode_image", "decode_jpeg",
-    "decode_png", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg",
+    "decode_png", "decode_webp", "encode_jpeg", "encode_png", "extract_jpeg_shape", "is_jpeg",
 ]  # fmt: skip
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -171,12 +171,26 @@ def decode_gif(contents: Any, name: Any = None) -> Tensor:
     return _frames(_opened(contents, "decode_gif", "GIF"))
 
 
-def _frames(image: Any) -> Tensor:
+def _frames(image: Any, mode: str = "RGB") -> Tensor:
     found = []
     for i in range(getattr(image, "n_frames", 1)):
         image.seek(i)
-        found.append(np.asarray(image.convert("RGB")))
+        found.append(np.asarray(image.convert(mode)))
     return wrap(np.stack(found))
+
+
+def decode_webp(contents: Any, channels: int = 0, dtype: Any = "uint8", name: Any = None) -> Tensor:
+    """The images in the bytes of a WebP: ``[number, height, width, channels]``, uint8, with 3 or 4
+    channels, or those of the file.
+
+    Raises ConversionError for other bytes, ArgumentError for other channels and dtypes.
+    """
+    if channels not in (0, 3, 4):
+        raise ArgumentError(f"decode_webp: channels is one of (0, 3, 4), not {channels!r}")
+    if as_dtype(dtype, "decode_webp") != np.uint8:
+        raise ArgumentError(f"decode_webp: images are read as uint8, not {dtype}")
+    image = _opened(contents, "decode_webp", "WEBP")
+    return _frames(image, _MODES[channels or _own_channels(image)])
 
 
 def decode_image(

@@ -7,6 +7,7 @@ is soft, as it is at the start.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from contextvars import Token
@@ -19,7 +20,7 @@ from twofold.ir.tree import flatten
 from .creation import convert_to_tensor
 
 __all__ = [
-    "LogicalDevice", "PhysicalDevice", "control_dependencies", "device",
+    "LogicalDevice", "PhysicalDevice", "control_dependencies", "device", "get_logger",
     "get_soft_device_placement", "get_visible_devices", "group", "init_scope",
     "list_logical_devices", "list_physical_devices", "set_memory_growth",
     "set_soft_device_placement", "set_visible_devices", "tuple_",
@@ -240,3 +241,13 @@ class init_scope:
 
     def __exit__(self, *error: object) -> None:
         bind.pop(self._tokens.pop())
+
+
+def get_logger() -> logging.Logger:
+    """The logger of twofold, of which those of its parts are children.
+
+    >>> import twofold as tf
+    >>> tf.get_logger().name
+    'twofold'
+    """
+    return logging.getLogger("twofold")

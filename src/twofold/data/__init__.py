@@ -9,7 +9,7 @@ from .node import INFINITE as INFINITE_CARDINALITY
 from .node import UNKNOWN as UNKNOWN_CARDINALITY
 from .options import Options
 from .prefetch import AUTOTUNE
-from .readers import TextLineDataset
+from .readers import FixedLengthRecordDataset, TextLineDataset, TFRecordDataset
 from .spec import DatasetSpec
 
 __all__ = [
@@ -18,8 +18,10 @@ __all__ = [
     "UNKNOWN_CARDINALITY",
     "Dataset",
     "DatasetSpec",
+    "FixedLengthRecordDataset",
     "Iterator",
     "Options",
+    "TFRecordDataset",
     "TextLineDataset",
     "experimental",
 ]

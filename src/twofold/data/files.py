@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.errors import ArgumentError, LoadError
+from twofold.ir.errors import ArgumentError, LoadError, NotFoundError
 
 from . import spec as specs
 from .block import Block
@@ -110,6 +110,9 @@ class _Reading(Run):
         except (EOFError, zlib.error) as error:
             self.blocks = iter(())
             raise LoadError(f"{self.node.files[self.at]} is damaged or cut off: {error}") from error
+        except FileNotFoundError as error:
+            self.blocks = iter(())
+            raise NotFoundError(message=f"{error.filename}: {error.strerror}") from None
         if isinstance(block, Exception):
             raise block
         if block is None:

@@ -9,14 +9,33 @@ from twofold.ir.errors import ArgumentError
 from . import tables
 from .dataset import Dataset
 from .files import lines_of, paths_of
+from .records import fixed_length_of, records_of
 
-__all__ = ["CsvDataset", "TextLineDataset", "assert_cardinality", "make_csv_dataset"]
+__all__ = [
+    "CsvDataset", "FixedLengthRecordDataset", "TFRecordDataset", "TextLineDataset",
+    "assert_cardinality", "make_csv_dataset",
+]  # fmt: skip
 
 
-class TextLineDataset(Dataset):
+class _OfFiles(Dataset):
+    """A dataset of files, one after the other, or of several in turn."""
+
+    def _begin(self, read: Any, names: list[str], parallel: Any) -> None:
+        """``read`` makes the node of some files; ``parallel`` so many are read in turn, an element
+        of each, where that is a number over 1, as in TensorFlow."""
+        made = Dataset._of(read(names))
+        count = 1 if parallel is None else int(parallel)
+        if count > 1 and len(names) > 1:
+            each = [Dataset._of(read([name])) for name in names]
+            made = Dataset.range(len(each)).interleave(lambda i: each[int(i)], count, 1)
+        self._node, self._options = made._node, made._options
+
+
+class TextLineDataset(_OfFiles):
     """The lines of text files, as texts without their ends.
 
-    ``compression_type``: None, "GZIP" or "ZLIB". Raises LoadError for a file that is cut off.
+    ``compression_type``: None, "GZIP" or "ZLIB". ``num_parallel_reads`` files are read in turn, a
+    line of each; without it one follows the other. Raises LoadError for a file that is cut off.
 
     >>> import pathlib, tempfile
     >>> import twofold as tf
@@ -31,8 +50,62 @@ class TextLineDataset(Dataset):
         num_parallel_reads: Any = None, name: str | None = None,
     ) -> None:  # fmt: skip
         names = paths_of(filenames, "TextLineDataset")
-        made = Dataset._of(lines_of(names, compression_type, buffer_size))
-        self._node, self._options = made._node, made._options
+        self._begin(
+            lambda some: lines_of(some, compression_type, buffer_size), names, num_parallel_reads
+        )
+
+
+class TFRecordDataset(_OfFiles):
+    """The records of TFRecord files, as texts; ``tf.io.TFRecordWriter`` writes them.
+
+    ``compression_type`` and ``num_parallel_reads`` as for ``TextLineDataset``; ``buffer_size``
+    changes nothing. Raises LoadError where a file is no TFRecord file, damaged or cut off.
+
+    >>> import os, tempfile
+    >>> import twofold as tf
+    >>> file = os.path.join(tempfile.mkdtemp(), "one.tfrecord")
+    >>> with tf.io.TFRecordWriter(file, "GZIP") as writer:
+    ...     writer.write(tf.io.serialize_tensor([1, 2]).numpy())
+    >>> ds = tf.data.TFRecordDataset(file, "GZIP").map(lambda x: tf.io.parse_tensor(x, tf.int32))
+    >>> [x.numpy().tolist() for x in ds]
+    [[1, 2]]
+    """
+
+    def __init__(
+        self, filenames: Any, compression_type: Any = None, buffer_size: Any = None,
+        num_parallel_reads: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        names = paths_of(filenames, "TFRecordDataset")
+        self._begin(lambda some: records_of(some, compression_type), names, num_parallel_reads)
+
+
+class FixedLengthRecordDataset(_OfFiles):
+    """The parts of ``record_bytes`` bytes of files, as texts, between a header and a footer.
+
+    The other parameters are those of ``TFRecordDataset``. Raises ArgumentError for lengths that
+    are none, LoadError for a file that is no whole number of records.
+
+    >>> import pathlib, tempfile
+    >>> import twofold as tf
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "pairs"
+    >>> _ = file.write_bytes(b"#aabb")
+    >>> [x.numpy() for x in tf.data.FixedLengthRecordDataset(file, 2, header_bytes=1)]
+    [b'aa', b'bb']
+    """
+
+    def __init__(
+        self, filenames: Any, record_bytes: int, header_bytes: int | None = None,
+        footer_bytes: int | None = None, buffer_size: Any = None, compression_type: Any = None,
+        num_parallel_reads: Any = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        names = paths_of(filenames, "FixedLengthRecordDataset")
+        lengths = int(record_bytes), int(header_bytes or 0), int(footer_bytes or 0)
+        if lengths[0] < 1 or min(lengths) < 0:
+            raise ArgumentError(f"FixedLengthRecordDataset: there are no lengths {lengths}")
+        self._begin(
+            lambda some: fixed_length_of(some, *lengths, compression_type),
+            names, num_parallel_reads,
+        )  # fmt: skip
 
 
 class CsvDataset(Dataset):
