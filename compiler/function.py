@@ -47,6 +47,8 @@ CHANGES = 2  # traces in a row that change Python state before calls run as plai
 AGAIN = 6  # the same for traces that read what each call changes
 STORM = 12  # traces after which one warning explains why it retraces
 
+_OF_PYTHON = frozenset(("__code__", "__defaults__", "__kwdefaults__"))
+
 _REFUSED = (StagingError, ReturnTypeError, GraphError)
 
 _current = bind.current
@@ -68,9 +70,9 @@ class Function:
         self, python_function: Callable[..., Any], *, input_signature: Any = None,
         jit_compile: bool | None = None, name: str | None = None, strict: bool = False,
     ) -> None:  # fmt: skip
-        attributes = getattr(python_function, "__dict__", {})
-        if isinstance(python_function, types.FunctionType | types.MethodType):
-            self.__dict__.update(attributes)  # what the user set on the function
+        is_python = isinstance(python_function, types.FunctionType | types.MethodType)
+        users: dict[str, Any] = python_function.__dict__ if is_python else {}
+        self.__dict__.update(users)  # what the user set on the function
         functools.update_wrapper(self, python_function, updated=())
         self.python_function = python_function
         open_package(python_function)
@@ -94,6 +96,8 @@ class Function:
         self._told = False
         self._latest: weakref.ref[ConcreteFunction] | None = None
         self._reasons: deque[str] = deque(maxlen=STORM)
+        own = [name for name, x in self.__dict__.items() if x is not users.get(name, self)]
+        self._own = frozenset((*own, "_own"))  # names of attributes that are not the user's
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         frame = _current.get()
@@ -507,6 +511,15 @@ class Function:
         if own or python_function is None:  # what the user set on a function is in ``__dict__``
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(python_function, name)  # ``__code__``, ``__defaults__`` ...
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OF_PYTHON:
+            setattr(self.python_function, name, value)
+        elif name == "__dict__" and "python_function" not in value:
+            kept = {k: v for k, v in self.__dict__.items() if k in self._own}
+            super().__setattr__(name, {**value, **kept})
+        else:  # the ``__dict__`` of another Function, which takes this one's place: a reload
+            super().__setattr__(name, value)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         options = {"input_signature": self.input_signature, "jit_compile": self.jit_compile,

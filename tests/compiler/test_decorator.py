@@ -205,3 +205,56 @@ def test_what_tensorflow_programs_pass_is_accepted() -> None:
     for options in ({"autograph": False}, {"autograph": True}, {"reduce_retracing": True},
                     {"reduce_retracing": None}, {"experimental_relax_shapes": True}):  # fmt: skip
         assert tf.function(lambda x: x + 1, jit_compile=False, **options)(X).numpy()[0] == 2.0
+
+
+def scaled(x: Any, k: Any = 2.0, *, up: float = 0.0) -> Any:
+    return x * k + up
+
+
+def lowered(x: Any, k: Any = 5.0, *, up: float = 1.0) -> Any:
+    return x * k - up
+
+
+def test_code_and_defaults_that_are_assigned_are_those_of_the_function() -> None:
+    def copied(function: Any) -> Any:
+        made = types.FunctionType(function.__code__, globals(), function.__name__)
+        made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+        return made
+
+    plain, f = copied(scaled), numpy_eager(copied(scaled))
+    assert f(X).numpy().tolist() == [2.0, 4.0]
+    for name in ("__code__", "__defaults__", "__kwdefaults__"):
+        for function in (plain, f):
+            setattr(function, name, getattr(lowered, name))
+        assert f(X).numpy().tolist() == plain(X).numpy().tolist()
+    assert f(X).numpy().tolist() == plain(X).numpy().tolist() == [4.0, 9.0]
+
+
+def test_attributes_that_are_replaced_are_the_users() -> None:
+    def f(x: Any) -> Any:
+        return x + 1
+
+    f.note = "first"  # type: ignore[attr-defined]
+    g = numpy_eager(f)
+    assert g.note == "first"
+    for _ in range(2):
+        g.__dict__ = {"other": 1}
+        assert g.other == 1
+        assert not hasattr(g, "note")
+        assert g(X).numpy().tolist() == [2.0, 3.0]
+
+
+def test_a_reload_gives_a_function_the_state_of_the_new_one() -> None:
+    """What IPython's ``%autoreload`` does: first the function without decorators, then with."""
+    old, new = numpy_eager(scaled), tf.function(lowered, strict=True, jit_compile=False)
+    assert old(X).numpy().tolist() == [2.0, 4.0]
+    code = scaled.__code__
+    try:
+        for given in (lowered, new):
+            for name in ("__code__", "__defaults__", "__kwdefaults__", "__doc__", "__dict__"):
+                setattr(old, name, getattr(given, name))
+            assert old(X).numpy().tolist() == [4.0, 9.0]
+    finally:
+        scaled.__code__, scaled.__defaults__ = code, (2.0,)
+        scaled.__kwdefaults__ = {"up": 0.0}
+    assert old.strict
