@@ -31,7 +31,7 @@ def operands(frame: Any, where: Location) -> str:
     ``frame``: the user's, which is at ``where``. Empty where the source cannot be read, or has
     nothing with a shape.
     """
-    spaces = [frame.f_locals, frame.f_globals]
+    spaces = [dict(frame.f_locals), frame.f_globals]  # a proxy from 3.13 on
     told: dict[str, str] = {}
     for node in _names(where.file, where.line, where.column, where.end_line, where.end_column):
         value = _found(node, spaces)

@@ -64,18 +64,21 @@ def reduced(builder: Builder, node: Node) -> None:
     each, axes = builder.wide.each(source), node.attrs["axis"]
     if is_half(node.out) or is_half(source):
         raise UnfitError("a large array in half precision")
-    kept = [a for a in range(len(each.shape)) if a not in axes]
+    rank = len(each.shape)
+    keeps = len(node.out.type.shape) == rank
+    shown = [a for a in range(rank) if keeps or a not in axes]
     expr, first = normal(node.op.expr or ""), identity(node, dtype)
 
     def total(index: Places) -> str:
         def at(inner: Places) -> str:
-            places = dict(zip(kept, index, strict=True)) | dict(zip(axes, inner, strict=True))
+            places = dict(zip(shown, index, strict=True)) | dict(zip(axes, inner, strict=True))
             x = builder.wide.element(each, tuple(places[a] for a in range(len(each.shape))))
             return x if held_in(source) == dtype else builder.apply(f"cast({x})", dtype)
 
         return _folded(builder, [each.shape[a] for a in axes], at, Fold("acc", dtype, expr, first))
 
-    _for_each(builder, node, [each.shape[a] for a in kept], total)
+    shape = [1 if a in axes else each.shape[a] for a in shown]
+    _for_each(builder, node, shape, total)
 
 
 def _for_each(builder: Builder, node: Node, shape: Sequence[DimLike], total: At) -> None:

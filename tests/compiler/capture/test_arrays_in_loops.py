@@ -169,3 +169,23 @@ def test_they_are_one_kernel(function: Callable[..., Any], convert: Callable[...
 def test_a_tensor_beyond_its_end_is_an_index_error() -> None:
     with pytest.raises(IndexError, match="9"):
         tf.function(beyond)(tf.constant(given(beyond)), number(N))
+
+
+@pytest.mark.parametrize("axis", [0, 1, (0, 1)])
+@pytest.mark.parametrize("fold", [np.sum, np.max])
+def test_folds_that_keep_their_axes_are_folded_in_the_loop(fold: Any, axis: Any) -> None:
+    def f(x: Any, n: Any) -> Any:
+        total = 0.0
+        for _ in range(n):
+            y = fold(x, axis=axis, keepdims=True)
+            x = x - 0.1 * y
+            total = total + x.sum()
+            if total > 1e9:
+                break
+        return x, total
+
+    compiled = tf.function(f, strict=True, jit_compile=True)
+    for rows in (40, 70):
+        x = np.linspace(0.5, 1.5, 3 * rows).reshape(rows, 3)
+        for made, wanted in zip(compiled(x, 30), f(x, 30), strict=True):
+            np.testing.assert_allclose(made, wanted, rtol=1e-12)
