@@ -17,6 +17,7 @@ from typing import Any
 
 from twofold.ir.tree import UNSET, dict_of, slot_value, slots_of
 
+from .library import file_of, is_library
 from .readers import MISSING, Attributes, Items, Pairs
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "attributes_named",
     "attributes_of",
     "is_generator",
+    "past",
     "state_of",
 ]
 
@@ -37,6 +39,8 @@ State = tuple[Reader, Restore | None]
 def state_of(value: Any) -> State | None:
     """Reads the items of a container, or the state of a random generator; None for other
     objects."""
+    if isinstance(value, _CONTAINERS) and _has_own_reads(type(value)):
+        return _state_behind(value)
     if isinstance(value, list | UserList):
         return Items(value), functools.partial(value.__setitem__, slice(None))
     if isinstance(value, tuple):
@@ -55,6 +59,45 @@ def state_of(value: Any) -> State | None:
     if isinstance(value, contextvars.ContextVar):
         return lambda: (value.get(MISSING),), None
     return _random_state(value)
+
+
+_CONTAINERS = (list, tuple, set, deque, UserList, Mapping)
+_READS = ("__iter__", "__getitem__", "__len__", "__missing__", "keys", "values", "items")
+
+
+def _users(kind: type) -> list[type]:
+    return [base for base in kind.__mro__ if not is_library(file_of(base))]
+
+
+def _has_own_reads(kind: type) -> bool:
+    """Whether it runs code of the user's to go over a container."""
+    if kind.__module__ == "builtins":
+        return False
+    return any(name in vars(base) for base in _users(kind) for name in _READS)
+
+
+def _state_behind(value: Any) -> State | None:
+    """What a container of a user's class holds, past the methods of that class; None if that is
+    in its attributes."""
+    if isinstance(value, UserDict):
+        return lambda: Pairs(value.data)(), lambda old: _put_items(value.data, old)
+    if isinstance(value, UserList):
+        return lambda: tuple(value.data), lambda old: value.data.__setitem__(slice(None), old)
+    if not isinstance(value, list | tuple | set | deque | dict):
+        return None
+    held = past(value)
+    if isinstance(value, dict):
+        return Pairs(held), functools.partial(_put_items, held)
+    if isinstance(value, list):
+        return lambda: tuple(held.__iter__()), functools.partial(held.__setitem__, slice(None))
+    fill = None if isinstance(value, tuple) else getattr(held, "extend", None) or held.update
+    return lambda: tuple(held.__iter__()), fill and functools.partial(_refill, held, fill)
+
+
+def past(value: Any) -> Any:
+    """A container with the methods that classes of the user's may have put others before."""
+    users = _users(type(value))
+    return super(users[-1], value) if users else value
 
 
 def is_generator(value: Any) -> bool:

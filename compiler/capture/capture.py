@@ -8,15 +8,13 @@ import contextlib
 import functools
 import operator
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from twofold.ir import bind
 from twofold.ir.errors import StagingError
 from twofold.ir.handlers import may_be_caught
-from twofold.ir.op import OPS
 from twofold.ir.tensor_shape import LISTED, TUPLES
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -29,25 +27,24 @@ from ..symint import SymInt
 from ..trace import Traced
 from . import exceptions, instructions, operators
 from .aliases import put_outside
-from .branches import Again, Given, Redo, fork
+from .branches import Again, Given, fork
 from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
+from .decisions import Decisions
 from .effort import PEELED, Effort, TooDeep
-from .flow import END, flow_of
 from .frame import UNBOUND, Frame
 from .grown import runs
 from .heap import EMPTY, Heap
 from .journal import Journal
-from .lists import Lists, looks_into
-from .machine import Decide, Generator, Leave, Raised, unbound
+from .lists import looks_into
+from .machine import Generator, Leave, Raised, unbound
 from .merge import Unmergeable
 from .natives import NATIVES, interpreted, to_python
 from .numbers import DTYPES, TracedNumber, sized
 from .opened import is_interpreted, module_fallback, own_method
 from .pure import any_of
-from .raising import decision_of
 from .shapes import holds_opaque, is_opaque
-from .specials import iterated, iterates
+from .specials import iterated, iterates, updated
 from .staged import PRINTS, is_staged, known_truth, source_of, special_of, whole
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
@@ -61,7 +58,7 @@ assert operators
 ROLL = 24  # trips of a loop over Python's numbers from which on it is a loop of the graph
 
 
-class Capture(Lists):
+class Capture(Decisions):
     """Interprets the functions of one trace."""
 
     def __init__(self, tracer: Any) -> None:
@@ -213,103 +210,6 @@ class Capture(Lists):
         if isinstance(iterator, Iterator) and not self.heap.is_fresh(iterator):
             raise Unmergeable(f"a {type(iterator).__name__} is advanced on one way only")
 
-    # decisions
-
-    def truth(self, frame: Frame, value: Any) -> Any:
-        if isinstance(value, Variable):
-            value = value.read_value()
-        found = known_truth(value)
-        if found is None:
-            return super().truth(frame, value)
-        return found if isinstance(found, bool) else TracedNumber(bool, found)
-
-    def decision(self, frame: Frame, value: Any) -> Any:
-        """The truth of a value: a bool, or a bool tensor."""
-        found = self.truth(frame, value)
-        return found.held if type(found) is TracedNumber else found
-
-    def choose(self, frame: Frame, value: Any, yes: int, no: int, drops: int = 0) -> Any:
-        holds_ = self.decision(frame, value)
-        if not isinstance(holds_, bool):
-            return self._decide(frame, holds_, yes, no, drops)
-        frame.at = yes if holds_ else no
-        if drops == (1 if holds_ else 2):
-            frame.stack.pop()
-        return None
-
-    def _decide(self, frame: Frame, predicate: Any, yes: int, no: int, drops: int) -> Any:
-        flow = flow_of(frame.code)
-        here = frame.now
-        for at, other in ((yes, no), (no, yes)):
-            inside = flow.loops.get(at)
-            if inside is not None and here not in inside and other not in inside and not drops:
-                ways = (Again(at), other) if at == yes else (other, Again(at))
-                return fork(self, frame, predicate, *ways)
-        return self._part(frame, predicate, yes, no, drops)
-
-    def _part(self, frame: Frame, predicate: Any, yes: Any, no: Any, drops: int = 0) -> Any:
-        """Go two ways, of a trip if this is in a loop that has been one of Python's so far."""
-        flow, here = flow_of(frame.code), frame.now
-        heads = [h for h, inside in flow.loops.items() if here in inside and h not in frame.stops]
-        if not heads or any(type(x) is Generator for x in frame.stack):
-            return fork(self, frame, predicate, yes, no, drops)  # each item is asked for by itself
-        head = min(heads, key=lambda h: len(flow.loops[h]))
-        return self._finish_trip(frame, head, lambda: fork(self, frame, predicate, yes, no, drops))
-
-    def decide_trip(self, frame: Frame, predicate: Any, yes: Any, no: Any) -> Any:
-        """Go two ways that begin in any way; see ``fork``."""
-        return self._part(frame, predicate, yes, no)
-
-    def decided(self, frame: Frame, decide: Decide) -> Any:
-        ways = Given(frame.now + 1, Raised(decide.error)), Redo(frame.now, frame.tests)
-        return self._part(frame, decide.condition, *ways)
-
-    def excludes_node(self, tracer: Any, node: Any) -> bool:
-        """The same for a node that is about to be staged; see ``raising.py``."""
-        frame = self.running
-        if frame is None or not frame.catches or tracer is not frame.home:
-            return False
-        token = bind.push(tracer)
-        try:
-            return self.excludes(decision_of(node.op.name, node.inputs, node.attrs))
-        finally:
-            bind.pop(token)
-
-    def excludes(self, decide: Decide | None) -> bool:
-        """Whether the present step does not raise here, since that has been decided. Raises the
-        decision if it is still to be made; it cannot, where nobody around the frame catches
-        anything, or where its caller takes no exception as a value."""
-        frame = self.running
-        if decide is None or frame is None or not frame.catches:
-            return False
-        if bind.ground() is not frame.home:
-            return False
-        if frame.tests >= frame.passed:
-            frame.tests += 1
-            raise decide
-        frame.tests += 1
-        return True
-
-    def _finish_trip(self, frame: Frame, head: int, decide: Callable[[], Any]) -> Any:
-        """A decision in a loop that has been a loop of Python's so far: this trip is made, and the
-        others become a loop of the graph."""
-        loops = late("capture.loops")
-        loop, before = loops.Loop(self, frame, head), frame.stops
-        frame.stops = before | {head} | {t for t in loop.exits if t != END}
-        try:
-            ended = decide()
-            if ended is None:
-                ended = self.run(frame)
-        finally:
-            frame.stops = before
-        return loops.settle(self, frame, loop.after_trip(frame, ended), peeled=head)
-
-    def negation(self, frame: Frame, value: Any) -> Any:
-        found = self.decision(frame, value)
-        return (
-            not found if isinstance(found, bool) else TracedNumber(bool, OPS["logical_not"](found))
-        )
-
     def later(self, what: str, function: Any, args: Any, kwargs: Any) -> None:
         """Note a call that each call of the compiled function makes, after the graph has run."""
         args, kwargs = snapshot(args), snapshot(kwargs)
@@ -381,7 +281,7 @@ class Capture(Lists):
             return False
         return isinstance(length, SymInt) or length - walk.at > ROLL
 
-    def items(self, frame: Frame, value: Any) -> Any:
+    def items(self, frame: Frame, value: Any, hinted: bool = False) -> Any:
         if runs(value) is not None:
             self.give_up("the items of a list whose length the graph decides")
         self.draws(value)
@@ -390,7 +290,7 @@ class Capture(Lists):
             self.observe(value)
             if type(source) is Drawn and type(value) is not Walk:
                 return source.owner
-            return super().items(frame, value)
+            return super().items(frame, value, hinted)
         first = value.at if type(value) is Walk else 0
         return [source.item(i) for i in range(first, int(source.length()))]
 
@@ -507,6 +407,7 @@ class Capture(Lists):
             frame.parts_next = False
         if self.carries and self._looks_at_carried(function, args, kwargs):
             return self.refuse_step("what an object of a library gives")
+        args = updated(self, frame, function, args)
         if (made := self.wrote(frame, function, args, kwargs)) is not NotImplemented:
             return made
         if type(function) is Leave:

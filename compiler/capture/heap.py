@@ -18,7 +18,7 @@ from twofold.runtime.tensor import Tensor
 
 from ..library import is_library_object
 from ..plain import PlainPython
-from ..state import attributes_of, state_of
+from ..state import attributes_of, past, state_of
 from .aliases import Aliases
 from .choice import Choice, Run
 from .machine import Generator
@@ -169,8 +169,11 @@ def _access(owner: Any) -> tuple[Callable[[], Any], Restore] | None:
         return lambda: _cell(owner), lambda old: _set_cell(owner, old)
     if type(owner) is Generator:
         return owner.state, owner.set_state
-    if isinstance(owner, dict):
+    if type(owner) is dict:
         return lambda: dict(owner), lambda old: _set_dict(owner, old)
+    if isinstance(owner, dict):
+        held = past(owner)
+        return lambda: _dict_of(held), lambda old: _set_dict(held, old)
     if isinstance(owner, list):
         return lambda: list(owner), lambda old: owner.__setitem__(slice(None), old)
     if isinstance(owner, set):
@@ -210,6 +213,10 @@ def _set_cell(cell: types.CellType, old: Any) -> None:
         del cell.cell_contents
     else:
         cell.cell_contents = old
+
+
+def _dict_of(held: Any) -> dict[Any, Any]:
+    return dict(zip(held.keys(), held.values(), strict=True))
 
 
 def _set_dict(held: dict[Any, Any], old: dict[Any, Any]) -> None:

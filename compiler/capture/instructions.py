@@ -312,7 +312,7 @@ def call_function_ex(machine: Objects, frame: Frame, step: Step) -> Any:
     second, first = stack.pop(), stack.pop()
     function = second if first is NULL else first
     if not isinstance(args, tuple):
-        args = tuple(machine.items(frame, args))
+        args = tuple(machine.items(frame, args, hinted=True))
     frame.parts_next = True
     return machine.parted(frame, machine.call(frame, function, args, dict(kwargs)))
 

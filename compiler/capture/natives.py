@@ -31,6 +31,8 @@ from ..ndarrays.operands import wrapped
 from ..ndarrays.selection import Selection
 from ..state import is_generator
 from ..symint import SymInt
+from ..trace import Traced
+from .asked import checked
 from .choice import holds_choice
 from .frame import Frame
 from .heaps import HEAPS
@@ -137,7 +139,8 @@ def _text(conversion: int) -> Any:
         for name in ("__str__", "__repr__")[conversion - 1 :]:
             own = machine.own_method(value, name)
             if own is not None:
-                return machine.invoke(frame, own, (value,), {})
+                made = machine.invoke(frame, own, (value,), {})
+                return checked((str, repr)[conversion - 1], made)
             if name in type(value).__dict__:
                 break
         return NotImplemented
@@ -151,21 +154,24 @@ def _format(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     return machine.text(frame, args[0], 0, args[1] if len(args) == 2 else "")
 
 
-def _special(name: str) -> Any:
-    """A function of one object whose class says what it does."""
+def _special(name: str, function: Any = None) -> Any:
+    """A function of one object whose class says what it does; Python checks what that gives."""
 
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
         own = machine.own_method(args[0], name) if len(args) == 1 and not kwargs else None
-        return NotImplemented if own is None else machine.invoke(frame, own, args, {})
+        if own is None:
+            return NotImplemented
+        made = machine.invoke(frame, own, args, {})
+        return made if function is None else checked(function, made)
 
     return call
 
 
 def _len(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     x: Any = args[0] if len(args) == 1 and not kwargs else None
-    if type(x) in (TracedArray, Selection) or hasattr(x, "trace"):
+    if type(x) in (TracedArray, Selection) or isinstance(x, Traced):
         return sized(x.shape[0]) if x.ndim else NotImplemented
-    return _special("__len__")(machine, frame, args, kwargs)
+    return _special("__len__", len)(machine, frame, args, kwargs)
 
 
 def _next(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
@@ -456,8 +462,8 @@ NATIVES: dict[Any, Any] = {
     delattr: _changing("delete_attribute", 2),
     isinstance: _isinstance, issubclass: _issubclass, format: _format,
     str: _text(1), repr: _text(2), ascii: _text(3),
-    len: _len, abs: _special("__abs__"), hash: _special("__hash__"),
-    iter: _special("__iter__"), round: _special("__round__"), next: _next,
+    len: _len, abs: _special("__abs__"), hash: _special("__hash__", hash),
+    iter: _special("__iter__", iter), round: _special("__round__"), next: _next,
     globals: _globals, locals: _globals, vars: _of_frame, dir: _dir, os.getenv: _getenv,
     copy.copy: _special("__copy__"), any: _asking(_any, True),
     all: _asking(_all, False), filter: _filter, max: _extreme(max), min: _extreme(min),

@@ -16,6 +16,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from .arguments import bind_arguments, keywords_name
+from .asked import checked, hint
 from .frame import Frame
 from .machine import Generator, Machine
 from .opened import (
@@ -322,10 +323,13 @@ class Objects(Machine):
 
     def truth(self, frame: Frame, value: Any) -> Any:
         """The truth value of an object."""
-        for name in ("__bool__", "__len__"):
+        for name, function in (("__bool__", bool), ("__len__", len)):
             found = self.own_method(value, name)
             if found is not None:
-                made = self.invoke(frame, found, (value,), {})
+                made = checked(function, self.invoke(frame, found, (value,), {}))
+                kind = type(made) if type(made) is bool else self.call(frame, type, (made,), {})
+                if function is bool and kind is not bool:
+                    raise TypeError(f"__bool__ should return bool, returned {kind.__name__}")
                 return self.truth(frame, made)
             if hasattr(type(value), name):
                 break
@@ -450,11 +454,7 @@ class Objects(Machine):
     def extend(self, frame: Frame, held: list[Any], items: Any) -> None:
         """Append several items to a list."""
         self.changes(held)
-        found = list(self.items(frame, items))
-        count = self.own_method(items, "__len__")
-        if count is not None:  # Python asks how many there will be
-            self.invoke(frame, count, (items,), {})
-        held.extend(found)
+        held.extend(list(self.items(frame, items, hinted=True)))
 
     def set_item(self, frame: Frame, held: Any, key: Any, value: Any) -> None:
         """``held[key] = value``."""
@@ -484,7 +484,7 @@ class Objects(Machine):
             return str(self.natively("a text", str, value))
         own = self.own_method(value, "__format__")
         if own is not None:
-            return str(self.invoke(frame, own, (value, spec), {}))
+            return str(checked(format, self.invoke(frame, own, (value, spec), {}), spec))
         if not spec and not self.is_plain(type(value)):
             return str(self.call(frame, str, (value,), {}))
         return str(self.natively("a text", format, value, spec))
@@ -499,7 +499,7 @@ class Objects(Machine):
         """``iter(value)``."""
         own = self.own_method(value, "__iter__")
         if own is not None:
-            return self.invoke(frame, own, (value,), {})
+            return checked(iter, self.invoke(frame, own, (value,), {}))
         if not hasattr(type(value), "__iter__") and self.own_method(value, "__getitem__"):
             walk: Any = _by_position
             return self.invoke(frame, walk, (value,), {})
@@ -529,11 +529,16 @@ class Objects(Machine):
         own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         return next(walker) if own is None else self.invoke(frame, own, (walker,), {})
 
-    def items(self, frame: Frame, value: Any) -> Iterable[Any]:
-        """The items of anything that can be iterated over."""
+    def items(self, frame: Frame, value: Any, hinted: bool = False) -> Iterable[Any]:
+        """The items of anything that can be iterated over.
+
+        ``hinted``: whether Python asks how many there will be, as where it makes a list.
+        """
         if isinstance(value, list | tuple):
             return value
         walker = self.iterator(frame, value)
+        if hinted:
+            hint(self, frame, value)
         own = None if isinstance(walker, Generator) else self.own_method(walker, "__next__")
         if own is None:
             return self.natively("the items of an iterator", list, walker)  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ from typing import Any
 from twofold.ir.tensor_shape import LISTED
 
 from ..ndarrays.selection import elements
+from .asked import mapped
 from .choice import Choice, apart
 from .code import Step
 from .frame import Frame
@@ -197,7 +198,7 @@ def dict_update(machine: Objects, frame: Frame, step: Step) -> None:
     machine.changes(held)
     if not hasattr(other, "keys"):
         raise TypeError(f"'{type(other).__name__}' object is not a mapping")
-    held.update(machine.present(other))
+    held.update(mapped(machine, frame, machine.present(other)))
 
 
 @instruction("DICT_MERGE")
@@ -206,12 +207,12 @@ def dict_merge(machine: Objects, frame: Frame, step: Step) -> None:
     held = frame.stack[-step.arg]
     if not hasattr(other, "keys"):
         raise TypeError(f"argument after ** must be a mapping, not {type(other).__name__}")
-    other = machine.present(other)
+    other = mapped(machine, frame, machine.present(other))
     machine.changes(held)
-    for key in dict(other):
+    for key, value in dict(other).items():
         if key in held:
             raise TypeError(f"got multiple values for keyword argument '{key}'")
-        held[key] = other[key]
+        held[key] = value
 
 
 @instruction("LIST_TO_TUPLE")

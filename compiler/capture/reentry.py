@@ -9,6 +9,7 @@ reach. Before any other code of the user's begins, the call is broken off; it is
 from __future__ import annotations
 
 import collections
+import collections.abc
 import functools
 import inspect
 import sys
@@ -38,7 +39,9 @@ _FIXED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _NAMES = frozenset(("STORE_NAME", "DELETE_NAME"))
 _HOLDING = (set, frozenset, collections.deque)
 _DICTS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
-_ITERATORS = (map, filter, zip, enumerate, reversed, type(iter(int, 1)))
+_ITERATORS = (
+    map, filter, zip, enumerate, reversed, type(iter(int, 1)), types.GeneratorType,
+)  # fmt: skip
 _OWN = (len, list, tuple, zip, enumerate, reversed, iter, isinstance, issubclass, id, callable)
 _KEEPING = frozenset((  # methods of containers that leave the items alone
     "append", "appendleft", "insert", "pop", "popleft", "popitem", "clear", "reverse", "copy",
@@ -79,9 +82,12 @@ def hands_over(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     )
 
 
-def has_effects(function: types.BuiltinMethodType) -> bool:
+def has_effects(function: Any) -> bool:
     """Whether a call of a function in C does more than to give what follows from its arguments."""
-    return not _is_pure(function)
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, type | types.ModuleType):
+        return not is_pure_function(function, (), {})
+    return function.__name__ not in READS
 
 
 def runs_code(machine: Any, x: Any, depth: int = 4) -> bool:
@@ -110,7 +116,9 @@ def runs_code(machine: Any, x: Any, depth: int = 4) -> bool:
 
 
 def _held(x: Any) -> Any:
-    """What an object of a library holds: ``np.vectorize(f)``."""
+    """What an object of a library holds: ``np.vectorize(f)``, ``Mapping.keys(m)``."""
+    if isinstance(x, collections.abc.MappingView):
+        return [getattr(x, "_mapping", None)]
     return getattr(x, "__dict__", None)
 
 
@@ -149,7 +157,7 @@ class _Watch:
             plain = type(what) in ATOMS or isinstance(what, OF_TRACE)
             allowed = plain or _is_of_class(frame.f_code)
         else:
-            allowed = event != "c_call" or _is_pure(what)
+            allowed = event != "c_call" or not has_effects(what)
         if not allowed:
             raise Reentry(self.asked)
 
@@ -177,13 +185,6 @@ def _around(frame: types.FrameType) -> Iterator[Any]:
 def _is_fixed(value: Any) -> bool:
     """Whether it is enough to know which object a variable has."""
     return type(value) in ATOMS or isinstance(value, _FIXED)
-
-
-def _is_pure(function: Any) -> bool:
-    owner = getattr(function, "__self__", None)
-    if owner is None or isinstance(owner, type | types.ModuleType):
-        return is_pure_function(function, (), {})
-    return function.__name__ in READS
 
 
 @lru_cache(4096)

@@ -16,13 +16,14 @@ import operator
 from typing import Any
 
 from ..loading import late
+from .asked import checked, hint, listed, mapped
 from .frame import Frame
 from .machine import Generator
 from .objects import COMPARE
 from .operators import BINARY, IN_PLACE
 from .reentry import runs_code
 
-__all__ = ["SPECIALS", "by_own_order", "iterated", "iterates"]
+__all__ = ["SPECIALS", "by_own_order", "iterated", "iterates", "updated"]
 
 _ALL, _FIRST, _REST = slice(None), slice(1), slice(1, None)
 _WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first, all but the first
@@ -40,6 +41,7 @@ _USING_UP = (list, tuple, sum, max, min, sorted)
 _LISTING = (
     list,
     tuple,
+    sorted,
     itertools.product,
     itertools.permutations,
     itertools.combinations,
@@ -67,15 +69,27 @@ def iterated(machine: Any, frame: Frame, function: Any, args: tuple[Any, ...]) -
         walker = machine.iterator(frame, x)
         if machine.own_method(walker, "__next__"):
             walker = machine.invoke(frame, _walked, (walker,), {})
-        count = machine.own_method(x, "__len__") if function in _LISTING else None
-        if count is not None:
-            machine.invoke(frame, count, (x,), {})
+        if function in _LISTING:
+            hint(machine, frame, x)
         made[i] = walker
     whole = bool(made) and type(made[0]) is Generator and function in _USING_UP
     drained = whole and late("capture.drained")
     if drained and drained.is_whole(made[0]):
         made[0] = drained.drained(machine, made[0])
     return tuple(made)
+
+
+def updated(machine: Any, frame: Frame, function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments, with a dict or a list in the place of an object of the user's that one takes
+    all of."""
+    owner = getattr(function, "__self__", None)
+    makes = isinstance(function, type) and issubclass(function, dict)
+    name = getattr(function, "__name__", "")
+    if type(owner) is list and name == "extend":
+        return tuple([listed(machine, frame, a) for a in args])
+    if makes or isinstance(owner, dict) and name in ("update", "__ior__"):
+        return tuple([mapped(machine, frame, a) for a in args])
+    return args
 
 
 def by_own_order(
@@ -164,6 +178,10 @@ def _of_one(function: Any, name: str) -> Any:
     return _asking(lambda machine, frame, a: machine.unary(frame, function, name, a), 1)
 
 
+def _index(machine: Any, frame: Frame, x: Any) -> Any:
+    return checked(operator.index, machine.unary(frame, operator.index, "__index__", x))
+
+
 def _reversed(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     own = machine.own_method(args[0], "__reversed__") if len(args) == 1 and not kwargs else None
     return NotImplemented if own is None else machine.invoke(frame, own, args, {})
@@ -182,8 +200,8 @@ SPECIALS: dict[Any, Any] = {
     **{function: _of_one(function, f"__{name}__") for function, name in (
         (operator.neg, "neg"), (operator.pos, "pos"), (operator.invert, "invert"),
         (math.floor, "floor"), (math.ceil, "ceil"), (math.trunc, "trunc"),
-        (operator.index, "index"),
     )},
+    operator.index: _asking(_index, 1),
     reversed: _reversed,
     operator.getitem: _asking(lambda machine, frame, a, b: machine.item(frame, a, b), 2),
     operator.contains: _asking(

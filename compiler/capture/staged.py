@@ -23,9 +23,11 @@ from ..ndarrays import kinds
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.selection import Selection
 from ..symint import SymInt
+from ..trace import Traced
 from .frame import Frame
 from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if, taken
 from .opened import own_method
+from .pure import holds_value
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of",
@@ -46,12 +48,12 @@ def known_truth(value: Any) -> Any:
 
 def exists_later(value: Any) -> bool:
     """Whether this is a tensor of the trace that is not made of sizes."""
-    return hasattr(value, "trace") and value.trace.arrays.elements(value) is None
+    return isinstance(value, Traced) and value.trace.arrays.elements(value) is None
 
 
 def is_staged(value: Any) -> bool:
     """Whether this is a value of the graph."""
-    return type(value) is TracedNumber or hasattr(value, "trace") or isinstance(value, TracedScalar)
+    return type(value) is TracedNumber or isinstance(value, Traced | TracedScalar)
 
 
 def source_of(value: Any) -> Any:
@@ -62,7 +64,7 @@ def source_of(value: Any) -> Any:
         return value
     if type(value) in LISTED:
         return Items(value)
-    if isinstance(value, Tensor) and hasattr(value, "trace") and value.shape:
+    if isinstance(value, Traced) and value.shape:
         return Rows(value)
     if type(value) is Selection:
         value = value.array()
@@ -125,7 +127,7 @@ def special_of(function: Any) -> Any:
 
 def whole(x: Any) -> Any:
     """An integer tensor as the Python number that it stands for."""
-    if isinstance(x, Tensor) and hasattr(x, "trace") and x.dtype.kind in "iu" and not x.shape:
+    if isinstance(x, Traced) and x.dtype.kind in "iu" and not x.shape:
         return number_of(x) if exists_later(x) else x.item()
     if isinstance(x, TracedScalar) and x.dtype.kind in "iu":
         return number_of(x.tensor())
@@ -160,8 +162,14 @@ def _to_number(kind: type) -> Any:
 
 def _print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     named = {k: v for k, v in kwargs.items() if v is not None}
+    later = functools.partial(print, **named) if named else print
+    if not named.keys() <= {"sep", "end", "file", "flush"}:
+        later()  # raises
+    for a in args:
+        if type(a) in _HOLDING and _has_own_text(a) and holds_value(a):
+            machine.give_up("a text of objects beside values of the graph")
     shown = tuple([machine.call(frame, str, (a,), {}) if _has_own_text(a) else a for a in args])
-    machine.later("print", functools.partial(print, **named) if named else print, shown, {})
+    machine.later("print", later, shown, {})
 
 
 def _tf_print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
@@ -172,7 +180,14 @@ def _tf_print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 PRINTS = (print, printing.print)
 
 
-def _has_own_text(value: Any) -> bool:
+_HOLDING = LISTED | {dict, set}
+
+
+def _has_own_text(value: Any, depth: int = 4) -> bool:
+    """Whether methods of the user's write a text of an object, or of one in a container."""
+    if type(value) in _HOLDING:
+        parts = (*value, *value.values()) if type(value) is dict else value
+        return depth > 0 and any(_has_own_text(x, depth - 1) for x in parts)
     return any(own_method(value, name) is not None for name in ("__str__", "__repr__"))
 
 

@@ -12,6 +12,7 @@ from twofold.runtime.variable import Variable
 
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..plain import PlainPython
+from ..trace import Traced
 from .numbers import TracedNumber
 
 __all__ = ["TEXTS", "Piece", "Text", "has_no_text", "joined", "snapshot", "writes_text", "written"]
@@ -73,7 +74,7 @@ def written(piece: Piece, value: Any) -> str:
 def has_no_text(value: Any, depth: int = 4) -> bool:
     """Whether the text of a value is known only when the graph runs."""
     if isinstance(value, Tensor | Variable):
-        return hasattr(value, "trace") or isinstance(value, Variable)
+        return isinstance(value, Traced | Variable)
     if type(value) in (TracedNumber, TracedArray, TracedScalar, Text):
         return True
     if depth and (type(value) in LISTED or type(value) in (set, frozenset)):

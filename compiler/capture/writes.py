@@ -177,8 +177,8 @@ class Writes(Outside):
         if type(value) in SHADOWED and not self.is_own(value):
             self.journal.drawn[id(value)] = value
 
-    def items(self, frame: Frame, value: Any) -> Any:
-        return super().items(frame, self.present(value))
+    def items(self, frame: Frame, value: Any, hinted: bool = False) -> Any:
+        return super().items(frame, self.present(value), hinted)
 
     def truth(self, frame: Frame, value: Any) -> Any:
         return super().truth(frame, self.present(value))

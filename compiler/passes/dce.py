@@ -9,7 +9,7 @@ and then what the regions received for them.
 
 Invariant kept: outputs, writes and errors. A node that may fail on its values stays, because
 eager execution would have raised there; a read of a ref that nothing uses goes. A loop without a
-use goes, whether it would have ended or not.
+use goes if it is known to end.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.rebuild import Rebuilt, rebuild
 
 from .driver import graph_pass
+from .ending import may_go_on
 from .parts import before, loop_sizes, varying
 
 __all__ = ["dce"]
@@ -62,7 +63,7 @@ def _used(
     kept: list[Node] = []
     live: dict[Node, Live] = {}
     for node in reversed(graph.nodes):
-        if used.isdisjoint(node.outputs) and not node.pinned:
+        if used.isdisjoint(node.outputs) and not node.pinned and not may_go_on(node):
             continue
         kept.append(node)
         if node.op.flow in ("branch", "loop"):

@@ -113,7 +113,14 @@ def test_an_endless_loop_ends_with_an_interrupt(jit: bool | None) -> None:
             x = x + 0
         return x
 
-    for f in (endless, by_values):
+    @tf.function(jit_compile=jit)
+    def unused(x: Any) -> Any:
+        y = x
+        while y[0] > 0:
+            y = y + 0
+        return x
+
+    for f in (endless, by_values, unused):
         with pressing_ctrl_c(), pytest.raises(KeyboardInterrupt):
             f(X)
     np.testing.assert_array_equal(tf.function(lambda x: x + 1)(X), [2.0, 3.0])
