@@ -33,8 +33,10 @@ def checked(function: Any, said: Any, *args: Any) -> Any:
         return function(_Says(said), *args)
     if not is_number(said):
         return said
-    if function is hash:
-        return hash(_Says(int(said))) if kind_of(said) is int else hash(_Says(kind_of(said)()))
+    if function is hash and kind_of(said) is int:
+        return hash(_Says(int(said)))
+    if function is len and kind_of(said) is int and (said < 0) is True:
+        return len(_Says(-1))  # raises
     function(_Says(kind_of(said)(1)), *args)
     return said
 

@@ -44,8 +44,9 @@ from .numbers import DTYPES, TracedNumber, sized
 from .opened import is_interpreted, module_fallback, own_method
 from .pure import any_of
 from .shapes import holds_opaque, is_opaque
-from .specials import iterated, iterates, updated
+from .specials import iterated, iterates, moves, updated
 from .staged import PRINTS, is_staged, known_truth, source_of, special_of, whole
+from .tables import asks, get, is_asked, looked_up
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
 from .writes import looks
@@ -301,6 +302,8 @@ class Capture(Decisions):
             self.changes(held)  # it may get the key
         if type(whole(key)) is TracedNumber and self.is_listed(held):
             return self.picked(held, whole(key))
+        if is_asked(self, held, key):
+            return looked_up(self, frame, held, key)
         return super().item(frame, held, self._key(held, key))
 
     def _key(self, held: Any, key: Any) -> Any:
@@ -407,6 +410,8 @@ class Capture(Decisions):
             frame.parts_next = False
         if self.carries and self._looks_at_carried(function, args, kwargs):
             return self.refuse_step("what an object of a library gives")
+        if asks(self, function, args, kwargs):
+            return get(self, frame, function.__self__, *args)
         args = updated(self, frame, function, args)
         if (made := self.wrote(frame, function, args, kwargs)) is not NotImplemented:
             return made
@@ -425,7 +430,7 @@ class Capture(Decisions):
                 self.observe(value)
                 if not shown:  # which writes to a file, and shows an iterator unread
                     self.draws(value)
-        function, args, kwargs = self.presented(function, args, kwargs)
+        function, args, kwargs = self.presented(function, args, kwargs, moves(frame, function))
         made = self.of_run(frame, function, args, kwargs, parts)
         if made is not NotImplemented:
             return made

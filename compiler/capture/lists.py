@@ -36,6 +36,7 @@ from .opened import own_method
 from .pure import any_of
 from .staged import is_staged, whole
 from .steps import Steps
+from .tables import found_in
 
 __all__ = ["Lists", "looks_into"]
 
@@ -173,6 +174,8 @@ class Lists(Steps):
             self.give_up("`in` a container with a value of several types")
         if type(held) in LISTED and any(is_staged(x) for x in (item, *held)):
             found = self._among(frame, held, item)
+            return self.negation(frame, found) if inverted else found
+        if (found := found_in(self, frame, held, item)) is not NotImplemented:
             return self.negation(frame, found) if inverted else found
         return super().contains(frame, held, item, inverted)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from twofold.ir.location import is_internal
 from twofold.ir.tensor_shape import LISTED
 
 from ..library import is_library, is_library_module, is_ours
@@ -39,9 +40,7 @@ _FIXED = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)
 _NAMES = frozenset(("STORE_NAME", "DELETE_NAME"))
 _HOLDING = (set, frozenset, collections.deque)
 _DICTS = (dict, collections.OrderedDict, collections.Counter, collections.defaultdict)
-_ITERATORS = (
-    map, filter, zip, enumerate, reversed, type(iter(int, 1)), types.GeneratorType,
-)  # fmt: skip
+_ITERATORS = (map, filter, zip, enumerate, reversed, type(iter(int, 1)))
 _OWN = (len, list, tuple, zip, enumerate, reversed, iter, isinstance, issubclass, id, callable)
 _KEEPING = frozenset((  # methods of containers that leave the items alone
     "append", "appendleft", "insert", "pop", "popleft", "popitem", "clear", "reverse", "copy",
@@ -103,6 +102,8 @@ def runs_code(machine: Any, x: Any, depth: int = 4) -> bool:
         return depth > 0 and any(runs_code(machine, v, depth - 1) for kv in x.items() for v in kv)
     if kind.__module__ == "itertools" or kind in _ITERATORS:
         return True
+    if kind is types.GeneratorType:
+        return x.gi_frame is not None and _continues(machine, x)
     if kind is types.FunctionType:
         return not is_library(x.__code__.co_filename)
     if kind is types.MethodType:
@@ -113,6 +114,13 @@ def runs_code(machine: Any, x: Any, depth: int = 4) -> bool:
         return True
     held = None if isinstance(x, type | types.ModuleType) or is_ours(kind) else _held(x)
     return bool(held) and depth > 0 and runs_code(machine, held, min(depth - 1, 1))
+
+
+def _continues(machine: Any, generator: Any) -> bool:
+    """Whether a generator that is not interpreted is the user's, or goes over what is."""
+    file = generator.gi_code.co_filename
+    held = list(generator.gi_frame.f_locals.values())
+    return not (is_library(file) or is_internal(file)) or runs_code(machine, held, 2)
 
 
 def _held(x: Any) -> Any:

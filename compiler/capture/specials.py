@@ -22,8 +22,9 @@ from .machine import Generator
 from .objects import COMPARE
 from .operators import BINARY, IN_PLACE
 from .reentry import runs_code
+from .staged import is_iterated
 
-__all__ = ["SPECIALS", "by_own_order", "iterated", "iterates", "updated"]
+__all__ = ["SPECIALS", "by_own_order", "iterated", "iterates", "moves", "updated"]
 
 _ALL, _FIRST, _REST = slice(None), slice(1), slice(1, None)
 _WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first, all but the first
@@ -38,6 +39,8 @@ _WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first,
     functools.reduce: slice(1, 2),
 }  # fmt: skip
 _USING_UP = (list, tuple, sum, max, min, sorted)
+_MOVING = (zip, enumerate, reversed, list, tuple, itertools.chain, itertools.zip_longest,
+           itertools.islice, itertools.pairwise)  # fmt: skip
 _LISTING = (
     list,
     tuple,
@@ -51,6 +54,11 @@ _LISTING = (
 def iterates(function: Any) -> bool:
     """Whether a function goes over what it is given."""
     return isinstance(function, type | type(len)) and function in _WALKED
+
+
+def moves(frame: Frame | None, function: Any) -> bool:
+    """Whether a function hands on the items that it is given, straight into a ``for``."""
+    return is_iterated(frame) and isinstance(function, type) and function in _MOVING
 
 
 def iterated(machine: Any, frame: Frame, function: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

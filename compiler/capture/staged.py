@@ -30,8 +30,8 @@ from .opened import own_method
 from .pure import holds_value
 from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
-__all__ = ["PRINTS", "STAGED", "exists_later", "is_staged", "known_truth", "source_of",
-           "special_of", "whole"]  # fmt: skip
+__all__ = ["PRINTS", "STAGED", "exists_later", "is_iterated", "is_staged", "known_truth",
+           "source_of", "special_of", "whole"]  # fmt: skip
 
 
 def known_truth(value: Any) -> Any:
@@ -53,7 +53,7 @@ def exists_later(value: Any) -> bool:
 
 def is_staged(value: Any) -> bool:
     """Whether this is a value of the graph."""
-    return type(value) is TracedNumber or isinstance(value, Traced | TracedScalar)
+    return type(value) is TracedNumber or isinstance(value, Traced | TracedArray | TracedScalar)
 
 
 def source_of(value: Any) -> Any:
@@ -105,7 +105,7 @@ def _tf_range(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     names = ("start", "limit", "delta")
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     tensors = [x for x in given.values() if isinstance(x, Tensor) and exists_later(x)]
-    if not tensors or not _is_iterated(frame) or not given.keys() <= set(names):
+    if not tensors or not is_iterated(frame) or not given.keys() <= set(names):
         return NotImplemented
     if any(x.shape or x.dtype != np.int32 for x in tensors) or not all(
         type(x) in (int, SymInt) or any(x is t for t in tensors) for x in given.values()
@@ -204,13 +204,13 @@ def _math(op: str, refused: Callable[[Any], Any] | None = None) -> Any:
     return compute
 
 
-def _is_iterated(frame: Frame | None) -> bool:
+def is_iterated(frame: Frame | None) -> bool:
     """Whether the result of the present call goes straight into a ``for``."""
     return frame is not None and frame.program.steps[frame.at].op == "GET_ITER"
 
 
 def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if not _is_iterated(frame):
+    if not is_iterated(frame):
         return NotImplemented
     walk = _walk(args[0]) if args else None
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
@@ -218,7 +218,7 @@ def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 
 
 def _zip(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    walks = [_walk(a) for a in args] if _is_iterated(frame) else []
+    walks = [_walk(a) for a in args] if is_iterated(frame) else []
     if not walks or not kwargs.keys() <= {"strict"} or any(w is None for w in walks):
         return NotImplemented
     if kwargs.get("strict") and not _are_as_long(walks):
@@ -235,7 +235,7 @@ def _are_as_long(walks: list[Any]) -> bool:
 
 
 def _reversed(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    source = source_of(args[0]) if len(args) == 1 and _is_iterated(frame) else None
+    source = source_of(args[0]) if len(args) == 1 and is_iterated(frame) else None
     return NotImplemented if source is None else Reversed(source)
 
 

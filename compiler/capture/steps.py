@@ -25,7 +25,6 @@ from ..library import is_library_object, is_ours, runs_natively
 from ..ndarrays.converter import INDEXED
 from ..plain import PlainPython
 from ..state import is_generator
-from ..trace import Traced
 from .before import before_graph
 from .cut import Cuts
 from .frame import Frame
@@ -406,7 +405,7 @@ def _is_view_of_bytes(function: Any) -> bool:
 
 def _is_of_python(value: Any) -> bool:
     """Whether this is an object from outside, not something of the trace."""
-    return not (isinstance(value, Traced) or is_ours(type(value)))
+    return not (hasattr(type(value), "trace") or is_ours(type(value)))
 
 
 def _is_iterator(value: Any) -> bool:

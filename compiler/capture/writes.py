@@ -342,10 +342,13 @@ class Writes(Outside):
         return self.fresh(list(self.items(frame, value)))
 
     def presented(
-        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], moves: bool = False
     ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
         """A call of what is not interpreted, with what stands for objects that have been written
-        to. Raises PlainPython where it may look at one of these by itself."""
+        to. Raises PlainPython where it may look at one of these by itself.
+
+        ``moves``: whether it hands items on to the function, and does not look at them.
+        """
         if not self.journal.shadows or looks(function):
             return function, args, kwargs
         owner = getattr(function, "__self__", None)
@@ -358,7 +361,7 @@ class Writes(Outside):
         ):
             return function, args, kwargs
         for value in (*args, *kwargs.values()):
-            if self._hides(value):
+            if not moves and self._hides(value):
                 self.give_up("a call with an object that the function has written to")
         named = kwargs if function is dict else {k: self.present(v) for k, v in kwargs.items()}
         return function, tuple([self.present(a) for a in args]), named
