@@ -21,7 +21,7 @@ from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import user_level
 from twofold.ir.once import once
-from twofold.ir.tree import Structure
+from twofold.ir.tree import NestedError, Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
@@ -32,7 +32,7 @@ from .library import open_package
 from .loading import load
 from .method import BoundMethod, reduce_function
 from .observe import is_watched
-from .plain import FOREIGN, Changed, PlainCalls, PlainPython, is_foreign, reason
+from .plain import DEEP, FOREIGN, RECURSIVE, Changed, PlainCalls, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
 from .traces import Traces
 
@@ -103,7 +103,7 @@ class Function:
         frame = _current.get()
         here = frame is None or not frame.ground.tracing
         try:
-            if here and not kwargs and not config.diverted and not is_watched():
+            if here and not kwargs and not config.diverted and not DEEP and not is_watched():
                 exact = self._exact if frame is None else self._above
                 try:
                     entry = exact.get(
@@ -134,6 +134,10 @@ class Function:
             from .nested import call_nested  # noqa: PLC0415  (the compiler: when it is used)
 
             return call_nested(self, args, kwargs)
+        if threading.get_ident() in DEEP:
+            with self._lock:
+                self.plain_calls.note(RECURSIVE)
+            return self.python_function(*args, **kwargs)
         if is_watched():  # by a debugger, or a tool for coverage: lines have to run
             return self.python_function(*args, **kwargs)
         if config.checking:
@@ -146,7 +150,12 @@ class Function:
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Make a call for which no prepared one has been found, whoever observes."""
-        leaves, structure = bind_arguments(self, args, kwargs)
+        try:
+            leaves, structure = bind_arguments(self, args, kwargs)
+        except NestedError as deep:
+            if self.strict:
+                raise StagingError(f"{self.name} cannot be staged: {deep}") from None
+            return self.plainly(args, kwargs, str(deep))
         if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
             return self.plainly(args, kwargs, FOREIGN)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import site
 import sys
@@ -12,6 +13,7 @@ from twofold.ir.location import add_framework, is_internal
 
 __all__ = [
     "file_of",
+    "is_executed",
     "is_library",
     "is_library_module",
     "is_library_object",
@@ -21,6 +23,7 @@ __all__ = [
     "runs_natively",
 ]
 
+_FIXED_TYPE = 1 << 8  # the flag of a class whose attributes cannot be set
 _opened: tuple[str, ...] = ()  # installed packages with decorated functions
 _INSTALLED = ("site-packages", "dist-packages")  # also of the interpreter below an environment
 _LIBRARIES = (
@@ -60,8 +63,17 @@ def file_of(owner: Any) -> str:
     if module is None:
         return ""
     name = module.__name__ if module is owner else owner.__module__  # that of ``_io`` is ``io``
+    if name == "builtins" and module is not owner and is_executed(owner):
+        return ""
     builtin = name in sys.builtin_module_names
     return getattr(module, "__file__", None) or ("<frozen>" if builtin else "")
+
+
+def is_executed(kind: Any) -> bool:
+    """Whether a class that says it is of Python is one that ``exec`` made among names without a
+    ``__name__``, for which Python takes its own."""
+    flags = getattr(kind, "__flags__", _FIXED_TYPE)
+    return not flags & _FIXED_TYPE and vars(builtins).get(kind.__name__) is not kind
 
 
 def is_ours(owner: Any) -> bool:

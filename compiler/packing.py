@@ -27,6 +27,7 @@ from .guards import Watch
 from .ndarrays.base import TracedScalar, is_traced
 from .ndarrays.returned import Returned, Roots
 from .ndarrays.selection import Selection
+from .set_order import made_alike
 from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import TRACED_TEXT, Traced, Tracer
@@ -157,8 +158,11 @@ class Outputs:
         """A set or a deque: the leaves of what it holds, their structure, and what makes it; one
         object for all places where it is."""
         if id(leaf) not in self._fixed:
-            leaves, structure = flatten(list(leaf), with_keys=True)
-            make: Any = partial(deque, maxlen=leaf.maxlen) if type(leaf) is deque else type(leaf)
+            items, make = (
+                (list(leaf), partial(deque, maxlen=leaf.maxlen)) if type(leaf) is deque
+                else made_alike(leaf)
+            )  # fmt: skip
+            leaves, structure = flatten(items, with_keys=True)
             parts = [self._leaf(x, values, tracer, places, seen) for x in leaves]
             self._fixed[id(leaf)] = leaf, (parts, structure, make)
         return self._fixed[id(leaf)][1]

@@ -15,7 +15,10 @@ from twofold.ir.location import user_location
 from twofold.ir.ops.control import Replay
 
 __all__ = [
+    "DEEP",
     "FOREIGN",
+    "RECURSION",
+    "RECURSIVE",
     "Changed",
     "Held",
     "NoOp",
@@ -30,6 +33,11 @@ __all__ = [
 
 Held = Literal["kinds", "sizes", "call"]
 FOREIGN = "an argument is a NumPy array of a subclass or of a dtype that no tensor has"
+# The threads in a step of a call that is in a step, and so on, ``RECURSION`` times. Python has room
+# for so many calls in each other, and one with a graph takes more of it than a plain one.
+DEEP: set[int] = set()
+RECURSION = 12
+RECURSIVE = "functions call each other deeply from Python's steps"
 REASONS = 64  # different reasons that are counted apart for a function
 _OTHER = "other reasons"
 _UNNAMED = "what is done here with values of the graph"

@@ -8,6 +8,7 @@ continuation cannot be traced, Python goes on from the frames (``capture/resume.
 
 from __future__ import annotations
 
+import threading
 import time
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -32,6 +33,7 @@ from .capture.shapes import VIEWS, Opaque, Uncuttable, opened, viewed
 from .function import Function
 from .observe import is_watched
 from .pace import FASTER, Pace, size_of, weight_of
+from .plain import DEEP, RECURSION
 from .signature import Carried
 
 __all__ = ["Continuation", "Pending", "run_on"]
@@ -168,6 +170,25 @@ class Continuation(Function):
         return self.run(args, kwargs)
 
 
+class _Under(threading.local):
+    """How many steps a thread is making, one in a call of the other."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+        if self.depth == RECURSION:
+            DEEP.add(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        if self.depth == RECURSION:
+            DEEP.discard(threading.get_ident())
+        self.depth -= 1
+
+
+_under = _Under()
+
+
 class Segments:
     """The continuations of one function."""
 
@@ -200,7 +221,8 @@ class Segments:
         for held in (*_operands(frames[-1]), *thawer.iterators()):
             _disown(held, owned, given, private)
         try:
-            _make_step(frames[-1])
+            with _under:
+                _make_step(frames[-1])
         except BaseException as error:  # noqa: BLE001  (it is raised where it belongs)
             raised = error
         else:

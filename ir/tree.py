@@ -15,12 +15,13 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NamedTuple
 
+from .errors import ArgumentError
 from .tensor_shape import TUPLES
 
 __all__ = [
-    "LEAF", "UNSET", "Again", "Leaves", "Structure", "atom", "dict_of", "fill_object", "flatten",
-    "given", "is_of_attributes", "kinds_of", "new_object", "object_state", "rebuild", "settled",
-    "slot_value", "slots_of", "unflatten",
+    "DEEPEST", "LEAF", "UNSET", "Again", "Leaves", "NestedError", "Structure", "atom", "dict_of",
+    "fill_object", "flatten", "given", "is_of_attributes", "kinds_of", "new_object", "object_state",
+    "rebuild", "settled", "slot_value", "slots_of", "unflatten",
 ]  # fmt: skip
 
 
@@ -52,12 +53,17 @@ class Keyed(NamedTuple):
     kind: Any
 
 
+class NestedError(ArgumentError):
+    """Containers are nested more than ``DEEPEST`` levels deep, as linked lists are."""
+
+
 LEAF = Structure(None, (), ())
 _ATOMS = {bool, int, float, complex, str, bytes, type(None)}
 _SETTLED: set[type] = set()
 _MUTABLE: set[type] = set()  # those of which one object is made
 _PLAIN = frozenset((list, dict, OrderedDict))
 UNSET = object()
+DEEPEST = 200  # levels of containers: what goes through them calls itself
 _ITEMS = "[items]"  # the last key of a dataclass that is a list or dict
 # A class that a class statement made is on the heap and can be changed. Those of extensions have a
 # state that nobody sees: they are static, cannot be changed, or bring a ``__new__`` of their own.
@@ -87,6 +93,7 @@ def flatten(tree: Any, stop: Any = (), with_keys: bool = False) -> tuple[Leaves,
     """The leaves in order, and the structure. Containers whose ``id`` is in ``stop`` are leaves.
 
     ``with_keys``: keys of dicts that are no texts and numbers are made of leaves, too.
+    Raises NestedError for containers that are nested more than ``DEEPEST`` levels deep.
 
     >>> flatten({"a": 1, "b": [2, 3]})[0]
     [1, 2, 3]
@@ -96,13 +103,18 @@ def flatten(tree: Any, stop: Any = (), with_keys: bool = False) -> tuple[Leaves,
     return leaves, _flatten(tree, leaves, {}, stop)
 
 
-def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Structure:
+def _flatten(
+    tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any, level: int = 0
+) -> Structure:
     kind = type(tree)
     if kind in _ATOMS:
         leaves.append(tree)
         return LEAF
+    level += 1
+    if level > DEEPEST:
+        raise NestedError(f"containers are nested more than {DEEPEST} levels deep: {kind.__name__}")
     if kind in TUPLES:
-        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
+        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop, level) for t in tree]))
     if kind not in _PLAIN:
         if isinstance(tree, tuple) and hasattr(kind, "_fields"):
             if kind in _MUTABLE:
@@ -110,7 +122,7 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
                     return Structure(Again(seen[id(tree)]), (), ())
                 seen[id(tree)] = len(leaves.containers)
                 leaves.containers.append(tree)
-            inner = tuple([_flatten(t, leaves, seen, stop) for t in tree])
+            inner = tuple([_flatten(t, leaves, seen, stop, level) for t in tree])
             return Structure(kind, kind._fields, inner)
         if not (hasattr(kind, "__dataclass_fields__") or hasattr(kind, "__attrs_attrs__")):
             leaves.append(tree)
@@ -126,14 +138,14 @@ def _flatten(tree: Any, leaves: Leaves, seen: dict[int, int], stop: Any) -> Stru
     seen[id(tree)] = len(leaves.containers)
     leaves.containers.append(tree)
     if kind is list:
-        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop) for t in tree]))
+        return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop, level) for t in tree]))
     items = tree if kind in _PLAIN else _state(tree, kind)
     keys = tuple(items)
-    inner = tuple([_flatten(t, leaves, seen, stop) for t in items.values()])
+    inner = tuple([_flatten(t, leaves, seen, stop, level) for t in items.values()])
     for key in keys:
         if key.__class__ is not str:
             if leaves.with_keys and kind in _PLAIN and not _ATOMS.issuperset(map(type, keys)):
-                own = tuple([_flatten(t, leaves, seen, stop) for t in keys])
+                own = tuple([_flatten(t, leaves, seen, stop, level) for t in keys])
                 return Structure(Keyed(kind), (), inner + own)
             return Structure(kind, keys, inner, tuple(map(type, keys)))
     return Structure(kind, keys, inner)

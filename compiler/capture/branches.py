@@ -22,6 +22,7 @@ from ..control.part import Part, is_fault
 from ..ndarrays.selection import Selection
 from ..plain import PlainPython
 from ..trace import Tracer, place
+from .aliases import put_outside, reached
 from .effort import TooDeep
 from .flow import END, flow_of
 from .frame import UNBOUND, Frame
@@ -220,7 +221,9 @@ def _run_side(machine: Any, side: Side, start: Start) -> None:
         side.ended = _ended(machine, side.frame, start)
         if type(side.ended) is Returned and side.frame.back is None:
             machine.refuse_protected()
-            value, side.closed = machine.heap.kept(side.ended.value)
+            value, side.closed = machine.heap.kept(
+                side.ended.value, lambda: reached(put_outside(machine))
+            )
             side.ended = Returned(value)
         if isinstance(side.ended, Yielded) or len(machine.open) != count:
             raise Unmergeable("a generator yields, or a `with` begins, on one way only")
@@ -399,7 +402,7 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
         except Unmergeable:
             if machine.journal.stands_for(contents.owner):
                 torn.containers.append(contents.owner)
-            elif not last:
+            elif not last or id(contents.owner) in _put_outside(machine, sides):
                 raise
             merger.forget(mark)
             if type(contents.owner) is Generator:
@@ -418,6 +421,13 @@ def merge_heap(machine: Any, sides: list[Side], merger: Merger, last: bool) -> A
             machine.journal.torn.add(id(shadow))
 
     return build, torn
+
+
+def _put_outside(machine: Any, sides: list[Side]) -> dict[int, Any]:
+    """What objects from outside, or calls after the graph, lead to: ahead of a branch, on a way."""
+    written = [c for s in sides for c in s.written.values()]
+    left = [c.after for c in written if machine.journal.stands_for(c.owner)]
+    return reached([*put_outside(machine), *left, *(tuple(e) for s in sides for e in s.entries)])
 
 
 def _all_of(column: list[set[int]], outs: Any) -> set[int]:

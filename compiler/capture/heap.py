@@ -8,7 +8,7 @@ when it ends, and put back as it was; the values go the way of those of local va
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import numpy as np
@@ -106,9 +106,10 @@ class Heap:
         """Whether the function has made a list or a dict, at any time."""
         return type(value) in (list, dict) and id(value) in self.made
 
-    def kept(self, value: Any) -> tuple[Any, bool]:
+    def kept(self, value: Any, outside: Callable[[], Container[int]] = tuple) -> tuple[Any, bool]:
         """A value that a part returns, with copies of the lists and dicts that the function has
-        made, and whether the value has nothing in it that could lead to others."""
+        made, and whether the value has nothing in it that could lead to others. Those whose ``id``
+        is in what ``outside`` gives stay themselves: objects from outside have them, too."""
         memo: dict[int, Any] = {}
         closed = True
 
@@ -116,7 +117,7 @@ class Heap:
             nonlocal closed
             if type(x) in TUPLES or type(x) is Choice:
                 return tuple.__new__(type(x), map(copied, x))
-            if not self.is_own(x):
+            if not self.is_own(x) or id(x) in shared:
                 closed = closed and (isinstance(x, _CLOSED) or getattr(type(x), "in_trace", False))
                 return x
             if id(x) not in memo:
@@ -128,8 +129,10 @@ class Heap:
                     made.extend(map(copied, x))
             return memo[id(x)]
 
-        changed = any(self.is_own(c.owner) for c in self.parts[-1].values())
-        return (copied(value), closed) if changed else (value, True)
+        if not any(self.is_own(c.owner) for c in self.parts[-1].values()):
+            return value, True
+        shared = outside()
+        return copied(value), closed
 
     def only_own(self, owners: Iterable[Contents]) -> bool:
         """Whether all objects are lists and dicts that the function has made, its variables or

@@ -13,10 +13,12 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from twofold.ir.tree import DEEPEST
+
 from .flow import flow_of
 from .frame import DROPPED, NULL, UNBOUND, Frame
 from .heap import EMPTY
-from .shapes import ATOMS, BUILD, FILL, HOLLOW, Ref, opened
+from .shapes import ATOMS, BUILD, FILL, HOLLOW, Ref, Uncuttable, opened
 
 __all__ = ["Freezer", "Image", "Thawer"]
 
@@ -64,6 +66,7 @@ class Freezer:
         self.carried: list[Any] = []
         self.objects: list[Any] = []
         self.met: dict[int, Node] = {}
+        self.level = 0  # of the objects around the one whose node is made
         self.kept: list[Any] = []  # alive, as long as identities count
 
     def image(self, frames: list[Frame], positions: list[int]) -> Image:
@@ -129,7 +132,11 @@ class Freezer:
             place: list[Any] = [parts[0], ()]
             self.objects.append(place)
             self.met[id(x)] = node
+            self.level += 1
+            if self.level > DEEPEST:
+                raise Uncuttable(f"containers are nested more than {DEEPEST} levels deep")
             place[1] = tuple(map(self.node, parts[1]))
+            self.level -= 1
         self.met[id(x)] = node
         return node
 

@@ -350,6 +350,9 @@ class Loop:
             machine.journal.end()
             raise
         written, self.entries = machine.heap.end(), machine.journal.end()
+        ground: Any = bind.ground()
+        if self.entries and any("raise" in node.effects for node in ground.graph.nodes):
+            machine.tracer.arrays.replay()  # what the trips before have done is done by Python
         if any(type(e) is not Put for e in self.entries):
             machine.give_up("a call that is made when the graph has run, in a loop of the graph,")
         return self._left(frame, ended, written)

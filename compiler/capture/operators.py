@@ -188,7 +188,9 @@ def set_update(machine: Objects, frame: Frame, step: Step) -> None:
     items = frame.stack.pop()
     held = frame.stack[-step.arg]
     machine.changes(held)
-    held.update(map(machine.hashable, machine.items(frame, items)))
+    found = machine.items(frame, items)
+    alike = type(items) in (set, frozenset)  # whose places in memory Python copies: the same order
+    held.update(items if alike else map(machine.hashable, found))
 
 
 @instruction("DICT_UPDATE")

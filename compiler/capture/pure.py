@@ -29,7 +29,7 @@ from twofold.ir.tensor_shape import LISTED
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
-from ..library import is_library, is_ours, runs_natively
+from ..library import file_of, is_executed, is_library, is_ours, runs_natively
 from ..ndarrays.base import TracedScalar
 from ..ndarrays.names import is_seeded
 from ..symint import SymInt
@@ -129,7 +129,7 @@ def keeps_state(kind: Any) -> bool:
     with memory of an extension's, such as C arrays."""
     if is_ours(kind) or issubclass(kind, _COMPARED) or hasattr(kind, "__tf_tensor__"):
         return False
-    if not _is_library_class(kind):
+    if not is_library(file_of(kind)):
         return any(b.__flags__ & FIXED and b.__basicsize__ > _EMPTY for b in kind.__mro__)
     if runs_natively(kind):
         return False
@@ -150,6 +150,7 @@ def is_computed(found: Any) -> bool:
     return isinstance(found, types.DynamicClassAttribute) or (
         hasattr(kind, "__set__")
         and kind.__module__ in ("builtins", "_ctypes")
+        and not is_executed(kind)
         and not (isinstance(found, types.MemberDescriptorType | property))
     )
 
@@ -168,7 +169,7 @@ def is_pure_class(kind: Any) -> bool:
     module = kind.__module__
     if is_ours(kind):
         return module not in _OF_FILES
-    if issubclass(kind, BaseException) or not _is_library_class(kind):
+    if issubclass(kind, BaseException) or not is_library(file_of(kind)):
         return True
     if module == "_io":
         return kind.__name__ in ("StringIO", "BytesIO")
@@ -184,14 +185,6 @@ def is_generator_of(kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     if getattr(kind, "__module__", "") == "random" and kind.__name__ == "Random":
         return args[:1] not in ((), (None,))
     return is_seeded(getattr(kind, "real", kind), args, kwargs)
-
-
-def _is_library_class(kind: Any) -> bool:
-    module = sys.modules.get(kind.__module__)
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return kind.__module__ in sys.builtin_module_names
-    return is_library(file)
 
 
 def is_pure_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

@@ -214,7 +214,9 @@ def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
         return NotImplemented
     walk = _walk(args[0]) if args else None
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
-    return NotImplemented if walk is None else Numbered(walk, start)
+    if walk is None or not hasattr(type(start), "__index__"):
+        return NotImplemented
+    return Numbered(walk, start)
 
 
 def _zip(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:

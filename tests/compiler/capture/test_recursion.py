@@ -69,3 +69,40 @@ def test_the_limit_of_recursion_is_that_of_plain_python() -> None:
     endless = tf.function(down)
     with pytest.raises(RecursionError):
         endless(tf.constant(1.0), -1)
+
+
+@tf.function
+def summed(x, step):
+    if x > 1:
+        return x + summed(x - step, step)
+    return step
+
+
+def test_a_decorated_function_calls_itself_to_a_depth_of_150() -> None:
+    assert summed(150, 1) == summed.python_function(150, 1) == 11_325
+    assert summed(150.0, 1.0) == 11_325.0
+
+
+def linked(length: int) -> Any:
+    chain = None
+    for i in range(length):
+        chain = [i, chain]
+    return chain
+
+
+def total(chain):
+    found = 0
+    while chain is not None:
+        found += chain[0]
+        chain = chain[1]
+    return found
+
+
+@pytest.mark.parametrize("length", [150, 450, 2000])
+def test_arguments_that_are_nested_deeply_run_as_plain_python(length: int) -> None:
+    compiled = tf.function(total)
+    for _ in range(2):
+        assert compiled(linked(length)) == length * (length - 1) // 2
+    if length > 200:
+        with pytest.raises(StagingError, match="nested more than 200 levels"):
+            tf.function(total, strict=True)(linked(length))
