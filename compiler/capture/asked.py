@@ -9,8 +9,9 @@ from typing import Any
 from .frame import Frame
 from .numbers import is_number, kind_of
 
-__all__ = ["checked", "hint", "listed", "mapped"]
+__all__ = ["SEQUENCES", "checked", "hint", "listed", "mapped"]
 
+SEQUENCES = (list, tuple, str, bytes, bytearray)
 _PLAIN = frozenset((bool, int, float, complex, str, bytes, list, tuple, dict, set, type(None)))
 
 

@@ -16,7 +16,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from .arguments import bind_arguments, keywords_name
-from .asked import checked, hint
+from .asked import SEQUENCES, checked, hint
 from .frame import Frame
 from .machine import Generator, Machine
 from .opened import (
@@ -391,15 +391,19 @@ class Objects(Machine):
             own = self.own_method(owner, name)
             if own is not None:
                 made = self.invoke(frame, own, (owner, other), {})
+            elif isinstance(owner, SEQUENCES):  # which Python asks last
+                made = NotImplemented
             else:
                 method = getattr(type(owner), name, None)
                 made = NotImplemented if method is None else method(owner, other)
             if made is not NotImplemented:
                 return made
-        raise TypeError(
-            f"unsupported operand type(s) for {function.__name__}: '{type(left).__name__}' and "
-            f"'{type(right).__name__}'"
-        )
+        return function(*map(self.without_methods, (left, right)))  # which raises, as a rule
+
+    def without_methods(self, value: Any) -> Any:
+        """An object whose class has the same name and no methods, in the place of a user's."""
+        kind = type(value)
+        return value if self.is_plain(kind) else type(kind.__name__, (), {})()
 
     def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
         """A comparison."""

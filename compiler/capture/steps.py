@@ -239,6 +239,8 @@ class Steps(Guarding):
             isinstance(function, type)
             or is_generator_of(function, args, kwargs)
             or function in _COPYING
+            or getattr(function, "__name__", "") == "__new__"
+            and not any(made is a for a in args)
             or _is_iterator(made)
             or type(made) in _CONTAINERS
             and getattr(function, "__name__", "") in _MAKING

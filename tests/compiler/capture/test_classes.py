@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -221,3 +222,60 @@ def test_numbers_of_derived_classes_meet_numbers_of_the_graph(mode: str) -> None
     compiled = MODES[mode](counted)
     for value in (-1.0, 1.0, 3.0):
         assert str(compiled(np.array(value))) == str(counted(np.array(value)))
+
+
+def test_an_object_that_new_makes_is_of_the_call() -> None:
+    class Made:
+        at: Any
+
+        @classmethod
+        def of(cls, at: Any) -> Any:
+            made = cls.__new__(cls)
+            made.at = at
+            return made
+
+    @tf.function(strict=True, jit_compile=False)
+    def f(x: Any) -> Any:
+        made = Made.of(x)
+        return made.at * 2, type(made) is Made
+
+    for k in range(3):
+        gc.collect()  # nothing keeps the object of the trace alive
+        assert [float(v) for v in f(tf.constant(float(k)))] == [2.0 * k, 1.0]
+
+
+class Odd:
+    """An operand that takes no other one."""
+
+    def __mul__(self, other: Any) -> Any:
+        return NotImplemented
+
+    __rmul__ = __add__ = __sub__ = __isub__ = __and__ = __mul__
+
+    def __radd__(self, other: Any) -> Any:
+        return "added", other
+
+
+@pytest.mark.parametrize("operands", [
+    (Odd(), "q"), ("q", Odd()), (Odd(), 1), ([1], Odd()), ((1,), Odd()), (Odd(), [1]), (Odd(), Odd()),
+])  # fmt: skip
+def test_operands_that_do_not_take_each_other_are_refused_in_pythons_words(operands: Any) -> None:
+    def outcome(call: Any, *args: Any) -> Any:
+        try:
+            return call(*args)[0]
+        except TypeError as error:
+            return str(error)
+
+    def less(a: Any, b: Any) -> Any:
+        a -= b
+        return a
+
+    def f(operate: Any, a: Any, b: Any, x: Any) -> Any:
+        return operate(a, b), x
+
+    compiled = tf.function(f, jit_compile=False)
+    x = tf.constant(1.0)
+    for operate in (
+        lambda a, b: a * b, lambda a, b: a + b, lambda a, b: a - b, less, lambda a, b: a & b,
+    ):  # fmt: skip
+        assert outcome(compiled, operate, *operands, x) == outcome(f, operate, *operands, x)
