@@ -249,6 +249,36 @@ numpy_call(np.cumsum)(_running("cumsum"))
 numpy_call(np.cumprod)(_running("cumprod"))
 
 
+# Those without NaN, which NumPy fills in before it converts to ``dtype``.
+
+
+def _filled(run: Callable[..., Any], value: float) -> Callable[..., Any]:
+    def filled(a: Any, *args: Any, **options: Any) -> Any:
+        a = tensor(a)
+        if info(a.dtype).inexact:
+            a = ours.where(ours.isnan(a), value, a)
+        return run(a, *args, **options)
+
+    return filled
+
+
+@numpy_call(np.nanmean)
+def _nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False
+) -> Any:
+    if out is not None:
+        raise NotCovered
+    return ours.nanmean(_cast(a, dtype), axis=axis, keepdims=bool(keepdims))
+
+
+numpy_call(np.nansum)(_filled(_reduction("sum", "add"), 0))
+numpy_call(np.nanprod)(_filled(_reduction("prod", "multiply"), 1))
+numpy_call(np.nancumsum)(_filled(_running("cumsum"), 0))
+numpy_call(np.nancumprod)(_filled(_running("cumprod"), 1))
+numpy_call(np.nanvar)(_spread("nanvar"))
+numpy_call(np.nanstd)(_spread("nanstd"))
+
+
 @numpy_call(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = tensor(x)

@@ -22,7 +22,7 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import OPS
 from twofold.ir.ops import random as draws
-from twofold.ir.ops.operand import as_tensor, shape_attr
+from twofold.ir.ops.operand import as_tensor, ranked, shape_attr
 
 from .variable import Variable
 
@@ -269,10 +269,12 @@ class Generator:
 
     def categorical(self, logits: Any, num_samples: Any) -> Any:
         """Indices (int64, ``[batch, num_samples]``) drawn from log-probabilities."""
+        logits = ranked(logits, 2, "categorical", 2)
         return draws.categorical_draw(self.draw(), logits, num_samples)
 
     def shuffle(self, x: Any) -> Any:
         """The slices of ``x`` along its first axis in random order; ``x`` itself stays."""
+        x = ranked(x, 1, "shuffle")
         return draws.permuted(self.draw(), x)
 
     def permutation(self, n: Any) -> Any:

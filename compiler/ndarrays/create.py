@@ -132,6 +132,58 @@ def linspace(trace: Any, start: Any, stop: Any, num: Any = 50, *args: Any, **opt
     return _np.where(at == 0, low, made)  # also of one number, where the step is infinite
 
 
+def _of_any_size(real: Any, formula: Handler) -> None:
+    """What NumPy makes of a number, by a formula where that is the size of an argument."""
+
+    def make(trace: Any, *args: Any, **options: Any) -> Any:
+        size = next(iter((*args, *options.values())), None)
+        if type(size) is SymInt and not size.is_late:
+            return formula(trace, *args, **options)
+        named = {name: _whole(x) for name, x in options.items()}
+        return wrapped(trace, real(*map(_whole, args), **named))
+
+    CREATE[real] = make
+
+
+def _whole(x: Any) -> Any:
+    return int(x) if isinstance(x, SymInt) else plain(x)
+
+
+def _frequencies(trace: Any, n: Any, d: Any = 1.0, device: Any = None) -> Any:
+    at, count = arange(trace, n), as_array(trace, n)
+    return _np.where(at * 2 < count, at, at - count) * (1.0 / (count * d))
+
+
+def _half_frequencies(trace: Any, n: Any, d: Any = 1.0, device: Any = None) -> Any:
+    return arange(trace, n // 2 + 1) * (1.0 / (as_array(trace, n) * d))
+
+
+_of_any_size(np.fft.fftfreq, _frequencies)
+_of_any_size(np.fft.rfftfreq, _half_frequencies)
+
+# Windows, by their formulas of the numbers 1-M, 3-M, ... and of M-1.
+_WINDOWS: dict[Any, Callable[[Any, Any], Any]] = {
+    np.bartlett: lambda n, m: _np.where(n <= 0, 1 + n / m, 1 - n / m),
+    np.blackman: lambda n, m: (
+        0.42 + 0.5 * _np.cos(np.pi * n / m) + 0.08 * _np.cos(2.0 * np.pi * n / m)
+    ),
+    np.hamming: lambda n, m: 0.54 + 0.46 * _np.cos(np.pi * n / m),
+    np.hanning: lambda n, m: 0.5 + 0.5 * _np.cos(np.pi * n / m),
+}
+
+
+def _window(formula: Callable[[Any, Any], Any]) -> Handler:
+    def make(trace: Any, M: Any) -> Any:
+        numbers = arange(trace, M) * 2 + (1 - M)
+        return formula(numbers, _np.maximum(as_array(trace, M - 1), 1))  # 1 where M is 1
+
+    return make
+
+
+for _real, _formula in _WINDOWS.items():
+    _of_any_size(_real, _window(_formula))
+
+
 @_creates(np.identity)
 def identity(trace: Any, n: Any, dtype: Any = None, *, like: Any = None) -> Any:
     """``np.identity``."""

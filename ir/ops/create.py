@@ -178,7 +178,7 @@ def _arange_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
         raise ArgumentError("arange: the step must not be 0")
     named = dict(zip(("start", "stop", "step"), parts, strict=True))
     start, stop, step = parts
-    count = _arange_size(start, stop, step, sizes)
+    (count,) = new_shape_attr((_arange_size(start, stop, step, sizes),), op.name)
     ends = [] if any(isinstance(v, Dim) for v in (count, *parts)) or not count else [
         start, start + (count - 1) * step
     ]  # fmt: skip

@@ -207,9 +207,10 @@ def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 # ---- Reductions without NaN
 
 
-def _filled(x: Any, value: Any) -> Any:
+def _filled(x: Any, value: Any, dtype: Any = None) -> Any:
     x = as_tensor(x)
-    return where(OPS["isnan"](x), value, x) if info(x.dtype).inexact else x
+    x = where(OPS["isnan"](x), value, x) if info(x.dtype).inexact else x
+    return x if dtype is None else cast(x, dtype=dtype)
 
 
 def _numbers(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -219,20 +220,20 @@ def _numbers(x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 @composite(Sample(_GAPS, 1))
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Sum over ``axis`` (None: all); NaN counts as 0.
+def nansum(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """Sum over ``axis`` (None: all); NaN counts as 0. ``dtype`` is that of the sum.
 
     >>> import twofold as tf
     >>> tf.nansum([1.0, float("nan")]).item()
     1.0
     """
-    return sum(_filled(x, 0), axis=axis, keepdims=keepdims)
+    return sum(_filled(x, 0, dtype), axis=axis, keepdims=keepdims)
 
 
 @composite(Sample(_GAPS, 1))
-def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Product over ``axis`` (None: all); NaN counts as 1."""
-    return prod(_filled(x, 1), axis=axis, keepdims=keepdims)
+def nanprod(x: Any, axis: Any = None, keepdims: bool = False, dtype: Any = None) -> Any:
+    """Product over ``axis`` (None: all); NaN counts as 1. ``dtype`` is that of the product."""
+    return prod(_filled(x, 1, dtype), axis=axis, keepdims=keepdims)
 
 
 @composite(Sample(_GAPS, 1), Sample(_GAPS))
@@ -305,16 +306,18 @@ def nanargmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @composite(Sample(_GAPS, 1))
-def nancumsum(x: Any, axis: int | None = None) -> Any:
-    """Running sums along an axis (None: of the flattened tensor); NaN counts as 0."""
-    x = _filled(x, 0)
+def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running sums along an axis (None: of the flattened tensor); NaN counts as 0.
+    ``dtype`` is that of the results."""
+    x = _filled(x, 0, dtype)
     x = movement.reshape(x, shape=(-1,)) if axis is None else x
     return OPS["cumsum"](x, axis=axis or 0)
 
 
 @composite(Sample(_GAPS, 1))
-def nancumprod(x: Any, axis: int | None = None) -> Any:
-    """Running products along an axis (None: of the flattened tensor); NaN counts as 1."""
-    x = _filled(x, 1)
+def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running products along an axis (None: of the flattened tensor); NaN counts as 1.
+    ``dtype`` is that of the results."""
+    x = _filled(x, 1, dtype)
     x = movement.reshape(x, shape=(-1,)) if axis is None else x
     return OPS["cumprod"](x, axis=axis or 0)

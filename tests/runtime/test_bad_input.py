@@ -35,6 +35,8 @@ X = tf.constant([[1.0, 2.0], [3.0, 4.0]])
         (lambda: tf.concat([X, tf.zeros(2)], 0), E.ShapeError),
         (lambda: tf.sum(X, axis=2), E.ArgumentError),
         (lambda: tf.eye(-1), E.ArgumentError),
+        (lambda: tf.random.shuffle(tf.constant(1.0)), E.ShapeError),
+        (lambda: tf.random.categorical([0.0, 1.0], 3), E.ShapeError),
         (lambda: tf.tile(X, [-1, 1]), E.ArgumentError),
         (lambda: X[::0], E.ArgumentError),
         (lambda: X[2], E.IndexOutOfBoundsError),
@@ -99,3 +101,13 @@ def test_a_write_never_wraps_a_python_integer(dtype: str, value: Any) -> None:
     with pytest.raises(E.ConversionError):
         x[0:1] = value
     np.testing.assert_array_equal(x.numpy(), [1, 2])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "call",
+    [lambda: tf.range(2**62), lambda: tf.range(10**30), lambda: tf.linspace(0.0, 1.0, 2**60)],
+)
+def test_what_no_memory_holds_is_refused_before_it_is_made(call: Any, compiled: bool) -> None:
+    with pytest.raises(MemoryError, match="more elements than memory holds"):
+        (tf.function(call) if compiled else call)()

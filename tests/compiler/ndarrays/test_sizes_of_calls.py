@@ -131,6 +131,10 @@ OF_ANY_SIZE: dict[str, Callable[[Any], Any]] = {
     "trace": lambda a: np.trace(a) + a.trace(offset=1) + np.trace(a[None], -1, 1, 2),
     "diagonals": lambda a: (a.diagonal().copy(), np.diagonal(a, 1) * 2, np.diag(a, -1) + 1),
     "far outside": lambda a: (a.trace(40), a.diagonal(-40).copy()),
+    "frequencies": lambda a: (np.fft.fftfreq(len(a)), np.fft.fftfreq(n=a.size, d=a[0, 0] + 9)),
+    "half the frequencies": lambda a: np.fft.rfftfreq(len(a), 0.5),
+    "windows": lambda a: a * np.hanning(len(a)) + np.bartlett(a.shape[1]) * np.hamming(M=len(a)),
+    "another window": lambda a: np.blackman(len(a) + 1),
 }
 
 
@@ -143,6 +147,21 @@ def test_there_is_one_trace_for_matrices_of_all_sizes(name: str, mode: str) -> N
         a = np.random.default_rng(size).normal(size=(size, size))
         same_result(outcome(lambda: compiled(a)), program(a))  # noqa: B023
     assert compiled.experimental_get_tracing_count() == 1
+
+
+def test_windows_and_frequencies_of_the_least_sizes() -> None:
+    def program(a: Any) -> Any:
+        n = len(a)
+        return np.hanning(n), np.hamming(n), np.blackman(n), np.bartlett(n), np.hanning(n - 1)
+
+    def frequencies(a: Any) -> Any:
+        return np.fft.fftfreq(len(a)), np.fft.rfftfreq(len(a), 2.0)
+
+    for f in (program, frequencies):
+        compiled = tf.function(f, strict=True)
+        for size in (2, 1, 3):
+            a = np.zeros(size)
+            same_result(outcome(lambda: compiled(a)), f(a))  # noqa: B023
 
 
 def test_diagonals_of_oblong_matrices() -> None:
