@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ class Torn:
     def __init__(self) -> None:
         self.containers: list[Any] = []  # what stands for them
         self.names: dict[tuple[int, str], Contents] = {}  # attributes
+        self.inherited: dict[tuple[int, str], Contents] = {}  # those that only a class has
+
+    def is_apart(self, entry: Put) -> bool:
+        """Whether an assignment is made on its own way only."""
+        key = id(entry.held), entry.name
+        return key in self.names or key in self.inherited
 
 
 def merge_attributes(
@@ -39,11 +46,23 @@ def merge_attributes(
             if any(v is MISSING or v is TORN for v in values) or any(gone) and not all(gone):
                 raise Unmergeable
             builds[name] = merger.merge(values, repr(name))
+            if not _has_own(contents.owner.owner, name):
+                torn.inherited[id(contents.owner), name] = contents
         except Unmergeable:
             merger.forget(mark)
             builds[name] = None
             torn.names[id(contents.owner), name] = contents
     return lambda outs: {n: TORN if b is None else b(outs) for n, b in builds.items()}
+
+
+def _has_own(owner: Any, name: str) -> bool:
+    """Whether an object has an attribute itself, or has it in a slot: giving it the value that it
+    has changes nothing then. Names of a module are looked up among Python's otherwise."""
+    if isinstance(owner, types.CellType):
+        return True
+    if isinstance(owner, dict):
+        return name in owner
+    return name in vars(owner) if hasattr(owner, "__dict__") else True
 
 
 def merge_entries(journal: Journal, sides: list[Any], merger: Merger, torn: Torn) -> Any:
@@ -53,7 +72,7 @@ def merge_entries(journal: Journal, sides: list[Any], merger: Merger, torn: Torn
     try:
         for i, side in enumerate(sides):
             for entry in side.entries:
-                if type(entry) is Put and (id(entry.held), entry.name) not in torn.names:
+                if type(entry) is Put and not torn.is_apart(entry):
                     builds.append(entry)
                 else:
                     builds.append(_merged(journal, sides, merger, i, entry))
@@ -61,7 +80,7 @@ def merge_entries(journal: Journal, sides: list[Any], merger: Merger, torn: Torn
         merger.kept = False
 
     def build(outs: list[Any]) -> None:
-        for (_, name), contents in torn.names.items():
+        for (_, name), contents in (*torn.names.items(), *torn.inherited.items()):
             journal.keep(contents.owner, name, contents.before.get(name, MISSING))
         for made in builds:
             if type(made) is Put:

@@ -117,3 +117,31 @@ def test_names_that_trips_changed_before_an_exception_stay_changed(
 def check(value: Any) -> None:
     if value < 0:
         raise ValueError
+
+
+INHERITED = {
+    "two ways": "if x > 3:\n  O.v += 1\n elif x > 1:\n  O.v += 2",
+    "read afterwards": "if x > 3:\n  O.v += 1\n return O.v",
+    "twice": "if x > 3:\n  O.v += 1\n if x > 1:\n  O.v += 1",
+    "a loop": "for i in range(n):\n  if x > i + 1:\n   O.v += 1\n return O.v",
+    "no trips": "for i in range(n - 2):\n  O.v += 1",
+    "of a class": "if x > 3:\n  D.v += 1\n return D.v",
+}
+
+
+@pytest.mark.parametrize("change", INHERITED)
+def test_an_attribute_of_the_class_becomes_one_of_the_object_where_it_is_written(
+    change: str,
+) -> None:
+    def held(compiled: bool) -> list[Any]:
+        space: dict[str, Any] = {"__name__": "program"}
+        exec("class C:\n v = 0\nclass D(C): pass\nO = D()", space)
+        exec(f"def f(x, n):\n {INHERITED[change]}", space)
+        function = tf.function(space["f"]) if compiled else space["f"]
+        found = []
+        for x, n in ((0.5, 2), (0.5, 1), (2.5, 2), (1.5, 3), (5.5, 4), (0.5, 1)):
+            function(tf.constant(x), tf.constant(n))
+            found.append((dict(vars(space["O"])), vars(space["D"]).get("v")))
+        return found
+
+    assert held(True) == held(False)
