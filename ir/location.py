@@ -6,6 +6,7 @@ The innermost frame outside this package is the user's. Its code object says lin
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import os
 import sys
@@ -72,7 +73,8 @@ def _roots() -> tuple[str, ...]:
 
 
 _OWN = _roots()
-_ROOTS = (*_OWN, os.path.dirname(np.__file__) + os.sep)  # calls from NumPy are the user's
+# Calls from NumPy are the user's, and so are errors in a block of ours.
+_ROOTS = (*_OWN, os.path.dirname(np.__file__) + os.sep, contextlib.__file__)
 _frameworks: set[str] = set()
 
 

@@ -181,11 +181,14 @@ def test_damaged_files_are_refused_and_a_training_goes_on(tmp_path: Path) -> Non
         cases = [whole[:0], whole[:10], whole[: len(whole) // 2]]
         for part in (*cases, damaged) if name == "m.keras" else cases:
             file.write_bytes(part)
-            with pytest.raises(tf.errors.LoadError, match="is cut off or damaged"):
+            with pytest.raises(tf.errors.LoadError, match="is cut off or damaged") as refused:
                 read(file)
+            assert Path(__file__).name in str(refused.value)  # the user's line
         assert all(map(np.array_equal, before, made.get_weights()))
         file.write_bytes(whole)
         read(file)
     with pytest.raises((ValueError, OSError)):
         keras.models.load_model(tmp_path / "none.keras")
+    with pytest.raises(ValueError, match=str(tmp_path / "w.other")):
+        made.save_weights(tmp_path / "w.other")
     assert np.isfinite(fit(made)).all()

@@ -123,3 +123,14 @@ def test_the_loss_of_shares_beside_an_accuracy_is_the_same_compiled() -> None:
         np.testing.assert_allclose(
             found["accuracy"], (shares.argmax(1) == classes).mean(), rtol=1e-6
         )
+
+
+def test_a_metric_that_counts_elements_is_part_of_the_step() -> None:
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=[keras.metrics.R2Score()])
+    told = [model.evaluate(X[:n], X[:n, :2], verbose=0, return_dict=True) for n in (20, 20, 9)]
+    assert model.test_function.step.experimental_get_plain_count() == 0
+    for found, n in zip(told, (20, 20, 9), strict=True):
+        left = ((X[:n, :2] - model.predict(X[:n], verbose=0)) ** 2).sum(0)
+        all_of = ((X[:n, :2] - X[:n, :2].mean(0)) ** 2).sum(0)
+        np.testing.assert_allclose(found["r2_score"], (1 - left / all_of).mean(), rtol=1e-4)

@@ -140,7 +140,10 @@ def _common_kind(floatx: str, kinds: tuple[Any, ...]) -> str:
 
 def kind_of(x: Any) -> Any:
     """The dtype of an operand, or the type of a Python number, which is weak."""
-    return getattr(x, "dtype", x.__class__)  # ``type`` would tell a number of a trace
+    found = getattr(x, "dtype", None)
+    if found is None:  # ``type`` would tell a number of a trace
+        return int if hasattr(type(x), "symbolic_size") else x.__class__
+    return found
 
 
 def _is_symbolic(x: Any) -> bool:

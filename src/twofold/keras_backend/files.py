@@ -65,6 +65,8 @@ def saving_weights(own: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if max_shard_size is not None:  # several files, which name each other
             return own(model, filepath, overwrite, max_shard_size, **kwargs)
+        if not str(filepath).endswith(".weights.h5"):
+            return own(model, filepath, overwrite, **kwargs)  # which refuses it by its name
         if not _may_write(filepath, overwrite):
             return None
         return _whole(model, filepath, lambda path: own(model, path, **kwargs))
