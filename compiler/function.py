@@ -21,7 +21,7 @@ from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import user_level
 from twofold.ir.once import once
-from twofold.ir.tree import NestedError, Structure, unflatten
+from twofold.ir.tree import NestedError, Structure
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
@@ -32,18 +32,7 @@ from .library import open_package
 from .loading import load
 from .method import BoundMethod, reduce_function
 from .observe import is_watched
-from .plain import (
-    DEEP,
-    FOREIGN,
-    RECURSIVE,
-    TEXT,
-    Changed,
-    PlainCalls,
-    PlainPython,
-    is_foreign,
-    is_text,
-    reason,
-)
+from .plain import DEEP, FOREIGN, RECURSIVE, Changed, PlainCalls, PlainPython, is_foreign, reason
 from .signature import Token, bind_arguments, input_key, leaf_key
 from .traces import Traces
 
@@ -169,9 +158,6 @@ class Function:
             return self.plainly(args, kwargs, str(deep))
         if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
             return self.plainly(args, kwargs, FOREIGN)
-        if not self.strict and any(map(is_text, leaves)):
-            args, kwargs = unflatten(structure, leaves)  # as the input signature has them
-            return self.plainly(args, kwargs, TEXT)
         try:
             prepared = self._prepared(leaves, structure)
         except Changed as changed:
@@ -313,6 +299,9 @@ class Function:
         return None
 
     def _trace(self, key: Key, leaves: list[Any], structure: Structure) -> ConcreteFunction:
+        for held in self._traces.of(key):
+            for array in held.watch.outdated():
+                self._keys.changes(array)
         concrete = self._traced(key, leaves, structure)
         if concrete.by_value:
             self._keys.by_value(structure, concrete.by_value)
@@ -321,7 +310,7 @@ class Function:
         self._remember(concrete, leaves)
         if concrete.trace.changed:  # it has happened; another call must not skip it
             return concrete
-        if sum(held.watch.outdated() for held in self._traces.of(key)) > CHANGES:
+        if sum(bool(held.watch.outdated()) for held in self._traces.of(key)) > CHANGES:
             self._untraced[key] = f"{self.name} reads arrays that keep changing"
         self._traces.add(key, concrete)
         if self.waits:
@@ -345,7 +334,8 @@ class Function:
             if error is None:
                 raise
             plain = plain_key(key, leaves, error)
-            if plain == key and (isinstance(error, TwofoldError) or not first.gave_numbers()):
+            known = isinstance(error, TwofoldError) or not first.gave_numbers()
+            if plain == key and known and not first.tracer.arrays.withheld:
                 raise
         again = Tracing(self, leaves, structure, plain)
         concrete = ConcreteFunction(self, traced(again, self.cuts))

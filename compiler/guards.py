@@ -25,7 +25,7 @@ from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
 
 from .check import Check
-from .readers import MISSING, WHOLE, Attributes
+from .readers import MISSING, WHOLE, Attributes, Elements
 from .slots import Slot, SlotKey
 from .state import Reader, Restore
 
@@ -41,8 +41,8 @@ class Watch:
     """A list of readers and the values that they gave."""
 
     __slots__ = (
-        "arrays", "check", "fast", "long", "named", "names", "numbers", "open", "reads", "relied",
-        "renewed", "restores", "uses", "walker",
+        "arrays", "check", "fast", "long", "named", "names", "numbers", "open", "read", "reads",
+        "relied", "renewed", "restores", "uses", "walker",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -50,7 +50,8 @@ class Watch:
         self.reads: list[tuple[Reader, Any]] = []  # each with the value that it gave
         self.restores: list[Restore | None] = []
         self.long: list[tuple[str, Reader, Restore | None]] = []  # compared around a trace only
-        self.arrays: list[np.ndarray[Any, Any]] = []  # those that plain NumPy may read and write
+        self.arrays: list[np.ndarray[Any, Any]] = []  # those that objects and containers hold
+        self.read: list[np.ndarray[Any, Any]] = []  # those that code in C was given
         self.relied: list[np.ndarray[Any, Any]] = []  # those whose elements are in the trace
         self.named: list[np.ndarray[Any, Any]] = []  # those behind names that give traced arrays
         self.numbers: dict[SlotKey, Slot] = {}  # those behind names and in attributes
@@ -190,10 +191,12 @@ class Watch:
             self.check.give(nows, self.reads)
             self.fast = self.check.holds
 
-    def outdated(self) -> bool:
-        """Whether an array that the trace relied on holds something else."""
-        watched = zip(self.names, self.reads, strict=True)
-        return any(name == ELEMENTS and read() != value for name, (read, value) in watched)
+    def outdated(self) -> list[Any]:
+        """The arrays and tensors that the trace relied on and that hold something else."""
+        return [
+            read.array for read, value in self.reads
+            if isinstance(read, Elements) and read() != value
+        ]  # fmt: skip
 
     def changes(self) -> Iterator[str]:
         """What changed, a line each."""

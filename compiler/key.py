@@ -5,11 +5,13 @@ values by type and value, except numbers that are used as numbers: they are inpu
 (``symnumber.py``) and count by type alone. A float is tried as an input at once, an int when a
 second value of it is seen; if a trace needs its value after all, it counts by value from then on.
 So does a scalar of NumPy, which is an input at first. The same goes for the numbers that names and
-attributes give (``slots.py``), which are guarded.
+attributes give (``slots.py``), which are guarded. An array behind a name may decide what is traced,
+until it is seen to hold something else.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,7 @@ class Keys:
         self.ints = False  # whether some int is an input
         self._first: dict[Any, int] = {}  # the first value of an int, by structure and leaf or slot
         self._changing: set[SlotKey] = set()  # slots of ints that are inputs
+        self._arrays: dict[int, weakref.ref[Any]] = {}  # whose elements are other ones at times
 
     def pattern(self, leaves: list[Any], structure: Structure) -> Key:
         """The structure and a part for each leaf, sizes left open."""
@@ -93,6 +96,17 @@ class Keys:
             self._changing.add(place)
         return type(value) is float or place in self._changing
 
+    def changes(self, array: Any) -> None:
+        """The elements of an array or a tensor that the function reads were others: they are not
+        looked at while it is traced, as far as that can be."""
+        place, known = id(array), self._arrays
+        known[place] = weakref.ref(array, lambda gone: known.pop(place, None))
+
+    def is_changing(self, array: Any) -> bool:
+        """Whether ``changes`` was told of an array."""
+        found = self._arrays.get(id(array))
+        return found is not None and found() is array
+
     def by_value(self, structure: Structure, leaves: Iterable[int]) -> None:
         """These numbers count by value from now on."""
         self._set(structure, leaves, False)
@@ -107,6 +121,7 @@ class Keys:
         self._inputs.clear()
         self._first.clear()
         self._changing.clear()
+        self._arrays.clear()
 
 
 def _by_value(x: Any, leaf: int, inputs: dict[int, bool]) -> bool:

@@ -28,13 +28,14 @@ from ..trace import Traced
 from . import exceptions, instructions, operators
 from .aliases import put_outside
 from .branches import Again, Given, fork
-from .choice import Choice, holds_choice, one_tensor, values_of
+from .choice import Choice, holds_choice, values_of
 from .cut import Cut, Cuts
 from .decisions import Decisions
 from .effort import PEELED, Effort, TooDeep
 from .frame import UNBOUND, Frame
 from .grown import runs
 from .heap import EMPTY, Heap
+from .held import made_here, opened, show, with_arrays
 from .journal import Journal
 from .lists import looks_into
 from .machine import Generator, Leave, Raised, unbound
@@ -98,7 +99,7 @@ class Capture(Decisions):
                 made = self.handed(made, {})
             elif holds_choice(made) and type(made) is not Choice:
                 self.give_up("a nested function that returns a list whose length the graph decides")
-            if type(made) is Choice and not whole and (made := one_tensor(made)) is None:
+            if type(made) is Choice and not whole:
                 self.give_up("a nested function that returns values of several types")
             return made
         except Unmergeable as unmergeable:
@@ -135,6 +136,8 @@ class Capture(Decisions):
             self.give_up("a generator that is left before the end of a `try` or `with` in it")
 
     def spend(self, frame: Frame) -> None:
+        if frame.stack and type(frame.stack[-1]) is np.ndarray:
+            frame.stack[-1] = show(self, frame.stack[-1])
         self.cuts.step(frame)
         if not self.heap.parts:
             self.cuts.top = frame
@@ -157,14 +160,15 @@ class Capture(Decisions):
             return super().load_global(frame, name)
         if not dict.__contains__(space, name):
             self.guard_builtin(getattr(space, "real", space), name)
-        found = super().load_global(frame, name)
-        if type(space) is not _Space:
-            return found
+        found, names = super().load_global(frame, name), self.tracer.arrays.names
         if isinstance(found, type):
-            return space.names.kind(found, frame)
+            return names.kind(found, frame)
         if type(found) in (float, int):
-            return space.names.home.number(space.real, name, found)
-        return space.names.value(found)
+            return names.home.number(space.real, name, found) if type(space) is _Space else found
+        return names.value(found)
+
+    def met(self, value: Any) -> Any:
+        return self.tracer.arrays.names.value(value)
 
     def load_module(self, frame: Frame, name: str, names: Any, level: int) -> Any:
         found = builtins.__import__(name, dict(frame.f_globals), None, names, level)
@@ -296,6 +300,18 @@ class Capture(Decisions):
         return [source.item(i) for i in range(first, int(source.length()))]
 
     # objects
+
+    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
+        if type(held) in LISTED:
+            self.observe(held)
+        return super().contains(frame, opened(self, self.present(held)), item, inverted)
+
+    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        left, right = (opened(self, self.present(x)) for x in (left, right))
+        return super().compare(frame, sign, left, right)
+
+    def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
+        return super().text(frame, opened(self, value), conversion, spec)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         if isinstance(held, collections.defaultdict) and self.is_own(held):
@@ -430,7 +446,10 @@ class Capture(Decisions):
                 self.observe(value)
                 if not shown:  # which writes to a file, and shows an iterator unread
                     self.draws(value)
-        function, args, kwargs = self.presented(function, args, kwargs, moves(frame, function))
+        only_moves = moves(frame, function)
+        function, args, kwargs = self.presented(function, args, kwargs, only_moves)
+        if not looks(function):
+            args, kwargs = with_arrays(self, function, args, kwargs, only_moves)
         made = self.of_run(frame, function, args, kwargs, parts)
         if made is not NotImplemented:
             return made
@@ -442,7 +461,8 @@ class Capture(Decisions):
                     self.give_up("a function, called by another, that gives one of several types")
                 if made is not NotImplemented:
                     return made
-        return sized(self.journal.original(super().native(frame, function, args, kwargs)))
+        made = self.journal.original(super().native(frame, function, args, kwargs))
+        return sized(made_here(self, function, made))
 
     def _looks_at_carried(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -30,6 +30,7 @@ from .grown import (
     template,
 )
 from .heaps import HEAPS
+from .held import opened
 from .merge import Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if
 from .opened import own_method
@@ -117,7 +118,7 @@ class Lists(Steps):
             return self.give_up("an index of a list that is no integer")
         self.observe(held)
         try:
-            return item_at(self.present(held), index)
+            return item_at(opened(self, self.present(held)), index)
         except Unmergeable as reason:
             return self.give_up(f"an index of a list that the graph decides: {reason}")
 

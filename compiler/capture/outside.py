@@ -68,7 +68,7 @@ class Outside(Objects):
         """What an attribute has been given, or MISSING."""
         place = _place(owner)
         held = self.journal.shadow(place)
-        if held is not None and name in held:
+        if type(held) is Attributes and name in held:
             return held[name]
         if not self.journal.kinds or isinstance(owner, types.ModuleType | types.FunctionType):
             return MISSING

@@ -21,10 +21,10 @@ from twofold.runtime.tensor import Tensor
 from ..guards import ELEMENTS
 from ..numbers import NumberInput
 from ..plain import Held, NoOp, PlainPython, has_dtype, is_foreign
-from ..readers import Layout, Writeable
+from ..readers import Elements, Layout, Writeable
 from .base import TracedArray, TracedScalar
 from .cells import Cells
-from .known import contents, evaluate, plain_elements
+from .known import evaluate, plain_elements
 from .names import Names
 from .windows import Windows
 
@@ -41,6 +41,7 @@ class Arrays:
         self.cells = Cells(self)
         self.windows = Windows(self)
         self.replays = False  # a call that raises is made again, by plain Python
+        self.withheld = False  # whether elements were asked for that were others before
         self.pinned: set[int] = set()  # arguments whose strides were relied on
         self.relied: dict[int, np.ndarray[Any, Any]] = {}  # captured arrays, by their contents
         self.bounds: dict[Value, tuple[Any, Any]] = {}  # the least and the most of some integers
@@ -191,8 +192,17 @@ class Arrays:
 
     def has(self, value: Value) -> bool:
         """Whether ``given`` knows what is behind a hidden input."""
-        captured = self.tracer.captured_by(value)
-        return value in self._inputs or isinstance(captured, Tensor | NumberInput)
+        array = self._inputs.get(value)
+        if array is not None:
+            return not self._withholds(array)
+        return isinstance(self.tracer.captured_by(value), Tensor | NumberInput)
+
+    def _withholds(self, array: np.ndarray[Any, Any]) -> bool:
+        """Whether what an array holds is not looked at, since it was something else before."""
+        keys = self.tracer.keys
+        found = keys is not None and keys.is_changing(array)
+        self.withheld |= found
+        return bool(found)
 
     def given(self, value: Value) -> np.ndarray[Any, Any] | None:
         """What is behind a hidden input, if it is known: the trace relies on it from now on."""
@@ -230,22 +240,24 @@ class Arrays:
 
         Raises PlainPython where plain NumPy may have read an array before a write reached it.
         """
+        seen = self._machine is None or self._machine.reads.all_seen
+        read = [*watch.read, *(() if seen else watch.arrays)]  # as they are, by plain NumPy
         written = [c.source for c in self.cells.all if c.version and c.source.__class__ is not int]
-        if any(np.may_share_memory(w, array) for w in written for array in watch.arrays):
+        if any(np.may_share_memory(w, array) for w in written for array in read):
             raise PlainPython(words="an array that plain NumPy has read is written to")
         for array in self._inputs.values():  # its owner can resize or reshape it in place
             watch.add("the shape of a captured array", lambda a=array: (a.shape, a.strides))
-        for array in watch.arrays:  # what plain NumPy made of it is part of the trace
+        for array in read:  # what plain NumPy made of it is part of the trace
             self.relied_on(array)
-        for array in watch.named:  # the code of a method may have read it
+        for array in () if seen else watch.named:
             if not any(held is array for held in self._inputs.values()):
                 self.relied_on(array)
         watch.relied = list(self.relied.values())
         for array in watch.relied:
             watch.add("an array", Layout(array))
-            watch.add(ELEMENTS, lambda a=array: contents(a))
+            watch.add(ELEMENTS, Elements(array))
         for tensor in self._tensors.values():
-            watch.add(ELEMENTS, lambda t=tensor: contents(t.array))
+            watch.add(ELEMENTS, Elements(tensor))
 
     # names
 

@@ -23,7 +23,7 @@ from twofold.ir.types import RefType
 from ..arrays.reference import run_node
 from ..symint import SymInt, size_or_int
 
-__all__ = ["contents", "evaluate", "plain_elements"]
+__all__ = ["evaluate", "plain_elements"]
 
 _DTYPES = (np.dtype(np.int32), np.dtype(np.int64), np.dtype(bool))  # of sizes and comparisons
 # Operations that treat integers alike, plain or symbolic: their NumPy bodies take both.
@@ -162,11 +162,3 @@ def _pin_dim(trace: Any, dim: Any) -> None:
     if not isinstance(dim, int):
         for name in symbols_of(dim):
             trace.sizes.pin(symbol_of(name))
-
-
-def contents(array: np.ndarray[Any, Any]) -> bytes:
-    """What tells the contents of an array from others."""
-    import hashlib  # noqa: PLC0415  (few traces ask, and it takes a while)
-
-    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-    return hashlib.blake2b(data.data, digest_size=16).digest()

@@ -130,6 +130,8 @@ class Names:
 
     def value(self, value: Any) -> Any:
         """What a name that means ``value`` gives in the trace."""
+        if type(value) is Module or type(value) is Called:
+            return value
         if isinstance(value, types.ModuleType):
             is_open = _is_numpy(value.__name__) or not is_library_module(value)
             return self._once(value, lambda m: Module(m, self)) if is_open else value
