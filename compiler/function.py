@@ -21,7 +21,7 @@ from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import user_level
 from twofold.ir.once import once
-from twofold.ir.tree import NestedError, Structure
+from twofold.ir.tree import NestedError, Structure, unflatten
 from twofold.ir.words import counted
 from twofold.runtime.tensor import Tensor
 
@@ -32,7 +32,18 @@ from .library import open_package
 from .loading import load
 from .method import BoundMethod, reduce_function
 from .observe import is_watched
-from .plain import DEEP, FOREIGN, RECURSIVE, Changed, PlainCalls, PlainPython, is_foreign, reason
+from .plain import (
+    DEEP,
+    FOREIGN,
+    RECURSIVE,
+    TEXT,
+    Changed,
+    PlainCalls,
+    PlainPython,
+    is_foreign,
+    is_text,
+    reason,
+)
 from .signature import Token, bind_arguments, input_key, leaf_key
 from .traces import Traces
 
@@ -158,6 +169,9 @@ class Function:
             return self.plainly(args, kwargs, str(deep))
         if any(map(is_foreign, leaves)):  # np.matrix, object arrays and their like
             return self.plainly(args, kwargs, FOREIGN)
+        if not self.strict and any(map(is_text, leaves)):
+            args, kwargs = unflatten(structure, leaves)  # as the input signature has them
+            return self.plainly(args, kwargs, TEXT)
         try:
             prepared = self._prepared(leaves, structure)
         except Changed as changed:

@@ -19,6 +19,7 @@ __all__ = [
     "FOREIGN",
     "RECURSION",
     "RECURSIVE",
+    "TEXT",
     "Changed",
     "Held",
     "NoOp",
@@ -27,12 +28,14 @@ __all__ = [
     "first_line",
     "has_dtype",
     "is_foreign",
+    "is_text",
     "reason",
 ]
 
 
 Held = Literal["kinds", "sizes", "call"]
 FOREIGN = "an argument is a NumPy array of a subclass or of a dtype that no tensor has"
+TEXT = "an argument is a text, which is data that Python reads"
 # The threads in a step of a call that is in a step, and so on, ``RECURSION`` times. Python has room
 # for so many calls in each other, and one with a graph takes more of it than a plain one.
 DEEP: set[int] = set()
@@ -129,6 +132,11 @@ def is_foreign(x: Any) -> bool:
     if isinstance(x, np.ndarray):
         return type(x) is not np.ndarray or not has_dtype(x.dtype)
     return isinstance(x, np.generic) and not has_dtype(x.dtype)
+
+
+def is_text(x: Any) -> bool:
+    """Whether this is a tensor of texts: a trace would be for these very ones."""
+    return getattr(type(x), "holds_texts", False)
 
 
 def has_dtype(dtype: np.dtype[Any]) -> bool:

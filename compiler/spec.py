@@ -83,14 +83,19 @@ class TensorSpec:
         full = [next(fresh) if d is None else d for d in shape]
         return wrap(np.broadcast_to(np.zeros((), self.dtype), full))
 
-    def check(self, value: Any, what: str, named: dict[str, int] | None = None) -> Tensor:
+    def _tensor(self, value: Any, what: str) -> Any:
+        """``value`` as a tensor, of this dtype where it has none of its own."""
+        if isinstance(value, Tensor):
+            return value
+        typed = isinstance(value, np.ndarray | np.generic)  # has a dtype, which stays
+        return wrap(as_array(value, None if typed else self.dtype))
+
+    def check(self, value: Any, what: str, named: dict[str, int] | None = None) -> Any:
         """``value`` as a tensor of this kind; ``named`` has the sizes of names met before.
 
         Raises ArgumentError.
         """
-        typed = isinstance(value, np.ndarray | np.generic)  # has a dtype, which stays
-        given = as_array(value, None if typed else self.dtype)
-        tensor = value if isinstance(value, Tensor) else wrap(given)
+        tensor = self._tensor(value, what)
         known = {} if named is None else named
         fits = len(tensor.shape) == len(self.shape) and all(
             want is None

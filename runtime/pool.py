@@ -5,7 +5,9 @@ whether it is open, how many workers are in it, and whether the caller sleeps un
 - Publish: the caller writes the job, then the gate with a new epoch and ``open``.
 - Join: a worker adds itself by compare-and-swap on an open gate, so it joins this job or none. The
   job's fields cannot change under it: the caller stays until no worker is inside.
-- Chunks are claimed by an atomic increment, by workers and caller alike.
+- Chunks are claimed by an atomic increment, by workers and caller alike. Each thread has a part of
+  the range and begins there, and goes on in the parts of others: jobs over the same data find it in
+  the caches of the same cores.
 - Close: the caller clears ``open`` when no chunk is left, and waits for those inside. Workers that
   slept through a short job are not waited for.
 - Busy: a second caller, be it another thread or a body that calls ``parallel_for``, finds the
@@ -34,6 +36,8 @@ _OPEN = 1 << 16
 _SLEEPS = 1 << 17
 _INSIDE = _OPEN - 1
 _EPOCH = 1 << 32
+
+_PARTS = 64  # of a job's range; more threads share them
 
 THREADED = sys.platform != "win32"  # which has no pthreads
 ROUNDS_PER_YIELD = 64  # a power of two
@@ -73,13 +77,14 @@ _PARALLEL = """
 @limit = global i64 1, align 128                ; threads that may work on a job, caller included
 @spins = global i64 0, align 128                ; rounds of waiting before sleep
 @gate = internal global i64 0, align 128
-@next = internal global i64 0, align 128        ; the next chunk nobody has claimed
+%Part = type { i64, [15 x i64] }                ; how many chunks of a part are claimed
+@parts = internal global [PARTS x %Part] zeroinitializer, align 128
 @busy = internal global i32 0, align 128        ; 1 while a caller owns the pool
 @sleepers = internal global i32 0, align 128    ; workers on the condition variable @wake
 @workers = internal global i64 0, align 128     ; threads started; guarded by @busy
 @threads = internal global [MOST x i64] zeroinitializer, align 128  ; they, the first @workers
 @stopping = internal global i32 0, align 128    ; 1 while workers are to end; under @mutex
-%Job = type { ptr, ptr, i64, i64, i64 }         ; body, ctx, n, grain, chunks
+%Job = type { ptr, ptr, i64, i64, i64, i64 }    ; body, ctx, n, grain, chunks, parts
 @job = internal global %Job zeroinitializer, align 128
 @mutex = internal global [128 x i8] zeroinitializer, align 128
 @wake = internal global [128 x i8] zeroinitializer, align 128
@@ -100,6 +105,7 @@ declare i32 @pthread_cond_broadcast(ptr)
 declare i32 @pthread_sigmask(i32, ptr, ptr)
 declare i32 @sigfillset(ptr)
 declare i32 @sched_yield()
+declare i64 @llvm.umin.i64(i64, i64)
 PAUSE_DECLARATION
 CORES
 define void @parallel_for(ptr %body, ptr %ctx, i64 %n, i64 %grain) {
@@ -128,9 +134,20 @@ publish:
   store i64 %n, ptr getelementptr (%Job, ptr @job, i32 0, i32 2)
   store i64 %step, ptr getelementptr (%Job, ptr @job, i32 0, i32 3)
   store i64 %chunks, ptr getelementptr (%Job, ptr @job, i32 0, i32 4)
+  %few = call i64 @llvm.umin.i64(i64 %chunks, i64 %limit)
+  %parts = call i64 @llvm.umin.i64(i64 %few, i64 PARTS)
+  store i64 %parts, ptr getelementptr (%Job, ptr @job, i32 0, i32 5)
+  br label %unclaim
+unclaim:
+  %part = phi i64 [ 0, %publish ], [ %another, %unclaim ]
+  %claims = getelementptr [PARTS x %Part], ptr @parts, i64 0, i64 %part
+  store atomic i64 0, ptr %claims monotonic, align 8
+  %another = add i64 %part, 1
+  %unset = icmp slt i64 %another, %parts
+  br i1 %unset, label %unclaim, label %open
+open:
   %core = call i32 @core_now()
   store atomic i32 %core, ptr @core monotonic, align 4
-  store atomic i64 0, ptr @next monotonic, align 8
   %before = load atomic i64, ptr @gate monotonic, align 8
   %epoch = and i64 %before, -EPOCH
   %raised = add i64 %epoch, EPOCH
@@ -151,7 +168,7 @@ rouse:
   call void @rouse(i64 %count)
   br label %work
 work:
-  call void @work()
+  call void @work(i64 0)
   %closing = atomicrmw and ptr @gate, i64 NOT_OPEN acq_rel
   %inside = and i64 %closing, INSIDE
   %empty = icmp eq i64 %inside, 0
@@ -164,28 +181,50 @@ release:
   ret void
 }
 
-; claim and run chunks of the current job until none is left
-define internal void @work() {
+; claim and run chunks of the current job until none is left, those of this thread's part first
+define internal void @work(i64 %me) {
 entry:
   %body = load ptr, ptr @job
   %ctx = load ptr, ptr getelementptr (%Job, ptr @job, i32 0, i32 1)
   %n = load i64, ptr getelementptr (%Job, ptr @job, i32 0, i32 2)
   %step = load i64, ptr getelementptr (%Job, ptr @job, i32 0, i32 3)
   %chunks = load i64, ptr getelementptr (%Job, ptr @job, i32 0, i32 4)
-  br label %claim
+  %parts = load i64, ptr getelementptr (%Job, ptr @job, i32 0, i32 5)
+  br label %choose
+choose:
+  %turn = phi i64 [ 0, %entry ], [ %following, %next ]
+  %place = add i64 %me, %turn
+  %part = urem i64 %place, %parts
+  %behind = add i64 %part, 1
+  %low = mul i64 %part, %chunks
+  %first = udiv i64 %low, %parts
+  %high = mul i64 %behind, %chunks
+  %end = udiv i64 %high, %parts
+  %count = sub i64 %end, %first
+  %claims = getelementptr [PARTS x %Part], ptr @parts, i64 0, i64 %part
+  br label %look
+look:
+  %seen = load atomic i64, ptr %claims monotonic, align 8
+  %left = icmp slt i64 %seen, %count
+  br i1 %left, label %claim, label %next
 claim:
-  %chunk = atomicrmw add ptr @next, i64 1 monotonic
-  %valid = icmp slt i64 %chunk, %chunks
-  br i1 %valid, label %call, label %end
+  %claimed = atomicrmw add ptr %claims, i64 1 monotonic
+  %valid = icmp slt i64 %claimed, %count
+  br i1 %valid, label %call, label %next
 call:
+  %chunk = add i64 %first, %claimed
   %lo = mul i64 %chunk, %step
-  %left = sub i64 %n, %lo
-  %whole = icmp slt i64 %step, %left
-  %size = select i1 %whole, i64 %step, i64 %left
+  %rest = sub i64 %n, %lo
+  %whole = icmp slt i64 %step, %rest
+  %size = select i1 %whole, i64 %step, i64 %rest
   %hi = add i64 %lo, %size
   call void %body(ptr %ctx, i64 %lo, i64 %hi)
-  br label %claim
-end:
+  br label %look
+next:
+  %following = add i64 %turn, 1
+  %more = icmp slt i64 %following, %parts
+  br i1 %more, label %choose, label %done
+done:
   ret void
 }
 
@@ -242,8 +281,9 @@ end:
 }
 
 ; a worker's life; %seen is the epoch it has served or given up
-define internal ptr @worker(ptr %unused) {
+define internal ptr @worker(ptr %number) {
 entry:
+  %me = ptrtoint ptr %number to i64
   br label %idle
 idle:
   %seen = phi i64 [ 0, %entry ], [ %epoch, %full ], [ %epoch, %left ], [ %epoch, %last ],
@@ -306,7 +346,7 @@ retry:
 gone:
   br label %idle
 serve:
-  call void @work()
+  call void @work(i64 %me)
   %leaving = atomicrmw sub ptr @gate, i64 1 acq_rel
   %company = and i64 %leaving, WAITED_FOR
   %awaited = icmp eq i64 %company, ONE_WAITED_FOR
@@ -369,7 +409,9 @@ first:
 start:
   %count = phi i64 [ %have, %prepare ], [ %have, %first ], [ %more, %started ]
   %thread = getelementptr [MOST x i64], ptr @threads, i64 0, i64 %count
-  %rc = call i32 @pthread_create(ptr %thread, ptr %attr, ptr @worker, ptr null)
+  %number = add i64 %count, 1                   ; the caller is 0
+  %given = inttoptr i64 %number to ptr
+  %rc = call i32 @pthread_create(ptr %thread, ptr %attr, ptr @worker, ptr %given)
   %ok = icmp eq i32 %rc, 0
   br i1 %ok, label %started, label %refused
 started:
@@ -537,6 +579,7 @@ def _assembly(machine: str) -> str:
         "EPOCH": _EPOCH,
         "SIG_SETMASK": int(signal.SIG_SETMASK),
         "MOST": MAX_THREADS,
+        "PARTS": _PARTS,
     }
     text = _PARALLEL
     for word, value in words.items():

@@ -28,7 +28,7 @@ from ..trace import Traced
 from . import exceptions, instructions, operators
 from .aliases import put_outside
 from .branches import Again, Given, fork
-from .choice import Choice, holds_choice, values_of
+from .choice import Choice, holds_choice, one_tensor, values_of
 from .cut import Cut, Cuts
 from .decisions import Decisions
 from .effort import PEELED, Effort, TooDeep
@@ -99,7 +99,7 @@ class Capture(Decisions):
                 made = self.handed(made, {})
             elif holds_choice(made) and type(made) is not Choice:
                 self.give_up("a nested function that returns a list whose length the graph decides")
-            if type(made) is Choice and not whole:
+            if type(made) is Choice and not whole and (made := one_tensor(made)) is None:
                 self.give_up("a nested function that returns values of several types")
             return made
         except Unmergeable as unmergeable:

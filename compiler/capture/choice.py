@@ -15,8 +15,13 @@ from typing import Any, NamedTuple
 from twofold.ir.op import OPS
 from twofold.ir.tensor_shape import LISTED
 from twofold.ir.tree import settled
+from twofold.runtime.convert import tensor_of
+from twofold.runtime.tensor import Tensor
+from twofold.runtime.variable import Variable
 
-__all__ = ["Choice", "Run", "alternatives", "apart", "chosen", "holds_choice", "values_of"]
+__all__ = [
+    "Choice", "Run", "alternatives", "apart", "chosen", "holds_choice", "one_tensor", "values_of",
+]  # fmt: skip
 
 _ITERATORS = frozenset({
     type(iter([])), type(iter(())), type(reversed([])), zip, map, filter, enumerate, reversed,
@@ -72,6 +77,25 @@ def chosen(tests: list[Any], values: list[Any]) -> Any:
     for test, value in reversed(list(zip(tests, values[:-1], strict=True))):
         made = Choice(test, value, made)
     return made
+
+
+def one_tensor(value: Choice) -> Any:
+    """The tensor that this is where some of the values are Variables, each of which stands for what
+    it holds; None if they have no dtype and shape in common."""
+    values = [tensor_of(v) for v in values_of(value)]
+    values = [v.read_value() if isinstance(v, Variable) else v for v in values]
+    kinds = [(v.dtype, tuple(v.shape)) if isinstance(v, Tensor) else None for v in values]
+    if None in kinds or any(kind != kinds[0] for kind in kinds):
+        return None
+    left = iter(values)
+
+    def select(part: Any) -> Any:
+        if type(part) is not Choice:
+            return next(left)
+        yes, no = select(part.yes), select(part.no)
+        return OPS["where"](part.test.tensor(bool), yes, no)
+
+    return select(value)
 
 
 def apart(items: list[Any]) -> Choice:

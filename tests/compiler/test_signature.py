@@ -18,7 +18,7 @@ import twofold as tf
 from twofold.compiler import signature, traces
 from twofold.compiler.signature import leaf_key, leaf_pattern
 from twofold.compiler.spec import TensorSpec
-from twofold.ir.errors import ArgumentError
+from twofold.ir.errors import ArgumentError, StagingError
 
 Point = collections.namedtuple("Point", "x y")
 
@@ -252,6 +252,28 @@ def test_signature_of_containers() -> None:
             f(pair, options)
     assert f.get_concrete_function() is f.get_concrete_function(*spec)
     assert f.experimental_get_tracing_count() == 1
+
+
+def test_texts_in_a_signature() -> None:
+    spec = [TensorSpec((None,), tf.string), TensorSpec(())]
+    f = counted(lambda words, x: (tf.strings.length(words), x * 2), input_signature=spec)
+    for words in (["a", "bcd"], [b"a", b"bcd"], tf.constant(["a", "bcd"]), np.array(["a", "bcd"])):
+        lengths, doubled = f(words, 2)
+        assert lengths.numpy().tolist() == [1, 3]
+        assert (doubled.dtype, float(doubled)) == (np.float32, 4.0)
+    for wrong in ("a", [["a"]], 3.0, None, [1.0], tf.constant([1.0])):
+        with pytest.raises(ArgumentError, match="argument 0 does not fit the input signature"):
+            f(wrong, 2)
+    with pytest.raises(StagingError, match="no trace stands for every"):
+        f.get_concrete_function()
+
+
+def test_texts_make_no_traces() -> None:
+    f = counted(lambda word, x: (tf.strings.length(word), x + 1))
+    for word in ("a", "bcd", ""):
+        assert int(f(tf.constant(word), tf.constant(1.0))[0]) == len(word)
+    assert f.experimental_get_tracing_count() == 0
+    assert "a text" in f.explain()
 
 
 def test_spec_is_a_value() -> None:

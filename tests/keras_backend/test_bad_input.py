@@ -69,6 +69,17 @@ def test_arrays_and_datasets_without_rows_are_refused(method: str) -> None:
         call(X[:0], *([] if method == "predict" else [Y[:0]]), verbose=0)
 
 
+@pytest.mark.parametrize("size", [0, -1, 2.5, "a", True])
+def test_sizes_of_batches_that_are_none_are_refused(size: Any) -> None:
+    made = model()
+    for method in (made.fit, made.evaluate, made.predict):
+        with pytest.raises(tf.errors.ArgumentError, match="batch_size is an integer from 1"):
+            method(X, *([] if method == made.predict else [Y]), batch_size=size, verbose=0)
+    with pytest.raises(tf.errors.ArgumentError, match="validation_batch_size is"):
+        made.fit(X, Y, validation_data=(X, Y), validation_batch_size=size, verbose=0)
+    assert made.predict(X, batch_size=np.int64(3), verbose=0).shape[0] == len(X)
+
+
 def test_a_generator_that_raises_ends_the_training_with_its_error() -> None:
     def batches() -> Iterator[Any]:
         for _ in range(4):

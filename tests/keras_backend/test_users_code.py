@@ -70,6 +70,15 @@ class Shrunk(keras.constraints.Constraint):
         return shrunk
 
 
+class Bounded(keras.constraints.Constraint):
+    """Gives the Variable itself, not a tensor, where there is nothing to do."""
+
+    def __call__(self, weight: Any) -> Any:
+        if tf.reduce_max(weight) > 0.3:
+            return weight * 0.7
+        return weight
+
+
 class Careful(keras.optimizers.SGD):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if tf.reduce_max(tf.abs(gradient)) > 0.1:
@@ -148,6 +157,7 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "a metric": (dense(), {"metrics": [Counted]}),
     "a regularizer": (dense(kernel_regularizer=Beyond()), {}),
     "a constraint": (dense(kernel_constraint=Shrunk()), {}),
+    "a constraint that may give the Variable": (dense(kernel_constraint=Bounded()), {}),
     "an optimizer": (dense(), {"optimizer": lambda: Careful(0.1)}),
     "a schedule": (dense(), {"optimizer": lambda: keras.optimizers.SGD(Falling())}),
     "the loss of a model": (Weighed, {}),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twofold.compiler.spec import TensorSpec
-from twofold.ir.errors import ConversionError
+from twofold.ir.errors import ArgumentError, ConversionError, StagingError
 from twofold.ir.infer import as_dtype
 from twofold.runtime.convert import as_array, tensor_of
 from twofold.runtime.tensor import Tensor, wrap
@@ -45,6 +45,17 @@ class StringSpec(TensorSpec):
         super().__init__(() if shape is None else shape, "uint8", name)
         self.dtype = string  # type: ignore[assignment]
         self.shape = None if shape is None else self.shape  # type: ignore[assignment]
+
+    def example(self, named: dict[str, int] | None = None) -> Any:
+        """Raises StagingError: a trace is of numbers."""
+        raise StagingError(f"no trace stands for every {self}: a text is data that Python reads")
+
+    def _tensor(self, value: Any, what: str) -> StringTensor:
+        if not is_text(value):
+            raise ArgumentError(
+                f"{what} does not fit the input signature: expected {self}, got {value!r}"
+            )
+        return StringTensor(of_text(value))
 
 
 class NoneSpec:

@@ -58,6 +58,7 @@ class StringTensor:
     """
 
     dtype = string
+    holds_texts = True  # asked by the compiler
 
     def __init__(self, array: np.ndarray[Any, Any]) -> None:
         self.array = array

@@ -5,6 +5,7 @@ Keras takes any instance of its ``DataAdapter`` as it is.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from twofold.data import Dataset
 from twofold.ir.errors import ArgumentError
 from twofold.runtime.tensor import Tensor
 
-__all__ = ["DatasetAdapter", "adapted"]
+__all__ = ["DatasetAdapter", "adapted", "size_of_batch"]
 
 
 class DatasetAdapter(data_adapter.DataAdapter):
@@ -91,3 +92,13 @@ def adapted(x: Any, y: Any, sample_weight: Any, class_weight: Any = None) -> Any
                 f"it should be included as part of the tf.data.Dataset."
             )
     return DatasetAdapter(x, class_weight)
+
+
+def size_of_batch(given: Any, name: str = "batch_size") -> int | None:
+    """The size of a batch that was asked for, None where it was not. Raises ArgumentError unless it
+    is a positive integer: Keras takes 0 for 32, and makes no step at all of a negative one."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not hasattr(type(given), "__index__") or given < 1:
+        raise ArgumentError(f"{name} is an integer from 1, not {given!r}")
+    return operator.index(given)

@@ -29,7 +29,7 @@ import twofold.runtime.sharing  # these three now: every first step needs them
 from twofold.compiler.function import Function
 
 from .core import convert_to_tensor
-from .datasets import adapted
+from .datasets import adapted, size_of_batch
 
 __all__ = ["NumpyTrainer"]
 
@@ -192,6 +192,8 @@ class NumpyTrainer(base_trainer.Trainer):
     ) -> Any:  # fmt: skip
         """Train for epochs; returns the history."""
         self._assert_compile_called("fit")
+        batch_size = size_of_batch(batch_size)
+        validation_batch_size = size_of_batch(validation_batch_size, "validation_batch_size")
         most = config.max_epochs()
         if most and most < epochs:
             warnings.warn(f"Limiting epochs to {most}", stacklevel=2)
@@ -280,6 +282,7 @@ class NumpyTrainer(base_trainer.Trainer):
     ) -> Any:  # fmt: skip
         """Loss and metrics on data."""
         self._assert_compile_called("evaluate")
+        batch_size = size_of_batch(batch_size)
         cached = kwargs.pop("_use_cached_eval_dataset", False)
         if kwargs:
             raise ValueError(f"Arguments not recognized: {kwargs}")
@@ -312,6 +315,7 @@ class NumpyTrainer(base_trainer.Trainer):
         callbacks: Any = None,
     ) -> Any:  # fmt: skip
         """Predictions as NumPy arrays."""
+        batch_size = size_of_batch(batch_size)
         batches = EpochIterator(
             x=adapted(x, None, None), batch_size=batch_size, steps_per_epoch=steps, shuffle=False,
             steps_per_execution=self.steps_per_execution,
