@@ -37,6 +37,7 @@ from .callee import PREPARED, Callee, Sized
 from .key import matches
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument
+from .places import PlaceInput
 from .plain import first_line
 from .prelude import Made
 from .signature import bind_arguments
@@ -49,6 +50,7 @@ _CALL = region_ops.call
 WARM_CALLS = 3  # calls on array operations before compiling in the background
 WARM_SECONDS = 0.02  # or this much time in them
 NODE_BYTES = 2048  # what a node takes with its copies in passes and executables
+MOVED = "an attribute holds an array of another kind than a moment ago"
 UNFIT = "a clock or a random number decides, and decided otherwise while it was traced"
 OVERLAP = "two arguments, or elements of one, share memory, and one of them is written to"
 
@@ -66,7 +68,10 @@ class ConcreteFunction:
         self.captures, self.positions = trace.captures, trace.positions
         self.outputs, self.sizes, self.watch = trace.outputs, trace.sizes, trace.watch
         self.aliasing = Aliasing(
-            [i for i in trace.positions if trace.key[i + 1][0] is np.ndarray],
+            [
+                *[i for i in trace.positions if trace.key[i + 1][0] is np.ndarray],
+                *[c.leaf for c in trace.captures if c.__class__ is PlaceInput],
+            ],
             [i for i in trace.positions if trace.key[i + 1][0] is Tensor],
             [*[i for i, _ in trace.outputs.writes], *trace.targets],
             [*trace.captures, *trace.watch.relied],
@@ -117,6 +122,7 @@ class ConcreteFunction:
 
     def environment(self, leaves: list[Any]) -> dict[str, int]:
         """The value of every size symbol for these arguments."""
+        leaves = self.trace.places.extended(leaves)
         return {name: leaves[i].shape[axis] for name, i, axis in self.sizes.sources}
 
     def stands_apart(self, leaves: Any) -> bool:
@@ -130,9 +136,10 @@ class ConcreteFunction:
 
     def fits(self, leaves: list[Any]) -> bool:
         """Whether every guard holds for these arguments and the surroundings are unchanged."""
-        env = self.environment(leaves)
-        if not self.stands_apart(leaves) or not self.are_bare(leaves):
+        leaves = self.trace.places.extended(leaves)
+        if leaves is None or not self.stands_apart(leaves) or not self.are_bare(leaves):
             return False
+        env = self.environment(leaves)
         if any(leaves[i].strides != strides for i, strides in self.trace.strides.items()):
             return False
         return (
@@ -143,13 +150,19 @@ class ConcreteFunction:
 
     def misfits(self, leaves: list[Any]) -> Iterator[str]:
         """The guards that do not hold for these arguments, and the names that changed."""
+        places = self.trace.places
+        leaves = places.extended(leaves)
+        if leaves is None:
+            yield from places.misfits()
+            return
         env = self.environment(leaves)
         yield from (f"needs {g}" for g in self.sizes.guards if not g.holds(env))
         if self.numbers is not None and self.watch.unchanged():
             yield from self.numbers.misfits(leaves)
         for i, strides in self.trace.strides.items():
             if leaves[i].strides != strides:
-                yield f"needs the strides {strides} of {self.trace.leaf_names[i]}"
+                names = [*self.trace.leaf_names, *[p.text for p in places.all]]
+                yield f"needs the strides {strides} of {names[i]}"
         for i in self.trace.bare:
             if leaves[i].__dict__:
                 yield f"{self.trace.leaf_names[i]} has been given attributes"
@@ -157,6 +170,7 @@ class ConcreteFunction:
 
     def written(self, leaves: list[Any]) -> list[Any]:
         """The tensors and ndarrays that a call writes to."""
+        leaves = self.trace.places.extended(leaves)
         arrays = [leaves[t] if t.__class__ is int else t for t in self.trace.targets]
         return [*[leaves[i] for i, _ in self.outputs.writes], *arrays]
 
@@ -200,21 +214,22 @@ class ConcreteFunction:
     def prepared(self, leaves: list[Any]) -> PreparedCall:
         """The call prepared for exactly these shapes, and for who stands above: nobody, or
         interpreters, which get a call of ``call``."""
-        env, numbers = self.environment(leaves), self.numbers
+        found = self.trace.places.extended(leaves)
+        env, numbers = self.environment(found), self.numbers
         above = bind.current.get() is not None
         key = (above, *env.values())
-        found = self._prepared.get(key)
-        if found is None:
+        made = self._prepared.get(key)
+        if made is None:
             if len(self._prepared) >= PREPARED:
                 self._prepared.clear()
             run = self._handed_down(env) if above else self._direct(env)
-            found = (
+            made = (
                 PreludeCall(self, env, run, self.trace.numbers) if self.trace.prelude is not None
                 else PreparedCall(self, env, run) if numbers is None
                 else NumberCall(self, env, run, numbers)
             )  # fmt: skip
-            self._prepared[key] = found
-        return found
+            self._prepared[key] = made
+        return made
 
     def _direct(self, env: dict[str, int]) -> Runs:
         """The executable for exact sizes, with nobody above."""
@@ -262,6 +277,7 @@ class ConcreteFunction:
         """Run the Python function on these argument leaves."""
         if self.trace.prelude is not None:
             self.trace.prelude.undo()
+        leaves = self.trace.places.plain(leaves)
         if isinstance(leaves, Leaves):
             args, kwargs = given(self.key[0], leaves)
         else:
@@ -304,8 +320,8 @@ class PreparedCall:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "aliases", "captures", "concrete", "convert", "free", "made", "plain", "positions", "run",
-        "settles", "watch", "wrap_outputs", "writes",
+        "aliases", "captures", "concrete", "convert", "env", "free", "made", "places",
+        "plain", "positions", "run", "settles", "watch", "wrap_outputs", "writes",
     )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs) -> None:
@@ -314,7 +330,7 @@ class PreparedCall:
         self.captures = concrete.captures  # Variables are inputs as they are
         made = enumerate(self.captures, len(self.positions))
         self.made = [(i, c) for i, c in made if c.__class__ not in (Variable, NumberInput)]
-        self.watch = concrete.watch
+        self.watch, self.places, self.env = concrete.watch, concrete.trace.places, env
         # nothing to check on a call
         self.free = not concrete.watch.reads and not concrete.trace.bare
         self.writes = concrete.outputs.writes
@@ -324,13 +340,27 @@ class PreparedCall:
 
     def ready(self, leaves: Any) -> bool:
         """Whether what the trace relies on, sizes apart, holds for a call."""
-        return self.watch.unchanged() and self.concrete.are_bare(leaves)
+        if not self.watch.unchanged() or not self.concrete.are_bare(leaves):
+            return False
+        return not self.places.all or self.extended(leaves) is not None
+
+    def extended(self, leaves: Any) -> Any:
+        """The leaves with the arrays that attributes hold; None where they do not fit."""
+        found = self.places.extended(leaves)
+        if found is None or self.concrete.environment(found) != self.env:
+            return None
+        strides = self.concrete.trace.strides.items()
+        return found if all(found[i].strides == s for i, s in strides) else None
 
     def call(self, args: Any, kwargs: dict[str, Any], leaves: Any) -> Any:
         """Make the call of these arguments; see ``pace.Paced``."""
         return self(leaves)
 
     def __call__(self, leaves: Any) -> Any:
+        if self.places.all:
+            given, leaves = leaves, self.extended(leaves)
+            if leaves is None:
+                return self.concrete.run_python(given, MOVED)
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves, OVERLAP)
         arrays = self.inputs(leaves, self.captures)
@@ -359,6 +389,8 @@ class PreparedCall:
                 arrays[i] = captured.at(leaves)
             elif kind is Made:
                 arrays[i] = captured.array()
+            elif kind is PlaceInput:
+                arrays[i] = self.convert(leaves[captured.leaf])
             else:
                 arrays[i] = self.convert(captured)
         return arrays
@@ -397,6 +429,10 @@ class NumberCall(PreparedCall):
         return super().ready(leaves) and (not self.numbers.guards or self.numbers.hold(leaves))
 
     def __call__(self, leaves: Any) -> Any:
+        if self.places.all:
+            given, leaves = leaves, self.extended(leaves)
+            if leaves is None:
+                return self.concrete.run_python(given, MOVED)
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves, OVERLAP)
         try:

@@ -43,6 +43,7 @@ class Keys:
         self.ints = False  # whether some int is an input
         self._first: dict[Any, int] = {}  # the first value of an int, by structure and leaf or slot
         self._changing: set[SlotKey] = set()  # slots of ints that are inputs
+        self._first_arrays: dict[SlotKey, weakref.ref[Any]] = {}  # in attributes
         self._arrays: dict[int, weakref.ref[Any]] = {}  # whose elements are other ones at times
 
     def pattern(self, leaves: list[Any], structure: Structure) -> Key:
@@ -71,10 +72,11 @@ class Keys:
 
     def meet(self, leaves: list[Any], structure: Structure) -> bool:
         """Look at the arguments of a call that needs a trace; whether that changes its key."""
-        if len(self._first) > STRUCTURES or len(self._inputs) > STRUCTURES:
+        known: tuple[Any, ...] = self._first, self._first_arrays, self._inputs
+        if max(map(len, known)) > STRUCTURES:
             self.clear()
-        known = self._inputs.get(structure, _NONE)
-        ints = [i for i, x in enumerate(leaves) if type(x) is int and i not in known]
+        inputs = self._inputs.get(structure, _NONE)
+        ints = [i for i, x in enumerate(leaves) if type(x) is int and i not in inputs]
         changed = [
             i for i in ints if self._first.setdefault((structure, i), leaves[i]) != leaves[i]
         ]
@@ -95,6 +97,14 @@ class Keys:
         if type(value) is int and self._first.setdefault(place, value) != value:
             self._changing.add(place)
         return type(value) is float or place in self._changing
+
+    def moves(self, place: SlotKey, array: np.ndarray[Any, Any]) -> bool:
+        """Whether an attribute has been seen to hold another array than this one."""
+        if place not in self._changing:
+            first = self._first_arrays.setdefault(place, weakref.ref(array))
+            if first() is not array:
+                self._changing.add(place)
+        return place in self._changing
 
     def changes(self, array: Any) -> None:
         """The elements of an array or a tensor that the function reads were others: they are not
@@ -122,6 +132,7 @@ class Keys:
         self._first.clear()
         self._changing.clear()
         self._arrays.clear()
+        self._first_arrays.clear()
 
 
 def _by_value(x: Any, leaf: int, inputs: dict[int, bool]) -> bool:

@@ -28,6 +28,7 @@ from .ndarrays.base import TracedScalar, is_traced
 from .ndarrays.returned import Returned, Roots
 from .ndarrays.selection import Selection
 from .set_order import made_alike
+from .signature import carried_by
 from .symint import SymInt
 from .symnumber import SymNumber
 from .trace import TRACED_TEXT, Traced, Tracer
@@ -273,7 +274,7 @@ class Outputs:
             if kind == "weak":
                 return _alive(x())
             if kind == "carried":
-                return leaves[-1].values[x]
+                return carried_by(leaves).values[x]
             if kind == "text":
                 return "".join([p if p.__class__ is str else piece(*p) for p in x])
             return evaluate(x, env) if kind == "size" else x

@@ -34,7 +34,7 @@ from .function import Function
 from .observe import is_watched
 from .pace import FASTER, Pace, size_of, weight_of
 from .plain import DEEP, RECURSION
-from .signature import Carried
+from .signature import Carried, carried_by
 
 __all__ = ["Continuation", "Pending", "run_on"]
 
@@ -152,7 +152,7 @@ class Continuation(Function):
         self._told = True
 
     def continued(self, segment: Segment, values: Any, leaves: Any) -> Any:
-        return Segments.pending(segment, values, leaves[-1].values)
+        return Segments.pending(segment, values, carried_by(leaves).values)
 
     def paced(self, leaves: list[Any], carried: list[Any], pace: Pace, begin: float) -> Any:
         """Go on; the time since ``begin`` is noted."""

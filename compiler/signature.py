@@ -107,6 +107,11 @@ def _float_text(x: float) -> str:
     return "-nan" if text == "nan" and math.copysign(1.0, x) < 0 else text
 
 
+def carried_by(leaves: Any) -> Carried:
+    """What a continuation takes along, the last of its arguments."""
+    return next(x for x in reversed(leaves) if type(x) is Carried)
+
+
 def leaf_key(x: Any) -> Any:
     """The exact key of one argument."""
     kind = type(x)  # not ``__class__``, which runs the user's ``__getattribute__``

@@ -35,6 +35,7 @@ from twofold.runtime.variable import Variable, read
 
 from .ndarrays.arena import Arrays
 from .numbers import NumberInput, Numbers
+from .places import PlaceInput, Places
 from .plain import PlainPython
 from .sizes import TraceSizes
 from .symint import SymInt, size_or_int, to_dims
@@ -226,6 +227,7 @@ class Tracer(bind.Ground):
         # those of them that were given attributes, and those that the trace relies on to have none
         self.adorned: set[int] = set() if outer is None else outer.adorned
         self.bare: set[int] = set() if outer is None else outer.bare
+        self.places: Places = Places(0) if outer is None else outer.places
         self.effects: list[Any] = []  # what a call does after the graph (``capture/journal.py``)
         self.cut_at: int | None = None  # the instruction before which the trace ends
         self.prelude: Any = None  # calls before the graph; None where there are none
@@ -246,6 +248,13 @@ class Tracer(bind.Ground):
         made = Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
         self.arguments.append((made, made.value))
         return made
+
+    def found(self, array: np.ndarray[Any, Any], name: str, leaf: int) -> Traced:
+        """A hidden input like ``array``, which each call finds behind the leaves of its arguments;
+        each axis has its own symbol."""
+        shape = [self.sizes.new(n, leaf, axis) for axis, n in enumerate(array.shape)]
+        self.captures.append(PlaceInput(leaf))
+        return Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Arguments as values of the graph, with casts for promotion; types inferred."""

@@ -22,6 +22,7 @@ from .guards import Watch
 from .key import Key, Keys, plain_key
 from .numbers import Numbers
 from .packing import Outputs
+from .places import Places
 from .plain import Changed, PlainPython, first_line, reason
 from .prelude import Prelude
 from .sizes import TraceSizes
@@ -55,6 +56,7 @@ class Trace(NamedTuple):
     again: str  # what it has read of what each call changes, so that the next one traces again
     prelude: Prelude | None  # what is called before the graph
     apart: frozenset[int]  # containers from outside that it looks at, which no argument may be
+    places: Places  # arrays that attributes hold, behind the leaves
     bare: list[int]  # leaves that may have no attributes but those of their class
 
 
@@ -76,6 +78,7 @@ class Tracing:
         self.names = _leaf_names(function, structure)
         self.tracer = tracer = Tracer(function.name)
         tracer.cut_at = cut_at
+        tracer.places.count = len(leaves)
         tracer.lent = {id(c) for c in getattr(leaves, "containers", ())}
         tracer.returns = _return_location(function.python_function)
         objects = [x for x in leaves if not isinstance(x, Tensor | np.ndarray | np.generic)]
@@ -117,6 +120,7 @@ class Tracing:
                 held.clear()
             self.seen.walker = tracer.watch = None
             tracer.arrays.release()
+            tracer.places.end()
             tracer.ended = True
             tracer.numbers.end()
             tracer.sizes.tracing = False
@@ -169,11 +173,12 @@ class Tracing:
         tracer.arrays.guards(seen)
         seen.narrow(tracer.arrays.read_names())
         seen.open_numbers()
-        strides = {i: self.leaves[i].strides for i in sorted(tracer.arrays.pinned)}
+        leaves = [*self.leaves, *tracer.places.arrays]
+        strides = {i: leaves[i].strides for i in sorted(tracer.arrays.pinned)}
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
-            tracer.arrays.replays, again, tracer.prelude or None, apart,
+            tracer.arrays.replays, again, tracer.prelude or None, apart, tracer.places,
             [self.positions[i] for i in tracer.bare],
         )  # fmt: skip
 

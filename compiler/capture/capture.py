@@ -183,7 +183,10 @@ class Capture(Decisions):
             if fallback is not None:
                 return self.invoke(frame, fallback, (name,), {})
             return owner.named(name, frame)
-        return sized(super().attribute(frame, owner, name))
+        made = super().attribute(frame, owner, name)
+        if type(made) is np.ndarray and not self.is_own(owner):
+            return self.tracer.arrays.found_in(owner, name, made, of_item=False)
+        return sized(made)
 
     def handle(self, frame: Frame, error: BaseException) -> bool:
         found = super().handle(frame, error)

@@ -12,6 +12,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from twofold.ir.tensor_shape import LISTED
 
 from ..slots import Source
@@ -95,6 +97,13 @@ class Writes(Outside):
             self.journal.numbers[place] = found
         return value if found is None else found
 
+    def _array(self, owner: Any, key: Any, array: Any) -> Any:
+        """An array that a container from outside holds: another one from call to call, perhaps."""
+        made = self.tracer.arrays.found_in(owner, key, array, of_item=True)
+        if made is not array:
+            self.journal.numbers[id(owner), key] = made
+        return made
+
     def length(self, owner: Any) -> Any:
         """The length of a container from outside."""
         self.journal.read(owner, LENGTH)
@@ -116,8 +125,11 @@ class Writes(Outside):
             self.set_item(frame, real, key, made)
             return made
         made = super().item(frame, held, key)
-        if held is real and type(key) in (str, int) and self.is_followed(real):
-            return self.number(real, key, made)
+        if type(key) in (str, int) and self.is_followed(real):
+            if type(made) is np.ndarray and made is read_item(real, key):
+                return self._array(real, key, made)
+            if held is real:
+                return self.number(real, key, made)
         if type(key) is slice and type(held) in (list, bytearray):
             self.fresh(made)
         return made

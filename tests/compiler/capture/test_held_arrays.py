@@ -123,6 +123,29 @@ def by_method(o, t):
     return o.fill(t), o.fill(t + 1)
 
 
+def another_array(o, t):
+    old = o.u
+    o.u = o.u * 0.5 + t
+    old[0] += 1
+    o.u[1] = 7
+    o.v, o.late = o.u[::-1].copy(), old
+    return o.u, old is o.late
+
+
+def another_item(o, t):
+    for i in range(2):
+        o.parts[i] = o.parts[i] * t + i
+    o.state["a"], o.state["b"] = o.state["b"], o.state["a"]
+    o.state["a"][0] += o.parts[1][1]
+    return o.state["b"]
+
+
+def buffers(o, t):
+    o.u[1:-1] = t * (o.v[2:] + o.v[:-2])
+    o.u, o.v = o.v, o.u
+    return o.u.sum() - o.v[1]
+
+
 def attribute_of_late(o, t):
     if not hasattr(o, "late"):
         o.late = np.zeros(6)
@@ -131,7 +154,8 @@ def attribute_of_late(o, t):
 
 
 PROGRAMS = [slices, the_array_itself, in_place, trips, items, of_dicts, whole_lists, nested, copies,
-            of_a_queue, kept, shown, decided, by_method, attribute_of_late]  # fmt: skip
+            of_a_queue, kept, shown, decided, by_method, another_array, another_item, buffers,
+            attribute_of_late]  # fmt: skip
 
 
 def state(x: Any, seen: dict[int, int]) -> Any:
@@ -191,6 +215,58 @@ def test_other_elements_are_no_other_trace() -> None:
     function = tf.function(slices, strict=True)
     run(slices, writes, function)
     assert function.experimental_get_tracing_count() == 1
+
+
+@pytest.mark.parametrize(
+    "program", [another_array, another_item, buffers], ids=lambda f: f.__name__
+)
+def test_an_array_for_another_is_one_more_trace(program: Any) -> None:
+    function, held = tf.function(program, strict=True), Held()
+    for i in range(9):
+        function(held, 0.5 + i)
+    assert function.experimental_get_tracing_count() == 2
+    assert function.experimental_get_plain_count() == 0
+
+
+def test_arrays_of_any_size_are_one_trace() -> None:
+    def grows(o, t):
+        o.u = np.append(o.u, t)
+        return o.u.sum(), o.u[-1] * len(o.u)
+
+    expected, found, function = Held(), Held(), tf.function(grows, strict=True)
+    for i in range(9):
+        assert function(found, 0.5 + i) == grows(expected, 0.5 + i)
+        assert np.array_equal(found.u, expected.u)
+    assert function.experimental_get_tracing_count() == 2
+
+
+def test_places_that_come_to_hold_one_array_are_seen() -> None:
+    def both(o, t):
+        o.u = o.u + t
+        o.v = o.v * t
+        o.v[0] = -1
+        o.parts[0] += 1
+        return o.u is o.v
+
+    def joins(o: Held, i: int) -> None:
+        if i == 1:
+            o.v = o.u
+        elif i == 2:
+            o.parts[0] = o.u
+
+    assert run(both, joins, tf.function(both)) == run(both, joins, both)
+
+
+def test_an_array_of_another_kind_is_another_trace() -> None:
+    def kinds(o, t):
+        return o.u * 2, o.u.dtype.kind
+
+    def changes(o: Held, i: int) -> None:
+        o.u = [np.arange(3.0), np.arange(3), np.arange(6.0)[::2], np.ones((2, 2))][i]
+
+    function = tf.function(kinds, strict=True)
+    assert run(kinds, changes, function) == run(kinds, changes, kinds)
+    assert "Held.u: " in function.explain() or "argument.u: " in function.explain()
 
 
 def test_elements_that_decided_something_are_read_from_then_on() -> None:
