@@ -19,7 +19,7 @@ from twofold.ir.tensor_shape import TensorShape, shape_of
 from twofold.ir.tree import atom
 
 from . import quick
-from .convert import as_array, exact_array, staged
+from .convert import as_array, exact_array, staged, tensor_of
 from .interop import NumpyProtocols
 from .operators import Operators
 from .scatters import Scatters, require_shape
@@ -49,6 +49,7 @@ class Variable(Scatters, Operators, NumpyProtocols):
     __slots__ = ("__dict__", "__weakref__", "array", "name", "serial", "trainable", "turn")
     __array_priority__ = 100.0
     array: np.ndarray[Any, Any]
+    constraint: Any = None  # what an optimizer makes of each new value
     turn: Any  # of a generator's state: held by who reads it to assign its successor; else None
 
     def __init__(
@@ -60,8 +61,10 @@ class Variable(Scatters, Operators, NumpyProtocols):
     ) -> None:  # fmt: skip
         """A Variable with this value; ``shape``, if given, is checked.
 
+        ``constraint``: a function of a tensor, which optimizers of Keras call on each new value.
         The parameters of TensorFlow that say where and how a Variable is kept change nothing.
-        Raises ShapeError; ArgumentError for ``variable_def`` and ``constraint``: they do not exist.
+        Raises ShapeError; ArgumentError for ``variable_def``, which does not exist, and for a
+        constraint that cannot be called.
         """
         if bind.ground().tracing:
             raise StagingError(
@@ -73,10 +76,12 @@ class Variable(Scatters, Operators, NumpyProtocols):
         self.array = np.array(array, order="C")
         if shape is not None:
             require_shape(self.array.shape, shape, "Variable")
-        if variable_def is not None or constraint is not None:
-            raise ArgumentError(
-                "Variable: variable_def and constraint do not exist; leave them out"
-            )
+        if variable_def is not None:
+            raise ArgumentError("Variable: variable_def does not exist; leave it out")
+        if constraint is not None:
+            if not callable(constraint):
+                raise ArgumentError(f"Variable: constraint is a function, not {constraint!r}")
+            self.constraint = constraint
         self.trainable = trainable is None or bool(trainable)
         self.name = scoped("Variable" if name is None else name)
         self.serial = next(_serial)
@@ -121,6 +126,7 @@ class Variable(Scatters, Operators, NumpyProtocols):
             if given.dtype is own.dtype and given.shape == own.shape:
                 self.array = given.view()  # as the op does it
                 return self if read_value else None
+        value = tensor_of(value)
         if isinstance(value, Variable):
             value = value.read_value()
         elif hasattr(value, "symbolic_number") and value.fits(self.dtype):  # while tracing

@@ -93,3 +93,21 @@ def test_python_functions_take_and_give_texts(tmp_path: Any) -> None:
 
 def _repeated(text: bytes, count: Any) -> Any:
     return text.decode() * count, np.float32(count)
+
+
+def test_python_functions_as_decorators() -> None:
+    @tf.py_function(Tout=tf.float32)
+    def added(x: Any, y: Any) -> Any:
+        return x + y
+
+    @tf.numpy_function(Tout=[tf.float32, tf.int64])
+    def both(x: Any) -> Any:
+        return np.sinh(x), np.int64(len(x))
+
+    with tf.GradientTape() as tape:
+        x = tf.constant(2.0)
+        tape.watch(x)
+        made = added(x, x)
+    assert (made.numpy(), tape.gradient(made, x).numpy()) == (4.0, 2.0)
+    assert [int(v.numpy().sum()) for v in both(tf.zeros(3))] == [0, 3]
+    assert added.__name__ == "added"

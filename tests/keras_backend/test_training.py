@@ -204,3 +204,36 @@ def test_a_crop_of_images_of_several_sizes_is_the_eager_one() -> None:
         images = RNG.standard_normal(shape).astype("f4")
         np.testing.assert_array_equal(staged(tf.constant(images)), crop(images))
     assert len(staged.traces()) == 2
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "Ftrl", "Lamb"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_optimizers_train_variables_of_the_core(name: str, compiled: bool) -> None:
+    def trained_by_hand(make: Any) -> tuple[list[float], np.ndarray[Any, Any]]:
+        average = {"use_ema": True, "ema_overwrite_frequency": 2}
+        optimizer = getattr(keras.optimizers, name)(0.1, weight_decay=0.01, **average)
+        w = make([2.0, 3.0])
+
+        def step() -> Any:
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum((w - 1.0) ** 2)
+            optimizer.apply_gradients(zip(tape.gradient(loss, [w]), [w], strict=True))
+            return loss
+
+        run = tf.function(step) if compiled else step
+        losses = [float(run()) for _ in range(4)]
+        if compiled:
+            assert run.experimental_get_plain_count() == 0
+        return losses, w.numpy()
+
+    losses, weights = trained_by_hand(tf.Variable)
+    expected = trained_by_hand(lambda value: keras.Variable(value, name="w"))
+    assert losses[-1] < losses[0]
+    np.testing.assert_allclose(losses, expected[0], rtol=1e-6)
+    np.testing.assert_allclose(weights, expected[1], rtol=1e-6)
+
+
+def test_a_variable_has_a_constraint_for_optimizers() -> None:
+    w = tf.Variable([2.0, 3.0], constraint=lambda x: tf.clip_by_value(x, 0.0, 2.5))
+    keras.optimizers.SGD(0.1).apply_gradients([(tf.constant([1.0, 1.0]), w)])
+    np.testing.assert_allclose(w.numpy(), [1.9, 2.5])

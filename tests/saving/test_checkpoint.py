@@ -35,6 +35,29 @@ def test_a_training_that_is_resumed_gives_the_same_numbers(tmp_path: Path) -> No
     assert other.numpy() == expected
 
 
+def test_what_stands_in_several_places_is_restored_at_each(tmp_path: Path) -> None:
+    listed = [tf.Variable(1.0), tf.Variable(2.0)]
+    saved = tf.train.Checkpoint(listed=listed, mapped={"one": listed[0], "two": listed[1]})
+    path = saved.save(tmp_path / "ckpt")
+    later, now = tf.Variable(0.0), tf.Variable(0.0)
+    restored = tf.train.Checkpoint(mapped={"two": now})
+    status = restored.restore(path)
+    assert now.numpy() == 2.0
+    restored.listed = [later]
+    status.assert_consumed()
+    assert later.numpy() == 1.0
+
+    module = tf.Module()
+    module.itself, module.v = module, tf.Variable(3.0)
+    path = tf.train.Checkpoint(a=module, b=module).write(tmp_path / "twice")
+    assert list(json.loads((Path(path) / "values.json").read_text())["values"]) == [
+        "save_counter", "a/v",
+    ]  # fmt: skip
+    v = tf.Variable(0.0)
+    tf.train.Checkpoint(b={"itself": {"itself": {"v": v}}}).read(path)
+    assert v.numpy() == 3.0
+
+
 def test_modules_lists_and_generators(tmp_path: Path) -> None:
     module = tf.Module()
     module.layers = [tf.Variable([1.0]), {"a/b": tf.Variable(2, dtype="int64")}]

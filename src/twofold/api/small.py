@@ -433,7 +433,11 @@ def numpy_function(
     >>> import twofold as tf
     >>> tf.numpy_function(np.sinh, [0.0], tf.float32).item()
     0.0
+
+    Without ``func`` it is a decorator.
     """
+    if func is None:
+        return functools.partial(_decorated, numpy_function, Tout)
     found = _called(func, [_given(x).numpy() for x in inp], "numpy_function")
     return _returned(found, Tout, "numpy_function")
 
@@ -447,8 +451,28 @@ def py_function(
     >>> import twofold as tf
     >>> tf.py_function(lambda x: x * 2.0, [1.0], tf.float32).item()
     2.0
+
+    Without ``func`` it is a decorator.
+
+    >>> @tf.py_function(Tout=tf.float32)
+    ... def added(x, y):
+    ...     return x + y
+    >>> added(1.0, 2.0).item()
+    3.0
     """
+    if func is None:
+        return functools.partial(_decorated, py_function, Tout)
     return _returned(_called(func, [_given(x) for x in inp], "py_function"), Tout, "py_function")
+
+
+def _decorated(call: Any, Tout: Any, func: Any) -> Any:
+    """The function whose arguments are the inputs of a call."""
+
+    @functools.wraps(func)
+    def run(*args: Any) -> Any:
+        return call(func, args, Tout)
+
+    return run
 
 
 def _given(x: Any) -> Any:

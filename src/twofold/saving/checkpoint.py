@@ -2,7 +2,7 @@
 
     ckpt-1/
       manifest.json          versions, checksums, when it was written
-      values.json            path -> dtype and shape:  "model/layers/0/w"
+      values.json            path -> dtype and shape:  "model/layers/0/w"; other paths to the same
       weights.safetensors    the values
 
 A path is the names of attributes, keys and positions, so the same program finds its Variables
@@ -83,8 +83,9 @@ class Checkpoint:
 
         ``options`` is accepted and ignored. Raises SaveError if it cannot be written.
         """
-        arrays, others = _values(self)
-        listed = {"values": describe(arrays), "states": others}
+        others: dict[str, str] = {}
+        arrays, states = _values(self, others)
+        listed = {"values": describe(arrays), "states": states, "others": others}
         files: dict[str, Content] = {
             VALUES: json.dumps(listed, indent=1).encode(),
             WEIGHTS: functools.partial(write_arrays, arrays=arrays),
@@ -118,7 +119,8 @@ class Checkpoint:
         try:
             listed = saved.json(VALUES)
             arrays = read_arrays(saved.file(WEIGHTS), listed["values"])
-            status = Status(self, str(saved.path), arrays, dict(listed["states"]))
+            values = {**arrays, **listed["states"]}
+            status = Status(self, str(saved.path), values, dict(listed.get("others", {})))
         except LoadError:
             raise
         except (TwofoldError, LookupError, TypeError, ValueError, AttributeError) as error:
@@ -140,11 +142,11 @@ class Status:
     """
 
     def __init__(
-        self, checkpoint: Any, path: str, arrays: dict[str, np.ndarray[Any, Any]],
-        states: dict[str, Any],
-    ) -> None:  # fmt: skip
+        self, checkpoint: Any, path: str, values: dict[str, Any], others: dict[str, str]
+    ) -> None:
         self.checkpoint, self.path = checkpoint, path
-        self.waiting: dict[str, Any] = {**arrays, **states}
+        self.waiting, self.others = values, others
+        arrays = (path for path, value in values.items() if isinstance(value, np.ndarray))
         self.counts = Counter(path.rpartition("/")[0] for path in arrays)
         self.applied: set[str] = set()
 
@@ -168,10 +170,18 @@ class Status:
         _wait_for_builds(self)
         return self
 
+    def _saved_as(self, path: str) -> str:
+        """The path under which a value was saved: what stands in several places has one."""
+        found = ""
+        for step in path.split("/"):
+            found = f"{found}/{step}" if found else step
+            found = self.others.get(found, found)
+        return found
+
     def _complete(self) -> Iterator[tuple[str, Any]]:
         """The leaves by path, without those whose places may still change: weights of what is built
         step by step are counted, and wait until they are as many as were saved."""
-        leaves = list(_leaves(self.checkpoint))
+        leaves = [(self._saved_as(path), *rest) for path, *rest in _leaves(self.checkpoint)]
         now = Counter(path.rpartition("/")[0] for path, _, stepwise in leaves if stepwise)
         for path, leaf, stepwise in leaves:
             above = path.rpartition("/")[0]
@@ -208,7 +218,7 @@ class Status:
     def assert_existing_objects_matched(self) -> Status:
         """Raise Unmatched unless every Variable that is there has been restored."""
         self.apply()
-        there = [p for p, *_ in _leaves(self.checkpoint)]
+        there = [self._saved_as(p) for p, *_ in _leaves(self.checkpoint)]
         missing = [p for p in there if p not in self.applied and p not in self.waiting]
         if missing:
             raise Unmatched(f"{self.path or 'no checkpoint'} has no values for: {_some(missing)}")
@@ -243,10 +253,11 @@ def _untracked(what: str, value: Any) -> str:
     )
 
 
-def _leaves(root: Any) -> Iterator[tuple[str, Any, bool]]:
+def _leaves(root: Any, others: dict[str, str] | None = None) -> Iterator[tuple[str, Any, bool]]:
     """The Variables and states below an object by path, each at its first place, and whether they
-    are of something that is built step by step."""
-    seen = {id(root)}
+    are of something that is built step by step. ``others`` takes the further places of what stands
+    in several, each with the first one."""
+    seen = {id(root): ""}
     todo: list[tuple[str, Any, bool]] = [("", root, False)]
     while todo:
         path, node, stepwise = todo.pop()
@@ -258,17 +269,24 @@ def _leaves(root: Any) -> Iterator[tuple[str, Any, bool]]:
         )
         below = []
         for name, held in (children_of(node) or {}).items():
-            if _is_tracked(held) and id(variable_of(held)) not in seen:
-                seen.add(id(variable_of(held)))
-                step = name.replace("%", "%25").replace("/", "%2F")
-                below.append((f"{path}/{step}" if path else step, held, stepwise))
+            if not _is_tracked(held):
+                continue
+            step = name.replace("%", "%25").replace("/", "%2F")
+            place = f"{path}/{step}" if path else step
+            first = seen.setdefault(id(variable_of(held)), place)
+            if first == place:
+                below.append((place, held, stepwise))
+            elif others is not None:
+                others[place] = first
         todo += reversed(below)
 
 
-def _values(root: Any) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
+def _values(
+    root: Any, others: dict[str, str]
+) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, Any]]:
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     states: dict[str, Any] = {}
-    for path, leaf, _ in _leaves(root):
+    for path, leaf, _ in _leaves(root, others):
         if is_variable(leaf):
             arrays[path] = variable_of(leaf).array
             continue
