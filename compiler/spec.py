@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from twofold.ir.errors import ArgumentError
+from twofold.ir.errors import ArgumentError, StagingError
 from twofold.ir.infer import as_dtype
 from twofold.ir.tensor_shape import shape_of
 from twofold.runtime.convert import as_array
@@ -21,6 +21,7 @@ __all__ = ["TensorSpec"]
 class TensorSpec:
     """Stands for any tensor of a dtype and shape: ``None`` is a size left open, a text names one.
 
+    The shape None stands for any number of axes; no trace does (``example``).
     Sizes of one name are equal in every argument of a signature. ``name`` is accepted and kept.
     A dtype that is no dtype of numbers may have a class of specs of its own (``spec_class``), as
     texts have. Raises ArgumentError for a shape that is none, DTypeError for an unknown dtype.
@@ -33,8 +34,9 @@ class TensorSpec:
         return object.__new__(getattr(dtype, "spec_class", cls))
 
     def __init__(
-        self, shape: Sequence[int | str | None], dtype: Any = "float32", name: str | None = None
-    ) -> None:
+        self, shape: Sequence[int | str | None] | None, dtype: Any = "float32",
+        name: str | None = None,
+    ) -> None:  # fmt: skip
         self.shape = _checked_shape(shape)
         self.dtype = as_dtype(dtype, "TensorSpec")
         if name is not None and not isinstance(name, str):
@@ -71,8 +73,11 @@ class TensorSpec:
     def example(self, named: dict[str, int] | None = None) -> Tensor:
         """A tensor of this kind that takes no memory; ``named`` has the sizes of names met before.
 
+        Raises StagingError where the number of axes is open: there is a trace for each.
         Open sizes are distinct as far as NumPy allows an array to seem that large.
         """
+        if self.shape is None:
+            raise StagingError(f"no trace stands for every number of axes of {self}")
         known = {} if named is None else named
         shape = [
             known.setdefault(d, 41 + 2 * len(known)) if isinstance(d, str) else d
@@ -97,13 +102,14 @@ class TensorSpec:
         """
         tensor = self._tensor(value, what)
         known = {} if named is None else named
-        fits = len(tensor.shape) == len(self.shape) and all(
+        shape = tensor.shape if self.shape is None else self.shape
+        fits = len(tensor.shape) == len(shape) and all(
             want is None
             or have == (known.setdefault(want, have) if isinstance(want, str) else want)
-            for want, have in zip(self.shape, tensor.shape, strict=True)
+            for want, have in zip(shape, tensor.shape, strict=True)
         )
         if tensor.dtype != self.dtype or not fits:
-            where = {k: known[k] for k in self.shape if isinstance(k, str) and k in known}
+            where = {k: known[k] for k in shape if isinstance(k, str) and k in known}
             names = f" with {', '.join(f'{k} = {v}' for k, v in where.items())}" if where else ""
             raise ArgumentError(
                 f"{what} does not fit the input signature: expected {self}{names}, got a tensor of "
@@ -112,7 +118,8 @@ class TensorSpec:
         return tensor
 
     def __repr__(self) -> str:
-        return f"TensorSpec(shape={self.shape}, dtype={self.dtype})"
+        shape = "<unknown>" if self.shape is None else self.shape
+        return f"TensorSpec(shape={shape}, dtype={self.dtype})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
@@ -128,12 +135,14 @@ _MOST = 2**60  # bytes that an array may seem to have
 _PRIMES = (11, 13, 17, 19, 23, 29, 31, 37)
 
 
-def _checked_shape(shape: Any) -> tuple[int | str | None, ...]:
-    """Raises ArgumentError unless this is a sequence of sizes, names and Nones."""
-    if shape is None or isinstance(shape, str | int) or not isinstance(shape, Iterable):
+def _checked_shape(shape: Any) -> tuple[int | str | None, ...] | None:
+    """Raises ArgumentError unless this is a sequence of sizes, names and Nones, or None."""
+    if shape is None:
+        return None
+    if isinstance(shape, str | int) or not isinstance(shape, Iterable):
         raise ArgumentError(
             f"the shape of a TensorSpec is a sequence of sizes, one for each axis, with None for "
-            f"one that is left open, not {shape!r}; the number of axes is always known"
+            f"one that is left open, or None, not {shape!r}"
         )
     sizes = tuple(map(_checked_size, shape))
     return sizes if any(isinstance(d, str) for d in sizes) else shape_of(sizes)

@@ -276,6 +276,19 @@ def test_texts_make_no_traces() -> None:
     assert "a text" in f.explain()
 
 
+def test_any_number_of_axes_in_a_signature() -> None:
+    f = counted(lambda x: x * 2, input_signature=[TensorSpec(None)])
+    for shape in ((), (3,), (2, 3), (4,)):
+        assert f(tf.ones(shape)).shape == shape
+    assert f([1, 2]).numpy().tolist() == [2.0, 4.0]
+    with pytest.raises(ArgumentError, match="does not fit the input signature"):
+        f(tf.ones(2, tf.float64))
+    with pytest.raises(StagingError, match="no trace stands for every number of axes"):
+        f.get_concrete_function()
+    assert repr(TensorSpec(None, "int32")) == "TensorSpec(shape=<unknown>, dtype=int32)"
+    assert TensorSpec(None).is_compatible_with(np.zeros((2, 3), "float32"))
+
+
 def test_spec_is_a_value() -> None:
     assert TensorSpec((None, 3)) == TensorSpec([None, 3], "float32")
     assert hash(TensorSpec((1,))) == hash(TensorSpec((1,)))
@@ -305,7 +318,7 @@ def test_sizes_of_one_name_are_equal() -> None:
 
 
 @pytest.mark.parametrize("shape", [
-    None, 3, "n", (-1,), (2.0,), (True,), ("a b",), ([1],), 3.5, (np.float32(2),),
+    3, "n", (-1,), (2.0,), (True,), ("a b",), ([1],), 3.5, (np.float32(2),),
 ])  # fmt: skip
 def test_what_is_no_shape_is_refused(shape: Any) -> None:
     with pytest.raises(ArgumentError):

@@ -136,7 +136,7 @@ class UserFunction:
         """The spec of what the function returns for elements of a spec; None if it is plain
         Python, so that only a call can tell."""
         leaves, form = flatten(element_spec)
-        if not all(type(s) is TensorSpec for s in leaves):
+        if not all(type(s) is TensorSpec and s.shape is not None for s in leaves):
             return None
         args = element_spec if type(element_spec) is tuple else (element_spec,)
         concrete = self._decide(args)
@@ -166,7 +166,8 @@ def arguments(leaves: list[Any], form: Form) -> Any:
 
 def _other(spec: TensorSpec, example: Any) -> Any:
     """Another example of a spec, which differs in each open size."""
-    shape = [n + 1 if s is None else n for s, n in zip(spec.shape, example.shape, strict=True)]
+    sizes = zip(spec.shape or (), example.shape, strict=True)
+    shape = [n + 1 if s is None else n for s, n in sizes]
     return specs.public(np.broadcast_to(np.zeros((), spec.dtype), shape))
 
 

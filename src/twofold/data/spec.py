@@ -18,7 +18,7 @@ from .node import Node
 from .strings import STRING, StringTensor, is_text, of_text, string
 
 __all__ = [
-    "LONE", "PAIR", "DatasetSpec", "NoneSpec", "StringSpec", "UnknownShape", "batched", "integer",
+    "LONE", "PAIR", "DatasetSpec", "NoneSpec", "StringSpec", "batched", "integer",
     "leaf_of", "make", "merged", "of_columns", "public", "rowless", "shared_leaf", "spec_of",
 ]  # fmt: skip
 
@@ -27,24 +27,12 @@ LONE = LEAF  # the form of elements that are one tensor
 PAIR = Form(tuple, (), (LEAF, LEAF))
 
 
-class UnknownShape(TensorSpec):
-    """Stands for a tensor of a dtype and any shape."""
-
-    def __init__(self, dtype: Any) -> None:
-        super().__init__((), dtype)
-        self.shape = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"TensorSpec(shape=<unknown>, dtype={self.dtype})"
-
-
 class StringSpec(TensorSpec):
     """Stands for texts of a shape (None: any)."""
 
     def __init__(self, shape: Any = (), dtype: Any = string, name: str | None = None) -> None:
-        super().__init__(() if shape is None else shape, "uint8", name)
+        super().__init__(shape, "uint8", name)
         self.dtype = string  # type: ignore[assignment]
-        self.shape = None if shape is None else self.shape  # type: ignore[assignment]
 
     def example(self, named: dict[str, int] | None = None) -> Any:
         """Raises StagingError: a trace is of numbers."""
@@ -93,7 +81,7 @@ def make(dtype: Any, shape: Any) -> Any:
         return StringSpec(shape)
     if dtype is None or isinstance(dtype, str) and dtype == "string" or dtype in (str, bytes):
         return StringSpec(shape)
-    return UnknownShape(dtype) if shape is None else TensorSpec(shape, as_dtype(dtype, "a dataset"))
+    return TensorSpec(shape, as_dtype(dtype, "a dataset"))
 
 
 def spec_of(leaf: Any) -> Any:

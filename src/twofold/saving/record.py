@@ -259,7 +259,7 @@ def _sizes_of_signature(concrete: ConcreteFunction) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     named: dict[str, str] = {}
     for leaf, spec in zip(concrete.positions, specs, strict=True):
-        for axis, size in enumerate(spec.shape):
+        for axis, size in enumerate(spec.shape or ()):
             dim = place[leaf, axis]
             if size is None or isinstance(dim, int):
                 continue
