@@ -16,6 +16,7 @@ import numpy as np
 
 from twofold.ir.tensor_shape import LISTED
 
+from ..ndarrays.base import TracedArray
 from ..slots import Source
 from ..state import MISSING
 from ..symnumber import plain
@@ -140,6 +141,8 @@ class Writes(Outside):
             super().set_item(frame, held, key, value)
             return
         key = plain(key)
+        if self._stays(held, key, value):
+            return
         self._needs_place(held, key)
         if self._is_torn(held, key):
             self.tear(held)
@@ -148,6 +151,16 @@ class Writes(Outside):
         self.journal.log("an assignment to an item", operator.setitem, (held, key, value), {})
         if isinstance(held, dict) and not self.heap.parts:
             self.journal.known.setdefault(id(held), set()).add(key)
+
+    def _stays(self, held: Any, key: Any, value: Any) -> bool:
+        """Whether an item gets the ndarray that it has: ``ws[i] -= step`` writes into that."""
+        if type(value) is not TracedArray or type(key) not in (int, str):
+            return False
+        array = read_item(self.present(held), key)
+        if type(array) is not np.ndarray or self.tracer.arrays.held(array) is not value:
+            return False
+        self.observe(held, key)
+        return True
 
     def delete_item(self, frame: Frame, held: Any, key: Any) -> None:
         if not self.is_followed(held):

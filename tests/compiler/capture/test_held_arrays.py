@@ -146,6 +146,16 @@ def buffers(o, t):
     return o.u.sum() - o.v[1]
 
 
+def steps_in_place(o, t):
+    for i, (w, b) in enumerate(zip(o.parts, o.biases, strict=True)):
+        o.parts[i] -= t * b + w.sum()
+    for _ in range(40):
+        o.parts[0] *= 0.5
+    for key in o.state:
+        o.state[key] += o.parts[1]
+    return o.parts
+
+
 def attribute_of_late(o, t):
     if not hasattr(o, "late"):
         o.late = np.zeros(6)
@@ -155,7 +165,7 @@ def attribute_of_late(o, t):
 
 PROGRAMS = [slices, the_array_itself, in_place, trips, items, of_dicts, whole_lists, nested, copies,
             of_a_queue, kept, shown, decided, by_method, another_array, another_item, buffers,
-            attribute_of_late]  # fmt: skip
+            steps_in_place, attribute_of_late]  # fmt: skip
 
 
 def state(x: Any, seen: dict[int, int]) -> Any:
