@@ -28,10 +28,10 @@ _ANY = [Sample("f[3,4]"), Sample(np.array([-3.5, -0.2, 0.3, 12.0]))]
 _POSITIVE = [Sample("f[3,4]"), Sample(np.array([0.1, 0.6, 3.5, 12.0]))]
 
 
-def _over(value: Any, x: Any, limit: float) -> Any:
-    """``value / x``, and ``limit`` at 0."""
+def _over(value: Any, x: Any) -> Any:
+    """``value / x``, and 0 at 0."""
     zero = OPS["equal"](x, 0)
-    return where(zero, limit, value / where(zero, 1, x))
+    return where(zero, 0, value / where(zero, 1, x))
 
 
 @op("elementwise", promote="floating", accepts="f", samples=_ANY)
@@ -63,7 +63,18 @@ def bessel_i1(x: Array) -> Array:
 
 @bessel_i1.gradient
 def bessel_i1_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain(g, bessel_i0(x) - _over(out, x, 0.5)),)
+    return (lambda: chain(g, (bessel_i0(x) + bessel_i2(x)) / 2),)
+
+
+@op("elementwise", promote="floating", accepts="f", public=False, samples=_ANY)
+def bessel_i2(x: Array) -> Array:
+    """Modified Bessel function of the first kind of order 2: derivatives near 0 cancel without."""
+    return scipy("special", "iv")(2, x)
+
+
+@bessel_i2.gradient
+def bessel_i2_vjp(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, bessel_i1(x) - 2 * _over(out, x)),)
 
 
 @op("elementwise", promote="floating", accepts="f", samples=_ANY)
@@ -95,7 +106,18 @@ def bessel_i1e(x: Array) -> Array:
 
 @bessel_i1e.gradient
 def bessel_i1e_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain(g, bessel_i0e(x) - sign(x) * out - _over(out, x, 0.5)),)
+    return (lambda: chain(g, (bessel_i0e(x) + bessel_i2e(x)) / 2 - sign(x) * out),)
+
+
+@op("elementwise", promote="floating", accepts="f", public=False, samples=_ANY)
+def bessel_i2e(x: Array) -> Array:
+    """``exp(-abs(x)) * bessel_i2(x)``, elementwise, without overflow."""
+    return scipy("special", "ive")(2, x)
+
+
+@bessel_i2e.gradient
+def bessel_i2e_vjp(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, bessel_i1e(x) - 2 * _over(out, x) - sign(x) * out),)
 
 
 @op("elementwise", promote="floating", accepts="f", samples=_ANY)
@@ -127,7 +149,18 @@ def bessel_j1(x: Array) -> Array:
 
 @bessel_j1.gradient
 def bessel_j1_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain(g, bessel_j0(x) - _over(out, x, 0.5)),)
+    return (lambda: chain(g, (bessel_j0(x) - bessel_j2(x)) / 2),)
+
+
+@op("elementwise", promote="floating", accepts="f", public=False, samples=_ANY)
+def bessel_j2(x: Array) -> Array:
+    """Bessel function of the first kind of order 2: derivatives near 0 cancel without."""
+    return scipy("special", "jv")(2, x)
+
+
+@bessel_j2.gradient
+def bessel_j2_vjp(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, bessel_j1(x) - 2 * _over(out, x)),)
 
 
 @op("elementwise", promote="floating", accepts="f", domain=(0.2, 4.0), samples=_POSITIVE)
@@ -239,7 +272,18 @@ def dawsn(x: Array) -> Array:
 
 @dawsn.gradient
 def dawsn_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain(g, 1 - 2 * x * out),)
+    return (lambda: chain(g, _dawsn_slope(x)),)
+
+
+def _dawsn_slope(x: Any) -> Any:
+    """``1 - 2 * x * dawsn(x)``; far from 0, where that cancels, its asymptotic series."""
+    far = OPS["greater"](OPS["abs"](x), 20)
+    near, beyond = where(far, 0, x), where(far, x, 1)
+    z = 0.5 / beyond / beyond  # the square of a large one overflows
+    series: Any = 1
+    for odd in range(15, 1, -2):
+        series = 1 + odd * z * series
+    return where(far, -z * series, 1 - 2 * near * dawsn(near))
 
 
 @op("elementwise", promote="floating", accepts="f", domain=(0.2, 4.0), samples=_ANY)
@@ -259,6 +303,10 @@ def expint_vjp(g: Any, out: Any, x: Any) -> Any:
     return (lambda: chain(g, exp(x) / x),)
 
 
+def _fresnel(x: Array) -> Any:
+    return scipy("special", "fresnel")(np.clip(x, -1e20, 1e20))  # beyond, its squares overflow
+
+
 @op("elementwise", promote="floating", accepts="f", samples=_ANY)
 def fresnel_cos(x: Array) -> Array:
     """Fresnel's integral of ``cos(pi * t**2 / 2)`` from 0 to ``x``, elementwise.
@@ -267,7 +315,7 @@ def fresnel_cos(x: Array) -> Array:
     >>> tf.math.fresnel_cos(0.0).item()
     0.0
     """
-    return scipy("special", "fresnel")(x)[1]
+    return _fresnel(x)[1]
 
 
 @fresnel_cos.gradient
@@ -283,7 +331,7 @@ def fresnel_sin(x: Array) -> Array:
     >>> tf.math.fresnel_sin(0.0).item()
     0.0
     """
-    return scipy("special", "fresnel")(x)[0]
+    return _fresnel(x)[0]
 
 
 @fresnel_sin.gradient

@@ -21,8 +21,9 @@ bands:
     adjoint_of band_part cholesky_solve global_norm logdet normalize tensor_diag
     tensor_diag_part
 bessel:
-    bessel_i0 bessel_i0e bessel_i1 bessel_i1e bessel_j0 bessel_j1 bessel_k0 bessel_k0e
-    bessel_k1 bessel_k1e bessel_y0 bessel_y1 dawsn expint fresnel_cos fresnel_sin spence
+    bessel_i0 bessel_i0e bessel_i1 bessel_i1e bessel_i2 bessel_i2e bessel_j0 bessel_j1
+    bessel_j2 bessel_k0 bessel_k0e bessel_k1 bessel_k1e bessel_y0 bessel_y1 dawsn expint
+    fresnel_cos fresnel_sin spence
 bits:
     bitcast
 bitwise:
@@ -80,14 +81,14 @@ elementwise:
     maximum minimum multiply negative nextafter positive power reciprocal relu remainder
     sign square squared_difference subtract where
 exponential:
-    cbrt exp exp2 expm1 log log10 log1p log2 logaddexp rsqrt sigmoid softplus sqrt xlog1py
-    xlogy
+    cbrt exp exp2 expm1 log log10 log1p log2 logaddexp logit rsqrt sigmoid softplus sqrt
+    xlog1py xlogy
 factor:
     cholesky eig eig_pair eigh eigh_pair eigvals eigvalsh qr qr_pair svd svd_triple
     svdvals
 formulas:
     add_n clip clip_by_norm deg2rad divide_no_nan heaviside is_non_decreasing
-    is_strictly_increasing isclose lbeta logit multiply_no_nan nan_to_num rad2deg
+    is_strictly_increasing isclose lbeta multiply_no_nan nan_to_num rad2deg
     reciprocal_no_nan scalar_mul truncatediv xdivy
 fourier:
     fft fft2 fft_complex fft_half fft_real fftfreq fftn fftshift hfft ifft ifft2 ifftn
@@ -200,7 +201,8 @@ transposed:
 triangles:
     tri tril triu
 trigonometric:
-    acos acosh asin asinh atan atan2 atanh cos cosh hypot sin sinh tan tanh
+    acos acosh asin asinh atan atan2 atanh cos cosh hypot one_minus_square
+    root_of_square_minus_one sin sinh tan tanh
 windows:
     block_update window
 """

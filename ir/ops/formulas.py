@@ -29,13 +29,12 @@ from .elementwise import (
     minimum,
     where,
 )
-from .exponential import log
 from .operand import as_inexact, as_tensor, as_tensors
 from .statistics import in_single, root, rounded, squares
 
 __all__ = [
     "add_n", "clip", "clip_by_norm", "deg2rad", "divide_no_nan", "heaviside", "is_non_decreasing",
-    "is_strictly_increasing", "isclose", "lbeta", "logit", "multiply_no_nan", "nan_to_num",
+    "is_strictly_increasing", "isclose", "lbeta", "multiply_no_nan", "nan_to_num",
     "rad2deg", "reciprocal_no_nan", "scalar_mul", "truncatediv", "xdivy",
 ]  # fmt: skip
 
@@ -158,18 +157,6 @@ def rad2deg(x: Any) -> Any:
     0.0
     """
     return as_tensor(x) * (180 / math.pi)
-
-
-@composite(Sample(np.array([0.1, 0.5, 0.8])))
-def logit(p: Any) -> Any:
-    """``log(p / (1 - p))``, the inverse of ``sigmoid``, elementwise; infinite at 0 and 1.
-
-    >>> import twofold as tf
-    >>> tf.logit(0.5).item()
-    0.0
-    """
-    p = as_tensor(p)
-    return log(p / (1 - p))
 
 
 @composite(Sample(np.array([0.0, 2.0, -4.0])))

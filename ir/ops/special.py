@@ -283,7 +283,9 @@ def _polygamma_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolv
     samples=[Sample("f[3,4]", order=1), Sample(np.array([-1.3, 0.4, 12.0]), order=2)],
 )
 def polygamma(x: Array, *, order: int) -> Array:
-    """Derivative number ``order`` (from 1) of ``digamma``, elementwise; NaN at negative integers.
+    """Derivative number ``order`` (from 1) of ``digamma``, elementwise.
+
+    At negative integers infinite if ``order`` is odd; NaN if it is even, for the limits differ.
 
     >>> import twofold as tf
     >>> tf.polygamma(1.0, order=1).item()
@@ -328,7 +330,8 @@ def _polygamma_reflected(x: Array, n: int) -> Array:
     row = np.polynomial.Polynomial([0.0, 1.0])
     for _ in range(n):  # d cot(u) / du = -(1 + cot(u)**2)
         row = row.deriv() * np.polynomial.Polynomial([-1.0, 0.0, -1.0])
-    return (-1.0) ** n * _polygamma(1 - x, n) - math.pi ** (n + 1) * row(cot)
+    out = (-1.0) ** n * _polygamma(1 - x, n) - math.pi ** (n + 1) * row(cot)
+    return np.where(fraction == 0, np.inf, out) if n % 2 else out
 
 
 __all__ = ["digamma", "erf", "erfc", "erfinv", "lgamma", "polygamma"]

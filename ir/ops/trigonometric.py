@@ -9,11 +9,41 @@ import numpy as np
 from ..dtypes import info
 from ..op import Sample, op
 from .compare import equal
-from .elementwise import BINARY, UNARY, chain, chain_divide, where
+from .elementwise import BINARY, UNARY, chain, chain_divide, divide, where
 from .exponential import sqrt
 
 Array = Any
 SIGNED = [*BINARY, Sample(np.array([-1.5, 0.5, -0.7]), np.array([0.4, -1.2, -0.9]))]
+
+
+@op("elementwise", expr="(1 - x) * (1 + x)", accepts="fc", public=False, samples=UNARY)
+def one_minus_square(x: Array) -> Array:
+    """``1 - x**2`` without cancellation near -1 and 1, and in its gradient near 0."""
+    return (1 - x) * (1 + x)
+
+
+@one_minus_square.gradient
+def one_minus_square_vjp(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, -2 * x),)
+
+
+@op(
+    "elementwise",
+    expr="sqrt(x - 1) * sqrt(x + 1)",
+    promote="floating",
+    accepts="fc",
+    public=False,
+    domain=(1.2, 4.0),
+    samples=UNARY,
+)
+def root_of_square_minus_one(x: Array) -> Array:
+    """``sqrt(x**2 - 1)`` without overflow; of a complex number, in the half-plane of ``x``."""
+    return np.sqrt(x - 1) * np.sqrt(x + 1)
+
+
+@root_of_square_minus_one.gradient
+def root_of_square_minus_one_vjp(g: Any, out: Any, x: Any) -> Any:
+    return (lambda: chain(g, divide(x, out)),)
 
 
 @op("elementwise", expr="sin(x)", promote="floating", accepts="fc", samples=UNARY)
@@ -93,7 +123,7 @@ def asin(x: Array) -> Array:
 
 @asin.gradient
 def asin_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain_divide(g, sqrt((1 - x) * (1 + x))),)
+    return (lambda: chain_divide(g, sqrt(one_minus_square(x))),)
 
 
 @op(
@@ -118,7 +148,7 @@ def acos(x: Array) -> Array:
 
 @acos.gradient
 def acos_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain_divide(-g, sqrt((1 - x) * (1 + x))),)
+    return (lambda: chain_divide(-g, sqrt(one_minus_square(x))),)
 
 
 @op(
@@ -284,7 +314,9 @@ def asinh(x: Array) -> Array:
 
 @asinh.gradient
 def asinh_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain_divide(g, sqrt(1 + x * x)),)
+    if info(x.dtype).complex:
+        return (lambda: chain_divide(g, sqrt(1 + x * x)),)
+    return (lambda: chain_divide(g, hypot(x, 1)),)  # the square of a large x overflows
 
 
 @op(
@@ -309,7 +341,7 @@ def acosh(x: Array) -> Array:
 
 @acosh.gradient
 def acosh_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain_divide(g, sqrt(x - 1) * sqrt(x + 1)),)
+    return (lambda: chain_divide(g, root_of_square_minus_one(x)),)
 
 
 @op(
@@ -332,7 +364,7 @@ def atanh(x: Array) -> Array:
 
 @atanh.gradient
 def atanh_vjp(g: Any, out: Any, x: Any) -> Any:
-    return (lambda: chain_divide(g, (1 - x) * (1 + x)),)
+    return (lambda: chain_divide(g, one_minus_square(x)),)
 
 
 __all__ = [
