@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from twofold.ir import bind
 from twofold.ir.tensor_shape import TUPLES
 from twofold.ir.tree import dict_of
 
@@ -29,8 +30,8 @@ from .frame import Frame
 from .instances import fields_of, is_instance
 from .machine import Generator
 
-__all__ = ["Aliases", "State", "inside", "is_full", "known_by", "put_outside", "reached",
-           "tensors_in"]  # fmt: skip
+__all__ = ["Aliases", "State", "inside", "is_around", "is_full", "known_by", "put_outside",
+           "reached", "tensors_in"]  # fmt: skip
 
 
 class Aliases:
@@ -40,16 +41,18 @@ class Aliases:
         self.stands: dict[int, tuple[Traced, tuple[Traced, ...]]] = {}  # tensor -> for which
         self.stood: dict[int, list[Traced]] = {}  # for which -> tensors
         self.paired: dict[int, list[Cell]] = {}  # arrays with which it may be one in a later trip
-        self.copied: dict[int, Traced] = {}  # objects that are in a list by their elements
+        self.copied: dict[int, Any] = {}  # objects that are in a list by their elements
         self.groups: dict[int, Any] = {}  # of tensors that are never the same object
         self.here: Callable[[], tuple[int, ...]] = tuple  # where the trace can end, up to now
         self.since: dict[int, tuple[int, ...]] = {}  # the same, when this has begun for a tensor
         self.private: set[int] = set()  # arguments that nobody outside has
+        self.drawn: dict[int, Any] = {}  # those that came out of one
+        self.given: dict[int, Any] = {}  # arrays that a trip begins with, with its trace
 
     def copy(self, values: Iterable[Any]) -> None:
         """Objects are in a list by their elements, or come out of one."""
         for v in values:
-            for t in tensors_in(v):
+            for t in [v] if type(v) is Cell else tensors_in(v):
                 self.copied[id(t)] = t
                 self.since.setdefault(id(t), self.here())
 
@@ -85,11 +88,12 @@ class Aliases:
         found: tuple[Any, ...] = self.stands.get(id(tensor), (tensor, ()))[1]
         return found
 
-    def is_known(self, tensor: Any) -> bool:
-        """Whether anything else may be the same object as this tensor."""
+    def is_known(self, tensor: Any, copied: bool = True) -> bool:
+        """Whether anything else may be the same object as this tensor, or with ``copied`` an item
+        of a list."""
         key = id(known_by(tensor))
-        known = self.stands, self.stood, self.copied, self.paired
-        return any(key in held for held in known)
+        known = self.stands, self.stood, self.paired
+        return any(key in held for held in known) or (copied and key in self.copied)
 
     def may_be_one(self, left: Any, right: Any) -> bool:
         """Whether two objects of the trace may be one of Python's, as far as that is known."""
@@ -153,6 +157,17 @@ class Aliases:
         known = machine.cuts.depth == 1  # others are interpreted around this one
         return known and id(array.cell) not in reached(_roots(machine, frame, live))
 
+    def _lists_are_alone(self, held: dict[int, Any]) -> bool:
+        """Whether nobody has an array that is in one of these lists by its elements."""
+        found = [x[0] for x in held.values() if type(x) is list and x and type(x[0]) is Run]
+        cells = [cell for run in found for cell in run.cells]
+        if len({id(c) for c in cells}) < len(cells) or any(run.shared for run in found):
+            return False
+        if any(c.source is not None or self.is_known(c, copied=False) for c in cells):
+            return False
+        others = any(type(x) is Cell and key in self.copied for key, x in held.items())
+        return not (others and any(run.has_arrays for run in found))
+
     def are_two(self, machine: Any, todo: list[Any]) -> bool:
         """Whether all arrays, containers and objects among these are different ones, and those of
         the function."""
@@ -162,7 +177,7 @@ class Aliases:
         copies = [
             type(x) for key, x in held.items() if key in self.copied and type(x) is not Traced
         ]
-        if len(set(copies)) < len(copies):
+        if len(set(copies)) < len(copies) or not self._lists_are_alone(held):
             return False
         for x in held.values():
             if not isinstance(x, Traced | TracedArray) and self.is_known(x):
@@ -218,6 +233,8 @@ class State:
         self.pairs: set[frozenset[Any]] = set()  # places that may hold one array
         self.stays: set[Any] = set()  # places where trips may keep an array
         self.keeps_outside = False  # whether that may be one from outside
+        self.kept: dict[Any, dict[int, Cell]] = {}  # by place: what an array there may stand for
+        self.listed: set[Any] = set()  # places where trips leave an array that is in a list
 
     def begin(self, places: Iterable[tuple[Any, Any]]) -> None:
         """What the places hold before the loop."""
@@ -241,9 +258,14 @@ class State:
                 self.made[id(t)] = place
                 others = [*first, *every, *self.older.values()]
                 if type(t) is Cell:
+                    if place in self.listed:
+                        self.known.copy([t])
+                    elif not behind:
+                        self.known.given[id(t)] = t, bind.ground()
                     cells.setdefault(place, []).append(t)
                     if not behind or place in self.stays:
                         others = [x for x in others if not any(x is y for y in now)]
+                        others += self.kept.get(place, {}).values()
                         self.known.stand(t, [x for x in others if type(x) is Cell])
                     continue
                 self.known.stand(t, [x for x in others if type(x) is type(t)], self)
@@ -279,18 +301,24 @@ class State:
         return before != self._known_so_far()
 
     def _known_so_far(self) -> tuple[Any, ...]:
-        return self.moves, len(self.tangled), len(self.older), len(self.pairs)
+        kept = sum(map(len, self.kept.values()))
+        found = self.tangled, self.older, self.pairs, self.listed
+        return self.moves, kept, *map(len, found)
 
     def _arrays_left(self, cells: list[tuple[Any, Cell]], tracer: Any) -> None:
         """The same for the memory of arrays: which may be one, or one that was there before."""
         self.stays, self.keeps_outside = set(), False
         first = {id(t) for found in self.first.values() for t in found}
         for place, cell in cells:
+            if id(cell) in self.known.copied:
+                self.listed.add(place)
             for x in (cell, *self.known.candidates(cell)):
                 if id(x) in self.made:
                     self.moves = self.moves or self.made[id(x)] != place
-                elif x.born is None or _is_around(x.born, tracer.outer):
+                elif x.born is None or is_around(x.born, tracer.outer):
                     self.older |= {} if id(x) in first else {id(x): x}
+                    if x is not cell:
+                        self.kept.setdefault(place, {})[id(x)] = x
                 else:
                     continue
                 self.stays.add(place)
@@ -300,7 +328,7 @@ class State:
                 self.pairs.add(frozenset((one, other)))
 
 
-def _is_around(outer: Any, tracer: Any) -> bool:
+def is_around(outer: Any, tracer: Any) -> bool:
     """Whether a trace is around another one."""
     while tracer is not None and tracer is not outer:
         tracer = tracer.outer

@@ -125,7 +125,8 @@ def fork(machine: Any, frame: Frame, predicate: Any, yes: Start, no: Start, drop
         joins = [*flow.statements(yes.at, frame.stops), *joins[1:]]
     ways = [(last, False) for last in dict.fromkeys((*joins, END))]
     shared = [(last, True) for last in joins[:1]]  # better on two ways than with one for several
-    for last, stands in itertools.chain(ways, shared):
+    tries = (shared, ways) if machine.joins_arrays else (ways, shared)
+    for last, stands in itertools.chain(*tries):
         begin = machine.effort.mark
         try:
             ended = _fork(machine, frame, predicate, (yes, no), drops, last, stands)

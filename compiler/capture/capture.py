@@ -74,6 +74,7 @@ class Capture(Decisions):
         self.parts_now = False  # whether the one that is not interpreted may
         self._parts = False  # whether the function that is called now may give a Choice
         self.effort = Effort()
+        self.joins_arrays = False  # whether ways join with one array that stands for one of several
         self.open: list[Leave] = []  # managers of libraries that have been entered
         self.generators: list[Generator] = []  # that the function has made
 

@@ -46,10 +46,22 @@ class Choice(NamedTuple):
 class Run:
     """What a list holds whose length the graph decides; see ``grown.py``."""
 
-    __slots__ = ("buffers", "count", "form")
+    __slots__ = ("buffers", "cells", "count", "form", "least", "shared")
 
-    def __init__(self, form: Any, buffers: list[Any], count: Any) -> None:
+    def __init__(
+        self, form: Any, buffers: list[Any], count: Any, least: int = 0,
+        cells: tuple[Any, ...] = (), shared: bool = False,
+    ) -> None:  # fmt: skip
         self.form, self.buffers, self.count = form, buffers, count
+        self.least = least  # how many items there are, whatever the graph decides
+        self.cells = cells  # the memory of arrays that are items
+        self.shared = shared  # whether others may have such an array, too
+
+    @property
+    def has_arrays(self) -> bool:
+        """Whether arrays are among the items."""
+        found: bool = self.form.holds_arrays
+        return found
 
 
 def alternatives(value: Any) -> list[tuple[Any, Any]]:

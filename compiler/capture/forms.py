@@ -24,7 +24,16 @@ from ..trace import Traced
 from .choice import Choice, Run, alternatives, chosen, values_of
 from .frame import UNBOUND
 from .instances import built, fields_of, is_fresh_instance, is_instance, is_own_instance
-from .merge import MOST_FORMS, Unmergeable, as_bool, form_key, is_made, known_shape, same
+from .merge import (
+    MOST_FORMS,
+    LeftView,
+    Unmergeable,
+    as_bool,
+    form_key,
+    is_made,
+    known_shape,
+    same,
+)
 from .numbers import DTYPES, TracedNumber, as_tensor, is_number, kind_of
 from .walks import Walk
 
@@ -34,6 +43,8 @@ __all__ = ["Form", "Number", "cells_of", "form_of", "late", "takes_unbound", "wi
 
 class Form:
     """A value that stays the same."""
+
+    holds_arrays = False  # whether ``Item`` is a part of it
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -206,6 +217,26 @@ class Array(Form):
         return self
 
 
+class Item(Array):
+    """An ndarray in a list by its elements: whoever reads it gets another array, and nobody may
+    write to one of them (``aliases.py``)."""
+
+    holds_arrays = True
+
+    def take(self, value: Any) -> list[Any]:
+        return _selected(self.elements, [(t, v.tensor()) for t, v in alternatives(value)])
+
+    def make(self, tensors: Iterator[Any]) -> Any:
+        return fresh(self.home, next(tensors))
+
+    def wider(self, value: Any, mixed: bool = False) -> Form:
+        for v in values_of(value):
+            if type(v) is not TracedArray:
+                raise Unmergeable(f"an array becomes {_named(v)} in a list")
+            self.elements.wider(v.tensor())
+        return self
+
+
 class Items(Form):
     """A container of which the items change, not their number or keys."""
 
@@ -217,6 +248,10 @@ class Items(Form):
         self.kind, self.like = type(value), value
         self.keys: Sequence[Any] = _keys(value)
         self.forms = [_constant(value[k]) for k in self.keys]
+
+    @property
+    def holds_arrays(self) -> bool:  # type: ignore[override]
+        return any(form.holds_arrays for form in self.forms)
 
     def take(self, value: Any) -> list[Any]:
         return [t for k, f in zip(self.keys, self.forms, strict=True) for t in f.take(value[k])]
@@ -446,7 +481,7 @@ def late(value: Any) -> Form:
     if is_made(value, bind.ground()):
         return Array(value)
     if type(value) is TracedArray and value.tensor().trace is bind.ground():
-        raise Unmergeable("a view that a loop makes is left by it")
+        raise LeftView("a view that a loop makes is left by it")
     if is_fresh_instance(value):
         return Instance(value, late_fields=True)
     if type(value) is list and any(type(v) is Run for v in value):
@@ -456,6 +491,17 @@ def late(value: Any) -> Form:
         made.forms = [late(v) for v in value]
         return made
     return Form(value)
+
+
+def item_form(value: Any) -> Form:
+    """The form of an item of a list that may get more of them."""
+    first = values_of(value)[0]
+    if type(first) is TracedArray:
+        return Item(first).wider(value)
+    made = late(value) if not isinstance(value, tuple) else Items(value)
+    if isinstance(value, tuple) and type(made) is Items:
+        made.forms = [item_form(v) for v in value]
+    return made
 
 
 def widened(form: Form, value: Any, mixed: bool = False) -> tuple[Form, bool]:

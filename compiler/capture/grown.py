@@ -14,17 +14,19 @@ import numpy as np
 
 from twofold.ir import bind
 from twofold.ir.op import OPS
-from twofold.ir.tensor_shape import TUPLES
+from twofold.ir.tensor_shape import LISTED, TUPLES, sequence
 from twofold.ir.tree import settled
 
-from .aliases import tensors_in
-from .choice import Run
-from .forms import Form, Items, Number, Scalar, Whole, late, widened
+from ..ndarrays.cells import Cell
+from .aliases import is_around, tensors_in
+from .choice import Choice, Run, holds_choice, values_of
+from .forms import Form, Item, Items, Number, Scalar, Whole, item_form, widened
 from .merge import HOLE, Build, Merger, Unmergeable
 from .numbers import TracedNumber, as_tensor, raise_if, surely
 
-__all__ = ["Grows", "Listed", "appended", "item_at", "item_of", "listed", "merged", "popped",
-           "read", "replaced", "rows_of", "run_of", "runs"]  # fmt: skip
+__all__ = ["Grows", "Listed", "appended", "arrays_in", "element_form", "fewest", "in_one",
+           "item_at", "item_of", "listed", "merged", "popped", "read", "replaced", "rows_of",
+           "run_of", "runs", "template"]  # fmt: skip
 
 
 def runs(value: Any) -> Run | None:
@@ -43,7 +45,7 @@ def element_form(values: list[Any]) -> Form | None:
             found = run.form if found is None else both(found, run.form)
         else:
             for item in value:
-                found = late(item) if found is None else widened(found, item)[0]
+                found = item_form(item) if found is None else widened(found, item)[0]
     if found is not None:
         template(found)
     return found
@@ -60,8 +62,10 @@ def template(form: Form) -> Any:
     """What items of a form are, as texts. Raises Unmergeable."""
     if isinstance(form, Number):
         return form.kind.__name__
-    if isinstance(form, Whole | Scalar):  # an array may be written to later
+    if isinstance(form, Whole | Scalar):
         return f"{'tensor' if type(form) is Whole else 'scalar'} of {form.dtype}"
+    if type(form) is Item:
+        return f"array of {form.elements.dtype}"
     if isinstance(form, Items) and form.kind in TUPLES:
         return ("tuple", *map(template, form.forms))
     raise Unmergeable("items of a list that grows are no values of the graph")
@@ -73,14 +77,14 @@ def run_of(value: list[Any], form: Form) -> Run:
     if found is not None:
         both(found.form, form)
         return found
-    for item in value:
-        _copied(item)
+    cells = _put(*value)
     leaves = [form.take(item) for item in value]
     kinds = leaves[0] if leaves else form.zeros()
     buffers = [OPS["buffer_new"](of=t.value.type) for t in kinds]
     for at, row in enumerate(leaves):
         buffers = _written(buffers, as_tensor(at, int), row)
-    return Run(form, buffers, TracedNumber(int, as_tensor(len(value), int)))
+    return Run(form, buffers, TracedNumber(int, as_tensor(len(value), int)), len(value),
+               cells, _any_drawn(cells))  # fmt: skip
 
 
 def _written(buffers: list[Any], at: Any, row: list[Any]) -> list[Any]:
@@ -98,10 +102,11 @@ def _check_types(row: list[Any], buffers: list[Any]) -> None:
 
 def appended(run: Run, item: Any) -> Run:
     """With one more item. Raises Unmergeable."""
-    both(run.form, late(item))
-    _copied(item)
+    both(run.form, item_form(item))
+    cells = _put(item)
     made = _written(run.buffers, run.count.tensor(np.int64), run.form.take(item))
-    return Run(run.form, made, _moved(run.count, 1))
+    return Run(run.form, made, _moved(run.count, 1), run.least + 1, run.cells + cells,
+               run.shared or _any_drawn(cells))  # fmt: skip
 
 
 def _moved(count: Any, by: int) -> TracedNumber:
@@ -113,7 +118,8 @@ def popped(run: Run) -> tuple[Any, Run]:
     raise_if(run.count.tensor(np.int64) == 0, IndexError("pop from empty list"))
     count = _moved(run.count, -1)
     made, one = read(run, count.tensor(np.int64)), as_tensor(1, int)
-    return made, Run(run.form, [OPS["buffer_drop"](b, one) for b in run.buffers], count)
+    buffers = [OPS["buffer_drop"](b, one) for b in run.buffers]
+    return made, Run(run.form, buffers, count, max(run.least - 1, 0), run.cells, run.shared)
 
 
 def _position(run: Run, index: Any, words: str) -> Any:
@@ -149,30 +155,58 @@ def item_at(values: Any, index: Any) -> Any:
     at = OPS["where"](wrong, as_tensor(0, int), at)  # it may be computed before the test
     columns = [OPS["stack"](list(column)) for column in zip(*rows, strict=True)]
     made = form.make(iter([surely("gather", c, at, axis=0) for c in columns]))
-    known = bind.ground().arrays.machine.heap.aliases  # type: ignore[attr-defined]
+    known = _aliases()
     for i, tensor in enumerate(tensors_in(made)):
         known.stand(tensor, [tensors_in(item)[i] for item in values])
     return made
 
 
+def in_one(value: Any) -> Any:
+    """A list or tuple for who reads its items only: where one of them is one of several arrays, an
+    array with its elements. Raises Unmergeable where they have no common form."""
+    if type(value) not in LISTED or not holds_choice(value):
+        return value
+    made = []
+    for v in value:
+        if type(v) is Choice:
+            form = item_form(v)
+            if type(form) is not Item:
+                raise Unmergeable("a value of several types")
+            v = form.make(iter(form.take(v)))
+        made.append(v)
+    return sequence(type(value), made)
+
+
 def read(run: Run, at: Any) -> Any:
     """The item at a position, of which it is known that there is one."""
     made = run.form.make(iter([surely("buffer_read", b, at) for b in run.buffers]))
-    _copied(made)
+    _aliases().drawn.update({id(cell): cell for cell in _put(made)})
     return made
 
 
-def _copied(value: Any) -> None:
-    """Tensors go into a list by their elements, or come out of it."""
-    bind.ground().arrays.machine.heap.aliases.copy([value])  # type: ignore[attr-defined]
+def _put(*values: Any) -> tuple[Any, ...]:
+    """Objects go into a list by their elements, or come out of it. The memory of the arrays."""
+    several = [v for value in values for v in values_of(value)]
+    _aliases().copy(several)
+    return tuple([t for v in several for t in tensors_in(v) if type(t) is Cell])
+
+
+def _any_drawn(cells: tuple[Any, ...]) -> bool:
+    """Whether one of these arrays has come out of a list."""
+    return any(id(cell) in _aliases().drawn for cell in cells)
+
+
+def _aliases() -> Any:
+    return bind.ground().arrays.machine.heap.aliases  # type: ignore[attr-defined]
 
 
 def replaced(run: Run, index: Any, item: Any) -> Run:
     """With another item at an index."""
     at = _position(run, index, "list assignment index out of range")
-    both(run.form, late(item))
-    _copied(item)
-    return Run(run.form, _written(run.buffers, at, run.form.take(item)), run.count)
+    both(run.form, item_form(item))
+    cells = _put(item)
+    return Run(run.form, _written(run.buffers, at, run.form.take(item)), run.count, run.least,
+               run.cells + cells, run.shared or _any_drawn(cells))  # fmt: skip
 
 
 def rows_of(run: Run) -> list[Any]:
@@ -184,8 +218,10 @@ def rows_of(run: Run) -> list[Any]:
 class Grows(Form):
     """What a list holds that gets more or fewer items in a loop."""
 
-    def __init__(self, form: Form) -> None:
-        self.form = form
+    def __init__(
+        self, form: Form, least: int = 0, cells: tuple[Any, ...] = (), shared: bool = False
+    ) -> None:  # fmt: skip
+        self.form, self.least, self.cells, self.shared = form, least, cells, shared
 
     @property
     def key(self) -> Any:
@@ -200,7 +236,8 @@ class Grows(Form):
 
     def make(self, tensors: Iterator[Any]) -> Any:
         buffers = [next(tensors) for _ in self.form.zeros()]
-        return [Run(self.form, buffers, TracedNumber(int, next(tensors)))]
+        count = TracedNumber(int, next(tensors))
+        return [Run(self.form, buffers, count, self.least, self.cells, self.shared)]
 
     def wider(self, value: Any, mixed: bool = False) -> Form:
         if type(value) is not list:
@@ -208,7 +245,40 @@ class Grows(Form):
         found = element_form([value])
         if found is not None:
             both(self.form, found)
-        return self
+        least = min(fewest(value), self.least)
+        run, cells = runs(value), arrays_in(value)
+        twice = len({id(c) for c in cells}) < len(cells)
+        shared = self.shared or twice or (run is not None and run.shared)
+        shared = shared or not all(map(is_made_inside, self.put(value)))
+        if (least, shared) == (self.least, self.shared):
+            return self
+        return Grows(self.form, least, self.cells, shared)
+
+    def put(self, value: list[Any]) -> list[Any]:
+        """The memory of the arrays that a trip has put into the list."""
+        before = {id(cell) for cell in self.cells}
+        return [cell for cell in arrays_in(value) if id(cell) not in before]
+
+
+def is_made_inside(cell: Any) -> bool:
+    """Whether the present trace, or one in it, has made an array, or the trip before it."""
+    born = _aliases().given.get(id(cell), (cell, cell.born))[1]
+    return born is not None and is_around(bind.ground(), born)
+
+
+def fewest(value: list[Any]) -> int:
+    """How many items a list has at least."""
+    run = runs(value)
+    return len(value) if run is None else run.least
+
+
+def arrays_in(value: list[Any]) -> tuple[Any, ...]:
+    """The memory of the arrays that are known to be in a list."""
+    run = runs(value)
+    if run is not None:
+        return run.cells
+    several = [v for item in value for v in values_of(item)]
+    return tuple([t for v in several for t in tensors_in(v) if type(t) is Cell])
 
 
 def own_buffer(buffer: Any) -> Any:
@@ -227,7 +297,12 @@ def merged(merger: Merger, column: Sequence[Any], what: str) -> Build:
     for k in range(len(form.zeros())):
         buffers = [HOLE if r is HOLE else r.buffers[k] for r in made]
         places.append(merger.column(merger.within(own_buffer, buffers)))
-    return lambda outs: [Run(form, [outs[k] for k in places], TracedNumber(int, outs[count]))]
+    several = [r for r in made if r is not HOLE]
+    known = {id(cell): cell for r in several for cell in r.cells}
+    facts = min([r.least for r in several]), (*known.values(),), any(r.shared for r in several)
+    return lambda outs: [
+        Run(form, [outs[k] for k in places], TracedNumber(int, outs[count]), *facts)
+    ]
 
 
 # what a caller gets
@@ -258,4 +333,6 @@ def _built(form: Any, rows: Iterator[Any], at: int) -> Any:
     kind = form.partition(" ")[0]
     if kind == "tensor":
         return row
+    if kind == "array":
+        return np.array(row.numpy())
     return row.numpy()[()] if kind == "scalar" else row.item()

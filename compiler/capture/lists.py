@@ -18,6 +18,7 @@ from .frame import Frame
 from .grown import (
     appended,
     element_form,
+    in_one,
     item_at,
     item_of,
     listed,
@@ -258,8 +259,18 @@ class Lists(Steps):
             if made is not NotImplemented:
                 return made
         if looks_into(function) and any_of(holds_choice, (*args, owner), kwargs):
+            joined = self._joined(args) if _reads_only(function) else args
+            if not any_of(holds_choice, (*joined, owner), kwargs):
+                return self.call(frame, function, joined, kwargs)
             self.give_up("a container with a value of several types that is looked into")
         return NotImplemented
+
+    def _joined(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Arguments for who reads items only; as they are where those have no common form."""
+        try:
+            return tuple(map(in_one, args))
+        except Unmergeable:
+            return args
 
     def _sort(self, frame: Frame, owner: list[Any], kwargs: dict[str, Any]) -> Any:
         """``list.sort``."""
@@ -304,6 +315,8 @@ class Lists(Steps):
         those that know it."""
         if function is len:
             return run.count
+        if function is _rows:
+            return fresh(self.tracer.arrays, rows_of(run)[0])
         if function is bool:
             return TracedNumber(bool, run.count.tensor(np.int64) != 0)
         if function is sum and not kwargs:
@@ -315,39 +328,61 @@ class Lists(Steps):
             items, made = self.fresh([run]), late("capture.ordered").ordered_run
             return made(self, frame, items, kwargs.get("key"), kwargs.get("reverse", False))
         name = getattr(getattr(function, "real", function), "__name__", "")
-        if name == "stack" and len(args) == 1 and not kwargs:
-            return self._stacked(function, run)
+        if name in ("stack", "vstack") and len(args) == 1 and not kwargs:
+            return self._stacked(function, name, run)
         if getattr(function, "real", function) in (np.array, np.asarray) and len(args) == 1:
-            return NotImplemented if kwargs else self._as_array(run)
+            return NotImplemented if kwargs else self._as_array(frame, function, args, run, parts)
         return NotImplemented
 
-    def _as_array(self, run: Run) -> Any:
+    def _as_array(self, frame: Frame, function: Any, args: Any, run: Run, parts: bool) -> Any:
         """The items as an array of NumPy's, which is one of float64 where there are none."""
-        if template(run.form) not in ("float", "scalar of float64"):
-            return NotImplemented
-        return fresh(self.tracer.arrays, rows_of(run)[0])
-
-    def _stacked(self, function: Any, run: Run) -> Any:
-        """The items as one tensor."""
         kind = template(run.form)
-        if not isinstance(kind, str) or len(run.buffers) != 1:
+        if not isinstance(kind, str) or kind.startswith("tensor"):
+            return NotImplemented
+        if run.least or kind in ("float", "scalar of float64"):
+            return fresh(self.tracer.arrays, rows_of(run)[0])
+        frame.parts_next = parts
+        return self.invoke(frame, _array, (function, *args), {})  # type: ignore[arg-type]
+
+    def _stacked(self, function: Any, name: str, run: Run) -> Any:
+        """The items as the rows of one tensor or array."""
+        kind = template(run.form)
+        if not isinstance(kind, str):
             return NotImplemented
         real = getattr(function, "real", function)
-        if not kind.startswith("tensor") or not (getattr(real, "__module__", "") or "").startswith(
-            "twofold"
+        module = (getattr(real, "__module__", None) or "").partition(".")[0]
+        rank = len(run.buffers[0].value.type.element.shape)
+        if (kind.partition(" ")[0], module) not in (("tensor", "twofold"), ("array", "numpy")) or (
+            name == "vstack" and (module != "numpy" or rank != 1)
         ):
-            return NotImplemented  # NumPy makes something else of an empty list
+            return NotImplemented
         try:
-            real([])
+            (getattr(np, name) if module == "numpy" else real)([])
         except Exception as error:  # noqa: BLE001  (what it raises for an empty list)
             raise_if(run.count.tensor(np.int64) == 0, error)
-        return rows_of(run)[0]
+        made = rows_of(run)[0]
+        return fresh(self.tracer.arrays, made) if module == "numpy" else made
+
+
+def _reads_only(function: Any) -> bool:
+    """Whether what a function gives has the elements of arrays in lists, and not those arrays."""
+    module = getattr(getattr(function, "real", function), "__module__", None) or ""
+    return module.partition(".")[0] == "numpy"
 
 
 def _extend(held: Any, items: Any) -> None:
     """``held.extend``, to be interpreted."""
     for item in items:
         held.append(item)
+
+
+def _array(function: Any, items: Any) -> Any:
+    """``np.array``, to be interpreted."""
+    return _rows(items) if items else function([])
+
+
+def _rows(items: Any) -> Any:
+    """Items, of which there are some, as an array: what the machine does."""
 
 
 def _sum(items: Any, start: Any = 0) -> Any:

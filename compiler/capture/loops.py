@@ -21,18 +21,18 @@ from ..control.loop import stage_while
 from ..ndarrays.selection import Selection
 from ..plain import PlainPython
 from .aliases import State as Tensors
-from .aliases import inside
+from .aliases import inside, tensors_in
 from .branches import Again, Ending, fork, go_on
 from .choice import holds_choice
 from .effort import PEELED
 from .flow import END, flow_of
 from .forms import Form, Number, cells_of, form_of, late, takes_unbound, widened, with_numbers
 from .frame import DROPPED, UNBOUND, Frame
-from .grown import Grows, element_form, runs
+from .grown import Grows, arrays_in, element_form, fewest, runs
 from .heap import Contents
 from .journal import Put
 from .machine import Returned, Stopped, Yielded
-from .merge import HOLE, Unmergeable
+from .merge import HOLE, LeftView, Unmergeable
 from .numbers import holds
 from .walks import Walk
 
@@ -54,8 +54,10 @@ def run_loop(machine: Any, frame: Frame, head: int, peeled: bool = False) -> Any
     loop = Loop(machine, frame, head)
     try:
         ending = _attempt(loop)
-    except (Unmergeable, PlainPython):
+    except (Unmergeable, PlainPython) as error:
         ending = _dropping(machine, frame, head)
+        if ending is None and isinstance(error, LeftView):
+            ending = _joining(machine, frame, head)
         if ending is not None:
             return settle(machine, frame, ending)
         if peeled or machine.effort.peeled[frame.code, head] >= PEELED:
@@ -76,6 +78,18 @@ def _dropping(machine: Any, frame: Frame, head: int) -> Any:
         return _attempt(loop) if loop.dropped else None
     except (Unmergeable, PlainPython):
         return None
+
+
+def _joining(machine: Any, frame: Frame, head: int) -> Any:
+    """How a loop ended in whose trips an array stands for one of several, views among them, that
+    code behind it only reads: None if it is not staged so."""
+    before, machine.joins_arrays = machine.joins_arrays, True
+    try:
+        return Loop(machine, frame, head).stage()
+    except (Unmergeable, PlainPython):
+        return None
+    finally:
+        machine.joins_arrays = before
 
 
 def staged(machine: Any, frame: Frame, head: int) -> Any:
@@ -189,6 +203,7 @@ class Loop:
         self.torn: set[int] = set()  # what stands for containers that trips change
         self.tensors = Tensors(machine.heap.aliases)
         self.inner: list[Any] = []  # loops in this one that a ``return`` leaves, which it drops
+        self.listed = False  # whether an array that is returned is in a list, too
         self.expected: dict[int, Any] = {}  # objects that trips are expected to change: contents
 
     # a trip
@@ -419,6 +434,8 @@ class Loop:
             else:
                 self.value, wider = widened(self.value, value, True)
                 changed |= wider
+            known = self.machine.heap.aliases
+            self.listed = any(id(t) in known.copied for t in tensors_in(value))
         targets = sorted(t for t in tests if t != self.head)
         if targets != self.targets:
             self.targets, changed = targets, True
@@ -451,11 +468,19 @@ class Loop:
                 cells += cells_of(self.forms[name], frame.slots.get(name, UNBOUND))
             if len(set(cells)) < len(cells):
                 raise Unmergeable("two variables are one array in a loop")
+        put = [
+            id(cell) for key, (_, form) in self.heap.items()
+            if isinstance(form, Grows) and key in written for cell in form.put(written[key].after)
+        ]  # fmt: skip
+        if len(set(put)) < len(put):
+            raise Unmergeable("an array is put into two lists in a loop")
 
     def _form_of(self, before: Any) -> Form:
         """The first form of what an object holds."""
         run = runs(before)
-        return form_of(before, contents=True) if run is None else Grows(run.form)
+        if run is None:
+            return form_of(before, contents=True)
+        return Grows(run.form, run.least, run.cells, run.shared)
 
     def _held(self, form: Form, after: Any) -> tuple[Form, bool]:
         """The form of what an object holds: a container keeps its number of items."""
@@ -465,7 +490,8 @@ class Loop:
                 items = element_form([form.like, after])  # type: ignore[attr-defined]
                 if items is None or not self.grows:
                     raise Unmergeable("a list changes in a loop")
-                return Grows(items), True
+                before = form.like  # type: ignore[attr-defined]
+                return Grows(items, fewest(before), arrays_in(before)).wider(after), True
         if isinstance(after, tuple | list | dict | set):
             found = form.wider(after, self.mixed)
             return found, found is not form
@@ -507,6 +533,8 @@ class Loop:
         if not self.machine.journal.is_in_loop:
             self.machine.journal.repeated().emit()
         value = HOLE if self.value is None else self.value.make(tensors)
+        if self.listed:
+            self.machine.heap.aliases.copy([value])
         for form in (*self.forms.values(), self.value or Form(None)):
             form.settle()
         self._learn()

@@ -36,7 +36,8 @@ from .raising import key_of
 from .text import Text
 from .walks import Walk
 
-__all__ = ["HOLE", "Build", "Merger", "Shared", "Unmergeable", "as_bool", "form_key", "same"]
+__all__ = ["HOLE", "Build", "LeftView", "Merger", "Shared", "Unmergeable", "as_bool", "form_key",
+           "same"]  # fmt: skip
 
 
 class _Hole:
@@ -85,6 +86,10 @@ def as_bool(value: Any) -> Any:
 
 class Unmergeable(BaseException):
     """Values of two branches have no common form; the words say which."""
+
+
+class LeftView(Unmergeable):
+    """A trip of a loop leaves a view that it has made, maybe as one of several arrays."""
 
 
 class Shared(Unmergeable):
@@ -295,7 +300,10 @@ class Merger:
     def _arrays(self, values: Sequence[Any], real: Sequence[Any], what: str) -> Build:
         """Arrays that the function has made. What comes out stands for one of them."""
         if not all(map(is_plain, real)):
-            raise Unmergeable(f"{what} is one of several arrays")
+            if not self._are_views_to_read(values):
+                raise Unmergeable(f"{what} is one of several arrays")
+            if not self.stands:
+                raise Shared(f"{what} is one of several arrays")
         for i, v in enumerate(values):
             if v is not HOLE and not self.stands:
                 alone = is_made(v, self.parts[i].tracer) or self.is_alone(i, v)
@@ -311,6 +319,12 @@ class Merger:
             return made
 
         return build
+
+    def _are_views_to_read(self, values: Sequence[Any]) -> bool:
+        """Whether what is made of arrays, some of them views, may stand for one of them: a part
+        that has written to the memory of a view has its elements no more."""
+        pairs = [(p, v) for p, v in zip(self.parts, values, strict=True) if v is not HOLE]
+        return all(is_plain(v) or id(v.cell) not in p.written for p, v in pairs)
 
     def _elements(self, values: Sequence[Any]) -> list[Any]:
         """Tensors with the elements that arrays have at the end of each part."""

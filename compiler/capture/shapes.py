@@ -194,6 +194,8 @@ def _bound(function: Any, owner: Any) -> Parts:
 def _own(x: Any, kind: type, is_own: Callable[[Any], bool]) -> Parts | None:
     run = runs(x)
     if run is not None:
+        if run.has_arrays:
+            raise Uncuttable("a list of arrays whose length the graph decides")
         return ("listed", template(run.form)), (*rows_of(run), run.count)
     if kind in _SEQUENCES:
         return (_SEQUENCES[kind], getattr(x, "maxlen", None)), list(x)

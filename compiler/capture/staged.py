@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -165,6 +166,10 @@ def _print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     later = functools.partial(print, **named) if named else print
     if not named.keys() <= {"sep", "end", "file", "flush"}:
         later()  # raises
+    file = named.get("file")
+    standard = file is None or file in (sys.stdout, sys.stderr) or type(file).__module__ == "_io"
+    if not standard or machine.is_own(file):  # code behind it can read what it has got
+        machine.give_up("a `print` to a file of the function's own, or of another class,")
     for a in args:
         if type(a) in _HOLDING and _has_own_text(a) and holds_value(a):
             machine.give_up("a text of objects beside values of the graph")
