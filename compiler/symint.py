@@ -140,10 +140,13 @@ def _plain(value: Any) -> Any:
 
 
 def _giving_way(method: Any) -> Any:
-    """An operator that leaves numbers of the graph (``capture/numbers.py``) to theirs."""
+    """An operator that leaves numbers of the graph (``capture/numbers.py``), arrays and scalars of
+    NumPy's (``ndarrays/base.py``) to theirs."""
 
     def operate(self: SymInt, other: Any) -> Any:
-        return NotImplemented if hasattr(type(other), "of_graph") else method(self, other)
+        kind = type(other)
+        gives_way = hasattr(kind, "of_graph") or hasattr(kind, "in_trace")
+        return NotImplemented if gives_way else method(self, other)
 
     return operate
 
@@ -201,6 +204,10 @@ for _name, _op, _compute in (
     _method, _reflected = _arithmetic(_name, _op, _compute)
     setattr(SymInt, f"__{_name}__", _giving_way(_method))
     setattr(SymInt, f"__r{_name}__", _giving_way(_reflected))
+
+
+for _name in ("__truediv__", "__rtruediv__"):
+    setattr(SymInt, _name, _giving_way(getattr(SymInt, _name)))
 
 
 def _pinned(compute: Any) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from types import FunctionType, MethodType
 from typing import Any
 
+from ..ndarrays.operands import beside_sizes
 from .arguments import bind_arguments, keywords_name
 from .asked import SEQUENCES, checked, hint
 from .frame import Frame
@@ -381,6 +382,7 @@ class Objects(Machine):
     ) -> Any:
         """What the first of two methods gives that is not NotImplemented."""
         if self.own_method(left, ways[0][1]) is None and self.own_method(right, ways[1][1]) is None:
+            left, right = beside_sizes(left, right)
             return self.natively(f"the operator {function.__name__!r}", function, left, right)
         kinds = type(left), type(right)
         if kinds[0] is not kinds[1] and issubclass(kinds[1], kinds[0]):

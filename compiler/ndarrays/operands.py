@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from twofold.ir import bind
 from twofold.ir.dtypes import letter
 from twofold.ir.op import OPS
 from twofold.ir.tensor_shape import LISTED, sequence
@@ -17,7 +18,7 @@ from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, TracedScalar, is_traced
 
-__all__ = ["as_array", "as_tensor", "convert", "dtype_of", "example", "fresh",
+__all__ = ["as_array", "as_tensor", "beside_sizes", "convert", "dtype_of", "example", "fresh",
            "holds_traced", "into", "laid_out", "layouts", "like", "number", "result",
            "with_memory", "wrapped"]  # fmt: skip
 
@@ -59,6 +60,21 @@ def constant(trace: Any, value: Any) -> Any:
     """A tensor of the trace with a value that never changes."""
     refuse_dtype(trace, value.dtype)
     return OPS["constant"](value=np.array(value))
+
+
+def beside_sizes(left: Any, right: Any) -> tuple[Any, Any]:
+    """The operands of an operator: beside a size, which is no number to NumPy, a scalar of its
+    floating dtypes is one of the trace."""
+    if isinstance(left, SymInt):
+        return left, _of_trace(right)
+    return (_of_trace(left), right) if isinstance(right, SymInt) else (left, right)
+
+
+def _of_trace(x: Any) -> Any:
+    if not isinstance(x, np.inexact) or is_traced(x):
+        return x
+    trace: Any = bind.ground().arrays  # type: ignore[attr-defined]
+    return result(trace, trace.constant(x))
 
 
 def refuse_dtype(trace: Any, dtype: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -264,4 +265,32 @@ def test_matrices_that_depend_on_sizes_alone_are_made_when_the_graph_runs(call: 
     for n in (5, 6, 8, 12):
         x = tf.constant(np.sin(np.arange(2.0 * n * n * n, dtype=np.float32)).reshape(2, n, n, n))
         np.testing.assert_allclose(compiled(x), call(x), rtol=1e-5, atol=1e-5)
+    assert compiled.experimental_get_tracing_count() == 1
+
+
+OPERATORS = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.floordiv,
+    operator.mod,
+]
+
+
+@pytest.mark.parametrize("operate", OPERATORS, ids=lambda f: f.__name__)
+def test_a_size_beside_arrays_and_scalars_of_numpy_gives_what_numpy_gives(operate):
+    array, scalar = np.arange(1, 4, dtype=np.float32), np.float32(2.5)
+    sign = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%"}
+    space = {"np": np, "array": array, "scalar": scalar}
+    a = sign[operate.__name__]
+    text = f"n {a} array, array {a} n, n {a} scalar, scalar {a} n, n {a} np.ones(2), x {a} (scalar / n)"
+    exec(f"def f(t, x):\n    n = t.shape[0]\n    return {text}\n", space)
+    compiled = tf.function(space["f"], strict=True)
+    for size in (3, 4, 6):
+        given = tf.constant(np.arange(size)), np.arange(3.0)
+        for got, want in zip(compiled(*given), space["f"](*given), strict=True):
+            assert type(got) is type(want)
+            assert got.dtype == want.dtype
+            np.testing.assert_allclose(got, want, rtol=1e-6)
     assert compiled.experimental_get_tracing_count() == 1

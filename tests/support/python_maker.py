@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-__all__ = ["HELPERS", "OUTSIDE", "STEPS", "Maker"]
+__all__ = ["HELPERS", "OUTSIDE", "SETUPS", "Maker"]
 
 HELPERS = """
 import contextlib
@@ -129,6 +129,54 @@ class Scale:
 def state():
     return PAPER.getvalue(), repr(TURNS)
 """
+HELD = """
+class Grid:
+    rim = np.arange(3.0)
+    def __init__(self):
+        self.u, self.v = np.arange(4.0), np.ones(4)
+        self.layers = [np.arange(3.0), np.zeros(3)]
+        self.bank = {'p': np.ones(3), 'q': np.arange(3)}
+    def bump(self, by):
+        self.u[1:] += by
+        return self.u
+    def total(self):
+        return self.u.sum() + sum(r.sum() for r in self.layers)
+GRID = Grid()
+FIELD = np.linspace(0, 1, 4)
+WHOLE = np.arange(10.0)
+def change(k):
+    if k == 1:
+        GRID.u[2] += 3
+        FIELD[0] -= 2
+    if k == 2:
+        GRID.u, GRID.rim = GRID.u + 1, np.ones(3)
+    if k == 3:
+        GRID.v = GRID.u
+        GRID.layers[0] = GRID.bank['p']
+    if k == 4:
+        GRID.u, GRID.v = WHOLE[:4], WHOLE[2:6]
+    if k == 5:
+        GRID.u, GRID.layers = np.arange(6.0), [np.ones(3, np.float32), np.zeros(3)]
+def state():
+    held = [GRID.u, GRID.v, FIELD, Grid.rim, *GRID.layers, *GRID.bank.values()]
+    return vars(GRID), FIELD, WHOLE, Grid.rim, [[a is b for a in held] for b in held]
+"""
+SETUPS = {"outside": OUTSIDE, "steps": STEPS, "held": HELD}
+WITH_HELD = [
+    "GRID.u[{k}] = {f}", "GRID.u[1:] += {f}", "GRID.u[{k}] = float({t})", "GRID.u = GRID.u * 0.5", "GRID.u, GRID.v = GRID.v, GRID.u",
+    "GRID.layers[0][{k}] = float({t})", "GRID.layers[{k} % 2] += 1", "GRID.bank['p'] *= {f}", "GRID.bank['p'][{k}] = GRID.layers[1][0]",
+    "for r0 in GRID.layers:\n    r0[0] += {f}", "for j0 in range(1, 4):\n    GRID.u[j0] = GRID.u[j0 - 1] * 0.5 + {f}",
+    "if {b}:\n    GRID.v[0] = {f}", "if {b}:\n    GRID.u = GRID.v + 1", "w = GRID.u[1:]\nw[0] = {f}\n@t = {t} + float(w[1])",
+    "a[{k}] = GRID.u[{k}]", "@t = {t} + float(GRID.u[{k}])", "@t = {t} + GRID.v.sum()", "if GRID.u[{k}] > {c}:\n    @t = {t} + 1",
+    "items.append(GRID.u)", "@i = int(GRID.bank['q'][{k}])", "GRID.bump({f})", "np.multiply(GRID.v, 2, out=GRID.v)", "FIELD[{k}] += 1",
+    "while GRID.u[0] < 3 and k0 < 9:\n    GRID.u[0] += 1\n    k0 += 1", "@t = {t} + float(GRID.total())", "a[:3] = GRID.layers[0]",
+    "GRID.bank['r'] = a * 2", "GRID.layers.append(a * 1.0)", "GRID.layers[0] = GRID.layers[0] + {f}", "GRID.bank['p'] = GRID.rim",
+    "@t = {t} + float(GRID.rim[{k}])", "GRID.rim[{k}] = {f}", "for w0, r0 in zip(GRID.u, GRID.layers[0]):\n    @t = {t} + float(w0 * r0)",
+    "y1 = GRID.u\ny1 += 1", "GRID.u[GRID.u > {c}] = 0", "for n0, r0 in GRID.bank.items():\n    @t = {t} + float(r0[{k}])",
+    "@i = len(GRID.u)", "GRID.v[:] = GRID.u[:4]", "try:\n    GRID.u[{k}] = 7\n    GRID.u[{k} * 3] = {f}\nexcept IndexError:\n    GRID.v[0] = 8",
+    "GRID.last = GRID.u[1:]", "def told(by):\n    GRID.u[0] += by\n    return GRID.u.sum()\n@t = {t} + float(told({f}))", "GRID.v = {f} * np.ones(4)",
+    "a += GRID.layers[1]", "GRID.u[{k}] += a[{k}]", "if {b}:\n    return GRID.u, a",
+]  # fmt: skip
 IN_PYTHON = [
     "@i = asked({t})", "@t = weighed({t})", "@t = weighed({t}, k={i})", "@t = {t} * next(TURNS)", "@i = asked({f}) + asked({t})",
     "@i = PAPER.write(f'{round(float({t}), 1)} ')", "@t = {t} * json.loads(json.dumps(round(float({t}), 1)))",
@@ -190,8 +238,8 @@ LISTS = ["items.append({t})", "items.append({i})", "items[0] = {t}", "items = it
 class Maker:
     """Writes one program."""
 
-    def __init__(self, seed: int, outside: bool = False, steps: bool = False) -> None:
-        self.outside, self.steps = outside, steps
+    def __init__(self, seed: int, kind: str = "") -> None:
+        self.kind = kind
         self.rng = random.Random(seed)
         self.lines: list[str] = []
         self.names = {k: list(names) for k, names in _GIVEN.items()}
@@ -258,9 +306,11 @@ class Maker:
             choices += [self.branch] * 5 + [self.loop] * 3
             choices += [self.attempt, self.walrus, self.closure, self.manage, self.matched]
         choices += [self.leave, self.leave, self.odd]
-        if self.outside:
+        if self.kind == "held":
+            choices += [self.held] * 14
+        if self.kind == "outside":
             choices += [self.beyond] * 12
-        if self.steps:
+        if self.kind == "steps":
             choices += [self.in_python] * 8
         self.pick(choices)(indent, depth)
 
@@ -411,6 +461,11 @@ class Maker:
         text = self.filled(self.pick(WRITES_OUTSIDE * 2 + READS_OUTSIDE * 3))
         self.add(indent, text.replace("@t", self.target("t")).replace("@i", self.target("i")))
 
+    def held(self, indent: int, depth: int) -> None:
+        """What is done with arrays in objects from outside."""
+        text = self.filled(self.pick(WITH_HELD))
+        self.add(indent, text.replace("@t", self.target("t")).replace("@i", self.target("i")))
+
     def in_python(self, indent: int, depth: int) -> None:
         """A step that no graph has."""
         text = self.filled(self.pick(IN_PYTHON))
@@ -452,7 +507,7 @@ _LOOPS = [
     ("for @ in {v}:", "@:t"), ("for @, e@ in enumerate({v}):", "@:i e@:t"), ("for @, e@ in zip({v}, {v}):", "@:t e@:t"),
     ("for @ in reversed({v}):", "@:t"), ("for @ in [{t}, {t}]:", "@:t"), ("for @ in (1, 2, 3):", "@:i"),
     ("for @, e@ in zip(range({c}), {v}):", "@:i e@:t"), ("for @ in range(len(a)):", "@:i"),
-    ("while @ < {c}:", ""), ("while {b} and @ < 5:", ""), ("while @ < 4 and {t} > {c}:", ""), ("while @ < {n}:", ""),
+    ("while @ < {c}:", ""), ("while {b} and @ < 5:", ""), ("while @ < 4 and {t} > {c}:", ""), ("while @ < {n} and @ < 9:", ""),
     ("for @ in range({i} % 5):", "@:i"), ("for @, e@ in pairs({v}):", "@:t e@:t"), ("for @ in a:", "@:f"),
     ("for @ in range(3, 0, -1):", "@:i"), ("for @ in tf.range({c}):", "@:n"), ("for @ in np.arange(3):", "@:i"),
     ("for @, e@ in table.items():", "e@:t"), ("while True and @ < 6:", ""),

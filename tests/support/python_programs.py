@@ -6,12 +6,14 @@ on values, and a command that runs many of them:
     python -m support.python_programs --count 50 --default  # kernels arrive between the calls
     python -m support.python_programs --count 2000 --outside
     python -m support.python_programs --count 500 --steps
+    python -m support.python_programs --count 500 --held
 
 Each program is a function of tensors, Python numbers and an array of NumPy. It runs as it is and
 compiled, on copies of the same arguments of three kinds of values, and both must agree in type,
 value, structure, exception and message, and in what the arguments hold afterwards. ``--outside``:
 programs that write to objects from outside, print and draw random numbers, six calls each; what they
-leave there must agree as well; ``--steps``: programs with steps in Python. A call that runs
+leave there must agree as well; ``--steps``: programs with steps in Python; ``--held``: with ndarrays
+in attributes and containers, which other code changes between the calls. A call that runs
 as plain Python is counted by its reason, never hidden; where the trace raises what plain Python does
 not, that is a fault of the interpreter and a failure.
 """
@@ -40,7 +42,7 @@ from twofold.compiler import background
 from twofold.compiler.function import Function
 from twofold.compiler.plain import Changed, PlainPython, first_line
 
-from .python_maker import HELPERS, OUTSIDE, STEPS, Maker
+from .python_maker import HELPERS, OUTSIDE, SETUPS, Maker
 from .same import Difference, _same, outcome
 
 PROGRAM = "<program>"  # the file of the function
@@ -104,11 +106,11 @@ def reason_of(plain: Any, want: Any) -> str:
     return "raised"
 
 
-def compiled_program(text: str, steps: bool = False) -> Callable[..., Any]:
+def compiled_program(text: str, kind: str = "") -> Callable[..., Any]:
     """The function with this body."""
     body = "\n".join("    " + line for line in text.split("\n"))
     space: dict[str, Any] = {"np": np, "tf": tf, "__name__": "program"}
-    exec(_code(f"{STEPS if steps else OUTSIDE}{HELPERS}"), space)
+    exec(_code(f"{SETUPS.get(kind, OUTSIDE)}{HELPERS}"), space)
     exec(_code(f"{HEAD}{body}\n"), space)
     found: Callable[..., Any] = space["f"]
     return found
@@ -126,12 +128,12 @@ def _copied(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def made(seed: int, outside: bool = False, steps: bool = False) -> tuple[str, list[dict[str, Any]]]:
+def made(seed: int, kind: str = "") -> tuple[str, list[dict[str, Any]]]:
     """The program of a seed, and its arguments: mostly one that does not fail by its types."""
     calls = arguments(seed)
     for attempt in range(30):
-        text = Maker(seed * 1009 + attempt, outside, steps).make()
-        function = compiled_program(text, steps)
+        text = Maker(seed * 1009 + attempt, kind).make()
+        function = compiled_program(text, kind)
         with contextlib.redirect_stdout(io.StringIO()):
             ends = [outcome(lambda f=function, c=c: f(**_copied(c))) for c in calls]  # type: ignore[misc]
         failed = [
@@ -142,27 +144,27 @@ def made(seed: int, outside: bool = False, steps: bool = False) -> tuple[str, li
     return text, calls
 
 
-def run(
-    seed: int, jit: bool | None = False, outside: bool = False, steps: bool = False
-) -> tuple[str, list[str]]:
+def run(seed: int, jit: bool | None = False, kind: str = "") -> tuple[str, list[str]]:
     """Make and compare the program of a seed. Returns its text and how each call ended."""
-    text, calls = made(seed, outside, steps)
+    text, calls = made(seed, kind)
     try:
-        return text, compare(text, calls * 2 if outside or steps else calls, jit, steps)
+        return text, compare(text, calls * 2 if kind else calls, jit, kind)
     except Difference as error:
         raise Difference(f"seed {seed}, {error}") from error
 
 
 def compare(
-    text: str, calls: list[dict[str, Any]], jit: bool | None = False, steps: bool = False
+    text: str, calls: list[dict[str, Any]], jit: bool | None = False, kind: str = ""
 ) -> list[str]:
     """Run a program both ways: how each call ended. Raises Difference."""
-    function, twin = compiled_program(text, steps), compiled_program(text, steps)
+    function, twin = compiled_program(text, kind), compiled_program(text, kind)
     compiled = tf.function(twin, jit_compile=jit)
     ends = []
     for k, given in enumerate(calls * (2 if jit is None else 1)):
         if jit is None and k == len(calls):
             background.wait(60)
+        for space in (function.__globals__, twin.__globals__):
+            space.get("change", int)(k)
         plain, other = _copied(given), _copied(given)
         random.seed(k)
         with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -228,11 +230,11 @@ def reduced(text: str, fails: Callable[[str], bool]) -> str:
 
 
 def _still(
-    words: str, calls: list[dict[str, Any]], jit: bool | None, steps: bool = False
+    words: str, calls: list[dict[str, Any]], jit: bool | None, kind: str = ""
 ) -> Callable[[str], bool]:
     def fails(text: str) -> bool:
         try:
-            ends = compare(text, calls, jit, steps)
+            ends = compare(text, calls, jit, kind)
         except SyntaxError:
             return False
         except Difference as error:
@@ -271,14 +273,12 @@ def _text(x: Any) -> str:
     )
 
 
-def _show(
-    error: Difference, seed: int, jit: bool | None, reduce: bool, outside: bool, steps: bool
-) -> None:
+def _show(error: Difference, seed: int, jit: bool | None, reduce: bool, kind: str) -> None:
     if reduce:
-        text, calls = made(seed, outside, steps)
-        calls = calls * 2 if outside or steps else calls
+        text, calls = made(seed, kind)
+        calls = calls * 2 if kind else calls
         try:
-            compare(reduced(text, _still("", calls, jit, steps)), calls, jit, steps)
+            compare(reduced(text, _still("", calls, jit, kind)), calls, jit, kind)
         except Difference as shorter:
             error = shorter
     print(f"seed {seed}: {error}", end="\n\n", flush=True)
@@ -292,26 +292,28 @@ def main() -> None:
     parser.add_argument("--default", action="store_true", help="jit_compile=None, six calls")
     parser.add_argument("--outside", action="store_true", help="objects from outside, six calls")
     parser.add_argument("--steps", action="store_true", help="steps in Python, six calls")
+    parser.add_argument("--held", action="store_true", help="arrays in objects, six calls")
     parser.add_argument("--show", type=int, default=10, help="differences to print")
     parser.add_argument("--reduce", action="store_true", help="shorten what differs")
     parser.add_argument("--why", default="", help="print programs that run plainly for this reason")
     options = parser.parse_args()
+    kind = next((k for k in SETUPS if getattr(options, k)), "")
     ends: Counter[str] = Counter()
     start = time.perf_counter()
     gc.freeze()  # what has been imported need not be searched for garbage again and again
     for seed in range(options.start, options.start + options.count):
         try:
             mode = None if options.default else options.jit
-            text, calls = run(seed, mode, options.outside, options.steps)
+            text, calls = run(seed, mode, kind)
         except Difference as error:
             ends["differs"] += 1
             if ends["differs"] <= options.show:
-                _show(error, seed, mode, options.reduce, options.outside, options.steps)
+                _show(error, seed, mode, options.reduce, kind)
             continue
         ends.update(calls)
         if options.why and any(options.why in end for end in calls):
             print(f"seed {seed}: {calls}", flush=True)
-            shown = reduced(text, _still(options.why, arguments(seed), False, options.steps))
+            shown = reduced(text, _still(options.why, arguments(seed), False, kind))
             print(shown, end="\n\n", flush=True)
             options.show -= 1
             if not options.show:

@@ -18,6 +18,12 @@ def test_random_programs_agree_with_plain_python(start: int) -> None:
         python_programs.run(seed)
 
 
+@pytest.mark.parametrize("start", (0, 5, 1100))
+def test_random_programs_with_arrays_in_objects_agree_with_plain_python(start: int) -> None:
+    for seed in range(start, start + 5):
+        python_programs.run(seed, kind="held")
+
+
 def test_a_number_of_the_call_stays_one_in_a_loop() -> None:
     def f(n, p, v):  # type: ignore[no-untyped-def]
         j, k = 0, p * 2
