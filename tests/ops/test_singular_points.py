@@ -81,6 +81,10 @@ def test_derivatives_of_functions_of_scipy_do_not_cancel(mode: Any) -> None:
         first, second = derivatives(f, mode, 0.0, 1e-40, 1e-5)
         assert_allclose(first, [0.5] * 3)
         assert_allclose(second, [0, sign * 3 / 8 * 1e-40, sign * 3 / 8 * 1e-5])
+    for f in (tf.math.special.bessel_i1, tf.math.special.bessel_j1):
+        assert_allclose(derivatives(f, mode, 1e-320)[0], [0.5])
+    assert_allclose(derivatives(tf.math.special.bessel_i1e, mode, 1e20, -1e200), 0, atol=1e-25)
+    assert derivatives(tf.math.special.bessel_i1, mode, 1e4)[0] == [INF]
     huge = tf.constant([1e200, INF, -1e200], tf.float64)
     for f in (tf.math.special.fresnel_cos, tf.math.special.fresnel_sin):
         assert mode(f)(huge).numpy().tolist() == [0.5, 0.5, -0.5]
