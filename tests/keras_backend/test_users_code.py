@@ -166,7 +166,6 @@ CASES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "a method for an activation": (dense(activation=Holder().leaky), {}),
     "a partial function": (dense(activation=functools.partial(Holder().leaky, slope=2.0)), {}),
     "an object for an activation": (dense(activation=Sloped(0.5)), {}),
-    "an object for a regularizer": (dense(kernel_regularizer=Sloped(0.1)), {}),
     "objects for a loss and a metric": (dense(), {"loss": Sloped(0.5), "metrics": [Sloped(2.0)]}),
     "a partial object": (dense(activation=functools.partial(Sloped(0.5))), {}),
     "functions of a cell": (recurrent, {}),
@@ -186,6 +185,7 @@ def _takes_functions() -> bool:
 
 
 if _takes_functions():
+    CASES["an object for a regularizer"] = (dense(kernel_regularizer=Sloped(0.1)), {})
     CASES["functions of a weight"] = (dense(bias_regularizer=beyond, kernel_constraint=shrunk), {})
 
 
