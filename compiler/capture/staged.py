@@ -167,8 +167,8 @@ def _print(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
     if not named.keys() <= {"sep", "end", "file", "flush"}:
         later()  # raises
     file = named.get("file")
-    standard = file is None or file in (sys.stdout, sys.stderr) or type(file).__module__ == "_io"
-    if not standard or machine.is_own(file):  # code behind it can read what it has got
+    known = any(file is f for f in (None, sys.stdout, sys.stderr)) or type(file).__module__ == "_io"
+    if not known or machine.is_own(file):  # code behind it can read what it has got
         machine.give_up("a `print` to a file of the function's own, or of another class,")
     for a in args:
         if type(a) in _HOLDING and _has_own_text(a) and holds_value(a):
