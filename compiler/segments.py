@@ -29,7 +29,8 @@ from .capture.image import FrameImage, Freezer, Image, Thawer
 from .capture.machine import INSTRUCTIONS
 from .capture.objects import Objects
 from .capture.resume import entry_offset, resumed
-from .capture.shapes import VIEWS, Opaque, Uncuttable, opened, viewed
+from .capture.shapes import Opaque, Uncuttable, opened
+from .capture.walks import VIEWS, viewed
 from .function import Function
 from .observe import is_watched
 from .pace import FASTER, Pace, size_of, weight_of

@@ -58,7 +58,7 @@ class SymInt:
         return hash(self.sizes.pin(self.dim))
 
     def __eq__(self, other: object) -> Any:
-        if hasattr(type(other), "of_graph"):
+        if _gives_way(other):
             return NotImplemented
         if isinstance(other, float):
             return other.is_integer() and self == int(other)
@@ -66,7 +66,7 @@ class SymInt:
         return NotImplemented if got is None else self.sizes.decide(self.dim, "==", got)
 
     def __ne__(self, other: object) -> Any:
-        if hasattr(type(other), "of_graph"):
+        if _gives_way(other):
             return NotImplemented
         equal = self.__eq__(other)
         return equal if equal is NotImplemented else not equal
@@ -99,6 +99,8 @@ class SymInt:
         return other // self, other % self
 
     def __pow__(self, exponent: Any, modulus: Any = None) -> Any:
+        if _gives_way(exponent):
+            return NotImplemented
         if modulus is None and isinstance(exponent, int) and 0 <= exponent <= 8:
             out: Any = 1
             for _ in range(exponent):
@@ -107,7 +109,7 @@ class SymInt:
         return pow(int(self), _plain(exponent), modulus)
 
     def __rpow__(self, base: Any) -> Any:
-        return pow(base, int(self))
+        return NotImplemented if _gives_way(base) else pow(base, int(self))
 
     def __invert__(self) -> Any:
         return -self - 1
@@ -139,14 +141,17 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, SymInt) else value
 
 
+def _gives_way(other: Any) -> bool:
+    """Whether an operand has operators that know sizes: a number of the graph
+    (``capture/numbers.py``), an array or a scalar of NumPy's (``ndarrays/base.py``)."""
+    return hasattr(type(other), "of_graph") or hasattr(type(other), "in_trace")
+
+
 def _giving_way(method: Any) -> Any:
-    """An operator that leaves numbers of the graph (``capture/numbers.py``), arrays and scalars of
-    NumPy's (``ndarrays/base.py``) to theirs."""
+    """An operator that leaves those to theirs."""
 
     def operate(self: SymInt, other: Any) -> Any:
-        kind = type(other)
-        gives_way = hasattr(kind, "of_graph") or hasattr(kind, "in_trace")
-        return NotImplemented if gives_way else method(self, other)
+        return NotImplemented if _gives_way(other) else method(self, other)
 
     return operate
 

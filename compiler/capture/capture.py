@@ -45,8 +45,8 @@ from .numbers import DTYPES, TracedNumber, sized
 from .opened import is_interpreted, module_fallback, own_method
 from .pure import any_of
 from .shapes import holds_opaque, is_opaque
-from .specials import iterated, iterates, moves, updated
-from .staged import PRINTS, is_staged, known_truth, source_of, special_of, whole
+from .specials import goes_on, iterated, iterates, moves, updated
+from .staged import PRINTS, is_staged, known_truth, source_of, special_of, walk_of, whole
 from .tables import asks, get, is_asked, looked_up
 from .text import joined, snapshot
 from .walks import Drawn, Items, Walk
@@ -236,8 +236,7 @@ class Capture(Decisions):
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         self.observe(value)
-        source = source_of(self.present(value))
-        self.goes_over(value)
+        source = source_of(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 
     def advance(self, frame: Frame, end: int) -> Any:
@@ -294,11 +293,11 @@ class Capture(Decisions):
         if runs(value) is not None:
             self.give_up("the items of a list whose length the graph decides")
         self.draws(value)
-        source = value.source if type(value) is Walk else source_of(self.present(value))
+        source = value.source if type(value) is Walk else source_of(value)
         if source is None or isinstance(source, Items):
             self.observe(value)
             if type(source) is Drawn and type(value) is not Walk:
-                return source.owner
+                return source.all()
             return super().items(frame, value, hinted)
         first = value.at if type(value) is Walk else 0
         return [source.item(i) for i in range(first, int(source.length()))]
@@ -440,16 +439,14 @@ class Capture(Decisions):
                 raise Unmergeable("a `with` ends on one way only")
             self.open.remove(function)
             return function.function(*args)
-        owner = getattr(function, "__self__", None)
         if iterates(function):
             args = iterated(self, frame, function, args)
         self.parts_now = parts
-        if not looks(function):
-            shown = any(function is f for f in PRINTS)
-            for value in (*args, *kwargs.values(), owner):
-                self.observe(value)
-                if not shown:  # which writes to a file, and shows an iterator unread
-                    self.draws(value)
+        self._looked_into(function, args, kwargs)
+        if (walk := walk_of(self, frame, function, args, kwargs)) is not NotImplemented:
+            return walk
+        for value in args if goes_on(function) else ():
+            self.goes_over(value)
         only_moves = moves(frame, function)
         function, args, kwargs = self.presented(function, args, kwargs, only_moves)
         if not looks(function):
@@ -467,6 +464,16 @@ class Capture(Decisions):
                     return made
         made = self.journal.original(super().native(frame, function, args, kwargs))
         return sized(made_here(self, function, made))
+
+    def _looked_into(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """What a function that is not interpreted is given may be read by it, and used up."""
+        if looks(function):
+            return
+        shown = any(function is f for f in PRINTS)
+        for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
+            self.observe(value)
+            if not shown:  # which writes to a file, and shows an iterator unread
+                self.draws(value)
 
     def _looks_at_carried(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]

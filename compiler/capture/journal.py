@@ -101,7 +101,7 @@ class Journal:
         self.torn: set[int] = set()  # shadows of which ways of a branch left different things
         heap.made[id(self.torn)] = self.torn, 0
         self.reads: dict[int, tuple[Any, set[Any]]] = {}  # owner -> what was read before writes
-        self.drawn: dict[int, Any] = {}  # containers that an iterator or a view goes over
+        self.drawn: dict[int, Any] = {}  # containers that an iterator of Python's goes over
         self.kinds = False  # whether an attribute of a class has been written to
         self.numbers: dict[tuple[int, Any], Any] = {}  # owner and key -> the number of each call
         self.grown: dict[int, int] = {}  # lists made longer only -> by the last items

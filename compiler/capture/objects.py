@@ -413,7 +413,7 @@ class Objects(Machine):
         ways = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
         if self.own_method(left, ways[0][1]) is None and self.own_method(right, ways[1][1]) is None:
             if name != "ne" or self.own_method(left, "__eq__") is None:
-                return self.natively("a comparison", function, left, right)
+                return self.natively("a comparison", function, *beside_sizes(left, right))
             return self.negation(frame, self.compare(frame, "==", left, right))
         if type(left) is not type(right) and issubclass(type(right), type(left)):
             ways = ways[::-1]

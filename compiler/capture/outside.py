@@ -16,6 +16,7 @@ from ..symnumber import SymNumber
 from .frame import Frame
 from .journal import GONE, TORN, Attributes, Journal
 from .objects import Objects
+from .walks import VIEWS, viewed
 
 __all__ = ["Outside", "base_of", "of_class"]
 
@@ -53,10 +54,15 @@ class Outside(Objects):
     # what stands for objects
 
     def present(self, value: Any) -> Any:
-        """What stands for a container that has been written to; anything else as it is."""
+        """What stands for a container that has been written to, or the same view of it; anything
+        else as it is."""
         shadows = self.journal.shadows
         if not shadows:
             return value
+        if type(value) in VIEWS:
+            held = viewed(value)
+            now = self.present(held)
+            return value if now is held else getattr(now, VIEWS[type(value)])()
         found = shadows.get(id(value))
         if found is None or type(found[1]) is Attributes:
             return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import itertools
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -31,11 +30,23 @@ from .numbers import TracedNumber
 from .opened import is_open_file
 from .pure import FIXED
 from .text import Text
-from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+from .walks import (
+    VIEWS,
+    Counted,
+    Drawn,
+    Items,
+    Numbered,
+    Reversed,
+    Rows,
+    Span,
+    Walk,
+    Zipped,
+    viewed,
+)
 
 __all__ = [
-    "ATOMS", "BUILD", "FILL", "HOLLOW", "VIEWS", "Opaque", "Ref", "Uncuttable", "holds_opaque",
-    "is_opaque", "opened", "viewed",
+    "ATOMS", "BUILD", "FILL", "HOLLOW", "Opaque", "Ref", "Uncuttable", "holds_opaque",
+    "is_opaque", "opened",
 ]  # fmt: skip
 
 ATOMS = frozenset((
@@ -44,11 +55,6 @@ ATOMS = frozenset((
 ))  # fmt: skip
 _SEQUENCES: dict[type, str] = {list: "list", set: "set", deque: "deque"}
 _DICTS = (dict, OrderedDict, Counter, defaultdict)
-VIEWS = {
-    type(getattr(kind(), name)()): name
-    for kind in (dict, OrderedDict)
-    for name in ("keys", "values", "items")
-}
 _RANGES = (type(iter(range(0))), type(iter(range(1 << 70))))
 _LISTS: tuple[type, ...] = (type(iter([])), type(iter(())))
 _STANDING_IN = (Tensor, TracedArray, TracedScalar, SymInt, SymNumber)
@@ -175,12 +181,6 @@ def opened(x: Any, is_own: Callable[[Any], bool]) -> Parts | None:
     return _own(x, kind, is_own) if is_own(x) else None
 
 
-def viewed(view: Any) -> Any:
-    """The dict that ``keys()``, ``values()`` or ``items()`` was called on."""
-    (held,) = gc.get_referents(view)
-    return held
-
-
 def _bound(function: Any, owner: Any) -> Parts:
     if isinstance(owner, _STANDING_IN):  # what is real has another function of that name
         for kind in type(owner).__mro__:
@@ -269,11 +269,11 @@ def _walk(source: Any, at: Any) -> Parts:
         inner = Walk(Span(source.start, source.stop, source.step), at)
         return ("walk", "Counted"), (inner,)
     if kind is Items:
-        return ("walk", "Items"), (source.owner, at)
+        return ("walk", "Items"), (source.held, at)
     if kind is Drawn:
-        if len(source.of) != len(source.owner):
-            raise Uncuttable("an iterator over a container that has got another size")
-        return ("walk", "Drawn"), (source.of, at)
+        if not source.is_whole():
+            raise Uncuttable("an iterator over a container that has got other items")
+        return ("walk", "Drawn"), (source.held, at)
     if kind is Rows:
         return ("walk", "Rows"), (source.owner, at)
     if kind is Numbered:
@@ -282,7 +282,7 @@ def _walk(source: Any, at: Any) -> Parts:
     if kind is Zipped:
         return ("walk", "Zipped"), tuple([w.moved(w.at + at) for w in source.walks])
     if kind is Reversed and type(source.source) is Items:
-        return ("walk", "Reversed"), (source.source.owner, at)
+        return ("walk", "Reversed"), (source.source.held, at)
     raise Uncuttable("an iterator that the function has made")
 
 

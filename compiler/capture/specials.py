@@ -15,7 +15,10 @@ import math
 import operator
 from typing import Any
 
+from twofold.ir.tensor_shape import LISTED
+
 from ..loading import late
+from ..symint import SymInt
 from .asked import checked, hint, listed, mapped
 from .frame import Frame
 from .machine import Generator
@@ -24,7 +27,7 @@ from .operators import BINARY, IN_PLACE
 from .reentry import runs_code
 from .staged import is_iterated
 
-__all__ = ["SPECIALS", "by_own_order", "iterated", "iterates", "moves", "updated"]
+__all__ = ["SPECIALS", "by_own_order", "goes_on", "iterated", "iterates", "moves", "updated"]
 
 _ALL, _FIRST, _REST = slice(None), slice(1), slice(1, None)
 _WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first, all but the first
@@ -41,6 +44,10 @@ _WALKED: dict[Any, slice] = {  # what goes over all of its arguments, the first,
 _USING_UP = (list, tuple, sum, max, min, sorted)
 _MOVING = (zip, enumerate, reversed, list, tuple, itertools.chain, itertools.zip_longest,
            itertools.islice, itertools.pairwise)  # fmt: skip
+_AT_ONCE = frozenset((
+    list, tuple, set, frozenset, collections.deque, sum, any, all, sorted, max, min, math.prod,
+    functools.reduce, itertools.product, itertools.permutations, itertools.combinations,
+))  # fmt: skip
 _LISTING = (
     list,
     tuple,
@@ -54,6 +61,13 @@ _LISTING = (
 def iterates(function: Any) -> bool:
     """Whether a function goes over what it is given."""
     return isinstance(function, type | type(len)) and function in _WALKED
+
+
+def goes_on(function: Any) -> bool:
+    """Whether a function gives an iterator over what it is given, which is used up later."""
+    return function is iter or function is reversed or iterates(function) and (
+        function not in _AT_ONCE
+    )  # fmt: skip
 
 
 def moves(frame: Frame | None, function: Any) -> bool:
@@ -154,18 +168,25 @@ def _prod(items: Any, /, *, start: Any = 1) -> Any:
 
 def _interpreting(code: Any) -> Any:
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-        if not _is_about(machine, args, kwargs) or any(isinstance(a, str) for a in args[1:]):
+        about = _is_about(machine, args, kwargs) or any(map(_has_size, args[:1]))
+        if not about or any(isinstance(a, str) for a in args[1:]):
             return NotImplemented
         return machine.invoke(frame, code, args, kwargs)
 
     return call
 
 
+def _has_size(items: Any) -> bool:
+    """Whether scalars of NumPy's meet sizes, of which they know nothing."""
+    return type(items) in LISTED and any(isinstance(x, SymInt) for x in items)
+
+
 def _asking(ask: Any, count: int) -> Any:
     """A function of so many objects, which have methods for it."""
 
     def call(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-        if kwargs or len(args) != count or not _is_about(machine, args, {}, 0):
+        sized = any(isinstance(a, SymInt) for a in args)
+        if kwargs or len(args) != count or not (sized or _is_about(machine, args, {}, 0)):
             return NotImplemented
         return ask(machine, frame, *args)
 

@@ -10,6 +10,7 @@ import functools
 import math
 import sys
 import types
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -29,10 +30,10 @@ from .frame import Frame
 from .numbers import DTYPES, TracedNumber, holds, is_number, kind_of, number_of, raise_if, taken
 from .opened import own_method
 from .pure import holds_value
-from .walks import Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
+from .walks import VIEWS, Counted, Drawn, Items, Numbered, Reversed, Rows, Span, Walk, Zipped
 
 __all__ = ["PRINTS", "STAGED", "exists_later", "is_iterated", "is_staged", "known_truth",
-           "source_of", "special_of", "whole"]  # fmt: skip
+           "source_of", "special_of", "walk_of", "whole"]  # fmt: skip
 
 
 def known_truth(value: Any) -> Any:
@@ -71,20 +72,12 @@ def source_of(value: Any) -> Any:
         value = value.array()
     if type(value) is TracedArray and value.ndim:
         return Rows(value)
-    if type(value) in _VIEWS:
+    if type(value) in _DRAWN:
         return Drawn(value)
     return None
 
 
-_VIEWS: tuple[Any, ...] = (
-    dict,
-    set,
-    frozenset,
-    str,
-    type({}.keys()),
-    type({}.values()),
-    type({}.items()),
-)
+_DRAWN: Any = (dict, defaultdict, Counter, set, frozenset, str, *VIEWS)
 
 
 # what Python's own functions do with numbers of the graph
@@ -131,7 +124,9 @@ def whole(x: Any) -> Any:
     if isinstance(x, Traced) and x.dtype.kind in "iu" and not x.shape:
         return number_of(x) if exists_later(x) else x.item()
     if isinstance(x, TracedScalar) and x.dtype.kind in "iu":
-        return number_of(x.tensor())
+        found = x.home.elements(x.tensor())
+        size = None if found is None else found[()]
+        return size if isinstance(size, SymInt) else number_of(x.tensor())
     return x
 
 
@@ -214,9 +209,14 @@ def is_iterated(frame: Frame | None) -> bool:
     return frame is not None and frame.program.steps[frame.at].op == "GET_ITER"
 
 
+def walk_of(machine: Any, frame: Frame, function: Any, args: Any, kwargs: Any) -> Any:
+    """What a ``for`` goes over by position, of ``zip``, ``enumerate`` or ``reversed`` straight in
+    one; NotImplemented for any other call."""
+    find = _ITERATING.get(function) if isinstance(function, type) else None
+    return find(machine, frame, args, kwargs) if find and is_iterated(frame) else NotImplemented
+
+
 def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    if not is_iterated(frame):
-        return NotImplemented
     walk = _walk(args[0]) if args else None
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     if walk is None or not hasattr(type(start), "__index__"):
@@ -225,7 +225,7 @@ def _enumerate(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
 
 
 def _zip(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    walks = [_walk(a) for a in args] if is_iterated(frame) else []
+    walks = [_walk(a) for a in args]
     if not walks or not kwargs.keys() <= {"strict"} or any(w is None for w in walks):
         return NotImplemented
     if kwargs.get("strict") and not _are_as_long(walks):
@@ -242,8 +242,11 @@ def _are_as_long(walks: list[Any]) -> bool:
 
 
 def _reversed(machine: Any, frame: Frame, args: Any, kwargs: Any) -> Any:
-    source = source_of(args[0]) if len(args) == 1 and is_iterated(frame) else None
+    source = source_of(args[0]) if len(args) == 1 else None
     return NotImplemented if source is None else Reversed(source)
+
+
+_ITERATING: Any = {enumerate: _enumerate, zip: _zip, reversed: _reversed}
 
 
 def _walk(value: Any) -> Walk | None:
@@ -297,8 +300,8 @@ def _select(machine: Any, predicate: Any, yes: Any, no: Any) -> Any:
 
 STAGED: dict[Any, Any] = {
     range: _range, float: _to_number(float), int: _to_number(int), bool: _to_number(bool),
-    print: _print, printing.print: _tf_print, enumerate: _enumerate, zip: _zip,
-    reversed: _reversed, type: _type, min: _extreme("min"), max: _extreme("max"),
+    print: _print, printing.print: _tf_print, type: _type,
+    min: _extreme("min"), max: _extreme("max"),
     math.sqrt: _math("sqrt", lambda x: x < 0), math.sin: _math("sin"), math.cos: _math("cos"),
     math.log: _math("log", lambda x: x <= 0), math.tanh: _math("tanh"), math.atan: _math("atan"),
 }  # fmt: skip

@@ -6,6 +6,9 @@ interpreted on several ways, and its position can be a number of the graph.
 
 from __future__ import annotations
 
+import gc
+from collections import OrderedDict
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -14,13 +17,27 @@ from twofold.ir import bind
 from twofold.ir.op import OPS
 
 from ..ndarrays.base import TracedArray, TracedScalar
+from ..plain import PlainPython
 from ..symint import SymInt
 from .choice import Run
+from .held import opened
 from .numbers import DTYPES, TracedNumber, as_tensor, bounds_of, sized, surely
 
-__all__ = ["Counted", "Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk", "Zipped"]
+__all__ = ["VIEWS", "Counted", "Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk",
+           "Zipped", "viewed"]  # fmt: skip
 
 INT32 = np.dtype("int32")
+VIEWS = {
+    type(getattr(kind(), name)()): name
+    for kind in (dict, OrderedDict)
+    for name in ("keys", "values", "items")
+}
+
+
+def viewed(view: Any) -> Any:
+    """The dict that ``keys()``, ``values()`` or ``items()`` was called on."""
+    (held,) = gc.get_referents(view)
+    return held
 
 
 class Walk:
@@ -140,37 +157,84 @@ class Rows:
 
 
 class Items:
-    """The items of a list or tuple, which may change meanwhile."""
+    """The items of a list or tuple, which may change meanwhile. ``held``: the list itself, also
+    where something stands for it because the call writes to it."""
 
-    def __init__(self, owner: Any) -> None:
-        self.owner = owner
+    def __init__(self, held: Any) -> None:
+        self.held = held
+
+    @property
+    def owner(self) -> Any:
+        """The list as it is at this point of the call."""
+        machine = _machine()
+        return self.held if machine is None else machine.present(self.held)
 
     def length(self) -> Any:
         """How many items there are now; the graph may decide it, since the loop began even."""
-        run = self.owner[0] if type(self.owner) is list and len(self.owner) == 1 else None
-        return run.count if type(run) is Run else len(self.owner)
+        owner = self.owner
+        run = owner[0] if type(owner) is list and len(owner) == 1 else None
+        return run.count if type(run) is Run else len(owner)
 
     def item(self, at: Any) -> Any:
         """The item at a position, of which it is known that there is one."""
         if type(at) is not TracedNumber and type(self.length()) is not TracedNumber:
-            return self.owner[at]
-        machine: Any = bind.ground().arrays.machine  # type: ignore[attr-defined]
-        return machine.entry(self.owner, at)
+            return shown(self.owner[at])
+        return _machine().entry(self.owner, at)
+
+
+def shown(item: Any) -> Any:
+    """An item as code of the trace sees it: ndarrays in it are arrays of the trace."""
+    machine = _machine()
+    return item if machine is None else opened(machine, item)
+
+
+def _machine() -> Any:
+    """What interprets the function that is traced now."""
+    return getattr(getattr(bind.ground(), "arrays", None), "machine", None)
 
 
 class Drawn(Items):
-    """The items of a dict, a view of one or a set, which must not get others meanwhile."""
+    """The items of a dict, a view of one, a set or a text, which must not get others meanwhile;
+    what stands behind a key may be another."""
 
-    def __init__(self, owner: Any) -> None:
-        super().__init__(list(owner))
-        self.of = owner
+    def __init__(self, held: Any) -> None:
+        super().__init__(held)
+        self.what = VIEWS.get(type(held), "keys")
+        self.keys = list(self._now())
+
+    def _now(self) -> Any:
+        """What it goes over as it is at this point, of a view the keys."""
+        if type(self.held) not in VIEWS:
+            return self.owner
+        whole = viewed(self.owner)
+        return (OrderedDict if isinstance(whole, OrderedDict) else dict).keys(whole)
 
     def length(self) -> Any:
         """As many as there were. Raises RuntimeError."""
-        if len(self.of) != len(self.owner):
-            kind = "Set" if isinstance(self.of, set | frozenset) else "dictionary"
+        if len(self._now()) != len(self.keys):
+            kind = "Set" if isinstance(self.held, set | frozenset) else "dictionary"
             raise RuntimeError(f"{kind} changed size during iteration")
-        return len(self.owner)
+        return len(self.keys)
+
+    def item(self, at: Any) -> Any:
+        """The item at a position: a key, what is there under one now, or both."""
+        if type(at) is TracedNumber:
+            return _machine().entry(self.all(), at)
+        key = self.keys[at]
+        if type(self.held) is not str and key not in self._now():
+            raise PlainPython(words="a container that gets other items while a loop goes over it")
+        if self.what == "keys":
+            return key
+        value = shown(dict.__getitem__(viewed(self.owner), key))
+        return value if self.what == "values" else (key, value)
+
+    def is_whole(self) -> bool:
+        """Whether it still has the keys that it had, in their order."""
+        return len(now := self._now()) == len(self.keys) and all(map(is_, now, self.keys))
+
+    def all(self) -> list[Any]:
+        """All items."""
+        return [self.item(i) for i in range(len(self.keys))]
 
 
 class Numbered:

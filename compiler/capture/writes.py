@@ -24,6 +24,7 @@ from .frame import Frame
 from .journal import LENGTH, SHADOWED, Attributes, Index, read_item
 from .opened import own_method
 from .outside import Outside
+from .walks import VIEWS, viewed
 
 __all__ = ["Writes", "looks", "writes_first"]
 
@@ -198,7 +199,8 @@ class Writes(Outside):
         return super().iterator(frame, self.present(value))
 
     def goes_over(self, value: Any) -> None:
-        """An iterator or a view goes over a container from now on."""
+        """An iterator of Python's own goes over a container from now on."""
+        value = viewed(value) if type(value) in VIEWS else value
         if type(value) in SHADOWED and not self.is_own(value):
             self.journal.drawn[id(value)] = value
 
@@ -254,7 +256,7 @@ class Writes(Outside):
             return self.attribute(frame, owner, rest[0])
         if not self.is_followed(owner):
             return NotImplemented
-        if name in ("keys", "values", "items", "__iter__", "__reversed__"):
+        if name in ("__iter__", "__reversed__"):
             self.goes_over(owner)
         if name == "get" and 1 <= len(rest) <= 2 and not kwargs and isinstance(owner, dict):
             return self._get(owner, *rest)

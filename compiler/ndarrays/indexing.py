@@ -93,6 +93,9 @@ def _part(trace: Any, part: Any) -> Any:
         if step not in (None, 1) and (is_bound(part.start) or is_bound(part.stop)):
             raise trace.plain()
         return slice(_bound(trace, part.start), _bound(trace, part.stop), step)
+    part = _sized(trace, part)
+    if isinstance(part, SymInt):
+        return part
     if is_traced(part):
         known = trace.known(part.tensor()) if _wants_value(part) else None
         if known is None:
@@ -132,10 +135,14 @@ def _wants_value(part: Any) -> bool:
     return letter(part.dtype) in "bi" or letter(part.dtype) == "u"
 
 
+def _sized(trace: Any, x: Any) -> Any:
+    """An integer of NumPy that was computed with a size as that size."""
+    found = trace.elements(x.tensor()) if type(x) is TracedScalar else None
+    return x if found is None or not isinstance(found[()], SymInt) else found[()]
+
+
 def _bound(trace: Any, bound: Any) -> Any:
-    if type(bound) is TracedScalar:  # an integer of NumPy that was computed with a size
-        found = trace.elements(bound.tensor())
-        bound = bound if found is None else found[()]
+    bound = _sized(trace, bound)
     if bound is None or isinstance(bound, SymInt) or is_bound(bound):
         return bound
     return operator.index(bound)

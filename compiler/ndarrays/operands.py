@@ -64,14 +64,14 @@ def constant(trace: Any, value: Any) -> Any:
 
 def beside_sizes(left: Any, right: Any) -> tuple[Any, Any]:
     """The operands of an operator: beside a size, which is no number to NumPy, a scalar of its
-    floating dtypes is one of the trace."""
+    dtypes is one of the trace."""
     if isinstance(left, SymInt):
         return left, _of_trace(right)
     return (_of_trace(left), right) if isinstance(right, SymInt) else (left, right)
 
 
 def _of_trace(x: Any) -> Any:
-    if not isinstance(x, np.inexact) or is_traced(x):
+    if not isinstance(x, np.number | np.bool_) or is_traced(x):
         return x
     trace: Any = bind.ground().arrays  # type: ignore[attr-defined]
     return result(trace, trace.constant(x))

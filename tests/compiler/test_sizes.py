@@ -294,3 +294,22 @@ def test_a_size_beside_arrays_and_scalars_of_numpy_gives_what_numpy_gives(operat
             assert got.dtype == want.dtype
             np.testing.assert_allclose(got, want, rtol=1e-6)
     assert compiled.experimental_get_tracing_count() == 1
+
+
+OF_INTEGERS = [
+    "np.int64(2) * n", "n * np.int64(2)", "np.int8(3) - n", "n // np.int64(2)", "np.uint8(7) // n",
+    "n % np.int32(2)", "np.int64(9) / n", "n ** np.int64(2)", "n + np.True_", "divmod(n, np.int64(3))",
+    "divmod(np.int64(9), n)", "n << np.int64(1)", "np.int64(1) < n", "n == np.int64(-5)",
+    "sum([np.int64(1), n])", "np.zeros(np.int64(2) * n).shape", "t[: n // np.int64(2)].sum()",
+    "t[np.int64(1) * n - 1]", "n if n > np.int64(1) else -n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OF_INTEGERS)
+def test_a_size_beside_an_integer_of_numpy_gives_what_numpy_gives(text: str) -> None:
+    function = eval(f"lambda t, n=None: (lambda n: {text})(t.shape[0])", {"np": np})
+    compiled = tf.function(function, strict=True)
+    for size in (3, 4, 6):
+        given = np.arange(size)
+        assert repr(compiled(given)) == repr(function(given))
+    assert compiled.experimental_get_tracing_count() == 1
