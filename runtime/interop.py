@@ -32,7 +32,7 @@ NAMES = {
     "arctanh": "atanh", "concatenate": "concat", "conj": "conjugate", "divide": "divide",
     "invert": "bitwise_invert", "bitwise_not": "bitwise_invert", "left_shift": "bitwise_left_shift",
     "right_shift": "bitwise_right_shift", "mod": "remainder", "true_divide": "divide",
-    "rint": "round", "fabs": "abs", "float_power": "power", "pow": "power",
+    "rint": "round", "pow": "power",
     "degrees": "rad2deg", "radians": "deg2rad", "cond": "condition_number",
 }  # fmt: skip
 

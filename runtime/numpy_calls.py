@@ -82,7 +82,7 @@ def _round(a: Any, decimals: int = 0) -> Any:
         return a
     if decimals == 0:
         return ours.round(a)
-    scale = 10.0 ** abs(decimals)
+    scale = float(f"1e{abs(decimals)}")
     return ours.round(a * scale) / scale if decimals > 0 else ours.round(a / scale) * scale
 
 
@@ -154,10 +154,21 @@ def _size(a: Any, axis: int | None = None) -> Any:
 # ---- Reductions
 
 
+def _added_in(a: Any, dtype: Any) -> Any:
+    """The elements in the dtype in which NumPy adds and multiplies them up: integers in 64 bits."""
+    a = tensor(a)
+    if dtype is None and a.dtype.kind in "biu":
+        dtype = np.uint64 if a.dtype.kind == "u" else np.int64
+    return _cast(a, dtype)
+
+
 def _masked(name: str, a: Any, where: Any, initial: Any) -> Any:
     """The elements to reduce; those that ``where`` leaves out are the identity."""
     if where is True or where is None:
         return a
+    where = tensor(where)
+    if where.dtype != np.bool_:
+        raise NotCovered  # NumPy says what is wrong
     neutral = {"sum": 0, "prod": 1}.get(name, initial)
     if neutral is None:
         raise NotCovered
@@ -169,11 +180,13 @@ def _reduction(name: str, combine: str) -> Callable[..., Any]:
         a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False,
         initial: Any = None, where: Any = True,
     ) -> Any:  # fmt: skip
-        if out is not None:
+        if out is not None or np.ndim(initial):
             raise NotCovered
-        a = _masked(name, _cast(a, dtype), where, initial)
+        a = _added_in(a, dtype) if name in ("sum", "prod") else _cast(a, dtype)
+        a = _masked(name, a, where, initial)
         found = getattr(ours, name)(a, axis=axis, keepdims=bool(keepdims))
-        return found if initial is None else getattr(ours, combine)(found, initial)
+        found = found if initial is None else getattr(ours, combine)(found, initial)
+        return _cast(found, dtype)
 
     return run
 
@@ -200,9 +213,14 @@ numpy_call(np.min, np.amin)(_extreme("min", "minimum"))
 def _mean(
     a: Any, axis: Any = None, dtype: Any = None, out: None = None, keepdims: Any = False
 ) -> Any:
-    if out is not None:
+    if out is not None or (dtype is not None and np.dtype(dtype).kind in "biu"):
         raise NotCovered
     return ours.mean(_cast(a, dtype), axis=axis, keepdims=bool(keepdims))
+
+
+def _keeps_parts(a: Any, dtype: Any) -> bool:
+    """Whether a conversion to ``dtype`` leaves complex numbers complex."""
+    return dtype is None or tensor(a).dtype.kind != "c" or np.dtype(dtype).kind == "c"
 
 
 def _spread(name: str) -> Callable[..., Any]:
@@ -210,7 +228,7 @@ def _spread(name: str) -> Callable[..., Any]:
         a: Any, axis: Any = None, dtype: Any = None, out: None = None, ddof: float = 0,
         keepdims: Any = False, *, correction: float | None = None,
     ) -> Any:  # fmt: skip
-        if out is not None:
+        if out is not None or not _keeps_parts(a, dtype):
             raise NotCovered
         less = ddof if correction is None else correction
         function = getattr(ours, name)
@@ -243,8 +261,9 @@ def _running(name: str) -> Callable[..., Any]:
     def run(a: Any, axis: int | None = None, dtype: Any = None, out: None = None) -> Any:
         if out is not None:
             raise NotCovered
-        a = _cast(a, dtype)
-        return getattr(ours, name)(flat(a) if axis is None else a, axis=axis or 0)
+        a = _added_in(a, dtype)
+        found = getattr(ours, name)(flat(a) if axis is None else a, axis=axis or 0)
+        return _cast(found, dtype)
 
     return run
 
@@ -338,7 +357,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @numpy_call(np.trace)
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Any:
-    return ours.sum(_cast(ours.diagonal(a, offset, axis1, axis2), dtype), axis=-1)
+    return ours.sum(_added_in(ours.diagonal(a, offset, axis1, axis2), dtype), axis=-1)
 
 
 @numpy_call(np.linalg.diagonal)

@@ -11,7 +11,8 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.dtypes import info
 from twofold.ir.errors import StagingError
-from twofold.ir.ops.operand import as_tensors
+from twofold.ir.ops.operand import as_inexact, as_tensors
+from twofold.ir.promote import result_dtype
 
 from .numpy_calls import NotCovered, flat, numpy_call, ours, tensor
 
@@ -38,8 +39,55 @@ numpy_call(np.fmin)(_ignoring("minimum"))
 
 @numpy_call(np.logaddexp2)
 def _logaddexp2(x: Any, y: Any) -> Any:
+    x, y = (as_inexact(v) for v in as_tensors(x, y))
+    dtype = result_dtype([x.dtype, y.dtype])
+    if info(dtype).complex:
+        raise NotCovered
+    x, y = (ours.cast(v, dtype=info(dtype).computes_in) for v in (x, y))
     scale = float(np.log(2.0))
-    return ours.logaddexp(tensor(x) * scale, tensor(y) * scale) / scale
+    return ours.cast(ours.logaddexp(x * scale, y * scale) / scale, dtype=dtype)
+
+
+@numpy_call(np.fabs)
+def _fabs(x: Any) -> Any:
+    x = as_inexact(x)
+    if info(x.dtype).complex:
+        raise NotCovered
+    return ours.abs(x)
+
+
+@numpy_call(np.float_power)
+def _float_power(x: Any, y: Any) -> Any:
+    x, y = as_tensors(x, y)
+    wide = np.complex128 if "c" in (x.dtype.kind, y.dtype.kind) else np.float64
+    return ours.power(ours.cast(x, dtype=wide), ours.cast(y, dtype=wide))
+
+
+@numpy_call(np.i0)
+def _i0(x: Any) -> Any:
+    return ours.bessel_i0(x)
+
+
+def _of_narrow(function: Any) -> None:
+    """Order by values numbers of dtypes that are not NumPy's, whose NaNs it does not sort."""
+
+    def run(*args: Any, **options: Any) -> Any:
+        given = [tensor(x) if hasattr(x, "dtype") else x for x in args]
+        found = {x.dtype for x in given if hasattr(x, "dtype")}
+        if len(found) != 1 or np.dtype(*found).char in np.typecodes["All"]:
+            raise NotCovered
+        (dtype,) = found
+        given = [ours.cast(x, dtype=np.float32) if hasattr(x, "dtype") else x for x in given]
+        sorted_out = function(*given, **options)
+        if not isinstance(sorted_out, tuple):
+            return ours.cast(sorted_out, dtype=dtype)
+        return ours.cast(sorted_out[0], dtype=dtype), *sorted_out[1:]
+
+    numpy_call(function)(run)
+
+
+for _ordering in (np.unique, np.union1d, np.intersect1d, np.setdiff1d, np.setxor1d):
+    _of_narrow(_ordering)
 
 
 @numpy_call(np.real_if_close)
@@ -76,6 +124,16 @@ def _cross(
     if a.shape[-1] != 3 or b.shape[-1] != 3:
         raise NotCovered
     return ours.moveaxis(ours.cross(a, b), -1, axisc)
+
+
+@numpy_call(np.linalg.vecdot)
+def _vecdot(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+    return ours.vecdot(ours.moveaxis(tensor(x1), axis, -1), ours.moveaxis(tensor(x2), axis, -1))
+
+
+@numpy_call(np.linalg.cross)
+def _matrix_cross(x1: Any, x2: Any, *, axis: int = -1) -> Any:
+    return np.cross(x1, x2, axis=axis)
 
 
 @cache

@@ -34,6 +34,13 @@ def _repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     return ours.repeat(a, repeats, axis=axis)
 
 
+@numpy_call(np.roll)
+def _roll(a: Any, shift: Any, axis: Any = None) -> Any:
+    if axis is None and np.ndim(shift):
+        shift = ours.sum(shift)  # one after the other
+    return ours.roll(a, shift, axis)
+
+
 @numpy_call(np.ravel)
 def _ravel(a: Any) -> Any:
     return flat(a)

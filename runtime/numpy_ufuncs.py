@@ -26,9 +26,9 @@ REDUCED: dict[Any, Any] = {
     np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
 }  # fmt: skip
 TESTED: dict[Any, str] = {np.logical_and: "all", np.logical_or: "any"}
+SUMMED: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
 RUNNING: dict[Any, str] = {
-    np.add: "cumsum", np.multiply: "cumprod", np.maximum: "cummax", np.minimum: "cummin",
-    np.logaddexp: "cumulative_logsumexp",
+    np.maximum: "cummax", np.minimum: "cummin", np.logaddexp: "cumulative_logsumexp",
 }  # fmt: skip
 
 
@@ -57,7 +57,9 @@ def _reduced(
     if where is not True:
         options["where"] = where
     if ufunc in REDUCED:
-        if dtype is not None:
+        if dtype is not None and ufunc in (np.add, np.multiply):
+            options["dtype"] = dtype
+        elif dtype is not None:
             x = OPS["cast"](x, dtype=dtype)
         return CALLS[REDUCED[ufunc]](x, axis=axis, keepdims=keepdims, **options)
     if ufunc in TESTED and not options and dtype is None:
@@ -68,8 +70,10 @@ def _reduced(
 
 
 def _accumulated(ufunc: Any, x: Any, axis: int = 0, dtype: Any = None, out: None = None) -> Any:
-    if ufunc not in RUNNING or out is not None:
+    if ufunc not in (*SUMMED, *RUNNING) or out is not None:
         raise NotCovered
+    if ufunc in SUMMED:
+        return CALLS[SUMMED[ufunc]](x, axis, dtype)
     x = tensor(x) if dtype is None else OPS["cast"](x, dtype=dtype)
     return getattr(ours, RUNNING[ufunc])(x, axis=axis)
 

@@ -11,6 +11,7 @@ import numpy as np
 from twofold.ir.op import OPS
 from twofold.ir.ops.operand import as_sizes
 from twofold.ir.tensor_shape import LISTED
+from twofold.runtime.tensor import Tensor
 
 from ..symint import SymInt
 from ..symnumber import SymNumber, plain
@@ -123,6 +124,9 @@ def linspace(trace: Any, start: Any, stop: Any, num: Any = 50, *args: Any, **opt
     plainly = {type(start), type(stop)} <= {int, float} and start != stop
     if not plainly or args or options or type(num) is not SymInt or num.is_late:
         given = (start, stop, num, *args)
+        for end in (start, stop):
+            if isinstance(end, Tensor):  # a function of tensors, whose gradient is known
+                return end.__array_function__(np.linspace, (), given, options)
         if any(isinstance(x, np.ndarray) or holds_traced(x) for x in (*given, *options.values())):
             return protocol.HOOKS["function"](trace, np.linspace, given, options)
         return wrapped(trace, _np.linspace(*given, **options))

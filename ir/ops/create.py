@@ -237,7 +237,8 @@ def linspace(
 ) -> Any:
     """``num`` evenly spaced values from ``start`` to ``stop``, which is included by default.
 
-    Both may be tensors; the new axis is ``axis``. Both end points are exact.
+    Both may be tensors; the new axis is ``axis``. Both end points are exact; the steps are added up
+    in double precision and rounded once, down to an integer if ``dtype`` is one, as NumPy does.
     """
     if start.__class__ in _NUMBERS and stop.__class__ in _NUMBERS:
         # in double precision, rounded once
@@ -250,19 +251,24 @@ def linspace(
         start, stop = kind_of(start), kind_of(stop)
     if num < 0:
         raise ArgumentError(f"linspace: the number of values must not be negative: {num}")
-    start, stop = OPS["add"](start, 0.0), OPS["add"](stop, 0.0)
+    span = OPS["subtract"](OPS["add"](stop, 0.0), OPS["add"](start, 0.0))
+    dtype = span.dtype if dtype is None else as_dtype(dtype, "linspace")
+    wide = np.dtype("complex128" if span.dtype.kind == "c" else "float64")
+    start, stop = cast(start, dtype=wide), cast(stop, dtype=wide)
     gaps = num - 1 if endpoint else num
-    shape = OPS["subtract"](start, stop).shape
-    rank = len(shape)
+    rank = len(span.shape)
     spot = axis % (rank + 1)
-    at = arange(num, dtype=OPS["subtract"](start, stop).dtype)
-    at = OPS["reshape"](at, shape=tuple(num if i == spot else 1 for i in range(rank + 1)))
-    at = OPS["divide"](at, max(1, gaps))
-    start, stop = (
-        OPS["expand_dims"](OPS["broadcast_to"](v, shape=shape), axis=(spot,)) for v in (start, stop)
+    at = OPS["reshape"](
+        arange(num, dtype=wide), shape=tuple(num if i == spot else 1 for i in range(rank + 1))
     )
-    out = start * (1 - at) + stop * at
-    return out if dtype is None else cast(out, dtype=dtype)
+    start, stop = (
+        OPS["expand_dims"](OPS["broadcast_to"](v, shape=span.shape), axis=(spot,))
+        for v in (start, stop)
+    )
+    out = at * OPS["divide"](stop - start, max(1, gaps)) + start
+    if endpoint and num > 1:
+        out = OPS["where"](OPS["equal"](at, gaps), stop, out)
+    return cast(out if dtype.kind in "fcV" else OPS["floor"](out), dtype=dtype)
 
 
 @composite(Sample("f[2]", "f[3]"), Sample("f[2]", "f[3]", "f[4]", indexing="ij"))

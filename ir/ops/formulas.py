@@ -98,7 +98,10 @@ def isclose(x: Any, y: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: boo
     >>> tf.isclose([1.0, 1.1], 1.000001).numpy()
     array([ True, False])
     """
-    x, y = as_tensors(x, y)
+    x, y = [
+        OPS["cast"](v, dtype=np.dtype("float64")) if v.dtype.kind in "biu" else v
+        for v in as_tensors(x, y)
+    ]  # the distance of integers need not be one of their dtype
     near = logical_and(isfinite(y), less_equal(magnitude(x - y), atol + rtol * magnitude(y)))
     near = logical_or(near, equal(x, y))
     return logical_or(near, logical_and(isnan(x), isnan(y))) if equal_nan else near

@@ -287,9 +287,12 @@ def _slope(f: Any, step: Any, axis: int, edge_order: int) -> Any:
         return slice_axis(h, 0, i, size - 1 + j if j <= 0 else j) if places else h
 
     left, right = part(0, -1), part(1, 0)
-    inside = -at(0, -2) * right / (left * (left + right))
-    inside = inside + at(1, -1) * (right - left) / (left * right)
-    inside = inside + at(2, 0) * left / (right * (left + right))
+    if places:
+        inside = -at(0, -2) * right / (left * (left + right))
+        inside = inside + at(1, -1) * (right - left) / (left * right)
+        inside = inside + at(2, 0) * left / (right * (left + right))
+    else:
+        inside = (at(2, 0) - at(0, -2)) / (2 * h)
     first, last = part(0, 1), part(size - 2, 0)
     if edge_order == 1:
         start = (at(1, 2) - at(0, 1)) / first

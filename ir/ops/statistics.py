@@ -77,7 +77,8 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 def var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
     """Variance over ``axis`` (None: all): squared distances from the mean over ``n - correction``.
 
-    Two passes. Of complex numbers the squared absolute distance, which is real.
+    Two passes. Of complex numbers the squared absolute distance, which is real. NaN where
+    ``n - correction`` is not positive, as the array API standard says.
     """
     x = as_inexact(x)
     if info(x.dtype).half:
@@ -89,7 +90,10 @@ def _spread(squared: Any, x: Any, axis: Any, correction: float, keepdims: bool) 
     distance = x - mean(x, axis=axis, keepdims=True)
     total = sum(squared(distance), axis=axis, keepdims=keepdims)
     whole = int(correction) if correction == int(correction) else correction
-    return OPS["divide"](total, _count(x, axis) - whole)
+    over = _count(x, axis) - whole
+    if isinstance(over, int | float):
+        return OPS["divide"](total, over if over > 0 else math.nan)
+    return OPS["where"](OPS["greater"](over, 0), OPS["divide"](total, over), math.nan)
 
 
 def _squared_abs(x: Any) -> Any:

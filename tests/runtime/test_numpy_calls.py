@@ -66,6 +66,7 @@ COVERED: dict[Any, list[Call]] = {
     np.pad: [lambda t: np.pad(t, 1), lambda t: np.pad(t, ((1, 2), (0, 1)), constant_values=3.0),
              lambda t: np.pad(t, (1, 2), "reflect")],
     np.tile: [lambda t: np.tile(t, (2, 1)), lambda t: np.tile(t, 2)],
+    np.roll: [lambda t: np.roll(t, 2), lambda t: np.roll(t, (1, 2)), lambda t: np.roll(t, 1, 0)],
     np.repeat: [lambda t: np.repeat(t, 2), lambda t: np.repeat(t, 2, axis=1)],
     np.ravel: [np.ravel],
     np.concatenate: [lambda t: np.concatenate([t, t], 1), lambda t: np.concatenate([t, t[0]], None)],
