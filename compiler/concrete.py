@@ -35,6 +35,7 @@ from .alias import (
 )
 from .callee import PREPARED, Callee, Sized
 from .key import matches
+from .leftout import with_constants
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument
 from .places import PlaceInput
@@ -285,8 +286,10 @@ class ConcreteFunction:
         return self._function.plainly(args, kwargs, why)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, structure = bind_arguments(self._function, args, kwargs)
-        same = structure == self.key[0] and all(map(matches, self.key[1:], leaves))
+        leaves, same = self._bound(args, kwargs)
+        filled = None if same else with_constants(self, args, kwargs)
+        if filled is not None:
+            leaves, same = self._bound(*filled)
         if not same or not self.fits(leaves):
             reasons = "; ".join(self.misfits(leaves)) if same else f"it takes {self!r}"
             raise ArgumentError(f"the arguments do not fit this trace of {self.name}: {reasons}")
@@ -295,6 +298,11 @@ class ConcreteFunction:
         except Exception as error:
             bind.leave(error)
             raise
+
+    def _bound(self, args: Any, kwargs: Any) -> tuple[list[Any], bool]:
+        """The leaves of a call, and whether they are of the kinds that the trace is for."""
+        leaves, structure = bind_arguments(self._function, tuple(args), kwargs)
+        return leaves, structure == self.key[0] and all(map(matches, self.key[1:], leaves))
 
     def __reduce__(self) -> Any:
         raise TypeError(

@@ -24,7 +24,7 @@ from .convert import tensor_of
 from .tensor import Tensor
 from .variable import Variable
 
-__all__ = ["array_text", "print", "printable", "text_of"]
+__all__ = ["array_text", "print", "print_if", "printable", "text_of", "write"]
 
 _FILE = "file://"
 
@@ -59,8 +59,16 @@ def print(
             f"tf.print: output_stream is an object with `write`, such as sys.stdout, or a text "
             f'"file://PATH", not {stream!r}'
         )
-    write = functools.partial(_write, stream, summarize, sep, end)
-    bind.ground().later("tf.print", write, tuple(map(printable, inputs)))
+    how = {"output_stream": stream, "summarize": summarize, "sep": sep, "end": end}
+    bind.ground().later("tf.print", functools.partial(write, **how), tuple(map(printable, inputs)))
+
+
+def print_if(
+    conditions: Any, *values: Any, output_stream: str | None = None, **options: Any
+) -> None:
+    """``print`` of present values where all conditions hold, to standard error or "stdout"."""
+    if all(conditions):
+        write(*values, output_stream=sys.stdout if output_stream else None, **options)
 
 
 def printable(value: Any) -> Any:
@@ -78,9 +86,10 @@ def _is_file(stream: Any) -> bool:
     return isinstance(stream, str) and stream.startswith(_FILE) and len(stream) > len(_FILE)
 
 
-def _write(stream: Any, summarize: int, sep: str, end: str, *values: Any) -> None:
+def write(*values: Any, output_stream: Any, summarize: int, sep: str, end: str) -> None:
+    """Write present values as ``print`` does, at once."""
     text = sep.join(text_of(value, summarize) for value in values) + end
-    with _opened(stream) as file:
+    with _opened(output_stream) as file:
         file.write(text)
 
 

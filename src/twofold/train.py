@@ -7,8 +7,17 @@ from typing import Any
 from twofold.averages import ExponentialMovingAverage
 from twofold.saving.checkpoint import Checkpoint, latest_checkpoint
 from twofold.saving.manager import CheckpointManager
+from twofold.saving.reader import list_variables, load_checkpoint, load_variable
 
-__all__ = ["Checkpoint", "CheckpointManager", "ExponentialMovingAverage", "latest_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "CheckpointManager",
+    "ExponentialMovingAverage",
+    "latest_checkpoint",
+    "list_variables",
+    "load_checkpoint",
+    "load_variable",
+]
 
 
 def __getattr__(name: str) -> Any:  # the messages of examples, with the package protobuf

@@ -373,3 +373,38 @@ def test_a_signature_leaves_out_the_self_of_a_method() -> None:
     for wrong in (lambda: a.scaled(x, x), lambda: a.doubled(x, x), lambda: a.scaled(1.0)):
         with pytest.raises(ArgumentError):
             wrong()
+
+
+def test_a_trace_is_called_without_the_arguments_that_hold_no_tensor() -> None:
+    @tf.function
+    def scaled(options: Any, x: Any, by: int, y: Any, flag: bool = True) -> Any:
+        return x * options.scale * by + y if flag else x
+
+    trace = scaled.get_concrete_function(Options(2.0), X, 3, tf.TensorSpec([2]))
+    expected = [7.0, 13.0]
+    assert trace(X, tf.ones(2)).tolist() == expected
+    assert trace(x=X, y=tf.ones(2)).tolist() == expected
+    for wrong in ((X,), (X, X, X), (X, 4, X)):
+        with pytest.raises(ArgumentError, match="do not fit"):
+            trace(*wrong)
+
+    class Model(tf.Module):
+        scale = 3.0
+
+        @tf.function
+        def call(self, x: Any, by: int) -> Any:
+            return x * by * self.scale
+
+    model = Model()
+    bound, free = (
+        model.call.get_concrete_function(X, 2),
+        Model.call.get_concrete_function(model, X, 2),
+    )
+    calls = [
+        (bound, (X,)),
+        (bound, (X, 2)),
+        (free, (X,)),
+        (free, (model, X)),
+        (free, (model, X, 2)),
+    ]
+    assert [found(*args).tolist() for found, args in calls] == [[6.0, 12.0]] * len(calls)

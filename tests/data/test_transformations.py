@@ -110,6 +110,14 @@ def test_bucket_by_sequence_length() -> None:
     assert elements(bounded) == [[[9], [0]], [[0, 1, 9], [0, 1, 2]]]
 
 
+def test_the_spec_of_buckets_is_that_of_all() -> None:
+    ds = growing().bucket_by_sequence_length(
+        lambda x: x.shape[0], [2, 6], [2, 2, 2], pad_to_bucket_boundary=True
+    )
+    assert ds.element_spec.shape == (None, None)
+    assert {x.shape[1] for x in ds} == {1, 5}
+
+
 def test_flat_map_and_interleave() -> None:
     assert elements(Dataset.range(3).flat_map(lambda x: Dataset.range(x + 1))) == [0, 0, 1, 0, 1, 2]
 

@@ -95,6 +95,40 @@ def test_a_checkpoint_resumes_a_training_also_before_anything_is_built(tmp_path:
     status.assert_consumed()
 
 
+class Net(keras.Model):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = keras.layers.Dense(5)
+        self.blocks = [keras.layers.Dense(2), keras.layers.Dense(3)]
+        self.scale = tf.Variable(3.0)
+
+    def call(self, x: Any) -> Any:
+        x = self.first(x) * self.scale
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+def test_one_layer_is_restored_by_the_names_of_attributes(tmp_path: Path) -> None:
+    net = Net()
+    net(X)
+    net.scale.assign(2.0)
+    path = tf.train.Checkpoint(net=net, optimizer=keras.optimizers.SGD()).save(tmp_path / "ckpt")
+    bias, scale = tf.Variable(tf.ones(5)), tf.Variable(0.0)
+    late, block = keras.layers.Dense(5), keras.layers.Dense(3)
+    first = tf.train.Checkpoint(bias=bias)
+    one = tf.train.Checkpoint(net=tf.train.Checkpoint(first=first, scale=scale))
+    one.restore(path).assert_existing_objects_matched()
+    assert (bias.tolist(), float(scale)) == ([0.0] * 5, 2.0)
+    parts = tf.train.Checkpoint(first=late, blocks=[keras.layers.Dense(2), block])
+    tf.train.Checkpoint(net=parts).restore(path)
+    late.build((None, 4))
+    block.build((None, 2))
+    assert np.array_equal(late.kernel, net.first.kernel)
+    assert np.array_equal(block.kernel, net.blocks[1].kernel)
+    assert tf.train.load_variable(path, "net/blocks/1/kernel").shape == (2, 3)
+
+
 def test_layers_below_modules_are_found(tmp_path: Path) -> None:
     module = tf.Module()
     module.net = model()

@@ -35,6 +35,28 @@ def test_a_training_that_is_resumed_gives_the_same_numbers(tmp_path: Path) -> No
     assert other.numpy() == expected
 
 
+def test_values_are_read_without_the_objects(tmp_path: Path) -> None:
+    w = tf.Variable([1.0, 2.0])
+    checkpoint = tf.train.Checkpoint(layer={"w": w, "same": w}, step=tf.Variable(3))
+    path = checkpoint.save(tmp_path / "ckpt")
+    ending = "/.ATTRIBUTES/VARIABLE_VALUE"
+    assert tf.train.list_variables(tmp_path) == [
+        (f"layer/same{ending}", [2]), (f"save_counter{ending}", []), (f"step{ending}", []),
+    ]  # fmt: skip
+    reader = tf.train.load_checkpoint(path)
+    assert reader.get_variable_to_dtype_map()[f"step{ending}"] == "int32"
+    for name in ("layer/w", "layer/same", f"layer/w{ending}"):
+        assert reader.has_tensor(name)
+        assert reader.get_tensor(name).tolist() == [1.0, 2.0]
+    assert not reader.has_tensor("layer")
+    assert tf.train.load_variable(tmp_path, "step") == 3
+    with pytest.raises(tf.errors.NotFoundError, match="layer/same"):
+        reader.get_tensor("nothing")
+    for absent in (tmp_path / "absent", tmp_path.parent / "absent"):
+        with pytest.raises(tf.errors.NotFoundError):
+            tf.train.load_checkpoint(absent)
+
+
 def test_what_stands_in_several_places_is_restored_at_each(tmp_path: Path) -> None:
     listed = [tf.Variable(1.0), tf.Variable(2.0)]
     saved = tf.train.Checkpoint(listed=listed, mapped={"one": listed[0], "two": listed[1]})

@@ -242,8 +242,53 @@ def test_one_variable_in_two_places_stays_one(tmp_path: Path) -> None:
     assert made.b[1] is made
 
 
-def _prints(x: Any) -> Any:
-    print(x)
+class Printing(tf.Module):
+    def __init__(self) -> None:
+        self.w = tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def f(self, x: Any) -> Any:
+        print("python", x)
+        tf.print("tf", {"a": x * self.w}, x.shape, output_stream=sys.stdout, summarize=1, sep="|")
+        if tf.reduce_sum(x) > 4:
+            tf.print("large", tf.reduce_sum(x))
+        return x * self.w
+
+
+class Inside(tf.Module):
+    def __init__(self, other: Any) -> None:
+        self.other = other
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def g(self, x: Any) -> Any:
+        return self.other.f(x) if x[0] > 0 else x
+
+
+def test_tf_print_is_saved_and_prints_of_python_are_not(tmp_path: Path, capfd: Any) -> None:
+    made = loaded(Printing(), tmp_path)
+    capfd.readouterr()
+    assert made.f(tf.ones(3)).tolist() == [2.0, 2.0, 2.0]
+    assert capfd.readouterr() == ("tf|{'a': [2 ... 2]}|(3,)\n", "")
+    made.f(tf.ones(5))
+    assert capfd.readouterr() == ("tf|{'a': [2 ... 2]}|(5,)\n", "large 5\n")
+    (tmp_path / "again").mkdir()
+    again = loaded(Inside(made), tmp_path / "again")
+    capfd.readouterr()
+    assert again.g(tf.ones(5)).tolist() == [2.0] * 5
+    assert capfd.readouterr() == ("tf|{'a': [2 ... 2]}|(5,)\n", "large 5\n")
+    assert again.g(-tf.ones(5)).tolist() == [-1.0] * 5
+    assert capfd.readouterr() == ("", "")
+
+
+def _prints_to_a_file(x: Any) -> Any:
+    tf.print(x, output_stream="file://somewhere")
+    return x
+
+
+def _prints_in_a_loop(x: Any) -> Any:
+    while tf.reduce_sum(x) < 4:
+        x = x + 1
+        tf.print(x)
     return x
 
 
@@ -252,11 +297,18 @@ def _writes(x: Any) -> Any:
     return x[1]
 
 
-@pytest.mark.parametrize(("function", "why"), [(_prints, "prints"), (_writes, "writes into")])
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (_prints_to_a_file, "prints to"),
+        (_prints_in_a_loop, "prints in a loop"),
+        (_writes, "writes into"),
+    ],
+)
 def test_what_a_graph_does_not_do_is_refused(tmp_path: Path, function: Any, why: str) -> None:
     module = tf.Module()
     module.f = tf.function(function)
-    module.f(tf.zeros(2))
+    module.f.get_concrete_function(tf.zeros(2))
     with pytest.raises(tf.errors.ArgumentError, match=why):
         tf.saved_model.save(module, tmp_path / "saved")
     assert not os.listdir(tmp_path)

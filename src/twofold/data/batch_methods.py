@@ -171,4 +171,12 @@ class BatchMethods(Fluent):
                 shapes = padded_to(given, bounds[bucket] - 1)
             return group.padded_batch(sizes[bucket], shapes, padding_values, drop_remainder)
 
-        return self.group_by_window(key_of, batch_of, window_size_func=lambda key: sizes[int(key)])
+        like = (
+            Batch(self._node, 1, whole=False) if no_padding
+            else PaddedBatch(self._node, 1, padded_shapes, padding_values, whole=False)
+        )  # fmt: skip
+        what = "bucket_by_sequence_length"
+        key = UserFunction(key_of, what)
+        made = UserFunction(batch_of, what, plain=True)
+        size = UserFunction(lambda key: sizes[int(key)], what)
+        return self._over(GroupByWindow(self._node, key, made, size, like))

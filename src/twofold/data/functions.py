@@ -21,46 +21,73 @@ from twofold.runtime.tensor import Tensor
 from . import spec as specs
 from .block import Block
 from .lifting import lift
-from .naming import named_now
+from .naming import kept_globals, named_now
 from .nest import Form, flatten, map_leaves, pack
+from .remade import Memo, making, taken_apart
 from .spec import leaf_of, public
 from .strings import STRING
 
 __all__ = ["UserFunction"]
 
 
+class Traced:
+    """What is known of a function once a call of it was traced.
+
+    ``how`` says how it runs: "compiled", or why it is plain Python.
+    """
+
+    def __init__(self, function: Callable[..., Any], plain: bool) -> None:
+        self.compiled = function if isinstance(function, Function) else Function(function)
+        self.how: str | None = "it makes datasets" if plain else None
+        self.lifted: Any = None
+        self.quicker_plain = False
+        self.deciding = threading.RLock()
+        self.memo = Memo()  # of the functions that it makes
+
+
 class UserFunction:
     """A function that a transformation was given.
 
-    ``how`` says how it runs: "compiled", or why it is plain Python.
+    Those that another function makes anew for each of its calls share their traces; the tensors
+    that they hold are arguments then.
     """
 
     def __init__(self, function: Callable[..., Any], what: str, plain: bool = False) -> None:
         if not callable(function):
             raise ArgumentError(f"{what} takes a function, not {type(function).__name__}")
-        self.compiled = (
-            function if isinstance(function, Function) else Function(named_now(function))
+        self.given, self.what, self.plain = function, what, plain
+        own = function if isinstance(function, Function) else named_now(function)
+        self.python = own.python_function if isinstance(own, Function) else own
+        self.held: tuple[Tensor, ...] = ()
+        memo = making.get()
+        if memo is None:
+            self.traced = Traced(own, plain)
+            return
+        parts = taken_apart(own)
+        self.held = parts.tensors
+        self.traced = memo.get(
+            (what, taken_apart(function).key, kept_globals(own, function)),
+            lambda: Traced(parts.function() if self.held else own, plain),
         )
-        self.python = self.compiled.python_function
-        self.given, self.what = function, what
-        self.how: str | None = "it makes datasets" if plain else None
-        self._lifted: Any = None
-        self._quicker_plain = False
-        self._deciding = threading.RLock()
 
     def __reduce__(self) -> Any:
-        return UserFunction, (self.given, self.what, self.how == "it makes datasets")
+        return UserFunction, (self.given, self.what, self.plain)
 
     def __str__(self) -> str:
         return str(getattr(self.python, "__qualname__", type(self.python).__name__))
 
     def __call__(self, leaves: list[Any], form: Form) -> Any:
         """What the function returns for an element."""
-        args = arguments(leaves, form)
-        if self.how is None:
+        args, traced = arguments(leaves, form), self.traced
+        if traced.how is None:
             self._decide(args)
-        compiled = self.how == "compiled" and not self._quicker_plain
-        return self.compiled(*args) if compiled else self.python(*args)
+        if traced.how == "compiled" and not traced.quicker_plain:
+            return traced.compiled(self.held, *args) if self.held else traced.compiled(*args)
+        token = making.set(traced.memo)
+        try:
+            return self.python(*args)
+        finally:
+            making.reset(token)
 
     def row(self, leaves: list[Any], form: Form) -> tuple[list[Any], Form]:
         """What the function returns for an element, as leaves. Raises ConversionError."""
@@ -86,19 +113,20 @@ class UserFunction:
     def block(self, block: Block) -> Block | None:
         """What the function returns for all elements of a block, or None where they have to be
         taken one by one."""
-        if self.how not in (None, "compiled"):
+        traced = self.traced
+        if traced.how not in (None, "compiled"):
             return None
         if not all(isinstance(c, np.ndarray) and c.dtype != STRING for c in block.columns):
             return None
         if functions_run_eagerly() or is_watched():
             return None
-        if self.how is None:
+        if traced.how is None:
             self._decide(arguments(block.row(0), block.form))
-        lifted = self._lifted
-        if not lifted or not lifted.fits(block.columns):
+        lifted = traced.lifted
+        if not lifted or not lifted.fits(block.columns, self.held):
             return None
         try:
-            columns = lifted(block.columns, block.count)
+            columns = lifted(block.columns, block.count, self.held)
         except Exception:  # noqa: BLE001  (raised by the element that it belongs to)
             return None
         return Block(block.count, columns, lifted.form)
@@ -106,29 +134,31 @@ class UserFunction:
     @property
     def pure(self) -> bool:
         """Whether it runs on blocks, so that nobody can tell when."""
-        return bool(self._lifted)
+        return bool(self.traced.lifted)
 
     def _decide(self, args: Any) -> Any:
         """Trace for these arguments, or find out why that is not possible."""
-        with self._deciding:
-            if self.how not in (None, "compiled"):
+        traced = self.traced
+        with traced.deciding:
+            if traced.how not in (None, "compiled"):
                 return None
             if not all(isinstance(x, Tensor | TensorSpec) for x in flatten(args)[0]):
-                self.how = "it takes what is no tensor of numbers"
+                traced.how = "it takes what is no tensor of numbers"
                 return None
+            given = (self.held, *args) if self.held else args
             try:
-                concrete = self.compiled.get_concrete_function(*args)
+                concrete = traced.compiled.get_concrete_function(*given)
             except (StagingError, ReturnTypeError) as error:
-                self.how = first_line(error)
+                traced.how = first_line(error)
             except PlainPython as error:
-                self.how = error.why
+                traced.how = error.why
             except Exception as error:  # noqa: BLE001  (plain Python raises it where it belongs)
-                self.how = first_line(error)
+                traced.how = first_line(error)
             else:
-                self.how = "compiled"
-                if self._lifted is None:
-                    self._lifted = lift(concrete) or False
-                    self._quicker_plain = not self._lifted and _is_small(concrete, args)
+                traced.how = "compiled"
+                if traced.lifted is None:
+                    traced.lifted = lift(concrete, len(self.held)) or False
+                    traced.quicker_plain = not traced.lifted and _is_small(concrete, args)
                 return concrete
             return None
 
@@ -146,7 +176,7 @@ class UserFunction:
         first = [s.example(known) for s in leaves]
         other = [_other(s, x) for s, x in zip(leaves, first, strict=True)]
         try:
-            return _result_spec(concrete, first, other)
+            return _result_spec(concrete, [*self.held, *first], [*self.held, *other])
         except ConversionError:
             return None
 

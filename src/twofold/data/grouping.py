@@ -105,19 +105,22 @@ def of_dataset(node: Node) -> Node:
 
 class GroupByWindow(Flattening):
     """Elements of one key, ``size_of(key)`` at a time, as the dataset that a function makes of
-    them."""
+    them; its elements are ``like`` those of a node, where one is given."""
 
     name = "group_by_window"
 
     def __init__(
-        self, source: Node, key_of: UserFunction, function: UserFunction, size_of: Any
-    ) -> None:
+        self, source: Node, key_of: UserFunction, function: UserFunction, size_of: Any,
+        like: Node | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(source, function)
-        self.key_of, self.size_of = key_of, size_of
+        self.key_of, self.size_of, self.like = key_of, size_of, like
 
     @functools.cached_property
     def spec(self) -> Any:
         """Of the dataset that the first group gives."""
+        if self.like is not None:
+            return self.like.spec
         found = _Grouping(self, Opening.empty()).next_group()
         return first_spec(self) if found is None else found.spec
 

@@ -108,9 +108,10 @@ def _run(graph: Any, inputs: Sequence[Any]) -> list[Any]:
     return [table[v] for v in graph.outputs]
 
 
-def _check(graph: Any, count: int) -> None:
-    """Raise NotLifted if a node has no rule."""
-    rows = _varying(graph, count)
+def _check(graph: Any, given: list[Any]) -> set[Any]:
+    """The values of a graph that have a row for each element, where these inputs have. Raises
+    NotLifted if a node has no rule."""
+    rows = set(given)
     for node in graph.nodes:
         if node.regions or node.op.effects or not node.op.pure:
             raise NotLifted
@@ -118,36 +119,41 @@ def _check(graph: Any, count: int) -> None:
             _rule(node.op)
             if len(node.outputs) != 1:
                 raise NotLifted
+            rows.update(node.outputs)
+    return rows
 
 
 class Lifted:
-    """A trace as a function of columns."""
+    """A trace as a function of columns; its first ``held`` arguments are the same for all rows."""
 
-    def __init__(self, concrete: Any) -> None:
-        self.concrete = concrete
+    def __init__(self, concrete: Any, held: int) -> None:
+        self.concrete, self.held = concrete, held
         self.captures = [_constant(c) for c in concrete.captures]
         if concrete.outputs.effects or concrete.outputs.writes or concrete.trace.targets:
             raise NotLifted
-        _check(concrete.graph, len(concrete.positions))
+        given = zip(concrete.graph.inputs, concrete.positions, strict=False)
+        varying = _check(concrete.graph, [value for value, i in given if i >= held])
         self.kinds, self.form = _results(concrete)
-        varying = _varying(concrete.graph, len(concrete.positions))
         self.varies = [v in varying for v in concrete.graph.outputs]
         self.known: set[Any] = set()  # kinds of elements for which the trace holds
         self.function = Function(self._block, name="block")
 
-    def _block(self, *columns: Any) -> Any:
-        given = [*map(_Rows, columns), *self.captures]
-        outputs = _run(self.concrete.graph, given)
+    def _block(self, *given: Any) -> Any:
+        places = zip(given, self.concrete.positions, strict=True)
+        inputs = [x if i < self.held else _Rows(x) for x, i in places]
+        outputs = _run(self.concrete.graph, [*inputs, *self.captures])
         return [x.tensor if isinstance(x, _Rows) else OPS["identity"](x) for x in outputs]
 
-    def __call__(self, columns: list[Any], count: int) -> list[Any]:
-        """The columns of the results."""
-        positions = self.concrete.positions
-        outputs = self.function(*[wrap(columns[i]) for i in positions])
+    def __call__(self, columns: list[Any], count: int, first: tuple[Tensor, ...]) -> list[Any]:
+        """The columns of the results. ``first``: the arguments that are the same for all rows."""
+        leaves = [*first, *map(wrap, columns)]
+        outputs = self.function(*[leaves[i] for i in self.concrete.positions])
         made = []
         for kind, held in self.kinds:
-            if kind == "leaf":
-                made.append(columns[held])
+            if kind == "leaf" and held >= self.held:
+                made.append(columns[held - self.held])
+            elif kind == "leaf":
+                made.append(np.broadcast_to(first[held].array, (count, *first[held].shape)))
             elif kind == "object":
                 made.append(np.broadcast_to(held, (count, *held.shape)))
             else:
@@ -157,12 +163,15 @@ class Lifted:
                 made.append(array)
         return made
 
-    def fits(self, columns: list[Any]) -> bool:
+    def fits(self, columns: list[Any], first: tuple[Tensor, ...]) -> bool:
         """Whether the trace holds for elements such as the rows of these columns."""
-        key = tuple([(c.dtype, c.shape[1:]) for c in columns])
+        key = (
+            *[(x.dtype, x.shape) for x in first],
+            *[(c.dtype, c.shape[1:]) for c in columns],
+        )
         if key in self.known:
             return bool(self.concrete.watch.unchanged())
-        leaves = [wrap(c[0, ...]) for c in columns]
+        leaves = [*first, *[wrap(c[0, ...]) for c in columns]]
         types = [v.type for v in self.concrete.graph.inputs]
         if any(
             x.dtype != t.dtype or x.ndim != len(t.shape)
@@ -173,15 +182,6 @@ class Lifted:
         if fits:
             self.known.add(key)
         return fits
-
-
-def _varying(graph: Any, count: int) -> set[Any]:
-    """The values of a graph that have a row for each element."""
-    rows = set(graph.inputs[:count])
-    for node in graph.nodes:
-        if any(v in rows for v in node.inputs):
-            rows.update(node.outputs)
-    return rows
 
 
 def _constant(captured: Any) -> Any:
@@ -216,9 +216,9 @@ class _Mark:
         self.held = held
 
 
-def lift(concrete: Any) -> Lifted | None:
-    """The function of a block for a trace, or None."""
+def lift(concrete: Any, held: int = 0) -> Lifted | None:
+    """The function of a block for a trace, or None; ``held`` first arguments have no rows."""
     try:
-        return Lifted(concrete)
+        return Lifted(concrete, held)
     except NotLifted:
         return None

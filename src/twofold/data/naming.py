@@ -19,7 +19,7 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-__all__ = ["named_now"]
+__all__ = ["assigned", "is_filled", "kept_globals", "named_now"]
 
 _LOOKS_AROUND = {"eval", "exec", "globals", "locals", "vars"}  # no name of theirs is in the code
 
@@ -42,7 +42,7 @@ def named_now(function: Callable[..., Any]) -> Callable[..., Any]:
     cells = function.__closure__ or ()
     free = function.__code__.co_freevars
     kept = tuple(
-        cell if name in written or not _holds(cell) else CellType(cell.cell_contents)
+        cell if name in written or not is_filled(cell) else CellType(cell.cell_contents)
         for name, cell in zip(free, cells, strict=True)
     )
     known = _globals(function.__globals__, read, written)
@@ -53,7 +53,21 @@ def named_now(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def _holds(cell: CellType) -> bool:
+def kept_globals(named: Any, given: Any) -> tuple[tuple[str, int], ...] | None:
+    """The globals that ``named_now(given)`` has kept, by identity; None if it kept none."""
+    space = getattr(named, "__globals__", None)
+    if space is getattr(given, "__globals__", None):
+        return None
+    return tuple([(name, id(value)) for name, value in (space or {}).items()])
+
+
+def assigned(code: CodeType) -> frozenset[str]:
+    """The free names that a code object, and those in it, assign to."""
+    return _names(code)[1]
+
+
+def is_filled(cell: CellType) -> bool:
+    """Whether a cell holds something."""
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:  # assigned to later

@@ -13,6 +13,8 @@ from typing import Any
 from keras.src.layers.layer import Layer
 from keras.src.saving.keras_saveable import KerasSaveable
 
+from twofold.saving.tracked import is_node, is_variable
+
 __all__ = ["track"]
 
 
@@ -23,7 +25,8 @@ def track() -> None:
 
 
 def _children(owner: Any) -> dict[str, Any]:
-    """Weights by position, the states of seeds, and the optimiser of a compiled model.
+    """Weights by position, the states of seeds, and the optimiser of a compiled model; and by name
+    the layer's own weights and what its attributes hold.
 
     Metrics are left out: they begin anew with every epoch.
     """
@@ -38,7 +41,23 @@ def _children(owner: Any) -> dict[str, Any]:
     optimizer = getattr(owner, "optimizer", None)
     if optimizer is not None:
         found["optimizer"] = optimizer
-    return found
+    own = {v.name: v for v in owner._trainable_variables + owner._non_trainable_variables}
+    return {**found, **{k: v for k, v in {**own, **_attributes(owner)}.items() if k not in found}}
+
+
+def _attributes(owner: Layer) -> dict[str, Any]:
+    """The layers, Variables and modules that a layer holds, alone or in containers, by name."""
+    return {name: held for name, held in vars(owner).items() if name[0] != "_" and _holds(held)}
+
+
+def _holds(value: Any, depth: int = 4) -> bool:
+    """Whether this is, or a container holds, what is tracked; no metric and no optimiser."""
+    if isinstance(value, dict | list | tuple):
+        parts = value.values() if isinstance(value, dict) else value
+        return depth > 0 and any(_holds(part, depth - 1) for part in parts)
+    if isinstance(value, KerasSaveable):
+        return isinstance(value, Layer)
+    return is_variable(value) or is_node(value)
 
 
 def _when_built(owner: Any, act: Callable[[], Any]) -> None:

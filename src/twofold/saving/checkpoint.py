@@ -34,7 +34,15 @@ from .directory import Content, is_saved, read_directory, write_directory
 from .tracked import children_of, is_node, is_variable
 from .weights import describe, read_arrays, write_arrays
 
-__all__ = ["KIND", "Checkpoint", "Status", "latest_checkpoint", "saved_checkpoints"]
+__all__ = [
+    "KIND",
+    "VALUES",
+    "WEIGHTS",
+    "Checkpoint",
+    "Status",
+    "latest_checkpoint",
+    "saved_checkpoints",
+]
 
 KIND = "checkpoint"
 VALUES, WEIGHTS = "values.json", "weights.safetensors"
@@ -61,7 +69,6 @@ class Checkpoint:
     """
 
     def __init__(self, root: Any = None, **kwargs: Any) -> None:
-        self.save_counter = Variable(0, trainable=False, name=COUNTER, dtype="int64")
         self._root = root
         if root is not None and not _is_tracked(root):
             raise ArgumentError(_untracked("the root", root))
@@ -72,8 +79,13 @@ class Checkpoint:
                 raise ArgumentError(f"a checkpoint has a {name} of its own; use another name")
             setattr(self, name, value)
 
+    @functools.cached_property
+    def save_counter(self) -> Variable:
+        """How often this was saved; there once it has been saved or restored."""
+        return Variable(0, trainable=False, name=COUNTER, dtype="int64")
+
     def __tf_children__(self) -> dict[str, Any]:
-        own = {k: v for k, v in vars(self).items() if k != "_root"}
+        own = {k: vars(self)[k] for k in sorted(vars(self), key=COUNTER.__ne__) if k != "_root"}
         if self._root is None:
             return own
         return {**(children_of(self._root) or {"root": self._root}), **own}
@@ -84,6 +96,7 @@ class Checkpoint:
         ``options`` is accepted and ignored. Raises SaveError if it cannot be written.
         """
         others: dict[str, str] = {}
+        self.save_counter  # noqa: B018  (makes it)
         arrays, states = _values(self, others)
         listed = {"values": describe(arrays), "states": states, "others": others}
         files: dict[str, Content] = {
@@ -113,6 +126,7 @@ class Checkpoint:
         ``latest_checkpoint`` gives where there is none, restores nothing. Raises LoadError for what
         is no checkpoint or is damaged, and for a value of another shape or dtype.
         """
+        self.save_counter  # noqa: B018  (makes it)
         if save_path is None:
             return Status(self, "", {}, {})
         saved = read_directory(save_path, KIND)
@@ -146,8 +160,8 @@ class Status:
     ) -> None:
         self.checkpoint, self.path = checkpoint, path
         self.waiting, self.others = values, others
-        arrays = (path for path, value in values.items() if isinstance(value, np.ndarray))
-        self.counts = Counter(path.rpartition("/")[0] for path in arrays)
+        arrays = {path for path, value in values.items() if isinstance(value, np.ndarray)}
+        self.counts = _counts([*arrays, *(p for p, first in others.items() if first in arrays)])
         self.applied: set[str] = set()
 
     def apply(self) -> Status:
@@ -181,12 +195,13 @@ class Status:
     def _complete(self) -> Iterator[tuple[str, Any]]:
         """The leaves by path, without those whose places may still change: weights of what is built
         step by step are counted, and wait until they are as many as were saved."""
-        leaves = [(self._saved_as(path), *rest) for path, *rest in _leaves(self.checkpoint)]
-        now = Counter(path.rpartition("/")[0] for path, _, stepwise in leaves if stepwise)
+        others: dict[str, str] = {}
+        leaves = list(_leaves(self.checkpoint, others))
+        now = _counts([*(path for path, *_ in leaves), *others])
         for path, leaf, stepwise in leaves:
             above = path.rpartition("/")[0]
             if not stepwise or now[above] == self.counts[above]:
-                yield path, leaf
+                yield self._saved_as(path), leaf
             elif now[above] > self.counts[above] > 0:
                 raise LoadError(
                     f"{self.path} has {self.counts[above]} values for {above}, and there are "
@@ -236,6 +251,11 @@ class Status:
         return self
 
 
+def _counts(paths: Any) -> Counter[str]:
+    """How many paths there are below each path."""
+    return Counter(path.rpartition("/")[0] for path in paths)
+
+
 def _some(paths: Any) -> str:
     shown = sorted(paths)
     more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
@@ -258,24 +278,25 @@ def _leaves(root: Any, others: dict[str, str] | None = None) -> Iterator[tuple[s
     are of something that is built step by step. ``others`` takes the further places of what stands
     in several, each with the first one."""
     seen = {id(root): ""}
+    met: list[Any] = []  # keeps what was seen alive: lists that are made when they are asked for
     todo: list[tuple[str, Any, bool]] = [("", root, False)]
     while todo:
         path, node, stepwise = todo.pop()
         if is_variable(node) or hasattr(type(node), "get_state"):
             yield path, node, stepwise
             continue
-        stepwise = hasattr(type(node), "__tf_when_built__") or (
-            stepwise and isinstance(node, list | tuple)
-        )
+        in_steps = hasattr(type(node), "__tf_when_built__")
+        stepwise = stepwise and isinstance(node, list | tuple)
         below = []
         for name, held in (children_of(node) or {}).items():
-            if not _is_tracked(held):
+            if not _is_tracked(held) or variable_of(held) is None:  # of a layer in the making
                 continue
+            met.append(held)
             step = name.replace("%", "%25").replace("/", "%2F")
             place = f"{path}/{step}" if path else step
             first = seen.setdefault(id(variable_of(held)), place)
             if first == place:
-                below.append((place, held, stepwise))
+                below.append((place, held, stepwise or in_steps and isinstance(held, list | tuple)))
             elif others is not None:
                 others[place] = first
         todo += reversed(below)
@@ -299,13 +320,13 @@ def _values(
 
 
 def _nodes(root: Any) -> Iterator[Any]:
-    seen, todo = {id(root)}, [root]
+    seen, todo = {id(root): root}, [root]
     while todo:
         node = todo.pop()
         yield node
         for held in (children_of(node) or {}).values():
             if not is_variable(held) and id(held) not in seen:
-                seen.add(id(held))
+                seen[id(held)] = held
                 todo.append(held)
 
 

@@ -93,8 +93,8 @@ def encode_structure(structure: Structure, what: str) -> Any:
     if isinstance(kind, Again):
         return {"kind": "again", "number": kind.number}
     children = [encode_structure(c, what) for c in structure.children]
-    name = kind.__name__
-    if _CONTAINERS.get(name) is kind:
+    name = "tuple" if kind in TUPLES else kind.__name__
+    if kind in TUPLES or _CONTAINERS.get(name) is kind:
         keys = [encode(k, what) for k in structure.keys]
         return {"kind": name, **({"keys": keys} if keys else {}), "children": children}
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):

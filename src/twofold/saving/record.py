@@ -6,6 +6,7 @@ object, tensors and arrays as constants, Python numbers as the numbers that they
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,10 @@ import numpy as np
 
 from twofold.compiler.concrete import ConcreteFunction
 from twofold.compiler.function import Function
+from twofold.compiler.leftout import constant_of, number_arguments
 from twofold.compiler.method import BoundConcrete, BoundMethod
 from twofold.compiler.ndarrays.cells import Target
-from twofold.compiler.numbers import NumberInput, is_argument
+from twofold.compiler.numbers import NumberInput
 from twofold.compiler.passes.inline import inline
 from twofold.compiler.signature import Token
 from twofold.ir.dim_text import parse_dim
@@ -30,6 +32,7 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable
 
 from .encode import encode, encode_structure
+from .prints import recorded, split
 
 __all__ = ["Callable_", "Recorder", "is_function", "restored_traces", "traces_of"]
 
@@ -72,41 +75,18 @@ def _is_of(trace: ConcreteFunction, owner: Any) -> bool:
 def _renewed(function: Function, trace: ConcreteFunction, owner: Any) -> ConcreteFunction:
     """The trace, or the one that a call like the one that made it would use now."""
     known = trace.outputs.segment is None  # else nothing of it can be saved, which is said below
-    if known and trace.watch.unchanged() and trace.trace.numbers.hold(_number_arguments(trace)):
+    if known and trace.watch.unchanged() and trace.trace.numbers.hold(number_arguments(trace)):
         return trace
     leaves: list[Any] = []
     for i, part in enumerate(trace.key[1:]):
-        if isinstance(part, Token):
-            leaves.append(part.keep if part.ref is None else part.ref())
-        elif i in trace.positions:
+        if i in trace.positions:
             value = trace.graph.inputs[trace.positions.index(i)]
             sizes = {(leaf, axis): name for name, leaf, axis in trace.sizes.sources}
             shape = [trace.sizes.hints[sizes[i, axis]] for axis in range(value.type.rank)]
             leaves.append(wrap(np.broadcast_to(np.zeros((), value.type.dtype), shape)))
         else:
-            leaves.append(_constant(trace, i, part))
+            leaves.append(constant_of(trace, i, part))
     return function.whole(leaves, trace.key[0])
-
-
-def _number_arguments(trace: ConcreteFunction) -> dict[int, Any]:
-    """The numbers among the arguments of the call that a trace was made for, by leaf."""
-    numbers = trace.trace.numbers
-    steps = zip(numbers.steps, numbers.values, strict=True)
-    return {left: value for (function, left, _), value in steps if function is is_argument}
-
-
-def _constant(trace: ConcreteFunction, leaf: int, part: Any) -> Any:
-    """The value of a leaf that is no tensor."""
-    if part in (float, int):
-        return _number_arguments(trace).get(leaf, part())
-    kind = part[0]
-    if kind is float:
-        return float.fromhex(part[1])
-    if kind is complex:
-        return complex(float.fromhex(part[1]), float.fromhex(part[2]))
-    if kind in (slice, range):
-        return kind(*part[1:])
-    return part[1]
 
 
 class Recorder:
@@ -139,25 +119,35 @@ class Recorder:
         """A trace that was loaded, as it was saved."""
         name = trace.graph.name
         self.graphs.append(print_graph(trace.graph))
-        outputs = [
-            {"array": self.array(x.array)} if "array" in held else held
-            for held, (_, x) in zip(trace.held["outputs"], trace.outputs, strict=True)
-        ]
+        held = trace.held
         return {
-            **trace.held,
+            **held,
             "graph": len(self.graphs) - 1,
             "captures": [self._capture(c, {}, name) for c in trace.captures],
-            "outputs": outputs,
+            "outputs": self._again(held["outputs"], trace.outputs),
+            "prints": [
+                {**one, "outputs": self._again(one["outputs"], printed.outputs)}
+                for one, printed in zip(held.get("prints", ()), trace.prints, strict=True)
+            ],
         }
+
+    def _again(self, held: list[Any], leaves: list[Any]) -> list[Any]:
+        """The record of leaves that were loaded, with their arrays in what is saved now."""
+        return [
+            {"array": self.array(x.array)} if "array" in one else one
+            for one, (_, x) in zip(held, leaves, strict=True)
+        ]
 
     def trace(self, concrete: ConcreteFunction, owned: bool) -> dict[str, Any]:
         """One trace; ``owned``: its first argument is the object, which is left out."""
         name, trace = concrete.name, concrete.trace
         self._check(concrete)
-        known = trace.numbers.of_call(_number_arguments(concrete))
+        known = trace.numbers.of_call(number_arguments(concrete))
         fixed = _sizes_of_signature(concrete)
         graph = resized(inline(concrete.graph), {s: parse_dim(d) for s, d in fixed})
         leaves, structure, place = self._arguments(concrete, owned)
+        (returned, shape), prints = split(concrete.outputs, name)
+        output = functools.partial(self._output, place=place, numbers=known, name=name)
         self.graphs.append(print_graph(graph))
         return {
             "graph": len(self.graphs) - 1,
@@ -169,8 +159,9 @@ class Recorder:
                 *[[str(g.left), g.relation, str(g.right)] for g in concrete.sizes.guards],
                 *[[symbol, "==", size] for symbol, size in fixed],
             ],
-            "returned": encode_structure(concrete.outputs.structure, f"what {name} returns"),
-            "outputs": [self._output(leaf, place, known, name) for leaf in concrete.outputs.leaves],
+            "returned": encode_structure(shape, f"what {name} returns"),
+            "outputs": [output(leaf) for leaf in returned],
+            "prints": recorded(prints, output, name),
         }
 
     def _arguments(
@@ -200,14 +191,13 @@ class Recorder:
             elif isinstance(part, Token):
                 raise ArgumentError(f"{name} cannot be saved: {what} is an object")
             else:
-                held = encode(_constant(concrete, leaf.index, part), what)
+                held = encode(constant_of(concrete, leaf.index, part), what)
                 leaves.append({"constant": held})
         return leaves, structure, place
 
     def _check(self, concrete: ConcreteFunction) -> None:
         trace, outputs = concrete.trace, concrete.outputs
         for holds, why in (
-            (bool(outputs.effects), "it prints, logs or changes Python objects on every call"),
             (trace.changed, "tracing it changes Python objects"),
             (bool(outputs.writes) or bool(trace.targets), "it writes into its arguments"),
             (trace.prelude is not None, "it asks Python for the time or the like on every call"),

@@ -7,6 +7,7 @@ differentiated and called as any other.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,6 +32,7 @@ from twofold.runtime.tensor import Tensor, wrap
 from twofold.runtime.variable import Variable, read
 
 from .encode import decode, decode_structure
+from .prints import Printed
 
 __all__ = ["RestoredTrace", "restored_function", "signature_text"]
 
@@ -62,19 +64,22 @@ class RestoredTrace:
             (parse_dim(left), sign, parse_dim(right)) for left, sign, right in held["guards"]
         ]
         self.returned = decode_structure(held["returned"])
-        self.outputs = [_output(leaf, arrays) for leaf in held["outputs"]]
+        output = functools.partial(_output, arrays=arrays)
+        self.outputs = [output(leaf) for leaf in held["outputs"]]
+        self.prints = [Printed(one, output) for one in held.get("prints", ())]
         self.count = len(graph.outputs)
         self._check()
 
     def _check(self) -> None:
         """That all parts fit together, so that a call meets no surprise."""
         graph, count = self.graph, len(self.inputs)
+        given = [*self.outputs, *[leaf for one in self.prints for leaf in one.outputs]]
         fits = (
             sorted(self.inputs) == list(range(count))
             and len(graph.inputs) == count + len(self.captures)
             and all(sign in _COMPARE for _, sign, _ in self.guards)
             and all(0 <= leaf < len(self.leaves) for _, leaf, _ in self.sizes)
-            and all(kind != "output" or 0 <= x[0] < self.count for kind, x in self.outputs)
+            and all(kind != "output" or 0 <= x[0] < self.count for kind, x in given)
         )
         if not fits:
             raise LoadError(f"the graph {graph.name} does not fit what its manifest says of it")
@@ -139,6 +144,8 @@ class RestoredTrace:
             outputs = bind.run(Call(OPS["call"], tuple(values), {}, (self.graph,)))
         tensors = [ground.tensor(value) for value in outputs]
         env = self._environment(leaves)
+        for printed in self.prints:
+            printed.run([self._value(*leaf, tensors, leaves, env) for leaf in printed.outputs])
         return unflatten(
             self.returned, [self._value(*leaf, tensors, leaves, env) for leaf in self.outputs]
         )

@@ -49,13 +49,13 @@ def children_of(value: Any) -> dict[str, Any] | None:
 def descendants(value: Any) -> Iterator[Any]:
     """The Variables and nodes below an object, each once: its own Variables, those in its
     containers, then those of the objects below it."""
-    seen, todo = {id(value)}, [value]
+    seen, todo = {id(value): value}, [value]
     while todo:
         later: list[Any] = []
         for held in _held(todo.pop(0)):
             if id(held) in seen:
                 continue
-            seen.add(id(held))
+            seen[id(held)] = held
             yield held
             if not is_variable(held):
                 later.append(held)
