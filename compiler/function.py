@@ -381,9 +381,10 @@ class Function:
         """The trace for these arguments; a ``TensorSpec`` stands for any tensor of its kind."""
         if len(args) == self.of_class and not kwargs and self.input_signature is not None:
             args = (*args, *self.input_signature)
-        leaves, structure = bind_arguments(self, args, kwargs)
+        from .examples import with_examples  # noqa: PLC0415  (few programs ask)
+
         try:
-            return self.whole(leaves, structure)
+            return with_examples(self, args, kwargs, self.whole)
         except PlainPython as plain:
             if plain.refusal is not None:
                 raise plain.refusal from plain.refusal.__cause__

@@ -179,7 +179,7 @@ def bind_arguments(
     Raises TypeError as Python would, and ArgumentError where an input signature does not fit.
     """
     if kwargs:
-        args, kwargs = _positional(function, args, kwargs)
+        args, kwargs = positional(function, args, kwargs)
     signature = function.input_signature
     if signature is not None:
         wanted = tuple(signature)
@@ -216,10 +216,10 @@ def _fitted(specs: Any, given: Any, path: str, named: dict[str, int]) -> Iterato
         yield from _fitted(specs[key], given[key], f"{path}{key} ", named)
 
 
-def _positional(
+def positional(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Keywords that name positional parameters as positions. What does not fit is left as it is:
+    """Keywords that name positional parameters, as positions. What does not fit is left as it is:
     calling the Python function raises Python's own error."""
     if function.parameters is None:
         return args, kwargs

@@ -7,11 +7,21 @@ guard; an equality also unifies the two, so that the graph says what it relies o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from twofold.ir import bind
-from twofold.ir.dims import Dim, DimLike, evaluate, provably_le, substitute, symbol, symbols_of
+from twofold.ir.dims import (
+    Dim,
+    DimLike,
+    evaluate,
+    provably_le,
+    substitute,
+    symbol,
+    symbols_of,
+    undivided,
+)
 from twofold.ir.errors import StagingError
 from twofold.ir.location import Location, user_location
 from twofold.ir.op import OPS
@@ -19,10 +29,13 @@ from twofold.ir.shapes import Sizes
 
 from .plain import PlainPython
 
-__all__ = ["Guard", "TraceSizes"]
+__all__ = ["COMPARE", "Guard", "Refused", "TraceSizes", "failed", "resolved"]
+
+# Where traces leave their sizes when they end with an error, for who would try other examples.
+failed: ContextVar[list[TraceSizes] | None] = ContextVar("failed", default=None)
 
 _NAMES = "nmkpqrstuvwhijabcdefgloxyz"
-_COMPARE = {
+COMPARE = {
     "==": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,
@@ -40,11 +53,28 @@ class Guard(NamedTuple):
 
     def holds(self, env: dict[str, int]) -> bool:
         """Whether the relation holds for these sizes."""
-        return bool(_COMPARE[self.relation](evaluate(self.left, env), evaluate(self.right, env)))
+        return bool(COMPARE[self.relation](evaluate(self.left, env), evaluate(self.right, env)))
 
     def __str__(self) -> str:
         where = f"  (needed at {self.loc})" if self.loc else ""
         return f"{self.left} {self.relation} {self.right}{where}"
+
+
+class Refused(NamedTuple):
+    """A relation that does not hold in the example call, and what was relied on before."""
+
+    left: DimLike
+    relation: str
+    right: DimLike
+    guards: tuple[Guard, ...]
+    known: dict[str, DimLike]
+
+
+def resolved(dim: DimLike, known: Mapping[str, DimLike]) -> DimLike:
+    """A size with the symbols replaced that are known to be others."""
+    while not isinstance(dim, int) and any(s in known for s in symbols_of(dim)):
+        dim = substitute(dim, known)
+    return dim
 
 
 def _same_terms(a: Any, b: Any) -> bool:
@@ -61,6 +91,7 @@ class TraceSizes(Sizes):
         self.known: dict[str, DimLike] = {}
         self.guards: list[Guard] = []
         self.denied: dict[tuple[DimLike, DimLike], None] = {}  # sizes that were found to differ
+        self.refused: list[Refused] = []  # what does not hold in it, where another may be tried
         self.late: list[str] = []  # symbols of sizes that are found when the graph runs
         self.parts: dict[str, tuple[Any, DimLike]] = {}  # what some are: of values, plus a size
         self.positive: set[str] = set()  # those of them that are at least one
@@ -127,11 +158,7 @@ class TraceSizes(Sizes):
 
     def resolve(self, dim: DimLike) -> DimLike:
         """The size with unified symbols replaced."""
-        if not self.known:
-            return dim
-        while not isinstance(dim, int) and any(s in self.known for s in symbols_of(dim)):
-            dim = substitute(dim, self.known)
-        return dim
+        return resolved(dim, self.known) if self.known else dim
 
     def hint(self, dim: DimLike) -> int:
         """The value of a size in the example call. Where it is found only when the graph runs, a
@@ -163,11 +190,13 @@ class TraceSizes(Sizes):
             return True
         if self.hint(a) != self.hint(b):
             self.denied[a, b] = None
+            self._refuse(a, "==", b)
             if decide:
                 self.guard(a, "!=", b)
             return False
         self.guard(a, "==", b)
-        self._unify(a, b)
+        if undivided(a) != undivided(b):
+            self._unify(a, b)
         return True
 
     def rely_on_errors(self) -> None:
@@ -252,11 +281,16 @@ class TraceSizes(Sizes):
         a, b = self.resolve(a), self.resolve(b)
         if relation in ("==", "!="):
             return self.require_same(a, b, decide=True) == (relation == "==")
-        if _COMPARE[relation](self.hint(a), self.hint(b)):
+        if COMPARE[relation](self.hint(a), self.hint(b)):
             self.guard(a, relation, b)
             return True
+        self._refuse(a, relation, b)
         self.guard(b, "<=" if relation == "<" else "<", a)
         return False
+
+    def _refuse(self, a: DimLike, relation: str, b: DimLike) -> None:
+        if failed.get() is not None:
+            self.refused.append(Refused(a, relation, b, tuple(self.guards), dict(self.known)))
 
     def pin(self, a: DimLike) -> int:
         """The plain int of a size; the trace is valid for that size only from now on."""

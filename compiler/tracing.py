@@ -25,7 +25,7 @@ from .packing import Outputs
 from .places import Places
 from .plain import Changed, PlainPython, first_line, reason
 from .prelude import Prelude
-from .sizes import TraceSizes
+from .sizes import TraceSizes, failed
 from .slots import Reads
 from .trace import Traced, Tracer
 from .walk import watch
@@ -110,6 +110,9 @@ class Tracing:
             raise
         except BaseException as error:
             self.effects.undo()
+            sizes = failed.get()
+            if sizes is not None:
+                sizes.append(tracer.sizes)
             if tracer.refused is not None and error is not tracer.refused:
                 raise tracer.refused from error
             raise

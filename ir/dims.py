@@ -45,6 +45,7 @@ __all__ = [
     "substitute",
     "symbol",
     "symbols_of",
+    "undivided",
 ]
 
 # ---- use -----------------------------------------------------------------------------------------
@@ -174,6 +175,29 @@ def provably_eq(a: DimLike, b: DimLike) -> bool:
     if not isinstance(gap, Dim) or not any(_calls(gap)):
         return gap == 0
     return _by_residues(gap, lambda d: d == 0) or (provably_le(a, b) and provably_le(b, a))
+
+
+def undivided(d: DimLike) -> DimLike:
+    """``d`` where divisions that are multiplied by their divisor leave no rest.
+
+    >>> n = symbol("n")
+    >>> undivided(4 * (n // 4) + n // 3) == n + n // 3
+    True
+    """
+    if not isinstance(d, Dim):
+        return d
+    total: DimLike = 0
+    for mono, factor in d._terms:
+        part: DimLike = 1
+        for atom in mono:
+            over = atom.args[1] if isinstance(atom, _Call) and atom.op == "//" else 0
+            if isinstance(atom, _Call) and isinstance(over, int) and over and factor % over == 0:
+                factor //= over
+                part = part * undivided(atom.args[0])
+            else:
+                part = part * _substitute_atom(atom, {})
+        total = total + factor * part
+    return total
 
 
 def provably_positive(a: DimLike, lower: Mapping[str, int] | None = None) -> bool:

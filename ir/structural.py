@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from inspect import Parameter
 
-from .dims import DimLike
+from .dims import DimLike, provably_eq, undivided
 from .errors import TwofoldError, VerifyError
 from .op import Attrs, Op
 from .record import ALL
@@ -22,7 +22,13 @@ __all__ = ["RECORDED", "RecordedSizes", "structural_types"]
 
 
 class RecordedSizes(Sizes):
-    """Sizes of a finished graph: equal only if the expressions are, positive unless they are 0."""
+    """Sizes of a finished graph: equal only if the expressions are, where divisions by what they
+    are multiplied with leave no rest; positive unless they are 0."""
+
+    def require_same(self, a: DimLike, b: DimLike, *, decide: bool = False) -> bool:
+        """Whether two sizes are one. ``reshape(x, [-1, 4])`` of ``n`` elements has ``4*(n//4)``:
+        who made the graph has found out that it may, and who calls it has to."""
+        return provably_eq(a, b) or provably_eq(undivided(a), undivided(b))
 
     def require_positive(self, a: DimLike) -> bool:
         """Whether a size may be one or more."""

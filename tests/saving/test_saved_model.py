@@ -242,6 +242,20 @@ def test_one_variable_in_two_places_stays_one(tmp_path: Path) -> None:
     assert made.b[1] is made
 
 
+def test_a_signature_of_open_sizes_is_saved_without_a_call(tmp_path: Path) -> None:
+    module = tf.Module()
+    module.w = tf.Variable(tf.ones((12, 2)))
+    module.f = tf.function(
+        lambda x, y: tf.reduce_sum(tf.reshape(x, [-1, 12]) @ module.w, 1) - y,
+        input_signature=[tf.TensorSpec([None, None, None]), tf.TensorSpec([None])],
+    )
+    made = loaded(module, tmp_path)
+    for shape in ((2, 3, 4), (5, 12, 1)):
+        assert made.f(tf.ones(shape), tf.ones(shape[0])).tolist() == [23.0] * shape[0]
+    with pytest.raises(tf.errors.ArgumentError, match="no graph"):
+        made.f(tf.ones((2, 3, 5)), tf.ones(2))
+
+
 class Printing(tf.Module):
     def __init__(self) -> None:
         self.w = tf.Variable(2.0)

@@ -15,7 +15,9 @@ from twofold.ir.dims import DimLike, evaluate, symbols_of
 from twofold.ir.dtypes import info, known
 from twofold.ir.graph import Graph, Value
 from twofold.ir.printer import value_names
+from twofold.ir.rebuild import resized
 from twofold.ir.types import RefType, TensorType
+from twofold.ir.verify import verify
 from twofold.runtime.variable import Variable
 
 from .given import first_line
@@ -82,6 +84,7 @@ def make_inputs(
     symbols = graph.symbols()
     _known_names(sizes, symbols, "--size", "size symbol")
     env = {name: env.get(name, DEFAULT_SIZE) for name in symbols}
+    verify(resized(graph, env))  # `4*(n//4)` elements are `n` of them only if n is one of 4, 8 ...
     return [_final(v, arrays.get(v), names[v], env, seed) for v in graph.inputs], env
 
 
