@@ -65,8 +65,11 @@ class Aliasing:
     """
 
     def __init__(
-        self, arrays: list[int], tensors: list[int], written: list[Any], captures: list[Any]
-    ) -> None:
+        self, arrays: list[int], tensors: list[int], written: list[Any], captures: list[Any],
+        told: list[Any] | None = None,
+    ) -> None:  # fmt: skip
+        """``told``: tensors from outside, where the trace was told whether tensors are one."""
+        self.told = told
         self.arrays, self.tensors, self.written = arrays, tensors, written
         held = {id(c): c for c in captures if isinstance(c, np.ndarray)}
         self.captured = list(held.values())
@@ -75,6 +78,8 @@ class Aliasing:
     def trivial(self) -> bool:
         """Whether there is nothing to check on a call."""
         several = len(self.arrays) + len(self.captured) > 1 and bool(self.arrays)
+        if self.told is not None and self.tensors:
+            return False
         to_arrays = any(w.__class__ is not int or w in self.arrays for w in self.written)
         return not several and not to_arrays and not (self.written and len(self.tensors) > 1)
 
@@ -90,6 +95,10 @@ class Aliasing:
 
     def clash(self, leaves: Any) -> bool:
         """Whether this call needs the Python function."""
+        if self.told is not None:
+            tensors = [id(x) for x in (*[leaves[i] for i in self.tensors], *self.told)]
+            if len(set(tensors)) < len(tensors):
+                return True
         arrays = [leaves[i] for i in self.arrays]
         outer = [*arrays, *self.captured]
         for i, x in enumerate(arrays):

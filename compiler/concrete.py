@@ -38,7 +38,7 @@ from .key import matches
 from .leftout import with_constants
 from .ndarrays.cells import Target
 from .numbers import NumberInput, Numbers, is_argument
-from .places import PlaceInput
+from .places import Extended, PlaceInput
 from .plain import first_line
 from .prelude import Made
 from .signature import bind_arguments
@@ -71,11 +71,15 @@ class ConcreteFunction:
         self.aliasing = Aliasing(
             [
                 *[i for i in trace.positions if trace.key[i + 1][0] is np.ndarray],
-                *[c.leaf for c in trace.captures if c.__class__ is PlaceInput],
+                *[c.leaf for c in trace.captures if _is_place_of(trace, c, np.ndarray)],
             ],
-            [i for i in trace.positions if trace.key[i + 1][0] is Tensor],
+            [
+                *[i for i in trace.positions if trace.key[i + 1][0] is Tensor],
+                *[c.leaf for c in trace.captures if _is_place_of(trace, c, Tensor)],
+            ],
             [*[i for i, _ in trace.outputs.writes], *trace.targets],
             [*trace.captures, *trace.watch.relied],
+            trace.told,
         )  # fmt: skip
         self.key = trace.key  # with the numbers that count by value, once it is stored
         self.numbers: Numbers | None = None  # None: it depends on none
@@ -314,6 +318,14 @@ class ConcreteFunction:
         return f"<concrete function {self.name}({self.signature_text()})>"
 
 
+def _is_place_of(trace: Trace, captured: Any, kind: type) -> bool:
+    """Whether a hidden input is what a place holds, of a kind."""
+    places = trace.places
+    return (
+        captured.__class__ is PlaceInput and places.all[captured.leaf - places.count].kind is kind
+    )
+
+
 class Runs(NamedTuple):
     """What runs the graph of a prepared call, and what that means for its arrays."""
 
@@ -346,14 +358,18 @@ class PreparedCall:
         self.wrap_outputs = concrete.outputs.builder(env, owned)
         self.concrete = concrete
 
-    def ready(self, leaves: Any) -> bool:
-        """Whether what the trace relies on, sizes apart, holds for a call."""
-        if not self.watch.unchanged() or not self.concrete.are_bare(leaves):
-            return False
-        return not self.places.all or self.extended(leaves) is not None
+    def ready(self, leaves: Any) -> Any:
+        """The leaves, with what places hold behind them, if what the trace relies on, sizes apart,
+        holds for a call; else None."""
+        if not self.watch.unchanged():
+            return None
+        found = self.extended(leaves)
+        return found if found is not None and self.concrete.are_bare(found) else None
 
     def extended(self, leaves: Any) -> Any:
-        """The leaves with the arrays that attributes hold; None where they do not fit."""
+        """The leaves with what places hold; None where that does not fit."""
+        if not self.places.all or type(leaves) is Extended:
+            return leaves
         found = self.places.extended(leaves)
         if found is None or self.concrete.environment(found) != self.env:
             return None
@@ -365,10 +381,9 @@ class PreparedCall:
         return self(leaves)
 
     def __call__(self, leaves: Any) -> Any:
-        if self.places.all:
-            given, leaves = leaves, self.extended(leaves)
-            if leaves is None:
-                return self.concrete.run_python(given, MOVED)
+        given, leaves = leaves, self.extended(leaves)
+        if leaves is None:
+            return self.concrete.run_python(given, MOVED)
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves, OVERLAP)
         arrays = self.inputs(leaves, self.captures)
@@ -398,7 +413,8 @@ class PreparedCall:
             elif kind is Made:
                 arrays[i] = captured.array()
             elif kind is PlaceInput:
-                arrays[i] = self.convert(leaves[captured.leaf])
+                x = leaves[captured.leaf]
+                arrays[i] = x.array if x.__class__ is Tensor else self.convert(x)
             else:
                 arrays[i] = self.convert(captured)
         return arrays
@@ -433,14 +449,15 @@ class NumberCall(PreparedCall):
         special = outputs.numbers or outputs.arguments
         self.build = functools.partial(outputs.build, env=env) if special else None
 
-    def ready(self, leaves: Any) -> bool:
-        return super().ready(leaves) and (not self.numbers.guards or self.numbers.hold(leaves))
+    def ready(self, leaves: Any) -> Any:
+        found = super().ready(leaves)
+        holds = found is None or not self.numbers.guards or self.numbers.hold(leaves)
+        return found if holds else None
 
     def __call__(self, leaves: Any) -> Any:
-        if self.places.all:
-            given, leaves = leaves, self.extended(leaves)
-            if leaves is None:
-                return self.concrete.run_python(given, MOVED)
+        given, leaves = leaves, self.extended(leaves)
+        if leaves is None:
+            return self.concrete.run_python(given, MOVED)
         if self.plain is not None and self.plain(leaves):
             return self.concrete.run_python(leaves, OVERLAP)
         try:

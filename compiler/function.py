@@ -131,8 +131,10 @@ class Function:
                         entry = exact.get(tuple(map(input_key, args)))
                 except TypeError:
                     entry = None
-                if entry is not None and (entry.free or entry.ready(args)):
-                    return entry(args)
+                if entry is not None:
+                    found = args if entry.free else entry.ready(args)
+                    if found is not None:
+                        return entry(found)
             return self._call(args, kwargs)
         except Exception as error:
             bind.leave(error)
@@ -227,7 +229,8 @@ class Function:
         """The call prepared for these exact arguments."""
         exact = self._exact if _current.get() is None else self._above
         entry: PreparedCall | Paced | None = exact.get(self._keys.exact(leaves, structure))
-        if entry is not None and entry.ready(leaves) and entry.concrete.stands_apart(leaves):
+        apart = entry is not None and entry.concrete.stands_apart(leaves)
+        if entry is not None and apart and entry.ready(leaves) is not None:
             return entry
         concrete = self.concrete(leaves, structure)
         entry = concrete.prepared(leaves)
@@ -344,12 +347,15 @@ class Function:
         except Changed:
             raise
         except (StagingError, TypeError, AttributeError, PlainPython) as failed:
+            if first.tracer.places.scalars:  # their values decide, perhaps
+                self._keys.fix(first.tracer.places.scalars)
+                return self._traced(key, leaves, structure)
             error = failed.cause if isinstance(failed, PlainPython) else failed
             if error is None:
                 raise
             plain = plain_key(key, leaves, error)
             known = isinstance(error, TwofoldError) or not first.gave_numbers()
-            if plain == key and known and not first.tracer.arrays.withheld:
+            if plain == key and known and not first.withheld():
                 raise
         again = Tracing(self, leaves, structure, plain)
         concrete = ConcreteFunction(self, traced(again, self.cuts))

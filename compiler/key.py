@@ -43,7 +43,8 @@ class Keys:
         self.ints = False  # whether some int is an input
         self._first: dict[Any, int] = {}  # the first value of an int, by structure and leaf or slot
         self._changing: set[SlotKey] = set()  # slots of ints that are inputs
-        self._first_arrays: dict[SlotKey, weakref.ref[Any]] = {}  # in attributes
+        self._first_held: dict[SlotKey, Any] = {}  # values in attributes, names and items
+        self._fixed: set[SlotKey] = set()  # of scalars of NumPy's that count by value
         self._arrays: dict[int, weakref.ref[Any]] = {}  # whose elements are other ones at times
 
     def pattern(self, leaves: list[Any], structure: Structure) -> Key:
@@ -72,7 +73,7 @@ class Keys:
 
     def meet(self, leaves: list[Any], structure: Structure) -> bool:
         """Look at the arguments of a call that needs a trace; whether that changes its key."""
-        known: tuple[Any, ...] = self._first, self._first_arrays, self._inputs
+        known: tuple[Any, ...] = self._first, self._first_held, self._inputs
         if max(map(len, known)) > STRUCTURES:
             self.clear()
         inputs = self._inputs.get(structure, _NONE)
@@ -98,13 +99,25 @@ class Keys:
             self._changing.add(place)
         return type(value) is float or place in self._changing
 
-    def moves(self, place: SlotKey, array: np.ndarray[Any, Any]) -> bool:
-        """Whether an attribute has been seen to hold another array than this one."""
+    def moves(self, place: SlotKey, value: Any) -> bool:
+        """Whether an attribute, a name or an item has been seen to hold another array or tensor
+        than this one, or another integer of NumPy's; a floating one is an input at once."""
+        if place in self._fixed:
+            return False
+        if isinstance(value, np.inexact):
+            return True
         if place not in self._changing:
-            first = self._first_arrays.setdefault(place, weakref.ref(array))
-            if first() is not array:
+            scalar = isinstance(value, np.generic)
+            first = self._first_held.setdefault(place, value if scalar else weakref.ref(value))
+            known = first() if isinstance(first, weakref.ref) else first
+            same = known is value or (scalar and type(known) is type(value) and known == value)
+            if not same:
                 self._changing.add(place)
         return place in self._changing
+
+    def fix(self, places: Iterable[SlotKey]) -> None:
+        """Scalars of NumPy's in these places count by value from now on."""
+        self._fixed.update(places)
 
     def changes(self, array: Any) -> None:
         """The elements of an array or a tensor that the function reads were others: they are not
@@ -132,7 +145,8 @@ class Keys:
         self._first.clear()
         self._changing.clear()
         self._arrays.clear()
-        self._first_arrays.clear()
+        self._first_held.clear()
+        self._fixed.clear()
 
 
 def _by_value(x: Any, leaf: int, inputs: dict[int, bool]) -> bool:

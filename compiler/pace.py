@@ -35,9 +35,9 @@ class Paced:
         self.count, self.next = 0, FIRST
         self.best = [0.0, 0.0]  # seconds of a call with graphs, and as plain Python
 
-    def ready(self, leaves: Any) -> bool:
-        """Whether the graph is good for the state that it reads."""
-        return self.is_plain or bool(self.prepared.ready(leaves))
+    def ready(self, leaves: Any) -> Any:
+        """The leaves, if the graph is good for the state that it reads; else None."""
+        return leaves if self.is_plain or self.prepared.ready(leaves) is not None else None
 
     def __call__(self, leaves: Any) -> Any:
         return self.call(leaves, {}, leaves)
@@ -49,7 +49,8 @@ class Paced:
         if turn < 0:
             return self._make(self.is_plain, args, kwargs, leaves)
         plain = turn % 2 == 1
-        if not plain and self.is_plain and not (self.prepared.free or self.prepared.ready(leaves)):
+        fits = self.prepared.free or self.prepared.ready(leaves) is not None
+        if not plain and self.is_plain and not fits:
             return self._make(True, args, kwargs, leaves)
         begin = time.perf_counter()
         made = self._make(plain, args, kwargs, leaves)

@@ -1,7 +1,8 @@
-"""Arrays that attributes and items hold, another one from call to call: ``self.u = self.u + 1``.
+"""Values that attributes, names and items hold, another one each time: ``self.u = self.u + 1``.
 
-Such an array is a hidden argument of a trace. It stands behind the leaves of the arguments, so that
-its sizes are symbols, writes reach it, and overlaps with other arrays are seen, as for those.
+Such an array, tensor or scalar of NumPy's is a hidden argument of a trace. It stands behind the
+leaves of the arguments, so that its sizes are symbols, writes reach it, and overlaps with other
+arrays are seen, as for those.
 """
 
 from __future__ import annotations
@@ -13,64 +14,80 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twofold.ir.tree import Leaves, dict_of
+from twofold.runtime.tensor import Tensor
 
 from .key import part_text
-from .readers import MISSING, reference
+from .readers import MISSING, WHOLE, CellContent, Item, reference
 from .signature import leaf_pattern
 from .slots import Slot, SlotKey
 
 Make = Callable[[Any, str, int], Any]
 
-__all__ = ["Place", "PlaceInput", "Places"]
+__all__ = ["Extended", "Place", "PlaceInput", "Places", "may_move"]
+
+
+def may_move(value: Any) -> bool:
+    """Whether this is of a kind that places hold."""
+    kind = type(value)
+    if kind is Tensor:
+        return not value.__dict__
+    return kind is np.ndarray or issubclass(kind, np.number | np.bool_)
 
 
 class Place(NamedTuple):
-    """Where an array is found, an attribute or an item. ``pattern``: what counts of it."""
+    """Where a value is found. ``pattern``: what counts of it."""
 
     text: str
     read: Callable[[], Any]
+    kind: type
     pattern: Any
 
 
 class PlaceInput(NamedTuple):
-    """A hidden input of the graph: the array that stands behind the leaves, in this position."""
+    """A hidden input of the graph: the value that stands behind the leaves, in this position."""
 
     leaf: int
 
 
-class _Extended(Leaves):
+class Extended(Leaves):
+    """The leaves of a call, and what its places hold. ``given``: the leaves alone."""
+
     given: Any
 
 
 class Places:
-    """The arrays that one trace finds in such places. ``count``: the leaves of the arguments."""
+    """The values that one trace finds in such places. ``count``: the leaves of the arguments."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.all: list[Place] = []
-        self.arrays: list[Any] = []  # those of the example call, while it is traced
+        self.held: list[Any] = []  # the values of the example call, while it is traced
+        self.made: list[Any] = []  # what stands for them
+        self.scalars: list[SlotKey] = []  # where scalars of NumPy's are
         self._known: dict[SlotKey, tuple[Any, Any]] = {}  # with the owner, which stays alive
-        self._pins: dict[int, Callable[[], Any]] = {}  # by what stands for an array
+        self._pins: dict[int, Callable[[], Any]] = {}  # by what stands for a value
 
     def extended(self, leaves: Sequence[Any]) -> Any:
-        """The leaves of a call, and behind them its arrays; None where one is of another kind."""
-        if not self.all or type(leaves) is _Extended:
+        """The leaves of a call, and behind them its values; None where one is of another kind."""
+        if not self.all or type(leaves) is Extended:
             return leaves
-        made = _Extended(leaves)
+        made = Extended(leaves)
         made.given, made.containers = leaves, getattr(leaves, "containers", [])
         for place in self.all:
             found = place.read()
-            if type(found) is not np.ndarray or leaf_pattern(found) != place.pattern:
+            if type(found) is not place.kind or leaf_pattern(found) != place.pattern:
+                return None
+            if place.kind is Tensor and found.__dict__:
                 return None
             made.append(found)
         return made
 
     def plain(self, leaves: Sequence[Any]) -> Any:
         """The leaves of the arguments alone, as they were given."""
-        return leaves.given if type(leaves) is _Extended else leaves
+        return leaves.given if type(leaves) is Extended else leaves
 
     def misfits(self) -> Iterator[str]:
-        """The attributes that hold arrays of another kind."""
+        """The places that hold values of another kind."""
         for place in self.all:
             now = leaf_pattern(place.read())
             if now != place.pattern:
@@ -79,12 +96,21 @@ class Places:
     # while a function is traced
 
     def known(self, owner: Any, key: Any) -> Any:
-        """What stands for the array of a place that has been read, or None."""
+        """What stands for the value of a place that has been read, or None."""
         found = self._known.get((id(owner), key))
         return None if found is None else found[1]
 
+    def standing_for(self, value: Any) -> Any:
+        """What stands for a value that is found in another way than by its place as well: it has
+        to be the same one in each call. None for any other value."""
+        for held, made in zip(self.held, self.made, strict=True):
+            if held is value:
+                self.pin(made)
+                return made
+        return None
+
     def attribute(self, watch: Any, owner: Any, name: str, make: Make) -> Any:
-        """Have the array of an attribute be found by each call; None where its guard cannot be
+        """Have the value of an attribute be found by each call; None where its guard cannot be
         told to let it be another one. ``make`` gives what stands for it, as a leaf in a place."""
         indices, held = watch.walker.indices.get(id(owner), ()), dict_of(owner)
         if len(indices) != 1 or name not in held:
@@ -92,38 +118,57 @@ class Places:
         read = functools.partial(_attribute, reference(owner), name)
         text, part = f"{type(owner).__name__}.{name}", len(held) + list(held).index(name)
         slot = Slot(text, read, held[name], indices[0], part)
+        return self._slotted(watch, owner, name, slot, make)
+
+    def name(self, watch: Any, owner: Any, name: str, make: Make) -> Any:
+        """The same for a global name, or what a cell holds ("")."""
+        indices = watch.walker.places.get((id(owner), name), ())
+        if len(indices) != 1:
+            return None
+        read: Any = Item(owner, name) if name else CellContent(owner)
+        slot = Slot(name or "a captured variable", read, read(), indices[0], WHOLE)
+        return self._slotted(watch, owner, name, slot, make)
+
+    def _slotted(self, watch: Any, owner: Any, name: str, slot: Slot, make: Make) -> Any:
+        place = _place(slot.text, slot.read, slot.value)
         watch.numbers[id(owner), name] = slot
-        slot.symbol = self._made(owner, name, Place(text, read, leaf_pattern(held[name])), make)
-        self._pins[id(slot.symbol)] = functools.partial(setattr, slot, "symbol", None)
-        return slot.symbol
+        slot.symbol = made = self._made(owner, name, place, make)
+        self._pins[id(made)] = functools.partial(setattr, slot, "symbol", None)
+        return made
 
     def item(self, watch: Any, owner: Any, key: Any, make: Make) -> Any:
-        """The same for an item of a list or a dict that the function writes to."""
+        """The same for an item of a list or a dict."""
         read = functools.partial(_item, owner, key)
         text = f"{type(owner).__name__}[{key!r}]"
-        made = self._made(owner, key, Place(text, read, leaf_pattern(read())), make)
+        made = self._made(owner, key, _place(text, read, read()), make)
         self._pins[id(made)] = functools.partial(watch.add, text, read)
         return made
 
     def _made(self, owner: Any, key: Any, place: Place, make: Make) -> Any:
-        array = place.read()
+        value = place.read()
         name = str(key) if str(key).isidentifier() else "item"
-        made = make(array, name, self.count + len(self.all))
+        made = make(value, name, self.count + len(self.all))
         self.all.append(place)
-        self.arrays.append(array)
+        self.held.append(value)
+        self.made.append(made)
+        self.scalars += [(id(owner), key)] if isinstance(value, np.generic) else []
         self._known[id(owner), key] = owner, made
         return made
 
     def pin(self, made: Any) -> None:
-        """The array is found in another way as well: it has to be the same one in each call."""
+        """The value is found in another way as well: it has to be the same one in each call."""
         pin = self._pins.pop(id(made), None)
         if pin is not None:
             pin()
 
     def end(self) -> None:
         """The trace is over: nothing that it was made of is kept alive."""
-        for held in (self.arrays, self._known, self._pins):
+        for held in (self.held, self.made, self._known, self._pins):
             held.clear()
+
+
+def _place(text: str, read: Callable[[], Any], value: Any) -> Place:
+    return Place(text, read, type(value), leaf_pattern(value))
 
 
 def _item(owner: Any, key: Any) -> Any:

@@ -227,6 +227,8 @@ class Tracer(bind.Ground):
         # those of them that were given attributes, and those that the trace relies on to have none
         self.adorned: set[int] = set() if outer is None else outer.adorned
         self.bare: set[int] = set() if outer is None else outer.bare
+        # tensors that code was told to be different objects
+        self.identities: list[Any] = [] if outer is None else outer.identities
         self.places: Places = Places(0) if outer is None else outer.places
         self.effects: list[Any] = []  # what a call does after the graph (``capture/journal.py``)
         self.cut_at: int | None = None  # the instruction before which the trace ends
@@ -252,9 +254,12 @@ class Tracer(bind.Ground):
     def found(self, array: np.ndarray[Any, Any], name: str, leaf: int) -> Traced:
         """A hidden input like ``array``, which each call finds behind the leaves of its arguments;
         each axis has its own symbol."""
-        shape = [self.sizes.new(n, leaf, axis) for axis, n in enumerate(array.shape)]
         self.captures.append(PlaceInput(leaf))
-        return Traced(self.graph.input(TensorType(array.dtype, shape), name), self)
+        return self.input(array, name, leaf)
+
+    def has_captured(self, value: Any) -> bool:
+        """Whether a tensor from outside is a hidden input, the same one in each call."""
+        return id(value) in self._captured
 
     def prepare(self, op: Op, args: tuple[Any, ...], attrs: dict[str, Any]) -> Call:
         """Arguments as values of the graph, with casts for promotion; types inferred."""
@@ -447,6 +452,8 @@ class Tracer(bind.Ground):
             node = self.graph.add(OPS["constant"], (), {"value": as_array(held)})
             return Traced(node.out, self)
         found = self._captured.get(id(arg))
+        if found is None and isinstance(arg, Tensor):
+            found = self.places.standing_for(arg)
         if found is None:
             array = as_array(held)
             value = self.graph.input(TensorType(array.dtype, array.shape), "captured")

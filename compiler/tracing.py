@@ -57,6 +57,7 @@ class Trace(NamedTuple):
     prelude: Prelude | None  # what is called before the graph
     apart: frozenset[int]  # containers from outside that it looks at, which no argument may be
     places: Places  # arrays that attributes hold, behind the leaves
+    told: list[Any] | None  # tensors from outside if it was told whether tensors are one; else None
     bare: list[int]  # leaves that may have no attributes but those of their class
 
 
@@ -87,7 +88,6 @@ class Tracing:
         self.seen = watch(handles[0], [*objects, *kinds_of(structure), *handles[1:]])
         tracer.watch = self.seen
         self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key)
-        self.before = {i: x.value for i, x in enumerate(self.traced) if isinstance(x, Traced)}
         self.arguments, self.containers = rebuild(structure, self.traced)
         self.seen.walker.seen.update({id(c): c for c in self.containers})  # the key has them
         self.outside = set(self.seen.walker.seen)  # what names lead to
@@ -152,8 +152,12 @@ class Tracing:
         if changed and not self.function.keeps_changes:
             self.effects.undo()
             raise Changed(reason(self.function.name, changed))
-        now = {i: self.traced[i] for i in self.before}
-        written = {i: x for i, x in now.items() if x.value is not self.before[i]}
+        traced = [*self.traced, *tracer.places.made]
+        written = {
+            at: x
+            for i, (x, first) in enumerate(tracer.arguments)
+            if traced[at := self._position(i)] is x and x.value is not first
+        }
         tracer.arrays.flush()
         made = tracer.arrays.machine.heap.made
         outside = [key for key in (*self.outside, *journal.shadows) if key not in made]
@@ -163,7 +167,7 @@ class Tracing:
             result, segment.why = tuple(segment.values), self.why
             outside += map(id, result)
         outputs = Outputs(
-            result, tracer, self.traced, written, seen, self.containers, outside,
+            result, tracer, traced, written, seen, self.containers, outside,
             lambda x: journal.known_object(x, self.leaves),
             lambda x: (
                 journal.returned_object(x, self.leaves, self.outside) if segment is None
@@ -176,13 +180,21 @@ class Tracing:
         tracer.arrays.guards(seen)
         seen.narrow(tracer.arrays.read_names())
         seen.open_numbers()
-        leaves = [*self.leaves, *tracer.places.arrays]
+        leaves = [*self.leaves, *tracer.places.held]
         strides = {i: leaves[i].strides for i in sorted(tracer.arrays.pinned)}
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
             tracer.arrays.replays, again, tracer.prelude or None, apart, tracer.places,
-            [self.positions[i] for i in tracer.bare],
+            [x for x in told if not isinstance(x, Traced)] if (told := tracer.identities) else None,
+            [self._position(i) for i in tracer.bare],
+        )  # fmt: skip
+
+    def _position(self, argument: int) -> int:
+        """The leaf of an input: those of the arguments, then what places hold."""
+        count = len(self.positions)
+        return self.positions[argument] if argument < count else (
+            len(self.leaves) + argument - count
         )  # fmt: skip
 
     def until(self, at: int, why: str) -> Tracing:
@@ -210,6 +222,10 @@ class Tracing:
     def gave_numbers(self) -> bool:
         """Whether the function met a number as an input that a name or an attribute gave."""
         return any(slot.symbol is not None for slot in self.reads.slots.values())
+
+    def withheld(self) -> bool:
+        """Whether another trace would know elements and values that this one did not look at."""
+        return bool(self.tracer.arrays.withheld or self.tracer.places.all)
 
 
 def traced(tracing: Tracing, cuts: bool) -> Trace:

@@ -21,7 +21,8 @@ from twofold.runtime.variable import Variable
 
 from ..loading import late
 from ..ndarrays.base import TracedArray, TracedScalar
-from ..ndarrays.names import Module, _Space
+from ..ndarrays.names import Called, Module, _Space
+from ..places import may_move
 from ..plain import PlainPython
 from ..symint import SymInt
 from ..trace import Traced
@@ -166,6 +167,8 @@ class Capture(Decisions):
             return names.kind(found, frame)
         if type(found) in (float, int):
             return names.home.number(space.real, name, found) if type(space) is _Space else found
+        if may_move(found) and type(space) is _Space:
+            found = names.home.found_in(space.real, name, found, "name")
         return names.value(found)
 
     def met(self, value: Any) -> Any:
@@ -185,8 +188,8 @@ class Capture(Decisions):
                 return self.invoke(frame, fallback, (name,), {})
             return owner.named(name, frame)
         made = super().attribute(frame, owner, name)
-        if type(made) is np.ndarray and not self.is_own(owner):
-            return self.tracer.arrays.found_in(owner, name, made, of_item=False)
+        if may_move(made) and not self.is_own(owner):
+            return self.tracer.arrays.found_in(owner, name, made, "attribute")
         return sized(made)
 
     def handle(self, frame: Frame, error: BaseException) -> bool:
@@ -235,8 +238,9 @@ class Capture(Decisions):
     # iteration
 
     def iterator(self, frame: Frame, value: Any) -> Any:
-        self.observe(value)
         source = source_of(value)
+        if not isinstance(source, Items) or not self.reads_keys(value):
+            self.observe(value)
         return super().iterator(frame, value) if source is None else Walk(source)
 
     def advance(self, frame: Frame, end: int) -> Any:
@@ -293,6 +297,8 @@ class Capture(Decisions):
         if runs(value) is not None:
             self.give_up("the items of a list whose length the graph decides")
         self.draws(value)
+        if (entries := self.entries(value)) is not value:
+            return entries
         source = value.source if type(value) is Walk else source_of(value)
         if source is None or isinstance(source, Items):
             self.observe(value)
@@ -319,6 +325,7 @@ class Capture(Decisions):
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         if isinstance(held, collections.defaultdict) and self.is_own(held):
             self.changes(held)  # it may get the key
+        key = self.from_start(held, key)
         if type(whole(key)) is TracedNumber and self.is_listed(held):
             return self.picked(held, whole(key))
         if is_asked(self, held, key):
@@ -439,14 +446,18 @@ class Capture(Decisions):
                 raise Unmergeable("a `with` ends on one way only")
             self.open.remove(function)
             return function.function(*args)
-        if iterates(function):
-            args = iterated(self, frame, function, args)
-        self.parts_now = parts
-        self._looked_into(function, args, kwargs)
-        if (walk := walk_of(self, frame, function, args, kwargs)) is not NotImplemented:
+        walk = walk_of(self, frame, function, args, kwargs)
+        if walk is not NotImplemented:
+            self._looked_into(function, args, kwargs, walks=True)
             return walk
         for value in args if goes_on(function) else ():
             self.goes_over(value)
+        if iterates(function):
+            args = iterated(self, frame, function, args)
+        elif type(function) is Called:
+            args = tuple(map(self.entries, args))
+        self.parts_now = parts
+        self._looked_into(function, args, kwargs)
         only_moves = moves(frame, function)
         function, args, kwargs = self.presented(function, args, kwargs, only_moves)
         if not looks(function):
@@ -465,13 +476,17 @@ class Capture(Decisions):
         made = self.journal.original(super().native(frame, function, args, kwargs))
         return sized(made_here(self, function, made))
 
-    def _looked_into(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """What a function that is not interpreted is given may be read by it, and used up."""
+    def _looked_into(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], walks: bool = False
+    ) -> None:
+        """What a function that is not interpreted is given may be read by it, and used up.
+        ``walks``: a loop does that, item by item."""
         if looks(function):
             return
         shown = any(function is f for f in PRINTS)
         for value in (*args, *kwargs.values(), getattr(function, "__self__", None)):
-            self.observe(value)
+            if not walks or not self.reads_keys(value):
+                self.observe(value)
             if not shown:  # which writes to a file, and shows an iterator unread
                 self.draws(value)
 
@@ -492,6 +507,8 @@ class Capture(Decisions):
             if other is not None and not self.is_own(other) and not is_staged(other):
                 self.refuse_step("the identity of an object of a library")
         apart = left is not right and left is not None and right is not None
+        if apart and isinstance(left, Tensor) and isinstance(right, Tensor):
+            self.tracer.identities += [left, right]
         if apart and self.heap.aliases.may_be_one(left, right):
             self.cuts.whole = True
             self.give_up("`is` of objects of which the graph decides whether they are one")

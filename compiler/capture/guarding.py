@@ -39,12 +39,13 @@ from ..state import attributes_named, is_generator
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .frame import Frame
-from .journal import WHOLE
+from .journal import SHADOWED, WHOLE
 from .machine import Generator
 from .observed import Reads
 from .outside import of_class
 from .pure import FIXED, decimal_context, is_computed, is_immutable, is_text
 from .text import Text
+from .walks import VIEWS, viewed
 from .writes import Writes
 
 __all__ = ["ANY", "ATOMS", "KEYS", "OF_TRACE", "STATEFUL", "Guarding", "kind_of"]
@@ -59,6 +60,8 @@ KEYS = ATOMS - {type(None)}
 ANY: Any = object()
 _READ_AS_IS = (*OF_TRACE, type, types.ModuleType)
 _PLAIN = ATOMS | TUPLES
+_HOLDERS = (list, tuple, dict, set, deque)
+_DEEP = 4  # containers in containers that are looked into
 _OF_RECORDING = frozenset(("watch", "reset", "stop_recording"))
 
 
@@ -86,6 +89,9 @@ class Guarding(Writes):
         if owner is os.environ and type(key) is str:
             self.guard(f"os.environ[{key!r}]", functools.partial(os.environ.get, key))
             return
+        owner = viewed(owner) if type(owner) in VIEWS else owner
+        if key is ANY and isinstance(owner, _HOLDERS):
+            self._read_inside(owner, _DEEP)
         if type(owner) in _PLAIN or self.is_own(owner):
             return
         if is_generator(owner) and self.tracer.prelude is not None:
@@ -98,6 +104,14 @@ class Guarding(Writes):
         if self.watch is not None and self.watch.walker is not None:
             self.reads.whole.add(id(owner))
         self._meet(owner, () if key is ANY else (key,))
+
+    def _read_inside(self, value: Any, depth: int) -> None:
+        """All that containers from outside hold is read, of those inside others too."""
+        if depth < _DEEP and type(value) in SHADOWED and not self.is_own(value):
+            self.journal.reads.setdefault(id(value), (value, set()))[1].add(WHOLE)
+        for part in value.values() if isinstance(value, dict) else value:
+            if depth and isinstance(part, _HOLDERS):
+                self._read_inside(part, depth - 1)
 
     def _meet(self, owner: Any, keys: tuple[Any, ...] = ()) -> None:
         if self.watch is not None and self.watch.walker is not None:

@@ -33,7 +33,7 @@ from .aliases import is_full
 from .choice import Run
 from .pure import holds_value
 
-__all__ = ["GONE", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect", "Index",
+__all__ = ["GONE", "KEYS", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect", "Index",
            "Journal", "Put", "read_item"]  # fmt: skip
 
 
@@ -49,6 +49,7 @@ GONE: Any = _Mark("GONE")  # an attribute that has been deleted
 TORN: Any = _Mark("TORN")  # one of which the ways of a branch left different things
 WHOLE: Any = _Mark("WHOLE")  # everything that an object holds
 LENGTH: Any = _Mark("LENGTH")  # how many items it has
+KEYS: Any = _Mark("KEYS")  # which keys it has, in their order
 _MOST_PARTS = 1000  # of an object that are looked at
 _HEAP_TYPE = 1 << 9  # a class that a class statement made
 SHADOWED = (list, dict, set, deque, OrderedDict, defaultdict, Counter, bytearray)
@@ -106,6 +107,7 @@ class Journal:
         self.numbers: dict[tuple[int, Any], Any] = {}  # owner and key -> the number of each call
         self.grown: dict[int, int] = {}  # lists made longer only -> by the last items
         self.known: dict[int, set[Any]] = {}  # owner -> keys of a container that got values
+        self.touched: dict[int, set[Any]] = {}  # owner -> keys that may have got values
         self.sides: list[tuple[Any, bool]] = [(tracer, True)]  # whether a part keeps entries
         self.repeated: Any = None  # what trips of loops do (``repeated.py``)
         self.marks: list[int] = []  # how many entries there were when a part began
@@ -139,6 +141,21 @@ class Journal:
                     found[key] = number
             self._stand_for(owner, found)
         return found
+
+    def touch(self, owner: Any, key: Any) -> None:
+        """An item of a container may get a value, ``WHOLE`` for any of them."""
+        if type(key) is int and key < 0 and type(owner) is list:
+            key = WHOLE
+        key = key if type(key) in (str, int) else WHOLE
+        self.touched.setdefault(id(owner), set()).add(key)
+        if key is WHOLE and type(owner) is list:  # items have other places, perhaps
+            self.known.pop(id(owner), None)
+
+    def is_untouched(self, owner: Any, key: Any) -> bool:
+        """Whether the call has not written to an item of a container."""
+        held = self.touched.get(id(owner), ())
+        by_end = type(key) is int and key < 0 and type(owner) is list
+        return not held or not (by_end or key in held or WHOLE in held)
 
     def _stand_for(self, owner: Any, made: Any) -> None:
         self.shadows[id(owner)] = owner, made
@@ -273,18 +290,25 @@ class Journal:
             self.effect_of(e, e.held[e.name]) if type(e) is Put else e for e in self.entries
         ]
         again = []
+        if watch is None or watch.walker is None:
+            return ""
         for owner, made in self.shadows.values():
-            keys = self.reads.get(id(owner), (None, set()))[1]
-            keys = {k for k in keys if (id(owner), k) not in self.numbers}
-            if watch is not None and watch.walker is not None:
-                known = self.known.get(id(owner), set())
-                again += _narrow(watch, owner, made, keys, known, id(made) in self.torn)
+            keys, known = self._keys(owner), self.known.get(id(owner), set())
+            again += _narrow(watch, owner, made, keys, known, id(made) in self.torn)
+        for key in {place for place, _ in self.numbers} - self.shadows.keys():
+            owner = self.reads[key][0]  # only read, and each call finds other values there
+            _narrow_items(watch, owner, owner, self._keys(owner), set(), False)
         return ", ".join(again)
+
+    def _keys(self, owner: Any) -> set[Any]:
+        """What was read of an object and counts."""
+        keys = self.reads.get(id(owner), (None, set()))[1]
+        return {k for k in keys if (id(owner), k) not in self.numbers}
 
     def release(self) -> None:
         """Keep nothing alive."""
         for held in (self.entries, self.shadows, self.owners, self.reads, self.drawn, self.known,
-                     self.numbers):  # fmt: skip
+                     self.numbers, self.touched):  # fmt: skip
             held.clear()
 
     def known_object(self, value: Any, leaves: Any) -> Any:
@@ -408,7 +432,8 @@ def _narrow_items(
         else:
             watch.compare_less(index, _nothing)
     if isinstance(owner, dict):
-        closed = keys if torn else keys & known
+        same = len(made) == len(owner) and not torn
+        closed = keys if torn else keys & known | (set() if same else keys & {KEYS, LENGTH})
     else:
         same = len(made) == len(owner) and not torn
         closed = {k for k in keys if type(k) is not Index and not (k is LENGTH and same)}
@@ -420,9 +445,11 @@ def _nothing() -> None:
 
 
 def read_item(owner: Any, key: Any) -> Any:
-    """An item of a container, MISSING if there is none, or its length."""
+    """An item of a container, MISSING if there is none, or its length or its keys."""
     if key is LENGTH:
         return len(owner)
+    if key is KEYS:
+        return tuple(dict.keys(owner))
     if type(key) is Index:
         length = len(owner) + key.more
         return -length <= key.at < length

@@ -107,6 +107,10 @@ class Objects(Machine):
         """What stands for an object; see ``Writes``."""
         return value
 
+    def pairs(self, value: Any) -> Any:
+        """A mapping all of which is taken."""
+        return value
+
     def load_module(self, frame: Frame, name: str, names: Any, level: int) -> Any:
         """What ``import`` gives."""
         return builtins.__import__(name, frame.f_globals, None, names, level)

@@ -200,7 +200,7 @@ def dict_update(machine: Objects, frame: Frame, step: Step) -> None:
     machine.changes(held)
     if not hasattr(other, "keys"):
         raise TypeError(f"'{type(other).__name__}' object is not a mapping")
-    held.update(mapped(machine, frame, machine.present(other)))
+    held.update(mapped(machine, frame, machine.pairs(other)))
 
 
 @instruction("DICT_MERGE")
@@ -209,7 +209,7 @@ def dict_merge(machine: Objects, frame: Frame, step: Step) -> None:
     held = frame.stack[-step.arg]
     if not hasattr(other, "keys"):
         raise TypeError(f"argument after ** must be a mapping, not {type(other).__name__}")
-    other = mapped(machine, frame, machine.present(other))
+    other = mapped(machine, frame, machine.pairs(other))
     machine.changes(held)
     for key, value in dict(other).items():
         if key in held:
@@ -292,7 +292,7 @@ def match_sequence(machine: Objects, frame: Frame, step: Step) -> None:
 
 @instruction("MATCH_KEYS")
 def match_keys(machine: Objects, frame: Frame, step: Step) -> None:
-    subject, keys = machine.present(frame.stack[-2]), frame.stack[-1]
+    subject, keys = machine.pairs(frame.stack[-2]), frame.stack[-1]
     missing = object()
     found = tuple([subject.get(key, missing) for key in keys])
     frame.stack.append(None if any(x is missing for x in found) else found)

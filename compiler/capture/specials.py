@@ -64,10 +64,8 @@ def iterates(function: Any) -> bool:
 
 
 def goes_on(function: Any) -> bool:
-    """Whether a function gives an iterator over what it is given, which is used up later."""
-    return function is iter or function is reversed or iterates(function) and (
-        function not in _AT_ONCE
-    )  # fmt: skip
+    """Whether a function gives an iterator of Python's over a container, which is used up later."""
+    return function is iter or function is reversed
 
 
 def moves(frame: Frame | None, function: Any) -> bool:
@@ -82,7 +80,7 @@ def iterated(machine: Any, frame: Frame, function: Any, args: tuple[Any, ...]) -
         return args
     made = list(args)
     for i in range(*_WALKED[function].indices(len(args))):
-        x = args[i]
+        x = made[i] = machine.entries(args[i], function not in _AT_ONCE)
         own = machine.own_method(x, "__iter__") or (
             not hasattr(type(x), "__iter__") and machine.own_method(x, "__getitem__")
         )

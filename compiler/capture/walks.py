@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections import OrderedDict
+from collections.abc import Iterator
 from operator import is_
 from typing import Any
 
@@ -24,7 +25,7 @@ from .held import opened
 from .numbers import DTYPES, TracedNumber, as_tensor, bounds_of, sized, surely
 
 __all__ = ["VIEWS", "Counted", "Drawn", "Items", "Numbered", "Reversed", "Rows", "Span", "Walk",
-           "Zipped", "viewed"]  # fmt: skip
+           "Zipped", "one_by_one", "viewed"]  # fmt: skip
 
 INT32 = np.dtype("int32")
 VIEWS = {
@@ -178,14 +179,26 @@ class Items:
     def item(self, at: Any) -> Any:
         """The item at a position, of which it is known that there is one."""
         if type(at) is not TracedNumber and type(self.length()) is not TracedNumber:
-            return shown(self.owner[at])
+            return _entry(self.held, at)
         return _machine().entry(self.owner, at)
 
+    def all(self) -> list[Any]:
+        """All items, of which the number is known."""
+        return [self.item(i) for i in range(self.length())]
 
-def shown(item: Any) -> Any:
+
+def _entry(held: Any, key: Any) -> Any:
     """An item as code of the trace sees it: ndarrays in it are arrays of the trace."""
     machine = _machine()
-    return item if machine is None else opened(machine, item)
+    return held[key] if machine is None else opened(machine, machine.entry_of(held, key))
+
+
+def one_by_one(source: Items) -> Iterator[Any]:
+    """The items of a source, each when it is asked for."""
+    at = 0
+    while at < source.length():
+        yield source.item(at)
+        at += 1
 
 
 def _machine() -> Any:
@@ -225,16 +238,12 @@ class Drawn(Items):
             raise PlainPython(words="a container that gets other items while a loop goes over it")
         if self.what == "keys":
             return key
-        value = shown(dict.__getitem__(viewed(self.owner), key))
+        value = _entry(viewed(self.held), key)
         return value if self.what == "values" else (key, value)
 
     def is_whole(self) -> bool:
         """Whether it still has the keys that it had, in their order."""
         return len(now := self._now()) == len(self.keys) and all(map(is_, now, self.keys))
-
-    def all(self) -> list[Any]:
-        """All items."""
-        return [self.item(i) for i in range(len(self.keys))]
 
 
 class Numbered:

@@ -17,14 +17,17 @@ import numpy as np
 from twofold.ir.tensor_shape import LISTED
 
 from ..ndarrays.base import TracedArray
+from ..places import may_move
 from ..slots import Source
 from ..state import MISSING
 from ..symnumber import plain
+from .choice import holds_choice
 from .frame import Frame
-from .journal import LENGTH, SHADOWED, Attributes, Index, read_item
+from .journal import KEYS, LENGTH, SHADOWED, WHOLE, Attributes, Index, read_item
 from .opened import own_method
 from .outside import Outside
-from .walks import VIEWS, viewed
+from .staged import source_of
+from .walks import VIEWS, one_by_one, viewed
 
 __all__ = ["Writes", "looks", "writes_first"]
 
@@ -77,6 +80,7 @@ class Writes(Outside):
         if type(key) is not int or self.heap.parts:
             grown.pop(id(held), None)
         made = self.journal.container(held)
+        self.journal.touch(held, key)
         self.changes(made)
         return made
 
@@ -99,12 +103,62 @@ class Writes(Outside):
             self.journal.numbers[place] = found
         return value if found is None else found
 
-    def _array(self, owner: Any, key: Any, array: Any) -> Any:
-        """An array that a container from outside holds: another one from call to call, perhaps."""
-        made = self.tracer.arrays.found_in(owner, key, array, of_item=True)
-        if made is not array:
+    def _moving(self, owner: Any, key: Any, value: Any) -> Any:
+        """An array, tensor or scalar of NumPy's that a container from outside holds: another one
+        from call to call, perhaps."""
+        made = self.tracer.arrays.found_in(owner, key, value, "item")
+        if made is not value:
             self.journal.numbers[id(owner), key] = made
         return made
+
+    def reads_keys(self, value: Any) -> bool:
+        """A loop goes over a list or a dict, or a view of one: how long it is or which keys it has
+        is read, and an item when it is its turn (``entry_of``). Whether this is such a container
+        from outside."""
+        owner = viewed(value) if type(value) in VIEWS else value
+        if type(owner) not in (list, dict) or self.is_own(owner):
+            return False
+        self.journal.read(owner, LENGTH if type(owner) is list else KEYS)
+        self._meet(owner)
+        return True
+
+    def entries(self, value: Any, later: bool = False) -> Any:
+        """The items of a list, a dict or a view of one from outside, read one by one, ``later``
+        each when it is asked for; any other value as it is."""
+        if type(self.present(value)) is list and holds_choice(self.present(value)):
+            return value
+        if not self.reads_keys(value):
+            return value
+        source = source_of(value)
+        return self.fresh(one_by_one(source) if later else source.all())
+
+    def pairs(self, value: Any) -> Any:
+        """A mapping all of which is taken; one from outside with what stands for its values."""
+        if type(value) is not dict or not self.reads_keys(value):
+            self.observe(value)
+            return self.present(value)
+        return self.fresh({key: self.entry_of(value, key) for key in self.present(value)})
+
+    def entry_of(self, owner: Any, key: Any) -> Any:
+        """An item of a container that a loop goes over."""
+        if type(owner) not in (list, dict) or self.is_own(owner):
+            return self.present(owner)[key]
+        self.observe(owner, key)
+        return self._held_at(owner, key, self.present(owner)[key])
+
+    def _held_at(self, owner: Any, key: Any, made: Any) -> Any:
+        """What stands for an item of a container from outside."""
+        held = self.journal.shadow(owner)
+        if type(key) not in (str, int) or not self.journal.is_untouched(owner, key):
+            return made
+        if may_move(made):
+            found = self._moving(owner, key, made)
+        else:
+            later = held is not None and self.heap.parts  # other ways have it as it is
+            found = made if later else self.number(owner, key, made)
+        if held is not None and not self.heap.parts:
+            held[key] = found
+        return found
 
     def length(self, owner: Any) -> Any:
         """The length of a container from outside."""
@@ -118,6 +172,16 @@ class Writes(Outside):
         self.observe(owner)
         return len(held)
 
+    def from_start(self, held: Any, key: Any) -> Any:
+        """An index that counts from the end of a list of which items have been written to, counted
+        from its start."""
+        if type(key) is not int or key >= 0 or type(held) is not list or self.is_own(held):
+            return key
+        if not self.journal.touched.get(id(held)) or self.journal.grown.get(id(held)):
+            return key
+        self.journal.read(held, LENGTH)
+        return key + len(self.present(held)) if -key <= len(self.present(held)) else key
+
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         real, held = held, self.present(held)
         if type(held) is defaultdict and key not in held and self.is_followed(real):
@@ -127,11 +191,8 @@ class Writes(Outside):
             self.set_item(frame, real, key, made)
             return made
         made = super().item(frame, held, key)
-        if type(key) in (str, int) and self.is_followed(real):
-            if type(made) is np.ndarray and made is read_item(real, key):
-                return self._array(real, key, made)
-            if held is real:
-                return self.number(real, key, made)
+        if self.is_followed(real):
+            made = self._held_at(real, key, made)
         if type(key) is slice and type(held) in (list, bytearray):
             self.fresh(made)
         return made
@@ -150,7 +211,8 @@ class Writes(Outside):
         else:
             self._begin(held, key)[key] = value
         self.journal.log("an assignment to an item", operator.setitem, (held, key, value), {})
-        if isinstance(held, dict) and not self.heap.parts:
+        by_place = type(held) is list and type(key) is int and key >= 0
+        if (isinstance(held, dict) or by_place) and not self.heap.parts:
             self.journal.known.setdefault(id(held), set()).add(key)
 
     def _stays(self, held: Any, key: Any, value: Any) -> bool:
@@ -210,7 +272,12 @@ class Writes(Outside):
     def truth(self, frame: Frame, value: Any) -> Any:
         return super().truth(frame, self.present(value))
 
+    def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
+        self._observe_all(value)
+        return super().text(frame, self.present(value), conversion, spec)
+
     def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        self._observe_all(left, right)
         return super().compare(frame, sign, self.present(left), self.present(right))
 
     def binary(
@@ -219,6 +286,7 @@ class Writes(Outside):
     ) -> Any:  # fmt: skip
         if in_place and self.is_followed(left) and hasattr(left, f"__i{name}__"):
             return self._wrote(frame, left, f"__i{name}__", (right,), {}, function)
+        self._observe_all(left, right)
         if in_place and hasattr(left, f"__i{name}__") and own_method(left, f"__i{name}__") is None:
             self.changes(left)
         left, right = self.present(left), self.present(right)
@@ -226,6 +294,12 @@ class Writes(Outside):
         if type(made) in SHADOWED and made is not left and made is not right:
             self.fresh(made)
         return made
+
+    def _observe_all(self, *values: Any) -> None:
+        """An operator looks at all that containers hold."""
+        for value in values:
+            if isinstance(value, SHADOWED) or type(value) is tuple:
+                self.observe(value)
 
     # calls
 
@@ -256,6 +330,8 @@ class Writes(Outside):
             return self.attribute(frame, owner, rest[0])
         if not self.is_followed(owner):
             return NotImplemented
+        if name in ("keys", "values", "items") and type(owner) is dict and not rest:
+            return getattr(owner, name)()  # nothing is read yet
         if name in ("__iter__", "__reversed__"):
             self.goes_over(owner)
         if name == "get" and 1 <= len(rest) <= 2 and not kwargs and isinstance(owner, dict):
@@ -284,6 +360,7 @@ class Writes(Outside):
         held = self.present(owner)
         held = self.journal.container(owner) if held is owner else held
         self.journal.grown.pop(id(owner), None)
+        self.journal.touch(owner, WHOLE)
         self.changes(held)
         made = function(held, *rest, **kwargs)
         items = self.fresh(list(held))
@@ -323,6 +400,7 @@ class Writes(Outside):
             made = None
         else:
             made = method(held, *args, **kwargs)
+        self.journal.touch(owner, args[0] if name in _BY_KEY else WHOLE)
         self._grew(owner, name, len(held) - before)
         self.journal.log(f"{type(owner).__name__}.{name}", method, (owner, *args), kwargs)
         return owner if made is held else made
@@ -340,6 +418,7 @@ class Writes(Outside):
         """A container is written to by values of the graph, or in trips of a loop: what it holds
         is not known from now on, and who reads it is refused."""
         held = self.journal.container(owner)
+        self.journal.touch(owner, WHOLE)
         self.journal.grown.pop(id(owner), None)
         self.changes(self.journal.torn)
         self.journal.torn.add(id(held))

@@ -135,28 +135,31 @@ class Arrays:
         self.tracer.places.pin(found[1])
         return found[1]
 
-    def found_in(self, owner: Any, key: Any, array: np.ndarray[Any, Any], of_item: bool) -> Any:
-        """The array of the trace for one that an attribute or an item holds, where that has been
-        seen to hold another one; else the array itself."""
+    def found_in(self, owner: Any, key: Any, value: Any, how: str) -> Any:
+        """What stands for an array, a tensor or a scalar of NumPy's in an attribute, a name or an
+        item (``how``), where that has been seen to hold another one; else the value itself."""
         places, keys, watch = self.tracer.places, self.tracer.keys, self.tracer.watch
         known = places.known(owner, key)
         if known is not None:
             return known
         moves = keys is not None and watch is not None and watch.walker is not None
-        if not self.takes(array) or not (moves and keys.moves((id(owner), key), array)):
-            return array
-        if id(array) in self._captured:
-            return array
-        find = places.item if of_item else places.attribute
-        made = find(watch, owner, key, self._found)
+        if is_foreign(value) or not (moves and keys.moves((id(owner), key), value)):
+            return value
+        if id(value) in self._captured or self.tracer.has_captured(value):
+            return value
+        made = places.standing_for(value)
+        if made is not None:
+            return made
+        made = getattr(places, how)(watch, owner, key, self._found)
         if made is None:
-            return array
-        self._captured[id(array)] = array, made
+            return value
+        if type(value) is np.ndarray:
+            self._captured[id(value)] = value, made
         return made
 
-    def _found(self, array: np.ndarray[Any, Any], name: str, leaf: int) -> Any:
-        tensor = self.tracer.found(array, name, leaf)
-        return TracedArray(self, self.cells.outer(tensor, leaf, array))
+    def _found(self, value: Any, name: str, leaf: int) -> Any:
+        tensor = self.tracer.found(value, name, leaf)
+        return tensor if type(value) is Tensor else self.argument(value, leaf, tensor)
 
     def guard(self, name: str, read: Any) -> None:
         """The trace is good while a reader gives what it gives now."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
+from twofold.ir import bind
 from twofold.ir.dtypes import letter
 from twofold.ir.errors import TwofoldError
 from twofold.ir.op import OPS
@@ -120,12 +121,17 @@ def _known(trace: Any, x: Any) -> Any:
 
 
 def trace_of(*values: Any) -> Any:
-    """The trace that one of these belongs to."""
+    """The trace that one of these belongs to; of numbers of a trace the present one."""
+    found = _trace_in(values)
+    return getattr(bind.ground(), "arrays", None) if found is None else found
+
+
+def _trace_in(values: Any) -> Any:
     for x in values:
         if is_traced(x):
             return x.home
         if type(x) in LISTED:
-            found = trace_of(*x)
+            found = _trace_in(x)
             if found is not None:
                 return found
         if isinstance(x, Tensor) and hasattr(x, "trace"):

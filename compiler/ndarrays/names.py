@@ -23,6 +23,7 @@ from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_library, is_library_module
+from ..places import may_move
 from ..state import is_generator
 from . import kinds, protocol
 from .base import is_traced
@@ -43,6 +44,7 @@ class Names:
         self._spaces: dict[int, _Space] = {}
         self._made: dict[int, tuple[Any, Any]] = {}  # by what they stand for, which stays alive
         self.originals: dict[int, Any] = {}  # cells by those that stand for them
+        self._first: dict[int, Any] = {}  # what cells that stand for others began with
 
     def function(self, called: Any) -> Any:
         """The function with hooked names; anything else as it is."""
@@ -103,17 +105,24 @@ class Names:
             held = cell.cell_contents
         except ValueError:
             return cell
-        if type(held) in (float, int):
-            shown = self.home.number(cell, "", held)
-            return cell if shown is held else self._once(cell, lambda _: types.CellType(shown))
         if isinstance(held, types.FunctionType) and _is_open(held):
             if id(cell) not in self._made:  # known before its value, which can need it
                 made = types.CellType()
                 self._made[id(cell)] = (cell, made)
-                made.cell_contents = self.value(held)
+                made.cell_contents = self._first[id(made)] = self.value(held)
             return self._made[id(cell)][1]
-        shown = self.value(held)
-        return cell if shown is held else self._once(cell, lambda _: types.CellType(shown))
+        if type(held) in (float, int):
+            shown = self.home.number(cell, "", held)
+        elif may_move(held) and (shown := self.home.found_in(cell, "", held, "name")) is not held:
+            pass
+        else:
+            shown = self.value(held)
+        return cell if shown is held else self._once(cell, lambda _: self._showing(shown))
+
+    def _showing(self, shown: Any) -> Any:
+        made = types.CellType(shown)
+        self._first[id(made)] = shown
+        return made
 
     def finish(self) -> None:
         """Carry over what was assigned to global names and to names of outer functions."""
@@ -124,8 +133,8 @@ class Names:
                 self._carry(original, made)
 
     def _carry(self, original: Any, made: Any) -> None:
-        now, held = made.cell_contents, original.cell_contents
-        if now is not self.home.number(original, "", held) and now is not self.value(held):
+        now = made.cell_contents
+        if now is not self._first[id(made)]:
             original.cell_contents = now
 
     def value(self, value: Any) -> Any:
