@@ -106,12 +106,9 @@ class Keys:
             return False
         if isinstance(value, np.inexact):
             return True
-        if place not in self._changing:
-            scalar = isinstance(value, np.generic)
-            first = self._first_held.setdefault(place, value if scalar else weakref.ref(value))
-            known = first() if isinstance(first, weakref.ref) else first
-            same = known is value or (scalar and type(known) is type(value) and known == value)
-            if not same:
+        if place not in self._changing:  # an array with a weak reference cannot be resized
+            now = (type(value), value) if isinstance(value, np.generic) else id(value)
+            if self._first_held.setdefault(place, now) != now:
                 self._changing.add(place)
         return place in self._changing
 

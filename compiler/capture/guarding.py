@@ -37,9 +37,9 @@ from ..plain import is_foreign
 from ..readers import MISSING, Item
 from ..state import attributes_named, is_generator
 from ..symint import SymInt
-from ..symnumber import SymNumber
+from ..symnumber import SymNumber, plain
 from .frame import Frame
-from .journal import SHADOWED, WHOLE
+from .journal import SHADOWED, WHOLE, is_key
 from .machine import Generator
 from .observed import Reads
 from .outside import of_class
@@ -100,7 +100,8 @@ class Guarding(Writes):
             self.refuse_step(f"a read of a {type(owner).__name__} of dtype {owner.dtype}")
         if isinstance(owner, OF_TRACE):
             return
-        self.journal.read(owner, key if type(key) in KEYS else WHOLE)
+        key = plain(key) if isinstance(key, SymNumber) else key
+        self.journal.read(owner, key if is_key(key) else WHOLE)
         if self.watch is not None and self.watch.walker is not None:
             self.reads.whole.add(id(owner))
         self._meet(owner, () if key is ANY else (key,))

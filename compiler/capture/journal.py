@@ -33,8 +33,8 @@ from .aliases import is_full
 from .choice import Run
 from .pure import holds_value
 
-__all__ = ["GONE", "KEYS", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect", "Index",
-           "Journal", "Put", "read_item"]  # fmt: skip
+__all__ = ["GONE", "KEYS", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect",
+           "Index", "Journal", "Put", "is_key", "read_item"]  # fmt: skip
 
 
 class _Mark:
@@ -50,6 +50,7 @@ TORN: Any = _Mark("TORN")  # one of which the ways of a branch left different th
 WHOLE: Any = _Mark("WHOLE")  # everything that an object holds
 LENGTH: Any = _Mark("LENGTH")  # how many items it has
 KEYS: Any = _Mark("KEYS")  # which keys it has, in their order
+_KEYS = frozenset((int, float, bool, complex, str, bytes))
 _MOST_PARTS = 1000  # of an object that are looked at
 _HEAP_TYPE = 1 << 9  # a class that a class statement made
 SHADOWED = (list, dict, set, deque, OrderedDict, defaultdict, Counter, bytearray)
@@ -146,7 +147,7 @@ class Journal:
         """An item of a container may get a value, ``WHOLE`` for any of them."""
         if type(key) is int and key < 0 and type(owner) is list:
             key = WHOLE
-        key = key if type(key) in (str, int) else WHOLE
+        key = key if is_key(key) else WHOLE
         self.touched.setdefault(id(owner), set()).add(key)
         if key is WHOLE and type(owner) is list:  # items have other places, perhaps
             self.known.pop(id(owner), None)
@@ -296,8 +297,12 @@ class Journal:
             keys, known = self._keys(owner), self.known.get(id(owner), set())
             again += _narrow(watch, owner, made, keys, known, id(made) in self.torn)
         for key in {place for place, _ in self.numbers} - self.shadows.keys():
-            owner = self.reads[key][0]  # only read, and each call finds other values there
-            _narrow_items(watch, owner, owner, self._keys(owner), set(), False)
+            owner = self.reads.get(key, (None,))[0]
+            if type(owner) not in SHADOWED:
+                continue
+            _narrow_items(  # only read, and each call finds other values there
+                watch, owner, owner, self._keys(owner), set(), False
+            )
         return ", ".join(again)
 
     def _keys(self, owner: Any) -> set[Any]:
@@ -438,6 +443,13 @@ def _narrow_items(
         same = len(made) == len(owner) and not torn
         closed = {k for k in keys if type(k) is not Index and not (k is LENGTH and same)}
     return [f"a {type(owner).__name__}"] if closed else []
+
+
+def is_key(key: Any) -> bool:
+    """Whether an item is known by its key: a number, a text, a tuple of such."""
+    if type(key) is tuple:
+        return all(map(is_key, key))
+    return type(key) in _KEYS
 
 
 def _nothing() -> None:

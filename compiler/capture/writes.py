@@ -23,7 +23,7 @@ from ..state import MISSING
 from ..symnumber import plain
 from .choice import holds_choice
 from .frame import Frame
-from .journal import KEYS, LENGTH, SHADOWED, WHOLE, Attributes, Index, read_item
+from .journal import KEYS, LENGTH, SHADOWED, WHOLE, Attributes, Index, is_key, read_item
 from .opened import own_method
 from .outside import Outside
 from .staged import source_of
@@ -96,12 +96,20 @@ class Writes(Outside):
             given: Any = functools.partial(read_item, owner, key)
             if read is not None:
                 given = lambda: read()[-1]  # noqa: E731
-            name = f"len({type(owner).__name__})" if key is LENGTH else str(key)
+            name = self._name_of(owner, key)
             watch.add(f"the type of {name}", lambda: type(given()))
             self.tracer.numbers.unguarded = True
             found = self.tracer.numbers.read(Source(given), value, name)
             self.journal.numbers[place] = found
         return value if found is None else found
+
+    def _name_of(self, owner: Any, key: Any) -> str:
+        """What a part of an object is called where a number in it is explained."""
+        if type(owner) not in SHADOWED:
+            return str(key)
+        indices = self.watch.walker.indices.get(id(owner)) if self.watch.walker else None
+        held = self.watch.names[indices[0]] if indices else type(owner).__name__
+        return f"len({held})" if key is LENGTH else f"{held}[{key!r}]"
 
     def _moving(self, owner: Any, key: Any, value: Any) -> Any:
         """An array, tensor or scalar of NumPy's that a container from outside holds: another one
@@ -149,7 +157,8 @@ class Writes(Outside):
     def _held_at(self, owner: Any, key: Any, made: Any) -> Any:
         """What stands for an item of a container from outside."""
         held = self.journal.shadow(owner)
-        if type(key) not in (str, int) or not self.journal.is_untouched(owner, key):
+        key = plain(key)
+        if not is_key(key) or not self.journal.is_untouched(owner, key):
             return made
         if may_move(made):
             found = self._moving(owner, key, made)
