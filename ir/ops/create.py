@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from .. import bind
 from ..access import AccessMap, Axis
 from ..dims import Dim
 from ..dtypes import info, known
 from ..errors import ArgumentError
 from ..infer import Attrs, Resolved, Types, as_dtype, require_fits
 from ..op import OPS, Sample, composite, op
-from ..promote import weak_dtype
+from ..promote import result_dtype, weak_dtype
 from ..record import ALL
 from ..shapes import Sizes
 from ..types import TensorType
 from .casting import cast
-from .operand import as_tensor, new_shape_attr, size_attr
+from .operand import as_sizes, as_tensor, new_shape_attr, size_attr
 
 _NUMBERS = (bool, int, float, complex)
 FLOAT, INT = np.dtype("float32"), np.dtype("int32")
@@ -229,6 +230,25 @@ def arange(*, start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) ->
         count = max(math.ceil((stop - start) / step), 0)
         return (start + np.arange(count) * step).astype(dtype)
     return np.arange(start, stop, step, dtype=np.int64).astype(dtype)
+
+
+def spaced(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """``arange`` whose bounds may be floating tensors that the graph computes: so many values as
+    there are below ``stop``, found when it runs."""
+    given = [v.dtype for v in (start, stop, step) if getattr(v, "is_tensor", False)]
+    floating = [d for d in given if d.kind == "f"]
+    dtype = result_dtype(floating) if floating and dtype is None else dtype
+    if not floating or bind.current.get() is None or not bind.ground().tracing:
+        return arange(start=start, stop=stop, step=step, dtype=dtype)
+    start, stop = (0, start) if stop is None else (start, stop)
+    double, whole = np.dtype("float64"), np.dtype("int64")
+    first, last, stride = (
+        cast(v if getattr(v, "is_tensor", False) else np.float64(v), dtype=double)
+        for v in (start, stop, step)
+    )
+    count = cast(OPS["ceil"](OPS["divide"](last - first, stride)), dtype=whole)
+    places = arange(start=0, stop=as_sizes(OPS["maximum"](count, 0)), step=1, dtype=whole)
+    return cast(first + cast(places, dtype=double) * stride, dtype=dtype)
 
 
 @composite(Sample(0.0, 1.0, 5), Sample("f[2]", "f[2]", 3), Sample(0.0, 1.0, 4, endpoint=False))

@@ -6,8 +6,8 @@ inverse transform, ``forward`` the other one, ``ortho`` both by its square root.
 transform is the transform in the other direction, unnormalised where the first was normalised.
 
 NumPy transforms single precision in double where there is nothing to divide by, by way of copies of
-the whole array. ``_widely`` does the same piece by piece, in memory that stays in the cache, on
-several threads, with the same bits.
+the whole array. ``_undivided`` lets it divide, which it does in single precision, and multiplies
+again, piece by piece on several threads.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 NORMS = {"backward": "forward", "ortho": "ortho", "forward": "backward"}  # and of the adjoint
-PIECE = 65536  # elements that are transformed in double precision at a time
+PIECE = 65536  # elements that are transformed at a time
 
 
 def _norm_of(norm: Any, what: str) -> str:
@@ -73,7 +73,7 @@ def fft_complex(x: Any, *, axes: Any, inverse: bool = False, norm: Any = "backwa
     transform = np.fft.ifft if inverse else np.fft.fft
     undivided = norm == ("forward" if inverse else "backward")
     for axis in reversed(axes):
-        x = _widely(transform, x, axis) if undivided else transform(x, axis=axis, norm=norm)
+        x = _undivided(transform, x, axis) if undivided else transform(x, axis=axis, norm=norm)
     return x
 
 
@@ -96,30 +96,35 @@ def _half_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
              Sample("f[2,1]", axis=1, norm="forward")])  # fmt: skip
 def fft_half(x: Any, *, axis: Any, norm: Any = "backward") -> Any:
     """The first half of the transform of real numbers; the other half is its conjugate."""
-    return _widely(np.fft.rfft, x, axis) if norm == "backward" else np.fft.rfft(x, None, axis, norm)
+    if norm == "backward":
+        return _undivided(np.fft.rfft, x, axis)
+    return np.fft.rfft(x, None, axis, norm)
 
 
-def _widely(transform: Any, x: Any, axis: int) -> Any:
-    """A transform along an axis that divides by nothing, in double precision."""
-    norm = "forward" if transform is np.fft.ifft else "backward"
+def _undivided(transform: Any, x: Any, axis: int) -> Any:
+    """A transform along an axis that divides by nothing, in the precision of its numbers."""
+    ways = ("backward", "forward") if transform is np.fft.ifft else ("forward", "backward")
+    if x.dtype.char not in "fF":
+        return transform(x, axis=axis, norm=ways[1])
+    count = np.float32(x.shape[axis])
     across = max((a for a in range(x.ndim) if a != axis), key=lambda a: x.shape[a], default=axis)
-    if x.dtype.char not in "fF" or x.size <= PIECE or across == axis:
-        return transform(x, axis=axis, norm=norm)
+    if x.size <= PIECE or across == axis:
+        return transform(x, axis=axis, norm=ways[0]) * count
     shape = list(x.shape)
     shape[axis] = shape[axis] // 2 + 1 if transform is np.fft.rfft else shape[axis]
     out = np.empty(shape, np.complex64)
-    double = np.float64 if x.dtype.char == "f" else np.complex128
 
-    def task(first: int, count: int) -> Any:
-        part = (slice(None),) * across + (slice(first, first + count),)
+    def task(first: int, length: int) -> Any:
+        part = (slice(None),) * across + (slice(first, first + length),)
 
         def run() -> None:
-            out[part] = transform(x[part].astype(double), axis=axis, norm=norm)
+            held = transform(x[part], axis=axis, norm=ways[0], out=out[part])
+            np.multiply(held, count, out=held)
 
         return run
 
-    count = max(PIECE * x.shape[across] // x.size, 1)
-    pieces.share([task(first, count) for first in range(0, x.shape[across], count)])
+    length = max(PIECE * x.shape[across] // x.size, 1)
+    pieces.share([task(first, length) for first in range(0, x.shape[across], length)])
     return out
 
 

@@ -295,19 +295,47 @@ def slice_axis(x: Any, axis: int, start: Any, stop: Any, step: Any = None) -> An
 def slice_(x: Any, begin: Any, size: Any) -> Any:
     """The block that starts at ``begin`` and has the given sizes; -1 takes the rest of an axis.
 
-    Raises ShapeError where the block does not lie inside ``x``.
+    Both may be computed by the graph. Raises ShapeError where the block does not lie inside ``x``.
     """
     x = as_tensor(x)
     rank = len(x.shape)
-    starts = sequence_attr(as_sizes(begin), rank, "slice: begin")
-    counts = sequence_attr(as_sizes(size), rank, "slice: size")
-    index = []
-    for start, count, length in zip(starts, counts, x.shape, strict=True):
+    starts, counts = _of_axes(begin, rank, "slice: begin"), _of_axes(size, rank, "slice: size")
+    known = [as_sizes(pair) for pair in zip(starts, counts, strict=True)]
+    late = [any(getattr(v, "is_late", False) for v in pair) for pair in known]
+    index: list[Any] = []
+    for (start, count), length, by_value in zip(known, x.shape, late, strict=True):
+        if by_value:
+            index.append(FULL)
+            continue
         stop = length if isinstance(count, int) and count == -1 else start + count
         if start < 0 or stop < start or stop > length:
-            raise ShapeError(
-                f"slice: begin {tuple(starts)} and size {tuple(counts)} do not fit the shape "
-                f"{show_shape(x.shape)}"
-            )
+            sizes = f"{tuple(p[0] for p in known)} and size {tuple(p[1] for p in known)}"
+            raise ShapeError(f"slice: begin {sizes} do not fit the shape {show_shape(x.shape)}")
         index.append((start, stop, 1))
-    return strided_slice(x, index=tuple(index))
+    x = strided_slice(x, index=tuple(index))
+    for axis in range(rank):
+        if late[axis]:
+            x = _block(x, axis, starts[axis], counts[axis])
+    return x
+
+
+def _of_axes(value: Any, rank: int, what: str) -> Any:
+    """One number for each axis, of a sequence or of a vector."""
+    if getattr(value, "is_tensor", False) and len(value.shape) == 1:
+        if type(value.shape[0]) is not int:
+            value = OPS["reshape"](value, shape=(rank,))
+        value = [value[i] for i in range(value.shape[0])]
+    return sequence_attr(value, rank, what)
+
+
+def _block(x: Any, axis: int, start: Any, count: Any) -> Any:
+    """``count`` places of an axis from ``start``, which the graph computes; all must exist."""
+    length = x.shape[axis]
+    length = length if isinstance(length, int) else OPS["dim"](dim=length)
+    start = OPS["where"](OPS["less"](start, 0), length, start)  # no place
+    if count.__class__ is not int:
+        count = OPS["where"](OPS["equal"](count, -1), OPS["subtract"](length, start), count)
+    elif count == -1:
+        count = OPS["subtract"](length, start)
+    places = OPS["arange"](start=0, stop=as_sizes(count), step=1, dtype=np.dtype("int64"))
+    return OPS["gather"](x, OPS["add"](start, places), axis=axis)

@@ -15,6 +15,7 @@ from twofold.ir.dtypes import DTYPES, info
 from twofold.ir.errors import ArgumentError, DTypeError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import COMPOSITES, OPS
+from twofold.ir.ops.create import spaced
 from twofold.ir.ops.operand import as_sizes, as_tensor
 from twofold.ir.ops.statistics import multiplied, summed
 from twofold.ir.shapes import Sizes
@@ -189,7 +190,7 @@ def arange(
     array([1, 4, 7], dtype=int32)
     """
     checked_device(device)
-    return OPS["arange"](start=start, stop=stop, step=step, dtype=dtype)  # type: ignore[no-any-return]
+    return spaced(start, stop, step, dtype)  # type: ignore[no-any-return]
 
 
 def linspace(

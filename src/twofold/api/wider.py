@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from twofold.ir.errors import ArgumentError
 from twofold.ir.infer import as_dtype
 from twofold.ir.op import COMPOSITES, OPS
+from twofold.ir.ops.create import spaced
 from twofold.ir.ops.operand import as_sizes, as_tensor
 from twofold.runtime.tensor import Tensor
 
@@ -133,7 +134,7 @@ def range_(
     >>> tf.range(3).numpy(), tf.range(1, limit=8, delta=3).numpy()
     (array([0, 1, 2], dtype=int32), array([1, 4, 7], dtype=int32))
     """
-    return OPS["arange"](start=start, stop=limit, step=delta, dtype=dtype)  # type: ignore[no-any-return]
+    return spaced(start, limit, delta, dtype)  # type: ignore[no-any-return]
 
 
 range_.__dict__["counts"] = True  # a ``for`` over it is a loop of a compiled function
