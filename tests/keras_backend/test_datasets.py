@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import twofold as tf
 import twofold.keras as keras
@@ -67,3 +69,50 @@ def test_a_dataset_without_batches_is_refused(method: str) -> None:
     for empty in (batches(X[:0], Y[:0]), batches(X, Y).filter(lambda x, y: False)):
         with pytest.raises(ValueError, match="gives no batch"):
             getattr(model(), method)(empty, verbose=0)
+
+
+def test_a_seed_of_keras_is_that_of_orders_and_random_numbers() -> None:
+    keras.utils.set_random_seed(5)
+    drawn = tf.random.normal((3,)).tolist()
+    keras.utils.set_random_seed(5)
+    order = [int(x) for x in tf.data.Dataset.range(9).shuffle(9)]
+    assert order == [3, 5, 4, 2, 6, 0, 7, 1, 8]  # TensorFlow's
+    keras.utils.set_random_seed(5)
+    assert tf.random.normal((3,)).tolist() == drawn
+
+
+def test_windows_of_a_series() -> None:
+    ds = keras.utils.timeseries_dataset_from_array(
+        np.arange(12), np.arange(12) * 10, sequence_length=3, sequence_stride=4, batch_size=2
+    )
+    assert [(x.tolist(), y.tolist()) for x, y in ds] == [
+        ([[0, 1, 2], [4, 5, 6]], [0, 40]), ([[8, 9, 10]], [80]),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_dataset_is_split(batched: bool) -> None:
+    rows = tf.data.Dataset.range(10)
+    left, right = keras.utils.split_dataset(rows.batch(2) if batched else rows, left_size=0.7)
+    given = [np.ravel(x).tolist() for x in (*left, *right)]
+    parts = [[0, 1], [2, 3], [4, 5], [6], [7, 8], [9]]
+    assert given == (parts if batched else [[i] for i in range(10)])
+
+
+def test_images_and_texts_of_directories(tmp_path: Path) -> None:
+    for label, name in enumerate(("cats", "dogs")):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        for i in range(3):
+            pixels = np.full((4 + i, 4, 3), 100 * label + i, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{i}.png")
+            (tmp_path / "texts" / name / f"{i}.txt").write_text(f"{name} {i}")
+    options: Any = {"shuffle": False, "verbose": False, "batch_size": 4}
+    images = keras.utils.image_dataset_from_directory(
+        tmp_path / "images", image_size=(2, 2), label_mode="categorical", **options
+    )
+    assert images.class_names == ["cats", "dogs"]
+    found = [(x[:, 0, 0, 0].tolist(), np.argmax(y, 1).tolist()) for x, y in images]
+    assert found == [([0, 1, 2, 100], [0, 0, 0, 1]), ([101, 102], [1, 1])]
+    texts = keras.utils.text_dataset_from_directory(tmp_path / "texts", **options)
+    assert next(iter(texts))[0].numpy().tolist() == [b"cats 0", b"cats 1", b"cats 2", b"dogs 0"]

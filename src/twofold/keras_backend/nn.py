@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from keras.src.backend.common import standardize_dtype
 from keras.src.backend.common.dtypes import result_type
 
 import twofold as tf
+from twofold.ir.location import user_level
 from twofold.ir.ops.classes import at_class
 
 from .activations import *  # noqa: F403
@@ -65,6 +67,21 @@ def _some_axes(output: Any) -> None:
         )
 
 
+def _logits(output: Any, from_logits: bool, activation: str) -> tuple[Any, bool]:
+    """What Keras's ``softmax`` or ``sigmoid`` was given, where it made an output, as on TensorFlow:
+    the logarithm of a share near 0 or 1 is exact, and so is its gradient."""
+    logits = getattr(output, "_keras_logits", None)
+    if logits is None:
+        return output, from_logits
+    if from_logits:
+        warnings.warn(
+            f"a cross entropy has from_logits=True, and {activation} made the output, so that it "
+            f"has no logits; those before the {activation} are used",
+            stacklevel=user_level(),
+        )
+    return logits, True
+
+
 def _log_of(output: Any, from_logits: bool, axis: int) -> Any:
     if from_logits:
         return log_softmax(output, axis=axis)
@@ -76,6 +93,7 @@ def categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1
 ) -> Any:
     """The cross entropy of shares."""
+    output, from_logits = _logits(output, from_logits, "softmax")
     target, output = together(target, output)
     _same_shape(target, output)
     _some_axes(target)
@@ -87,6 +105,7 @@ def sparse_categorical_crossentropy(
 ) -> Any:
     """The cross entropy for class numbers. One that is negative or not below the number of classes
     raises IndexOutOfBoundsError."""
+    output, from_logits = _logits(output, from_logits, "softmax")
     target, output = convert_to_tensor(target, "int32"), convert_to_tensor(output)
     if len(target.shape) == len(output.shape) and target.shape[-1] == 1:
         target = tf.squeeze(target, axis=-1)
@@ -107,6 +126,7 @@ def sparse_categorical_crossentropy(
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
     """The cross entropy of two classes, element by element."""
+    output, from_logits = _logits(output, from_logits, "sigmoid")
     target, output = together(target, output)
     _same_shape(target, output)
     if from_logits:

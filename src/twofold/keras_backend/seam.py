@@ -12,11 +12,12 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.metadata
+import importlib.util
 import os
 import sys
 import threading
 from collections.abc import Sequence
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from twofold.compiler import library
@@ -116,6 +117,8 @@ def _rename() -> None:
     _mend_shapes()
     _mend_files()
     _mend_logs()
+    _mend_seeds()
+    _mend_datasets()
     importlib.import_module(f"{_HOME}.users").open_to_users()
     _refuse_change()
 
@@ -140,6 +143,47 @@ def _mend_dynamic_backend() -> None:
         return shape if name == "shape" else getattr(backend, name)
 
     utils.DynamicBackend.__getattr__ = attribute
+
+
+def _mend_seeds() -> None:
+    """``keras.utils.set_random_seed`` sets the seed of TensorFlow's numbers and orders, which are
+    those of ``tf.random`` and ``tf.data`` here."""
+    random = importlib.import_module("twofold.random")
+    seeds: Any = importlib.import_module("keras.src.utils.rng_utils")
+    seeds.tf = SimpleNamespace(available=True, random=random)
+
+
+def _mend_datasets() -> None:
+    """What Keras makes datasets with (``image_dataset_from_directory``, ``split_dataset`` ...) asks
+    TensorFlow without asking whether it is there: where it is not, twofold answers."""
+    if importlib.util.find_spec("tensorflow") is not None:
+        return
+    modules: Any = importlib.import_module("keras.src.utils.module_utils")
+    backend: Any = importlib.import_module("keras.src.backend")
+    twofold = importlib.import_module("twofold")
+
+    class TensorFlow(modules.LazyModule):
+        def __getattr__(self, name: str) -> Any:
+            return getattr(twofold, name)
+
+    modules.tensorflow.__class__ = TensorFlow
+    backend.tensorflow = importlib.import_module(_STAND_IN)
+    datasets: Any = importlib.import_module("keras.src.utils.dataset_utils")
+
+    def is_tf_dataset(dataset: Any) -> bool:
+        return "twofold.data.dataset" in [c.__module__ for c in type(dataset).__mro__]
+
+    def get_batch_size(dataset: Any) -> int | None:
+        node: Any = getattr(dataset, "_node", None)
+        return node.size if getattr(node, "name", "") == "batch" else None
+
+    def is_batched(dataset: Any) -> bool:
+        return get_batch_size(dataset) is not None
+
+    for made in (is_tf_dataset, get_batch_size, is_batched):
+        known = getattr(datasets, made.__name__, None)  # some came with a later version
+        if known is not None:
+            _replace(made.__name__, known, made)
 
 
 def _mend_shapes() -> None:
