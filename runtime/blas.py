@@ -1,4 +1,4 @@
-"""The matrix product that compiled code calls: addresses inside the BLAS that NumPy uses.
+"""The routines that twofold calls: addresses inside the BLAS and LAPACK that NumPy uses.
 
 NumPy has already loaded a tuned BLAS, so nothing is shipped and no second one is loaded: a symbol
 looked up through the handle of NumPy's core extension is found in the libraries that the
@@ -83,10 +83,11 @@ class Blas:
         int_bits: int,
         addresses: Mapping[str, int],
         library: ctypes.CDLL,
+        spelling: _Spelling,
     ) -> None:
         self.name, self.version, self.int_bits = name, version, int_bits
         self.addresses = addresses
-        self._library = library  # keeps the addresses valid
+        self._library, self._spelling = library, spelling  # keeps the addresses valid
 
     def routines(self, dtype: np.dtype[Any]) -> tuple[int, int, int]:
         """The addresses of ``gemm``, ``gemv`` and ``dot`` for a dtype."""
@@ -94,6 +95,16 @@ class Blas:
         names = letter + "gemm", letter + "gemv", _DOTS[letter]
         gemm, gemv, dot = (self.addresses[name] for name in names)
         return gemm, gemv, dot
+
+    def lapack(self, name: str, dtype: np.dtype[Any]) -> int | None:
+        """The address of a routine of LAPACK such as ``gesv`` for a dtype, by Fortran's rules;
+        ``None`` if the library has none."""
+        prefix, suffix, _ = self._spelling
+        for end in ("_", ""):
+            function = _lookup(self._library, f"{prefix}{_LETTERS[dtype.char]}{name}{end}{suffix}")
+            if function is not None:
+                return ctypes.cast(function, ctypes.c_void_p).value
+        return None
 
     def get_num_threads(self) -> int | None:
         """Threads one product may use, for the whole process; ``None`` if BLAS does not tell."""
@@ -200,7 +211,7 @@ def _inspect(library: ctypes.CDLL) -> Blas | None:
             for name, function in functions.items()
         }
         name, version, wide = _identify(library, spelling)
-        return Blas(name, version, 64 if wide else spelling.int_bits, addresses, library)
+        return Blas(name, version, 64 if wide else spelling.int_bits, addresses, library, spelling)
     return None
 
 

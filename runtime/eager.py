@@ -16,6 +16,7 @@ from twofold.ir import bind
 from twofold.ir.bind import Call
 from twofold.ir.buffer import Buffer
 from twofold.ir.errors import GraphError, TwofoldError
+from twofold.ir.factoring import factoring
 from twofold.ir.op import OPS, Op
 from twofold.ir.ops import contract
 from twofold.ir.promote import Operand
@@ -238,6 +239,15 @@ def _matmul(a: Any, b: Any) -> Any:
     return matmul(a, b)
 
 
+def _lapack(name: str) -> Any:
+    """The first factorisation; it imports what they need."""
+    with Loading():
+        from . import lapack  # noqa: PLC0415
+
+    factoring.find = lambda name: getattr(lapack, name)
+    return factoring.find(name)
+
+
 def _run_regions(call: Call) -> tuple[Any, ...]:
     """The first call that holds graphs; it imports what they need."""
     with Loading():
@@ -250,3 +260,4 @@ def _run_regions(call: Call) -> tuple[Any, ...]:
 EAGER = Eager()
 bind.install(EAGER)
 contract.install(_matmul)
+factoring.find = _lapack

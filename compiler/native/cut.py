@@ -1,8 +1,8 @@
 """How a matrix product is run: its cut, and the context of its kernel function.
 
 A product is cut as ``runtime/products.py`` says: into panels, or along its inner axis if that is
-long; products of a batch are units of their own. All cuts depend on the sizes alone, never on the
-number of threads, so neither do the results.
+long; products of a batch are units of their own. All cuts depend on the sizes and the order of the
+elements alone, never on the number of threads, so neither do the results.
 
 A unit is, by mode: ``BATCH`` one product, ``COLUMNS`` a column of c, ``ROWS`` a row of c, ``INNER``
 a chunk of the inner axis, whose sums go to memory of their own and are added up in a second step.
@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 from twofold.runtime.blas import CBLAS_NO_TRANS, CBLAS_TRANS
 from twofold.runtime.products import (
     COLUMNS,
-    MOST_CHUNKS,
     ROWS,
     SHARED_FLOPS,
-    THIN,
+    along,
     inner_block,
     panels,
 )
@@ -45,26 +44,25 @@ class Cut(NamedTuple):
         return self.block < self.chunk or self.mode == INNER
 
 
-def cut(m: int, n: int, k: int, batch: int, double: bool) -> Cut:
-    """The cut of ``batch`` products of m x k by k x n, in double precision or in single.
+def cut(m: int, n: int, k: int, batch: int, double: bool, across: bool = False) -> Cut:
+    """The cut of ``batch`` products of m x k by k x n, in double precision or in single; ``across``
+    as in ``runtime/products.py``.
 
     >>> cut(128, 512, 784, 1, False)
     Cut(mode=1, units=512, grain=128, block=784, chunk=784)
     >>> cut(1, 1, 10**7, 1, False)
-    Cut(mode=3, units=31, grain=1, block=4096, chunk=323584)
+    Cut(mode=3, units=32, grain=1, block=4096, chunk=315392)
     """
     block = max(inner_block(m, n, k, double), 1)
-    if batch != 1:
-        grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
-        if grain < batch:  # worth sharing: then in parts that many threads can take
-            grain = max(grain // 4, 1)
-        return Cut(BATCH, batch, grain, block, max(k, 1))
-    mode, units, grain = panels(m, n, k)
-    if block < k and (grain >= units or m * n <= THIN):
-        shared = 2 * m * n * k >= SHARED_FLOPS
-        chunk = -(-k // (MOST_CHUNKS * block)) * block if shared else k
-        return Cut(INNER, -(-k // chunk), 1, block, chunk)
-    return Cut(mode, units, grain, block, max(k, 1))
+    if batch == 1:
+        inner = along(m, n, k, double, across)
+        if inner is not None:
+            return Cut(INNER, -(-k // inner.chunk), 1, *inner)
+        return Cut(*panels(m, n, k), block, max(k, 1))
+    grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
+    if grain < batch:  # worth sharing: then in parts that many threads can take
+        grain = max(grain // 4, 1)
+    return Cut(BATCH, batch, grain, block, max(k, 1))
 
 
 def is_halved(how: Cut) -> bool:
@@ -160,6 +158,12 @@ class Matrices(NamedTuple):
     leading: tuple[int, int, int]
     turned: tuple[bool, bool]
     apart: tuple[int, int] = (0, 0)
+
+    @property
+    def across(self) -> bool:
+        """Whether one operand is a vector, and the rows of the matrix lie across the inner axis."""
+        m, n, _ = self.sizes
+        return (m == 1) != (n == 1) and (not self.turned[1] if m == 1 else self.turned[0])
 
 
 def words_of(

@@ -414,7 +414,9 @@ class Writer:
         many = [sa[-1] * sa[-2] if len(sa) > 2 else 0, sb[-1] * sb[-2] if len(sb) > 2 else 0]
         if not many[1] and not ta:  # one product with the batch as further rows
             m, batch = m * batch, 1
-        how = cut(m, n, k, batch, is_double(own.dtype))
+        leading = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
+        operands = Matrices((m, n, k), leading, (ta, tb), (many[0], many[1]))
+        how = cut(m, n, k, batch, is_double(own.dtype), operands.across)
         assert self.exe.blas is not None
         out, acc = self.word(node.out), (LITERAL, 0)
         target = out
@@ -423,10 +425,8 @@ class Writer:
             acc = (ARENA, self.reserve(wide * copies * m * n))
             if how.mode == INNER:
                 target = (ARENA, self.reserve(item * copies * m * n))
-        leading = max(sa[-1], 1), max(sb[-1], 1), max(n, 1)
         itself = self.word(a) == self.word(b) and ta != tb and sa == sb and not own.complex
         halved = itself and batch == 1 and is_halved(how)
-        operands = Matrices((m, n, k), leading, (ta, tb), (many[0], many[1]))
         places = self.word(a), self.word(b), target, acc
         routines, functions = self.exe.blas.routines(own.dtype), product_addresses(a.type.dtype)
         self.has_products = True

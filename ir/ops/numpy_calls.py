@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, StagingError
+from ..factoring import factoring
 from ..infer import Attrs, Resolved, Types
 from ..op import op
 from ..shapes import Sizes
@@ -53,7 +54,12 @@ FUNCTIONS = frozenset(
     "piecewise",
     "histogram_bin_edges",
 }
-_QUICKER = {"histogram": histogram}  # ours, with NumPy's bits
+_QUICKER = {
+    "histogram": histogram,  # ours, with NumPy's bits
+    "linalg.cholesky": lambda *args, **options: factoring.find("cholesky")(*args, **options),
+    "linalg.inv": lambda *args, **options: factoring.find("inv")(*args, **options),
+    "linalg.solve": lambda *args, **options: factoring.find("solve")(*args, **options),
+}
 
 
 def resolve_function(name: str) -> Any:
