@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.dtypes import info
-from twofold.ir.ops.operand import as_tensors
+from twofold.ir.ops.operand import as_inexact, as_tensors
 from twofold.ir.registry import REGISTRY
 
 __all__ = ["CALLS", "NotCovered", "along", "flat", "numpy_call", "ours", "tensor"]
@@ -109,13 +109,17 @@ def _fix(x: Any) -> Any:
 
 @numpy_call(np.sinc)
 def _sinc(x: Any) -> Any:
-    angle = math.pi * tensor(x)
-    near = ours.less(ours.abs(angle), 1)  # where the derivatives of the quotient cancel: the series
-    square, far = ours.square(ours.where(near, angle, 0)), ours.where(near, 1, angle)
+    x = as_inexact(x)
+    near = ours.less(ours.abs(x), 1 / math.pi)  # where the derivatives of the quotient cancel
+    square, far = ours.square(math.pi * ours.where(near, x, 0)), ours.where(near, 1, x)
     series: Any = 1
     for k in range(20, 0, -2):
         series = 1 - series * square / (k * (k + 1))
-    return ours.where(near, series, ours.sin(far) / far)
+    if info(x.dtype).complex:
+        return ours.where(near, series, ours.sin(math.pi * far) / (math.pi * far))
+    turns = ours.round(far)  # the sine of what is left of half turns, which is exact
+    sign = 1 - 2 * ours.remainder(turns, 2)
+    return ours.where(near, series, sign * ours.sin(math.pi * (far - turns)) / (math.pi * far))
 
 
 @numpy_call(np.allclose)

@@ -65,6 +65,15 @@ def test_derivatives_of_sinc_are_exact_near_zero(mode: Any) -> None:
 
 
 @MODES
+def test_derivatives_of_sinc_are_exact_far_out(mode: Any) -> None:
+    points = [1e2, 1e4, 1e5, 1e9]
+    assert np.array_equal(np.sinc(tf.constant(points, tf.float64)).numpy(), [0, 0, 0, 0])
+    first, second = derivatives(np.sinc, mode, *points)
+    assert_allclose(first, [1 / x for x in points], rtol=1e-14)
+    assert_allclose(second, [-2 / x**2 for x in points], rtol=1e-14)
+
+
+@MODES
 def test_derivatives_of_small_and_large_numbers_neither_cancel_nor_overflow(mode: Any) -> None:
     assert_allclose(derivatives(tf.asin, mode, 1e-20, -1e-40)[1], [1e-20, -1e-40])
     assert_allclose(derivatives(tf.acosh, mode, 1e200)[0], [1e-200])
