@@ -29,6 +29,14 @@ def test_what_is_left_out_is_not_there() -> None:
 
 CALLS: list[tuple[Callable[[], Any], Any]] = [
     (lambda: tf.norm(X, 1), 15.0),
+    (lambda: tf.strided_slice(X, [0, 0], [1, 3], [1, 2]), X[0:1, 0:3:2]),
+    (lambda: tf.strided_slice(X, [1, 0, 0], [0, 2, 0], None, 0, 2, 0, 4, 1), X[1, 0:, None]),
+    (lambda: tf.strided_slice(X, [0, 1], [0, 2], ellipsis_mask=1), X[..., 1:2]),
+    (lambda: tf.nn.collapse_repeated([[1, 1, 2], [3, 3, 3]], [3, 2])[0], [[1, 2], [3, 0]]),
+    (lambda: tf.nn.compute_average_loss(X[0], [1.0, 0.0, 1.0], 4), 0.5),
+    (lambda: tf.nn.compute_average_loss(X, [1.0, 0.0]), 1.5),
+    (lambda: tf.nn.compute_average_loss(X[:0]), 0.0),
+    (lambda: tf.nn.scale_regularization_loss(X), 15.0),
     (lambda: tf.norm(X, "fro", (0, 1)), np.sqrt(55.0)),
     (lambda: tf.linalg.norm(X, np.inf, axis=1), [2.0, 5.0]),
     (lambda: tf.norm(X, 1, [-2, -1], True), [[7.0]]),

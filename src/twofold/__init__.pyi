@@ -102,6 +102,7 @@ from twofold.api.wider import matmul as matmul
 from twofold.api.wider import range_ as range_
 from twofold.api.wider import sort as sort
 from twofold.api.wider import split as split
+from twofold.api.wider import strided_slice as strided_slice
 from twofold.api.wider import transpose as transpose
 from twofold.api.wider import where as where
 from twofold.compiler.decorator import function as function

@@ -8,9 +8,12 @@ from twofold.api.fractional import fractional_avg_pool as fractional_avg_pool
 from twofold.api.fractional import fractional_max_pool as fractional_max_pool
 from twofold.api.neural import approx_max_k as approx_max_k
 from twofold.api.neural import approx_min_k as approx_min_k
+from twofold.api.neural import collapse_repeated as collapse_repeated
+from twofold.api.neural import compute_average_loss as compute_average_loss
 from twofold.api.neural import ctc_loss as ctc_loss
 from twofold.api.neural import dropout as dropout
 from twofold.api.neural import experimental as experimental
+from twofold.api.neural import scale_regularization_loss as scale_regularization_loss
 from twofold.api.wider import top_k as top_k
 from twofold.runtime.tensor import Tensor
 def adaptive_avg_pool(input: TensorLike, output_size: Any, data_format: Any = ...) -> Tensor: ...

@@ -146,14 +146,17 @@ _ARRAYS = (
     "zeros", "zeros_like",
 )  # fmt: skip
 _WIDER = (
-    "argsort", "gather_nd", "matmul", "sort", "split", "transpose", "where",
+    "argsort", "gather_nd", "matmul", "sort", "split", "strided_slice", "transpose", "where",
     *(f"linalg.{name}" for name in (
         "inv", "matmul", "matrix_rank", "matrix_transpose", "matvec", "pinv", "qr", "solve", "svd",
     )),
     "math.top_k", "nn.top_k", "signal.inverse_stft_window_fn", "signal.irfft",
     "signal.rfft",
 )  # fmt: skip
-_NEURAL = ("approx_max_k", "approx_min_k", "ctc_loss", "dropout", "experimental")
+_NEURAL = (
+    "approx_max_k", "approx_min_k", "collapse_repeated", "compute_average_loss", "ctc_loss",
+    "dropout", "experimental", "scale_regularization_loss",
+)  # fmt: skip
 _SMALL = (
     "IndexedSlices", "broadcast_dynamic_shape", "broadcast_static_shape", "clip_by_global_norm",
     "constant_initializer", "ensure_shape", "executing_eagerly", "get_current_name_scope",

@@ -13,7 +13,7 @@ from twofold.ir.infer import axis_of
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.ir.ops import movement
 from twofold.ir.ops.dropping import dropped, stateless_dropout
-from twofold.ir.ops.operand import as_tensor
+from twofold.ir.ops.operand import as_sizes, as_tensor
 from twofold.ir.shapes import show_shape
 from twofold.runtime.random import source
 from twofold.runtime.tensor import Tensor
@@ -23,7 +23,10 @@ from .scans import foldl
 if TYPE_CHECKING:
     from .typing import TensorLike
 
-__all__ = ["approx_max_k", "approx_min_k", "ctc_loss", "dropout", "experimental"]
+__all__ = [
+    "approx_max_k", "approx_min_k", "collapse_repeated", "compute_average_loss", "ctc_loss",
+    "dropout", "experimental", "scale_regularization_loss",
+]  # fmt: skip
 
 INT32, INT64, FLOAT = np.dtype("int32"), np.dtype("int64"), np.dtype("float32")
 NEVER = -1e5  # the logarithm of a probability of zero; sums of it stay finite
@@ -179,3 +182,68 @@ def _ended(last: Any, lengths: Any) -> Any:
     before = taken(last, OPS["maximum"](ends - 1, 0), axis=1)[:, 0]
     total = OPS["where"](OPS["greater"](lengths, 0), OPS["logaddexp"](final, before), final)
     return OPS["where"](OPS["less"](total, NEVER / 2), np.inf, -total)
+
+
+def collapse_repeated(
+    labels: TensorLike, seq_length: TensorLike, name: Any = None
+) -> tuple[Tensor, Tensor]:
+    """The first ``seq_length`` labels of each row, runs of one label as one; and how many are left.
+
+    ``labels``: ``[batch, time]``. Rows end in zeros, up to the longest one. Raises ShapeError.
+
+    >>> import twofold as tf
+    >>> [x.numpy().tolist() for x in tf.nn.collapse_repeated([[3, 3, 5, 3], [7, 7, 7, 1]], [4, 3])]
+    [[[3, 5, 3], [7, 0, 0]], [3, 1]]
+    """
+    found = as_tensor(labels)
+    if len(found.shape) != 2:
+        raise ShapeError(
+            f"collapse_repeated: labels are [batch, time], not {show_shape(found.shape)}"
+        )
+    places = OPS["arange"](start=found.shape[1], dtype=INT64)
+    inside = OPS["less"](places, OPS["expand_dims"](seq_length, axis=(1,)))
+    first = OPS["equal"](places, 0)
+    differs = OPS["not_equal"](found, OPS["roll"](found, shift=1, axis=1))
+    kept = OPS["logical_and"](inside, OPS["logical_or"](first, differs))
+    lengths = OPS["sum"](OPS["cast"](kept, dtype=INT32), axis=1)
+    order = OPS["argsort"](OPS["cast"](OPS["logical_not"](kept), dtype=INT32), axis=1)
+    merged = COMPOSITES["take_along_axis"].function(found, order, 1)
+    filled = OPS["less"](places, OPS["expand_dims"](lengths, axis=(1,)))
+    return OPS["where"](filled, merged, 0)[:, : as_sizes(OPS["max"](lengths))], lengths
+
+
+def compute_average_loss(
+    per_example_loss: TensorLike, sample_weight: Any = None, global_batch_size: Any = None
+) -> Tensor:
+    """The sum of the losses, each times its weight, over the number of examples; 0 of none.
+
+    ``global_batch_size``: the number of examples; None: the first size of the losses.
+    Raises ArgumentError if it is negative.
+
+    >>> import twofold as tf
+    >>> tf.nn.compute_average_loss([1.0, 3.0], sample_weight=[1.0, 0.5], global_batch_size=5).item()
+    0.5
+    """
+    losses = as_tensor(per_example_loss)
+    count = losses.shape[0] if global_batch_size is None else global_batch_size
+    if isinstance(count, int) and count < 0:
+        raise ArgumentError(f"compute_average_loss: global_batch_size is {count}, a count")
+    if sample_weight is not None:
+        weights = OPS["cast"](sample_weight, dtype=losses.dtype)
+        missing = (1,) * max(0, len(losses.shape) - len(weights.shape))
+        losses = losses * OPS["reshape"](weights, shape=(*weights.shape, *missing))
+    total = OPS["sum"](losses)
+    averaged: Tensor = COMPOSITES["divide_no_nan"].function(
+        total, OPS["cast"](count, dtype=total.dtype)
+    )
+    return averaged
+
+
+def scale_regularization_loss(regularization_loss: TensorLike) -> Tensor:
+    """The sum of the losses: there is one process to share them.
+
+    >>> import twofold as tf
+    >>> tf.nn.scale_regularization_loss([1.0, 2.0]).item()
+    3.0
+    """
+    return OPS["sum"](regularization_loss)  # type: ignore[no-any-return]

@@ -124,6 +124,44 @@ def split(
     return parts
 
 
+def strided_slice(
+    input_: TensorLike, begin: Any, end: Any, strides: Any = None, begin_mask: int = 0,
+    end_mask: int = 0, ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0,
+    var: Any = None, name: Any = None,
+) -> Tensor:  # fmt: skip
+    """``input_[begin[0]:end[0]:strides[0], ...]``; the bits of masks say what else stands there.
+
+    Bit ``i`` of ``begin_mask`` and ``end_mask`` leaves that end open; ``ellipsis_mask``: ``...``;
+    ``new_axis_mask``: a new axis; ``shrink_axis_mask``: the element at ``begin[i]``. ``var``, the
+    Variable to assign to, is not taken: assign to its slice. Raises ArgumentError.
+
+    >>> import twofold as tf
+    >>> tf.strided_slice([[1, 2, 3], [4, 5, 6]], [0, -1], [2, 0], [1, -1]).numpy().tolist()
+    [[3, 2], [6, 5]]
+    """
+    if var is not None:
+        raise ArgumentError("strided_slice: var is not taken; assign to the slice of the Variable")
+    ends = [list(as_tensor(x) if not isinstance(x, list | tuple) else x) for x in (begin, end)]
+    steps = [1] * len(ends[0]) if strides is None else list(strides)
+    if not len(ends[0]) == len(ends[1]) == len(steps):
+        raise ArgumentError(
+            f"strided_slice: {len(ends[0])} begins, {len(ends[1])} ends and {len(steps)} strides"
+        )
+    index: list[Any] = []
+    for i, (start, stop, step) in enumerate(zip(*ends, steps, strict=True)):
+        bit = 1 << i
+        if ellipsis_mask & bit:
+            index.append(...)
+        elif new_axis_mask & bit:
+            index.append(None)
+        elif shrink_axis_mask & bit:
+            index.append(start)
+        else:
+            first, last = begin_mask & bit, end_mask & bit
+            index.append(slice(None if first else start, None if last else stop, int(step)))
+    return as_tensor(input_)[tuple(index)]  # type: ignore[no-any-return]
+
+
 @with_own_names(stop="limit", step="delta")
 def range_(
     start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = "range"
