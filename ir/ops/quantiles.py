@@ -121,6 +121,8 @@ def _quantile(
         step = where(OPS["equal"](below, above), 0, above - below)  # infinities side by side
         near = OPS["logical_or"](part < 0.5, OPS["isinf"](above))
         out = where(near, below + step * part, above - step * (1 - part))
+        middle = below * 0.5 + above * 0.5  # rounded once, however far apart they are
+        out = where(OPS["equal"](part, 0.5), middle, out)
     bad = sum(cast(nothing, dtype=np.dtype("int64")), axis=-1, keepdims=True)
     if info(x.dtype).inexact:
         out = where(bad == size if skips else bad > 0, math.nan, out)

@@ -44,6 +44,10 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "steps of integers": (lambda x: np.linspace(x, 1, 4, dtype=int), (np.array([-1, 0]),)),
     "edges of bins": (lambda x: np.histogram(x)[0], (np.arange(1, 7, dtype=np.uint64),)),
     "rounding by more than there is": (lambda x: np.round(x, 400), (np.array([1.5]),)),
+    "a median far from both": (np.median, (np.array([-1.0, 1 + 3 * 2.0**-52]),)),
+    "one without what is not a number": (
+        np.nanmedian, (np.array([np.nan, -1.0, 1 + 3 * 2.0**-52]),),
+    ),
     "shifts as an array": (np.roll, (np.arange(6).reshape(2, 3), np.array([1, 2]))),
     "Bessel's function": (np.i0, (np.array([0.0, 0.5, 30.0]),)),
 }  # fmt: skip
