@@ -321,9 +321,7 @@ class ConcreteFunction:
 def _is_place_of(trace: Trace, captured: Any, kind: type) -> bool:
     """Whether a hidden input is what a place holds, of a kind."""
     places = trace.places
-    return (
-        captured.__class__ is PlaceInput and places.all[captured.leaf - places.count].kind is kind
-    )
+    return captured.__class__ is PlaceInput and places.kinds[captured.leaf - places.count] is kind
 
 
 class Runs(NamedTuple):

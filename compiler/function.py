@@ -347,8 +347,8 @@ class Function:
         except Changed:
             raise
         except (StagingError, TypeError, AttributeError, PlainPython) as failed:
-            if first.tracer.places.scalars:  # their values decide, perhaps
-                self._keys.fix(first.tracer.places.scalars)
+            if first.tracer.places.doubtful:  # their values decide, perhaps
+                self._keys.fix(first.tracer.places.doubtful)
                 return self._traced(key, leaves, structure)
             error = failed.cause if isinstance(failed, PlainPython) else failed
             if error is None:

@@ -13,17 +13,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twofold.ir.tree import Leaves, dict_of
+from twofold.ir.tree import Leaves, Structure, dict_of, flatten, rebuild
 from twofold.runtime.tensor import Tensor
 
 from .key import part_text
+from .plain import is_foreign
 from .readers import MISSING, WHOLE, CellContent, Item, reference
 from .signature import leaf_pattern
 from .slots import Slot, SlotKey
 
 Make = Callable[[Any, str, int], Any]
 
-__all__ = ["Extended", "Place", "PlaceInput", "Places", "may_move"]
+__all__ = ["Extended", "Place", "PlaceInput", "Places", "is_tree", "may_move"]
 
 
 def may_move(value: Any) -> bool:
@@ -34,13 +35,24 @@ def may_move(value: Any) -> bool:
     return kind is np.ndarray or issubclass(kind, np.number | np.bool_)
 
 
+def is_tree(value: Any) -> bool:
+    """Whether this is a list, tuple or dict, of others or not, with arrays or tensors in it and
+    otherwise only numbers and texts."""
+    if type(value) not in _TREES or not value:
+        return False
+    leaves, structure = flatten(value)
+    return _is_plain(structure) and any(map(_is_array, leaves)) and all(map(_is_leaf, leaves))
+
+
 class Place(NamedTuple):
-    """Where a value is found. ``pattern``: what counts of it."""
+    """Where a value is found. ``pattern``: what counts of it; of a tree its ``structure``, and what
+    counts of each leaf."""
 
     text: str
     read: Callable[[], Any]
     kind: type
     pattern: Any
+    structure: Structure | None = None
 
 
 class PlaceInput(NamedTuple):
@@ -60,10 +72,14 @@ class Places:
 
     def __init__(self, count: int) -> None:
         self.count = count
+        self.around = 0  # the containers of the arguments, those around them among them
         self.all: list[Place] = []
+        self.kinds: list[type] = []  # the kind of each leaf behind those of the arguments
+        self.inputs: list[int] = []  # the places of those that are inputs of the graph
         self.held: list[Any] = []  # the values of the example call, while it is traced
         self.made: list[Any] = []  # what stands for them
-        self.scalars: list[SlotKey] = []  # where scalars of NumPy's are
+        self.containers: list[Any] = []  # and for the containers of trees
+        self.doubtful: list[SlotKey] = []  # where scalars of NumPy's and trees are
         self._known: dict[SlotKey, tuple[Any, Any]] = {}  # with the owner, which stays alive
         self._pins: dict[int, Callable[[], Any]] = {}  # by what stands for a value
 
@@ -72,15 +88,15 @@ class Places:
         if not self.all or type(leaves) is Extended:
             return leaves
         made = Extended(leaves)
-        made.given, made.containers = leaves, getattr(leaves, "containers", [])
+        given = getattr(leaves, "containers", None)
+        made.given = leaves
+        made.containers = [object() for _ in range(self.around)] if given is None else list(given)
         for place in self.all:
             found = place.read()
-            if type(found) is not place.kind or leaf_pattern(found) != place.pattern:
+            if type(found) is not place.kind or not _adds(made, place, found):
                 return None
-            if place.kind is Tensor and found.__dict__:
-                return None
-            made.append(found)
-        return made
+        ids = set(map(id, made.containers))
+        return made if len(ids) == len(made.containers) else None
 
     def plain(self, leaves: Sequence[Any]) -> Any:
         """The leaves of the arguments alone, as they were given."""
@@ -89,9 +105,11 @@ class Places:
     def misfits(self) -> Iterator[str]:
         """The places that hold values of another kind."""
         for place in self.all:
-            now = leaf_pattern(place.read())
-            if now != place.pattern:
-                yield f"{place.text}: {part_text(place.pattern)} -> {part_text(now)}"
+            now = place.read()
+            if place.structure is not None:
+                yield f"{place.text}: other values of these kinds"
+            elif leaf_pattern(now) != place.pattern:
+                yield f"{place.text}: {part_text(place.pattern)} -> {part_text(leaf_pattern(now))}"
 
     # while a function is traced
 
@@ -147,12 +165,27 @@ class Places:
     def _made(self, owner: Any, key: Any, place: Place, make: Make) -> Any:
         value = place.read()
         name = str(key) if str(key).isidentifier() else "item"
-        made = make(value, name, self.count + len(self.all))
+        if place.structure is None:
+            made = self._leaf(value, name, make)
+        else:
+            leaves = [self._leaf(x, name, make) for x in flatten(value)[0]]
+            made, containers = rebuild(place.structure, leaves)
+            self.containers += containers
+        if place.structure is not None or isinstance(value, np.generic):
+            self.doubtful.append((id(owner), key))
         self.all.append(place)
-        self.held.append(value)
-        self.made.append(made)
-        self.scalars += [(id(owner), key)] if isinstance(value, np.generic) else []
         self._known[id(owner), key] = owner, made
+        return made
+
+    def _leaf(self, value: Any, name: str, make: Make) -> Any:
+        at = self.count + len(self.held)
+        made = value
+        if may_move(value):
+            self.inputs.append(at)
+            made = make(value, name, at)
+        self.held.append(value)
+        self.kinds.append(type(value))
+        self.made.append(made)
         return made
 
     def pin(self, made: Any) -> None:
@@ -163,11 +196,47 @@ class Places:
 
     def end(self) -> None:
         """The trace is over: nothing that it was made of is kept alive."""
-        for held in (self.held, self.made, self._known, self._pins):
+        for held in (self.held, self.made, self.containers, self._known, self._pins):
             held.clear()
 
 
+_TREES = (list, tuple, dict)
+_LEAVES = (float, int, bool, str, type(None))
+
+
+def _is_array(x: Any) -> bool:
+    return type(x) is np.ndarray or type(x) is Tensor
+
+
+def _is_leaf(x: Any) -> bool:
+    return type(x) in _LEAVES or (may_move(x) and not is_foreign(x))
+
+
+def _is_plain(structure: Structure) -> bool:
+    """Whether a structure has lists, tuples and dicts alone, each once."""
+    kind = structure.kind
+    return kind is None or (kind in _TREES and all(map(_is_plain, structure.children)))
+
+
+def _adds(made: Extended, place: Place, found: Any) -> bool:
+    """Put what a place holds behind the leaves of a call; whether it is of the kind that fits."""
+    if place.structure is None:
+        if leaf_pattern(found) != place.pattern or not may_move(found):
+            return False
+        made.append(found)
+        return True
+    leaves, structure = flatten(found)
+    if structure != place.structure or [*map(leaf_pattern, leaves)] != place.pattern:
+        return False
+    made += leaves
+    made.containers += leaves.containers
+    return not any(type(x) is Tensor and x.__dict__ for x in leaves)
+
+
 def _place(text: str, read: Callable[[], Any], value: Any) -> Place:
+    if type(value) in _TREES:
+        leaves, structure = flatten(value)
+        return Place(text, read, type(value), [*map(leaf_pattern, leaves)], structure)
     return Place(text, read, type(value), leaf_pattern(value))
 
 

@@ -89,6 +89,7 @@ class Tracing:
         tracer.watch = self.seen
         self.traced, self.positions = _traced_leaves(tracer, leaves, self.names, key)
         self.arguments, self.containers = rebuild(structure, self.traced)
+        tracer.places.around = len(self.containers)
         self.seen.walker.seen.update({id(c): c for c in self.containers})  # the key has them
         self.outside = set(self.seen.walker.seen)  # what names lead to
         self.effects = Effects(self.seen, structure, self.traced, self.names)
@@ -141,7 +142,8 @@ class Tracing:
     def _finished(self, result: Any) -> Trace:
         tracer, seen = self.tracer, self.seen
         journal = tracer.arrays.machine.journal
-        apart = frozenset([*journal.reads, *journal.shadows]).difference(map(id, self.containers))
+        known = [*self.containers, *tracer.places.containers]
+        apart = frozenset([*journal.reads, *journal.shadows]).difference(map(id, known))
         again = journal.settle(seen)
         if tracer.prelude is not None:
             tracer.prelude.rewind()
@@ -167,7 +169,7 @@ class Tracing:
             result, segment.why = tuple(segment.values), self.why
             outside += map(id, result)
         outputs = Outputs(
-            result, tracer, traced, written, seen, self.containers, outside,
+            result, tracer, traced, written, seen, known, outside,
             lambda x: journal.known_object(x, self.leaves),
             lambda x: (
                 journal.returned_object(x, self.leaves, self.outside) if segment is None
@@ -193,9 +195,8 @@ class Tracing:
     def _position(self, argument: int) -> int:
         """The leaf of an input: those of the arguments, then what places hold."""
         count = len(self.positions)
-        return self.positions[argument] if argument < count else (
-            len(self.leaves) + argument - count
-        )  # fmt: skip
+        inputs = self.tracer.places.inputs
+        return self.positions[argument] if argument < count else inputs[argument - count]
 
     def until(self, at: int, why: str) -> Tracing:
         """The same again, up to an instruction that cannot be staged."""

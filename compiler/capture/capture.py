@@ -24,6 +24,7 @@ from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.names import Called, Module, _Space
 from ..places import may_move
 from ..plain import PlainPython
+from ..readers import MISSING
 from ..symint import SymInt
 from ..trace import Traced
 from . import exceptions, instructions, operators
@@ -167,7 +168,7 @@ class Capture(Decisions):
             return names.kind(found, frame)
         if type(found) in (float, int):
             return names.home.number(space.real, name, found) if type(space) is _Space else found
-        if may_move(found) and type(space) is _Space:
+        if (may_move(found) or type(found) in _TREES) and type(space) is _Space:
             found = names.home.found_in(space.real, name, found, "name")
         return names.value(found)
 
@@ -188,8 +189,9 @@ class Capture(Decisions):
                 return self.invoke(frame, fallback, (name,), {})
             return owner.named(name, frame)
         made = super().attribute(frame, owner, name)
-        if may_move(made) and not self.is_own(owner):
-            return self.tracer.arrays.found_in(owner, name, made, "attribute")
+        moves = may_move(made) or type(made) in _TREES
+        if moves and not self.is_own(owner) and self._written(owner, name) is MISSING:
+            made = self.tracer.arrays.found_in(owner, name, made, "attribute")
         return sized(made)
 
     def handle(self, frame: Frame, error: BaseException) -> bool:
@@ -502,6 +504,8 @@ class Capture(Decisions):
         return looks_into(function) and any_of(holds_opaque, (*args, owner), kwargs)
 
     def is_same(self, left: Any, right: Any) -> bool:
+        if left is not right and not self.tracer.lent.isdisjoint((id(left), id(right))):
+            self.give_up("`is` of a container that each call finds in a place")
         if is_opaque(left) != is_opaque(right):
             other = right if is_opaque(left) else left
             if other is not None and not self.is_own(other) and not is_staged(other):
@@ -534,6 +538,7 @@ class Capture(Decisions):
         return function(*args, **kwargs) if made is NotImplemented else made
 
 
+_TREES = (list, tuple, dict)
 _VALUES = (type(None), int, float, complex, str, bytes, tuple, frozenset, Tensor, Variable,
            np.ndarray, np.generic)  # fmt: skip
 

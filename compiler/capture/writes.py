@@ -115,7 +115,7 @@ class Writes(Outside):
         """An array, tensor or scalar of NumPy's that a container from outside holds: another one
         from call to call, perhaps."""
         made = self.tracer.arrays.found_in(owner, key, value, "item")
-        if made is not value:
+        if made is not value and self.tracer.places.known(owner, key) is made:
             self.journal.numbers[id(owner), key] = made
         return made
 
@@ -160,7 +160,7 @@ class Writes(Outside):
         key = plain(key)
         if not is_key(key) or not self.journal.is_untouched(owner, key):
             return made
-        if may_move(made):
+        if may_move(made) or type(made) in (list, tuple, dict):
             found = self._moving(owner, key, made)
         else:
             later = held is not None and self.heap.parts  # other ways have it as it is

@@ -16,10 +16,12 @@ import numpy as np
 from twofold.ir import bind
 from twofold.ir.graph import Graph, Value
 from twofold.ir.op import OPS
+from twofold.ir.tree import flatten
 from twofold.runtime.tensor import Tensor
 
 from ..guards import ELEMENTS
 from ..numbers import NumberInput
+from ..places import is_tree, may_move
 from ..plain import Held, NoOp, PlainPython, has_dtype, is_foreign
 from ..readers import Elements, Layout, Writeable
 from .base import TracedArray, TracedScalar
@@ -143,23 +145,54 @@ class Arrays:
         if known is not None:
             return known
         moves = keys is not None and watch is not None and watch.walker is not None
-        if is_foreign(value) or not (moves and keys.moves((id(owner), key), value)):
+        tree = type(value) in (list, tuple, dict)
+        if (not tree and is_foreign(value)) or not (moves and keys.moves((id(owner), key), value)):
             return value
         if id(value) in self._captured or self.tracer.has_captured(value):
             return value
+        if tree:
+            return self._tree_in(owner, key, value, how)
         made = places.standing_for(value)
         if made is not None:
             return made
         made = getattr(places, how)(watch, owner, key, self._found)
+        return value if made is None else made
+
+    def _tree_in(self, owner: Any, key: Any, value: Any, how: str) -> Any:
+        """The same for a container of such values: the trace has its own, as for an argument."""
+        tracer, places = self.tracer, self.tracer.places
+        leaves = flatten(value)[0] if is_tree(value) else None
+        if leaves is None or any(map(self._is_known, (*leaves, *leaves.containers))):
+            return value
+        count = len(places.containers)
+        made = getattr(places, how)(tracer.watch, owner, key, self._found)
         if made is None:
             return value
-        if type(value) is np.ndarray:
-            self._captured[id(value)] = value, made
+        walker = tracer.watch.walker
+        tracer.lent.update(map(id, leaves.containers))
+        walker.seen.update({id(c): c for c in places.containers[count:]})
+        for container in leaves.containers:  # the structure of the tree is compared
+            for index in walker.indices.get(id(container), ()):
+                tracer.watch.compare_less(index, int)
         return made
+
+    def _is_known(self, value: Any) -> bool:
+        """Whether a value or a container has been met in another place."""
+        tracer = self.tracer
+        if type(value) in (list, dict):
+            met = tracer.lent, self.machine.journal.reads, self.machine.journal.shadows
+            return any(id(value) in held for held in met)
+        known = id(value) in self._captured or tracer.has_captured(value)
+        return known or any(value is x for x in tracer.places.held if may_move(x))
 
     def _found(self, value: Any, name: str, leaf: int) -> Any:
         tensor = self.tracer.found(value, name, leaf)
-        return tensor if type(value) is Tensor else self.argument(value, leaf, tensor)
+        if type(value) is Tensor:
+            return tensor
+        made = self.argument(value, leaf, tensor)
+        if type(value) is np.ndarray:
+            self._captured[id(value)] = value, made
+        return made
 
     def guard(self, name: str, read: Any) -> None:
         """The trace is good while a reader gives what it gives now."""

@@ -113,7 +113,9 @@ class Names:
             return self._made[id(cell)][1]
         if type(held) in (float, int):
             shown = self.home.number(cell, "", held)
-        elif may_move(held) and (shown := self.home.found_in(cell, "", held, "name")) is not held:
+        elif (may_move(held) or type(held) in (list, tuple, dict)) and (
+            shown := self.home.found_in(cell, "", held, "name")
+        ) is not held:
             pass
         else:
             shown = self.value(held)

@@ -24,6 +24,8 @@ class Held:
         self.ts = [tf.constant([1.0, 2.0]), tf.constant(3.0)]
         self.p = {"w": np.ones((2, 3)), "b": np.zeros(3)}
         self.m = {"w": np.zeros((2, 3)), "b": np.zeros(3)}
+        self.weights, self.biases = [np.ones((2, 2)), np.ones((2, 2)) * 2], [np.zeros(2)]
+        self.params = [(np.ones(2), {"b": np.zeros(2)}), (np.ones(3), {"b": np.ones(1)})]
         self.rates = [0.5, 0.25, 0.125]
         self.counts = {"a": 1.0, "b": 2.0}
 
@@ -76,7 +78,41 @@ def numbers_of_a_dict(o, t):
     return sorted(o.counts.values())
 
 
-STEPS = [a_tensor, tensors_in_a_list, a_scalar, items_of_a_list, adam, numbers_of_a_list,
+def network(o, t):
+    o.weights = [w - 0.1 * t * w for w in o.weights]
+    o.biases = [b + t for b in o.biases]
+    return sum(w.sum() for w in o.weights) + o.biases[0].sum()
+
+
+def nested(o, t):
+    o.params = [(w * 0.5, {"b": p["b"] + t}) for w, p in o.params]
+    return o.params[0][1]["b"].sum()
+
+
+def handed_on(o, t):
+    before = o.weights
+    o.weights = [before[1], before[0] + t]
+    before[0] = before[0] * 2
+    return before
+
+
+def of_tensors(o, t):
+    with tf.GradientTape() as tape:
+        tape.watch(o.ts)
+        loss = tf.sum((o.ts[0] * o.ts[1] - t) ** 2)
+    o.ts = [x - 0.1 * g for x, g in zip(o.ts, tape.gradient(loss, o.ts), strict=True)]
+    return loss
+
+
+def put_and_read(o, t):
+    scaled = o.w * t
+    o.w = GIVEN
+    found = o.w + t
+    o.w = scaled
+    return found, o.w
+
+
+STEPS = [network, nested, handed_on, of_tensors, put_and_read, a_tensor, tensors_in_a_list, a_scalar, items_of_a_list, adam, numbers_of_a_list,
          numbers_of_a_dict]  # fmt: skip
 
 
@@ -164,12 +200,28 @@ def test_tensors_that_are_one_object_are_told_from_two() -> None:
         left, right = None, None
 
     pair = Pair()
-    for left, right in ((X, Y), (Y, Z), (Z, X), (X, X), (Y, X), (GIVEN, X)):
-        pair.left, pair.right = left, right
+    listed = [X, Y]
+    among = tf.function(lambda: (listed[0] is listed[1], listed[0] * 2))
+    for left, right in ((X, Y), (Y, Z), (Z, X), (X, X), (Y, X), (GIVEN, X), (X, X), (Y, X)):
+        pair.left, pair.right = listed[:] = left, right
         got = same(pair)
-        assert got[0] is (left is right)
+        assert got[0] is among()[0] is (left is right)
         assert got[2] is (left is GIVEN)
         np.testing.assert_array_equal(got[1], left + right)
+
+
+def test_a_container_that_each_call_finds_is_returned_as_it_is() -> None:
+    @tf.function(strict=True)
+    def given(o):
+        return o.weights, o.weights[0]
+
+    held = Held()
+    for _ in range(4):
+        made, first = given(held)
+        assert made is held.weights
+        assert first is held.weights[0]
+        held.weights = [w + 1 for w in held.weights]
+    assert given.experimental_get_tracing_count() == 2
 
 
 X, Y, Z, GIVEN = (tf.constant([float(i), 1.0]) for i in range(4))
