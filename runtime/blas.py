@@ -97,7 +97,7 @@ class Blas:
         return gemm, gemv, dot
 
     def lapack(self, name: str, dtype: np.dtype[Any]) -> int | None:
-        """The address of a routine of LAPACK such as ``gesv`` for a dtype, by Fortran's rules;
+        """The address of a routine of LAPACK such as ``potrf`` for a dtype, by Fortran's rules;
         ``None`` if the library has none."""
         prefix, suffix, _ = self._spelling
         for end in ("_", ""):

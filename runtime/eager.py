@@ -239,13 +239,13 @@ def _matmul(a: Any, b: Any) -> Any:
     return matmul(a, b)
 
 
-def _lapack(name: str) -> Any:
+def _cholesky(a: Any, /, **options: Any) -> Any:
     """The first factorisation; it imports what they need."""
     with Loading():
-        from . import lapack  # noqa: PLC0415
+        from .lapack import cholesky  # noqa: PLC0415
 
-    factoring.find = lambda name: getattr(lapack, name)
-    return factoring.find(name)
+    factoring.cholesky = cholesky
+    return cholesky(a, **options)
 
 
 def _run_regions(call: Call) -> tuple[Any, ...]:
@@ -260,4 +260,4 @@ def _run_regions(call: Call) -> tuple[Any, ...]:
 EAGER = Eager()
 bind.install(EAGER)
 contract.install(_matmul)
-factoring.find = _lapack
+factoring.cholesky = _cholesky

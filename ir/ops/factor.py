@@ -99,7 +99,7 @@ def cholesky(x: Any, *, upper: bool = False) -> Any:
     array([[2., 0.],
            [1., 2.]], dtype=float32)
     """
-    found = lapack("cholesky", factoring.find("cholesky"), x)
+    found = lapack("cholesky", factoring.cholesky, x)
     return np.conj(np.swapaxes(found, -1, -2)) if upper else found
 
 
