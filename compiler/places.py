@@ -23,8 +23,18 @@ from .signature import leaf_pattern
 from .slots import Slot, SlotKey
 
 Make = Callable[[Any, str, int], Any]
+TREES = (list, tuple, dict)
 
-__all__ = ["Extended", "Place", "PlaceInput", "Places", "is_tree", "may_move"]
+__all__ = [
+    "TREES",
+    "Extended",
+    "Place",
+    "PlaceInput",
+    "Places",
+    "is_tree",
+    "may_move",
+    "may_move_within",
+]  # fmt: skip
 
 
 def may_move(value: Any) -> bool:
@@ -35,10 +45,15 @@ def may_move(value: Any) -> bool:
     return kind is np.ndarray or issubclass(kind, np.number | np.bool_)
 
 
+def may_move_within(value: Any) -> bool:
+    """Whether this is such a value, or a container that may hold some."""
+    return may_move(value) or type(value) in TREES
+
+
 def is_tree(value: Any) -> bool:
     """Whether this is a list, tuple or dict, of others or not, with arrays or tensors in it and
     otherwise only numbers and texts."""
-    if type(value) not in _TREES or not value:
+    if type(value) not in TREES or not value:
         return False
     leaves, structure = flatten(value)
     return _is_plain(structure) and any(map(_is_array, leaves)) and all(map(_is_leaf, leaves))
@@ -200,7 +215,6 @@ class Places:
             held.clear()
 
 
-_TREES = (list, tuple, dict)
 _LEAVES = (float, int, bool, str, type(None))
 
 
@@ -215,7 +229,7 @@ def _is_leaf(x: Any) -> bool:
 def _is_plain(structure: Structure) -> bool:
     """Whether a structure has lists, tuples and dicts alone, each once."""
     kind = structure.kind
-    return kind is None or (kind in _TREES and all(map(_is_plain, structure.children)))
+    return kind is None or (kind in TREES and all(map(_is_plain, structure.children)))
 
 
 def _adds(made: Extended, place: Place, found: Any) -> bool:
@@ -234,7 +248,7 @@ def _adds(made: Extended, place: Place, found: Any) -> bool:
 
 
 def _place(text: str, read: Callable[[], Any], value: Any) -> Place:
-    if type(value) in _TREES:
+    if type(value) in TREES:
         leaves, structure = flatten(value)
         return Place(text, read, type(value), [*map(leaf_pattern, leaves)], structure)
     return Place(text, read, type(value), leaf_pattern(value))

@@ -22,7 +22,7 @@ from twofold.runtime.variable import Variable
 from ..loading import late
 from ..ndarrays.base import TracedArray, TracedScalar
 from ..ndarrays.names import Called, Module, _Space
-from ..places import may_move
+from ..places import may_move_within
 from ..plain import PlainPython
 from ..readers import MISSING
 from ..symint import SymInt
@@ -168,7 +168,7 @@ class Capture(Decisions):
             return names.kind(found, frame)
         if type(found) in (float, int):
             return names.home.number(space.real, name, found) if type(space) is _Space else found
-        if (may_move(found) or type(found) in _TREES) and type(space) is _Space:
+        if may_move_within(found) and type(space) is _Space:
             found = names.home.found_in(space.real, name, found, "name")
         return names.value(found)
 
@@ -189,7 +189,7 @@ class Capture(Decisions):
                 return self.invoke(frame, fallback, (name,), {})
             return owner.named(name, frame)
         made = super().attribute(frame, owner, name)
-        moves = may_move(made) or type(made) in _TREES
+        moves = may_move_within(made)
         if moves and not self.is_own(owner) and self._written(owner, name) is MISSING:
             made = self.tracer.arrays.found_in(owner, name, made, "attribute")
         return sized(made)
@@ -538,7 +538,6 @@ class Capture(Decisions):
         return function(*args, **kwargs) if made is NotImplemented else made
 
 
-_TREES = (list, tuple, dict)
 _VALUES = (type(None), int, float, complex, str, bytes, tuple, frozenset, Tensor, Variable,
            np.ndarray, np.generic)  # fmt: skip
 

@@ -17,7 +17,7 @@ import numpy as np
 from twofold.ir.tensor_shape import LISTED
 
 from ..ndarrays.base import TracedArray
-from ..places import may_move
+from ..places import may_move_within
 from ..slots import Source
 from ..state import MISSING
 from ..symnumber import plain
@@ -160,7 +160,7 @@ class Writes(Outside):
         key = plain(key)
         if not is_key(key) or not self.journal.is_untouched(owner, key):
             return made
-        if may_move(made) or type(made) in (list, tuple, dict):
+        if may_move_within(made):
             found = self._moving(owner, key, made)
         else:
             later = held is not None and self.heap.parts  # other ways have it as it is

@@ -55,10 +55,11 @@ def cut(m: int, n: int, k: int, batch: int, double: bool, across: bool = False) 
     """
     block = max(inner_block(m, n, k, double), 1)
     if batch == 1:
-        inner = along(m, n, k, double, across)
+        whole = panels(m, n, k)
+        inner = along(m, n, k, block, whole, across)
         if inner is not None:
             return Cut(INNER, -(-k // inner.chunk), 1, *inner)
-        return Cut(*panels(m, n, k), block, max(k, 1))
+        return Cut(*whole, block, max(k, 1))
     grain = max(SHARED_FLOPS // max(2 * m * n * k, 1), 1)
     if grain < batch:  # worth sharing: then in parts that many threads can take
         grain = max(grain // 4, 1)

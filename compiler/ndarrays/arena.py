@@ -21,7 +21,7 @@ from twofold.runtime.tensor import Tensor
 
 from ..guards import ELEMENTS
 from ..numbers import NumberInput
-from ..places import is_tree, may_move
+from ..places import TREES, is_tree, may_move
 from ..plain import Held, NoOp, PlainPython, has_dtype, is_foreign
 from ..readers import Elements, Layout, Writeable
 from .base import TracedArray, TracedScalar
@@ -145,7 +145,7 @@ class Arrays:
         if known is not None:
             return known
         moves = keys is not None and watch is not None and watch.walker is not None
-        tree = type(value) in (list, tuple, dict)
+        tree = type(value) in TREES
         if (not tree and is_foreign(value)) or not (moves and keys.moves((id(owner), key), value)):
             return value
         if id(value) in self._captured or self.tracer.has_captured(value):

@@ -23,7 +23,7 @@ from twofold.ir.tensor_shape import LISTED, sequence
 from twofold.runtime.tensor import Tensor
 
 from ..library import is_library, is_library_module
-from ..places import may_move
+from ..places import may_move_within
 from ..state import is_generator
 from . import kinds, protocol
 from .base import is_traced
@@ -113,9 +113,10 @@ class Names:
             return self._made[id(cell)][1]
         if type(held) in (float, int):
             shown = self.home.number(cell, "", held)
-        elif (may_move(held) or type(held) in (list, tuple, dict)) and (
-            shown := self.home.found_in(cell, "", held, "name")
-        ) is not held:
+        elif (
+            may_move_within(held)
+            and (shown := self.home.found_in(cell, "", held, "name")) is not held
+        ):
             pass
         else:
             shown = self.value(held)

@@ -42,6 +42,7 @@ __all__ = [
     "Status",
     "latest_checkpoint",
     "saved_checkpoints",
+    "some_of",
 ]
 
 KIND = "checkpoint"
@@ -225,8 +226,8 @@ class Status:
         self.assert_existing_objects_matched()
         if self.waiting:
             raise Unmatched(
-                f"{self.path} has values for Variables that are not there: {_some(self.waiting)}; "
-                f"expect_partial() says that this is meant"
+                f"{self.path} has values for Variables that are not there: "
+                f"{some_of(self.waiting)}; expect_partial() says that this is meant"
             )
         return self
 
@@ -236,7 +237,7 @@ class Status:
         there = [self._saved_as(p) for p, *_ in _leaves(self.checkpoint)]
         missing = [p for p in there if p not in self.applied and p not in self.waiting]
         if missing:
-            raise Unmatched(f"{self.path or 'no checkpoint'} has no values for: {_some(missing)}")
+            raise Unmatched(f"{self.path or 'no checkpoint'} has no values for: {some_of(missing)}")
         return self
 
     def assert_nontrivial_match(self) -> Status:
@@ -256,7 +257,8 @@ def _counts(paths: Any) -> Counter[str]:
     return Counter(path.rpartition("/")[0] for path in paths)
 
 
-def _some(paths: Any) -> str:
+def some_of(paths: Any) -> str:
+    """The first paths by name, and how many there are more."""
     shown = sorted(paths)
     more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
     return ", ".join(shown[:8]) + more

@@ -10,7 +10,7 @@ import numpy as np
 
 from twofold.ir.errors import LoadError, MissingError, TwofoldError
 
-from .checkpoint import KIND, VALUES, WEIGHTS, latest_checkpoint
+from .checkpoint import KIND, VALUES, WEIGHTS, latest_checkpoint, some_of
 from .directory import MANIFEST, Saved, read_directory
 from .weights import read_arrays
 
@@ -57,17 +57,13 @@ class CheckpointReader:
         """The value of a name. Raises MissingError for one that is not there."""
         found = self._arrays.get(self._place(tensor_str))
         if found is None:
-            raise MissingError(f"{self.path} has no value {tensor_str!r}; it has {self._some()}")
+            held = some_of(name.removesuffix(_SUFFIX) for name in self._named)
+            raise MissingError(f"{self.path} has no value {tensor_str!r}; it has {held}")
         return found.copy()
 
     def _place(self, name: str) -> str:
         path = name.removesuffix(_SUFFIX)
         return self._others.get(path, path)
-
-    def _some(self) -> str:
-        shown = [name.removesuffix(_SUFFIX) for name in sorted(self._named)]
-        more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
-        return ", ".join(shown[:8]) + more
 
 
 def load_checkpoint(ckpt_dir_or_file: str | os.PathLike[str]) -> CheckpointReader:
