@@ -313,16 +313,19 @@ class Capture(Decisions):
     # objects
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
-        if type(held) in LISTED:
+        now = self.present(held)
+        if not self.asks_for(held, item) and (type(held) in LISTED or now is not held):
             self.observe(held)
-        return super().contains(frame, opened(self, self.present(held)), item, inverted)
+        return super().contains(frame, opened(self, now), item, inverted)
 
     def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
+        self.observe_all(left, right)
         left, right = (opened(self, self.present(x)) for x in (left, right))
         return super().compare(frame, sign, left, right)
 
     def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
-        return super().text(frame, opened(self, value), conversion, spec)
+        self.observe_all(value)
+        return super().text(frame, opened(self, self.present(value)), conversion, spec)
 
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         if isinstance(held, collections.defaultdict) and self.is_own(held):

@@ -33,8 +33,8 @@ from .aliases import is_full
 from .choice import Run
 from .pure import holds_value
 
-__all__ = ["GONE", "KEYS", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect",
-           "Index", "Journal", "Put", "is_key", "read_item"]  # fmt: skip
+__all__ = ["FILLED", "GONE", "KEYS", "LENGTH", "SHADOWED", "TORN", "WHOLE", "Attributes", "Effect",
+           "Has", "Index", "Journal", "Put", "is_key", "read_item"]  # fmt: skip
 
 
 class _Mark:
@@ -49,6 +49,7 @@ GONE: Any = _Mark("GONE")  # an attribute that has been deleted
 TORN: Any = _Mark("TORN")  # one of which the ways of a branch left different things
 WHOLE: Any = _Mark("WHOLE")  # everything that an object holds
 LENGTH: Any = _Mark("LENGTH")  # how many items it has
+FILLED: Any = _Mark("FILLED")  # whether it has items
 KEYS: Any = _Mark("KEYS")  # which keys it has, in their order
 _KEYS = frozenset((int, float, bool, complex, str, bytes))
 _MOST_PARTS = 1000  # of an object that are looked at
@@ -85,6 +86,12 @@ class Index(NamedTuple):
     more: int
 
 
+class Has(NamedTuple):
+    """A key or a member, of which it was asked whether it is there."""
+
+    key: Any
+
+
 class Put(NamedTuple):
     """An attribute gets the value that it has at the end."""
 
@@ -107,6 +114,8 @@ class Journal:
         self.kinds = False  # whether an attribute of a class has been written to
         self.numbers: dict[tuple[int, Any], Any] = {}  # owner and key -> the number of each call
         self.grown: dict[int, int] = {}  # lists made longer only -> by the last items
+        self.by_end: set[int] = set()  # sequences that are written to at places from their end
+        self.shifted: set[int] = set()  # sequences whose items have other places than before
         self.known: dict[int, set[Any]] = {}  # owner -> keys of a container that got values
         self.touched: dict[int, set[Any]] = {}  # owner -> keys that may have got values
         self.sides: list[tuple[Any, bool]] = [(tracer, True)]  # whether a part keeps entries
@@ -145,18 +154,40 @@ class Journal:
 
     def touch(self, owner: Any, key: Any) -> None:
         """An item of a container may get a value, ``WHOLE`` for any of them."""
-        if type(key) is int and key < 0 and type(owner) is list:
+        if _is_from_end(owner, key):
+            self.by_end.add(id(owner))
             key = WHOLE
         key = key if is_key(key) else WHOLE
         self.touched.setdefault(id(owner), set()).add(key)
         if key is WHOLE and type(owner) is list:  # items have other places, perhaps
             self.known.pop(id(owner), None)
 
+    def shift(self, owner: Any) -> None:
+        """Items of a sequence get other places: who reads one has read all of them."""
+        self.shifted.add(id(owner))
+        self.touch(owner, WHOLE)
+
     def is_untouched(self, owner: Any, key: Any) -> bool:
         """Whether the call has not written to an item of a container."""
         held = self.touched.get(id(owner), ())
-        by_end = type(key) is int and key < 0 and type(owner) is list
-        return not held or not (by_end or key in held or WHOLE in held)
+        if not held or not isinstance(key, int) or not self._is_longer(owner):
+            return not held or not (_is_from_end(owner, key) or key in held or WHOLE in held)
+        if key < 0:
+            return held == {WHOLE} and key < -self.grown[id(owner)]
+        return key not in held and key < len(owner)
+
+    def _is_longer(self, owner: Any) -> bool:
+        """Whether a sequence has got items at its end, and no item has another place."""
+        place = id(owner)
+        return place in self.grown and place not in self.shifted and place not in self.by_end
+
+    def place_of(self, owner: Any, key: Any) -> Any:
+        """Where an item of a sequence was before the call put others behind it."""
+        if not _is_from_end(owner, key) or not self.touched.get(id(owner)):
+            return key
+        if self._is_longer(owner) and self.touched[id(owner)] == {WHOLE}:
+            return key + self.grown[id(owner)]
+        return key + len(self.shadows[id(owner)][1])
 
     def _stand_for(self, owner: Any, made: Any) -> None:
         self.shadows[id(owner)] = owner, made
@@ -184,6 +215,13 @@ class Journal:
             written = found[1] if type(found[1]) is Attributes else self.known.get(id(owner), ())
             if key in written:
                 return
+            if id(owner) in self.shifted and is_key(key):
+                key = WHOLE
+            elif type(key) is int and not isinstance(owner, dict):
+                known = self.place_of(owner, key)
+                if id(owner) in self.by_end or known >= 0 > key:
+                    self.reads.setdefault(id(owner), (owner, set()))[1].add(LENGTH)
+                key = known
         self.reads.setdefault(id(owner), (owner, set()))[1].add(key)
 
     def has_read(self, owner: Any, name: str) -> bool:
@@ -313,7 +351,7 @@ class Journal:
     def release(self) -> None:
         """Keep nothing alive."""
         for held in (self.entries, self.shadows, self.owners, self.reads, self.drawn, self.known,
-                     self.numbers, self.touched):  # fmt: skip
+                     self.numbers, self.touched, self.shifted, self.by_end):  # fmt: skip
             held.clear()
 
     def known_object(self, value: Any, leaves: Any) -> Any:
@@ -436,13 +474,19 @@ def _narrow_items(
             watch.compare_less(index, lambda: tuple([read_item(owner, k) for k in keys]))
         else:
             watch.compare_less(index, _nothing)
-    if isinstance(owner, dict):
-        same = len(made) == len(owner) and not torn
-        closed = keys if torn else keys & known | (set() if same else keys & {KEYS, LENGTH})
-    else:
-        same = len(made) == len(owner) and not torn
-        closed = {k for k in keys if type(k) is not Index and not (k is LENGTH and same)}
+    items = keys & known if isinstance(owner, dict) else keys - {KEYS}
+    asked = {k for k in keys if type(k) is not Index}
+    closed = asked if torn else {k for k in asked if _is_other(owner, made, k, items)}
     return [f"a {type(owner).__name__}"] if closed else []
+
+
+def _is_other(owner: Any, made: Any, key: Any, items: set[Any]) -> bool:
+    """Whether what was read of a container is something else when the call has written to it."""
+    if key is FILLED or type(key) is Has:
+        return bool(read_item(owner, key) != read_item(made, key))
+    if key is KEYS or key is LENGTH:
+        return len(made) != len(owner)
+    return key in items
 
 
 def is_key(key: Any) -> bool:
@@ -452,16 +496,25 @@ def is_key(key: Any) -> bool:
     return type(key) in _KEYS
 
 
+def _is_from_end(owner: Any, key: Any) -> bool:
+    """Whether this is a place of a sequence that is counted from its end."""
+    return type(key) is int and key < 0 and not isinstance(owner, dict)
+
+
 def _nothing() -> None:
     return None
 
 
 def read_item(owner: Any, key: Any) -> Any:
-    """An item of a container, MISSING if there is none, or its length or its keys."""
+    """An item of a container, MISSING if there is none, or what a mark asks of it."""
     if key is LENGTH:
         return len(owner)
+    if key is FILLED:
+        return len(owner) > 0
     if key is KEYS:
         return tuple(dict.keys(owner))
+    if type(key) is Has:
+        return key.key in owner
     if type(key) is Index:
         length = len(owner) + key.more
         return -length <= key.at < length

@@ -169,9 +169,6 @@ class Lists(Steps):
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
         self.draws(held)
-        if self.present(held) is not held:
-            self.observe(held)
-            held = self.present(held)
         if holds_choice(held):
             self.give_up("`in` a container with a value of several types")
         if type(held) in LISTED and any(is_staged(x) for x in (item, *held)):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import types
+from collections.abc import Callable
 from typing import Any
 
 from ..library import file_of, is_library, is_library_object, is_ours
@@ -49,6 +50,10 @@ class Outside(Objects):
 
     def observe(self, owner: Any, key: Any = _ANY) -> None:
         """The contents of an object from outside are read: they are guarded from now on."""
+        raise NotImplementedError
+
+    def guard(self, name: str, read: Callable[[], Any]) -> None:
+        """The trace is good while a reader gives what it gives now."""
         raise NotImplementedError
 
     # what stands for objects

@@ -147,14 +147,15 @@ class Steps(Guarding):
 
     def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
         self._read(held)
-        by_key = held is os.environ or type(held) is dict and type(item) in KEYS
-        self.observe(held, item if by_key else ANY)
+        if not self.asks_for(held, item):
+            self.observe(held, item if held is os.environ else ANY)
         return super().contains(frame, held, item, inverted)
 
     def truth(self, frame: Frame, value: Any) -> Any:
         if hasattr(type(value), "__bool__") or hasattr(type(value), "__len__"):
             self._read(value)
-        self.observe(value)
+        if not self.is_followed(value):
+            self.observe(value)
         if isinstance(value, Tensor):
             self.relies(value)
         return super().truth(frame, value)

@@ -8,7 +8,7 @@ import functools
 import itertools
 import operator
 import types
-from collections import defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +23,18 @@ from ..state import MISSING
 from ..symnumber import plain
 from .choice import holds_choice
 from .frame import Frame
-from .journal import KEYS, LENGTH, SHADOWED, WHOLE, Attributes, Index, is_key, read_item
+from .journal import (
+    FILLED,
+    KEYS,
+    LENGTH,
+    SHADOWED,
+    WHOLE,
+    Attributes,
+    Has,
+    Index,
+    is_key,
+    read_item,
+)
 from .opened import own_method
 from .outside import Outside
 from .staged import source_of
@@ -60,6 +71,8 @@ _WRITERS = {
     "_bisect": frozenset(("insort", "insort_left", "insort_right")),
 }
 _KEEP = (functools.partial, types.SimpleNamespace, itertools.repeat)  # what they are given
+_BY_HASH = frozenset((dict, set, OrderedDict, defaultdict, Counter))
+_PLAIN_KEYS = frozenset((int, float, bool, complex, str, bytes))
 _ANY: Any = object()
 
 
@@ -81,6 +94,8 @@ class Writes(Outside):
             grown.pop(id(held), None)
         made = self.journal.container(held)
         self.journal.touch(held, key)
+        if type(key) is slice:
+            self.journal.shift(held)
         self.changes(made)
         return made
 
@@ -160,11 +175,12 @@ class Writes(Outside):
         key = plain(key)
         if not is_key(key) or not self.journal.is_untouched(owner, key):
             return made
+        place = self.journal.place_of(owner, key)
         if may_move_within(made):
-            found = self._moving(owner, key, made)
+            found = self._moving(owner, place, made)
         else:
             later = held is not None and self.heap.parts  # other ways have it as it is
-            found = made if later else self.number(owner, key, made)
+            found = made if later else self.number(owner, place, made)
         if held is not None and not self.heap.parts:
             held[key] = found
         return found
@@ -194,6 +210,7 @@ class Writes(Outside):
     def item(self, frame: Frame, held: Any, key: Any) -> Any:
         real, held = held, self.present(held)
         if type(held) is defaultdict and key not in held and self.is_followed(real):
+            self.guard("default_factory", functools.partial(getattr, real, "default_factory"))
             if held.default_factory is None:
                 raise KeyError(key)
             made = self.call(frame, held.default_factory, (), {})
@@ -243,8 +260,8 @@ class Writes(Outside):
             self.observe(held, key)
         self._needs_place(held, key)
         del self._begin(held, key)[key]
-        if id(held) in self.journal.grown:
-            self.journal.grown[id(held)] = 0
+        if not isinstance(held, dict):
+            self.journal.shift(held)
         self.journal.log("a deletion of an item", operator.delitem, (held, key), {})
 
     def _needs_place(self, held: Any, key: Any) -> None:
@@ -262,8 +279,17 @@ class Writes(Outside):
         if type(held) is dict and id(held) in self.journal.drawn and not self.is_own(held):
             self.give_up("a write into the __dict__ of an object")
 
-    def contains(self, frame: Frame, held: Any, item: Any, inverted: bool) -> Any:
-        return super().contains(frame, self.present(held), item, inverted)
+    def asks_for(self, held: Any, item: Any) -> bool:
+        """Whether this is a look for a key, or a member, of a container from outside, which is all
+        that is read of it."""
+        if VIEWS.get(type(held)) == "keys":
+            held = viewed(held)
+        if type(held) not in _BY_HASH or type(item) not in _PLAIN_KEYS or self.is_own(held):
+            return False
+        if item not in self.journal.known.get(id(held), ()):
+            self.journal.read(held, Has(item))
+        self._meet(held, (item,))
+        return True
 
     def iterator(self, frame: Frame, value: Any) -> Any:
         self.goes_over(value)
@@ -279,15 +305,13 @@ class Writes(Outside):
         return super().items(frame, self.present(value), hinted)
 
     def truth(self, frame: Frame, value: Any) -> Any:
-        return super().truth(frame, self.present(value))
-
-    def text(self, frame: Frame, value: Any, conversion: int, spec: str | None) -> Any:
-        self._observe_all(value)
-        return super().text(frame, self.present(value), conversion, spec)
-
-    def compare(self, frame: Frame, sign: str, left: Any, right: Any) -> Any:
-        self._observe_all(left, right)
-        return super().compare(frame, sign, self.present(left), self.present(right))
+        if not self.is_followed(value):
+            return super().truth(frame, value)
+        if self.present(value) is not value:
+            return super().truth(frame, self.length(value))
+        self.journal.read(value, FILLED)
+        self._meet(value)
+        return bool(value)
 
     def binary(
         self, frame: Frame, function: Callable[[Any, Any], Any], name: str, left: Any, right: Any,
@@ -295,7 +319,7 @@ class Writes(Outside):
     ) -> Any:  # fmt: skip
         if in_place and self.is_followed(left) and hasattr(left, f"__i{name}__"):
             return self._wrote(frame, left, f"__i{name}__", (right,), {}, function)
-        self._observe_all(left, right)
+        self.observe_all(left, right)
         if in_place and hasattr(left, f"__i{name}__") and own_method(left, f"__i{name}__") is None:
             self.changes(left)
         left, right = self.present(left), self.present(right)
@@ -304,10 +328,10 @@ class Writes(Outside):
             self.fresh(made)
         return made
 
-    def _observe_all(self, *values: Any) -> None:
+    def observe_all(self, *values: Any) -> None:
         """An operator looks at all that containers hold."""
         for value in values:
-            if isinstance(value, SHADOWED) or type(value) is tuple:
+            if isinstance(value, SHADOWED) or type(value) is tuple or type(value) in VIEWS:
                 self.observe(value)
 
     # calls
@@ -368,8 +392,7 @@ class Writes(Outside):
         self.observe(owner)
         held = self.present(owner)
         held = self.journal.container(owner) if held is owner else held
-        self.journal.grown.pop(id(owner), None)
-        self.journal.touch(owner, WHOLE)
+        self.journal.shift(owner)
         self.changes(held)
         made = function(held, *rest, **kwargs)
         items = self.fresh(list(held))
@@ -435,6 +458,9 @@ class Writes(Outside):
     def _grew(self, owner: Any, name: str, count: int) -> None:
         """A container has so many items more."""
         grown = self.journal.grown
+        full = getattr(owner, "maxlen", None) is not None  # at some time
+        if (name not in _AT_END or full) and not isinstance(owner, dict | set):
+            self.journal.shift(owner)
         if name not in _GROWING or self.heap.parts:
             grown.pop(id(owner), None)
         elif id(owner) in grown:
@@ -467,7 +493,7 @@ class Writes(Outside):
         if not self.journal.shadows or looks(function):
             return function, args, kwargs
         owner = getattr(function, "__self__", None)
-        if type(function) is types.BuiltinMethodType and self.present(owner) is not owner:
+        if type(function) in _BOUND and self.present(owner) is not owner:
             function = getattr(self.present(owner), function.__name__)
         if (
             type(owner) in SHADOWED
