@@ -84,6 +84,11 @@ def _laid(node: Node) -> str:
     return "laid"
 
 
+def _convolved(node: Node) -> str | None:
+    """Windows times filters."""
+    return "convolved" if info(node.out.type.dtype).short in _FLOATS else None
+
+
 def _overlapped(node: Node) -> str | None:
     """Sums of windows; not of windows that are apart and have holes as well."""
     steps = zip(node.attrs["strides"], node.attrs["dilations"], strict=True)
@@ -136,6 +141,7 @@ _OWN: dict[str, Callable[[Node], str | None]] = {
     "patches": _laid, "patches_grad": _overlapped,
     "scatter_add": _scattered, "tensor_scatter_nd_add": _scattered,
     "tensor_scatter_nd_update": _placed, "top_k": _selected, "unsorted_segment_sum": _scattered,
+    "window_products": _convolved,
 }  # fmt: skip
 
 

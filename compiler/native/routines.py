@@ -24,10 +24,11 @@ from .machine import Source, provide
 if TYPE_CHECKING:
     from .writer import Writer
 
-__all__ = ["COPIED", "LINES", "VECTOR", "launches_of", "routine_source"]
+__all__ = ["COPIED", "LINES", "TILE", "VECTOR", "launches_of", "routine_source"]
 
 LINES = 8  # that a running sum goes along side by side
 VECTOR = 64  # bytes
+TILE = 6  # windows whose products with a vector of filters stay in registers
 COPIED = 65536  # bytes that are copied as a unit
 
 DType = np.dtype[Any]
@@ -50,6 +51,31 @@ def _laid(w: Writer, node: Node, failure: int) -> Iterator[Call]:
     yield Call("lay", words, batch * math.prod(counts[:-1]), math.prod(w.shape(node.out)))
 
 
+def _convolved(w: Writer, node: Node, failure: int) -> Iterator[Call]:
+    """Windows that follow each other times blocks of channels."""
+    x, filters = node.inputs
+    *window, depth, channels = w.shape(filters)
+    width, lanes = math.prod(window) * depth, VECTOR // x.type.dtype.itemsize
+    blocks, total = -(-channels // lanes), math.prod(w.shape(node.out)[:-1])
+    with w.scratch():
+        packed = ARENA, w.reserve(blocks * width * VECTOR)
+        yield Call("pack", [w.word(filters), packed, width, channels], blocks, width * channels)
+        words: list[Word | int] = [w.word(x), packed, w.word(node.out), depth, channels, total]
+        words += _axes(w, node, x, node.out, window)
+        yield Call("multiply", words, -(-total // TILE) * blocks, total * width * blocks)
+
+
+def _axes(w: Writer, node: Node, whole: Value, laid: Value, window: Sequence[int]) -> list[int]:
+    """The sizes, counts, windows, strides and dilations of three axes."""
+    attrs, rank = node.attrs, len(window)
+    ones, sizes = (1,) * (3 - rank), w.shape(whole)[1:-1]
+    counts = w.shape(laid)[1 : 1 + rank]
+    return [
+        *ones, *sizes, *ones, *counts, *ones, *window, *ones, *attrs["strides"],
+        *ones, *attrs["dilations"],
+    ]  # fmt: skip
+
+
 def _overlapped(w: Writer, node: Node, failure: int) -> Iterator[Call]:
     (g,) = node.inputs
     batch, *sizes, _ = w.shape(node.out)
@@ -58,16 +84,10 @@ def _overlapped(w: Writer, node: Node, failure: int) -> Iterator[Call]:
 
 
 def _windows(w: Writer, node: Node, whole: Value, laid: Value) -> list[Any]:
-    """Where a node reads and writes, the channels, and the sizes, counts, windows, strides and
-    dilations of three axes."""
-    attrs, rank = node.attrs, len(node.attrs["window"])
-    *sizes, channels = w.shape(whole)[1:]
-    ones, counts = (1,) * (3 - rank), w.shape(laid)[1 : 1 + rank]
+    """Where a node reads and writes, the channels, and what there is of three axes."""
     (given,) = node.inputs
-    return [
-        w.word(given), w.word(node.out), channels, *ones, *sizes, *ones, *counts,
-        *ones, *attrs["window"], *ones, *attrs["strides"], *ones, *attrs["dilations"],
-    ]  # fmt: skip
+    axes = _axes(w, node, whole, laid, node.attrs["window"])
+    return [w.word(given), w.word(node.out), w.shape(whole)[-1], *axes]
 
 
 def _scattered(w: Writer, node: Node, failure: int) -> Iterator[Call]:
@@ -177,8 +197,8 @@ def _selected(w: Writer, node: Node, failure: int) -> Iterator[Call]:
 
 
 _ROUTINES: dict[str, Callable[[Writer, Node, int], Iterator[Call]]] = {
-    "laid": _laid, "overlapped": _overlapped, "placed": _placed, "running": _running,
-    "scattered": _scattered, "selected": _selected, "taken": _taken,
+    "convolved": _convolved, "laid": _laid, "overlapped": _overlapped, "placed": _placed,
+    "running": _running, "scattered": _scattered, "selected": _selected, "taken": _taken,
 }  # fmt: skip
 
 

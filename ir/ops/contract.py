@@ -25,6 +25,11 @@ def install(multiply: Callable[[Any, Any], Any]) -> None:
     _multiply[0] = multiply
 
 
+def multiplied(a: Any, b: Any) -> Any:
+    """The product of two arrays, as ``matmul`` makes it."""
+    return _multiply[0](a, b)
+
+
 def _matmul_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     a, b = types
     if not a.rank or not b.rank:
@@ -68,7 +73,7 @@ def matmul(a: Any, b: Any, *, transpose_a: bool = False, transpose_b: bool = Fal
     """
     a = np.swapaxes(a, -1, -2) if transpose_a else a
     b = np.swapaxes(b, -1, -2) if transpose_b else b
-    return _multiply[0](a, b)
+    return multiplied(a, b)
 
 
 @matmul.gradient

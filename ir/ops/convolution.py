@@ -1,7 +1,8 @@
 """Convolutions and pooling over one to three axes, written in slices and matrix products.
 
 A window of a convolution is laid out along the channels (im2col), so that one matrix product makes
-all outputs; a pool folds the slices of its window one after the other. Layouts are ``N...C``, or
+all outputs; in compiled functions one op multiplies windows where they lie. A pool
+folds the slices of its window one after the other. Layouts are ``N...C``, or
 ``NC...``, with TensorFlow's names. ``SAME`` pads so that the output has ``ceil(size / stride)``
 points, the odd element at the end; ``VALID`` does not pad; ``CAUSAL`` pads at the start, so that no
 output sees what comes after it.
@@ -14,12 +15,14 @@ from collections.abc import Callable
 from operator import index
 from typing import Any
 
+from .. import bind
 from ..dtypes import info
 from ..errors import ArgumentError, ShapeError
 from ..op import OPS, Sample, composite
 from ..shapes import show_shape
 from . import movement
 from .contract import matmul
+from .convolved import window_products
 from .create import ones
 from .elementwise import maximum
 from .joining import concat, stack
@@ -118,9 +121,13 @@ class Window:
         inside = tuple(range(2, len(shape), 2))
         return movement.reshape(x, shape=(*shape, x.shape[-1])), inside
 
+    def large(self) -> bool:
+        """Whether a window has more than one element, or some are left out."""
+        return any(n > 1 for n in (*self.window, *self.strides))
+
     def laid(self, x: Any) -> Any:
         """The elements of each window of a padded ``x`` together: ``[N, *counts, width]``."""
-        if not any(n > 1 for n in (*self.window, *self.strides)):
+        if not self.large():
             return x
         sizes = tuple(map(index, self.window))
         laid = patches(
@@ -143,8 +150,19 @@ def channels_last(x: Any, data_format: str | None, what: str) -> tuple[Any, bool
     return movement.moveaxis(x, 1, -1), True
 
 
+def _is_staged(x: Any) -> bool:
+    """Whether machine code will multiply real numbers."""
+    own = info(x.dtype)
+    if not own.blas or not own.floating or bind.current.get() is None:
+        return False
+    return bind.ground().tracing
+
+
 def _by_product(window: Window, x: Any, filters: Any) -> Any:
     """One product of all windows of ``x`` with the filters."""
+    if window.large() and _is_staged(x):  # kernels need no windows beside each other
+        how = {"strides": tuple(window.strides), "dilations": tuple(window.dilations)}
+        return window_products(x, filters, **how)
     laid, outer = window.laid(x), filters.shape[-1]
     *lead, width = laid.shape
     rows = movement.reshape(laid, shape=(product(lead), width))

@@ -56,6 +56,8 @@ control:
 convolution:
     adaptive_avg_pool adaptive_max_pool avg_pool avg_pool1d avg_pool2d avg_pool3d conv1d
     conv2d conv3d depthwise_conv2d max_pool max_pool1d max_pool2d max_pool3d
+convolved:
+    window_products
 counting:
     bincount confusion_matrix digitize histogram histogram_bin_edges
     histogram_fixed_width_bins in_top_k zero_fraction

@@ -14,7 +14,7 @@ from ..types import TensorType
 __all__ = ["patches", "patches_grad"]
 
 
-def _patches_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
+def patches_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved:
     (x,) = types
     window = tuple(attrs["window"])
     steps, holes = tuple(attrs["strides"]), tuple(attrs["dilations"])
@@ -26,7 +26,7 @@ def _patches_rule(op: Any, types: Types, attrs: Attrs, sizes: Sizes) -> Resolved
     return {"window": window, "strides": steps, "dilations": holes}, (TensorType(x.dtype, shape),)
 
 
-@op("movement", _patches_rule, promote="none", public=False, routine=True,
+@op("movement", patches_rule, promote="none", public=False, routine=True,
     samples=[Sample("f[2,6,3]", window=(3,), strides=(1,), dilations=(1,)),
              Sample("f[2,5,4,2]", window=(2, 3), strides=(2, 1), dilations=(1, 1)),
              Sample("f[1,7,6,1]", window=(3, 2), strides=(1, 2), dilations=(2, 3))])  # fmt: skip
