@@ -8,7 +8,8 @@ from twofold.ir.errors import ArgumentError
 from twofold.ir.op import COMPOSITES, OPS
 from twofold.ir.ops.statistics import multiplied, summed
 
-from .scatters import Ref, require_shape
+from .declared import require_shape
+from .scatters import Ref
 
 __all__ = ["ArrayMethods"]
 
@@ -155,7 +156,7 @@ class ArrayMethods:
 
     def set_shape(self: Any, shape: Any) -> None:
         """Raise ShapeError unless the tensor has this shape, in which None is any size."""
-        require_shape(self.shape, shape, "Tensor.set_shape")
+        require_shape(self, shape, "Tensor.set_shape")
 
     def ref(self) -> Ref:
         """A key for dicts and sets; ``ref().deref()`` is the tensor."""

@@ -40,8 +40,7 @@ def print(
     ``"file://PATH"`` of a file that is appended to. ``summarize``: how many elements of either end
     of an axis are shown; -1 shows all. ``sep`` stands between the values, ``end`` after them;
     ``name`` is accepted and ignored. In a compiled function it prints on every call, when the
-    graph has run; in a loop of the graph the function runs as plain Python. Raises ArgumentError
-    for another stream or number.
+    graph has run. Raises ArgumentError for another stream or number.
 
     >>> import sys
     >>> import twofold as tf

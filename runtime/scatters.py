@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from twofold.ir.errors import ArgumentError, ShapeError
+from twofold.ir.errors import ArgumentError
 from twofold.ir.op import COMPOSITES, OPS
-from twofold.ir.shapes import show_shape
 from twofold.ir.tensor_shape import TensorShape
 
 from .convert import exact_array
+from .declared import require_shape
 
-__all__ = ["Ref", "Scatters", "require_shape"]
+__all__ = ["Ref", "Scatters"]
 
 
 class Ref:
@@ -170,19 +170,8 @@ class Scatters:
 
     def set_shape(self: Any, shape: Any) -> None:
         """Raise ShapeError unless the Variable has this shape, in which None is any size."""
-        require_shape(self.shape, shape, "Variable.set_shape")
+        require_shape(self, shape, "Variable.set_shape")
 
     def ref(self) -> Ref:
         """A key for dicts and sets; ``ref().deref()`` is the Variable."""
         return Ref(self)
-
-
-def require_shape(have: Any, want: Any, what: str) -> None:
-    """Raise ShapeError unless sizes are those of a shape, in which None is any size."""
-    if want is None:
-        return
-    want = tuple(want)
-    if len(want) != len(have) or any(
-        w is not None and w != n for w, n in zip(want, have, strict=False)
-    ):
-        raise ShapeError(f"{what}: the shape is {show_shape(have)}, expected {want}")

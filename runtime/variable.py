@@ -20,9 +20,10 @@ from twofold.ir.tree import atom
 
 from . import quick
 from .convert import as_array, exact_array, staged, tensor_of
+from .declared import require_shape
 from .interop import NumpyProtocols
 from .operators import Operators
-from .scatters import Scatters, require_shape
+from .scatters import Scatters
 from .scopes import scoped
 from .tensor import Tensor, shown_array, wrap
 
@@ -75,7 +76,7 @@ class Variable(Scatters, Operators, NumpyProtocols):
         array = as_array(value) if dtype is None else exact_array(value, dtype)
         self.array = np.array(array, order="C")
         if shape is not None:
-            require_shape(self.array.shape, shape, "Variable")
+            require_shape(self.array, shape, "Variable")
         if variable_def is not None:
             raise ArgumentError("Variable: variable_def does not exist; leave it out")
         if constraint is not None:

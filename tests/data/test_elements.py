@@ -236,11 +236,32 @@ def test_none_among_slices_is_none_in_each_element() -> None:
         Dataset.from_tensor_slices((None, None))
 
 
-def test_sizes_that_the_first_element_tells_are_open_where_elements_are_padded() -> None:
-    ds = Dataset.range(1, 5).map(lambda n: np.ones(int(n)))
-    assert ds.element_spec == tf.TensorSpec((1,), "float64")
-    assert [b.shape for b in ds.padded_batch(2)] == [(2, 2), (2, 4)]
-    assert ds.padded_batch(2).element_spec == tf.TensorSpec((None, None), "float64")
+def test_sizes_that_only_an_element_tells_are_open() -> None:
+    ds = Dataset.range(1, 5).map(lambda n: (np.ones(int(n)), np.ones((2, 3)), str(int(n))))
+    assert ds.element_spec == (
+        tf.TensorSpec((None,), "float64"), tf.TensorSpec((None, None), "float64"),
+        tf.TensorSpec((), tf.string),
+    )  # fmt: skip
+    ones = ds.map(lambda one, *_: one)
+    assert [b.shape for b in ones.padded_batch(2)] == [(2, 2), (2, 4)]
+    assert ones.padded_batch(2).element_spec == tf.TensorSpec((None, None), "float64")
+
+
+@pytest.mark.parametrize("calls", [None, 2])
+def test_sizes_that_a_python_function_says_are_known(calls: int | None) -> None:
+    def made(n: Any) -> Any:
+        found = tf.numpy_function(lambda n: np.ones((n, 3), np.float32), [n], tf.float32)
+        found.set_shape([None, 3])
+        label = tf.py_function(lambda n: n * 2, [n], tf.int64)
+        return found, tf.ensure_shape(label, []), tf.ensure_shape(np.zeros(4), [4])
+
+    ds = Dataset.range(3).map(made, num_parallel_calls=calls)
+    assert ds.element_spec == (
+        tf.TensorSpec((None, 3)), tf.TensorSpec((), tf.int64), tf.TensorSpec((4,), "float64"),
+    )  # fmt: skip
+    assert [x.shape for x, _, _ in ds] == [(0, 3), (1, 3), (2, 3)]
+    batch = next(iter(ds.padded_batch(3)))
+    assert [x.shape for x in batch] == [(3, 2, 3), (3,), (3, 4)]
 
 
 def fails_at_two(x: Any) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +89,24 @@ def test_saving_leaves_what_was_there_where_an_element_fails(tmp_path: Path) -> 
     with pytest.raises(tf.errors.SaveError, match="cannot be written"):
         Dataset.range(3).save(tmp_path / "file" / "d")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["d", "file"]
+
+
+@pytest.mark.parametrize("count", [7, 100])  # a disk that is full within the pass, at its end
+def test_a_full_disk_leaves_nothing_of_a_cache(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("twofold.data.storage.CHUNK_COUNT", count)
+    monkeypatch.setattr("twofold.data.storage.np.save", full)
+    elements = iter(Dataset.range(40).cache(tmp_path / "d"))
+    with pytest.raises(tf.errors.SaveError, match="No space left"):
+        list(elements)
+    assert not os.listdir(tmp_path)
+    monkeypatch.undo()
+    ds = Dataset.range(40).cache(tmp_path / "d")
+    assert [len(list(ds)) for _ in range(2)] == [40, 40] and os.listdir(tmp_path) == ["d"]
 
 
 @pytest.mark.parametrize("kind", ["cache", "snapshot"])

@@ -221,7 +221,9 @@ def test_sequences_are_parsed_and_filled_to_the_longest() -> None:
 def test_a_pipeline_reads_examples(tmp_path: Path) -> None:
     file = written(tmp_path / "a", [A, B])
     features = {"x": One([2], tf.float32)}
-    ds = tf.data.TFRecordDataset(file).map(lambda s: IO.parse_single_example(s, features)["x"] * 2)
+    parsed = tf.data.TFRecordDataset(file).map(lambda s: IO.parse_single_example(s, features)["x"])
+    assert parsed.element_spec == tf.TensorSpec((2,), tf.float32)
+    ds = parsed.map(lambda x: x * 2)
     assert ds.element_spec == tf.TensorSpec((2,), tf.float32)
     assert [x.numpy().tolist() for x in ds] == [[2.0, 5.0], [8.0, 10.0]]
 

@@ -15,6 +15,7 @@ from twofold.data.files import needed
 from twofold.data.strings import STRING, StringTensor, is_text, of_text, string
 from twofold.ir.errors import ArgumentError, ConversionError, DTypeError, ShapeError
 from twofold.ir.infer import as_dtype
+from twofold.runtime.declared import say_shape
 from twofold.runtime.tensor import wrap
 
 from .creation import convert_to_tensor
@@ -150,6 +151,7 @@ class _Reader:
         for at, array in enumerate(arrays):
             made[(at, slice(len(array))) if self.any_number else at] = array
         found = made.reshape((*shape, *inner))
+        say_shape(found, (*(None,) * (len(shape) + self.any_number), *self.shape))
         return StringTensor(found) if self.dtype is string else wrap(found)
 
 

@@ -18,7 +18,7 @@ from twofold.ir.ops.create import ones, zeros
 from twofold.ir.ops.operand import as_sizes, as_tensor, shape_attr
 from twofold.ir.shapes import Sizes, broadcast_shapes, show_shape
 from twofold.runtime.custom import custom_gradient
-from twofold.runtime.scatters import require_shape
+from twofold.runtime.declared import require_shape
 from twofold.runtime.scopes import scoped
 from twofold.runtime.tensor import Tensor
 from twofold.runtime.variable import Variable
@@ -160,7 +160,7 @@ def ensure_shape(x: Any, shape: Any, name: Any = None) -> Any:
     (2, 3)
     """
     x = as_tensor(x)
-    require_shape(x.shape, shape, "ensure_shape")
+    require_shape(x, shape, "ensure_shape")
     return x
 
 

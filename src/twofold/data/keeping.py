@@ -87,22 +87,21 @@ class _Writing(Run):
     def take(self, count: int) -> Block | None:
         try:
             block = self.source.take(count)
+            if self.writer is not None and block is not None:
+                self.writer.add(block)
         except Exception:
             self._drop()  # without this element the pass is not whole
             raise
-        if self.writer is not None:
-            if block is None:
-                self._finish()
-            else:
-                self.writer.add(block)
+        if block is None:
+            self._finish()
         return block
 
     def _finish(self) -> None:
-        writer, self.writer = self.writer, None
-        assert writer is not None
-        if stored(self.node.path) is None:  # another pass may have been faster
-            writer.finish()
-        writer.drop()
+        try:
+            if self.writer is not None and stored(self.node.path) is None:  # else one was faster
+                self.writer.finish()
+        finally:
+            self._drop()
 
     def _drop(self) -> None:
         if self.writer is not None:

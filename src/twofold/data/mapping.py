@@ -10,6 +10,7 @@ import numpy as np
 
 from twofold.compiler.spec import TensorSpec
 from twofold.ir.errors import ArgumentError, ConversionError, TwofoldError
+from twofold.runtime.declared import Declared, shapes_declared
 
 from . import spec as specs
 from .block import Block, of_rows
@@ -72,16 +73,27 @@ def spec_without_running(node: Node) -> Any:
 
 
 def first_spec(node: Node) -> Any:
-    """The spec of the first element, which is made for it."""
+    """The spec of the first element, which is made for it. Its sizes are those of that element
+    alone, unless the function said them (``set_shape``, ``ensure_shape``): all others are open."""
     if _quietly.get():
         raise _Untold
-    block = node.open(Opening.empty()).take(1)
+    with shapes_declared() as declared:
+        block = node.open(Opening.empty()).take(1)
     if block is None:
         raise ArgumentError(
             f"the element_spec of {node} is known by its first element only, and there is none"
         )
     node.told = True
-    return pack(block.form, [specs.spec_of(leaf) for leaf in block.row(0)])
+    return pack(block.form, [_open(leaf, declared) for leaf in block.row(0)])
+
+
+def _open(leaf: Any, declared: Declared) -> Any:
+    """The spec of a leaf, with the sizes that are declared."""
+    found = specs.spec_of(leaf)
+    if not isinstance(found, TensorSpec):
+        return found
+    shapes = [shape for array, shape in declared if array is leaf]
+    return specs.make(found.dtype, shapes[-1] if shapes else (None,) * leaf.ndim)
 
 
 class _Calling(Run):

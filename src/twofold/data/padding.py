@@ -13,7 +13,6 @@ from twofold.ir.errors import ArgumentError, ShapeError
 from . import spec as specs
 from .batching import Batch
 from .block import Block, join, listed
-from .mapping import spec_without_running
 from .nest import flatten, pack, paths
 from .node import UNKNOWN, Node, Opening, Reader, Run
 from .strings import STRING
@@ -40,10 +39,7 @@ class PaddedBatch(Batch):
                     raise ArgumentError(
                         "padded_batch: the number of axes is not known; pass padded_shapes"
                     )
-            found = [getattr(leaf, "shape", ()) for leaf in leaves]
-            if spec_without_running(self.inputs[0]) is None:  # the first element told the sizes
-                return [(None,) * len(shape) for shape in found]
-            return found
+            return [getattr(leaf, "shape", ()) for leaf in leaves]
         return shapes_of(self.shapes, flatten(self.inputs[0].spec)[1], len(leaves))
 
     @functools.cached_property
