@@ -8,11 +8,12 @@ holds there is relied on from then on: it becomes a guard.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from .dims import DimLike, provably_eq, provably_positive
 from .errors import ShapeError
 
-__all__ = ["Sizes", "broadcast_shapes", "show_shape"]
+__all__ = ["Sizes", "broadcast_shapes", "divides", "show_shape"]
 
 
 class Sizes:
@@ -29,6 +30,15 @@ class Sizes:
     def require_at_most(self, a: DimLike, b: DimLike) -> bool:
         """That a <= b; True where symbols leave it open (the run-time check decides)."""
         return a <= b if isinstance(a, int) and isinstance(b, int) else True
+
+
+def divides(part: Any, whole: Any) -> bool:
+    """Whether a size is a multiple of another one, which is at least 1.
+
+    It is asked as what is to hold, so that an example of an open size can be found for which it
+    does; ``== 0`` would decide the size itself.
+    """
+    return bool(whole % part <= 0)
 
 
 def show_shape(shape: Sequence[DimLike]) -> str:

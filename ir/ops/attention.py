@@ -19,7 +19,7 @@ from ..dtypes import info
 from ..errors import ShapeError
 from ..infer import Attrs, Resolved, Types
 from ..op import OPS, Sample, composite, op
-from ..shapes import Sizes, broadcast_shapes, show_shape
+from ..shapes import Sizes, broadcast_shapes, divides, show_shape
 from ..types import TensorType
 from . import contract, movement
 from .casting import cast
@@ -116,7 +116,7 @@ def _causal(q: Any, k: Any) -> Any:
 def _for_groups(x: Any, heads: Any) -> Any:
     """Each head of keys or values as many times as queries need it."""
     own = ranked(x, 3, "scaled_dot_product_attention").shape[-3]
-    if heads % own > 0:
+    if not divides(own, heads):
         raise ShapeError(f"scaled_dot_product_attention: {own} heads do not serve {heads}")
     wide = expand_dims(x, axis=(-3,))
     shape = (*wide.shape[:-3], heads // own, *wide.shape[-2:])

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from ..op import Sample, composite
-from ..shapes import show_shape
+from ..shapes import divides, show_shape
 from . import movement
 from .elementwise import relu
 from .joining import concat
@@ -48,7 +48,7 @@ def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC", name:
     x, first = _last(input, data_format, "space_to_depth")
     n, h, w, c = x.shape
     b = int(block_size)
-    if b < 1 or h % b > 0 or w % b > 0:
+    if b < 1 or not (divides(b, h) and divides(b, w)):
         raise ShapeError(f"space_to_depth: {show_shape((h, w))} has no blocks of side {b}")
     x = movement.reshape(x, shape=(n, h // b, b, w // b, b, c))
     x = movement.transpose(x, perm=(0, 1, 3, 2, 4, 5))
@@ -66,7 +66,7 @@ def depth_to_space(input: Any, block_size: int, data_format: str = "NHWC", name:
     x, first = _last(input, data_format, "depth_to_space")
     n, h, w, c = x.shape
     b = int(block_size)
-    if b < 1 or c % (b * b) > 0:
+    if b < 1 or not divides(b * b, c):
         raise ShapeError(f"depth_to_space: {c} channels are no blocks of side {b}")
     x = movement.reshape(x, shape=(n, h, w, b, b, c // (b * b)))
     x = movement.transpose(x, perm=(0, 1, 3, 2, 4, 5))
@@ -94,7 +94,7 @@ def space_to_batch_nd(input: Any, block_shape: Any, paddings: Any, name: Any = N
         raise ShapeError(f"space_to_batch_nd: {blocks} and {pads} for {show_shape(x.shape)}")
     x = pad_constant(x, pads=((0, 0), *map(tuple, pads), *[(0, 0)] * rest), value=0)
     n, *sizes = x.shape
-    if any(size % b > 0 for size, b in zip(sizes, blocks, strict=False)):
+    if not all(divides(b, size) for size, b in zip(sizes, blocks, strict=False)):
         raise ShapeError(f"space_to_batch_nd: {show_shape(x.shape)} has no blocks {blocks}")
     split = [m for size, b in zip(sizes, blocks, strict=False) for m in (size // b, b)]
     tail = tuple(sizes[count:])
@@ -120,7 +120,7 @@ def batch_to_space(input: Any, block_shape: Any, crops: Any, name: Any = None) -
     count = len(blocks)
     n, *sizes = x.shape
     each = product(blocks)
-    if len(sizes) < count or n % each > 0:
+    if len(sizes) < count or not divides(each, n):
         raise ShapeError(f"batch_to_space: {show_shape(x.shape)} is not made of blocks {blocks}")
     tail = tuple(sizes[count:])
     x = movement.reshape(x, shape=(*blocks, n // each, *sizes))

@@ -11,7 +11,7 @@ from ..dims import DimLike
 from ..errors import ArgumentError, ShapeError
 from ..infer import Attrs, Resolved, Types, axis_of
 from ..op import OPS, Sample, composite, op
-from ..shapes import Sizes, show_shape
+from ..shapes import Sizes, divides, show_shape
 from ..types import TensorType
 from . import movement
 from .gather import gather
@@ -166,7 +166,7 @@ def split(x: Any, num_or_size_splits: Any, axis: int = 0) -> Any:
 def _split_sizes(given: Any, total: Any, axis: int) -> list[Any]:
     if not hasattr(given, "__iter__"):
         count = int(given)
-        if count < 1 or total % count > 0:  # `!= 0` would decide the size itself
+        if count < 1 or not divides(count, total):
             raise ShapeError(f"split: axis {axis} of size {total} has no {count} equal parts")
         return [total // count] * count
     parts = list(given)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from ..op import Sample, composite
-from ..shapes import show_shape
+from ..shapes import divides, show_shape
 from .contract import matmul
 from .exponential import sigmoid
 from .operand import as_tensor, ranked
@@ -19,7 +19,7 @@ __all__ = ["gru_cell", "lstm_cell", "simple_rnn_cell"]
 def _parts(x: Any, count: int, what: str) -> list[Any]:
     """The columns of each gate."""
     whole = ranked(x, 1, what).shape[-1]
-    if whole % count:
+    if not divides(count, whole):
         raise ShapeError(f"{what}: {show_shape(x.shape)} has not {count} gates")
     size = whole // count
     return [slice_axis(x, len(x.shape) - 1, i * size, (i + 1) * size) for i in range(count)]

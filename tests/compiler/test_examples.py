@@ -36,6 +36,10 @@ def drawn(*shape: int) -> Any:
         (lambda x: tf.reshape(x, [-1, 12]) @ W, [3], [[(2, 3, 4)], [(5, 12, 1)], [(1, 2, 18)]]),
         (lambda x: tf.reshape(x, [-1, 4]), [1], [[(8,)], [(12,)]]),
         (lambda x: tf.reshape(x, [-1, 3]) + B, [2], [[(2, 6)], [(3, 5)]]),
+        (lambda x: tf.reshape(x, [2, -1]), [2], [[(3, 4)], [(4, 5)]]),
+        (lambda x: tf.split(x, 3, axis=1)[1], [2], [[(2, 6)], [(3, 9)]]),
+        (lambda x: tf.nn.depth_to_space(x, 2), [4], [[(1, 2, 3, 8)], [(2, 1, 1, 4)]]),
+        (lambda x: tf.nn.space_to_depth(x, 2), [4], [[(1, 2, 4, 3)], [(2, 6, 2, 1)]]),
     ],
 )
 def test_one_trace_serves_all_sizes_that_fit(function: Any, specs: Any, calls: Any) -> None:
@@ -58,6 +62,13 @@ def test_a_reshape_to_open_rows_is_refused_for_what_does_not_divide() -> None:
         trace(tf.ones(6))
     with pytest.raises(ShapeError, match="cannot reshape"):
         f(tf.ones(6))
+
+
+def test_a_split_into_equal_parts_is_refused_for_what_does_not_divide() -> None:
+    f = tf.function(lambda x: tf.split(x, 2), input_signature=[OPEN[1]])
+    assert [part.shape for part in f(tf.ones(6))] == [(3,), (3,)]
+    with pytest.raises(ShapeError, match="no 2 equal parts"):
+        f(tf.ones(5))
 
 
 def test_gradients_through_a_reshape_to_open_rows() -> None:
