@@ -28,7 +28,7 @@ from .journal import Effect
 from .merge import Unmergeable, same
 from .text import Text, written
 
-__all__ = ["Repeated"]
+__all__ = ["Repeated", "decoded", "encoded", "repeat"]
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type)
 
@@ -171,7 +171,7 @@ class Repeated:
         rows = tuple([_as_listed(site.rows) for site in sites])
         calls = [(site.function, site.template) for site in sites]
         given = tuple([tuple(site.given) for site in sites])
-        function = functools.partial(_repeat, calls)
+        function = functools.partial(repeat, calls)
         entry = Effect(function, (_as_listed(order), rows, given), {})
         self.machine.journal.entries.append(entry)
         for made in (order, *[site.rows for site in sites]):
@@ -208,7 +208,7 @@ def _written_to(owner: Any) -> None:
     """Says that a call writes into an object."""
 
 
-def _repeat(
+def repeat(
     calls: Sequence[tuple[Callable[..., Any], Any]], order: Any, rows: Any, given: Any
 ) -> None:
     """Make the calls of all trips."""
@@ -218,6 +218,39 @@ def _repeat(
         row = next(left[at], ())
         args, names, values = _built(template, row, given[at])
         function(*args, **dict(zip(names, values, strict=True)))
+
+
+_PLACES: dict[str, Any] = {"leaf": _Leaf, "array": _Array, "given": _Given}
+_CONTAINERS: dict[str, Any] = {"list": list, "tuple": tuple, "dict": dict}
+
+
+def encoded(template: Any, constant: Callable[[Any], Any]) -> Any:
+    """A template as JSON; ``constant`` encodes what is no part of it. Raises what that raises, for
+    texts of pieces as well."""
+    part = functools.partial(encoded, constant=constant)
+    for name, kind in _PLACES.items():
+        if type(template) is kind:
+            return {name: template.at}
+    if type(template) is not _Made:
+        return {"constant": constant(template)}
+    kind = "tuple" if template.kind in TUPLES else template.kind.__name__
+    keys = None if template.keys is None else list(map(constant, template.keys))
+    return {"made": kind, "keys": keys, "items": list(map(part, template.items))}
+
+
+def decoded(held: Any, constant: Callable[[Any], Any]) -> Any:
+    """The template that ``encoded`` gave. Raises KeyError and the like for no such."""
+    for name, kind in _PLACES.items():
+        if name in held:
+            return kind(int(held[name]))
+    if "made" not in held:
+        return constant(held["constant"])
+    keys = held["keys"]
+    return _Made(
+        _CONTAINERS[held["made"]],
+        None if keys is None else [constant(key) for key in keys],
+        tuple([decoded(item, constant) for item in held["items"]]),
+    )
 
 
 def _built(template: Any, row: Any, given: Any) -> Any:

@@ -294,16 +294,46 @@ def test_tf_print_is_saved_and_prints_of_python_are_not(tmp_path: Path, capfd: A
     assert capfd.readouterr() == ("", "")
 
 
+class PrintsInLoops(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def f(self, x: Any) -> Any:
+        if x[0] > 0:
+            while tf.reduce_sum(x) < 12:
+                x = x + 1
+                print("python", x)
+                for i in tf.range(2):
+                    tf.print(i, {"x": [x, 0.5]}, output_stream=sys.stdout, summarize=1)
+                if x[0] > 3:
+                    tf.print("large")
+        return x
+
+
+def test_tf_print_in_loops_of_a_graph_is_saved(tmp_path: Path, capfd: Any) -> None:
+    made = loaded(PrintsInLoops(), tmp_path)
+    told = [f"{i} {{'x': [[{n} ... {n}], 0.5]}}" for n in (2, 3, 4) for i in (0, 1)]
+    want = "\n".join([*told, ""]), "large\n"
+    for again in ("inside", "itself"):
+        capfd.readouterr()
+        x = made.f(tf.ones(3)) if again == "inside" else made.g(tf.ones(3))
+        assert x.tolist() == [4.0] * 3 and capfd.readouterr() == want
+        (tmp_path / again).mkdir()
+        made = loaded(Inside(made) if again == "inside" else made, tmp_path / again)
+    assert (made.g(-tf.ones(3)).tolist(), capfd.readouterr()) == ([-1.0] * 3, ("", ""))
+
+
 def _prints_to_a_file(x: Any) -> Any:
     tf.print(x, output_stream="file://somewhere")
     return x
 
 
-def _prints_in_a_loop(x: Any) -> Any:
+def _appends_in_a_loop(x: Any) -> Any:
     while tf.reduce_sum(x) < 4:
         x = x + 1
-        tf.print(x)
+        seen.append(x[0])
     return x
+
+
+seen: list[Any] = []
 
 
 def _writes(x: Any) -> Any:
@@ -315,7 +345,7 @@ def _writes(x: Any) -> Any:
     ("function", "why"),
     [
         (_prints_to_a_file, "prints to"),
-        (_prints_in_a_loop, "prints in a loop"),
+        (_appends_in_a_loop, "changes Python objects"),
         (_writes, "writes into"),
     ],
 )
