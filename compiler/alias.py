@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.types import RefType
 from twofold.runtime.convert import as_array
 
 __all__ = [
@@ -16,9 +17,9 @@ __all__ = [
     "keeps_inputs",
     "overlapping",
     "owned_outputs",
+    "reads_written",
     "shares_results",
     "write_back",
-    "writes_early",
 ]
 
 
@@ -141,7 +142,8 @@ def keeps_inputs(graph: Graph, native: bool = False) -> bool:
     input: only operations that may return their operand lie between them. Kernels of ``native``
     code write to memory of their own."""
     stack, seen = list(graph.outputs), set()
-    stack += [node.inputs[1] for node in graph.nodes if node.op.name == "assign"]
+    assigns = [node for node in graph.nodes if node.op.name == "assign"]
+    stack += [node.inputs[1] for node in assigns if source_of(node) is None]
     outside: dict[Value, list[Value]] = {}  # input of a region -> what may be given for it
     while stack:
         value = stack.pop()
@@ -161,6 +163,13 @@ def keeps_inputs(graph: Graph, native: bool = False) -> bool:
         elif node.op.shares_memory != "never":
             stack.extend(node.inputs)
     return False
+
+
+def source_of(assign: Node) -> int | None:
+    """The input of the graph that is the elements of the ndarray which a node writes to; None if
+    it writes to a Variable."""
+    kind = assign.inputs[0].type
+    return kind.source if isinstance(kind, RefType) else None
 
 
 def _loops(node: Node) -> int:
@@ -191,15 +200,20 @@ def _may_be(node: Node, index: int) -> list[Value]:
     return [*node.inputs[index : index + bool(loops)], *[g.outputs[index] for g in last]]
 
 
-def writes_early(graph: Graph) -> bool:
-    """Whether nodes that compute come after one that writes: they may read what the ndarray that
-    is written to held before."""
-    written = False
+def reads_written(graph: Graph) -> bool:
+    """Whether a node reads what an ndarray held before another node wrote to it: its elements are
+    an input of the graph, of which there may be views."""
+    views: dict[Value, set[int]] = {v: {i} for i, v in enumerate(graph.inputs)}
+    written: set[int] = set()
     for node in graph.nodes:
-        if node.op.name == "assign":
-            written = True
-        elif written and node.op.name != "read":
+        given = [views[v] for v in node.inputs if v in views]
+        if any(written & sources for sources in given):
             return True
+        if node.op.name == "assign":
+            source = source_of(node)
+            written |= set() if source is None else {source}
+        elif node.op.shares_memory != "never" or node.regions:
+            views.update(dict.fromkeys(node.outputs, set().union(*given)))
     return False
 
 

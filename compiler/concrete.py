@@ -29,9 +29,9 @@ from .alias import (
     copied,
     keeps_inputs,
     owned_outputs,
+    reads_written,
     shares_results,
     write_back,
-    writes_early,
 )
 from .callee import PREPARED, Callee, Sized
 from .key import matches
@@ -245,7 +245,7 @@ class ConcreteFunction:
             run = _timed(run, self)
         keeps = keeps_inputs(graph, executable.native)
         plain = self.aliasing.check
-        copies = keeps or (bool(self.trace.targets) and writes_early(graph))
+        copies = keeps or (bool(self.trace.targets) and reads_written(graph))
         convert = copied if copies else _as_given
         aliases = bool(graph.outputs) and (keeps or shares_results(graph))
         return Runs(run, convert, aliases, owned_outputs(graph), plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twofold.ir.dims import DimLike, dim_max
 from twofold.ir.graph import Graph, Node, Value
-from twofold.ir.step import Input, Kind, Slot, Step
+from twofold.ir.step import Argument, Input, Kind, Slot, Step
 from twofold.ir.types import BufferType
 
 __all__ = ["SUMMED", "is_held", "native_graphs", "roots", "runs_held", "slot_sizes", "step_of"]
@@ -35,7 +35,9 @@ def roots(graph: Graph) -> dict[Value, Value]:
     table: dict[Value, Value] = {v: v for v in graph.inputs}
     for node in graph.nodes:
         for value, place in zip(node.outputs, step_of(node).places, strict=True):
-            own = node.inputs[place.index] if isinstance(place, Input) else value
+            own = value
+            if isinstance(place, Input | Argument):
+                own = (node if isinstance(place, Input) else graph).inputs[place.index]
             table[value] = table.get(own, own)
     return table
 

@@ -12,6 +12,7 @@ from twofold.ir import bind
 from twofold.ir.errors import GraphError, ReturnTypeError, StagingError, TwofoldError
 from twofold.ir.location import Location, instructions_of
 from twofold.ir.tree import Structure, kinds_of, rebuild
+from twofold.ir.types import RefType
 from twofold.runtime.convert import as_array
 from twofold.runtime.tensor import Tensor
 
@@ -20,9 +21,10 @@ from .capture.shapes import Uncuttable
 from .effects import Effects
 from .guards import Watch
 from .key import Key, Keys, plain_key
+from .ndarrays.cells import Target
 from .numbers import Numbers
 from .packing import Outputs
-from .places import Places
+from .places import PlaceInput, Places
 from .plain import Changed, PlainPython, first_line, reason
 from .prelude import Prelude
 from .sizes import TraceSizes, failed
@@ -184,6 +186,7 @@ class Tracing:
         seen.open_numbers()
         leaves = [*self.leaves, *tracer.places.held]
         strides = {i: leaves[i].strides for i in sorted(tracer.arrays.pinned)}
+        self._say_sources()
         return Trace(
             self.key, self.names, self.positions, tracer.captures, tracer.arrays.cells.targets,
             strides, outputs, tracer.sizes, tracer.numbers, seen, changed,
@@ -191,6 +194,19 @@ class Tracing:
             [x for x in told if not isinstance(x, Traced)] if (told := tracer.identities) else None,
             [self._position(i) for i in tracer.bare],
         )  # fmt: skip
+
+    def _say_sources(self) -> None:
+        """Say of each ndarray that is written to which input of the graph is its elements."""
+        inputs, captures = self.tracer.graph.inputs, self.tracer.captures
+        count = len(self.positions)
+        found: dict[Any, int] = {leaf: i for i, leaf in enumerate(self.positions)}
+        for i, held in enumerate(captures, count):
+            found[held.leaf if type(held) is PlaceInput else id(held)] = i
+        for i, held in enumerate(captures, count):
+            if type(held) is Target:
+                source = held.source if type(held.source) is int else id(held.source)
+                kind = inputs[i].type
+                inputs[i].type = RefType(kind.dtype, kind.shape, found[source])
 
     def _position(self, argument: int) -> int:
         """The leaf of an input: those of the arguments, then what places hold."""

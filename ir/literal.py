@@ -22,7 +22,7 @@ from .number_text import (
     parse_number,
 )
 from .scanner import BARE, QUOTED, Scanner, token, unquote
-from .types import TensorType, type_from
+from .types import RefType, TensorType, type_from
 
 __all__ = ["parse_attr", "parse_type"]
 
@@ -33,6 +33,7 @@ _WORD = token(f"({BARE})")
 _STRING = token(f"({QUOTED})")
 _SIZE = token(r"<([^<>\n]*)>")
 _DTYPE = token(r"(bool|bf16|f8e4m3fn|f8e5m2|[iufc]\d{1,3})\b")
+_SOURCE = token(r"of\s+argument(\d{1,9})\b")
 _TYPE = token(r"(ref\s+|(?:buffer\s+)*)([^\W\d]\w*)\[([^\[\]\n]*)(\])?")
 _OPEN, _CLOSE, _COMMA, _COLON = token(r"\("), token(r"\)"), token(","), token(":")
 _ELLIPSIS = token(r"\.\.\.")
@@ -125,6 +126,8 @@ def parse_type(s: Scanner) -> TensorType:
         s.fail(error.reason, found.start(3) + error.position)
     if any(isinstance(d, int) and d < 0 for d in shape):
         s.fail("a size is never negative", at)
+    if found[1].split() == ["ref"] and (source := s.take(_SOURCE)) is not None:
+        return RefType(DTYPES[found[2]], shape, int(source[1]))
     return type_from(found[1], DTYPES[found[2]], shape)
 
 

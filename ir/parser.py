@@ -24,7 +24,7 @@ from .literal import parse_attr, parse_type
 from .location import Location
 from .op import OPS, Attrs, Op
 from .scanner import BARE, QUOTED, Scanner, token, unquote
-from .step import NEW, Input, Kind, Place, Slot, Step, misfit
+from .step import NEW, NUMBERED, Kind, Place, Step, misfit
 from .structural import structural_types
 from .types import TensorType
 from .verify import verify_regions
@@ -43,14 +43,14 @@ _RESULT = token(_VALUE)
 _OP = token(rf"({BARE})\s*\(")
 _ATTR = token(rf"({BARE})\s*=")
 _PLACE = token(r'@[ \t]*(?:([^\s"#]+)|(' + QUOTED + r")):(-?\d{1,9}):(-?\d{1,9})(?![^\s#])")
-_SIMPLE_TYPE = token(r"((?:ref )?\w+\[[^\[\]\n]*\])")
+_SIMPLE_TYPE = token(r"(\w+\[[^\[\]\n]*\])")
 _SIMPLE_ATTRS = token(r"(\{[^{}\"#\n]*\})")
 _OPEN, _CLOSE, _COMMA = token(r"\("), token(r"\)"), token(",")
 _BEGIN, _END, _RETURN = token(r"\{"), token(r"\}"), token(r"return\b")
 _BY = token(r"by\b(?!\s*\()")
 _KIND = token(rf"(?:({'|'.join(k.value for k in Kind if k is not Kind.LIBRARY)})\b"
               rf"|library\s+({BARE}))")  # fmt: skip
-_IN, _PLACED = token(r"in\b(?!\s*\()"), token(r"(?:(new)|slot(\d{1,9})|input(\d{1,9}))\b")
+_IN, _PLACED = token(r"in\b(?!\s*\()"), token(r"(?:(new)|(slot|input|argument)(\d{1,9}))\b")
 _KEYWORD = token(r"(region|return)\b")
 
 
@@ -276,10 +276,9 @@ class _Parser:
         return step
 
     def placed(self) -> Place:
-        found = self.s.expect(_PLACED, "'new', a slot such as slot0 or an input such as input0")
-        if found[1]:
-            return NEW
-        return Slot(int(found[2])) if found[2] else Input(int(found[3]))
+        what = "'new', or a slot, an input or an argument such as slot0, input0 and argument0"
+        found = self.s.expect(_PLACED, what)
+        return NEW if found[1] else NUMBERED[found[2]](int(found[3]))
 
     def type(self) -> TensorType:
         """A type; those seen before are looked up by their text."""

@@ -5,6 +5,7 @@ In the text a step stands behind the attributes:
     %0: f32[n,2] = matmul(%x, %w) {...} by library gemm in slot0
     %1: f32[n,2] = fused(%0) {...} by kernel in new
     %2: f32[m] = reshape(%1) {...} by alias in input0
+    %3: f32[m] = fused(%2, %a) {...} by kernel in argument1
 
 Invariant: a step has one place for each output of its node, ``input`` places name an input of it,
 and only library calls name a routine.
@@ -15,7 +16,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["NEW", "Input", "Kind", "New", "Place", "Slot", "Step", "misfit"]
+__all__ = [
+    "NEW", "NUMBERED", "Argument", "Input", "Kind", "New", "Place", "Slot", "Step", "misfit",
+]  # fmt: skip
 
 
 class Kind(Enum):
@@ -78,8 +81,16 @@ class Input(_Numbered):
     word = "input"
 
 
-Place = New | Slot | Input
+class Argument(_Numbered):
+    """The memory of an input of the graph, which the call writes to: see ``RefType``."""
+
+    __slots__ = ()
+    word = "argument"
+
+
+Place = New | Slot | Input | Argument
 NEW = New()
+NUMBERED: dict[str, type[Slot | Input | Argument]] = {c.word: c for c in (Slot, Input, Argument)}
 
 
 class Step(NamedTuple):

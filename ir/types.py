@@ -1,8 +1,8 @@
 """Tensor types: a dtype and a shape whose sizes may be symbolic, spelled ``f32[n,3]``.
 
 Invariants: a ``TensorType`` is immutable and hashable; its dtype has a record (``dtypes.py``); each
-size is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable as a resource, a
-``BufferType`` that of a growable sequence: ``buffer f32[n,3]``.
+size is a non-negative int or a ``Dim``. A ``RefType`` is the type of a Variable, or of an ndarray
+that is written to, a ``BufferType`` that of a growable sequence: ``buffer f32[n,3]``.
 """
 
 from __future__ import annotations
@@ -88,10 +88,28 @@ class TensorType:
 
 
 class RefType(TensorType):
-    """The type of a Variable: a resource that holds a tensor of this dtype and shape."""
+    """The type of a Variable: a resource that holds a tensor of this dtype and shape.
 
-    __slots__ = ()
+    ``source``: where the resource is an ndarray, the number of the argument of the graph that is
+    its elements, ``ref f32[n] of argument0``. Types are equal whatever their source is.
+    """
+
+    __slots__ = ("source",)
     prefix = "ref "
+
+    def __init__(
+        self, dtype: np.dtype, shape: Iterable[DimLike] = (), source: int | None = None
+    ) -> None:
+        super().__init__(dtype, shape)
+        self.source = source
+
+    def sized(self, shape: Iterable[DimLike]) -> TensorType:
+        """The same type in everything but the sizes."""
+        return RefType(self.dtype, shape, self.source)
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if self.source is None else f"{text} of argument{self.source}"
 
     @property
     def value(self) -> TensorType:

@@ -22,7 +22,7 @@ from twofold.ir.dtypes import info
 from twofold.ir.evaluate import functions
 from twofold.ir.graph import Graph, Node, Value
 from twofold.ir.late import makes_sizes
-from twofold.ir.step import Kind, New, Slot
+from twofold.ir.step import Argument, Kind, New, Slot
 from twofold.ir.summation import running_dtype
 from twofold.ir.types import BufferType, RefType, TensorType
 from twofold.runtime.arrays import ArrayOps
@@ -31,6 +31,7 @@ from twofold.runtime.buffers import ALIGNMENT, maker
 from twofold.runtime.products import is_double
 
 from ..kernel.loops import Buffer, Kernel
+from ..kernel.over import copied_buffers
 from ..kernel.statements import Resize, Store
 from ..kernel.storage import Storage
 from ..planned import slot_sizes, step_of
@@ -107,6 +108,8 @@ class Writer:
         self.first = len(exe.where) + 1
         self.variables = {v: self.first + i for i, v in enumerate(refs)}  # slots of the Variables
         self.held = {exe.where[v]: i for v, i in self.variables.items()}  # by their arrays' slots
+        steps = map(step_of, exe.graph.nodes)
+        self.through = [p.index + 1 for s in steps for p in s.places if isinstance(p, Argument)]
         self.template: list[Any] = [None] * (self.first + len(refs))
         self.records = Records(self, exe.graph)
         self.late: int | None = None  # a slot with what runs nodes of one call, and its sizes
@@ -207,8 +210,8 @@ class Writer:
         for value, place in zip(node.outputs, step_of(node).places, strict=True):
             if value in self.homes:
                 self.place[value] = self.homes[value]
-            elif isinstance(value.type, BufferType):
-                continue  # Python makes it, or it has a record
+            elif isinstance(value.type, BufferType) or isinstance(place, Argument):
+                continue  # Python makes it, or it has a record; or it lies where its root does
             elif isinstance(place, New):
                 slot = self.exe.where[value]
                 self.fresh.append((slot, maker(self.shape(value), value.type.dtype)))
@@ -331,14 +334,13 @@ class Writer:
         buffers = [*map(self.word, values)]
         buffers += [*lent, *((SLOT, each.record) for each in sequences)]
         for each in made:
+            copied = copied_buffers(each.kernel)
+            if copied is not None and buffers[copied[0]] == buffers[copied[1]]:
+                continue  # what is updated in place stands there
             rooms = [self.room(b) for b in each.kernel.buffers if b.room is not None]
+            machine, given = each.machine(self.size), buffers + rooms
             self.code += kernel_launches(
-                each.kernel,
-                each.machine(self.size),
-                buffers + rooms,
-                self.size,
-                self.reserve,
-                failure,
+                each.kernel, machine, given, self.size, self.reserve, failure
             )
         if sequences:
             self.python(handover.finish)
@@ -482,6 +484,7 @@ class Writer:
         rest, fresh, actions = self.template[len(inputs) + 1 :], self.fresh, self.actions
         late, run_node, env = self.late, self.array_ops, self.env
         buffers = [i for i, v in enumerate(inputs, 1) if isinstance(v.type, BufferType)]
+        through = self.through
         arena = self.most
         scratch = maker((arena + ALIGNMENT,), _UINT8)  # the driver aligns it
         keep = self.exe.kernels  # the programs hold addresses of their code
@@ -492,6 +495,9 @@ class Writer:
             for i in tensors:
                 if not slots[i].flags.c_contiguous:
                     slots[i] = np.ascontiguousarray(slots[i])
+            for i in through:  # what cannot be written to is a copy, which an assignment takes
+                if not slots[i].flags.carray:
+                    slots[i] = np.array(slots[i], order="C")
             if refs:
                 slots[first:after] = [arrays[i] for i in refs]
                 for i in refs:

@@ -85,7 +85,8 @@ class Reference:
 
     @array.setter
     def array(self, value: np.ndarray[Any, Any]) -> None:
-        np.copyto(self.target, value)
+        if value is not self.target:  # else it was computed there
+            np.copyto(self.target, value)
 
 
 class Cell:

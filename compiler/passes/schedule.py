@@ -6,10 +6,11 @@
 
 ``new`` is an array of its own (graph outputs, and what Python code sees); ``slotK`` a part of the
 arena, reused when its last value is dead; an elementwise kernel may write over an input that dies
-there, and so may a routine that puts rows into one; ``inputK`` the memory of an input. Invariant
-kept: two values in one slot are never alive at the same time, and a slot is as large as its largest
-value, for all sizes that the graph's symbols can take. Where a size is found only when the graph
-runs, array operations do.
+there, and so may a routine that puts rows into one; ``inputK`` the memory of an input;
+``argumentK`` that of an array which the call writes to (``through.py``). Invariant kept: two values
+in one slot are never alive at the same time, and a slot is as large as its largest value, for all
+sizes that the graph's symbols can take. Where a size is found only when the graph runs, array
+operations do.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from twofold.ir.types import BufferType, RefType, TensorType
 from ..planned import is_held, roots, runs_held, step_of
 from ..target import Target, rewrites
 from .driver import graph_pass
+from .through import written_through
 
 __all__ = ["schedule"]
 
@@ -136,6 +138,7 @@ class _Places:
         self.roots = roots(graph)
         self.visible = _visible(graph, self.roots)
         self.dying = _deaths(graph, self.roots)
+        self.through = written_through(graph, self.roots)
         self.held: dict[Value, _Room] = {}
         self.free: list[_Room] = []
         self.count = 0
@@ -153,6 +156,8 @@ class _Places:
 
     def place(self, node: Node, value: Value, dying: list[Value], reused: set[Value]) -> Place:
         """Where an output lies."""
+        if value in self.through:
+            return self.through[value]
         if value in self.visible or type(value.type) is not TensorType:
             return NEW
         nbytes = value.type.nbytes
