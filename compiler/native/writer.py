@@ -479,7 +479,8 @@ class Writer:
         inputs = self.exe.graph.inputs
         refs = [i for i, v in enumerate(inputs) if v in self.variables]
         first, after = self.first, self.first + len(refs)
-        tensors = [i for i, v in enumerate(inputs, 1) if type(v.type) is TensorType]
+        used = self.exe.graph.uses() | dict.fromkeys(self.exe.graph.outputs, [None])
+        tensors = [i for i, v in enumerate(inputs, 1) if type(v.type) is TensorType and used[v]]
         results = [self.fetch(v) for v in self.exe.graph.outputs]
         rest, fresh, actions = self.template[len(inputs) + 1 :], self.fresh, self.actions
         late, run_node, env = self.late, self.array_ops, self.env

@@ -28,7 +28,7 @@ from .protocol import hook
 from .selection import Selection, select, store
 from .windows import Position, is_bound, same_link
 
-__all__ = ["read", "write"]
+__all__ = ["checked_index", "read", "write"]
 
 _FULL = slice(None)
 _Key = tuple[Any, ...]
@@ -240,7 +240,7 @@ def _checked(trace: Any, array: TracedArray, parts: _Key) -> _Key:
         if part is Ellipsis:
             axis += array.ndim - named
         elif isinstance(part, Dynamic):
-            part = _checked_index(trace, part.tensor, array.shape[axis], axis)
+            part = checked_index(trace, part.tensor, array.shape[axis], axis)
             axis += 1
         elif isinstance(part, _Positions):
             for i, (where, n) in enumerate(zip(part.where, part.shape, strict=True)):
@@ -251,7 +251,7 @@ def _checked(trace: Any, array: TracedArray, parts: _Key) -> _Key:
         elif isinstance(part, Tensor) and part.dtype != bool:
             if axis >= array.ndim:
                 raise IndexError("too many indices for array")
-            part = _checked_index(trace, part, array.shape[axis], axis)
+            part = checked_index(trace, part, array.shape[axis], axis)
             axis += 1
         else:
             if isinstance(part, int) and not -array.shape[axis] <= part < array.shape[axis]:
@@ -276,7 +276,8 @@ def _same_size(array: TracedArray, axis: int, size: int) -> None:
         raise IndexError("boolean index did not match indexed array")
 
 
-def _checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
+def checked_index(trace: Any, tensor: Any, size: Any, axis: int) -> Any:
+    """Positions along an axis of this size, none of them negative. Raises IndexError."""
     if letter(tensor.dtype) not in "iu":
         raise IndexError("arrays used as indices must be of integer (or boolean) type")
     known = trace.known(tensor)
@@ -395,7 +396,7 @@ def _moved(
         cut = view.home.windows.window(view, axis, bounds.start, bounds.stop)
         view = TracedArray(view.home, view.cell, view, cut, False)
     for axis, part in reversed(moving):
-        index = _checked_index(view.home, part.tensor, view.shape[axis], _source_axis(parts, part))
+        index = checked_index(view.home, part.tensor, view.shape[axis], _source_axis(parts, part))
         link = Position(view.home, axis, index)
         view = TracedArray(view.home, view.cell, view, link, False)
     return view

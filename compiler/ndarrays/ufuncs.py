@@ -22,6 +22,7 @@ from twofold.runtime.variable import Variable
 from ..symint import SymInt
 from ..symnumber import SymNumber
 from .base import TracedArray, is_traced
+from .indexing import checked_index
 from .operands import (
     as_array,
     as_tensor,
@@ -301,7 +302,8 @@ def reduceat(
 
 
 def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
-    """``ufunc.at(array, indices, values)``: through the numbers of the elements."""
+    """``ufunc.at(array, indices, values)``: through the numbers of the elements, which the indices
+    of a vector are."""
     target = as_array(trace, array)
     if not target.writeable:
         raise trace.plain()  # NumPy lets it write to a read-only array
@@ -310,8 +312,12 @@ def at(trace: Any, ufunc: Any, array: Any, indices: Any, *values: Any) -> None:
         ufunc.at(np.ones(1, target.dtype), [0], *kinds)
     old = target.tensor()
     count = target.size
-    numbers = fresh(trace, OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64)))
-    places = as_array(trace, numbers.reshape(target.shape)[indices]).tensor()
+    kind = letter(indices.dtype) if target.ndim == 1 and is_traced(indices) else ""
+    if kind in ("i", "u"):
+        places = checked_index(trace, indices.tensor(), count, 0)
+    else:
+        numbers = fresh(trace, OPS["arange"](start=0, stop=count, step=1, dtype=np.dtype(np.int64)))
+        places = as_array(trace, numbers.reshape(target.shape)[indices]).tensor()
     given = [as_tensor(trace, v) for v in values]
     wide = [OPS["broadcast_to"](v, shape=places.shape) for v in given]
     flat = OPS["reshape"](old, shape=(-1,))
