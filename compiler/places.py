@@ -165,7 +165,7 @@ class Places:
     def _slotted(self, watch: Any, owner: Any, name: str, slot: Slot, make: Make) -> Any:
         place = _place(slot.text, slot.read, slot.value)
         watch.numbers[id(owner), name] = slot
-        slot.symbol = made = self._made(owner, name, place, make)
+        slot.symbol = made = self._made(watch, owner, name, place, make)
         self._pins[id(made)] = functools.partial(setattr, slot, "symbol", None)
         return made
 
@@ -173,11 +173,11 @@ class Places:
         """The same for an item of a list or a dict."""
         read = functools.partial(_item, owner, key)
         text = f"{type(owner).__name__}[{key!r}]"
-        made = self._made(owner, key, _place(text, read, read()), make)
+        made = self._made(watch, owner, key, _place(text, read, read()), make)
         self._pins[id(made)] = functools.partial(watch.add, text, read)
         return made
 
-    def _made(self, owner: Any, key: Any, place: Place, make: Make) -> Any:
+    def _made(self, watch: Any, owner: Any, key: Any, place: Place, make: Make) -> Any:
         value = place.read()
         name = str(key) if str(key).isidentifier() else "item"
         if place.structure is None:
@@ -186,6 +186,11 @@ class Places:
             leaves = [self._leaf(x, name, make) for x in flatten(value)[0]]
             made, containers = rebuild(place.structure, leaves)
             self.containers += containers
+            for at, leaf in enumerate(leaves):
+                read = functools.partial(_leaf_of, place.read, at)
+                self._pins[id(leaf)] = functools.partial(
+                    watch.add, f"a value in {place.text}", read
+                )
         if place.structure is not None or isinstance(value, np.generic):
             self.doubtful.append((id(owner), key))
         self.all.append(place)
@@ -252,6 +257,12 @@ def _place(text: str, read: Callable[[], Any], value: Any) -> Place:
         leaves, structure = flatten(value)
         return Place(text, read, type(value), [*map(leaf_pattern, leaves)], structure)
     return Place(text, read, type(value), leaf_pattern(value))
+
+
+def _leaf_of(read: Callable[[], Any], at: int) -> Any:
+    """One of the leaves of the tree that a place holds."""
+    leaves = flatten(read())[0]
+    return leaves[at] if at < len(leaves) else MISSING
 
 
 def _item(owner: Any, key: Any) -> Any:

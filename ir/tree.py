@@ -39,6 +39,8 @@ class Leaves(list[Any]):
 
     containers: list[Any]
     with_keys = False  # whether keys of dicts are parts of the tree, too
+    shared: frozenset[int] = frozenset()  # the ``id`` of tuples that are met more than once
+    tuples: dict[int, int]  # how often tuples are met, where it is asked
 
 
 class Again(NamedTuple):
@@ -49,6 +51,12 @@ class Again(NamedTuple):
 
 class Keyed(NamedTuple):
     """The kind of a dict whose keys are parts of the tree: its children are values, then keys."""
+
+    kind: Any
+
+
+class Shared(NamedTuple):
+    """The kind of a tuple that is met again, of a class: all references are to one object."""
 
     kind: Any
 
@@ -92,15 +100,22 @@ def settled(mutable: bool = False) -> Callable[[Any], Any]:
 def flatten(tree: Any, stop: Any = (), with_keys: bool = False) -> tuple[Leaves, Structure]:
     """The leaves in order, and the structure. Containers whose ``id`` is in ``stop`` are leaves.
 
-    ``with_keys``: keys of dicts that are no texts and numbers are made of leaves, too.
+    ``with_keys``: keys of dicts that are no texts and numbers are made of leaves, too, and a tuple
+    that is met again is a reference to the first, as a list is.
     Raises NestedError for containers that are nested more than ``DEEPEST`` levels deep.
 
     >>> flatten({"a": 1, "b": [2, 3]})[0]
     [1, 2, 3]
     """
     leaves = Leaves()
-    leaves.containers, leaves.with_keys = [], with_keys
-    return leaves, _flatten(tree, leaves, {}, stop)
+    leaves.containers, leaves.with_keys, leaves.tuples = [], with_keys, {}
+    structure = _flatten(tree, leaves, {}, stop)
+    shared = frozenset([key for key, count in leaves.tuples.items() if count > 1])
+    if shared:
+        leaves = Leaves()
+        leaves.containers, leaves.with_keys, leaves.shared = [], with_keys, shared
+        structure = _flatten(tree, leaves, {}, stop)
+    return leaves, structure
 
 
 def _flatten(
@@ -114,9 +129,13 @@ def _flatten(
     if level > DEEPEST:
         raise NestedError(f"containers are nested more than {DEEPEST} levels deep: {kind.__name__}")
     if kind in TUPLES:
+        if leaves.with_keys and tree:
+            return _tuple(tree, (), leaves, seen, stop, level)
         return Structure(kind, (), tuple([_flatten(t, leaves, seen, stop, level) for t in tree]))
     if kind not in _PLAIN:
         if isinstance(tree, tuple) and hasattr(kind, "_fields"):
+            if leaves.with_keys and kind not in _SETTLED:
+                return _tuple(tree, kind._fields, leaves, seen, stop, level)
             if kind in _MUTABLE:
                 if id(tree) in seen:
                     return Structure(Again(seen[id(tree)]), (), ())
@@ -149,6 +168,24 @@ def _flatten(
                 return Structure(Keyed(kind), (), inner + own)
             return Structure(kind, keys, inner, tuple(map(type, keys)))
     return Structure(kind, keys, inner)
+
+
+def _tuple(
+    tree: Any, keys: Any, leaves: Leaves, seen: dict[int, int], stop: Any, level: int
+) -> Structure:
+    """``_flatten`` of a tuple of which it is counted how often it is met."""
+    kind: Any = type(tree)
+    if id(tree) in leaves.shared:
+        if id(tree) in seen:
+            return Structure(Again(seen[id(tree)]), (), ())
+        seen[id(tree)] = len(leaves.containers)
+        leaves.containers.append(tree)
+        kind = Shared(kind)
+    elif not leaves.shared:
+        leaves.tuples[id(tree)] = count = leaves.tuples.get(id(tree), 0) + 1
+        if count > 1:
+            return LEAF  # these leaves are not the ones that are given
+    return Structure(kind, keys, tuple([_flatten(t, leaves, seen, stop, level) for t in tree]))
 
 
 def object_state(x: Any) -> dict[Any, Any] | None:
@@ -283,6 +320,11 @@ def _build(structure: Structure, leaves: Any, made: list[Any]) -> Any:
         return made[kind.number]
     if isinstance(kind, Keyed):
         return _keyed(structure, leaves, made)
+    if isinstance(kind, Shared):
+        at = len(made)
+        made.append(None)
+        made[at] = tuple.__new__(kind.kind, [_build(c, leaves, made) for c in structure.children])
+        return made[at]
     if kind in TUPLES:
         return tuple.__new__(kind, [_build(c, leaves, made) for c in structure.children])
     if hasattr(kind, "_fields") and issubclass(kind, tuple):

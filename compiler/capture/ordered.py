@@ -31,6 +31,8 @@ from .staged import is_staged
 
 __all__ = ["ordered", "ordered_run"]
 
+_KNOWN = (int, float, bool, str, bytes)
+
 
 def ordered(
     machine: Any, frame: Frame, items: list[Any], key: Any, reverse: Any
@@ -44,6 +46,7 @@ def ordered(
         machine.give_up("an order that the graph turns round")
     if any(own_method(key, "__lt__") for key in keys):
         return by_own_order(machine, frame, items, keys, falls)
+    keys = _deciding(keys)
     if not any(map(_is_staged, keys)):
         order = machine.native_now(
             frame, sorted, (range(len(items)),), {"key": keys.__getitem__, "reverse": falls}
@@ -53,6 +56,14 @@ def ordered(
         return _picked(items, _order([OPS["stack"](c) for c in _columns(keys)], falls))
     except Unmergeable as reason:
         return machine.give_up(f"an order by values of the graph: {reason}")  # type: ignore[no-any-return]
+
+
+def _deciding(keys: list[Any]) -> list[Any]:
+    """The first parts of tuples, where these are known and no two are equal: ``d.items()``."""
+    if not all(type(key) in TUPLES and key and type(key[0]) in _KNOWN for key in keys):
+        return keys
+    first = [key[0] for key in keys]
+    return first if len(set(first)) == len(first) and all(x == x for x in first) else keys
 
 
 def _is_staged(key: Any) -> bool:

@@ -177,7 +177,7 @@ def opened(x: Any, is_own: Callable[[Any], bool]) -> Parts | None:
     if kind is Walk:
         return _walk(x.source, x.at)
     if kind in VIEWS:
-        return (("view", VIEWS[kind]), (viewed(x),)) if is_own(viewed(x)) else None
+        return ("view", VIEWS[kind]), (viewed(x),)
     return _own(x, kind, is_own) if is_own(x) else None
 
 

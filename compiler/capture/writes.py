@@ -249,6 +249,9 @@ class Writes(Outside):
         if type(array) is not np.ndarray or self.tracer.arrays.held(array) is not value:
             return False
         self.observe(held, key)
+        places = self.tracer.places
+        if places.known(held, key) is not value:
+            places.pin(value)  # what was found elsewhere has to be this array in each call
         return True
 
     def delete_item(self, frame: Frame, held: Any, key: Any) -> None:

@@ -115,3 +115,19 @@ def test_what_cannot_be_returned_is_refused_in_strict_mode() -> None:
     compiled = tf.function(lambda x: {"a": x * 2}.values(), strict=True)
     with pytest.raises(tf.errors.StagingError, match="a dict_values of what was made here"):
         compiled(tf.constant([1.0]))
+
+
+def test_a_tuple_that_stands_twice_is_one_object() -> None:
+    pair = collections.namedtuple("pair", "x y")
+
+    def step(held: Any, x: Any) -> Any:
+        made = x * 2, [x]
+        held.last = made
+        named = pair(x, made)
+        return made, [made], {"a": named}, named, (made, named)
+
+    held, compiled = types.SimpleNamespace(last=None), tf.function(step, strict=True)
+    for _ in range(2):
+        made, (listed,), a, named, (again, too) = compiled(held, tf.constant([1.0]))
+        assert made is held.last is listed is again is named.y
+        assert named is a["a"] is too and type(named) is pair

@@ -145,3 +145,20 @@ def test_where_nobody_has_the_other_one_there_is_no_further_step():
         compiled(tf.constant([1.0, 2.0]))
         counts.append(compiled.experimental_get_segment_count())
     assert counts[0] == counts[1]
+
+
+def test_a_view_of_a_dict_is_carried_over_a_step():
+    """It is the view of the caller's dict there, not of what stood for it in the graph."""
+
+    def step(given, x):
+        values, items = given.values(), given.items()
+        text = json.dumps(float(tf.sum(x)))
+        given["n"] = np.ones(1)
+        return [v * 2 for v in values], [k for k, _ in items], text
+
+    compiled = tf.function(step)
+    for size in (2, 3):
+        given = {"b": np.ones(size), "a": np.zeros(2)}
+        doubled, keys, text = compiled(given, tf.constant(1.0))
+        assert [v.tolist() for v in doubled] == [[2.0] * size, [0.0, 0.0], [2.0]]
+        assert (keys, text) == (["b", "a", "n"], "1.0")

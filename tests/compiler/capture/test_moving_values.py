@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import operator
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -266,3 +267,32 @@ def test_what_is_read_of_a_container_beside_what_is_written_is_never_stale(text:
         held[a], held[b] = held[b], held[a]
         made.append((seen, [repr(function(2.0)) for _ in range(2)], repr(held)))
     assert made[0] == made[1]
+
+
+def test_an_array_of_a_list_that_an_attribute_holds_as_well() -> None:
+    held = types.SimpleNamespace(b=np.arange(3.0), ws=[np.zeros(3)])
+
+    @tf.function
+    def step(x):
+        held.ws = [*held.ws[1:], x]
+        return held.b
+
+    for call in range(8):
+        if call == 4:
+            held.ws.append(held.b)  # what is read of both is one array in this call alone
+        assert step(np.full(3, float(call))) is held.b
+
+
+def test_an_item_that_gets_the_array_which_another_item_holds() -> None:
+    held = {"a": np.arange(3.0), "b": np.ones(3)}
+
+    @tf.function
+    def step():
+        held["b"] = held["a"]
+        return len(held)
+
+    for call in range(9):
+        if call % 3 == 2:
+            held["a"] = np.full(3, float(call))  # where both were one array while it was traced
+        step()
+        assert held["b"] is held["a"]

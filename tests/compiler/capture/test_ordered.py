@@ -131,3 +131,15 @@ def test_what_is_sorted_has_gradients() -> None:
 def test_complex_numbers_are_refused_as_in_python() -> None:
     with pytest.raises(TypeError):
         tf.function(lambda x: sorted([x[0], x[1]]))(tf.constant([1j, 2j]))
+
+
+def test_the_items_of_a_dict_have_the_order_of_their_keys() -> None:
+    """Where no two keys are equal nobody compares what stands behind them."""
+    given = {"b": np.ones(3), "a": np.zeros(2)}
+    compiled = tf.function(
+        lambda d: [(k, v + 1) for k, v in sorted(d.items(), reverse=True)], strict=True
+    )
+    (first, b), (second, a) = compiled(given)
+    assert (first, second) == ("b", "a")
+    np.testing.assert_array_equal(b, [2.0, 2.0, 2.0])
+    np.testing.assert_array_equal(a, [1.0, 1.0])
