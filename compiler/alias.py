@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 
 from twofold.ir.graph import Graph, Node, Value
+from twofold.ir.step import Kind
 from twofold.ir.types import RefType
 from twofold.runtime.convert import as_array
 
 __all__ = [
     "Aliasing",
     "copied",
-    "keeps_inputs",
+    "kept_inputs",
     "overlapping",
     "owned_outputs",
-    "reads_written",
+    "read_when_written",
     "shares_results",
     "write_back",
 ]
+
+
+_MADE = (Kind.KERNEL, Kind.LIBRARY)
 
 
 def share_memory(x: Any, y: Any) -> bool:
@@ -137,32 +141,33 @@ def shares_results(graph: Graph) -> bool:
     return alias or len(set(results)) < len(results)
 
 
-def keeps_inputs(graph: Graph, native: bool = False) -> bool:
-    """Whether an output of an optimised graph, or what a Variable is given, may be (a view of) an
-    input: only operations that may return their operand lie between them. Kernels of ``native``
-    code write to memory of their own."""
+def kept_inputs(graph: Graph, native: bool = False) -> set[int]:
+    """The inputs of an optimised graph that an output, or what a Variable is given, may be (a view
+    of): only operations that may return their operand lie between them. What kernels and routines
+    of ``native`` code make is memory of its own."""
     stack, seen = list(graph.outputs), set()
     assigns = [node for node in graph.nodes if node.op.name == "assign"]
     stack += [node.inputs[1] for node in assigns if source_of(node) is None]
+    numbers = {v: i for i, v in enumerate(graph.inputs)}
     outside: dict[Value, list[Value]] = {}  # input of a region -> what may be given for it
+    found: set[int] = set()
     while stack:
         value = stack.pop()
         if value in seen:
             continue
         seen.add(value)
         node = value.node
-        if node is None and value not in outside:
-            return True
         if node is None:
-            stack += outside[value]
-        elif native and node.op.name == "fused":
+            stack += outside.get(value, [])
+            found |= {numbers[value]} if value in numbers else set()
+        elif _is_planned(node, native):
             continue
         elif node.regions:
             outside.update(_given(node))
             stack += _may_be(node, value.index)
         elif node.op.shares_memory != "never":
             stack.extend(node.inputs)
-    return False
+    return found
 
 
 def source_of(assign: Node) -> int | None:
@@ -200,44 +205,51 @@ def _may_be(node: Node, index: int) -> list[Value]:
     return [*node.inputs[index : index + bool(loops)], *[g.outputs[index] for g in last]]
 
 
-def reads_written(graph: Graph) -> bool:
-    """Whether a node reads what an ndarray held before another node wrote to it: its elements are
-    an input of the graph, of which there may be views."""
+def read_when_written(graph: Graph) -> set[int]:
+    """The inputs of a graph that are the elements of an ndarray which a node writes to, and that a
+    node behind it reads, or a view of them."""
     views: dict[Value, set[int]] = {v: {i} for i, v in enumerate(graph.inputs)}
     written: set[int] = set()
+    found: set[int] = set()
     for node in graph.nodes:
         given = [views[v] for v in node.inputs if v in views]
-        if any(written & sources for sources in given):
-            return True
+        found |= written & set().union(*given)
         if node.op.name == "assign":
             source = source_of(node)
             written |= set() if source is None else {source}
         elif node.op.shares_memory != "never" or node.regions:
             views.update(dict.fromkeys(node.outputs, set().union(*given)))
-    return False
+    return found
 
 
-def owned_outputs(graph: Graph) -> frozenset[int]:
+def owned_outputs(graph: Graph, native: bool = False) -> frozenset[int]:
     """The outputs of an optimised graph whose memory is nobody else's."""
     uses = graph.uses()
     return frozenset(
         i for i, value in enumerate(graph.outputs)
         if value.node is not None
         and graph.outputs.count(value) == 1
-        and _is_made(value)
-        and all(_makes_an_array(user) for user in uses[value])
+        and _is_made(value, native)
+        and all(_makes_an_array(user, native) for user in uses[value])
     )  # fmt: skip
 
 
-def _is_made(value: Value) -> bool:
+def _is_made(value: Value, native: bool) -> bool:
     node = value.node
     if node is None:
         return False
-    if node.regions:
-        return all(map(_is_made, _may_be(node, value.index)))
-    return _makes_an_array(node)
+    if node.regions and not _is_planned(node, native):
+        return all(_is_made(v, native) for v in _may_be(node, value.index))
+    return _makes_an_array(node, native)
 
 
-def _makes_an_array(node: Node) -> bool:
+def _is_planned(node: Node, native: bool) -> bool:
+    """Whether native code makes what a node makes, in memory of its own."""
+    return native and node.step is not None and node.step.kind in _MADE
+
+
+def _makes_an_array(node: Node, native: bool) -> bool:
     """Whether a node returns memory of its own at each call."""
+    if _is_planned(node, native):
+        return True
     return node.op.shares_memory == "never" and node.op.name not in ("constant", "dim", "read")

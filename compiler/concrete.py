@@ -27,9 +27,9 @@ from . import background, derived
 from .alias import (
     Aliasing,
     copied,
-    keeps_inputs,
+    kept_inputs,
     owned_outputs,
-    reads_written,
+    read_when_written,
     shares_results,
     write_back,
 )
@@ -243,12 +243,11 @@ class ConcreteFunction:
         run = self.in_turn(executable.prepare(env))
         if not executable.native and self.jit_compile is None:
             run = _timed(run, self)
-        keeps = keeps_inputs(graph, executable.native)
-        plain = self.aliasing.check
-        copies = keeps or (bool(self.trace.targets) and reads_written(graph))
-        convert = copied if copies else _as_given
-        aliases = bool(graph.outputs) and (keeps or shares_results(graph))
-        return Runs(run, convert, aliases, owned_outputs(graph), plain)
+        kept = kept_inputs(graph, executable.native)
+        copies = sorted(i for i in kept | read_when_written(graph) if not self._is_tensor(i))
+        owned = owned_outputs(graph, executable.native)
+        aliases = bool(graph.outputs) and (bool(kept) or shares_results(graph))
+        return Runs(run, _as_given, copies, aliases, owned, self.aliasing.check)
 
     def _handed_down(self, env: dict[str, int]) -> Runs:
         """A call of ``call``, for the interpreters that stand above. They see operations one by
@@ -257,7 +256,17 @@ class ConcreteFunction:
         if self._compiled is None and self.jit_compile is None:
             run = _timed(run, self)
         plain = _always if self.trace.targets else self.aliasing.clash
-        return Runs(run, _value, False, frozenset(), plain)
+        return Runs(run, _value, [], False, frozenset(), plain)
+
+    def _is_tensor(self, number: int) -> bool:
+        """Whether an input of the graph is a tensor or a Variable: nobody writes to its array."""
+        count, places = len(self.positions), self.trace.places
+        if number < count:
+            return self.trace.key[self.positions[number] + 1][0] is Tensor
+        captured = self.captures[number - count]
+        if captured.__class__ is PlaceInput:
+            return places.kinds[captured.leaf - places.count] is Tensor
+        return captured.__class__ in (Tensor, Variable)
 
     def call(self, leaves: list[Any]) -> Any:
         """Run on argument leaves."""
@@ -329,6 +338,7 @@ class Runs(NamedTuple):
 
     run: Callable[[list[Any]], Sequence[Any]]
     convert: Callable[[Any], Any]  # an input that is no tensor
+    copies: Sequence[int]  # the inputs that are copied, since what is made of them is kept
     aliases: bool  # whether a result may be the object of another, or of an input
     owned: frozenset[int]  # outputs whose memory is nobody else's
     plain: Callable[[Any], bool] | None  # whether a call with these leaves runs as plain Python
@@ -338,12 +348,12 @@ class PreparedCall:
     """A concrete function prepared for exact shapes: the last step of the hot path."""
 
     __slots__ = (
-        "aliases", "captures", "concrete", "convert", "env", "free", "made", "places",
+        "aliases", "captures", "concrete", "convert", "copies", "env", "free", "made", "places",
         "plain", "positions", "run", "settles", "watch", "wrap_outputs", "writes",
     )  # fmt: skip
 
     def __init__(self, concrete: ConcreteFunction, env: dict[str, int], runs: Runs) -> None:
-        self.run, self.convert, self.aliases, owned, self.plain = runs
+        self.run, self.convert, self.copies, self.aliases, owned, self.plain = runs
         self.positions = concrete.positions
         self.captures = concrete.captures  # Variables are inputs as they are
         made = enumerate(self.captures, len(self.positions))
@@ -415,6 +425,8 @@ class PreparedCall:
                 arrays[i] = x.array if x.__class__ is Tensor else self.convert(x)
             else:
                 arrays[i] = self.convert(captured)
+        for i in self.copies:
+            arrays[i] = arrays[i].copy()
         return arrays
 
     def results(self, arrays: list[Any], leaves: Any) -> Sequence[Any]:

@@ -25,7 +25,8 @@ class Returned:
         self.source = array.cell.source  # an argument's position, a captured array, or None
         self.output = output  # the graph output that is the base, if the function made it
         self.chain, self.writeable = array.chain, array.writeable
-        self.perm = array.cell.axes
+        axes = array.cell.axes
+        self.perm = axes if axes is not None and list(axes) != sorted(axes) else None  # of memory
 
     @property
     def is_output(self) -> bool:

@@ -248,3 +248,34 @@ def test_a_plan_names_the_argument_and_is_read_back() -> None:
     text = str(planned)
     assert "by kernel in argument0" in text and "ref f32[n] of argument0" in text
     assert str(parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "program",
+    [lambda a: a[[1, 5]], np.cumsum, lambda a: np.roll(a, 1), lambda a: a[::-1] * 2.0],
+    ids=["rows", "cumsum", "roll", "reversed"],
+)
+def test_what_is_returned_is_not_copied_and_no_argument_is(program: Callable[..., Any]) -> None:
+    a, _ = pairs(200_000)
+    compiled = tf.function(program, jit_compile=True)
+    want = program(a)
+    np.testing.assert_allclose(compiled(a), want, rtol=1e-9)
+    tracemalloc.start()
+    try:
+        result = compiled(a)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < want.nbytes + a.nbytes / 4
+    result[0] = 7.0  # it is the caller's
+    np.testing.assert_allclose(compiled(a), want, rtol=1e-9)
+
+
+def test_a_view_that_is_returned_with_the_array_behind_it_shares_its_memory() -> None:
+    def program(a: Array) -> tuple[Array, Array]:
+        b = np.cumsum(a)
+        return b, b[1:]
+
+    whole, part = tf.function(program, jit_compile=True)(np.arange(5.0))
+    whole[1] = 50.0
+    assert part[0] == 50.0
